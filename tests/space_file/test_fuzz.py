@@ -14,7 +14,6 @@ from keras_sweep.space.text import escaped
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
 from keras_sweep.space_file.options import plain_yaml
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import TreeError, text_of_bytes
 from tests.helpers.space_texts import DENSE
 
@@ -108,11 +107,6 @@ with_when = st.builds(lambda block, when: {**block, "when": when}, st.one_of(ran
 parameters = st.dictionaries(
     st.one_of(names, st.text(max_size=4)), st.one_of(blocks, ranges, choices, with_when), max_size=6
 )
-
-
-@given(st.dictionaries(st.one_of(st.sampled_from(SECTIONS), names), st.one_of(values, parameters), min_size=1))
-def test_any_nesting_of_known_words(document: dict[str, Any]) -> None:
-    read(plain_yaml(document))
 
 
 @given(parameters)

@@ -46,7 +46,7 @@ def test_the_main_space_file_reads_as_it_is_written() -> None:
         Parameter("epochs", Int(1, 20)),
     )
     assert spec.search == SearchSettings("optuna", "tpe", 64, 42)
-    assert (spec.warnings, spec.take_best) == ((), False)
+    assert (spec.warnings, spec.objective.take_best) == ((), False)
 
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
@@ -129,11 +129,11 @@ def test_a_condition_may_be_on_a_constant_or_on_another_condition(lines: list[st
 def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:
     for block in ("{max: 20, take: best}", "{value: 20, take: best}"):
         spec = read(dense(epochs=f"  epochs: {block}"))
-        assert spec.take_best
+        assert spec.objective.take_best
         assert spec.space.constants == {"epochs": 20}
         assert [p.name for p in spec.space.parameters] == ["optimizer", "learning_rate"]
         assert spec.warnings == ()
-    assert not read(dense(epochs="  epochs: {min: 1, max: 20, take: last}")).take_best
+    assert not read(dense(epochs="  epochs: {min: 1, max: 20, take: last}")).objective.take_best
     assert "no meaning" in read(dense(epochs="  epochs: {min: 1, max: 20, take: best}")).warnings[0]
 
 

@@ -106,10 +106,11 @@ def _check_model(model: object, source: str) -> None:
     import keras
 
     if not isinstance(model, keras.Model):
-        what, hint = type(model).__name__ if model is not None else "None", "End the function with `return model`"
-        if isinstance(model, type):
-            what, hint = f"the class {model.__name__}", f"Return a model: `return {model.__name__}(...)`"
-        raise ModelError(f"{source} returned {what}, not a keras.Model", hint=hint)
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise ModelError(
+            f"{source} returned {'None' if model is None else what}, not a keras.Model",
+            hint="End the function with `return model`, for a class with `return TheClass()`",
+        )
 
 
 def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:

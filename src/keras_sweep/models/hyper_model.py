@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from keras_sweep.errors import ModelError
@@ -37,11 +38,7 @@ def asking(values: Mapping[str, Value]) -> Any:
 
 
 def own_optimizer(model: Any) -> Any | None:
-    """A fresh optimizer like the one a model was compiled with in its `build`; None for an uncompiled model.
-
-    The file's loss and metrics are what a sweep trains and ranks by, so a runner compiles the model anew: with this
-    optimizer, unless the space has an `optimizer` of its own.
-    """
+    """A fresh optimizer like the one a model was compiled with in its `build`; None for an uncompiled model."""
     optimizer = getattr(model, "optimizer", None)
     return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
 
@@ -100,12 +97,10 @@ def _united(a: Parameter, b: Parameter) -> Parameter:
             f"{b.distribution}",
             hint="Give each a name of its own",
         )
-    if not a.when or not b.when:
-        return Parameter(a.name, a.distribution)
     both = list(zip(a.when, b.when, strict=False))
     differing = [(x, y) for x, y in both if x != y]
     if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in both):
         when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in both)
-        return Parameter(a.name, a.distribution, tuple(when))
+        return replace(a, when=tuple(when))
     # Otherwise what both scopes ask for: the parameter is then there too often, and never missing.
-    return Parameter(a.name, a.distribution, tuple(condition for condition in a.when if condition in b.when))
+    return replace(a, when=tuple(condition for condition in a.when if condition in b.when))

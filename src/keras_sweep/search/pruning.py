@@ -39,11 +39,6 @@ class Pruner(Protocol):
         """The trial ran to its end."""
 
 
-def rung_epochs(min_iter: int, eta: int, epochs: int) -> tuple[int, ...]:
-    """The rungs below the last epoch: (2, 6, 18) for min_iter 2, eta 3 and 20 epochs."""
-    return tuple(takewhile(lambda rung: rung < epochs, (min_iter * eta**index for index in count())))
-
-
 def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
     """Whether the value is among the best floor(n / eta) of all that came to the rung, itself included.
 
@@ -76,7 +71,9 @@ class Halving:
         self._values: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> all that came there
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        return rung_epochs(self._rule.min_iter, self._rule.eta, epochs)
+        """Those of the series below the last epoch: (2, 6, 18) for min_iter 2, eta 3 and 20 epochs."""
+        series = (self._rule.min_iter * self._rule.eta**index for index in count())
+        return tuple(takewhile(lambda rung: rung < epochs, series))
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
         bracket = bracket_of(number, self._shares)

@@ -72,16 +72,14 @@ class Distinct:
                 self._seen.add(point)
                 return point
             self._sampler.drop(number)
-        point = self._elsewhere(generator)
+        if self._sampler.space.size > MOST_LISTED:
+            point = self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
+        else:
+            left = list(self._seen.unseen())
+            point = left[int(generator.integers(len(left)))] if left else None
         if point is not None:
             self._seen.add(point)
         return point
-
-    def _elsewhere(self, generator: np.random.Generator) -> dict[str, Value] | None:
-        if self._sampler.space.size > MOST_LISTED:
-            return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
-        left = list(self._seen.unseen())
-        return left[int(generator.integers(len(left)))] if left else None
 
 
 class SeenPoints:

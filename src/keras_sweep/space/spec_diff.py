@@ -28,7 +28,7 @@ def flat_spec(spec: SweepSpec) -> Plain:
         "metric.goal": spec.objective.goal.value,
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
-        "epochs.take": "best" if spec.take_best else "last",
+        "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items()},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
         **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},

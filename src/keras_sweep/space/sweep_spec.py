@@ -130,8 +130,3 @@ class SweepSpec:
     def refits(self) -> bool:
         """Whether the winner is trained once more on all rows: with folds no one model of the search stands for it."""
         return self.finish.refit or self.data.split.folds > 0
-
-    @property
-    def take_best(self) -> bool:
-        """Whether each trial's best epoch is scored instead of its last."""
-        return self.objective.take_best

@@ -128,12 +128,7 @@ class Faults:
     def section(self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None) -> Form | None:
         """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.
 
-        None where it is no map, or where it lacks a key that must be there.
-
-        Args:
-            form: which fields there are.
-            path: where the map stands.
-            hints: what to write instead of keys that are not there.
+        None where it is no map, or lacks a key that must be there. `hints` say what to write instead of unknown keys.
         """
         if not self.has(str(path[0])):
             return form()

@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import STRICT
 
 TABLES = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
@@ -57,8 +56,3 @@ def argument(name: str) -> Kind | None:
 def optimizers_with(argument: str) -> tuple[str, ...]:
     """The optimizers that take an argument."""
     return tuple(name for name, known in OPTIMIZERS.items() if argument in known)
-
-
-def lower(value: Value) -> Value:
-    """A known optimizer's name in lower case, for Keras reads them in any; every other value as it is."""
-    return value.lower() if isinstance(value, str) and value.lower() in OPTIMIZERS else value

@@ -15,18 +15,17 @@ from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_circle, check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
-from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
+from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import (
     DENSE_ARGUMENTS,
     ChoiceSection,
     ConstantSection,
-    ParameterSection,
     RangeSection,
 )
 
 MOST_PARAMETERS = 200
 MODEL = "model."
-FORMS: Mapping[str, type[ParameterSection]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
+FORMS: Mapping[str, type[AnyParameter]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
@@ -124,7 +123,7 @@ def _parameter(name: str, faults: Faults) -> Parameter | None:
     return None if told else parameter
 
 
-def _drawn(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution:
+def _drawn(block: AnyParameter, path: tuple[str, ...], faults: Faults) -> Distribution:
     """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
     if block.take is not None and path[-1] != "epochs":
         raise Refused("take", "`take` is for `epochs` only")

@@ -6,22 +6,22 @@ Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution opti
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import quoted
 from keras_sweep.space_file.faults import Faults, Path
-from keras_sweep.space_file.keras_tables import lower
+from keras_sweep.space_file.keras_tables import OPTIMIZERS
 from keras_sweep.space_file.sections import (
     LOG_UNIFORM,
     ChoiceSection,
     ConstantSection,
-    ParameterSection,
     RangeSection,
 )
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
+AnyParameter: TypeAlias = ConstantSection | ChoiceSection | RangeSection
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
@@ -38,23 +38,21 @@ class Constant(Categorical):
 
 def value_of(name: str, plain: Any) -> Value:
     """A value of the file as trials have it: optimizers are in lower case."""
-    return lower(as_value(plain)) if name == "optimizer" else as_value(plain)
+    known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
+    return plain.lower() if known else as_value(plain)
 
 
-def distribution_of(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution:
+def distribution_of(block: AnyParameter, path: tuple[str, ...], faults: Faults) -> Distribution:
     """What the block at a path draws from. Raises Refused where its keys do not go together."""
     try:
-        match block:
-            case ConstantSection():
-                return Constant((value_of(path[-1], block.value),))
-            case ChoiceSection():
-                shares = None if block.probabilities is None else tuple(block.probabilities)
-                return Categorical(tuple(value_of(path[-1], value) for value in block.values), shares)
-            case RangeSection():
-                return _range(block, path, faults)
+        if isinstance(block, ConstantSection):
+            return Constant((value_of(path[-1], block.value),))
+        if isinstance(block, ChoiceSection):
+            shares = None if block.probabilities is None else tuple(block.probabilities)
+            return Categorical(tuple(value_of(path[-1], value) for value in block.values), shares)
+        return _range(block, path, faults)
     except ValueError as error:  # which begins with the key that it is about
         raise Refused(str(error).split("`")[1].split()[0], str(error)) from None
-    raise TypeError(block)
 
 
 def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:

@@ -107,9 +107,7 @@ def read_space_file(
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {counted(int(space.size), 'point')}"
             faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
-        _warn_about_sampler(faults, space, search.sampler)
-        if early is not None:
-            _warn_about_rungs(faults, space, search.sampler, early)
+        _warn(faults, space, search.sampler, early)
     if faults.found or not (data and model and loss_fits and objective and space and search and metrics is not None):
         raise SpaceFileError(where, _printable(faults.found))
     return SweepSpec(
@@ -244,19 +242,16 @@ def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None
     return found
 
 
-def _warn_about_sampler(faults: Faults, space: SearchSpace, sampler: str) -> None:
+def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate | None) -> None:
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if sampler == "grid" and drawn.size == math.inf:
             faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and sampler != "random":
             faults.warn((*path, "probabilities"), f"only `sampler: random` draws by them, `{sampler}` does not")
-
-
-def _warn_about_rungs(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate) -> None:
     _, most = space.least_and_most("epochs", 0)
-    if most and early.min_iter >= most:
+    if early is not None and 0 < most <= early.min_iter:
         rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
         faults.warn(("early_terminate",), rule)
-    if sampler == "hyperband":
+    if early is not None and sampler == "hyperband":
         faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")

@@ -203,13 +203,6 @@ PASSED_OVER: Mapping[str, str] = {
     "entity": "a sweep has no owner",
 }
 
-_OURS: Mapping[str, str] = {
-    "optimizer": f"optimizers of Keras: {joined(OPTIMIZERS)}",
-    "epochs": "how long a trial trains; `take: best` trains all to the maximum and scores the best epoch",
-    "batch_size": "rows of one step",
-    "seed": "of initial weights and data order",
-}
-
 
 def space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
@@ -225,7 +218,7 @@ def space_file_schema() -> dict[str, Any]:
     for name in PASSED_OVER:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     names = {
-        **_OURS,
+        **dict.fromkeys(("optimizer", "epochs", "batch_size", "seed"), "how a trial trains"),
         **{name: f"an argument of {_takers(name)}" for name in ARGUMENTS},
         **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
     }

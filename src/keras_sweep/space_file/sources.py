@@ -10,7 +10,7 @@ from keras_sweep.process.given import is_given
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, Split
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.faults import Faults, unknown
+from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, PythonModel, data_form
@@ -88,13 +88,14 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     if isinstance(node.value, dict) and "python" in node.value:
         return _python_model(faults, folder)
     if not isinstance(node.value, dict) or "dense" not in node.value:
-        given = node.value if isinstance(node.value, dict) else [node.value]
-        hint = next((near for one in given if (near := did_you_mean(one, ["dense", "python"]))), None)
+        hint = did_you_mean(node.value, ["dense", "python"])
         faults.fault(("model",), f"must be {MODELS}, but got {quoted(node.plain)}", hint)
         return None
     for key in node.value:
         if key != "dense":
-            inside = f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else unknown(key, ["dense"])
+            inside = (
+                f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "the only key is `dense`"
+            )
             faults.fault(("model", key), "there is no such key here", inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it

@@ -158,7 +158,7 @@ def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
     import keras
 
     backend = keras.backend.backend()
-    about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
+    about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
     packages = (keras.__version__, backend, importlib.metadata.version(backend))
     return hashlib.sha256(json.dumps((about, data.fingerprint, packages, parts)).encode()).hexdigest()
 

@@ -74,9 +74,9 @@ def scored(
         pruned_at: the epoch after which the engine stopped it.
     """
     values = curve[spec.objective.name]
-    epoch = best_epoch(spec.objective, values) if spec.take_best else len(values)
+    epoch = best_epoch(spec.objective, values) if spec.objective.take_best else len(values)
     name, value, outputs = spec.objective.name, values[epoch - 1], cache(predict)
-    can_win = pruned_at is None or spec.take_best
+    can_win = pruned_at is None or spec.objective.take_best
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None

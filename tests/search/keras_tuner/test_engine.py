@@ -168,20 +168,6 @@ def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(mon
     assert f"this is KerasTuner {version('keras-tuner')}, and what is tested is 1.4.8" in str(raised.value)
 
 
-def test_a_gaussian_process_that_keeps_its_scale_elsewhere_predicts_by_itself() -> None:
-    from sklearn.gaussian_process import GaussianProcessRegressor
-
-    class Renamed(GaussianProcessRegressor):  # type: ignore[misc]
-        def predict(self, x: object, return_std: bool = False) -> object:
-            self._y_train_std, self._y_train_mean = self.scale
-            return super().predict(x, return_std=return_std)
-
-    gpr = Renamed(normalize_y=True).fit(np.array([[0.0], [1.0]]), np.array([1.0, 3.0]))
-    gpr.scale = gpr._y_train_std, gpr._y_train_mean
-    del gpr._y_train_std, gpr._y_train_mean
-    assert [float(one[0]) for one in predicted(gpr, np.array([[1.0]]))] == pytest.approx([3.0, 0.0], abs=1e-4)
-
-
 def test_warnings_of_the_library_do_not_escape() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -202,9 +202,8 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
 def _listed(space: SearchSpace) -> SearchSpace:
     """The space of a grid: no range is continuous, and a logarithmic one, of which KerasTuner takes ten, is listed."""
     cut = grid_space(space)
-    parameters = []
-    for parameter in cut.parameters:
-        searched = parameter.distribution
-        plain = replace(searched, log=False) if isinstance(searched, Int) else searched
-        parameters.append(replace(parameter, distribution=plain))
+    parameters = (
+        replace(one, distribution=replace(one.distribution, log=False)) if isinstance(one.distribution, Int) else one
+        for one in cut.parameters
+    )
     return SearchSpace(tuple(parameters), cut.constants)

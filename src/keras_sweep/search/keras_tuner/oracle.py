@@ -200,9 +200,7 @@ class SilentOracle:
 
         kind = getattr(keras_tuner.oracles, ORACLES[self._sampler])
         common = {
-            "objective": keras_tuner.Objective(
-                self._objective.name, "max" if self._objective.goal is Goal.MAXIMIZE else "min"
-            ),
+            "objective": keras_tuner.Objective(self._objective.name, self._objective.goal.value[:3]),  # "max" or "min"
             "hyperparameters": space.hyper_parameters(),
             "seed": self._seed,
             "allow_new_entries": False,
@@ -253,10 +251,9 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
     import numpy as np
     from scipy.linalg import solve_triangular
 
+    del return_std
     # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.9).
-    std, shift = getattr(gpr, "_y_train_std", None), getattr(gpr, "_y_train_mean", None)
-    if std is None or shift is None:
-        return tuple(type(gpr).predict(gpr, x, return_std=return_std))
+    std, shift = gpr._y_train_std, gpr._y_train_mean  # noqa: SLF001
     covariance = gpr.kernel_(x, gpr.X_train_)
     mean = std * (covariance @ gpr.alpha_) + shift
     # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6

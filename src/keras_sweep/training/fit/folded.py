@@ -57,7 +57,7 @@ class FoldedFitRunner(FitRunner):
         """The result, or None if the user asked to stop."""
         plan = training_plan(self._spec, suggestion.params)
         rungs = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew) or self._spec.take_best or bool(rungs)
+        every = bool(self._anew) or self._spec.objective.take_best or bool(rungs)
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
@@ -103,7 +103,7 @@ class FoldedFitRunner(FitRunner):
         curve = curve_of(rows)
         if diverged(list(rows[-1].values())):
             return failed(suggestion, DIVERGED, runner=self.name, curve=curve, seconds=seconds)
-        epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)
+        epoch = best_epoch(objective, curve[objective.name]) if self._spec.objective.take_best else len(rows)
         weights = [end.weights[epoch] for end in ends]
         return scored(
             self._spec,

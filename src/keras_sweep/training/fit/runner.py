@@ -112,7 +112,7 @@ class FitRunner:
             return log
         if log.diverged:
             return failed(suggestion, DIVERGED, runner=self.name, curve=log.curve, seconds=log.seconds)
-        weights = log.best_weights if self._spec.take_best else tuple(log.model.get_weights())
+        weights = log.best_weights if self._spec.objective.take_best else tuple(log.model.get_weights())
 
         def predict() -> Any:
             with self._wall.part("score"):

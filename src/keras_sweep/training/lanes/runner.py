@@ -213,7 +213,7 @@ class CompiledRunner:
         if lane.end is LaneEnd.DIVERGED:
             return self._failed(lane, DIVERGED)
         template = self._programs.templates.ended(lane.spec.signature)
-        state = lane.best if self._spec.take_best else lane.last
+        state = lane.best if self._spec.objective.take_best else lane.last
         assert state is not None
         with self._wall.part("score"):
             return scored(
