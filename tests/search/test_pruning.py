@@ -10,11 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
-from keras_sweep.search.pruning import (
-    PRUNING_RULES,
-    bracket_of,
-    bracket_shares,
-)
+from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec

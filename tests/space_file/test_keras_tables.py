@@ -12,14 +12,7 @@ import pytest
 
 from keras_sweep.models.dense import dense
 from keras_sweep.space_file.faults import broken
-from keras_sweep.space_file.keras_tables import (
-    ARGUMENTS,
-    DEFAULT_OPTIMIZER,
-    LOSSES,
-    METRICS,
-    OPTIMIZERS,
-    TABLES,
-)
+from keras_sweep.space_file.keras_tables import ARGUMENTS, DEFAULT_OPTIMIZER, LOSSES, METRICS, OPTIMIZERS, TABLES
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS
 from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
@@ -33,13 +26,6 @@ def test_the_file_of_tables_is_what_would_be_written_now() -> None:
     written = {**keras_tables(TABLES), "keras": TABLES["keras"]}
     assert written == TABLES
     assert as_text(written) + "\n" == FILE.read_text(encoding="utf-8")
-
-
-def test_an_argument_that_is_new_in_keras_gets_the_kind_of_its_default() -> None:
-    written = keras_tables({})["optimizers"]["sgd"]
-    assert written["nesterov"] == {"kind": "bool"}
-    assert written["momentum"] == {"kind": "float"}
-    assert written["clipnorm"] == {"kind": "float", "null": True}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -11,15 +11,13 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, Va
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import quoted
 
-Plain = dict[str, Any]
 
-
-def flat_spec(spec: SweepSpec) -> Plain:
+def flat_spec(spec: SweepSpec) -> dict[str, Any]:
     """Everything that decides what a trial of the sweep is: dotted key -> JSON value.
 
     The engine, the sampler and the number of trials are left out: a sweep may go on with others.
     """
-    flat: Plain = {
+    flat: dict[str, Any] = {
         "data": _data_words(spec),
         "model": spec.model.source,
         "loss": spec.loss,
@@ -64,7 +62,7 @@ def _data_words(spec: SweepSpec) -> str:
     return f"{spec.data.kind} {Path(spec.data.source).name}{target}"
 
 
-def _distribution(distribution: Distribution) -> Plain:
+def _distribution(distribution: Distribution) -> dict[str, Any]:
     if isinstance(distribution, Categorical):
         weighed = {"probabilities": list(distribution.probabilities)} if distribution.probabilities else {}
         return {"values": [_plain(choice) for choice in distribution.choices], **weighed}

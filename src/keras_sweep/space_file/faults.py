@@ -25,12 +25,7 @@ _NOUNS = {
     "string": "text",
     "array": "a list",
 }
-_BOUNDS = {
-    "minimum": "of at least",
-    "exclusiveMinimum": "above",
-    "maximum": "of at most",
-    "exclusiveMaximum": "below",
-}
+_BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of at most", "exclusiveMaximum": "below"}
 
 
 @dataclass(frozen=True, eq=False)

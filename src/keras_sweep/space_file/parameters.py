@@ -16,12 +16,7 @@ from keras_sweep.space_file.conditions import check_circle, check_conditions, ch
 from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
-from keras_sweep.space_file.sections import (
-    DENSE_ARGUMENTS,
-    ChoiceSection,
-    ConstantSection,
-    RangeSection,
-)
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
 
 MOST_PARAMETERS = 200
 MODEL = "model."

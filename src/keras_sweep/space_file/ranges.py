@@ -13,12 +13,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import quoted
 from keras_sweep.space_file.faults import Faults, Path
 from keras_sweep.space_file.keras_tables import OPTIMIZERS
-from keras_sweep.space_file.sections import (
-    LOG_UNIFORM,
-    ChoiceSection,
-    ConstantSection,
-    RangeSection,
-)
+from keras_sweep.space_file.sections import LOG_UNIFORM, ChoiceSection, ConstantSection, RangeSection
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 AnyParameter: TypeAlias = ConstantSection | ChoiceSection | RangeSection

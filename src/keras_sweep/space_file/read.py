@@ -17,15 +17,7 @@ from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, kind_of
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
-from keras_sweep.space_file.sections import (
-    PASSED_OVER,
-    SECTIONS,
-    Engine,
-    Loss,
-    Metric,
-    MetricSection,
-    PruningRule,
-)
+from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, Loss, Metric, MetricSection, PruningRule
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 

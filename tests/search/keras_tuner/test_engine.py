@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from keras_sweep.errors import SearchError, UsageError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-from keras_sweep.search.keras_tuner.oracle import SilentOracle, predicted
+from keras_sweep.search.keras_tuner.oracle import predicted
 from keras_sweep.search.keras_tuner.space import CodedSpace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec
@@ -149,14 +149,6 @@ def test_a_parameter_that_depends_on_hyperbands_epochs_is_refused() -> None:
     late = Parameter("momentum", Float(0.0, 1.0), (Condition("epochs", (3,)),))
     with pytest.raises(UsageError, match="`momentum` depends on `epochs`"):
         hyperband(Parameter("epochs", Int(1, 3)), late)
-
-
-def test_a_fault_of_the_library_is_a_search_error() -> None:
-    oracle = SilentOracle(
-        "random", CodedSpace(SMALL), Objective("val_accuracy", Goal.MAXIMIZE), 1, accept=lambda codes: codes
-    )
-    with pytest.raises(SearchError, match="KerasTuner's random oracle failed: KeyError"):
-        oracle.end("never asked", 0.5)
 
 
 def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,7 @@ import numpy as np
 import optuna
 
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import (
-    Categorical,
-    Float,
-    Value,
-    choices_as_scalars,
-    optuna_distribution,
-)
+from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars, optuna_distribution
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
