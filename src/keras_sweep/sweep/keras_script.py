@@ -140,7 +140,7 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
         build = attribute
         if isinstance(found, type):
             made.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
-            build, found = "tuned.build", found.build
+            build, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
             build, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
         made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
