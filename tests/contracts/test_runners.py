@@ -10,7 +10,7 @@ from tests.helpers.factory import digits, make_spec
 
 from keras_sweep.sweep.replay import AsRecorded
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.events import EpochEnded, Event
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
@@ -22,7 +22,7 @@ TRIALS = [
 
 
 def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), **asked: Any) -> dict[int, Result]:
-    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), **asked)}
+    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), Watch(**asked))}
 
 
 @pytest.mark.parametrize("name", RUNNERS)

@@ -78,8 +78,8 @@ class Formula:
     def keep_only(self, numbers):
         pass
 
-    def run(self, trials, wanted, judge, emit, stopping):
-        lengths = {one.number: one.params.get("epochs", 4) for one in trials}
+    def run(self, trials, wanted, watch):
+        judge, lengths = watch.judge, {one.number: one.params.get("epochs", 4) for one in trials}
         curves = dict.fromkeys(lengths, ())
         rungs = sorted({rung for length in lengths.values() for rung in judge.rungs(length)})
         stopped = {}
@@ -89,8 +89,8 @@ class Formula:
                 if epoch <= lengths[number] and number not in stopped:
                     curves[number] += (heights[number] * (1 - 0.5**epoch),)
                     if number in wanted:
-                        emit(EpochEnded(number, epoch, {"val_accuracy": curves[number][-1]}))
-                    if stopping():
+                        watch.emit(EpochEnded(number, epoch, {"val_accuracy": curves[number][-1]}))
+                    if watch.stopping():
                         return
             if epoch in rungs:
                 values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}

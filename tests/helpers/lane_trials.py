@@ -11,6 +11,7 @@ from keras_sweep.sweep.replay import Match, gap
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.result import Result, Suggestion
 from tests.helpers.factory import make_spec
@@ -87,7 +88,7 @@ def train(runner, trials, watch=None, wanted=None) -> dict[int, Result]:
     """Results by number."""
     numbers = frozenset(trial.number for trial in trials) if wanted is None else frozenset(wanted)
     watch = watch or Watching()
-    return {result.number: result for result in runner.run(trials, numbers, watch, watch, watch.stopping)}
+    return {result.number: result for result in runner.run(trials, numbers, Watch(watch, watch, watch.stopping))}
 
 
 def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int, Result]:

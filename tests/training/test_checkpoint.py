@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 
 from keras_sweep.training import checkpoint
-from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import suggestions
 
 STATE = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
 
@@ -37,14 +38,16 @@ def test_a_missing_checkpoint_is_no_damage(tmp_path):
     assert checkpoint.read(tmp_path / "x.npz") is None
 
 
-def test_the_digest_changes_with_everything_that_the_numbers_depend_on():
-    spec, data = make_spec(), digits()
-    digest = checkpoint.digest_of(spec, data, 1)
-    others = [
-        checkpoint.digest_of(spec, data, 2),
-        checkpoint.digest_of(spec, replace(data, fingerprint="another"), 1),
-        checkpoint.digest_of(replace(spec, loss="mean_squared_error"), data, 1),
-        checkpoint.digest_of(replace(spec, objective=replace(spec.objective, take_best=True)), data, 1),
-    ]
-    assert digest == checkpoint.digest_of(make_spec(), digits(), 1)
-    assert len({digest, *others}) == 5
+def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
+    spec, data, trials = make_spec(), digits(), suggestions({"learning_rate": 0.1})
+
+    def checkpoint_of(spec, data, lane_limit=0):
+        return LatestCheckpoint(tmp_path, spec, data, None, 60.0, lane_limit)
+
+    checkpoint_of(spec, data).write(trials, {"rows": {}}, [])
+    assert checkpoint_of(make_spec(), digits()).read(trials)
+    assert not checkpoint_of(spec, data).read(suggestions({"learning_rate": 0.2}))
+    assert not checkpoint_of(spec, data, lane_limit=4).read(trials)
+    assert not checkpoint_of(spec, replace(data, fingerprint="another")).read(trials)
+    assert not checkpoint_of(replace(spec, loss="mean_squared_error"), data).read(trials)
+    assert not checkpoint_of(make_spec(take_best=True), data).read(trials)

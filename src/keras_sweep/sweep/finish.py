@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from dataclasses import asdict
 from typing import Any
 
@@ -237,8 +238,8 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
     except RecordError:
         return None
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
-        outputs = validation_outputs(spec, trial, weights, data, call)
-        scores = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, outputs)
+        predict = partial(validation_outputs, spec, trial, weights, data, call)
+        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, predict)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

@@ -14,7 +14,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
-from keras_sweep.training.runner import Judge
+from keras_sweep.training.runner import Judge, Watch
 from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, exhausted_text
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
 
@@ -114,7 +114,7 @@ class GenerationTraining:
         wanted, waiting = generation.wanted(total), generation.waiting
         self._tell(waiting.values())
         missing = wanted - set(waiting)
-        with closing(runner.run(generation.asked, missing, judge, emit, self._stopping)) as trained:
+        with closing(runner.run(generation.asked, missing, Watch(judge, emit, self._stopping))) as trained:
             for number in sorted(wanted):
                 while number not in waiting:
                     with wall.part("train"):

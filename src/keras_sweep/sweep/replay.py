@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -190,7 +190,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
             for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
                 pass
         ends = {one.number: one.epochs for one in of[number] if one.state is TrialState.PRUNED}
-        yield from runner.run(asked, wanted, AsRecorded(ends), tell, stopping)
+        yield from runner.run(asked, wanted, Watch(AsRecorded(ends), tell, stopping))
 
     if trial.suggestion.recipe is None:
         trained = searched(index, wanted)
@@ -199,7 +199,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
         finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
-        trained = runner.run(finalists, wanted, emit=tell, stopping=stopping)
+        trained = runner.run(finalists, wanted, Watch(emit=tell, stopping=stopping))
     for result in trained:
         return result
     raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")

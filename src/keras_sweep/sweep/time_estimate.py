@@ -12,7 +12,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.load import load
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed
 from keras_sweep.trial.finalists import SHARE, affordable
@@ -66,7 +66,7 @@ def estimate(
     def stopping() -> bool:
         return epochs > 0 and time.monotonic() > end
 
-    ended = list(runner.run(short, wanted, emit=tell, stopping=stopping))
+    ended = list(runner.run(short, wanted, Watch(emit=tell, stopping=stopping)))
     for words in doubts(spec.objective.name, ended):
         emit(Noticed(words))
     if not epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):

@@ -30,6 +30,7 @@ from keras_sweep.sweep.replay import told_as_phases, trained_again
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
@@ -144,7 +145,7 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
     chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)
     asked = Suggestion(training.number, params)
     tell = told_as_phases(opened.emit, f"training {training.name} on all {len(rows.train):,} rows")
-    again = next(chosen.run([asked], frozenset({asked.number}), emit=tell, stopping=opened.stopping), None)
+    again = next(chosen.run([asked], frozenset({asked.number}), Watch(emit=tell, stopping=opened.stopping)), None)
     if again is None:
         raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
     if again.weights is None:

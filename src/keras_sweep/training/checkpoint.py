@@ -22,8 +22,6 @@ from keras_sweep.trial.result import Suggestion
 
 VERSION = 4
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
-OF_TRIAL = ("checkpoint", "its trial trains from its start")
-OF_GENERATION = ("snapshot", "its trials train from their start")
 FILE = "training.npz"  # of what trains now, in the folder of checkpoints
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
@@ -35,7 +33,7 @@ class TrainingState(NamedTuple):
     trainable: Arrays  # in the order of `model.trainable_variables`
     other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
     optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
-    right: Arrays = ()  # packed bits of the validation rows, 1 where the row was right; nothing where that is not known
+    right: tuple[Any, ...] = ()  # bits of the validation rows, packed: whether it was right; if known
 
 
 Kept: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
@@ -98,25 +96,16 @@ class LatestCheckpoint:
         spec: SweepSpec,
         data: SearchData,
         notice: Callable[[str], None] | None,
-        words: tuple[str, str],
         seconds: float,
         lane_limit: int = 0,
     ) -> None:
-        """A file in a folder, which is made if there is none.
+        """A file in a folder, which is made if there is none; it is due again after so many seconds.
 
-        Args:
-            folder: the folder.
-            spec: the sweep.
-            data: what it trains on.
-            notice: is called with what the user should know, a sentence.
-            words: what the file is called in it, and what follows if the file can't be read.
-            seconds: between two times that it is due.
-            lane_limit: of the runner.
+        `notice` is called with what the user should know, a sentence. Trials that `fit` trains have a limit of 0 lanes.
         """
         self._path = folder / FILE
         self._spec, self._data, self._lane_limit = spec, data, lane_limit
         self._notice = notice or (lambda _: None)
-        self._name, self._damaged = words
         self._seconds, self._since = seconds, time.monotonic()
 
     def write(
@@ -125,7 +114,7 @@ class LatestCheckpoint:
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self._notice(f"no {self._name} could be written: {error.message}")
+            self._notice(f"no checkpoint could be written: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Kept | None:
         """What was written, if it was of these trials, which begin to train now."""
@@ -133,7 +122,7 @@ class LatestCheckpoint:
         try:
             kept = read(self._path)
         except Damaged as damage:
-            self._notice(f"a {self._name} is not usable, so {self._damaged}: {damage}")
+            self._notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
             return None
         return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
 
@@ -149,18 +138,15 @@ class LatestCheckpoint:
         self._path.unlink(missing_ok=True)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
+        """Of what the numbers of training depend on: the model, the data, packages, the trials and their lanes."""
+        import keras
+
+        spec, backend = self._spec, keras.backend.backend()
+        model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
+        packages = (keras.__version__, backend, importlib.metadata.version(backend))
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
-        return digest_of(self._spec, self._data, self._name, asked, self._lane_limit)
-
-
-def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
-    """A digest of what the numbers of training depend on: the model, the data, packages, and the parts (JSON)."""
-    import keras
-
-    backend = keras.backend.backend()
-    about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
-    packages = (keras.__version__, backend, importlib.metadata.version(backend))
-    return hashlib.sha256(json.dumps((about, data.fingerprint, packages, parts)).encode()).hexdigest()
+        about = (model, self._data.fingerprint, packages, asked, self._lane_limit)
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
 def joined(states: Sequence[TrainingState]) -> TrainingState:

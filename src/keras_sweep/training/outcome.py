@@ -16,15 +16,7 @@ from keras_sweep.errors import SweepError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
-from keras_sweep.training.row_values import (
-    ACCURACIES,
-    TOP_K,
-    has_row_scores,
-    is_row_by_row,
-    parted_value,
-    row_scores,
-    row_values,
-)
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, row_scores, row_values
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
 
@@ -53,7 +45,6 @@ def scored(
     curve: Curve,
     weights: Weights,
     seconds: Seconds,
-    runner: str,
     y: Array,
     predict: Callable[[], Array],
     right: Array | None = None,
@@ -67,7 +58,6 @@ def scored(
         curve: at least one epoch.
         weights: of the scored epoch.
         seconds: its timing.
-        runner: the runner's name.
         y: labels of the validation rows.
         predict: outputs of the model with `weights` on the validation rows; called at most once.
         right: [N] whether each validation row was right at the scored epoch, where the runner knows.
@@ -80,10 +70,9 @@ def scored(
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None
-    if scores is None and can_win and name.startswith("val_") and has_row_scores(name, spec.loss):
+    if scores is None and can_win and name.startswith("val_"):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores = row_scores(name, spec.loss, value, y, outputs())
-            parted = None if scores is not None else parted_value(name, spec.loss, value, y, outputs())
+            scores, parted = row_scores(name, spec.loss, value, y, outputs)
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -93,7 +82,6 @@ def scored(
         seconds=seconds,
         reason=None if pruned_at is None else f"pruned at epoch {pruned_at}",
         weights=weights,
-        runner=runner,
         scores=scores,
         rows_value=parted,
         stderr=standard_error(name, spec.loss, value, y, outputs) if parted is None else None,
@@ -103,8 +91,6 @@ def scored(
 def failed(
     suggestion: Suggestion,
     why: str | BaseException,
-    *,
-    runner: str,
     curve: Curve | None = None,
     seconds: Seconds | None = None,
 ) -> Result:
@@ -120,7 +106,6 @@ def failed(
         seconds=seconds or Seconds(sampler=suggestion.sampler_seconds),
         reason=unstyled(reason),
         traceback=text,
-        runner=runner,
         is_transient=error is not None and is_transient(error),
     )
 
@@ -148,33 +133,16 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
-def accuracy_error(accuracy: float, rows: int) -> float:
-    """The standard error of a share of correct rows: sqrt(p (1 - p) / n), and towards 0 and 1 Wilson's.
-
-    The first is 0 where every row is right, as though more rows could not show a wrong one. Half of Wilson's 68.3 %
-    interval (z = 1) is never 0; it is the wider of the two where p is below 0.15 or above 0.85, by less than a shown
-    digit unless rows are few. Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    variance = max(accuracy * (1 - accuracy), 0.0) / rows
-    wilson = math.sqrt(variance + 1 / (4 * rows**2)) / (1 + 1 / rows)
-    return max(math.sqrt(variance), wilson)
-
-
-def standard_error(
-    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array] | None = None
-) -> float | None:
-    """The standard error of `value`, or None where there is no formula for the metric.
-
-    Args:
-        metric: as Keras logs it, "val_accuracy" or "val_loss".
-        loss: the loss that "loss" means.
-        value: the metric over all rows.
-        y: labels of the rows, [N] or [N, C].
-        predict: gives the model's outputs, [N] or [N, C]; called only where the rows are needed one by one.
-    """
+def standard_error(metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array]) -> float | None:
+    """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
+    rows = len(y)
     if metric.removeprefix("val_") in ACCURACIES | TOP_K:
-        return accuracy_error(value, len(y))
-    if not is_row_by_row(metric, loss) or predict is None or len(y) < 2:
-        return None
-    values = row_values(metric, loss, y, predict())
-    return None if values is None else float(values.std(ddof=1) / math.sqrt(len(y)))
+        # Of a share p of right rows it is sqrt(p (1 - p) / n), which is 0 where every row is right, as though more rows
+        # could not show a wrong one. Half of Wilson's 68.3 % interval (z = 1) is never 0; it is the wider of the two
+        # where p is below 0.15 or above 0.85, by less than a shown digit unless rows are few. Wilson 1927, "Probable
+        # inference, the law of succession, and statistical inference".
+        variance = max(value * (1 - value), 0.0) / rows
+        wilson = math.sqrt(variance + 1 / (4 * rows**2)) / (1 + 1 / rows)
+        return max(math.sqrt(variance), wilson)
+    values = row_values(metric, loss, y, predict) if rows > 1 else None
+    return None if values is None else float(values.std(ddof=1) / math.sqrt(rows))

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from keras_sweep.data.arrays import Array
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort
-from keras_sweep.trial.result import Weights
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
 Values: TypeAlias = npt.NDArray[np.float64]
@@ -36,24 +35,13 @@ def is_row_by_row(metric: str, loss: str) -> bool:
     return name in ACCURACIES | TOP_K | LOSSES
 
 
-def has_row_scores(metric: str, loss: str) -> bool:
-    """Whether `row_scores` knows the metric: row by row, or as one of all rows that can be computed anew on some."""
-    return is_row_by_row(metric, loss) or _named(metric, loss) in OF_ALL_ROWS
-
-
 def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     """Those of the metrics of the space file ("auc") that are no means over rows: of folds they are had anew."""
     return tuple(name for name in spec.metrics if not is_row_by_row(name, spec.loss))
 
 
 def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
-    """One of `metrics_of_all_rows`, by Keras's own class.
-
-    Args:
-        metric: its name ("auc").
-        y: labels of the rows, [N] or [N, ...].
-        outputs: of the model, [N, ...].
-    """
+    """One of `metrics_of_all_rows` ("auc"), by Keras's own class; labels are [N] or [N, ...], outputs [N, ...]."""
     import keras
 
     found = keras.metrics.get(metric)
@@ -61,21 +49,21 @@ def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
     return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
-def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | None:
-    """[N] what each row contributes, float64; None where the metric is no mean over rows, or has no function here.
+def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -> Values | None:
+    """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     Args:
         metric: as Keras logs it, "val_accuracy" or "val_loss".
         loss: the loss that "loss" means.
         y: labels of the rows, [N] or [N, ...].
-        outputs: of the model, [N, ...].
+        predict: gives the model's outputs, [N, ...]; called only where they are needed.
     """
     import keras
 
     name = _named(metric, loss)
-    if not is_row_by_row(metric, loss) or not isinstance(outputs, np.ndarray):
+    if not is_row_by_row(metric, loss):
         return None
-    outputs = np.asarray(outputs, np.float32)  # of a half, metrics are computed so, too
+    outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
     known = name in ACCURACIES | TOP_K
     function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
@@ -108,28 +96,25 @@ def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -
     return function
 
 
-def row_scores(metric: str, loss: str, value: float, y: Array, outputs: Array) -> RowScores | None:
-    """The scores that are kept of a trial; None where the metric can't be had by rows, or they do not add up to it.
+def row_scores(
+    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array]
+) -> tuple[RowScores | None, float | None]:
+    """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
-    A loss may have a penalty on the weights beside what the rows contribute: that is the same for each of them.
+    Then what they say that it is, where that is by more than rounding another value. A loss may have a penalty on the
+    weights beside what the rows contribute: that is the same for each of them.
     """
-    if _named(metric, loss) in OF_ALL_ROWS and isinstance(outputs, np.ndarray):
-        return of_outputs(outputs, np.asarray(y))
-    values = row_values(metric, loss, y, outputs)
-    if values is None:
-        return None
-    rest = value - float(values.mean())
+    if _named(metric, loss) in OF_ALL_ROWS:
+        return of_outputs(predict(), np.asarray(y)), None
+    if (values := row_values(metric, loss, y, predict)) is None:
+        return None, None
+    mean = float(values.mean())
+    rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
-        return of_values(values)
-    penalized = metric.removeprefix("val_") == "loss" and rest > 0
-    return of_values(values + rest) if penalized else None
-
-
-def parted_value(metric: str, loss: str, value: float, y: Array, outputs: Array) -> float | None:
-    """What the rows say that a metric is, where that is by more than rounding another value; else None."""
-    values = row_values(metric, loss, y, outputs)
-    mean = value if values is None else float(values.mean())
-    return mean if abs(mean - value) > PARTED * max(abs(mean), abs(value)) else None
+        return of_values(values), None
+    if metric.removeprefix("val_") == "loss" and rest > 0:
+        return of_values(values + rest), None
+    return None, mean if abs(rest) > PARTED * max(abs(mean), abs(value)) else None
 
 
 def _named(metric: str, loss: str) -> str:
@@ -144,31 +129,14 @@ def _fitting(y: Array, outputs: Array) -> Array:
     return y.reshape(outputs.shape[:-1]) if y.size * outputs.shape[-1] == outputs.size else y
 
 
-Right = Callable[[Any, Any], Any]  # traced: labels and outputs of a batch -> [B] bool; None where there are none
-
-
-def right_rows(spec: SweepSpec) -> Right:
-    """What tells right from wrong, where the objective is the share of rows that are right."""
-    name = spec.objective.name
-    known = name.startswith("val_") and name.removeprefix("val_") in ACCURACIES | TOP_K
-
-    def right(y: Any, outputs: Any) -> Any:
-        if not known or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
-            return None
-        labels = y.reshape(outputs.shape) if y.size == outputs.size else y
-        function = accuracy_function(name.removeprefix("val_"), labels.shape, outputs.shape)
-        each = function(labels, outputs.astype("float32"))
-        whole = getattr(each, "shape", None) == outputs.shape[:1]
-        return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None
-
-    return right
-
-
-def packed(right: Any) -> Weights:
-    """[N] bool as the array that a training state carries; nothing without it."""
-    return () if right is None else (np.packbits(right),)
-
-
-def unpacked(carried: Weights, rows: int) -> Any:
-    """[N] bool of what `packed` gave; None where it was nothing."""
-    return np.unpackbits(np.asarray(carried[0], np.uint8), count=rows).astype(bool) if carried else None
+def right_rows(objective: str, y: Any, outputs: Any) -> Any:
+    """Traced: [B] which rows of a batch are right; None where the objective is not the share of those that are."""
+    name = objective.removeprefix("val_")
+    known = name != objective and name in ACCURACIES | TOP_K
+    if not known or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
+        return None
+    labels = y.reshape(outputs.shape) if y.size == outputs.size else y
+    function = accuracy_function(name, labels.shape, outputs.shape)
+    each = function(labels, outputs.astype("float32"))
+    whole = getattr(each, "shape", None) == outputs.shape[:1]
+    return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None

@@ -44,7 +44,13 @@ class ToTheEnd:
         return frozenset()
 
 
-TO_THE_END = ToTheEnd()
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while trials train."""
+
+    judge: Judge = ToTheEnd()  # is asked at rungs which trials to stop
+    emit: Listener = lambda _: None  # hears each `PhaseBegan`, and of wanted trials `EpochEnded` and `TrialResumed`
+    stopping: Callable[[], bool] = lambda: False  # after every epoch: whether the user has asked to stop
 
 
 class Runner(Protocol):
@@ -58,9 +64,7 @@ class Runner(Protocol):
         """How many programs were compiled so far."""
         ...
 
-    def programs(
-        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
-    ) -> list[tuple[int, int]]:
+    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
         ...
 
@@ -69,14 +73,7 @@ class Runner(Protocol):
         """Where the wall time of all `run` went so far: seconds by part."""
         ...
 
-    def run(
-        self,
-        trials: Sequence[Suggestion],
-        wanted: frozenset[int],
-        judge: Judge = TO_THE_END,
-        emit: Listener = lambda _: None,
-        stopping: Callable[[], bool] = lambda: False,
-    ) -> Generator[Result, None, None]:
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Yield the result of every wanted trial, in any order, each as soon as it is there.
 
         A trial that fails yields a FAIL. All calls come from the thread that iterates. Once closed, nothing trains on.
@@ -85,11 +82,7 @@ class Runner(Protocol):
             trials: the whole generation, always given complete, so that a runner can shape its programs by it alone; it
                 need not train what is not wanted.
             wanted: the numbers of those whose results are asked for.
-            judge: is asked at rungs which trials to stop.
-            emit: hears `PhaseBegan` ("build", "compile", "train"), and of wanted trials `EpochEnded` and
-                `TrialResumed`.
-            stopping: whether the user has asked to stop. It is looked at after every epoch; the iteration then ends
-                early.
+            watch: who looks on. Where the user has asked to stop, the iteration ends early.
         """
         ...
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from keras_sweep.training.fit.checkpoint import generator_states, set_generator_states
+from keras_sweep.training.fit.fit_log import generator_states, set_generator_states
 
 
 def drawn():
@@ -26,7 +26,7 @@ def test_generators_go_on_from_a_state_that_was_written_as_json():
 TORCH = """
 import json
 import torch
-from keras_sweep.training.fit.checkpoint import generator_states, set_generator_states
+from keras_sweep.training.fit.fit_log import generator_states, set_generator_states
 torch.manual_seed(1)
 states = json.loads(json.dumps(generator_states()))
 expected = torch.rand(3).tolist()

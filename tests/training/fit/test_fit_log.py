@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from keras_sweep.training.fit import fit_log
-from keras_sweep.training.fit.fit_log import FitLog, Watch
-from keras_sweep.training.runner import TO_THE_END
+from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import make_spec
@@ -21,8 +21,7 @@ def trained(clock, *epochs):
     """A log that was told of so many seconds: of the first batch of all, of training, of validation."""
     spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
     plan = training_plan(spec, suggestion.params)
-    watch = Watch(TO_THE_END, lambda _: None, lambda: False)
-    log = FitLog(spec, suggestion, plan, None, watch, started=clock.now, checkpoint=None)
+    log = FitLog(spec, suggestion, plan, None, Watch(), started=clock.now, checkpoint=None)
     callback = log.callback()
     for number, (first, training, validation) in enumerate(epochs):
         clock.now += first

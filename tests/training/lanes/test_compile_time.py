@@ -71,8 +71,8 @@ def test_what_a_generation_is_to_compile_is_known_before_it_trains(data):
         *({"optimizer": "adam", "learning_rate": 0.01, "epochs": 1, "batch_size": size} for size in (16, 32, 64))
     )
     runner = CompiledRunner(make_spec(), data)
-    assert runner.programs(own, frozenset(range(3))) == [(1, 1)] * 3
-    assert runner.programs(EQUAL, frozenset(range(8))) == [(1, 8)]
+    assert runner.programs(own, frozenset(range(3)), Watching()) == [(1, 1)] * 3
+    assert runner.programs(EQUAL, frozenset(range(8)), Watching()) == [(1, 8)]
 
 
 def test_programs_of_the_dense_model_serve_every_seed_with_the_numbers_of_one_compiled_for_it(data):

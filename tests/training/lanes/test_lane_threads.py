@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+from keras_sweep.training.lanes.group import Report
 from keras_sweep.training.lanes.lane_threads import LaneThreads
 from tests.helpers.command import PATIENCE
 
@@ -14,14 +15,15 @@ class LongEpoch:
         self.remaining = 1
         self.begun, self.released = threading.Event(), threading.Event()
 
-    def advance(self) -> None:
+    def advance(self) -> Report:
         self.begun.set()
         assert self.released.wait(PATIENCE)
         self.training = False
+        return Report(self)  # type: ignore[arg-type]
 
 
 def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile() -> None:
-    """Else a board would say `compiling` as long as a snapshot, or the user's stop, waits for what came after it."""
+    """Else a board would say `compiling` as long as a checkpoint, or the user's stop, waits for what came after it."""
     group = LongEpoch()
     with LaneThreads(1, lambda group: True) as threads:
         threads.set([group])  # type: ignore[list-item]

@@ -15,6 +15,7 @@ from keras_sweep.training.lanes.structure import ACTIVATIONS, FACTORS, LanePenal
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import (
     FOLDER,
+    Watching,
     assert_as_fit,
     assert_same_bits,
     lanes,
@@ -260,5 +261,5 @@ def test_models_that_share_no_structure_are_built_for_the_trials_that_are_wanted
     spec = searching("recurrent", layer=Categorical(("LSTM", "GRU", "SimpleRNN")))
     trials = suggestions(*({"model.layer": layer, "epochs": 1} for layer in ("LSTM", "GRU", "SimpleRNN")))
     runner = CompiledRunner(spec, data)
-    assert runner.programs(trials, frozenset({1})) == [(1, 1)]
+    assert runner.programs(trials, frozenset({1}), Watching()) == [(1, 1)]
     assert runner._programs.templates._own_model.cache_info().currsize == 1

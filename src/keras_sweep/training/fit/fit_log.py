@@ -1,31 +1,24 @@
-"""What `fit` tells of a trial while it trains: the curve and the time; and where it is stopped."""
+"""What `fit` tells of a trial while it trains, the curve and the time; where it is stopped, and goes on."""
 
 from __future__ import annotations
 
+import random
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.averaged_weights import scored_weights
+from keras_sweep.training.averaged_weights import array_of, scored_weights
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
-from keras_sweep.training.fit.checkpoint import generator_states, set_generator_states, set_state, state_of
 from keras_sweep.training.outcome import best_epoch, curve_of, diverged
-from keras_sweep.training.runner import Judge
-from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan, TrialResumed
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
-
-
-class Watch(NamedTuple):
-    """Who looks on while a trial trains."""
-
-    judge: Judge  # is asked at rungs
-    emit: Listener  # hears of every epoch
-    stopping: Callable[[], bool]  # whether the user has asked to stop
 
 
 @dataclass(eq=False)
@@ -50,7 +43,7 @@ class FitLog:
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
         self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
-        self._restore: Callable[[], None] | None = None
+        self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._epoch_ended = time.perf_counter()
@@ -60,13 +53,7 @@ class FitLog:
             facts, (state, best) = kept
             assert state is not None and best is not None
             self.rows, self._before = facts["rows"][str(self.suggestion.number)], facts["seconds"]
-            self.best_weights = best.trainable
-
-            def restore() -> None:
-                set_state(self.model, state)
-                set_generator_states(facts["generators"])
-
-            self._restore = restore
+            self.best_weights, self._begins = best.trainable, (state, facts["generators"])
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -110,9 +97,13 @@ class FitLog:
         return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
     def _go_on(self) -> None:
-        if self._restore is None:
+        if self._begins is None:
             return
-        self._restore()  # now that `fit` has built the model and drawn the order that it throws away
+        state, generators = self._begins  # now that `fit` has built the model and drawn the order that it throws away
+        for variables, arrays in zip(_variables(self.model), state[:3], strict=True):
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        set_generator_states(generators)
         for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
             if done in self._rungs and self.spec.objective.name in row:
                 self.watch.judge.rung(done, {self.suggestion.number: row[self.spec.objective.name]})
@@ -163,10 +154,36 @@ class FitLog:
     def _write(self, checkpoint: LatestCheckpoint) -> None:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
         facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
-        checkpoint.write([self.suggestion], facts, [state_of(self.model), TrainingState(self.best_weights, (), ())])
+        state = TrainingState(*(tuple(map(array_of, variables)) for variables in _variables(self.model)))
+        checkpoint.write([self.suggestion], facts, [state, TrainingState(self.best_weights, (), ())])
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:
     """How much longer the first took than those after it on average; 0 where it is alone."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
+
+
+def _variables(model: Any) -> tuple[Any, Any, Any]:
+    return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+
+def generator_states() -> dict[str, Any]:
+    """Where Python's, NumPy's and (if it is imported) PyTorch's global generators stand."""
+    numpy: Any = np.random.get_state(legacy=True)
+    states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state().numpy().tobytes().hex()
+    return states
+
+
+def set_generator_states(states: dict[str, Any]) -> None:
+    """Put the generators where `generator_states` found them."""
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, np.array(keys, np.uint32), *rest))
+    if "torch" in states:
+        import torch
+
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))

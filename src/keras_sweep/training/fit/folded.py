@@ -10,12 +10,11 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.fit.fit_log import Watch
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_score
 from keras_sweep.training.outcome import best_epoch, curve_of, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
-from keras_sweep.training.runner import TO_THE_END, Judge
+from keras_sweep.training.runner import Judge, ToTheEnd, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
@@ -57,11 +56,11 @@ class FoldedFitRunner(FitRunner):
         """The result, or None if the user asked to stop."""
         plan = training_plan(self._spec, suggestion.params)
         rungs = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew) or self._spec.objective.take_best or bool(rungs)
+        every = bool(self._anew) or self._spec.take_best or bool(rungs)
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            looking = watch._replace(judge=TO_THE_END, emit=self._told(fold, ends, watch.emit))
+            looking = replace(watch, judge=ToTheEnd(), emit=self._told(fold, ends, watch.emit))
             log = self._fitted(suggestion, self._data.fold(fold), looking, at_most=epochs, every=every)
             if log is None:
                 return None
@@ -102,8 +101,8 @@ class FoldedFitRunner(FitRunner):
                 break
         curve = curve_of(rows)
         if diverged(list(rows[-1].values())):
-            return failed(suggestion, DIVERGED, runner=self.name, curve=curve, seconds=seconds)
-        epoch = best_epoch(objective, curve[objective.name]) if self._spec.objective.take_best else len(rows)
+            return failed(suggestion, DIVERGED, curve, seconds)
+        epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)
         weights = [end.weights[epoch] for end in ends]
         return scored(
             self._spec,
@@ -111,7 +110,6 @@ class FoldedFitRunner(FitRunner):
             curve=curve,
             weights=tuple(array for each in weights for array in each),
             seconds=seconds,
-            runner=self.name,
             y=self._data.validation.y,
             predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, weights),
             pruned_at=pruned_at,

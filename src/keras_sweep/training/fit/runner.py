@@ -14,12 +14,11 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
-from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, OF_TRIAL, LatestCheckpoint
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.fit.checkpoint import BACKENDS
-from keras_sweep.training.fit.fit_log import FitLog, Watch
+from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.outcome import failed, scored
-from keras_sweep.training.runner import TO_THE_END, Judge
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
@@ -60,32 +59,23 @@ class FitRunner:
         self._spec = spec
         self._data = data
         self._checkpoint: LatestCheckpoint | None = None
-        if checkpoints is not None and backend in BACKENDS:
-            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, OF_TRIAL, checkpoint_seconds)
+        if checkpoints is not None and backend != "tensorflow":  # its shuffle can't be set to where it stood
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
 
-    def programs(
-        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
-    ) -> list[tuple[int, int]]:
+    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         """Every trial compiles its own."""
         del trials, emit
         return [(1, 1)] * len(wanted)
 
-    def run(
-        self,
-        trials: Sequence[Suggestion],
-        wanted: frozenset[int],
-        judge: Judge = TO_THE_END,
-        emit: Listener = lambda _: None,
-        stopping: Callable[[], bool] = lambda: False,
-    ) -> Generator[Result, None, None]:
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         with only_new_garbage():
             for suggestion in trials:
                 if suggestion.number not in wanted:
                     continue
-                result = self._train(suggestion, Watch(judge, emit, stopping))
+                result = self._train(suggestion, watch)
                 if result is None:
                     return
                 yield result
@@ -111,8 +101,8 @@ class FitRunner:
         if not isinstance(log, FitLog):
             return log
         if log.diverged:
-            return failed(suggestion, DIVERGED, runner=self.name, curve=log.curve, seconds=log.seconds)
-        weights = log.best_weights if self._spec.objective.take_best else tuple(log.model.get_weights())
+            return failed(suggestion, DIVERGED, log.curve, log.seconds)
+        weights = log.best_weights if self._spec.take_best else tuple(log.model.get_weights())
 
         def predict() -> Any:
             with self._wall.part("score"):
@@ -125,7 +115,6 @@ class FitRunner:
             curve=log.curve,
             weights=weights,
             seconds=log.seconds,
-            runner=self.name,
             y=self._data.validation.y,
             predict=predict,
             pruned_at=log.pruned_at,
@@ -178,7 +167,7 @@ class FitRunner:
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
-            return failed(suggestion, error, runner=self.name, curve=log.curve if log else {})
+            return failed(suggestion, error, log.curve if log else None)
         finally:
             for name, seconds in (log.spent if log else {"build": time.perf_counter() - started}).items():
                 self._wall.add(name, seconds)
@@ -186,5 +175,5 @@ class FitRunner:
             return None
         if spec.objective.name not in log.curve:
             reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
-            return failed(suggestion, reason, runner=self.name, curve=log.curve, seconds=log.seconds)
+            return failed(suggestion, reason, log.curve, log.seconds)
         return log

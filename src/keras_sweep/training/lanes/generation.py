@@ -1,19 +1,19 @@
-"""The trials of one generation: which lanes there are, how they are grouped, and the rungs that compare them."""
+"""The lanes of one generation: how they are grouped, the rungs that compare them, and where they stand on disk."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
-from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group
-from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress, LaneSpec
+from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.packing import Job, pack
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import (
@@ -25,8 +25,8 @@ from keras_sweep.training.lanes.signature import (
     variant_of,
 )
 from keras_sweep.training.lanes.structure import OwnModel
-from keras_sweep.training.runner import Judge
-from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.events import PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion
 
@@ -36,8 +36,8 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 class LaneGeneration:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
-    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, judge: Judge) -> None:
-        self.lanes: dict[int, LaneProgress] = {}
+    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, watch: Watch) -> None:
+        self.lanes: dict[int, Lane] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
         self.seconds = Seconds()  # of all groups, some of which train at once
@@ -45,7 +45,7 @@ class LaneGeneration:
         self._programs = programs
         self._templates = programs.templates
         self._kept = kept
-        self._judge = judge
+        self._watch = watch
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._variants = optimizer_variants(spec)
         programs.plan_generation()
@@ -53,39 +53,37 @@ class LaneGeneration:
     @property
     def over(self) -> bool:
         """Whether every wanted trial has ended."""
-        return not any(lane.training and lane.spec.wanted for lane in self.lanes.values())
+        return not any(lane.training and lane.wanted for lane in self.lanes.values())
 
     def fill(
-        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener, stopping: Callable[[], bool]
+        self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
         """Make lanes of the trials and group them; returns those whose model can't be built, None if the user stops it.
 
         A trial that is not wanted is left out where no wanted one could share its program or be compared with it.
         """
-        begins: dict[int, TrainingState] = {}
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         needed = self._needed(trials, wanted)
+        emit = self._watch.emit
         emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
         for done, (suggestion, plan, own) in enumerate(needed):
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 emit(PhaseBegan("build", done, len(needed)))
-                if stopping():
+                if self._watch.stopping():
                     return None
             try:
-                lane = LaneProgress(self._lane_spec(suggestion, plan, own, wanted=suggestion.number in wanted))
+                lane = self._lane(suggestion, plan, own, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
                 unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
-            if suggestion.continues is not None and self._kept is not None:
-                state = self._kept.take_up(lane)
-                if state is not None:
-                    begins[lane.number] = state
-        self.groups = self._grouped(list(self.lanes.values()), begins)
+            if self._kept is not None:
+                self._kept.take_up(lane)
+        self.groups = self._grouped(list(self.lanes.values()))
         return unbuilt
 
     def _needed(
@@ -99,7 +97,7 @@ class LaneGeneration:
         due = {
             one.number
             for one, plan in zip(trials, plans, strict=True)
-            if one.number in wanted or self._judge.rungs(plan.epochs)
+            if one.number in wanted or self._watch.judge.rungs(plan.epochs)
         }
         if any(self._templates.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
             owns = self._templates.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
@@ -117,78 +115,73 @@ class LaneGeneration:
     @property
     def programs(self) -> list[tuple[int, int]]:
         """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
-        trials = Counter(self._templates.shared(lane.spec.signature) for lane in self.lanes.values())
+        trials = Counter(self._templates.shared(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.planned)
         return [(count, trials[signature]) for signature, count in programs.items()]
 
-    def run_due_rungs(self) -> Iterator[LaneProgress]:
+    def run_due_rungs(self) -> Iterator[Lane]:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
-        rungs = {rung for lane in self.lanes.values() for rung in lane.spec.rungs} - set(self.compared_at)
+        rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
             # Those that may still be on their way to it, or have just trained their last epoch.
             open_lanes = [lane for lane in self.lanes.values() if lane.end in (None, LaneEnd.DONE)]
-            coming = [lane for lane in open_lanes if rung in lane.spec.rungs]
+            coming = [lane for lane in open_lanes if rung in lane.rungs]
             if any(lane.seen < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
-            pruned = self.run_rung(rung, [lane.number for lane in coming])
+            pruned = self._run_rung(rung, [lane.number for lane in coming])
             yield from pruned
             if pruned:
                 self._regroup(waiting)
             self.compared_at[rung] = [lane.number for lane in coming]  # only now may the groups go on
 
-    def run_rung(self, rung: int, numbers: Sequence[int]) -> list[LaneProgress]:
+    def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
         """Compare the trials at a rung; returns those that it stops."""
         name = self._spec.objective.name
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
-        stopped = self._judge.rung(rung, values) if values else frozenset()
+        stopped = self._watch.judge.rung(rung, values) if values else frozenset()
         compared = [self.lanes[number] for number in numbers]
-        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.spec.epochs]
+        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.epochs]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED
         return pruned
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
         """Put the survivors of a rung into as few programs as they need."""
-        begins: dict[int, TrainingState] = {}
-        survivors: list[LaneProgress] = []
+        survivors = []
         for group in waiting:
             group.finished = True
             for lane in group.lanes:
-                if lane.training and (state := group.state(lane)) is not None:
-                    begins[lane.number] = state
+                if lane.training:
+                    lane.last = group.state(lane)
                     survivors.append(lane)
         staying = [group for group in self.groups if group not in waiting]
-        self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number), begins)
+        self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number))
 
-    def _grouped(self, lanes: Sequence[LaneProgress], begins: dict[int, TrainingState]) -> list[Group]:
-        """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
-        keys = {
-            lane.number: (lane.spec.signature, len(lane.rows), lane.spec.batch_size) for lane in lanes if lane.training
-        }
-        jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
+    def _grouped(self, lanes: Sequence[Lane]) -> list[Group]:
+        """Groups of lanes that train on; each begins where it stands, or from its initial state."""
+        keys = {lane.number: (lane.signature, len(lane.rows), lane.batch_size) for lane in lanes if lane.training}
+        jobs = [Job(number, key, self.lanes[number].epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._templates.limit(key[0]) for key in set(keys.values())}
-        return [
-            self.group(numbers, len(self.lanes[numbers[0]].rows), {n: begins[n] for n in numbers if n in begins})
-            for numbers in pack(jobs, limits)
-        ]
+        return [self._group(numbers, keys[numbers[0]][1]) for numbers in pack(jobs, limits)]
 
-    def group(
+    def _group(
         self,
         numbers: Sequence[int],
         epoch: int,
-        begins: Mapping[int, TrainingState],
+        begins: Mapping[int, TrainingState | None] | None = None,
         places: Sequence[int] = (),
         count: int = 0,
     ) -> Group:
-        """A group of these trials, as in `Group`."""
+        """A group of these trials, as in `Group`; without `begins` they begin where they stand."""
         lanes, placed = ([self.lanes[number] for number in each] for each in (numbers, places))
+        begins = begins or {lane.number: lane.last for lane in lanes}
         group = Group(self._programs, lanes, self._spec.objective, epoch, begins, placed, count)
         for size in group.plan():
             self._programs.plan(group.signature, size)
         return group
 
-    def _lane_spec(self, suggestion: Suggestion, plan: TrainingPlan, own: OwnModel | None, *, wanted: bool) -> LaneSpec:
+    def _lane(self, suggestion: Suggestion, plan: TrainingPlan, own: OwnModel | None, *, wanted: bool) -> Lane:
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
@@ -199,7 +192,7 @@ class LaneGeneration:
         template = self._templates.template(signature)
         self._templates.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
-        return LaneSpec(
+        return Lane(
             suggestion,
             signature,
             plan.batch_size,
@@ -207,7 +200,7 @@ class LaneGeneration:
             learning_rate=_number(plan, LEARNING_RATE, float(template.optimizer_kinds[index].learning_rate)),
             variant=index,
             per_lane={name: _number(plan, name) for name in variant.per_lane},
-            rungs=self._judge.rungs(plan.epochs),
+            rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
             wanted=wanted,
         )
@@ -216,6 +209,60 @@ class LaneGeneration:
         variants = self._variants if variant in self._variants else (variant,)
         signature = self._templates.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
         return self._templates.masked(signature)
+
+    def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
+        """Write where every lane stands. No group may be training. Nothing is written once a program has raised.
+
+        That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
+        """
+        all_lanes = self.lanes.values()
+        if any(lane.end is LaneEnd.FAILED for lane in all_lanes) or not any(lane.rows for lane in all_lanes):
+            return
+        states: list[TrainingState | None] = []
+        lanes, groups = {}, []
+        for lane in all_lanes:
+            lanes[lane.number] = {"end": None if lane.end is None else lane.end.name, "seconds": asdict(lane.seconds)}
+            states += [lane.last, lane.best]
+        for group in self.groups:
+            if group.goes_on:
+                places, count = group.places()
+                numbers = [lane.number for lane in group.lanes]
+                groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
+                states += [group.state(self.lanes[number]) for number in places or numbers]
+        rows = {lane.number: lane.rows for lane in all_lanes}
+        rungs = sorted(self.compared_at.items())
+        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": rungs}, states)
+
+    def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
+        """Put a fresh generation where the file says that it stood, if it is of these trials.
+
+        Another total may need fewer lanes, or more, which begin at their start; those that may share a program are
+        there together.
+        """
+        if (kept := file.read(trials)) is None:
+            return
+        facts, states = kept[0], iter(kept[1])
+        for number, about in facts["lanes"].items():
+            last, best = next(states), next(states)
+            if (lane := self.lanes.get(int(number))) is not None:
+                lane.go_on_from(facts["rows"][number], last, best)
+                lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
+                lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
+        # The rungs that were called are called again, in their order, since the engine has forgotten them.
+        for rung, numbers in facts["rungs"]:
+            self._run_rung(rung, numbers)
+            self.compared_at[rung] = numbers
+        # Those of the groups that have lanes here go on, beside the groups of lanes that the file does not know.
+        groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
+        for about in facts["groups"]:
+            numbers, places = about["lanes"], about["places"]
+            begins = {number: next(states) for number in places or numbers}
+            if numbers[0] in self.lanes:
+                groups.append(self._group(numbers, about["epoch"], begins, places, about["count"]))
+        self.groups = groups
+        for lane in self.lanes.values():
+            if lane.rows and lane.wanted:
+                self._watch.emit(TrialResumed(lane.number, lane.curve))
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -14,24 +14,25 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.folded import FoldedProgram
-from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
+from keras_sweep.training.lanes.lane import Lane, LaneEnd
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, stacked
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
-from keras_sweep.training.row_values import packed
 from keras_sweep.trial.result import Seconds
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one epoch of a group brought."""
+class Report:
+    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already."""
 
-    number: int  # counted from 1
-    rows: tuple[tuple[LaneProgress, dict[str, float]], ...]  # of the lanes that trained it
-    ended: tuple[LaneProgress, ...]  # those that do not go on
-    seconds: Seconds  # that it took, of all lanes together
+    group: Group
+    epoch: int = 0  # counted from 1
+    rows: tuple[tuple[Lane, dict[str, float]], ...] = ()  # of the lanes that trained it
+    ended: tuple[Lane, ...] = ()  # those that do not go on
+    seconds: Seconds = field(default_factory=Seconds)  # that it took, of all lanes together
+    error: BaseException | None = None  # why it failed
 
 
 class Group:
@@ -40,11 +41,11 @@ class Group:
     def __init__(
         self,
         programs: ProgramCache,
-        lanes: Sequence[LaneProgress],
+        lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
-        begins: Mapping[int, TrainingState],
-        places: Sequence[LaneProgress] = (),
+        begins: Mapping[int, TrainingState | None],
+        places: Sequence[Lane] = (),
         count: int = 0,
     ) -> None:
         """Take up lanes that share a signature and a batch size.
@@ -59,7 +60,7 @@ class Group:
                 as they would have.
             count: how many places that program has.
         """
-        self.signature = lanes[0].spec.signature
+        self.signature = lanes[0].signature
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
         self.finished = False  # its program raised, or its lanes went to other groups
@@ -74,7 +75,7 @@ class Group:
     @property
     def remaining(self) -> int:
         """Lane epochs still to train, at most."""
-        return sum(max(lane.spec.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+        return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
     def goes_on(self) -> bool:
@@ -88,9 +89,9 @@ class Group:
 
     def waits_at(self, done: Collection[int]) -> bool:
         """Whether one of its lanes stands at a rung that is not among those done."""
-        return self.epoch not in done and any(lane.training and self.epoch in lane.spec.rungs for lane in self.lanes)
+        return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
 
-    def advance(self) -> Epoch:
+    def advance(self) -> Report:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
@@ -120,26 +121,26 @@ class Group:
             lane.seconds += share
         rows = tuple((lane, lane.rows[-1]) for lane in running)
         ended = tuple(lane for lane in running if not lane.training)
-        return Epoch(self.epoch, rows, ended, Seconds(0.0, *parts))
+        return Report(self, self.epoch, rows, ended, Seconds(0.0, *parts))
 
-    def _keep(self, lane: LaneProgress, right: Any) -> None:
+    def _keep(self, lane: Lane, right: Any) -> None:
         """Keep where a lane stands after an epoch, where that is asked for."""
         values = [logged[self._objective.name] for logged in lane.rows]
         improved = self._objective.take_best and best_epoch(self._objective, values) == self.epoch
-        if improved or not lane.training or self.epoch in lane.spec.rungs:
+        if improved or not lane.training or self.epoch in lane.rungs:
             state = self.state(lane)
             assert state is not None
-            lane.last = state._replace(right=packed(right))
+            lane.last = state._replace(right=() if right is None else (np.packbits(right),))
         if improved:
             lane.best = lane.last
 
     def plan(self) -> Iterator[int]:
         """How many lanes each program has that it will come to, as far as is known."""
-        ends = sorted({lane.spec.epochs for lane in self.lanes if lane.spec.epochs > self.epoch})
+        ends = sorted({lane.epochs for lane in self.lanes if lane.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
             placed = [lane for lane in self.lanes if lane.has_place(epoch)]
-            wanted = any(lane.spec.wanted and lane.training for lane in placed)
-            if wanted or any(rung > epoch for lane in placed for rung in lane.spec.rungs):
+            wanted = any(lane.wanted and lane.training for lane in placed)
+            if wanted or any(rung > epoch for lane in placed for rung in lane.rungs):
                 yield self._places_for(placed)
 
     def places(self) -> tuple[list[int], int]:
@@ -147,7 +148,7 @@ class Group:
         count = self._program.lanes if self._program else self._count
         return [lane.number for lane in self._places], count
 
-    def state(self, lane: LaneProgress) -> TrainingState | None:
+    def state(self, lane: Lane) -> TrainingState | None:
         """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
         if self._program is None:
             return self._begins.get(lane.number)
@@ -166,25 +167,25 @@ class Group:
             self._place(program, placed)
         return program
 
-    def _places_for(self, placed: Sequence[LaneProgress]) -> int:
+    def _places_for(self, placed: Sequence[Lane]) -> int:
         return self._programs.templates.places(self.signature, len(self.lanes), len(placed))
 
-    def _place(self, program: Program | FoldedProgram, lanes: Sequence[LaneProgress]) -> None:
+    def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
         """Go on with these lanes in a program, from where they stand in the one before."""
-        states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in lanes]
+        states = [self.state(lane) or program.layout.initial(lane.own) for lane in lanes]
         self._program, self._places, self._begins = program, list(lanes), {}
         empty = program.lanes - len(lanes)
         self._state = program.layout.stack([*states, *[states[0]] * empty])
 
     def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))
-        per_lane = [[lane.spec.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
+        per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
         values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
         numbers = Numbers(
-            np.array([lane.spec.learning_rate for lane in filled], np.float32),
-            np.array([lane.spec.variant for lane in filled], np.int32),
+            np.array([lane.learning_rate for lane in filled], np.float32),
+            np.array([lane.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
-            batch_size=np.int32(self.lanes[0].spec.batch_size) if self.signature.masked else None,
+            batch_size=np.int32(self.lanes[0].batch_size) if self.signature.masked else None,
         )
-        own = [LaneNumbers.of(lane.spec.own) for lane in filled if lane.spec.own is not None]
+        own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
         return numbers._replace(model=stacked(own)) if own else numbers

@@ -1,4 +1,4 @@
-"""One trial in training: what it is, which never changes, and how far it is."""
+"""One trial in training, and where trials ended that others continue."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class LaneEnd(Enum):
     FAILED = "its program raised"
 
 
-@dataclass(frozen=True)
-class LaneSpec:
-    """What a lane trains, and with which others."""
+@dataclass(eq=False)
+class Lane:
+    """A trial: what it trains and with which others, which never changes, and where it stands after its last epoch."""
 
     suggestion: Suggestion
     signature: Signature
@@ -40,13 +40,6 @@ class LaneSpec:
     rungs: tuple[int, ...]
     own: OwnModel | None  # where its model shares a structure with others
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
-
-
-@dataclass(eq=False)
-class LaneProgress:
-    """Where a lane stands after its last epoch."""
-
-    spec: LaneSpec
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     seen: int = 0  # epochs the loop's thread has seen; the workers, and so `rows`, may be ahead
     end: LaneEnd | None = None
@@ -55,11 +48,11 @@ class LaneProgress:
     seconds: Seconds = field(init=False)
 
     def __post_init__(self) -> None:
-        self.seconds = Seconds(sampler=self.spec.suggestion.sampler_seconds)
+        self.seconds = Seconds(sampler=self.suggestion.sampler_seconds)
 
     @property
     def number(self) -> int:
-        return self.spec.suggestion.number
+        return self.suggestion.number
 
     @property
     def training(self) -> bool:
@@ -69,7 +62,7 @@ class LaneProgress:
     @property
     def needed(self) -> bool:
         """Whether its result is wanted, or a rung still compares it with others."""
-        return self.spec.wanted or any(rung > len(self.rows) for rung in self.spec.rungs)
+        return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
 
     @property
     def curve(self) -> Curve:
@@ -80,14 +73,14 @@ class LaneProgress:
 
         Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
         """
-        return self.end is not LaneEnd.PRUNED and epoch < self.spec.epochs
+        return self.end is not LaneEnd.PRUNED and epoch < self.epochs
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """One more epoch brought these metrics; `finite` says whether they and the weights are finite numbers."""
         self.rows.append(row)
         if not finite:
             self.end = LaneEnd.DIVERGED
-        elif len(self.rows) == self.spec.epochs:
+        elif len(self.rows) == self.epochs:
             self.end = LaneEnd.DONE
 
     def go_on_from(
@@ -96,7 +89,7 @@ class LaneProgress:
         """Stand where these epochs led, which were trained before."""
         self.rows, self.last, self.best = list(rows), last, best
         self.seen = len(rows)
-        if len(rows) >= self.spec.epochs:
+        if len(rows) >= self.epochs:
             self.end = LaneEnd.DONE
 
 
@@ -110,10 +103,6 @@ class EndStates:
         self._folder = folder
         self._memory: dict[int, End] = {}
 
-    def has(self, number: int) -> bool:
-        """Whether a usable end of that trial is kept."""
-        return self._kept(number) is not None
-
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget the ends of all other trials."""
         self._memory = {number: kept for number, kept in self._memory.items() if number in numbers}
@@ -123,12 +112,12 @@ class EndStates:
                 with contextlib.suppress(OSError):  # what stays costs room, and nothing else
                     path.unlink()
 
-    def keep(self, lane: LaneProgress) -> None:
+    def keep(self, lane: Lane) -> None:
         """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept.
 
         Neither is a finalist: no trial continues it.
         """
-        if lane.last is None or lane.end is not LaneEnd.DONE or lane.spec.suggestion.recipe is not None:
+        if lane.last is None or lane.end is not LaneEnd.DONE or lane.suggestion.recipe is not None:
             return
         if self._folder is None:
             self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)
@@ -136,20 +125,18 @@ class EndStates:
             path = self._folder / f"trial-{lane.number}.npz"
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
-    def take_up(self, lane: LaneProgress) -> TrainingState | None:
-        """Give the lane the curve of the trial that it continues, and return the state that it begins from.
+    def take_up(self, lane: Lane) -> None:
+        """Put the lane where the trial ended that it continues; at its start if nothing usable is kept of that one.
 
-        Returns None, and leaves the lane at its start, where nothing usable is kept: trained from there its numbers are
-        the same but for their last digits.
+        Trained from there its numbers are the same but for their last digits.
         """
-        number = lane.spec.suggestion.continues
-        kept = None if number is None else self._kept(number)
-        if kept is None or len(kept[0]) > lane.spec.epochs:
-            return None
-        lane.go_on_from(*kept)
-        return lane.last
+        number = lane.suggestion.continues
+        kept = None if number is None else self.end(number)
+        if kept is not None and len(kept[0]) <= lane.epochs:
+            lane.go_on_from(*kept)
 
-    def _kept(self, number: int) -> End | None:
+    def end(self, number: int) -> End | None:
+        """Where a trial ended, if a usable end of it is kept."""
         if self._folder is None:
             return self._memory.get(number)
         with contextlib.suppress(checkpoint.Damaged):

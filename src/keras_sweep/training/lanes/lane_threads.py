@@ -6,21 +6,11 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self
 
-from keras_sweep.training.lanes.group import Epoch, Group
+from keras_sweep.training.lanes.group import Group, Report
 
 LOOK_SECONDS = 0.2  # how often something else is looked at while no group reports
-
-
-@dataclass(frozen=True)
-class Report:
-    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already."""
-
-    group: Group
-    epoch: Epoch | None  # None if it failed
-    error: BaseException | None = None
 
 
 class LaneThreads:
@@ -115,9 +105,9 @@ class LaneThreads:
                     return
                 self._busy.add(group)
             try:
-                report = Report(group, group.advance())
+                report = group.advance()
             except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
-                report = Report(group, None, error)
+                report = Report(group, error=error)
             with self._changed:
                 self._busy.remove(group)
                 if report.error is not None:

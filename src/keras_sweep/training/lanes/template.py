@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class Template:
         found = {id(variable): slots.index(id(average)) for variable, average in averages(self.model.optimizer)}
         self._averages = [found.get(id(variable)) for variable in self.model.trainable_variables]
         self.tracing = threading.Lock()  # layers keep things in Python while they are traced
-        self.right = right_rows(spec)
+        self.right = partial(right_rows, spec.objective.name)
 
     @cached_property
     def optimizer_kinds(self) -> list[Any]:
