@@ -29,7 +29,7 @@ from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unf
 from keras_sweep.sweep.replay import told_as_phases, trained_again
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.folds import fold_outputs, weights_of_folds
+from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
@@ -175,8 +175,8 @@ def validation_outputs(
 ) -> npt.NDArray[np.floating]:
     """[N, ...] what the weights that earned a trial's value say of the validation rows."""
     if data.folds:
-        parts = weights_of_folds(weights, len(data.folds))
-        return np.asarray(fold_outputs(spec, data, result.params, parts, call), np.float32)
+        (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
+        return np.asarray(outputs, np.float32)
     model = trained_model(spec, result, weights, data)
     return np.asarray(call(model, data.validation.x))
 

@@ -17,39 +17,25 @@ from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Weights
 
 
-def weights_of_folds(weights: Weights, folds: int) -> list[Weights]:
-    """The weights of each fold's model, of those of all: one fold's after the other's."""
-    each = len(weights) // folds
-    return [weights[each * fold : each * (fold + 1)] for fold in range(folds)]
-
-
 def fold_outputs(
     spec: SweepSpec,
     data: SearchData,
     params: Params,
     weights: Sequence[Weights],
     call: Callable[[Any, Array], Array] = called,
-) -> Array:
-    """[N, ...] the outputs on all rows of models with these weights, one a fold, in the order of the rows."""
-    (outputs,) = epoch_outputs(spec, data, params, [[each] for each in weights], call)
-    return outputs
-
-
-def epoch_outputs(
-    spec: SweepSpec,
-    data: SearchData,
-    params: Params,
-    weights: Sequence[Sequence[Weights]],
-    call: Callable[[Any, Array], Array] = called,
 ) -> list[Array]:
-    """As `fold_outputs`, after each of several epochs: of each fold the weights of every one are given."""
+    """Of each of these weights [N, ...] the outputs on all rows, in their order.
+
+    They are those of a trial after one of several epochs: of each fold's model, one fold's after the other's.
+    """
     parts = []
-    for index, epochs in enumerate(weights):
+    for index in range(len(data.folds)):
         rows = data.fold(index)
         model = compiled_model(spec, training_plan(spec, params), rows)
         outputs = []
-        for each in epochs:
-            model.set_weights(list(each))
+        for each in weights:
+            count = len(each) // len(data.folds)
+            model.set_weights(list(each[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
     return [rows_together(each, [fold.held for fold in data.folds]) for each in zip(*parts, strict=True)]
@@ -61,10 +47,7 @@ WHOLE = 0.01  # so near to a whole number a count of rows is, which float32 has 
 def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
     """A metric over the rows of all folds, float64: [T], or one number.
 
-    Args:
-        name: of the metric.
-        values: of each fold its mean over the fold's rows. One that is no mean is taken as if it were.
-        rows: how many rows each fold has.
+    `values` has of each fold its mean over the fold's rows. One that is no mean is taken as if it were.
     """
     counts = np.asarray(rows, np.float64)
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)

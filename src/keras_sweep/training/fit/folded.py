@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_score
+from keras_sweep.training.folds import fold_outputs, joined_score
 from keras_sweep.training.outcome import best_epoch, curve_of, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import Judge, ToTheEnd, Watch
@@ -103,23 +103,23 @@ class FoldedFitRunner(FitRunner):
         if diverged(list(rows[-1].values())):
             return failed(suggestion, DIVERGED, curve, seconds)
         epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)
-        weights = [end.weights[epoch] for end in ends]
+        weights = _weights(ends, epoch)
         return scored(
             self._spec,
             suggestion,
             curve=curve,
-            weights=tuple(array for each in weights for array in each),
+            weights=weights,
             seconds=seconds,
             y=self._data.validation.y,
-            predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, weights),
+            predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
             pruned_at=pruned_at,
         )
 
     def _of_all_rows(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rows: Sequence[Row]) -> list[Row]:
         """The epochs with those metrics too that are had of all outputs alone; NaN where a fold diverged."""
         finite = len(list(takewhile(lambda row: not diverged(list(row.values())), rows)))
-        weights = [[end.weights[epoch] for epoch in range(1, finite + 1)] for end in ends]
-        outputs = epoch_outputs(self._spec, self._data, suggestion.params, weights)
+        weights = [_weights(ends, epoch) for epoch in range(1, finite + 1)]
+        outputs = fold_outputs(self._spec, self._data, suggestion.params, weights)
         y = self._data.validation.y
         values = {name: [over_all_rows(name, y, each) for each in outputs] for name in self._anew}
         return [
@@ -137,3 +137,8 @@ class FoldedFitRunner(FitRunner):
                 counts = [len(fold.held if name.startswith("val_") else fold.train) for fold in self._data.folds]
                 joined[name] = float(joined_score(name, [row[name] for row in rows], counts))
         return joined
+
+
+def _weights(ends: Sequence[FoldEnd], epoch: int) -> Weights:
+    """Those of all folds' models after an epoch."""
+    return tuple(array for end in ends for array in end.weights[epoch])

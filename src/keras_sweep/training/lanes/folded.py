@@ -23,10 +23,22 @@ from keras_sweep.trial.result import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedLayout:
-    """The layouts of all folds. A lane's state holds the variables of its first fold, then of its second, and so on."""
+class FoldedProgram:
+    """The program of each fold, one after the other. Used as a `Program`; its state and orders are lists of theirs.
+
+    It is its own layout: a lane's state holds the variables of its first fold, then of its second, and so on.
+    """
 
     programs: Sequence[Program]
+    data: SearchData
+
+    @property
+    def lanes(self) -> int:
+        return self.programs[0].lanes
+
+    @property
+    def layout(self) -> FoldedProgram:
+        return self
 
     def initial(self, own: OwnModel | None = None) -> TrainingState:
         """A lane before its first epoch. No structure is shared: a fold may have columns of its own."""
@@ -39,22 +51,6 @@ class FoldedLayout:
 
     def lane(self, state: Any, index: int) -> TrainingState:
         return joined([program.layout.lane(part, index) for program, part in zip(self.programs, state, strict=True)])
-
-
-@dataclass(frozen=True, slots=True)
-class FoldedProgram:
-    """The program of each fold, one after the other. Used as a `Program`; its state and orders are lists of theirs."""
-
-    programs: Sequence[Program]
-    data: SearchData
-
-    @property
-    def lanes(self) -> int:
-        return self.programs[0].lanes
-
-    @property
-    def layout(self) -> FoldedLayout:
-        return FoldedLayout(self.programs)
 
     def order(self, epoch: int) -> list[Any]:
         return [program.order(epoch) for program in self.programs]
