@@ -102,8 +102,8 @@ def fitted(spec, data, trials, watch=None) -> dict[int, Result]:
 
 
 def signatures(runner):
-    """Those of the programs that a compiled runner has trained with."""
-    return {signature for signature, _ in runner._programs._programs}
+    """Those of the programs that a compiled runner has compiled for its last generation."""
+    return {signature for signature, _ in runner._programs.made}
 
 
 def assert_as_fit(spec, data, trials, *, runner=None):

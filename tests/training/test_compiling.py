@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.training.compiling import Effort, on_cpu
+from keras_sweep.training import compiling
+from keras_sweep.training.compiling import Effort, is_known
 from tests.helpers.command import python, sweep
 
 COMPILE = """\
@@ -67,11 +68,12 @@ def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path
     assert list((tmp_path / "keras-sweep" / "compiled").iterdir())
 
 
-def test_a_compile_option_that_xla_does_not_know_is_done_without() -> None:
-    unknown = {"xla_cpu_of_another_year": True}
-    assert on_cpu({**unknown, "xla_backend_optimization_level": 0}) == {"xla_backend_optimization_level": 0}
-    assert on_cpu(unknown) is on_cpu({}) is None
+def test_a_compile_option_that_xla_does_not_know_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Effort.MEDIUM.options == dict(Effort.MEDIUM.value)
+    assert Effort.FULL.options is None
+    monkeypatch.setattr(compiling, "is_known", lambda name, value: name == "xla_backend_optimization_level")
+    assert Effort.LOW.options == {"xla_backend_optimization_level": 0}
+    assert not is_known("xla_cpu_of_another_year", True)
 
 
 @pytest.fixture(scope="module")

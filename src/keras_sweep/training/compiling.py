@@ -31,8 +31,12 @@ class Effort(Enum):
 
     @property
     def options(self) -> Mapping[str, Any] | None:
-        """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`."""
-        return on_cpu(self.value)
+        """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`, where JAX runs on the CPU."""
+        import jax
+
+        if jax.default_backend() != "cpu":
+            return None
+        return {name: value for name, value in self.value.items() if is_known(name, value)} or None
 
 
 def effort(numbers: float) -> Effort:
@@ -67,17 +71,8 @@ def enable_compile_cache() -> Path | None:
     return folder
 
 
-def on_cpu(options: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`, where JAX runs on the CPU."""
-    import jax
-
-    if jax.default_backend() != "cpu":
-        return None
-    return {name: value for name, value in options.items() if _is_known(name, value)} or None
-
-
 @cache
-def _is_known(name: str, value: Any) -> bool:
+def is_known(name: str, value: Any) -> bool:
     """Tried once a process: JAX 0.11.2 and later have no fusion emitters to turn off, and refuse the name."""
     import jax
 

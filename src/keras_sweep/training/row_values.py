@@ -52,11 +52,8 @@ def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
 def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -> Values | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
-    Args:
-        metric: as Keras logs it, "val_accuracy" or "val_loss".
-        loss: the loss that "loss" means.
-        y: labels of the rows, [N] or [N, ...].
-        predict: gives the model's outputs, [N, ...]; called only where they are needed.
+    The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
+    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed.
     """
     import keras
 

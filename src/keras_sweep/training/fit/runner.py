@@ -43,14 +43,7 @@ class FitRunner:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """
-        Args:
-            spec: the sweep.
-            data: its training and validation rows.
-            checkpoints: the folder for the trial in training; None keeps nothing.
-            checkpoint_seconds: between two checkpoints.
-            notice: is called with what the user should know, a sentence.
-        """
+        """As `MakeRunner` says; a checkpoint is written every so many seconds."""
         import keras
 
         enable_compile_cache()
@@ -131,12 +124,7 @@ class FitRunner:
     ) -> FitLog | Result | None:
         """What `fit` told; the result where its code raised or logged no objective; None where the user asked to stop.
 
-        Args:
-            suggestion: the trial.
-            data: what it trains and is validated on.
-            watch: who looks on.
-            at_most: epochs after which nobody needs more of it.
-            every: keep the weights of every epoch, in place of the best one's.
+        After `at_most` epochs nobody needs more of it; `every` keeps the weights of all, in place of the best one's.
         """
         import keras
 

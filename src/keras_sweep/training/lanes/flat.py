@@ -303,13 +303,8 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
     """Traced: the values of a variable and of its optimizer's after a step, in the lanes that the mask is true of.
 
     In other lanes they stay. That is chosen at each assignment: XLA then passes over a lane's rows only for the
-    optimizer that it uses. Chosen at the end, old and new values would both have to be kept.
-
-    Args:
-        optimizer: built on the variable alone.
-        state: the variable, then the optimizer's, each with its value.
-        gradient: of the variable.
-        mask: broadcasts to the variable.
+    optimizer that it uses. Chosen at the end, old and new values would both have to be kept. The optimizer is built on
+    the variable alone; `state` has it, then the optimizer's, each with its value.
     """
     import jax.numpy as jnp
     import keras

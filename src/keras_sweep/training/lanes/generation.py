@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -192,14 +193,15 @@ class LaneGeneration:
         template = self._templates.template(signature)
         self._templates.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
+        given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
         return Lane(
             suggestion,
             signature,
             plan.batch_size,
             plan.epochs,
-            learning_rate=_number(plan, LEARNING_RATE, float(template.optimizer_kinds[index].learning_rate)),
+            learning_rate=float(given.get(LEARNING_RATE, template.optimizer_kinds[index].learning_rate)),
             variant=index,
-            per_lane={name: _number(plan, name) for name in variant.per_lane},
+            per_lane={name: float(given[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
             wanted=wanted,
@@ -263,9 +265,3 @@ class LaneGeneration:
         for lane in self.lanes.values():
             if lane.rows and lane.wanted:
                 self._watch.emit(TrialResumed(lane.number, lane.curve))
-
-
-def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:
-    value = plan.optimizer_arguments.get(name, otherwise)
-    assert isinstance(value, int | float)
-    return float(value)

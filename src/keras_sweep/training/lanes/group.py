@@ -48,13 +48,9 @@ class Group:
         places: Sequence[Lane] = (),
         count: int = 0,
     ) -> None:
-        """Take up lanes that share a signature and a batch size.
+        """Take up lanes that share a signature and a batch size, after so many epochs.
 
         Args:
-            programs: makes their programs.
-            lanes: all of them.
-            objective: which metric counts.
-            epoch: after which they begin.
             begins: their states there, by number; a lane without one begins from its initial weights.
             places: those in the first places of a program that was stopped, taken up so that the last digits come out
                 as they would have.

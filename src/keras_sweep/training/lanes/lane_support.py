@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import replace
 from typing import Any
 
@@ -71,8 +72,7 @@ def _lacking(spec: SweepSpec) -> str | None:
             _traced(template, layout_of(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
-        what = f"{type(error).__name__}{_first_line(error)}"
-        return f"{versions} lacks what lanes rest on ({what}); Keras 3.15 with JAX 0.12 has it"
+        return f"{versions} lacks what lanes rest on ({_first_line(error)}); Keras 3.15 with JAX 0.12 has it"
     return None
 
 
@@ -99,7 +99,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
         if not of_user(error):
             raise
-        return f"its layers can't be mapped over lanes: {type(error).__name__}{_first_line(error)}"
+        return f"its layers can't be mapped over lanes: {_first_line(error)}"
     if generator_states() != generators:
         return "a layer draws from Python's or NumPy's generator while the model is compiled"
     if "callback" in program:
@@ -120,8 +120,5 @@ def _traced(template: Template, layout: Layout, rows: Rows) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    try:
-        lines = str(error).splitlines()
-    except Exception:  # an error of JAX may fail to say what it is
-        return ""
-    return f": {lines[0]}" if lines else ""
+    """What it is, also of an error of JAX that fails to say it."""
+    return traceback.format_exception_only(error)[0].splitlines()[0]

@@ -20,6 +20,7 @@ from keras_sweep.training.lanes.flat import Flat, State, lies_flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.lanes.validation import validation_batch
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
 Layout: TypeAlias = Flat | Stacked
@@ -70,25 +71,8 @@ def layout_of(template: Template, lanes: int) -> Layout:
 class Program:
     """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
 
-    def __init__(
-        self,
-        template: Template,
-        lanes: int,
-        data: DeviceData,
-        *,
-        validation_batch: int,
-        carry: bool,
-        effort: Effort,
-    ) -> None:
-        """
-        Args:
-            template: the model.
-            lanes: how many train at once, T.
-            data: the rows of both splits.
-            validation_batch: validation rows at once.
-            carry: keep what validation changes beside the metrics, as `fit` does.
-            effort: what compiling it is worth.
-        """
+    def __init__(self, template: Template, lanes: int, data: DeviceData, *, rows_alone: bool, effort: Effort) -> None:
+        """T lanes; whether each validation row stands alone in this model, and what compiling is worth."""
         import jax
 
         self.lanes = lanes
@@ -96,8 +80,9 @@ class Program:
         self._template = template
         self._data = data
         self._batch = template.signature.batch_size
-        self._validation_batch = validation_batch
-        self._carry = carry
+        rows = len(data.validation_y)
+        self._validation_batch = validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
+        self._carry = not rows_alone  # keep what validation changes beside the metrics, as `fit` does
         self._options: Any = effort.options
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = template.numbers(lanes)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from concurrent.futures import Future
-from functools import cached_property
+from collections.abc import Hashable
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from keras_sweep.data.search_data import SearchData
@@ -15,12 +13,10 @@ from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import Signature
-from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.templates import CACHE_SIZE, Templates
-from keras_sweep.training.lanes.validation import validation_batch
 
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
-Part: TypeAlias = tuple[Template, DeviceData]  # of a fold; all there is without folds
+Made: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # a program for each shape of data, once it is made
 
 
 class ProgramCache:
@@ -32,12 +28,17 @@ class ProgramCache:
     def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
         self.templates = Templates(spec, data, lane_limit=lane_limit)
         self._search_data = data
-        self._programs: OrderedDict[Key, Future[dict[Hashable, Program]]] = OrderedDict()
+        self._programs = lru_cache(CACHE_SIZE)(self._unmade)
         self._lock = threading.Lock()
         self.planned: set[Key] = set()  # that the generation needs and that were not there before
         self.making: set[Key] = set()  # that are being compiled now
         self.made: set[Key] = set()  # that were compiled for the generation
         self.compiled = 0  # programs, in all generations
+
+    @staticmethod
+    def _unmade(key: Key) -> Made:
+        del key
+        return threading.Lock(), {}
 
     def plan_generation(self) -> None:
         """Another generation begins: nothing is planned yet."""
@@ -47,8 +48,8 @@ class ProgramCache:
         """The generation comes to the signature's program for so many lanes."""
         key = (self.templates.shared(signature), lanes)
         with self._lock:
-            future = self._programs.get(key)
-        if future is None or not future.done():
+            _, programs = self._programs(key)
+        if not programs:
             self.planned.add(key)
 
     def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
@@ -56,42 +57,25 @@ class ProgramCache:
         key = (self.templates.shared(signature), lanes)
         templates = [self.templates.template(signature, fold) for fold in self.templates.folds]
         parts = list(zip(templates, self.data, strict=True))
-
         with self._lock:
-            is_new = key not in self._programs
-            future = self._programs.setdefault(key, Future())
-            self._programs.move_to_end(key)
-            if len(self._programs) > CACHE_SIZE:
-                self._programs.popitem(last=False)
-        if is_new:
-            try:
-                future.set_result(self._made(key, signature, parts))
-            except BaseException as error:  # whoever waits for the program gets it, too
-                future.set_exception(error)
-                with self._lock:
-                    self._programs.pop(key, None)
-        programs = [future.result()[data.shapes].of(template, data) for template, data in parts]
-        return FoldedProgram(programs, self._search_data) if self._search_data.folds else programs[0]
-
-    def _made(self, key: Key, signature: Signature, parts: Sequence[Part]) -> dict[Hashable, Program]:
-        """A program for each shape of data."""
-        programs: dict[Hashable, Program] = {}
-        lanes = key[1]
-        self.making.add(key)
-        try:
-            alone = self.templates.row_by_row(signature)
-            worth = self.templates.effort(signature)
-            for template, data in parts:
-                if data.shapes not in programs:
-                    batch = validation_batch(template, row_by_row=alone, rows=len(data.validation_y), lanes=lanes)
-                    program = Program(template, lanes, data, validation_batch=batch, carry=not alone, effort=worth)
-                    programs[data.shapes] = program
-        finally:
-            self.making.remove(key)
-        self.compiled += len(programs)
-        self.planned.add(key)
-        self.made.add(key)
-        return programs
+            being_made, programs = self._programs(key)
+        with being_made:
+            if not programs:
+                alone, worth = self.templates.row_by_row(signature), self.templates.effort(signature)
+                self.making.add(key)
+                try:
+                    made: dict[Hashable, Program] = {}
+                    for template, data in parts:
+                        if data.shapes not in made:
+                            made[data.shapes] = Program(template, lanes, data, rows_alone=alone, effort=worth)
+                finally:
+                    self.making.remove(key)
+                programs.update(made)
+                self.compiled += len(made)
+                self.planned.add(key)
+                self.made.add(key)
+        of_parts = [programs[data.shapes].of(template, data) for template, data in parts]
+        return FoldedProgram(of_parts, self._search_data) if self._search_data.folds else of_parts[0]
 
     @cached_property
     def data(self) -> list[DeviceData]:

@@ -45,16 +45,13 @@ class CompiledRunner:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """
+        """As `MakeRunner` says, and:
+
         Args:
-            spec: the sweep.
-            data: its training and validation rows.
-            checkpoints: the folder for a generation in training, and for kept states; None keeps nothing.
             keep_states: keep where every trial ended, so that a later one may continue it.
             threads: how many programs run at once; by default one a core. No number depends on it.
             lane_limit: the most lanes of a program. The last digits of results depend on it.
             checkpoint_seconds: between two checkpoints.
-            notice: is called with what the user should know, a sentence.
         """
         enable_compile_cache()
         self._spec = spec

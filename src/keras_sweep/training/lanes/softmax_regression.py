@@ -39,15 +39,9 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Traced: of one batch the gradients, lying as the variables do, and the metrics after it.
+    """Traced: of one batch the gradients, lying as the variables do, and the metrics after it, [T] each.
 
-    Args:
-        template: one that `is_softmax_regression` is true of.
-        lanes: T.
-        trainable: the kernels [C * T, in] and, if there are any, the biases [C * T].
-        metrics: [T] each.
-        x: [B, ...].
-        y: [B] or [B, 1], the labels.
+    The variables are the kernels [C * T, in] and, if there are any, the biases [C * T]. Labels are [B] or [B, 1].
     """
     import jax
     import jax.numpy as jnp

@@ -157,12 +157,10 @@ def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Array
 
 
 def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: Sequence[str] = ()) -> OwnModel | None:
-    """A new model in the structure that it may share; None where a part of it is unknown.
+    """A new model, with its initial weights, in the structure that it may share; None where a part of it is unknown.
 
-    Args:
-        model: built, with its initial weights.
-        widen: whether layers may lie in wider ones, given how many weights the model then has; None if they may not.
-        activations: those that the space offers.
+    `widen` says whether layers may lie in wider ones, given how many weights the model then has; None: they may not.
+    `activations` are those that the space offers.
     """
     if not _is_known(model):
         return None
