@@ -54,7 +54,7 @@ def choose_runner(
         UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
     """
     name = spec.objective.name
-    if data.folds and not is_row_by_row(name, spec.loss) and not _is_of_all_rows(spec):
+    if data.folds and not is_row_by_row(name, spec.loss) and not metrics_of_all_rows(spec):
         raise UsageError(
             f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
             "so its value over all folds can't be had from theirs",
@@ -86,16 +86,11 @@ def _lanes(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None, notic
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     from keras_sweep.training.lanes.lane_support import why_not_lanes
 
-    if data.folds and _is_of_all_rows(spec):
+    if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         return "the model brings its own optimizer, whose numbers are constants of a program"
     return why_not_lanes(spec, data)
-
-
-def _is_of_all_rows(spec: SweepSpec) -> bool:
-    name = spec.objective.name
-    return name.startswith("val_") and name.removeprefix("val_") in metrics_of_all_rows(spec)
 
 
 BY_FIT = "keras_sweep.training.fit.folded:fit_runner"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,6 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
-
-Values: TypeAlias = npt.NDArray[np.float64]
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
 TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
@@ -36,8 +34,9 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 
 def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
-    """Those of the metrics of the space file ("auc") that are no means over rows: of folds they are had anew."""
-    return tuple(name for name in spec.metrics if not is_row_by_row(name, spec.loss))
+    """Metrics ("auc") that are no means over rows, if trials are ranked by one of them: of folds they are had anew."""
+    names = tuple(name for name in spec.metrics if not is_row_by_row(name, spec.loss))
+    return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 
 def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
@@ -49,7 +48,7 @@ def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
     return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
-def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -> Values | None:
+def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
@@ -68,7 +67,7 @@ def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -
     each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
     if name == "cosine_similarity" and not metric.endswith("loss"):
         each = -each  # as a loss it is minimized: Keras turns its sign
-    values: Values = each.reshape(len(outputs), -1).mean(axis=1)
+    values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
     return values
 
 

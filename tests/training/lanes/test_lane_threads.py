@@ -35,8 +35,7 @@ def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile() -> None
             if len(looks) == 3:
                 group.released.set()
 
-        threads.pause(look)
+        (report,) = threads.pause(look)
         assert looks[:3] == [True, True, True]
         assert not group.training
-        (report,) = threads.unread()
         assert report.error is None

@@ -48,9 +48,7 @@ class FoldedFitRunner(FitRunner):
 
     def __init__(self, spec: SweepSpec, data: SearchData) -> None:
         super().__init__(spec, data)
-        whole = metrics_of_all_rows(spec)
-        ranked = spec.objective.name.removeprefix("val_") in whole
-        self._anew = whole if ranked else ()  # computed over all rows, after every epoch
+        self._anew = metrics_of_all_rows(spec)  # computed after every epoch
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""

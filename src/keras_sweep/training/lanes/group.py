@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane, LaneEnd
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, stacked
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import PLACEHOLDER
@@ -177,11 +177,11 @@ class Group:
         filled = self._places + self._places[:1] * (count - len(self._places))
         per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
         values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
-        numbers = Numbers(
+        own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
+        return Numbers(
             np.array([lane.learning_rate for lane in filled], np.float32),
             np.array([lane.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
+            model=LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*own, strict=True))) if own else None,
             batch_size=np.int32(self.lanes[0].batch_size) if self.signature.masked else None,
         )
-        own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
-        return numbers._replace(model=stacked(own)) if own else numbers

@@ -39,11 +39,6 @@ class LaneNumbers(NamedTuple):
         return cls(numbers, np.array(widths, np.int32), np.array(choices, np.int32))
 
 
-def stacked(lanes: Sequence[LaneNumbers]) -> LaneNumbers:
-    """Those of all lanes."""
-    return LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*lanes, strict=True)))
-
-
 class Numbers(NamedTuple):
     """What differs among the lanes of a program beside their variables; NumPy's arrays, or JAX's while it is traced."""
 
@@ -92,10 +87,10 @@ class Shared:
         chosen = {place: facts["activations"] for place, facts in enumerate(layers) if "activations" in facts}
         return cls(len(number_places(model)), inputs, in_order, dropouts, optional, chosen)
 
-    def any_lane(self) -> LaneNumbers:
-        """A lane's numbers in the right shapes."""
-        numbers = np.full((self.numbers, 2), PLACEHOLDER, np.float32)
-        return LaneNumbers(numbers, np.zeros(len(self.inputs), np.int32), np.zeros(len(self.activations), np.int32))
+    def any_lanes(self, lanes: int) -> LaneNumbers:
+        """Numbers of lanes in the right shapes."""
+        widths, choices = (np.zeros((len(each), lanes), np.int32) for each in (self.inputs, self.activations))
+        return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def lengths(self, widths: Any) -> list[Any]:
         """Traced: [2U] how many numbers are in use after each wider layer, be it there or not; then its own widths."""

@@ -61,12 +61,8 @@ class LaneThreads:
             return self._reports.get(timeout=LOOK_SECONDS)
         return None
 
-    def unread(self) -> list[Report]:
-        """All reports that wait to be read. Only in a pause, when none are added."""
-        return [self._reports.get() for _ in range(self._reports.qsize())]
-
-    def pause(self, meanwhile: Callable[[], None]) -> None:
-        """Return once no group is being trained; nothing begins until `resume`.
+    def pause(self, meanwhile: Callable[[], None]) -> list[Report]:
+        """Return all reports that wait to be read, once no group is being trained; nothing begins until `resume`.
 
         That may take an epoch, and the compiling before it: `meanwhile` is called a few times a second.
         """
@@ -76,7 +72,7 @@ class LaneThreads:
             meanwhile()
             with self._changed:
                 if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
-                    return
+                    return [self._reports.get() for _ in range(self._reports.qsize())]
 
     def resume(self) -> None:
         """Go on after a pause."""

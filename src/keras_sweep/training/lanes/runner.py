@@ -145,8 +145,8 @@ class CompiledRunner:
                 due = self._checkpoint is not None and self._checkpoint.is_due()
                 if stops or due:
                     with self._wall.part("lanes"):
-                        threads.pause(tell_phase)
-                    yield from self._read(threads.unread(), generation, watch)
+                        reports = threads.pause(tell_phase)
+                    yield from self._read(reports, generation, watch)
                     if self._checkpoint is not None:
                         with self._wall.part("checkpoint"):
                             generation.write(self._checkpoint, trials)

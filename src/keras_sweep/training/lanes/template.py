@@ -22,7 +22,7 @@ from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane, stacked
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
@@ -87,8 +87,8 @@ class Template:
         """Numbers of lanes in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        numbers = Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, batch_size=batch)
-        return numbers if self.shared is None else numbers._replace(model=stacked([self.shared.any_lane()] * lanes))
+        model = None if self.shared is None else self.shared.any_lanes(lanes)
+        return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def forward(self, *, training: bool) -> Callable[..., Any]:
         """The first half of `fit`'s own step on one lane: loss; variables and metrics after the batch; outputs."""
@@ -169,13 +169,6 @@ class Template:
             return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers) or 1
         except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
             return max(int(self.model.count_params()), 1)
-
-    @property
-    def lane_bytes(self) -> int:
-        """About what a lane takes while it trains: weights, gradients, slots of each optimizer, layers' outputs."""
-        weights = sum(value.nbytes for value in (*self.trainable, *self.other))
-        outputs = 4 * self.signature.batch_size * self.layer_outputs
-        return weights * (2 + 3 * len(self.signature.variants)) + 3 * outputs
 
     def of_lane(self, own: LaneNumbers | None) -> AbstractContextManager[None]:
         """Traced: inside, the model has a lane's own numbers and widths; as they are where it shares no structure."""

@@ -167,7 +167,11 @@ class Templates:
             template.loops or sum(value.size for value in template.trainable) > MOST_WEIGHTS_BESIDE
         ):
             return 1
-        return min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
+        # About what a lane takes while it trains: weights, gradients, slots of each optimizer, outputs of layers.
+        weights = sum(value.nbytes for value in (*template.trainable, *template.other))
+        outputs = 4 * signature.batch_size * template.layer_outputs
+        lane_bytes = weights * (2 + 3 * len(signature.variants)) + 3 * outputs
+        return min(max(PROGRAM_BYTES // lane_bytes, 1), self._lane_limit)
 
     def _effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth.
