@@ -89,10 +89,7 @@ def scored(
 
 
 def failed(
-    suggestion: Suggestion,
-    why: str | BaseException,
-    curve: Curve | None = None,
-    seconds: Seconds | None = None,
+    suggestion: Suggestion, why: str | BaseException, curve: Curve | None = None, seconds: Seconds | None = None
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
     error = why if isinstance(why, BaseException) else None

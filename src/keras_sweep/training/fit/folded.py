@@ -32,11 +32,7 @@ class FoldEnd:
 
 
 def fit_runner(
-    spec: SweepSpec,
-    data: SearchData,
-    *,
-    checkpoints: Path | None = None,
-    notice: Callable[[str], None] | None = None,
+    spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Callable[[str], None] | None = None
 ) -> FitRunner:
     """The plain runner of these data; the arguments are those of `FitRunner`. With folds no checkpoint is kept."""
     return FoldedFitRunner(spec, data) if data.folds else FitRunner(spec, data, checkpoints=checkpoints, notice=notice)

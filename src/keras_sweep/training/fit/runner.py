@@ -114,13 +114,7 @@ class FitRunner:
         )
 
     def _fitted(
-        self,
-        suggestion: Suggestion,
-        data: SearchData,
-        watch: Watch,
-        *,
-        at_most: int | None = None,
-        every: bool = False,
+        self, suggestion: Suggestion, data: SearchData, watch: Watch, *, at_most: int | None = None, every: bool = False
     ) -> FitLog | Result | None:
         """What `fit` told; the result where its code raised or logged no objective; None where the user asked to stop.
 

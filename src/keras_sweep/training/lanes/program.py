@@ -139,14 +139,13 @@ class Program:
         whole = len(order) // self._batch * self._batch
         return order[:whole].reshape(-1, self._batch), order[whole:]
 
-    def _compiled(self, epoch: Callable[..., Any], *arguments: Any) -> Callable[..., tuple[State, Logs]]:
-        """An epoch as a program, which uses up the state."""
+    def _compiled(self, traced: Callable[..., Any], *arguments: Any, uses_up: tuple[int, ...] = (0,)) -> Any:
+        """A function as a program, which uses up some of its arguments: the state."""
         import jax
 
         with self._template.tracing:
-            traced = jax.jit(epoch, donate_argnums=0).lower(*arguments)
-        program: Callable[..., tuple[State, Logs]] = traced.compile(self._options)
-        return program
+            lowered = jax.jit(traced, donate_argnums=uses_up).lower(*arguments)
+        return lowered.compile(self._options)
 
     def _logs(self, metrics: list[Any]) -> Logs:
         """Traced: metric name -> [T], of those metrics that are one number."""
@@ -207,16 +206,12 @@ class Program:
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         data = (self._data.x, self._data.y)
-        with self._template.tracing:
-            step = jax.jit(self._step, donate_argnums=(0, 1))
-            traced = {
-                len(batch): step.lower(state, metrics, prepared, batch, *data)
-                for batch in (*steps[:1], tail)  # one of each length
-                if len(batch)
-            }
-            traced_end = jax.jit(self._logs).lower(metrics)
-        programs = {length: one.compile(self._options) for length, one in traced.items()}
-        end = traced_end.compile(self._options)
+        programs = {
+            len(batch): self._compiled(self._step, state, metrics, prepared, batch, *data, uses_up=(0, 1))
+            for batch in (*steps[:1], tail)  # one of each length
+            if len(batch)
+        }
+        end = self._compiled(self._logs, metrics, uses_up=())
 
         def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
