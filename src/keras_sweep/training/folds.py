@@ -38,7 +38,7 @@ def fold_outputs(
             model.set_weights(list(each[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [rows_together(each, [fold.held for fold in data.folds]) for each in zip(*parts, strict=True)]
+    return [rows_together(each, data) for each in zip(*parts, strict=True)]
 
 
 WHOLE = 0.01  # so near to a whole number a count of rows is, which float32 has blurred
@@ -57,9 +57,9 @@ def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
     return total / counts.sum()
 
 
-def rows_together(parts: Sequence[Array], held: Sequence[Array]) -> Array:
+def rows_together(parts: Sequence[Array], data: SearchData) -> Array:
     """[N, ...] of what each fold says of the rows that it left out, in the order of all rows."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
-    together[np.concatenate(held)] = joined
+    together[np.concatenate([fold.held for fold in data.folds])] = joined
     return together

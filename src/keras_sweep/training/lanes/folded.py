@@ -66,7 +66,7 @@ class FoldedProgram:
         ended = [program.validate(part, numbers) for program, part in zip(self.programs, state, strict=True)]
         states, logs, finite, right = zip(*ended, strict=True)
         held = [fold.held for fold in self.data.folds]
-        together = None if right[0] is None else rows_together([each.T for each in right], held).T
+        together = None if right[0] is None else rows_together([each.T for each in right], self.data).T
         return list(states), _joined(logs, held), np.all(finite, axis=0), together
 
 
@@ -90,7 +90,7 @@ class FoldedTemplate:
         outputs = [
             template.predict(part, (fold.rows or self.data.train).x[fold.held]) for template, part, fold in folds
         ]
-        return rows_together(outputs, [fold.held for fold in self.data.folds])
+        return rows_together(outputs, self.data)
 
 
 def _joined(logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:

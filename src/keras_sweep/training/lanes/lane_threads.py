@@ -44,8 +44,9 @@ class LaneThreads:
             thread.join()
 
     def set(self, groups: Sequence[Group]) -> None:
-        """Train these groups, those that are finished left out, and look again which of them may go on."""
+        """Train these groups, those that are finished left out, and look again which may go on, after a pause too."""
         with self._changed:
+            self._paused = False
             self._groups = [group for group in groups if group.training]
             self._changed.notify_all()
 
@@ -55,14 +56,14 @@ class LaneThreads:
         with self._changed:
             return bool(self._groups or self._busy) or not self._reports.empty()
 
-    def report(self) -> Report | None:
-        """The next report; None if there is none for a moment."""
+    def next_report(self) -> list[Report]:
+        """The next report; none if there is none for a moment."""
         with suppress(queue.Empty):
-            return self._reports.get(timeout=LOOK_SECONDS)
-        return None
+            return [self._reports.get(timeout=LOOK_SECONDS)]
+        return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[Report]:
-        """Return all reports that wait to be read, once no group is being trained; nothing begins until `resume`.
+        """Return all reports that wait to be read, once no group is being trained; nothing begins until `set`.
 
         That may take an epoch, and the compiling before it: `meanwhile` is called a few times a second.
         """
@@ -73,12 +74,6 @@ class LaneThreads:
             with self._changed:
                 if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
                     return [self._reports.get() for _ in range(self._reports.qsize())]
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        with self._changed:
-            self._paused = False
-            self._changed.notify_all()
 
     def _next(self) -> Group | None:
         if self._paused:

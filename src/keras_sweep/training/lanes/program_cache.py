@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
@@ -28,17 +28,12 @@ class ProgramCache:
     def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
         self.templates = Templates(spec, data, lane_limit=lane_limit)
         self._search_data = data
-        self._programs = lru_cache(CACHE_SIZE)(self._unmade)
+        self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self._lock = threading.Lock()
         self.planned: set[Key] = set()  # that the generation needs and that were not there before
         self.making: set[Key] = set()  # that are being compiled now
         self.made: set[Key] = set()  # that were compiled for the generation
         self.compiled = 0  # programs, in all generations
-
-    @staticmethod
-    def _unmade(key: Key) -> Made:
-        del key
-        return threading.Lock(), {}
 
     def plan_generation(self) -> None:
         """Another generation begins: nothing is planned yet."""

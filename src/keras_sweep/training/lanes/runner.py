@@ -135,26 +135,17 @@ class CompiledRunner:
             while threads.working:
                 tell_phase()
                 stops = watch.stopping()
-                if not stops:
-                    with self._wall.part("lanes"):
-                        report = threads.report()
-                    if report is not None:
-                        yield from self._read([report], generation, watch)
-                        yield from self._run_due_rungs(generation)
-                        threads.set(generation.groups)
-                due = self._checkpoint is not None and self._checkpoint.is_due()
-                if stops or due:
-                    with self._wall.part("lanes"):
-                        reports = threads.pause(tell_phase)
-                    yield from self._read(reports, generation, watch)
-                    if self._checkpoint is not None:
-                        with self._wall.part("checkpoint"):
-                            generation.write(self._checkpoint, trials)
-                    if stops:
-                        return
-                    yield from self._run_due_rungs(generation)  # the reports just read are not read again
-                    threads.set(generation.groups)
-                    threads.resume()
+                pauses = stops or (self._checkpoint is not None and self._checkpoint.is_due())
+                with self._wall.part("lanes"):
+                    reports = threads.pause(tell_phase) if pauses else threads.next_report()
+                yield from self._read(reports, generation, watch)
+                if pauses and self._checkpoint is not None:
+                    with self._wall.part("checkpoint"):
+                        generation.write(self._checkpoint, trials)
+                if stops:
+                    return
+                yield from self._run_due_rungs(generation)
+                threads.set(generation.groups)
 
     def _run_due_rungs(self, generation: LaneGeneration) -> Iterator[Result]:
         """Run the rungs that all have come to; results of the pruned."""
