@@ -94,10 +94,10 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.training.lanes.program_cache import ProgramCache
+    from keras_sweep.training.lanes.programs import Programs
 
     spec = read_space_file(SPACE)
-    programs = ProgramCache(spec, load_search_data(spec))
+    programs = Programs(spec, load_search_data(spec))
     found: dict[str, dict[int, float]] = {name: {} for name in (PRODUCTS, *optimizers, VALIDATION)}
     for count in lanes:  # what is compared is measured within moments
         found[PRODUCTS][count] = products(cores, count, epochs)
@@ -117,7 +117,7 @@ def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, ep
     plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if variants else optimizer, seed=42)
     signature = signature_of(plan, variants)
     compiled = programs.program(signature, lanes)
-    order = programs.templates.template(signature).order
+    order = programs.template(signature).order
     rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3
     numbers = Numbers(rates, choices, np.zeros((0, 2, lanes), np.float32))
     states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]

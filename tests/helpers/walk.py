@@ -44,9 +44,9 @@ def trained(spec, data, trials):
     runner = CompiledRunner(spec, data)
     results = train(runner, suggestions(*trials))
     signature = signature_of(training_plan(spec, trials[0]))
-    templates = runner._programs.templates
-    template = templates.template(signature)
-    return results, (template.convolves, lies_flat(template), templates.row_by_row(signature))
+    programs = runner._programs
+    template = programs.template(signature)
+    return results, (template.convolves, lies_flat(template), programs.row_by_row(signature))
 
 
 def assert_same(result, expected, about, *, validation=True, rtol=1e-5, weights=2e-5):

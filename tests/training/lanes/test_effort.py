@@ -23,7 +23,7 @@ def test_lanes_have_the_numbers_of_fit_at_every_effort(most):
     assert_as_fit(spec, digits(), trials, runner=runner)
     (signature,) = signatures(runner)
     expected = {2: Effort.LOW, 2_000: Effort.MEDIUM, 20_000: Effort.FULL}[most]
-    assert runner._programs.templates.effort(signature) is expected
+    assert runner._programs.effort(signature) is expected
 
 
 def test_lanes_with_little_to_do_share_one_program_to_the_end():

@@ -5,9 +5,9 @@ import pytest
 
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.lane_support import why_not_lanes
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.training.lanes.validation import changes_state
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.keras_catalogue import (
@@ -95,7 +95,7 @@ def test_what_draws_in_validation_does_so_alone(name):
 @pytest.mark.parametrize("name", sorted(name for name, (kind, *_) in TABLE.items() if kind == ONE_BY_ONE))
 def test_what_convolves_does_so_alone(name):
     spec = spec_with(name)
-    template = Templates(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
+    template = Programs(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
     assert template.convolves
     assert not lies_flat(template)
 

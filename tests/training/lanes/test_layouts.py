@@ -8,11 +8,10 @@ from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import layout_of
-from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import (
@@ -58,9 +57,9 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
 def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a_program(data, model, arguments, limit):
     spec = user_spec(model) if model else make_spec()
     params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
-    templates, signature = Templates(spec, data, lane_limit=8), signature_of(training_plan(spec, params))
-    assert templates.limit(signature) == limit
-    assert (templates.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
+    programs, signature = Programs(spec, data, lane_limit=8), signature_of(training_plan(spec, params))
+    assert programs.limit(signature) == limit
+    assert (programs.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
 
 @pytest.mark.full_effort
@@ -113,7 +112,7 @@ def after_an_epoch(spec, optimizers, data):
     params = {**ADAM, "optimizer": optimizers[0]}
     signature = signature_of(training_plan(spec, params), optimizer_variants(spec))
     count = len(optimizers)
-    program = ProgramCache(spec, data).program(signature, count)
+    program = Programs(spec, data).program(signature, count)
     state = program.layout.stack([program.layout.initial()] * count)
     rates, which = np.full(count, 0.01, np.float32), np.arange(count, dtype=np.int32)
     state, _ = program.epoch(state, Numbers(rates, which, np.zeros((0, 2, count), np.float32)), program.order(0))

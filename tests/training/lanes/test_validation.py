@@ -9,8 +9,8 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import signature_of
-from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.training.lanes.validation import looks_at_rows_alone
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import user_models
@@ -37,7 +37,7 @@ def with_model(name, **arguments):
 
 
 def row_by_row(spec, data, **params):
-    return Templates(spec, data).row_by_row(signature_of(training_plan(spec, {**TRIAL, **params})))
+    return Programs(spec, data).row_by_row(signature_of(training_plan(spec, {**TRIAL, **params})))
 
 
 def assert_as_plain_fit(spec, data, build, **arguments):

@@ -6,7 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class FitLog:
 
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
-        self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
+        self._before = Seconds(sampler=self.suggestion.sampler_seconds)  # until the checkpoint
         self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
@@ -52,7 +52,8 @@ class FitLog:
         if kept is not None:
             facts, (state, best) = kept
             assert state is not None and best is not None
-            self.rows, self._before = facts["rows"][str(self.suggestion.number)], facts["seconds"]
+            self.rows = facts["rows"][str(self.suggestion.number)]
+            self._before = replace(Seconds(**facts["seconds"]), sampler=self._before.sampler)
             self.best_weights, self._begins = best.trainable, (state, facts["generators"])
 
     def callback(self) -> Any:
@@ -74,7 +75,7 @@ class FitLog:
     @property
     def seconds(self) -> Seconds:
         """The trial's time until now."""
-        return Seconds(sampler=self.suggestion.sampler_seconds, **self._of_all_runs())
+        return self._before + Seconds(**self.spent)
 
     @property
     def spent(self) -> dict[str, float]:
@@ -92,9 +93,6 @@ class FitLog:
             "train": max(training - late, 0.0),
             "validate": self._validate_seconds - late_validation,
         }
-
-    def _of_all_runs(self) -> dict[str, float]:
-        return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
     def _go_on(self) -> None:
         if self._begins is None:
@@ -153,7 +151,7 @@ class FitLog:
 
     def _write(self, checkpoint: LatestCheckpoint) -> None:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
-        facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
+        facts = {"rows": rows, "seconds": asdict(self.seconds), "generators": generators}
         state = TrainingState(*(tuple(map(array_of, variables)) for variables in _variables(self.model)))
         checkpoint.write([self.suggestion], facts, [state, TrainingState(self.best_weights, (), ())])
 

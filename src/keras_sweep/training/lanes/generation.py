@@ -16,7 +16,7 @@ from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.packing import Job, pack
-from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import (
     LEARNING_RATE,
     OptimizerVariant,
@@ -37,14 +37,13 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 class LaneGeneration:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
-    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, watch: Watch) -> None:
+    def __init__(self, spec: SweepSpec, programs: Programs, kept: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
         self.seconds = Seconds()  # of all groups, some of which train at once
         self._spec = spec
         self._programs = programs
-        self._templates = programs.templates
         self._kept = kept
         self._watch = watch
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
@@ -100,8 +99,8 @@ class LaneGeneration:
             for one, plan in zip(trials, plans, strict=True)
             if one.number in wanted or self._watch.judge.rungs(plan.epochs)
         }
-        if any(self._templates.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
-            owns = self._templates.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
+        if any(self._programs.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
+            owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
         # What trials have in common that may share a program: no narrower signature joins two of them.
@@ -116,7 +115,7 @@ class LaneGeneration:
     @property
     def programs(self) -> list[tuple[int, int]]:
         """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
-        trials = Counter(self._templates.shared(lane.signature) for lane in self.lanes.values())
+        trials = Counter(self._programs.shared(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.planned)
         return [(count, trials[signature]) for signature, count in programs.items()]
 
@@ -163,7 +162,7 @@ class LaneGeneration:
         """Groups of lanes that train on; each begins where it stands, or from its initial state."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].epochs - key[1]) for number, key in keys.items()]
-        limits: dict[Hashable, int] = {key: self._templates.limit(key[0]) for key in set(keys.values())}
+        limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
         return [self._group(numbers, keys[numbers[0]][1]) for numbers in pack(jobs, limits)]
 
     def _group(
@@ -187,11 +186,11 @@ class LaneGeneration:
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
-        if (variant.per_lane or own) and not lies_flat(self._templates.template(signature)):
+        if (variant.per_lane or own) and not lies_flat(self._programs.template(signature)):
             variant, own = variant_of(plan), None
             signature = self._signature(plan, variant, own)
-        template = self._templates.template(signature)
-        self._templates.limit(signature)  # traces the model, which may raise: this trial's fault
+        template = self._programs.template(signature)
+        self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
         return Lane(
@@ -209,8 +208,8 @@ class LaneGeneration:
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)
-        signature = self._templates.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
-        return self._templates.masked(signature)
+        signature = self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
+        return self._programs.masked(signature)
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
         """Write where every lane stands. No group may be training. Nothing is written once a program has raised.

@@ -17,7 +17,7 @@ from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane, LaneEnd
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
 from keras_sweep.training.lanes.program import Program
-from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.trial.result import Seconds
@@ -40,7 +40,7 @@ class Group:
 
     def __init__(
         self,
-        programs: ProgramCache,
+        programs: Programs,
         lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
@@ -164,7 +164,7 @@ class Group:
         return program
 
     def _places_for(self, placed: Sequence[Lane]) -> int:
-        return self._programs.templates.places(self.signature, len(self.lanes), len(placed))
+        return self._programs.places(self.signature, len(self.lanes), len(placed))
 
     def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
         """Go on with these lanes in a program, from where they stand in the one before."""

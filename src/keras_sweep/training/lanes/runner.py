@@ -19,7 +19,7 @@ from keras_sweep.training.lanes.group import Report
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.lane_threads import LaneThreads
 from keras_sweep.training.lanes.packing import LANE_LIMIT
-from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
@@ -59,7 +59,7 @@ class CompiledRunner:
         self._threads = threads or len(os.sched_getaffinity(0))
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
-        self._programs = ProgramCache(spec, data, lane_limit=lane_limit)
+        self._programs = Programs(spec, data, lane_limit=lane_limit)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None:
@@ -177,7 +177,7 @@ class CompiledRunner:
     def _result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return failed(lane.suggestion, DIVERGED, lane.curve, lane.seconds)
-        template, rows = self._programs.templates.ended(lane.signature), self._data.validation
+        template, rows = self._programs.ended(lane.signature), self._data.validation
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
         with self._wall.part("score"):

@@ -1,21 +1,23 @@
-"""Templates and structures of the trials of one space, each built once, and what programs of a signature are like."""
+"""What trains the trials of one space: templates, structures and programs, each made once, and what they are like."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from typing import TypeAlias
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
-from keras_sweep.training.lanes.folded import FoldedTemplate
+from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
+from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model
@@ -33,24 +35,75 @@ EXTRA = 2e7
 SHRINK = 4  # the next shorter step of a program, where that is too much
 
 
-class Templates:
-    """Makes the templates of one spec and its data, each once while it is among those used last.
+Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
+Made: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # a program for each shape of data, once it is made
+
+
+class Programs:
+    """Makes what trains one spec on its data, each thing once while it is among those used last.
 
     What it says of a signature is a function of that, the spec and the data alone, whatever the order of the questions.
+    It tells how far the programs of a generation are.
     """
 
     def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
-        self.folds = range(max(len(data.folds), 1))
+        self.planned: set[Key] = set()  # that the generation needs and that were not there before
+        self.making: set[Key] = set()  # that are being compiled now
+        self.made: set[Key] = set()  # that were compiled for the generation
+        self.compiled = 0  # programs, in all generations
         self._spec = spec
         self._most_epochs = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]
         self._data = data
         self._lane_limit = lane_limit
         self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
-        self._lock = threading.Lock()  # building a model seeds and uses generators of the process
+        self._building = threading.Lock()  # building a model seeds and uses generators of the process
         self._template = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._rows(fold)))
         self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
+        self._looking_up = threading.Lock()
+        self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.effort = cache(self._effort)  # small, so all are kept
         self.row_by_row = cache(self._row_by_row)
+
+    def plan_generation(self) -> None:
+        """Another generation begins: nothing is planned yet."""
+        self.planned, self.made = set(), set()
+
+    def plan(self, signature: Signature, lanes: int) -> None:
+        """The generation comes to the signature's program for so many lanes."""
+        key = (self.shared(signature), lanes)
+        with self._looking_up:
+            _, programs = self._programs(key)
+        if not programs:
+            self.planned.add(key)
+
+    def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
+        """The signature's program for so many lanes, compiled; with folds once for those of as many rows."""
+        key = (self.shared(signature), lanes)
+        parts = [(self.template(signature, fold), data) for fold, data in enumerate(self._device_data)]
+        with self._looking_up:
+            being_made, programs = self._programs(key)
+        with being_made:  # by the first thread that asks for it
+            if not programs:
+                alone, worth = self.row_by_row(signature), self.effort(signature)
+                self.making.add(key)
+                try:
+                    made: dict[Hashable, Program] = {}
+                    for template, data in parts:
+                        if data.shapes not in made:
+                            made[data.shapes] = Program(template, lanes, data, rows_alone=alone, effort=worth)
+                finally:
+                    self.making.remove(key)
+                programs.update(made)
+                self.compiled += len(made)
+                self.planned.add(key)
+                self.made.add(key)
+        of_parts = [programs[data.shapes].of(template, data) for template, data in parts]
+        return FoldedProgram(of_parts, self._data) if self._data.folds else of_parts[0]
+
+    @cached_property
+    def _device_data(self) -> list[DeviceData]:
+        """The rows, with folds those of each, put on the device when they are first needed."""
+        return DeviceData.of(self._data)
 
     def template(self, signature: Signature, fold: int = 0) -> Template:
         """The signature's template, with folds that of one of them.
@@ -58,14 +111,14 @@ class Templates:
         Raises:
             ModelError: the model or the optimizer can't be made so.
         """
-        with self._lock:
+        with self._building:
             return self._template(signature, fold)
 
     def ended(self, signature: Signature) -> Template | FoldedTemplate:
         """What tells the weights and outputs of a lane at its end."""
         if not self._data.folds:
             return self.template(signature)
-        return FoldedTemplate([self.template(signature, fold) for fold in self.folds], self._data)
+        return FoldedTemplate([self.template(signature, fold) for fold in range(len(self._data.folds))], self._data)
 
     def _rows(self, fold: int) -> SearchData:
         return self._data.fold(fold) if self._data.folds else self._data
@@ -98,7 +151,7 @@ class Templates:
         """
         if not self._varied or self._data.folds:  # each fold may have columns of its own
             return None
-        with self._lock:
+        with self._building:
             return self._own_model(arguments(plan.model_arguments), plan.batch_size, plan.seed)
 
     def _make_own_model(self, arguments: Arguments, batch_size: int, seed: int) -> OwnModel | None:
