@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import compress
 from typing import Any
 
 from keras_sweep.process.user_code import of_user
@@ -94,12 +95,9 @@ class LaneGeneration:
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
         plans = [training_plan(self._spec, one.params) for one in trials]
-        due = {
-            one.number
-            for one, plan in zip(trials, plans, strict=True)
-            if one.number in wanted or self._watch.judge.rungs(plan.epochs)
-        }
-        if any(self._programs.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
+        compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
+        due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
+        if any(self._programs.own_model(plan) for plan in compress(plans, due)):
             owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
@@ -108,7 +106,7 @@ class LaneGeneration:
             replace(signature_of(plan, structure=own.structure if own else ""), variants=())
             for plan, own in zip(plans, owns, strict=True)
         ]
-        used = {signature for one, signature in zip(trials, widest, strict=True) if one.number in due}
+        used = set(compress(widest, due))
         each = zip(trials, plans, owns, widest, strict=True)
         return [(one, plan, own) for one, plan, own, signature in each if signature in used]
 

@@ -35,9 +35,8 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     if (lacking := _lacking(spec)) is not None:
         return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
-    arrays = [
-        array for rows in ((data.train,) if once else (data.train, data.validation)) for array in (rows.x, rows.y)
-    ]
+    parts = [data.train] if once else [data.train, data.validation]
+    arrays = [array for rows in parts for array in (rows.x, rows.y)]
     for array in arrays:
         if array.dtype.kind not in "biuf":
             return f"lanes need numbers, and the data hold {array.dtype}"
