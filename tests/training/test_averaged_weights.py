@@ -9,18 +9,13 @@ from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import assert_weights_close, suggestions, train
 from tests.helpers.plain_fit import assert_scored_by_its_weights, dense, plain_fit
 
 EMA = {"optimizer": "adam", "learning_rate": 0.02, "epochs": 3, "use_ema": True, "ema_momentum": 0.9}
 OVERWRITING = {**EMA, "ema_overwrite_frequency": 7}
 RUNNERS = {"lanes": CompiledRunner, "fit": FitRunner}
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits(150, 60)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

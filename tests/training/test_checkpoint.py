@@ -34,16 +34,13 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path):
         assert repr(found) == repr(whole)  # a bit that nothing reads, as a date in the archive
 
 
-def test_a_missing_checkpoint_is_no_damage(tmp_path):
-    assert checkpoint.read(tmp_path / "x.npz") is None
-
-
 def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     spec, data, trials = make_spec(), digits(), suggestions({"learning_rate": 0.1})
 
     def checkpoint_of(spec, data, lane_limit=0):
         return LatestCheckpoint(tmp_path, spec, data, None, 60.0, lane_limit)
 
+    assert checkpoint_of(spec, data).read(trials) is None  # there is none
     checkpoint_of(spec, data).write(trials, {"rows": {}}, [])
     assert checkpoint_of(make_spec(), digits()).read(trials)
     assert not checkpoint_of(spec, data).read(suggestions({"learning_rate": 0.2}))

@@ -1,9 +1,14 @@
+import json
+import random
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from keras_sweep.training.fit import fit_log
-from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.fit_log import FitLog, generator_states, set_generator_states
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion
@@ -47,3 +52,34 @@ def test_what_the_first_epoch_takes_more_than_those_after_it_is_compiling_too(cl
 def test_a_first_epoch_that_is_no_slower_leaves_the_times_as_they_were(clock):
     log = trained(clock, (5.0, 1.0, 0.5), (0.0, 1.0, 1.0))
     assert log.spent == pytest.approx({"compile": 5.0, "train": 2.0, "validate": 1.5})
+
+
+def drawn():
+    return random.random(), np.random.standard_normal(), np.random.permutation(5).tolist()
+
+
+def test_generators_go_on_from_a_state_that_was_written_as_json():
+    random.seed(1)
+    np.random.seed(1)
+    np.random.standard_normal()  # of which NumPy keeps a second one back
+    states = json.loads(json.dumps(generator_states()))
+    expected = drawn()
+    drawn()
+    set_generator_states(states)
+    assert drawn() == expected
+
+
+TORCH = """
+import json
+import torch
+from keras_sweep.training.fit.fit_log import generator_states, set_generator_states
+torch.manual_seed(1)
+states = json.loads(json.dumps(generator_states()))
+expected = torch.rand(3).tolist()
+set_generator_states(states)
+assert torch.rand(3).tolist() == expected
+"""
+
+
+def test_pytorchs_generator_too():
+    subprocess.run([sys.executable, "-c", TORCH], check=True, timeout=120)

@@ -91,11 +91,7 @@ def test_one_hot_labels(data):
 
 def test_two_classes(data):
     binary = replace(numbers_as(data, lambda y: (y > 4).astype(np.int64))(data), classes=2)
-    spec = user_spec(
-        "one_output",
-        loss="binary_crossentropy",
-        metrics=("accuracy", "auc"),
-    )
+    spec = user_spec("one_output", loss="binary_crossentropy", metrics=("accuracy", "auc"))
     spec = replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"}))
     assert_as_fit(spec, binary, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
 

@@ -157,12 +157,6 @@ def test_taking_the_best_epoch_keeps_its_weights(data, run):
         assert_scored_by_its_weights(data, result)
 
 
-def test_a_results_weights_are_those_that_earned_its_value(data):
-    trials = suggestions(*({**ADAM, "learning_rate": rate, "epochs": n} for n, rate in enumerate((1e-3, 0.01, 0.1), 1)))
-    for result in lanes(make_spec(), data, trials).values():
-        assert_scored_by_its_weights(data, result)
-
-
 @pytest.mark.parametrize("in_files", [True, False])
 def test_a_promoted_trial_goes_on_with_the_curve_of_an_unbroken_one(data, tmp_path, in_files):
     runner = CompiledRunner(make_spec(), data, keep_states=True, checkpoints=tmp_path if in_files else None)

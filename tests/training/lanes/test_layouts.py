@@ -132,11 +132,6 @@ def test_each_optimizer_updates_its_own_lanes_alone(data):
         assert moved == [own == 1, own == 2, own == 2] * 2  # sgd has none
 
 
-def test_the_same_trials_have_the_same_bits_twice(data):
-    trials = suggestions(ADAM, {**ADAM, "optimizer": "sgd"}, {**ADAM, "epochs": 1})
-    assert_same_bits(lanes(make_spec(), data, trials), lanes(make_spec(), data, trials))
-
-
 def test_threads_move_no_bit(data):
     trials = suggestions(
         *(

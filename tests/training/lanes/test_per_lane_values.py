@@ -10,13 +10,7 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import (
-    assert_as_fit,
-    signatures,
-    suggestions,
-    train,
-    user_spec,
-)
+from tests.helpers.lane_trials import assert_as_fit, lanes, signatures, suggestions, user_spec
 
 
 def space(**distributions):
@@ -26,11 +20,6 @@ def space(**distributions):
 def searching(*names, **changes):
     """A spec in which these arguments vary."""
     return make_spec(space=space(**{name: Float(0.0, 1.0) for name in names}), **changes)
-
-
-def programs(spec, data, trials):
-    runner = CompiledRunner(spec, data)
-    return train(runner, trials), signatures(runner)
 
 
 def as_fit(spec, data, trials):
@@ -69,7 +58,7 @@ def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments
 
 def test_an_argument_that_does_not_vary_is_compiled_in(data):
     trials = suggestions({"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.01, "epochs": 1})
-    _, (signature,) = programs(make_spec(), data, trials)
+    _, (signature,) = as_fit(make_spec(), data, trials)
     assert signature.per_lane == ()
 
 
@@ -83,7 +72,7 @@ def test_without_momentum_a_lane_has_another_program(data):
 
 def test_a_number_that_keras_refuses_fails_its_trial_alone(data):
     sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1}
-    results, _ = programs(searching("momentum"), data, suggestions({**sgd, "momentum": 1.5}, {**sgd, "momentum": 0.5}))
+    results = lanes(searching("momentum"), data, suggestions({**sgd, "momentum": 1.5}, {**sgd, "momentum": 0.5}))
     assert results[0].state is TrialState.FAIL
     assert "momentum" in results[0].reason
     assert results[1].state is TrialState.COMPLETE

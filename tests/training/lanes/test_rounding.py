@@ -1,14 +1,18 @@
-"""Where trials part from `fit` by more than a rounding, `fit` parts as far from itself once its sums are reordered."""
+"""Where trials part from `fit` by more than a rounding, `fit` parts as far from itself once its sums are reordered.
+
+Of half precision a rounding is larger.
+"""
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
 from tests.helpers import user_models
 from tests.helpers.factory import digits
-from tests.helpers.lane_trials import lanes, suggestions, user_spec
+from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
 from tests.helpers.plain_fit import plain_fit
 
 pytestmark = pytest.mark.full_effort
@@ -49,3 +53,32 @@ def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, 
     fit, reordered = (plain_fit(build, data, trials[0].params, loss=loss, reverse=turned) for turned in (False, True))
     assert apart(result.weights, fit.weights) <= max(5 * apart(reordered.weights, fit.weights), least)
     np.testing.assert_allclose(result.curve["val_loss"], fit.history["val_loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("runner", [lanes, fitted])
+def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data, runner):
+    trials = suggestions(
+        {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
+        {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3},
+        {"optimizer": "adam", "learning_rate": 0.003, "epochs": 2},
+        {"optimizer": "sgd", "learning_rate": 0.03, "epochs": 2, "momentum": 0.9},
+    )
+    results = runner(user_spec("half_precision"), data, trials)
+    for trial in trials:
+        expected = plain_fit(lambda: user_models.half_precision((64,), 10), data, trial.params)
+        for name, curve in expected.history.items():  # float16 has eleven bits
+            np.testing.assert_allclose(results[trial.number].curve[name], curve, rtol=5e-3, atol=0.02)
+
+
+def test_a_policy_that_the_users_module_set_holds_for_every_trial(data):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        trials = suggestions(*({"optimizer": "sgd", "learning_rate": 0.1, "epochs": 1} for _ in range(2)))
+        first, second = fitted(user_spec("regularized"), data, trials).values()
+        assert keras.config.dtype_policy().name == "mixed_float16"
+        assert dict(first.curve) == dict(second.curve)
+        laned = lanes(user_spec("regularized"), data, trials)[1]
+        np.testing.assert_allclose(laned.curve["val_loss"], second.curve["val_loss"], rtol=5e-3)
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -13,15 +13,7 @@ from keras_sweep.training.lanes.lane_numbers import chosen_activation
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.structure import ACTIVATIONS, FACTORS, LanePenalty
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
-from tests.helpers.lane_trials import (
-    FOLDER,
-    Watching,
-    assert_as_fit,
-    assert_same_bits,
-    lanes,
-    signatures,
-    suggestions,
-)
+from tests.helpers.lane_trials import FOLDER, Watching, assert_as_fit, assert_same_bits, lanes, signatures, suggestions
 
 SHARE = Float(0.0, 0.9)
 WIDTHS = Int(4, 40)
@@ -76,11 +68,6 @@ CASES = [
             (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
             (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
         ),
-    ),
-    case(
-        "nothing dropped where a trial has no dropout",
-        searching(arguments={"hidden": (16,)}, dropout=SHARE),
-        of_models("dropout", (0.0,), (0.3,)),
     ),
     *(
         case(

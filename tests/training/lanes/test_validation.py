@@ -13,13 +13,15 @@ from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.validation import looks_at_rows_alone
 from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.row_scores import Kind
 from tests.helpers import user_models
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_weights_close, lanes, suggestions, user_spec
+from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_weights_close, fitted, lanes, suggestions, user_spec
 from tests.helpers.plain_fit import plain_fit
 
 TRIAL = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 PAIR = ({**TRIAL, "epochs": 3}, {**TRIAL, "learning_rate": 0.003, "epochs": 2})
+RATES = tuple({**TRIAL, "learning_rate": rate} for rate in (0.003, 0.05))
 BY_LOSS = {"metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
 
 
@@ -62,9 +64,9 @@ def test_recurrent_dropout_draws_on_after_validation_as_in_fit(layer):
     assert_as_plain_fit(with_model("recurrent", layer=layer), whole_batches, built("recurrent", layer=layer))
 
 
-@pytest.mark.parametrize("name", ["convolutional", "regularized"])
-def test_rows_of_ordinary_layers_stand_alone(data, name):
-    assert row_by_row(user_spec(name), data)
+@pytest.mark.parametrize("spec", [make_spec(), user_spec("convolutional"), user_spec("regularized")])
+def test_rows_of_ordinary_layers_stand_alone(data, spec):
+    assert row_by_row(spec, data)
 
 
 @pytest.mark.parametrize("axis", [0, -2, [0, 1]])
@@ -76,10 +78,6 @@ def test_a_layer_that_looks_along_the_rows_is_seen_inside_another_model_too(axis
 def test_an_axis_of_a_constraint_is_none_of_the_rows():
     layer = keras.layers.Dense(10, kernel_constraint=keras.constraints.MaxNorm(2, axis=0))
     assert looks_at_rows_alone(keras.Sequential([keras.Input((64,)), layer, keras.layers.BatchNormalization()]))
-
-
-def test_rows_of_the_dense_model_stand_alone(data):
-    assert row_by_row(make_spec(), data)
 
 
 def test_metrics_made_of_counts_stand_alone(data):
@@ -108,3 +106,26 @@ def test_a_metric_that_sets_each_label_against_each_output_sees_the_batches_of_f
     spec = replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"}))
     assert not row_by_row(spec, numbers)
     assert_as_fit(spec, numbers, suggestions(*PAIR))
+
+
+def bits(results):
+    assert all(one.scores.kind is Kind.BITS for one in results.values())
+    return {number: one.scores.values() for number, one in results.items()}
+
+
+@pytest.mark.parametrize("model", ["dense", "regularized", "constrained"])
+def test_lanes_and_fit_get_the_same_rows_right(data, model):
+    spec = make_spec() if model == "dense" else user_spec(model)
+    ours, theirs = lanes(spec, data, suggestions(*RATES)), fitted(spec, data, suggestions(*RATES))
+    for number, each in bits(ours).items():
+        assert each.mean() == pytest.approx(ours[number].value, abs=1e-6)
+        assert (each != bits(theirs)[number]).sum() <= 1  # a row on the border
+
+
+def test_they_are_of_the_epoch_that_is_scored(data):
+    spec = make_spec(take_best=True)
+    jumping = [{**TRIAL, "learning_rate": rate, "epochs": 6} for rate in (0.3, 0.5, 0.7, 0.9)]
+    results = lanes(spec, data, suggestions(*jumping))
+    for number, each in bits(results).items():
+        assert each.mean() == pytest.approx(results[number].value, abs=1e-6)
+    assert any(result.epoch < 6 for result in results.values())
