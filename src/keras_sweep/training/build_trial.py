@@ -31,8 +31,6 @@ def make_optimizer(plan: TrainingPlan) -> Any:
             f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}", hint="`sweep check` names those it has"
         ) from error
     try:
-        if not plan.optimizer_arguments:
-            return optimizer
         return type(optimizer)(**plan.optimizer_arguments)
     except (TypeError, ValueError) as error:
         raise ModelError(

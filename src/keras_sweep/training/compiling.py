@@ -3,7 +3,6 @@ little work are compiled sooner, to code that is slower."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -12,8 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 from keras_sweep.files.atomic import user_cache
-
-ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
 
 # Numbers that the longest trial computes, weights and outputs of layers. Code of low effort takes 50 ns more for each.
 LOW, MEDIUM = 4e6, 1e8
@@ -51,7 +48,7 @@ def enable_compile_cache() -> Path | None:
 
     A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
     Returns None, and keeps nothing, where Keras does not run on JAX, where the folder can't be made so, or where the
-    user has set JAX's own variable.
+    user has set one.
     """
     import keras
 
@@ -59,7 +56,7 @@ def enable_compile_cache() -> Path | None:
         return None
     import jax
 
-    if os.environ.get(ENVIRONMENT) or jax.config.jax_compilation_cache_dir:
+    if jax.config.jax_compilation_cache_dir:  # from JAX_COMPILATION_CACHE_DIR, or set by a user's module
         return None
     try:
         folder = user_cache("compiled")

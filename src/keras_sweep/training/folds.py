@@ -41,9 +41,6 @@ def fold_outputs(
     return [rows_together(each, data) for each in zip(*parts, strict=True)]
 
 
-WHOLE = 0.01  # so near to a whole number a count of rows is, which float32 has blurred
-
-
 def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
     """A metric over the rows of all folds, float64: [T], or one number.
 
@@ -52,8 +49,8 @@ def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
     counts = np.asarray(rows, np.float64)
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     if name.removeprefix("val_") in ACCURACIES | TOP_K:  # equally many right rows are equal, whichever folds have them
-        whole = np.round(total)
-        total = np.where(np.abs(total - whole) < WHOLE, whole, total)
+        whole = np.round(total)  # which float32 has blurred
+        total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()
 
 

@@ -34,12 +34,10 @@ class ToTheEnd:
     name: str = ""
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """None."""
         del epochs
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Nobody."""
         del epoch, values
         return frozenset()
 

@@ -18,8 +18,6 @@ from keras_sweep.training.folds import joined_score, rows_together
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import Logs, Program
 from keras_sweep.training.lanes.structure import OwnModel
-from keras_sweep.training.lanes.template import Template
-from keras_sweep.trial.result import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +66,6 @@ class FoldedProgram:
         held = [fold.held for fold in self.data.folds]
         together = None if right[0] is None else rows_together([each.T for each in right], self.data).T
         return list(states), _joined(logs, held), np.all(finite, axis=0), together
-
-
-@dataclass(frozen=True, slots=True)
-class FoldedTemplate:
-    """The template of each fold, for what is to be known of a lane at its end."""
-
-    templates: Sequence[Template]
-    data: SearchData
-
-    def weights(self, state: TrainingState, own: OwnModel | None = None) -> Weights:
-        """What `fit` leaves to each fold, one fold's after the other's."""
-        assert own is None
-        parts = zip(self.templates, parted(state, len(self.templates)), strict=True)
-        return tuple(array for template, part in parts for array in template.weights(part))
-
-    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
-        """[N, ...] the outputs on all rows, each of the fold that left it out."""
-        del x, own  # a table's columns differ from fold to fold
-        folds = zip(self.templates, parted(state, len(self.templates)), self.data.folds, strict=True)
-        outputs = [
-            template.predict(part, (fold.rows or self.data.train).x[fold.held]) for template, part, fold in folds
-        ]
-        return rows_together(outputs, self.data)
 
 
 def _joined(logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:

@@ -49,7 +49,7 @@ class LaneGeneration:
         self._watch = watch
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._variants = optimizer_variants(spec)
-        programs.plan_generation()
+        programs.planned, programs.made = set(), set()
 
     @property
     def over(self) -> bool:

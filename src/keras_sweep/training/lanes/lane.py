@@ -106,9 +106,9 @@ class EndStates:
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget the ends of all other trials."""
         self._memory = {number: kept for number, kept in self._memory.items() if number in numbers}
-        for path in self._folder.glob("trial-*.npz") if self._folder is not None else ():
-            number = path.stem.removeprefix("trial-")
-            if number.isdecimal() and int(number) not in numbers:
+        kept = {f"trial-{number}.npz" for number in numbers}
+        for path in self._folder.glob("trial-[0-9]*.npz") if self._folder is not None else ():
+            if path.name not in kept:
                 with contextlib.suppress(OSError):  # what stays costs room, and nothing else
                     path.unlink()
 

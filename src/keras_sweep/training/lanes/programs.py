@@ -9,12 +9,16 @@ from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from typing import TypeAlias
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
+from keras_sweep.training.folds import rows_together
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
-from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
+from keras_sweep.training.lanes.folded import FoldedProgram
+from keras_sweep.training.lanes.lane import Lane
 from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
@@ -23,6 +27,7 @@ from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_a
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PREFIX, TrainingPlan
+from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
@@ -32,7 +37,6 @@ PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough co
 MOST_WEIGHTS_BESIDE = 10_000
 # Numbers that a trial's further rows or layers may compute: a fifth of a second, less than a program takes to compile.
 EXTRA = 2e7
-SHRINK = 4  # the next shorter step of a program, where that is too much
 
 
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
@@ -62,11 +66,7 @@ class Programs:
         self._looking_up = threading.Lock()
         self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.effort = cache(self._effort)  # small, so all are kept
-        self.row_by_row = cache(self._row_by_row)
-
-    def plan_generation(self) -> None:
-        """Another generation begins: nothing is planned yet."""
-        self.planned, self.made = set(), set()
+        self.row_by_row = cache(lambda one: row_by_row(spec, self.template(one), self._rows(0).train))
 
     def plan(self, signature: Signature, lanes: int) -> None:
         """The generation comes to the signature's program for so many lanes."""
@@ -114,11 +114,23 @@ class Programs:
         with self._building:
             return self._template(signature, fold)
 
-    def ended(self, signature: Signature) -> Template | FoldedTemplate:
-        """What tells the weights and outputs of a lane at its end."""
-        if not self._data.folds:
-            return self.template(signature)
-        return FoldedTemplate([self.template(signature, fold) for fold in range(len(self._data.folds))], self._data)
+    def weights(self, lane: Lane, state: TrainingState) -> Weights:
+        """What `fit` leaves to a lane in this state; with folds one fold's after the other's."""
+        parts = self._parts(lane, state)
+        return tuple(array for template, part in parts for array in template.weights(part, lane.own))
+
+    def predict(self, lane: Lane, state: TrainingState) -> Array:
+        """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""
+        folds, train = self._data.folds, self._data.train
+        held = [(fold.rows or train).x[fold.held] for fold in folds] or [self._data.validation.x]
+        parts = zip(self._parts(lane, state), held, strict=True)
+        outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
+        return rows_together(outputs, self._data) if folds else outputs[0]
+
+    def _parts(self, lane: Lane, state: TrainingState) -> list[tuple[Template, TrainingState]]:
+        """Of each fold the template, and its part of the state."""
+        states = parted(state, max(len(self._data.folds), 1))
+        return [(self.template(lane.signature, fold), part) for fold, part in enumerate(states)]
 
     def _rows(self, fold: int) -> SearchData:
         return self._data.fold(fold) if self._data.folds else self._data
@@ -165,12 +177,6 @@ class Programs:
         """Of the longest trial."""
         return math.ceil(len(self._rows(0).train) / batch_size) * self._most_epochs
 
-    def _row_by_row(self, signature: Signature) -> bool:
-        """Whether each validation row of this model stands alone."""
-        if signature.structure and means_over_rows(self._spec):
-            return rows_alone(signature.structure, training=False)
-        return row_by_row(self._spec, self.template(signature), self._rows(0).train)
-
     def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those variants that can share a program with this one."""
         if len(signature.variants) == 1:
@@ -201,7 +207,7 @@ class Programs:
             """Those of the program in which a trial of this batch size trains, as `EXTRA` allows."""
             step, batch_size = min(most, rows), min(batch_size, rows)
             while step > batch_size and self._steps(batch_size) * (step - batch_size) * layer_outputs > EXTRA:
-                step = step // SHRINK
+                step = step // 4
             return max(step, batch_size)
 
         step = rows_a_step(size)

@@ -177,7 +177,7 @@ class CompiledRunner:
     def _result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return failed(lane.suggestion, DIVERGED, lane.curve, lane.seconds)
-        template, rows = self._programs.ended(lane.signature), self._data.validation
+        rows = self._data.validation
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
         with self._wall.part("score"):
@@ -185,10 +185,10 @@ class CompiledRunner:
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,
-                weights=template.weights(state, lane.own),
+                weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 y=rows.y,
                 right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
-                predict=lambda: template.predict(state, rows.x, lane.own),
+                predict=lambda: self._programs.predict(lane, state),
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

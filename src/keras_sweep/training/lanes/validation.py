@@ -10,6 +10,7 @@ import numpy as np
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.structure import rows_alone
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
 
@@ -55,6 +56,8 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
 
     Loss and metrics must be known, layers be Keras's own, and a step must change nothing but the metrics.
     """
+    if template.signature.structure and means_over_rows(spec):
+        return rows_alone(template.signature.structure, training=False)
     unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.ndim == 1 else frozenset())
     if spec.loss not in LOSSES - unfit or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - unfit:
         return False
