@@ -118,7 +118,7 @@ class LaneGeneration:
         return [(count, trials[signature]) for signature, count in programs.items()]
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
+        """Ask the pruner at every rung that all of its trials have reached, lowest first; yields what it stops."""
         rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
             # Those that may still be on their way to it, or have just trained their last epoch.
@@ -128,7 +128,7 @@ class LaneGeneration:
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
             pruned = self._run_rung(rung, [lane.number for lane in coming])
-            yield from pruned
+            yield from (lane for lane in pruned if lane.wanted)
             if pruned:
                 self._regroup(waiting)
             self.compared_at[rung] = [lane.number for lane in coming]  # only now may the groups go on

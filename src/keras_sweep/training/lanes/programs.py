@@ -106,11 +106,7 @@ class Programs:
         return DeviceData.of(self._data)
 
     def template(self, signature: Signature, fold: int = 0) -> Template:
-        """The signature's template, with folds that of one of them.
-
-        Raises:
-            ModelError: the model or the optimizer can't be made so.
-        """
+        """The signature's template, with folds that of one of them. Raises ModelError where it can't be made."""
         with self._building:
             return self._template(signature, fold)
 

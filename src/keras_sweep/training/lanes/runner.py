@@ -130,7 +130,7 @@ class CompiledRunner:
                 watch.emit(phase)
 
         with LaneThreads(self._threads, lambda group: not group.waits_at(generation.compared_at)) as threads:
-            yield from self._run_due_rungs(generation)  # a checkpoint may stand where all wait at a rung
+            yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
             threads.set(generation.groups)
             while threads.working:
                 tell_phase()
@@ -144,14 +144,8 @@ class CompiledRunner:
                         generation.write(self._checkpoint, trials)
                 if stops:
                     return
-                yield from self._run_due_rungs(generation)
+                yield from map(self._result, generation.run_due_rungs())
                 threads.set(generation.groups)
-
-    def _run_due_rungs(self, generation: LaneGeneration) -> Iterator[Result]:
-        """Run the rungs that all have come to; results of the pruned."""
-        for lane in generation.run_due_rungs():
-            if lane.wanted:
-                yield self._result(lane)
 
     def _read(self, reports: Sequence[Report], generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
         """Pass on what groups report; results of the lanes that ended."""

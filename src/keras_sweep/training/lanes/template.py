@@ -38,11 +38,7 @@ class Template:
     """
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
-        """Build it.
-
-        Raises:
-            ModelError: see `compiled_model`.
-        """
+        """Raises ModelError, as `compiled_model` does."""
         import keras
 
         self.signature = signature
