@@ -20,8 +20,6 @@ from keras_sweep.training.row_values import ACCURACIES, TOP_K, row_scores, row_v
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
 
-TRACEBACK_LIMIT = 20_000  # characters kept, the last ones
-
 
 def diverged(logs: Sequence[float]) -> bool:
     """Whether any metric of an epoch is NaN or infinite."""
@@ -53,11 +51,8 @@ def scored(
     """The result of a trial that ran to its end or was pruned.
 
     Args:
-        spec: says which metric counts, and whether the last or the best epoch.
-        suggestion: what was asked.
         curve: at least one epoch.
         weights: of the scored epoch.
-        seconds: its timing.
         y: labels of the validation rows.
         predict: outputs of the model with `weights` on the validation rows; called at most once.
         right: [N] whether each validation row was right at the scored epoch, where the runner knows.
@@ -93,7 +88,7 @@ def failed(
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
     error = why if isinstance(why, BaseException) else None
-    text = unstyled("".join(traceback.format_exception(error)))[-TRACEBACK_LIMIT:] if error is not None else None
+    text = unstyled("".join(traceback.format_exception(error)))[-20_000:] if error is not None else None
     reason = str(why) if error is None or isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
     return Result(
         suggestion,

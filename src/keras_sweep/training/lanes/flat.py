@@ -216,6 +216,7 @@ class Flat:
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
     ) -> tuple[State, list[Any]]:
         """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
+        import jax
         import jax.numpy as jnp
 
         trainable, other, slots = state
@@ -223,30 +224,21 @@ class Flat:
         if self._is_softmax:
             gradients, metrics = softmax_gradients(self._template, self._lanes, trainable, metrics, x, y)
         else:
-            gradients, other, metrics = self._gradients(trainable, other, metrics, of_model, x, y, counted)
+            forward = self._template.forward(training=True)  # Keras's own code, mapped over lanes
+            axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
+
+            def loss(trainable: list[Any]) -> Any:
+                losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
+                    self._views(trainable), other, metrics, of_model, x, y, counted
+                )
+                return losses.sum(), (other_after, metrics_after)
+
+            gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
         # The gradient of what makes a layer wider than the lane's own is zero, so that it stays zero.
         if inside is not None:
             gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
         new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
         return (new_trainable, list(other), new_slots), list(metrics)
-
-    def _gradients(
-        self, trainable: list[Any], other: list[Any], metrics: list[Any], of_model: Any, x: Any, y: Any, counted: Any
-    ) -> tuple[list[Any], list[Any], list[Any]]:
-        """Traced: of one batch the gradients, by Keras's own code mapped over lanes, and the others after it."""
-        import jax
-
-        forward = self._template.forward(training=True)
-        axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
-
-        def loss(trainable: list[Any]) -> Any:
-            losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
-                self._views(trainable), other, metrics, of_model, x, y, counted
-            )
-            return losses.sum(), (other_after, metrics_after)
-
-        gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
-        return gradients, other, metrics
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
         """Traced: the trainable variables and the optimizers' after a step."""

@@ -32,8 +32,6 @@ from keras_sweep.trial.events import PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion
 
-TELL_SECONDS = 0.2  # how often it is said how many models are built
-
 
 class LaneGeneration:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
@@ -51,11 +49,6 @@ class LaneGeneration:
         self._variants = optimizer_variants(spec)
         programs.planned, programs.made = set(), set()
 
-    @property
-    def over(self) -> bool:
-        """Whether every wanted trial has ended."""
-        return not any(lane.training and lane.wanted for lane in self.lanes.values())
-
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
@@ -69,7 +62,7 @@ class LaneGeneration:
         emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
         for done, (suggestion, plan, own) in enumerate(needed):
-            if time.monotonic() - told > TELL_SECONDS:
+            if time.monotonic() - told > 0.2:
                 told = time.monotonic()
                 emit(PhaseBegan("build", done, len(needed)))
                 if self._watch.stopping():

@@ -51,7 +51,6 @@ class CompiledRunner:
             keep_states: keep where every trial ended, so that a later one may continue it.
             threads: how many programs run at once; by default one a core. No number depends on it.
             lane_limit: the most lanes of a program. The last digits of results depend on it.
-            checkpoint_seconds: between two checkpoints.
         """
         enable_compile_cache()
         self._spec = spec
@@ -98,7 +97,8 @@ class CompiledRunner:
             spent = generation.seconds
             parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
             self._wall.split("lanes", parts, rest="train")
-            if self._checkpoint is not None and generation.over:
+            open_lanes = [lane for lane in generation.lanes.values() if lane.training and lane.wanted]
+            if self._checkpoint is not None and not open_lanes:
                 self._checkpoint.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
