@@ -1,11 +1,12 @@
 """Trains suggestions as lanes or by `fit`, and compares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import Match, gap
 from keras_sweep.training.checkpoint import FILE
@@ -54,6 +55,12 @@ class Watching:
 def user_spec(name, **changes):
     """A spec of one of the user's models."""
     return make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{name}", {}), **changes)
+
+
+def with_labels(data, change, **changes):
+    """Data whose labels are others, in both splits."""
+    train, validation = (Rows(rows.x, change(rows.y)) for rows in (data.train, data.validation))
+    return replace(data, train=train, validation=validation, **changes)
 
 
 def suggestions(*params):

@@ -11,23 +11,15 @@ import pytest
 
 from keras_sweep.training import compiling
 from keras_sweep.training.compiling import Effort, is_known
-from tests.helpers.command import python, sweep
+from tests.helpers.command import python
+from tests.helpers.ran import ran_as
+from tests.helpers.whole_spaces import PLAIN
 
 COMPILE = """\
 import jax
 from keras_sweep.training.compiling import enable_compile_cache
 print(enable_compile_cache())
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
-"""
-
-SPACE = """\
-data: iris
-model: dense
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy}
-parameters: {learning_rate: 0.1, epochs: 1}
-search: {sampler: random, trials: 1}
 """
 
 
@@ -61,7 +53,7 @@ def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
     assert (said, files) == ("None", 0)
 
 
-@pytest.mark.parametrize("look", [["evaluate", "iris"], ["verify", "sweeps/iris/best.keras"]])
+@pytest.mark.parametrize("look", [["evaluate", "plain"], ["verify", "sweeps/plain/best.keras"]])
 def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path: Path, look: list[str]) -> None:
     code = "import sys; from keras_sweep.cli.main import main; main(sys.argv[1:])"
     python(code, *look, cwd=ran, XDG_CACHE_HOME=str(tmp_path)).ok()
@@ -79,6 +71,5 @@ def test_a_compile_option_that_xla_does_not_know_is_done_without(monkeypatch: py
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ran")
-    (folder / "iris.yaml").write_text(SPACE)
-    sweep("run", "iris.yaml", cwd=folder).ok()
+    ran_as(folder, "plain", PLAIN, trials=1)
     return folder

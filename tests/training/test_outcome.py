@@ -2,17 +2,15 @@
 
 import errno
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.outcome import is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
 from tests.helpers.factory import digits
-from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
+from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
 
 
 def accuracy_error(share, rows):
@@ -79,9 +77,7 @@ def test_memory_disk_and_network_may_be_there_again_and_a_trials_own_fault_stays
 
 @pytest.mark.parametrize("train", [lanes, fitted])
 def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(train):
-    data = digits(64, 32)
-    train_rows, rows = (Rows(part.x, (1 + part.y).astype(np.float32)) for part in (data.train, data.validation))
-    data = replace(data, train=train_rows, validation=rows, classes=None)
+    data = with_labels(digits(64, 32), lambda y: (1 + y).astype(np.float32), classes=None)
     objective = Objective("val_mae", Goal.MINIMIZE)
     spec = user_spec("own_metrics", loss="mean_squared_error", metrics=("mae",), objective=objective)
     (result,) = train(spec, data, suggestions({"optimizer": "sgd", "learning_rate": 1e-3, "epochs": 1})).values()

@@ -1,6 +1,7 @@
 """Training that was stopped goes on from its checkpoint, and ends with the bits of a run left alone."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -10,8 +11,11 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.group import Report
+from keras_sweep.training.lanes.lane_threads import LaneThreads
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded
+from tests.helpers.command import PATIENCE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import (
     GENERATION,
@@ -237,3 +241,37 @@ def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before
         done |= train(runner, GENERATION, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
     assert set(done) == set(whole)
     assert_same_bits(done, whole)
+
+
+class LongEpoch:
+    """A group in its only epoch, which ends once it is released."""
+
+    def __init__(self):
+        self.training = True
+        self.remaining = 1
+        self.begun, self.released = threading.Event(), threading.Event()
+
+    def advance(self):
+        self.begun.set()
+        assert self.released.wait(PATIENCE)
+        self.training = False
+        return Report(self)
+
+
+def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile():
+    """Else a board would say `compiling` as long as a checkpoint, or the user's stop, waits for what came after it."""
+    group = LongEpoch()
+    with LaneThreads(1, lambda group: True) as threads:
+        threads.set([group])
+        assert group.begun.wait(PATIENCE)
+        looks = []
+
+        def look():
+            looks.append(group.training)
+            if len(looks) == 3:
+                group.released.set()
+
+        (report,) = threads.pause(look)
+        assert looks[:3] == [True, True, True]
+        assert not group.training
+        assert report.error is None

@@ -1,7 +1,18 @@
+import json
+import random
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from keras_sweep.training.fit import fit_log
+from keras_sweep.training.fit.fit_log import FitLog, generator_states, set_generator_states
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, fitted, suggestions, train
 from tests.helpers.plain_fit import dense, plain_fit
@@ -34,3 +45,72 @@ def test_a_request_to_stop_ends_after_the_epoch(data):
     watch = Watching(stop_after=1)
     assert fitted(make_spec(), data, suggestions(ADAM, ADAM), watch) == {}
     assert watch.epochs == [(0, 1)]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(fit_log, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
+
+
+def trained(clock, *epochs):
+    """A log that was told of so many seconds: of the first batch of all, of training, of validation."""
+    spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
+    plan = training_plan(spec, suggestion.params)
+    log = FitLog(spec, suggestion, plan, None, Watch(), started=clock.now, checkpoint=None)
+    callback = log.callback()
+    for number, (first, training, validation) in enumerate(epochs):
+        clock.now += first
+        callback.on_train_batch_end(0)
+        clock.now += training
+        callback.on_train_batch_end(1)
+        callback.on_test_begin()
+        clock.now += validation
+        callback.on_test_end()
+        callback.on_epoch_end(number, {"val_accuracy": 0.5})
+    return log
+
+
+@pytest.mark.parametrize(
+    ("epochs", "spent"),
+    [
+        ([(5.0, 3.0, 2.0)], (5.0, 3.0, 2.0)),
+        ([(5.0, 3.0, 2.0), (0.0, 1.0, 0.5), (0.0, 2.0, 0.5)], (5.0 + 1.5 + 1.5, 4.5, 1.5)),
+        ([(5.0, 1.0, 0.5), (0.0, 1.0, 1.0)], (5.0, 2.0, 1.5)),
+    ],
+    ids=["until the first batch", "and what the first epoch takes more than those after it", "if it does"],
+)
+def test_compiling_is_the_time_until_the_first_batch_and_what_the_first_epoch_takes_more(clock, epochs, spent):
+    assert tuple(trained(clock, *epochs).spent.values()) == pytest.approx(spent)
+
+
+def drawn():
+    return random.random(), np.random.standard_normal(), np.random.permutation(5).tolist()
+
+
+def test_generators_go_on_from_a_state_that_was_written_as_json():
+    random.seed(1)
+    np.random.seed(1)
+    np.random.standard_normal()  # of which NumPy keeps a second one back
+    states = json.loads(json.dumps(generator_states()))
+    expected = drawn()
+    drawn()
+    set_generator_states(states)
+    assert drawn() == expected
+
+
+TORCH = """
+import json
+import torch
+from keras_sweep.training.fit.fit_log import generator_states, set_generator_states
+torch.manual_seed(1)
+states = json.loads(json.dumps(generator_states()))
+expected = torch.rand(3).tolist()
+set_generator_states(states)
+assert torch.rand(3).tolist() == expected
+"""
+
+
+def test_pytorchs_generator_too():
+    subprocess.run([sys.executable, "-c", TORCH], check=True, timeout=120)

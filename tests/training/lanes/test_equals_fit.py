@@ -3,21 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.space.search_space import Goal, Objective
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
+from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec, with_labels
 
 pytestmark = pytest.mark.full_effort
-
-
-def numbers_as(y, change):
-    return lambda data: replace(
-        data,
-        train=Rows(data.train.x, change(data.train.y)),
-        validation=Rows(data.validation.x, change(data.validation.y)),
-    )
 
 
 def test_random_trials_with_a_short_last_batch(data):
@@ -63,8 +55,7 @@ def test_a_penalty_is_part_of_the_loss(data):
 
 
 def test_regression(data):
-    targets = numbers_as(data, lambda y: (y / 10).astype(np.float32))(data)
-    targets = replace(targets, classes=None)
+    targets = with_labels(data, lambda y: (y / 10).astype(np.float32), classes=None)
     spec = user_spec(
         "one_output",
         loss="mean_squared_error",
@@ -83,21 +74,21 @@ def test_regression(data):
 
 
 def test_one_hot_labels(data):
-    one_hot = numbers_as(data, lambda y: np.eye(10, dtype=np.float32)[y])(data)
+    one_hot = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
     spec = make_spec(loss="categorical_crossentropy", metrics=("accuracy", "top_k_categorical_accuracy"))
     trials = suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2})
     assert_as_fit(spec, one_hot, trials)
 
 
 def test_two_classes(data):
-    binary = replace(numbers_as(data, lambda y: (y > 4).astype(np.int64))(data), classes=2)
+    binary = with_labels(data, lambda y: (y > 4).astype(np.int64), classes=2)
     spec = user_spec("one_output", loss="binary_crossentropy", metrics=("accuracy", "auc"))
     spec = replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"}))
     assert_as_fit(spec, binary, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
 
 
 def test_a_loss_over_whole_batches_sees_the_batches_of_fit(data):
-    one_hot = numbers_as(data, lambda y: np.eye(10, dtype=np.float32)[y])(data)
+    one_hot = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
     spec = make_spec(loss="dice", objective=Objective("val_loss", Goal.MINIMIZE))
     assert_as_fit(spec, one_hot, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
 

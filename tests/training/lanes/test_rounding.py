@@ -3,16 +3,13 @@
 Of half precision a rounding is larger.
 """
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.search_data import Rows
 from tests.helpers import user_models
 from tests.helpers.factory import digits
-from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
+from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
 from tests.helpers.plain_fit import plain_fit
 
 pytestmark = pytest.mark.full_effort
@@ -41,8 +38,7 @@ def data():
 )
 def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, arguments):
     if loss == "cosine_similarity":
-        one_hot = (Rows(rows.x, np.eye(10, dtype=np.float32)[rows.y]) for rows in (data.train, data.validation))
-        data = replace(data, **dict(zip(("train", "validation"), one_hot, strict=True)))
+        data = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
     least = COSINE if loss == "cosine_similarity" else LEAST
     trials = suggestions({**ADAM, **arguments}, {**ADAM, **arguments, "learning_rate": 0.01})
     result = lanes(user_spec(model, loss=loss), data, trials)[0]

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.programs import Programs
@@ -16,12 +15,19 @@ from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers import user_models
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_weights_close, fitted, lanes, suggestions, user_spec
+from tests.helpers.lane_trials import (
+    assert_as_fit,
+    assert_weights_close,
+    fitted,
+    lanes,
+    suggestions,
+    user_spec,
+    with_labels,
+)
 from tests.helpers.plain_fit import plain_fit
 
 TRIAL = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 PAIR = ({**TRIAL, "epochs": 3}, {**TRIAL, "learning_rate": 0.003, "epochs": 2})
-RATES = tuple({**TRIAL, "learning_rate": rate} for rate in (0.003, 0.05))
 BY_LOSS = {"metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
 
 
@@ -35,7 +41,7 @@ def built(name, **arguments):
 
 
 def with_model(name, **arguments):
-    return make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{name}", arguments))
+    return replace(user_spec(name), model=ModelSpec("python", f"user_models:{name}", arguments))
 
 
 def row_by_row(spec, data, **params):
@@ -81,8 +87,7 @@ def test_an_axis_of_a_constraint_is_none_of_the_rows():
 
 
 def test_metrics_made_of_counts_stand_alone(data):
-    train, validation = (Rows(rows.x, (rows.y % 2).astype(np.float32)) for rows in (data.train, data.validation))
-    halves = replace(data, train=train, validation=validation, classes=2)
+    halves = with_labels(data, lambda y: (y % 2).astype(np.float32), classes=2)
     changes = {**BY_LOSS, "loss": "binary_crossentropy", "metrics": ("auc", "precision", "recall")}
     assert row_by_row(make_spec(**changes), halves)
     assert row_by_row(user_spec("one_output", **changes), halves)
@@ -91,8 +96,7 @@ def test_metrics_made_of_counts_stand_alone(data):
 @pytest.fixture(scope="module")
 def numbers(data):
     """One column of labels, which is no class."""
-    train, validation = (Rows(rows.x, rows.y.astype(np.float32)) for rows in (data.train, data.validation))
-    return replace(data, train=train, validation=validation, classes=None)
+    return with_labels(data, lambda y: y.astype(np.float32), classes=None)
 
 
 @pytest.mark.parametrize(("loss", "alone"), [("mse", True), ("log_cosh", True), ("hinge", False)])
@@ -116,7 +120,7 @@ def bits(results):
 @pytest.mark.parametrize("model", ["dense", "regularized", "constrained"])
 def test_lanes_and_fit_get_the_same_rows_right(data, model):
     spec = make_spec() if model == "dense" else user_spec(model)
-    ours, theirs = lanes(spec, data, suggestions(*RATES)), fitted(spec, data, suggestions(*RATES))
+    ours, theirs = lanes(spec, data, suggestions(*PAIR)), fitted(spec, data, suggestions(*PAIR))
     for number, each in bits(ours).items():
         assert each.mean() == pytest.approx(ours[number].value, abs=1e-6)
         assert (each != bits(theirs)[number]).sum() <= 1  # a row on the border
