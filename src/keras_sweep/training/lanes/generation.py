@@ -58,13 +58,12 @@ class LaneGeneration:
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         needed = self._needed(trials, wanted)
-        emit = self._watch.emit
-        emit(PhaseBegan("build", 0, len(needed)))
+        self._watch.emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
         for done, (suggestion, plan, own) in enumerate(needed):
             if time.monotonic() - told > 0.2:
                 told = time.monotonic()
-                emit(PhaseBegan("build", done, len(needed)))
+                self._watch.emit(PhaseBegan("build", done, len(needed)))
                 if self._watch.stopping():
                     return None
             try:
