@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
