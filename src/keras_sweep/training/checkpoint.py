@@ -142,7 +142,7 @@ class LatestCheckpoint:
         import keras
 
         spec, backend = self._spec, keras.backend.backend()
-        model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
+        model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
         about = (model, self._data.fingerprint, packages, asked, self._lane_limit)

@@ -134,11 +134,7 @@ class FitLog:
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            if (
-                self.spec.objective.take_best
-                and not self.every
-                and best_epoch(objective, self.curve[objective.name]) == done
-            ):
+            if objective.take_best and not self.every and best_epoch(objective, self.curve[objective.name]) == done:
                 self.best_weights = scored_weights(self.model)
             if done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value}):
                 self.pruned_at = done

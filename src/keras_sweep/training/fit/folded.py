@@ -50,7 +50,7 @@ class FoldedFitRunner(FitRunner):
         """The result, or None if the user asked to stop."""
         plan = training_plan(self._spec, suggestion.params)
         rungs = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew) or self._spec.take_best or bool(rungs)
+        every = bool(self._anew) or self._spec.objective.take_best or bool(rungs)
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
@@ -96,7 +96,7 @@ class FoldedFitRunner(FitRunner):
         curve = curve_of(rows)
         if diverged(list(rows[-1].values())):
             return failed(suggestion, DIVERGED, curve, seconds)
-        epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)
+        epoch = best_epoch(objective, curve[objective.name]) if self._spec.objective.take_best else len(rows)
         weights = _weights(ends, epoch)
         return scored(
             self._spec,

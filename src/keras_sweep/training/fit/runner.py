@@ -95,7 +95,7 @@ class FitRunner:
             return log
         if log.diverged:
             return failed(suggestion, DIVERGED, log.curve, log.seconds)
-        weights = log.best_weights if self._spec.take_best else tuple(log.model.get_weights())
+        weights = log.best_weights if self._spec.objective.take_best else tuple(log.model.get_weights())
 
         def predict() -> Any:
             with self._wall.part("score"):

@@ -172,7 +172,7 @@ class CompiledRunner:
         if lane.end is LaneEnd.DIVERGED:
             return failed(lane.suggestion, DIVERGED, lane.curve, lane.seconds)
         rows = self._data.validation
-        state = lane.best if self._spec.take_best else lane.last
+        state = lane.best if self._spec.objective.take_best else lane.last
         assert state is not None
         with self._wall.part("score"):
             return scored(
