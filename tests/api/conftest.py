@@ -1,7 +1,5 @@
 """One finished sweep of a Spec with arrays and a function, shared by the tests that read it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Answers are short where they are printed, and tables in a notebook."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from html import unescape

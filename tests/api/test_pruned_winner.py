@@ -1,7 +1,5 @@
 """With `take: best` a pruned trial wins where its best epoch is the best of all, and its model is what is kept."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

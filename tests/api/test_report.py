@@ -1,7 +1,5 @@
 """A report beside a sweep that runs, and from Python."""
 
-from __future__ import annotations
-
 import threading
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One finished sweep on digits, shared by the tests that read it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

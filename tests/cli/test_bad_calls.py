@@ -1,7 +1,5 @@
 """Whatever is wrong with a call: exit 2, one plain message that names what and what to do, nothing written."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

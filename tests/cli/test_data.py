@@ -1,7 +1,5 @@
 """`sweep data` of a data set, of a space file and of a sweep; `--save` writes what it was trained and validated on."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Every command has its help."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

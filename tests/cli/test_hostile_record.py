@@ -1,7 +1,5 @@
 """A record of somebody else: whatever stands in it, a command shows a table or says one plain line."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sqlite3

@@ -1,7 +1,5 @@
 """Importance is weighed for one who looks at the end of a search that went on, and for nobody else."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Keras's own configuration, of keras.json or set by code, belongs to a sweep as its seed does."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

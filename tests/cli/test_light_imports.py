@@ -1,7 +1,5 @@
 """Looking at a record starts at once: nothing heavy is imported on the way."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

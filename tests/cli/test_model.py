@@ -1,7 +1,5 @@
 """Commands on a sweep's models: evaluate, verify, replay."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Commands that show sweeps in a browser: a report is whole or absent, and written over nothing else."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

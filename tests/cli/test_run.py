@@ -1,7 +1,5 @@
 """The way of a newcomer, on digits: run, look, resume, export, load."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """The command amid other programs: shells, pipes, signals, full disks, little memory, talkative libraries."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Trials that ended and wait beside the record are in no table; what is printed says that they are there."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

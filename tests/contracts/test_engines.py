@@ -1,7 +1,5 @@
 """The engine contract over every sampler of every library: one that is registered is tested from that day on."""
 
-from __future__ import annotations
-
 import pytest
 from tests.helpers.engine_contract import EngineContract
 

@@ -1,7 +1,5 @@
 """What every export format promises: it writes one file with its suffix, over an older one too."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import keras

@@ -1,7 +1,5 @@
 """What every image set promises. Files of one that is not on this machine are not fetched: a toy is read instead."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What every pruning rule promises: `Pruner` of `search/pruning.py` in tests, over all that are registered."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """What every runner promises: `training/runner.py` in tests, over all that are registered."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

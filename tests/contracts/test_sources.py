@@ -1,7 +1,5 @@
 """What every kind of source promises: it gives rows with labels, whole or in parts, and the same ones each time."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every view of a running sweep promises: it takes every event in any state, and leaves the terminal as it was."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

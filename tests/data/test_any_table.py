@@ -1,7 +1,5 @@
 """Whatever a file holds: it loads and gives finite features, or is refused by a DataError. Never anything else."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Arrays from .npz files and from users' functions."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import re

@@ -1,7 +1,5 @@
 """From a space file's `data` to training and validation rows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

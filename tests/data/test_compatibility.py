@@ -1,7 +1,5 @@
 """Loss, metrics, output and labels are checked against each other, with the fix in the message."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from dataclasses import replace

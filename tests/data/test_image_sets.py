@@ -1,7 +1,5 @@
 """The IDX format, and Fashion-MNIST: where it is found, how it is fetched, and the numbers of the lesson."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import tempfile

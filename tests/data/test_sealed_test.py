@@ -1,7 +1,5 @@
 """The search cannot reach a test row; evaluation gets exactly the rows that were held out."""
 
-from __future__ import annotations
-
 import gc
 import types
 from collections.abc import Iterator

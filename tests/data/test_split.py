@@ -1,7 +1,5 @@
 """The split is scikit-learn's, row by row."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split

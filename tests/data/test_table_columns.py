@@ -1,7 +1,5 @@
 """The stated rules of table columns, each by an example."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import numpy as np

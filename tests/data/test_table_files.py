@@ -1,7 +1,5 @@
 """CSV and Parquet files: every fault by name, no traceback of polars."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

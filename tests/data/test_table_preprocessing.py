@@ -1,7 +1,5 @@
 """The preprocessing in NumPy and inside the exported model give the same, on every backend."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """The winner's estimated score: right without a choice, unbiased with one, never without width."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

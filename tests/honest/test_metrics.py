@@ -1,7 +1,5 @@
 """Metrics of all rows together, on weighted rows: what Keras reports with the same `sample_weight`."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Ties by paired differences: the truly best is among them, clear losers are not, and likeness has its error."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from keras_sweep.honest.metrics import auc, r2_score

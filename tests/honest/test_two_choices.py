@@ -1,7 +1,5 @@
 """The estimate after finalists: right on average though the same rows chose twice, exact where nothing was chosen."""
 
-from __future__ import annotations
-
 from statistics import NormalDist
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Searches that KerasTuner ran."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

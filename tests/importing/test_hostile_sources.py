@@ -1,7 +1,5 @@
 """Sources that somebody made to hang or break their reader: each is refused, or read in part, in plain words."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """`sweep import --space` from another program's trials to the winner trained here, as a user does it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

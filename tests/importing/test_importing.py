@@ -1,7 +1,5 @@
 """Searches of other programs, run by these programs, read as results."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """HyperModels and `build(hp)` functions: found, explored, built."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What is said of a user's model before anything trains."""
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """Whether a model's code is the one that trained is told from its source, and none of it runs for that."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from keras_sweep.models.build import changed_code, model_code

@@ -1,7 +1,5 @@
 """What the environment can't do ends a command before a trial is recorded, and nobody imports a backend not used."""
 
-from __future__ import annotations
-
 import gc
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A digest is of all that a value is, and of nothing else: the same in each process, another once a part is another."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import dataclasses

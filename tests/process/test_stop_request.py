@@ -1,7 +1,5 @@
 """Signals as they come to a process: the first asks, the second ends; what was ignored stays ignored."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

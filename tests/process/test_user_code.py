@@ -1,7 +1,5 @@
 """Objects of a user's module, and what is said where it can't be had."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The finalists' study beside the sweep's own in one record."""
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 

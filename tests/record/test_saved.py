@@ -1,7 +1,5 @@
 """Scores of rows on disk: whole or refused, of that trial or refused, deleted only where they were written here."""
 
-from __future__ import annotations
-
 import stat
 import tempfile
 import zipfile

@@ -1,7 +1,5 @@
 """A sweep writes to files of its own alone: no link leads it to one of the user's, and no pipe holds it up."""
 
-from __future__ import annotations
-
 import os
 import socket
 import stat

@@ -1,7 +1,5 @@
 """Whose weights are kept."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

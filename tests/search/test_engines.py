@@ -1,7 +1,5 @@
 """A sampler is registered in one place: what stands there can be named, checked and made, and nothing else can."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

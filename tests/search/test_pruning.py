@@ -1,7 +1,5 @@
 """Rungs as arithmetic, and the same decisions as Optuna's pruners make."""
 
-from __future__ import annotations
-
 import math
 import random
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Whatever a sampler draws, no trial repeats another, and nothing that was dropped is told."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from keras_sweep.search.engine import Sampler

@@ -1,7 +1,5 @@
 """Distributions keep their rules for every valid range."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

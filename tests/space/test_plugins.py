@@ -1,7 +1,5 @@
 """Members by name: none is imported before it is used, and a clear word where there is none."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

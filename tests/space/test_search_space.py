@@ -1,7 +1,5 @@
 """Search spaces count and list exactly the trials that can be."""
 
-from __future__ import annotations
-
 import math
 import random
 

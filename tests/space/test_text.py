@@ -1,7 +1,5 @@
 """Text of others steers no terminal, misspelt names get a hint, and a sweep's name can't lead out of its folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What is wrong in a file is told by line, key and rule: all of it at once, readable, and never by a traceback."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Whatever stands in a file, reading it gives a spec or a list of faults."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

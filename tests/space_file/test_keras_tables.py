@@ -1,7 +1,5 @@
 """The tables of names against the installed Keras, and against the parts of this package that they speak of."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The command's options change the file before it is checked, and the text of the spec says so."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

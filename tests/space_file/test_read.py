@@ -1,7 +1,5 @@
 """What a space file says is what the spec says."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a value may be is said in words and in the schema alike, and the schema allows what the reader allows."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Annotated, Any

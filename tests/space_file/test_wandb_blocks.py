@@ -1,7 +1,5 @@
 """Blocks of W&B sweep files mean here what they mean there. Source: docs.wandb.ai, "Sweep configuration options"."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The same space on every Keras backend, each in a process of its own, with modules of a user."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

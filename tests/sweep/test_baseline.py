@@ -1,7 +1,5 @@
 """scikit-learn's linear model as the yardstick."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A sweep's trials against its winner, and the rows that all good ones miss: from the scores that the run kept."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

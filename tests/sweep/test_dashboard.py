@@ -1,7 +1,5 @@
 """The dashboard shows a record, and nothing that reaches it can alter that record."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

@@ -1,7 +1,5 @@
 """A model file opens by the call that its card names, on every backend; Keras itself refuses one that is hostile."""
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """A real search whose best recipes are trained again with new seeds: run, stopped, made longer, and worked on."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict

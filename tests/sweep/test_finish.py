@@ -1,7 +1,5 @@
 """The winner's look at the test rows, its model and card: each once, counted, and whole."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import replace

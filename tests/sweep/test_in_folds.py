@@ -1,7 +1,5 @@
 """A sweep whose trials are trained once a fold: what is ranked, shown, exported and asked of it afterwards."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A trial as plain Keras: what it is made of, and that a record's texts stay values."""
 
-from __future__ import annotations
-
 import ast
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The winner trained once more on all rows of training and validation, before it is tested and exported."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A trial trained again by plain `fit` has the numbers of its record, whichever way it was trained, or that is said."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A trial trained again has the weights that it had, to the bit; another trial's in their place are never used."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`sweep run` as a function: begun, gone on with, made longer, begun anew, stopped."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -15,13 +13,7 @@ from keras_sweep.record import reader
 from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial import events as happened
-from keras_sweep.trial.events import (
-    EpochEnded,
-    GenerationAsked,
-    PhaseBegan,
-    SweepStarted,
-    TrialEnded,
-)
+from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
 from tests.helpers.command import sweep
 from tests.helpers.ran import Ran, finished
 from tests.helpers.space_texts import small

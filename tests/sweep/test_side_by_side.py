@@ -1,7 +1,5 @@
 """Sweeps of the same rows beside each other: what they reached, and whether their winners differ."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

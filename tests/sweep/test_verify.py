@@ -1,7 +1,5 @@
 """A model's file and its card: the scores come out, or it is said which does not, or which of the two is wrong."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

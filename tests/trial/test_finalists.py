@@ -1,7 +1,5 @@
 """Which recipes are trained again with new seeds, and what their values over all seeds come to."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from statistics import fmean, stdev

@@ -1,7 +1,5 @@
 """One order of trials, and one winner."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from keras_sweep.trial.ranking import can_win, improvements, order_key, spent_seconds, trained_epochs, winner

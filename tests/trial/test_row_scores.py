@@ -1,7 +1,5 @@
 """Scores of rows in few bytes, and back."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What `sweep data` says and shows."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Importance says what the trials say, and no more."""
 
-from __future__ import annotations
-
 import random
 
 from keras_sweep.views.importance import Importance, importances, settled

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.notebook import leaderboard_html, trial_html

@@ -1,7 +1,5 @@
 """What is KerasTuner's own: its draws, Hyperband's budgets, the values it would mangle, its faults."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from dataclasses import replace

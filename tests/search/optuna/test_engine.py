@@ -1,7 +1,5 @@
 """What is Optuna's own: what its samplers learn, probabilities, results of other spaces. The rest is the contract."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

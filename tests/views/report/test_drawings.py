@@ -1,7 +1,5 @@
 """Places in a drawing are those of the values."""
 
-from __future__ import annotations
-
 import re
 
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The page as text: small, thinned where it must be, escaped, and asking for nothing."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The page of a real sweep in a real browser: it brushes, sorts, asks nobody for anything, and serves everyone."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

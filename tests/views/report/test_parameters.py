@@ -1,7 +1,5 @@
 """A range that ends too soon is named, with a call that really searches beyond it."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 
