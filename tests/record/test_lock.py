@@ -81,13 +81,11 @@ def test_the_lock_of_a_killed_process_is_taken_over(folder: SweepFolder) -> None
         assert getattr(read_owner(folder), "pid", None) == os.getpid()
 
 
-@pytest.mark.parametrize("removed", [["lock"], ["lock", "lock.json"]], ids=str)
-def test_a_removed_lock_file_lets_no_second_process_in(folder: SweepFolder, removed: list[str]) -> None:
+def test_a_removed_note_lets_no_second_process_in(folder: SweepFolder) -> None:
     with held(folder):
-        for name in removed:
-            (folder.path / name).unlink()
+        folder.owner.unlink()
         for force in (False, True):
-            with pytest.raises(SweepBusy, match="and its lock file was removed"):
+            with pytest.raises(SweepBusy, match="is being run by another process"):
                 SweepLock(folder, force=force).acquire()
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
@@ -102,18 +100,8 @@ def test_a_note_says_whether_its_process_still_lives(folder: SweepFolder) -> Non
     note = json.loads(folder.owner.read_text())
     folder.owner.write_text(json.dumps({**note, "pid": os.getpid()}))  # a later process of its number
     assert living_owner(folder) is None
-    folder.owner.write_text(json.dumps({**note, "pid": 10**19}))  # no process can have that number
-    assert living_owner(folder) is None
     folder.owner.write_text(json.dumps({**note, "host": "elsewhere"}))
     assert living_owner(folder) is not None
-
-
-def test_a_pid_that_lives_again_as_something_else_is_taken_over(folder: SweepFolder) -> None:
-    folder.owner.write_text(
-        json.dumps({"pid": os.getppid(), "host": socket.gethostname(), "since": "2020", "command": "sweep run x"})
-    )
-    with SweepLock(folder) as lock:
-        assert lock.taken_over is not None
 
 
 def test_the_lock_of_another_host_is_taken_only_by_force(folder: SweepFolder) -> None:
@@ -140,7 +128,6 @@ def test_the_lock_of_another_host_is_taken_only_by_force(folder: SweepFolder) ->
         b"[" * 4000,
         b'{"pid": 12',
         b'{"pid": "12", "host": "a", "since": "b", "command": "c"}',
-        b'{"pid": -1, "host": "a", "since": "b", "command": "c"}',
         b'{"pid": true, "host": "a", "since": "b", "command": "c"}',
         b'{"pid": 12, "host": null, "since": "b", "command": "c"}',
         b'{"pid": 12, "host": "a", "since": "b", "command": "' + b"x" * 10**6 + b'"}',

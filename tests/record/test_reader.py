@@ -71,7 +71,7 @@ def test_a_sweep_without_a_complete_trial_has_no_best(tmp_path: Path) -> None:
 def test_reading_imports_nothing_heavy() -> None:
     code = "import sys, keras_sweep.record.reader; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"optuna", "sqlalchemy", "numpy", "keras", "jax", "filelock", "pydantic", "rich"}
+    heavy = {"optuna", "sqlalchemy", "numpy", "keras", "jax", "pydantic", "rich"}
     assert heavy.isdisjoint(modules)
 
 

@@ -112,7 +112,7 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
 
 DATABASE = ("study.db", "study.db-wal", "study.db-shm", "study.db-journal")
 FOLDERS = ("weights", "checkpoints")
-NAMES = (*DATABASE, *FOLDERS, "space.yaml", "best.keras", "card.json", "run.log", "lock", "lock.json")
+NAMES = (*DATABASE, *FOLDERS, "space.yaml", "best.keras", "card.json", "run.log", "lock.json")
 
 
 def link_to(target: Path) -> Callable[[Path], None]:

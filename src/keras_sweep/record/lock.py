@@ -1,13 +1,14 @@
 """One process writes a sweep. Readers need no lock.
 
-The operating system keeps the lock (`flock`, by filelock) and drops it when the process dies, however it dies. The
-sweep's folder itself is locked too: a lock file that somebody removes must not let a second process in. Beside them
-stands a note of who holds them: for the message to others, and for file systems that several machines share and that
-do not pass locks between them.
+The operating system keeps a lock (`flock`) on the sweep's folder itself, which nobody can remove, and drops it when the
+process dies, however it dies. In the folder stands a note of who holds it: for the message to others, and for file
+systems that several machines share and that do not pass locks between them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shlex
@@ -17,14 +18,13 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 
-from keras_sweep.errors import RecordError, SweepBusy
-from keras_sweep.files import atomic, disk
+from keras_sweep.errors import SweepBusy
+from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files
 
-_NOTE_SECONDS = 0.5  # how long the note of a holder that has just begun may be in coming
+_PATIENCE = 0.5  # seconds: a reader may hold the lock for a moment, and the note of a new holder is on its way
 _LONGEST = 4096  # characters of a note
 
 
@@ -36,7 +36,6 @@ class Owner:
     host: str
     since: str  # local time, to the second: "2026-01-31T12:00:00+01:00"
     command: str
-    birth: str = ""  # what tells the process from a later one of its number; "" where the system does not say
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} since {self.since.replace('T', ' ')} ({self.command})"
@@ -61,28 +60,28 @@ class SweepLock:
         self._held: ExitStack | None = None  # closing it gives back what is held
 
     def acquire(self) -> None:
-        """Take the lock, at once or not at all.
+        """Take the lock, within half a second or not at all.
 
         Raises:
-            SweepBusy: another process holds it, perhaps without its lock file, or one on another host may.
+            SweepBusy: another process holds it, or one on another host may.
             RecordError: the file system knows no locks, the disk fails, or the folder holds a link.
         """
         self.folder.make()
         check_own_files(self.folder)
         with ExitStack() as held:
-            self._lock_file(held)
-            self._lock_folder(held)
+            descriptor = self._locked(held)
             last = read_owner(self.folder)
-            if last is not None and last.birth and last.pid != os.getpid() and _may_live(last) and _is_here(last):
-                raise self._without_its_file(last)
-            if last is not None and not _is_here(last) and not self._force:
+            if last is not None and last.host != socket.gethostname() and not self._force:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
                 raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
             self.taken_over = last
             for folder in (self.folder.path, self.folder.checkpoints):
                 atomic.clear_parts(folder)
-            atomic.write_text(self.folder.owner, json.dumps(asdict(_this_process())) + "\n")
-            held.callback(self._remove_note, _inode(self.folder.owner))
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            command = shlex.join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]])[:200]  # noqa: PTH119
+            owner = Owner(os.getpid(), socket.gethostname(), since, command)
+            atomic.write_text(self.folder.owner, json.dumps(asdict(owner)) + "\n")
+            held.callback(self._remove_note, descriptor)
             self._held = held.pop_all()
 
     def move_aside(self) -> SweepFolder:
@@ -92,7 +91,6 @@ class SweepLock:
         """
         if self._held is None:
             raise ValueError("the lock must be held before its sweep can be moved aside")
-        self._remove_note(_inode(self.folder.owner))
         moved = self.folder.move_aside()
         with self._held:  # until the new folder is locked
             self._held = None
@@ -100,7 +98,7 @@ class SweepLock:
         return moved
 
     def release(self) -> None:
-        """Give the lock back; may be called twice. Its file stays: others may be waiting for it."""
+        """Give the lock back; may be called twice."""
         held, self._held = self._held, None
         if held is not None:
             held.close()
@@ -112,54 +110,29 @@ class SweepLock:
     def __exit__(self, *raised: object) -> None:
         self.release()
 
-    def _lock_file(self, held: ExitStack) -> None:
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
+    def _locked(self, held: ExitStack) -> int:
+        """The descriptor of the folder, once that is locked. Raises SweepBusy, which says who holds it."""
+        deadline = time.monotonic() + _PATIENCE
         with plain_errors("lock", self.folder.path):
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                raise self._busy() from None
-            except NotImplementedError as error:
-                message = f"can't lock {self.folder.path}: its file system knows no locks"
-                raise RecordError(message, hint="Give a folder on another disk with `--sweeps-dir`") from error
-        held.callback(lock.release, force=True)
-
-    def _lock_folder(self, held: ExitStack) -> None:
-        """Lock the folder itself, where the file system can. Raises SweepBusy where its process lost its lock file."""
-        import fcntl
-
-        descriptor = os.open(self.folder.path, os.O_RDONLY)
-        held.callback(os.close, descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise self._without_its_file(read_owner(self.folder)) from None
-        except OSError:
-            pass
-
-    def _remove_note(self, inode: int | None) -> None:
-        """Remove our own note, and no other that stands in its place: that has another inode."""
-        if inode is not None and _inode(self.folder.owner) == inode:
-            with plain_errors("unlock", self.folder.path):
-                disk.remove(self.folder.owner)
-
-    def _without_its_file(self, owner: Owner | None) -> SweepBusy:
-        return SweepBusy(
-            f"sweep {self.folder.name!r} is being run by {owner or 'another process'}, and its lock file was removed",
-            hint="Wait for it or end it; a lock file is never to be removed by hand",
-        )
-
-    def _busy(self) -> SweepBusy:
-        """Who holds it. A note of a dead process is older than the lock: its successor's is on its way."""
-        deadline = time.monotonic() + _NOTE_SECONDS
-        while (owner := living_owner(self.folder)) is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return SweepBusy(
-            f"sweep {self.folder.name!r} is being run by {owner or 'another process'}",
+            descriptor = os.open(self.folder.path, os.O_RDONLY)
+            held.callback(os.close, descriptor)
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return descriptor
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        break
+                time.sleep(0.02)
+        raise SweepBusy(
+            f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}",
             hint="Wait for it or end it; `sweep leaderboard` shows how far it is",
         )
+
+    def _remove_note(self, descriptor: int) -> None:
+        """In the folder of that descriptor, wherever it was moved: another's note may stand where it was."""
+        with plain_errors("unlock", self.folder.path), contextlib.suppress(FileNotFoundError):
+            os.unlink(self.folder.owner.name, dir_fd=descriptor)
 
 
 def read_owner(folder: SweepFolder) -> Owner | None:
@@ -169,8 +142,8 @@ def read_owner(folder: SweepFolder) -> Owner | None:
             owner = Owner(**json.loads(file.read(_LONGEST)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    texts = (owner.host, owner.since, owner.command, owner.birth)
-    if type(owner.pid) is not int or owner.pid < 1 or not all(isinstance(text, str) for text in texts):
+    texts = (owner.host, owner.since, owner.command)
+    if type(owner.pid) is not int or not all(isinstance(text, str) for text in texts):
         return None
     return Owner(owner.pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
 
@@ -178,44 +151,16 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 def living_owner(folder: SweepFolder) -> Owner | None:
     """Who runs the sweep now; None where the process that the note names is gone. Of another host none can be asked."""
     owner = read_owner(folder)
-    return owner if owner is not None and _may_live(owner) else None
-
-
-def _inode(path: Path) -> int | None:
+    if owner is None or owner.host != socket.gethostname():
+        return owner
     try:
-        return path.stat().st_ino
+        descriptor = os.open(folder.path, os.O_RDONLY)
     except OSError:
         return None
-
-
-def _may_live(owner: Owner) -> bool:
-    if not _is_here(owner):
-        return True
     try:
-        os.kill(owner.pid, 0)
-    except (ProcessLookupError, OverflowError):  # or a number that no process can have
-        return False
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
     except OSError:
-        return True
-    now = _birth(owner.pid)
-    return not (owner.birth and now) or owner.birth == now  # else a later process has its number
-
-
-def _is_here(owner: Owner) -> bool:
-    return owner.host == socket.gethostname()
-
-
-def _birth(pid: int) -> str:
-    """When a process began, in ticks since which boot; "" where the system does not say so."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        about = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return f"{boot}/{about.rpartition(')')[2].split()[19]}"  # the name before it may hold spaces; man 5 proc, field 22
-
-
-def _this_process() -> Owner:
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    words = [os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]]  # noqa: PTH119
-    return Owner(os.getpid(), socket.gethostname(), since, shlex.join(words)[:200], _birth(os.getpid()))
+        return owner
+    finally:
+        os.close(descriptor)

@@ -48,8 +48,7 @@ class SweepFolder:
     best = _Inside("best.keras")  # the winner's model
     card = _Inside("card.json")  # what is known of the winner
     log = _Inside("run.log")  # what happened, line by line
-    lock = _Inside("lock")  # held by the process that runs the sweep
-    owner = _Inside("lock.json")  # who holds the lock
+    owner = _Inside("lock.json")  # who holds the lock, which is on the folder itself
 
     @property
     def name(self) -> str:
@@ -76,7 +75,7 @@ class SweepFolder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 disk.make_folder(self.path, 0o700)
-                disk.fsync_folder(self.path.parent)
+                disk.fsync(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
             if self.open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
@@ -102,7 +101,7 @@ def set_aside(path: Path) -> Path:
         number += 1
     with plain_errors("move", path):
         disk.rename(path, target)
-        disk.fsync_folder(path.parent)
+        disk.fsync(path.parent)
     return target
 
 
