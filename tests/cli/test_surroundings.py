@@ -13,7 +13,6 @@ from tests.helpers.space_texts import small
 RUN = "from keras_sweep.cli.main import main\nmain(['run', 'space.yaml', '--quiet'])"
 EARLY = f"import time\ntime.localtime = lambda *_: time.gmtime(0)\n{RUN}"  # no battery: it begins at 1970
 FULL = "import os\nos.dup2(os.open('/dev/full', os.O_WRONLY), 1)\nfrom keras_sweep.cli.main import main\n"
-LIMITED = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, (7 * 2**30, -1))\n{RUN}"
 
 
 @pytest.fixture
@@ -47,11 +46,6 @@ def test_an_answer_that_no_disk_takes_is_no_fault_of_ours(words: str, folder: Pa
     ended = python(FULL + f"main([{words}])", cwd=folder)
     assert ended.code == 1
     assert ended.err.startswith("error: the output can't be written: No space left on device. ")
-
-
-def test_little_memory_is_warned_of_before_it_runs_out(folder: Path) -> None:
-    assert "`ulimit -v` leaves this process 7.0 GiB" in python(LIMITED, cwd=folder).err
-    assert "ulimit" not in python(RUN, cwd=folder).err
 
 
 SPACE = small(

@@ -75,7 +75,7 @@ def run(
     if trials is not None and more is not None:
         raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
     spec = read_space_file(space, sets=sets or (), name=name, engine=engine, sampler=sampler, trials=trials, seed=seed)
-    warn_of_slips([*_little_memory(), *spec.warnings])
+    warn_of_slips(spec.warnings)
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend, "--backend")
     from keras_sweep.sweep.run import RunOptions
@@ -124,14 +124,3 @@ def show_run(
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []
         raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")
-
-
-def _little_memory() -> list[str]:
-    """A warning: a library that is given no memory ends the process without a word, or tries for ever."""
-    import resource
-
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >= 8 * 2**30:
-        return []
-    room = f"`ulimit -v` leaves this process {limit / 2**30:.1f} GiB of addresses, and Keras reserves several"
-    return [f"{room}: where it runs out, the process aborts without a reason"]

@@ -8,14 +8,12 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib.util
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -38,7 +36,7 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     """Settle the backend: the one wanted, the one that Keras runs on already, KERAS_BACKEND, the default, or jax.
 
     Raises:
-        UsageError: there is no such backend, Keras was imported with another one, or its keras.json is broken.
+        UsageError: there is no such backend, or Keras was imported with another one.
         MissingPackage: it is not installed.
     """
     keras = sys.modules.get("keras")  # which may be half imported
@@ -53,8 +51,6 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
-    if running is None:
-        keras_config()  # which raises in one line what `import keras` would raise from any place
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return backend
@@ -95,8 +91,7 @@ def without_tensorflow() -> Iterator[None]:
 @cache
 def check_environment() -> None:
     """Compile and run a tiny program where Keras runs, once a process. Raises SweepError with what stopped it."""
-    import keras
-
+    keras = import_keras()
     backend = keras.backend.backend()
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
         _check_flags(backend)
@@ -132,21 +127,22 @@ def _unfit(backend: str, reason: str) -> SweepError:
 
 KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here
 DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
-_ALLOWED = {
-    "floatx": ("float16", "float32", "float64"),
-    "image_data_format": ("channels_last", "channels_first"),
-}
+
+
+def import_keras() -> Any:
+    """Raises UsageError where Keras can't be imported, as with a broken keras.json, of which it says no more."""
+    try:
+        import keras
+    except Exception as error:
+        hint = "Mend or delete its configuration, `~/.keras/keras.json` or that of $KERAS_HOME; else install it anew"
+        raise UsageError(f"Keras can't be imported: {type(error).__name__} {error}".rstrip(), hint=hint) from error
+    return keras
 
 
 def keras_config() -> dict[str, Any]:
-    """The configuration of this process: Keras's own functions are asked, or keras.json before Keras is imported.
-
-    Raises UsageError where keras.json is broken.
-    """
-    keras = sys.modules.get("keras")
-    if keras is None or not hasattr(keras, "config"):
-        return _of_file()
-    asked = {name: getattr(keras.config, name)() for name in DEFAULTS}
+    """The configuration of this process, as Keras's own functions say it. Raises UsageError as `import_keras`."""
+    config = import_keras().config
+    asked = {name: getattr(config, name)() for name in DEFAULTS}
     return {**asked, "dtype_policy": asked["dtype_policy"].name}
 
 
@@ -177,31 +173,6 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
             message = f"the recorded `{KERAS_CONFIG}` can't be had: `{name}` is {value!r:.60}, and {error}"
             raise RecordError(message, hint="It was altered: run the sweep anew under another name") from None
     return f"Keras is configured as it was for these trials: {'; '.join(changes)}"
-
-
-def keras_json() -> Path:
-    """Where Keras reads its configuration, in the words of its own module."""
-    user = os.path.expanduser("~")  # noqa: PTH111  # where nobody knows a home this stays "~", and raises nothing
-    home = os.environ.get("KERAS_HOME", f"{user if os.access(user, os.W_OK) else '/tmp'}/.keras")
-    return Path(os.path.expanduser(home), "keras.json")  # noqa: PTH111
-
-
-def _of_file() -> dict[str, Any]:
-    path = keras_json()
-    hint = "Mend that file, or delete it: Keras then writes its defaults"
-    try:
-        text = path.read_bytes() if path.exists() else b""
-        read = json.loads(text) if text else {}  # empty: another process that has just made it is about to write it
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"Keras's configuration {path} can't be read: {error}", hint=hint) from None
-    if not isinstance(read, dict):
-        raise UsageError(f"Keras's configuration {path} must be a JSON object, but it is {read!r:.60}", hint=hint)
-    config = {name: read.get(name, value) for name, value in DEFAULTS.items() if name != "dtype_policy"}
-    for name, value in config.items():
-        if value not in _ALLOWED.get(name, (value,)) or type(value) is not type(DEFAULTS[name]):
-            wanted = f"one of {', '.join(_ALLOWED[name])}" if name in _ALLOWED else "a number with a point, as 1e-07"
-            raise UsageError(f"Keras's configuration {path}: `{name}` must be {wanted}, but got {value!r}", hint=hint)
-    return {**config, "dtype_policy": config["floatx"]}
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.backend import keras_config
 from keras_sweep.process.code_files import file_of
 from keras_sweep.process.given import given, is_given
 from keras_sweep.space.text import did_you_mean, unstyled
@@ -117,9 +116,6 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
             if fault.name and f"{name}.".startswith(f"{fault.name}."):
                 hint = f"modules are looked for in {folder} and in the Python environment"
                 raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
-            raise
-        except Exception:
-            keras_config()  # raises where a broken keras.json is why: the fault itself does not name that file
             raise
 
 

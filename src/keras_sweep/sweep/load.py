@@ -55,8 +55,7 @@ def load(
     """
     with wall.phase("import"):
         with stop.importing():  # whole, before a module of the user's imports parts of it
-            import keras  # noqa: F401
-        check_environment()
+            check_environment()
         enable_compile_cache()  # what builds the first model is compiled, too
     with wall.phase("data"):
         data = load_search_data(spec)

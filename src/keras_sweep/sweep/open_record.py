@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
-from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, keras_json
+from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
@@ -108,7 +109,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         changes.append("the data: its test rows are not those that the sweep was begun with")
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
-            changes.append(f"{line} ({keras_json()}, or code that sets it)")
+            changes.append(f"{line} (by keras.json, or code that sets it)")
     if parts := changed_code(facts.model_code, model_code(spec)):
         changes.append(f"the code of the model: {', '.join(parts)} (bring it back to go on)")
     if not changes:
@@ -183,7 +184,7 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
         return False
-    if config_changes(facts.keras_config or {}, keras_config()):  # code of the model may set it, too
+    if "keras" in sys.modules and config_changes(facts.keras_config or {}, keras_config()):
         return False
     if folder.comparison.exists() and sweep.kept_comparison is None:
         return False
