@@ -43,7 +43,7 @@ def test_a_pipe_in_place_of_a_trial_is_left_out(project: Path) -> None:
     trial = project / "trial_1" / "trial.json"
     trial.unlink()
     os.mkfifo(trial)
-    imported = read_trials(str(project))
+    imported = read_trials(str(project), metric="val_loss")
     assert len(imported.results) == 2
     assert imported.notes == (f"{trial} can't be read as JSON and was left out",)
 
@@ -64,7 +64,7 @@ def test_an_impossible_count_is_named(project: Path, value: Any) -> None:
     ):
         copy = shutil.copytree(project, project.parent / f"of {path}")
         changed(copy / path / "trial.json", change)
-        error = refused(copy, r"is not as KerasTuner 1\.4 writes it: .*whole number from 0")
+        error = refused(copy, r"is not as KerasTuner 1\.4 writes it: .*whole number from 0", metric="val_loss")
         assert error.hint == "Nothing was imported"
 
 
@@ -92,7 +92,7 @@ def _observation(trial: dict[str, Any]) -> dict[str, Any]:
 )
 def test_impossible_values_are_named(project: Path, file: str, change: Any) -> None:
     changed(project / file, change)
-    refused(project, r"is not as KerasTuner 1\.4 writes it")
+    refused(project, r"is not as KerasTuner 1\.4 writes it", metric="val_loss")
 
 
 def _units(oracle: dict[str, Any]) -> Any:
@@ -101,7 +101,7 @@ def _units(oracle: dict[str, Any]) -> Any:
 
 def test_deep_json_is_refused(project: Path, tmp_path: Path) -> None:
     (project / "trial_0" / "trial.json").write_text(f'{{"trial_id": {DEEP}')
-    assert len(read_trials(str(project)).results) == 2
+    assert len(read_trials(str(project), metric="val_loss").results) == 2
     (project / "oracle.json").write_text(DEEP)
     refused(project, "can't be read as JSON")
     (tmp_path / "journal").write_text(f'{{"op_code": {DEEP}\n')

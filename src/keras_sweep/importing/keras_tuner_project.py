@@ -16,11 +16,10 @@ from keras_sweep.models.hyper_model import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.text import counted, quoted
-from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
+from keras_sweep.trial.result import DIVERGED, Curve, Result, Suggestion, TrialState
 
 ENGINE = "import/keras-tuner"
-STATES = {"COMPLETED": TrialState.COMPLETE, "FAILED": TrialState.FAIL, "INVALID": TrialState.FAIL}
-KINDS = ("Boolean", "Choice", "Fixed", "Float", "Int")
+FINISHED = {"COMPLETED", "FAILED", "INVALID"}
 OF_TUNER = "tuner/"  # how names begin that are no hyperparameters but notes of its oracles
 LONGEST_CURVE = 100_000  # epochs
 MOST_POINTS = 10_000_000  # of all curves of a trial
@@ -36,7 +35,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
     parameter `epochs`, and `continues` names the trial that one was promoted from.
 
     Raises:
-        UsageError: it is no project folder, no trial in it is finished, or its metric is not clear.
+        UsageError: it is no project folder, no trial in it is finished, or `metric` is none of its metrics.
     """
     if not (folder / "oracle.json").is_file():
         inner = sorted(path.parent.name for path in folder.glob("*/oracle.json"))
@@ -47,7 +46,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
         raise UsageError(f"{folder / 'oracle.json'} can't be read as JSON", hint="Nothing was imported")
     try:
         trials, notes = _trials(folder, oracle)
-        finished = [trial for trial in trials if trial["status"] in STATES]
+        finished = [trial for trial in trials if trial["status"] in FINISHED]
         if len(finished) < len(trials):
             notes.append(f"left out: {counted(len(trials) - len(finished), 'trial')} that had not finished")
         objective = _objective(folder, finished, metric)
@@ -86,36 +85,15 @@ def _trials(folder: Path, oracle: Mapping[str, Any]) -> tuple[list[dict[str, Any
 
 
 def _objective(folder: Path, trials: Sequence[Mapping[str, Any]], metric: str | None) -> Objective:
-    """The metric whose best value is the score of every trial: KerasTuner does not write its name."""
+    """The metric by which trials are ranked: KerasTuner writes its direction, but not its name."""
     complete = [trial for trial in trials if trial["status"] == "COMPLETED"]
     if not complete:
         raise UsageError(f"no trial in {folder} is complete", hint="Nothing was imported")
-    names = list(complete[0]["metrics"]["metrics"])
-    if metric is None:
-        fitting = [name for name in names if all(_best(trial, name) == trial["score"] for trial in complete)]
-        fitting = [name for name in fitting if name.startswith("val_")] or fitting
-        if len(fitting) != 1:
-            raise UsageError(
-                f"{folder} does not say which metric it was tuned for",
-                hint=f"Add `--metric`, one of {', '.join(names)}",
-            )
-        metric = fitting[0]
-    elif metric not in names:
-        raise UsageError(f"{folder} has no metric {metric!r}", hint=f"It has {', '.join(names)}")
-    direction = complete[0]["metrics"]["metrics"][metric]["direction"]
-    return Objective(metric, Goal.MAXIMIZE if direction == "max" else Goal.MINIMIZE)
-
-
-def _best(trial: Mapping[str, Any], name: str) -> float | None:
-    """As KerasTuner takes it: the best mean over executions of any epoch."""
-    history = trial["metrics"]["metrics"].get(name, {"direction": "min", "observations": ()})
-    means = [_mean(one["value"]) for one in history["observations"]]
-    best = min if history["direction"] == "min" else max
-    return best((mean for mean in means if not math.isnan(mean)), default=None)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else math.nan
+    metrics = complete[0]["metrics"]["metrics"]
+    if metric is None or metric not in metrics:
+        fault = "does not say which metric it was tuned for" if metric is None else f"has no metric {metric!r}"
+        raise UsageError(f"{folder} {fault}", hint=f"Add `--metric`, one of {', '.join(metrics)}")
+    return Objective(metric, Goal.MAXIMIZE if metrics[metric]["direction"] == "max" else Goal.MINIMIZE)
 
 
 def _result(trial: Mapping[str, Any], numbers: Mapping[str, int], floats: set[str], objective: Objective) -> Result:
@@ -129,56 +107,44 @@ def _result(trial: Mapping[str, Any], numbers: Mapping[str, int], floats: set[st
         params.setdefault("epochs", _count("tuner/epochs", values["tuner/epochs"]))
     continues = numbers.get(str(values.get("tuner/trial_id")))
     suggestion = Suggestion(numbers[str(trial["trial_id"])], params, continues=continues)
-    curve, epoch = _curve(trial, objective)
-    value = _best(trial, objective.name)
-    state, message = STATES[trial["status"]], trial.get("message")
-    if state is TrialState.COMPLETE and value is not None and math.isfinite(value):
-        return Result(suggestion, TrialState.COMPLETE, value, curve, epoch, engine=ENGINE, runner=ENGINE)
-    if state is TrialState.COMPLETE:
-        reason, message = "diverged", None
-    else:
-        reason = ["failed", *str(message or "").strip().splitlines()][-1]
-    return Result(
-        suggestion, TrialState.FAIL, None, curve, None, reason=reason, traceback=message, engine=ENGINE, runner=ENGINE
-    )
+    curve = _curve(trial)
+    history = curve.get(objective.name, ())
+    # As KerasTuner takes it: the best of any epoch.
+    value = min((value for value in history if not math.isnan(value)), key=objective.key, default=math.nan)
+    result = Result(suggestion, TrialState.FAIL, None, curve, engine=ENGINE, runner=ENGINE)
+    if trial["status"] != "COMPLETED":
+        message = trial.get("message")
+        return replace(result, reason=["failed", *str(message or "").strip().splitlines()][-1], traceback=message)
+    if not math.isfinite(value):
+        return replace(result, reason=DIVERGED)
+    return replace(result, state=TrialState.COMPLETE, value=value, epoch=history.index(value) + 1)
 
 
-def _curve(trial: Mapping[str, Any], objective: Objective) -> tuple[Curve, int | None]:
-    """Every metric by epoch, NaN where nothing was kept; and the epoch of the best value, from 1."""
+def _curve(trial: Mapping[str, Any]) -> Curve:
+    """Every metric by epoch, the mean over executions; NaN where nothing was kept."""
     kept = {
-        name: {_count("step", one["step"] or 0): _mean(one["value"]) for one in history["observations"]}
+        name: {
+            _count("step", one["step"] or 0, LONGEST_CURVE): sum(one["value"]) / len(one["value"])
+            for one in history["observations"]
+        }
         for name, history in trial["metrics"]["metrics"].items()
     }
-    steps = [step for observed in kept.values() for step in observed]
-    if not steps or max(steps) >= LONGEST_CURVE or len(kept) * (max(steps) + 1) > MOST_POINTS:
-        return {}, None
-    best = _best(trial, objective.name)
-    at = next((step for step, mean in kept.get(objective.name, {}).items() if mean == best), None)
-    length = range(max(steps) + 1)
-    curve = {name: tuple(observed.get(step, math.nan) for step in length) for name, observed in kept.items()}
-    return curve, None if at is None else at + 1
+    epochs = range(1 + max((step for observed in kept.values() for step in observed), default=-1))
+    if len(kept) * len(epochs) > MOST_POINTS:
+        raise ValueError(f"{len(kept)} metrics of {len(epochs)} epochs")
+    return {name: tuple(observed.get(step, math.nan) for step in epochs) for name, observed in kept.items()}
 
 
 def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
-    """The search space as `keras_tuner` objects, made by name from a fixed list: a file chooses no class."""
-    from keras_tuner.engine import hyperparameters as kinds
-    from keras_tuner.src.engine.conditions import Parent
+    """The search space as `keras_tuner` objects. Raises ValueError where the values of one would fill the memory."""
+    from keras_tuner import HyperParameters
 
-    found = []
-    for entry in oracle["hyperparameters"]["space"]:
-        if entry["class_name"] not in KINDS:
-            raise ValueError(f"unknown hyperparameter {entry['class_name']!r}")
-        config = dict(entry["config"])
-        conditions = [Parent(one["config"]["name"], list(one["config"]["values"])) for one in config.pop("conditions")]
-        if not config["name"].startswith(OF_TUNER):
-            made = getattr(kinds, entry["class_name"])(**config, conditions=conditions)
-            step = getattr(made, "step", None)
-            # A logarithmic range with a step becomes the list of its values.
-            listed = math.log(step) if step is not None and made.sampling != "linear" else None
-            if listed is not None and not math.log(made.max_value / made.min_value) < MOST_VALUES * listed:
-                raise ValueError(f"hyperparameter {made.name!r} has more than {MOST_VALUES:,} values")
-            found.append(made)
-    return found
+    space = HyperParameters.from_config({"space": oracle["hyperparameters"]["space"], "values": {}}).space
+    # A logarithmic range with a step becomes the list of its values.
+    for one in (one for one in space if getattr(one, "step", None) is not None and one.sampling != "linear"):
+        if not math.log(one.max_value / one.min_value) < MOST_VALUES * math.log(one.step):
+            raise ValueError(f"hyperparameter {one.name!r} has more than {MOST_VALUES:,} values")
+    return [one for one in space if not one.name.startswith(OF_TUNER)]
 
 
 def _scalar(name: str, value: Any) -> Value:
@@ -190,9 +156,9 @@ def _scalar(name: str, value: Any) -> Value:
     return value
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        raise ValueError(f"{name} must be a whole number from 0 to {LARGEST}, but is {quoted(value)}")
+def _count(name: str, value: Any, most: int = LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(f"{name} must be a whole number from 0 to {most}, but is {quoted(value)}")
     return int(value)
 
 

@@ -15,7 +15,7 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         source: a KerasTuner project folder (it holds `oracle.json`), an Optuna database or journal file, or the URL of
             an Optuna storage ("postgresql://...").
         study: which one, where an Optuna storage holds several.
-        metric: which one ranks, where the source does not say: KerasTuner writes no name, Optuna a value without one.
+        metric: which one ranks: of a KerasTuner project, which does not say, and where Optuna has a value without name.
 
     Raises:
         UsageError: there is no such source, it can't be read, or it is not clear which study or metric is meant.
