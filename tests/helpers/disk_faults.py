@@ -15,7 +15,7 @@ import pytest
 
 from keras_sweep.files import disk
 
-CALLS = ("open_new", "write", "fsync", "rename", "fsync_folder", "make_folder", "remove", "remove_folder")
+CALLS = ("open_new", "write", "fsync", "rename", "make_folder", "remove", "remove_folder")
 KILL = "kill"
 KINDS = ("ENOSPC", "EIO", "EACCES", "locked")
 _SQLITE = {

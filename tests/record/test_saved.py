@@ -19,7 +19,6 @@ from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
     BEST_WITH_VALUES,
-    DamagedWeights,
     load_scores,
     load_weights,
     numbered_files,
@@ -80,7 +79,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for size in [*range(0, len(whole), 997), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(DamagedWeights, match=r"000000\.npz are damaged"):
+        with pytest.raises(RecordError, match=r"000000\.npz are damaged"):
             load_weights(path, arrays_digest(DENSE))
 
 
@@ -133,7 +132,7 @@ def _npy(array: npt.NDArray[np.generic], *, pickle: bool = False) -> bytes:
 def test_another_trials_weights_are_refused(tmp_path: Path) -> None:
     write_arrays(tmp_path / "000000.npz", (*DENSE[:1], DENSE[1] + 1))
     for digest in (arrays_digest(DENSE), None):
-        with pytest.raises(DamagedWeights, match="they are not those that the record tells of"):
+        with pytest.raises(RecordError, match="they are not those that the record tells of"):
             load_weights(tmp_path / "000000.npz", digest)
 
 
@@ -155,18 +154,18 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     for number, (members, compression) in enumerate(bad):
         path = tmp_path / f"{number:06d}.npz"
         _archive(path, members, compression)
-        with pytest.raises(DamagedWeights):
+        with pytest.raises(RecordError, match="are damaged"):
             load_weights(path, None)
     (tmp_path / "text.npz").write_text("no archive")
-    with pytest.raises(DamagedWeights):
+    with pytest.raises(RecordError, match="are damaged"):
         load_weights(tmp_path / "text.npz", None)
 
 
-@pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "Is a directory")])
+@pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "it is a folder, not a file")])
 def test_what_can_not_be_read_is_not_called_damaged(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(RecordError, match=words) as caught:
         load_weights(tmp_path / name, None)
-    assert not isinstance(caught.value, DamagedWeights)
+    assert "damaged" not in str(caught.value)
 
 
 def test_objects_are_not_weights(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_many_are_written_all_or_none(tmp_path: Path) -> None:
     with new_study(tmp_path) as study:
         with pytest.raises(RecordError):
             study.add_many([result(0), result(1), result(3)])
-        with pytest.raises(ValueError, match="NaN"):
+        with pytest.raises(ValueError, match="must not have the value nan"):
             study.add_many([result(0), result(1, math.nan)])
         assert study.results() == []
 

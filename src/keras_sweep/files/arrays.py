@@ -8,7 +8,6 @@ is the bytes of its UTF-8, as the first array.
 from __future__ import annotations
 
 import errno
-import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,6 @@ from typing import Any
 
 from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
-
-_END = re.compile(rb"keras-sweep weights: [0-9]{1,6} arrays\Z")
 
 
 class DamagedArrays(Exception):
@@ -83,14 +80,11 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
 
 
 def is_array_file(path: Path) -> bool:
-    """Whether its last bytes are those of a file by `write_arrays`; one that can't be read is not."""
-    if path.is_symlink():
-        return False
+    """Whether it says that `write_arrays` wrote it; one that can't be read does not."""
     try:
-        with open_plain(path) as file:
-            file.seek(max(0, file.seek(0, 2) - len(_comment(999_999))))
-            return _END.search(file.read()) is not None
-    except OSError:
+        with open_plain(path) as file, zipfile.ZipFile(file) as archive:
+            return archive.comment == _comment(len(archive.namelist())) and not path.is_symlink()
+    except Exception:  # zipfile raises nearly anything
         return False
 
 

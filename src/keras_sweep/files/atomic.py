@@ -52,7 +52,7 @@ def make_private(folder: Path) -> None:
     for each in [folder] if folder.parent.exists() else [folder.parent, folder]:
         with plain_errors("make", each), contextlib.suppress(FileExistsError):
             disk.make_folder(each, 0o700)
-            disk.fsync_folder(each.parent)
+            disk.fsync(each.parent)
 
 
 @contextmanager
@@ -73,32 +73,20 @@ def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
 def replacing_path(path: Path) -> Iterator[Path]:
     """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
 
-    It ends as `path` does, since some libraries look at the suffix.
+    It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.
     """
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
     with contextlib.suppress(OSError):
         part.unlink()
     try:
         yield part
-        replace_file(part, path)
+        with plain_errors("write", path):
+            disk.fsync(part)
+            disk.rename(part, path)
+            disk.fsync(path.parent)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
-
-
-def replace_file(source: Path, target: Path) -> None:
-    """Flush a finished file to the disk and give it the place of `target`, in the same file system.
-
-    Raises RecordError, and then the old file, if any, is untouched.
-    """
-    with plain_errors("write", target):
-        fd = os.open(source, os.O_RDWR)
-        try:
-            disk.fsync(fd)
-        finally:
-            os.close(fd)
-        disk.rename(source, target)
-        disk.fsync_folder(target.parent)
 
 
 def clear_parts(folder: Path) -> None:
@@ -111,10 +99,8 @@ def clear_parts(folder: Path) -> None:
 
 def check_place(place: Path, page: str, mark: str) -> None:
     """Raises UsageError where something stands whose file `page` does not bear the mark near its beginning."""
-    if place.is_symlink():
-        raise UsageError(f"{place} is a link", hint=_HINT)
-    if place.exists() and not place.is_dir():
-        raise UsageError(f"{place} is a file, not a folder", hint=_HINT)
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise UsageError(f"{place} is no folder, but a file or a link", hint=_HINT)
     with plain_errors("read", place):
         if place.exists() and any(place.iterdir()) and not bears(place / page, mark):
             raise UsageError(f"there is a folder {place} that `sweep` did not write", hint=_HINT)
@@ -143,7 +129,7 @@ def write_folder(place: Path, files: Mapping[str, str], page: str, mark: str) ->
             write_text(part / name, text, mode=SHARED)
         with plain_errors("write", place):
             disk.rename(part, place)
-            disk.fsync_folder(place.parent)
+            disk.fsync(place.parent)
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(part)

@@ -1,11 +1,12 @@
 """Every call by which the record touches the disk, so that a test can make the n-th one fail.
 
-Others call these through the module (`disk.fsync(fd)`), never by a name of their own.
+Others call these through the module (`disk.fsync(path)`), never by a name of their own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import sys
@@ -25,29 +26,22 @@ def write(fd: int, data: bytes | memoryview) -> int:
     return os.write(fd, data)
 
 
-def fsync(fd: int) -> None:
-    """Wait until the file is on the disk itself; macOS needs another call for that than Linux."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        with contextlib.suppress(OSError):  # not every volume knows it
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-            return
-    os.fsync(fd)
+def fsync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk itself; macOS needs another call than Linux."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if sys.platform == "darwin":
+            with contextlib.suppress(OSError):  # not every volume knows it
+                fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+                return
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def rename(source: Path, target: Path) -> None:
     """Give a file or folder its new name; an old file of that name is replaced in the same instant."""
     os.replace(source, target)  # noqa: PTH105  # kept beside its siblings of `os`
-
-
-def fsync_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def make_folder(path: Path, mode: int) -> None:

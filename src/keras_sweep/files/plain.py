@@ -67,8 +67,6 @@ def open_plain(path: Path) -> io.BufferedReader:
     try:
         kind = kind_of(os.fstat(fd).st_mode)
         if kind is not None:
-            if kind == _KINDS[stat.S_IFDIR]:
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         return os.fdopen(fd, "rb")
     except BaseException:

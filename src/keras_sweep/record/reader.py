@@ -132,13 +132,11 @@ def _snapshot(path: Path, stack: ExitStack) -> sqlite3.Connection:
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
         if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise
-    log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size:  # a killed sweep left commits in it, which need a place to be played in
-        copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sweep-"))) / path.name
-        shutil.copyfile(path, copy)
-        shutil.copyfile(log, copy.with_name(log.name))
-        return _begun(copy, "mode=rw", stack)
-    return _begun(path, "mode=ro&immutable=1", stack)
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sweep-")), path.name)
+    for suffix in ("", "-wal"):  # a killed sweep left commits in the log, which need a place to be played in
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+    return _begun(copy, "mode=rw", stack)
 
 
 def _begun(path: Path, options: str, stack: ExitStack) -> sqlite3.Connection:
@@ -172,11 +170,6 @@ def check_file(folder: SweepFolder) -> None:
             kind = kind_of(each.lstat().st_mode)
             if kind is not None:
                 raise RecordError(f"{each} is not a file, but {kind}", hint=DAMAGED_HINT)
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head != b"SQLite format 3\0":
-        what = "empty" if not head else "not a SQLite database"
-        raise RecordError(f"the record {path} is damaged: it is {what}", hint=DAMAGED_HINT)
 
 
 def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
@@ -184,7 +177,7 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     path = folder.study
     revision = schema.revision(connection)
     if revision is None:
-        raise RecordError(f"{path} is a database, but not a sweep's record", hint=DAMAGED_HINT)
+        raise RecordError(f"{path} is not a sweep's record", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic, disk
@@ -19,17 +18,11 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest, checked
 
-if TYPE_CHECKING:
-    from keras_sweep.trial.result import Result, Weights
 _FILE = re.compile(r"[0-9]{6,}\.npz")
 BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
-
-
-class DamagedWeights(RecordError):
-    """A weights file is not what was written: train the trial again, or do without."""
 
 
 def weights_file(folder: SweepFolder, number: int) -> Path:
@@ -48,21 +41,15 @@ def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read the weights of that digest, as a trial's record has it, to the last bit.
-
-    Raises:
-        DamagedWeights: the file is cut short, altered, too large, or of other weights.
-        RecordError: it is missing or can't be read.
-    """
+    """Read the weights of that digest to the last bit. Raises RecordError: they are missing, damaged, or others."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
             raise DamagedArrays("they are not those that the record tells of")
         return weights
     except DamagedArrays as error:
-        raise DamagedWeights(
-            f"the weights {path} are damaged: {error}", hint="`sweep run` of the space file trains the trial again"
-        ) from error
+        hint = "`sweep run` of the space file trains the trial again"
+        raise RecordError(f"the weights {path} are damaged: {error}", hint=hint) from error
 
 
 def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:

@@ -137,7 +137,10 @@ class StudyFile:
             ValueError: a result that no runner may give: COMPLETE without a value, FAIL with one, or NaN for one.
         """
         for result in results:
-            _check(result)
+            value, state = result.value, result.state
+            wrong = state is TrialState.COMPLETE if value is None else state is TrialState.FAIL or math.isnan(value)
+            if wrong:
+                raise ValueError(f"trial {result.number}: {state} must not have the value {value}")
         texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
             expected = schema.next_number(self._connection, self._study)
@@ -214,16 +217,6 @@ class StudyFile:
                 if self._connection.in_transaction:
                     self._connection.rollback()
                 raise
-
-
-def _check(result: Result) -> None:
-    value = result.value
-    if value is not None and math.isnan(value):
-        raise ValueError(f"trial {result.number}: a value must be a number, but got NaN; such a trial is a FAIL")
-    if (result.state is TrialState.COMPLETE and value is None) or (
-        result.state is TrialState.FAIL and value is not None
-    ):
-        raise ValueError(f"trial {result.number}: {result.state} must not have the value {value}")
 
 
 def empty_tables() -> bytes:

@@ -25,12 +25,11 @@ from keras_sweep.record.saved import (
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
 
 if TYPE_CHECKING:  # who only looks what waits opens no record
     from keras_sweep.record.study_file import StudyFile
-    from keras_sweep.trial.result import Weights
 
 BEST_WEIGHTS = 10  # trials whose weights stay on disk
 
