@@ -57,7 +57,7 @@ class SweepLock:
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that held it last
         self._force = force
-        self._held: ExitStack | None = None  # closing it gives back what is held
+        self._held = ExitStack()  # closing it gives back what is held
 
     def acquire(self) -> None:
         """Take the lock, within half a second or not at all.
@@ -89,19 +89,14 @@ class SweepLock:
 
         Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
         """
-        if self._held is None:
-            raise ValueError("the lock must be held before its sweep can be moved aside")
         moved = self.folder.move_aside()
         with self._held:  # until the new folder is locked
-            self._held = None
             self.acquire()
         return moved
 
     def release(self) -> None:
         """Give the lock back; may be called twice."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.close()
+        self._held.close()
 
     def __enter__(self) -> SweepLock:
         self.acquire()
@@ -149,18 +144,15 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
-    """Who runs the sweep now; None where the process that the note names is gone. Of another host none can be asked."""
+    """Who runs the sweep now; None where nobody holds its lock. Of another host's process the note alone tells."""
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner
-    try:
-        descriptor = os.open(folder.path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except OSError:
-        return owner
-    finally:
-        os.close(descriptor)
+    with ExitStack() as stack:
+        try:
+            descriptor = os.open(folder.path, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return owner
+    return None

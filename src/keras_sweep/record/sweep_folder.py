@@ -14,10 +14,10 @@ from pathlib import Path
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
-from keras_sweep.space.text import nearest, sweep_name_fault
+from keras_sweep.space.text import listed, nearest, sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
-_ASIDE = re.compile(r"(?P<name>.+)~[1-9][0-9]*")  # "dense~1": no valid name has a tilde, so none is taken
+_ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1": no valid name has a tilde, so none is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +123,23 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
     if not sweeps.exists():
         return []
     with plain_errors("read", sweeps):
-        folders = [SweepFolder(path) for path in sweeps.iterdir() if path.is_dir()]
-    return sorted((folder for folder in folders if _is_sweep(folder)), key=_age)
+        named = [path for path in sweeps.iterdir() if not sweep_name_fault(_ASIDE.sub("", path.name))]
+        return sorted((folder for folder in map(SweepFolder, named) if folder.exists()), key=_age)
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """The sweep of that name; without a name the newest that was not moved aside. Raises UsageError."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
-        if folder.name == name or (name is None and not _ASIDE.fullmatch(folder.name)):
+        if folder.name == name or (name is None and not _ASIDE.search(folder.name)):
             return folder
     if name is None:
         hint = "Run one: `sweep run SPACE.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
     near = nearest(name, names)
-    hint = f"Did you mean {near!r}? " if near else ""
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    hint += f"The sweeps there are: {', '.join(names[:8])}{more}" if names else "There are none: `sweep run` makes one"
-    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint)
-
-
-def _is_sweep(folder: SweepFolder) -> bool:
-    aside = _ASIDE.fullmatch(folder.name)
-    return not sweep_name_fault(aside["name"] if aside else folder.name) and folder.exists()
+    known = f"The sweeps there are: {listed(names, 8)}" if names else "There are none: `sweep run` makes one"
+    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=f"Did you mean {near!r}?" if near else known)
 
 
 def _age(folder: SweepFolder) -> tuple[float, str]:
