@@ -124,7 +124,7 @@ def test_a_view_in_place_of_a_table_is_refused(database: Path, name: str) -> Non
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(f"DROP TABLE {name}")
         connection.execute(f"CREATE VIEW {name} {ENDLESS}")
-    refused(database, f"`{name.lower()}` is a view, where Optuna has a table. Nothing was imported")
+    refused(database, f"`{name.lower()}` is no table, but computed as it is read. Nothing was imported")
 
 
 def test_a_view_of_the_users_own_is_none_of_our_business(database: Path) -> None:

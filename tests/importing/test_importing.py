@@ -15,7 +15,7 @@ import pytest
 from keras_sweep.errors import MissingPackage, UsageError
 from keras_sweep.importing.imported import fitted
 from keras_sweep.importing.read import read_trials
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.study_file import StudyFile, optuna_texts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -26,6 +26,21 @@ from tests.helpers.engine_contract import CONDITIONAL, flat, in_space, searched,
 from tests.helpers.results import dense_sweep
 
 SGD = (Condition("optimizer", ("sgd",)),)
+
+
+TUNED = SearchSpace(
+    (
+        Parameter("optimizer", Categorical(("sgd", "adam"))),
+        Parameter("momentum", Float(0.0, 0.9), SGD),
+        Parameter("units", Int(3, 9, step=3)),
+        Parameter("epochs", Int(1, 3)),
+    )
+)
+
+
+def texts(space: SearchSpace) -> dict[str, str]:
+    """The distributions of a space as they are recorded."""
+    return optuna_texts({one.name: one.distribution for one in space.parameters})
 
 
 def refused(source: Path | str, words: str, **options: str) -> UsageError:
@@ -39,18 +54,11 @@ def test_a_hyperband_project(projects: Path) -> None:
     found = read_trials(str(projects / "Hyperband"), metric="val_loss")
     assert found.objective == Objective("val_loss", Goal.MINIMIZE)
     assert (found.name, found.engine) == ("Hyperband", "import/keras-tuner")
-    assert found.space == SearchSpace(
-        (
-            Parameter("optimizer", Categorical(("sgd", "adam"))),
-            Parameter("momentum", Float(0.0, 0.9), SGD),
-            Parameter("units", Int(3, 9, step=3)),
-            Parameter("epochs", Int(1, 3)),
-        )
-    )
+    assert found.distributions == texts(TUNED)
     assert [result.number for result in found.results] == list(range(len(found.results)))
     for result in found.results:
         assert result.state is TrialState.COMPLETE and result.engine == found.engine
-        assert in_space(found.space, result.params), result.params
+        assert in_space(TUNED, result.params), result.params
         assert result.metrics["val_loss"] == result.value
         assert set(result.metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"}
         assert math.isfinite(result.metrics["accuracy"])
@@ -72,7 +80,8 @@ def test_another_metric_ranks_by_its_own_direction(projects: Path) -> None:
 @pytest.mark.parametrize("engine", ["optuna", "keras-tuner"])
 def test_an_engine_goes_on_from_imported_trials(projects: Path, engine: str) -> None:
     found = read_trials(str(projects / "RandomSearch"), metric="val_loss")
-    going_on = make_engine(spec(found.space, engine, "random", goal=found.objective.goal))
+    space = SearchSpace(TUNED.parameters[:3])
+    going_on = make_engine(spec(space, engine, "random", goal=found.objective.goal))
     going_on.replay([found.results])
     assert [suggestion.number for suggestion in going_on.ask(2)] == [3, 4]
 
@@ -148,20 +157,21 @@ def test_an_optuna_database(storage: Path) -> None:
     assert [path.name for path in storage.parent.iterdir()] == [storage.name]
     assert (found.name, found.engine) == ("second", "import/optuna")
     assert found.objective == Objective("val_accuracy", Goal.MAXIMIZE)
-    assert found.space == SearchSpace(
+    space = SearchSpace(
         (
             Parameter("optimizer", Categorical(("sgd", "adam"))),
             Parameter("learning_rate", Float(1e-4, 1.0, log=True)),
+            Parameter("batch_size", Categorical((32,))),
             Parameter("momentum", Float(0.0, 0.9), SGD),
-        ),
-        {"batch_size": 32},
+        )
     )
+    assert found.distributions == texts(space)
     states = " ".join(result.state.value for result in found.results)
     assert states == "COMPLETE COMPLETE FAIL PRUNED COMPLETE COMPLETE COMPLETE COMPLETE"
     assert found.results[3].reason == "pruned at epoch 2"
     assert found.results[0].epochs == 4
     assert found.notes == ("left out: 1 trial that had not finished",)
-    assert all(in_space(found.space, result.params) for result in found.results)
+    assert all(in_space(space, result.params) for result in found.results)
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -171,7 +181,7 @@ def test_a_journal_gives_the_same_trials_as_a_database(storage: Path, tmp_path: 
     journal, database = read_trials(str(path)), read_trials(str(storage), study="second")
     assert [result.params for result in journal.results] == [result.params for result in database.results]
     assert [result.value for result in journal.results] == [result.value for result in database.results]
-    assert journal.space == database.space
+    assert journal.distributions == database.distributions
 
 
 def test_a_study_is_to_be_named_where_there_are_several(storage: Path) -> None:
@@ -180,9 +190,7 @@ def test_a_study_is_to_be_named_where_there_are_several(storage: Path) -> None:
 
 
 def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
-    twice = "nesterov"  # a condition on a condition can't be told from the trials
-    space = replace(CONDITIONAL, parameters=tuple(one for one in CONDITIONAL.parameters if one.name != twice))
-    sweep = spec(space, "optuna", "random")
+    sweep = spec(CONDITIONAL, "optuna", "random")
     results = flat(searched(make_engine(sweep), 3, 4))
     with StudyFile.create(SweepFolder(tmp_path / "dense"), sweep, {}) as study:
         study.add_many(results)
@@ -190,8 +198,10 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     assert found.objective == sweep.objective
     assert [result.params for result in found.results] == [result.params for result in results]
     assert [result.curve for result in found.results] == [result.curve for result in results]
-    assert found.space.constants == CONDITIONAL.constants
-    assert all(in_space(found.space, result.params) for result in found.results)
+    searched_in = {one.name: one.distribution for one in CONDITIONAL.parameters if one.name in found.distributions}
+    constants = {name: Categorical((value,)) for name, value in CONDITIONAL.constants.items()}
+    assert found.distributions == optuna_texts({**searched_in, **constants})
+    assert all(in_space(CONDITIONAL, result.params) for result in found.results)
 
 
 def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
@@ -206,7 +216,7 @@ def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
 
 def test_what_is_no_storage_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    refused(tmp_path / "notes.txt", "neither a SQLite database nor an Optuna journal")
+    refused(tmp_path / "notes.txt", "file is not a database")
     (tmp_path / "torn.db").write_bytes(b"SQLite format 3\0" + b"x" * 100)
     refused(tmp_path / "torn.db", r"torn.db can't be read: .*DatabaseError")
     refused(f"sqlite:///{tmp_path}/none.db", "there is no SQLite file")
@@ -246,7 +256,7 @@ def test_trials_that_fit_a_sweep_become_its_own(projects: Path) -> None:
 def test_trials_that_do_not_fit_are_counted_with_the_reason(projects: Path) -> None:
     found = read_trials(str(projects / "Hyperband"), metric="val_loss")
     narrow = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), Parameter("units", Int(3, 9))))
-    longer = SearchSpace((*found.space.parameters[:3], Parameter("epochs", Int(3, 9))))
+    longer = SearchSpace((*TUNED.parameters[:3], Parameter("epochs", Int(3, 9))))
     sweep = replace(spec(longer, "optuna", "tpe"), objective=found.objective)
     kept = fitted(found, sweep)
     short = [result for result in found.results if result.params["epochs"] == 1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
+import gc
 import os
 import sys
 import traceback
@@ -15,7 +17,6 @@ from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, pages, read_commands, run
 from keras_sweep.cli.options import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError, UsageError
-from keras_sweep.process.backend import skip_teardown_at_exit
 from keras_sweep.process.streams import open_streams, settle_streams
 
 app = typer.Typer(
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
     open_streams()
-    skip_teardown_at_exit()
+    atexit.register(gc.freeze)  # at the end take nothing apart, which after a search with JAX is most of a second
     try:
         words = [one for one in given if one != "--debug"]
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)

@@ -137,7 +137,10 @@ def _bounds(
         return _around(value, z * spread, z * extra) if spread > 0 else None
     own = scores.rows[best].astype(np.float64)
     if share:
-        centre, half = wilson(min(max(value, 0.0), 1.0), _effective(own), z)
+        mean, variance = float(own.mean()), float(own.var())
+        # So many rows of right and wrong say as much: more than there are where scores are means of several trainings.
+        effective = len(own) * max(mean * (1 - mean) / variance, 1.0) if variance > 0 else len(own)
+        centre, half = wilson(min(max(value, 0.0), 1.0), effective, z)
         return _around(centre, half, z * extra)
     deviation = float(own.std(ddof=1))
     return None if not deviation > 0 else _around(value, student(rows - 1) * deviation / math.sqrt(rows), z * extra)
@@ -146,12 +149,6 @@ def _bounds(
 def _around(centre: float, half: float, extra: float) -> tuple[float, float]:
     width = math.hypot(half, extra)
     return centre - width, centre + width
-
-
-def _effective(own: Floats) -> float:
-    """How many rows of right and wrong say as much: more than there are where scores are means of several trainings."""
-    mean, variance = float(own.mean()), float(own.var())
-    return len(own) * max(mean * (1 - mean) / variance, 1.0) if variance > 0 else len(own)
 
 
 def wilson(share: float, rows: float, z: float) -> tuple[float, float]:

@@ -31,16 +31,12 @@ def auc(outputs: Floats, labels: Floats) -> Metric:
         totals = np.zeros((len(weights), 2 * THRESHOLDS))
         totals[:, filled] = np.add.reduceat(weights[:, rows], starts, axis=1)
         negative, positive = totals[:, :THRESHOLDS], totals[:, THRESHOLDS:]
-        x, y = (_share_above(part) for part in (negative, positive))
+        # by bucket, what lies above: the share of it is NaN where there is none at all
+        above = (np.cumsum(part[:, ::-1], axis=1)[:, ::-1] for part in (negative, positive))
+        x, y = (part / part[:, :1] for part in above)
         return np.asarray(((x[:, :-1] - x[:, 1:]) * (y[:, :-1] + y[:, 1:]) / 2).sum(1))
 
     return on
-
-
-def _share_above(totals: Floats) -> Floats:
-    """[B, T] totals by bucket -> [B, T] shares above each threshold; NaN where there are none at all."""
-    above = np.cumsum(totals[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(above / above[:, :1])
 
 
 def precision(outputs: Floats, labels: Floats) -> Metric:

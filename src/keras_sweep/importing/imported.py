@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record import encoding
+from keras_sweep.record.facts import is_distribution
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -29,7 +31,7 @@ class Imported:
     name: str  # the study's, or the project folder's
     engine: str  # "import/keras-tuner", as each result has it
     objective: Objective
-    space: SearchSpace  # as the source says it, or as its trials show it
+    distributions: Mapping[str, str]  # of the parameters, as Optuna's JSON
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()  # what was left out, and why
 
@@ -50,14 +52,15 @@ def write_alone(imported: Imported, folder: SweepFolder) -> None:
         loss="",
         metrics=(),
         objective=imported.objective,
-        space=imported.space,
+        space=SearchSpace(()),
         search=SearchSettings(engine=imported.engine, sampler=""),
     )
     _check_new(folder)
     _check_results(imported)
     with SweepLock(folder):
         attributes = {"imported": imported.source, "trials": len(imported.results), "engine": imported.engine}
-        with StudyFile.create(folder, spec, attributes) as study:
+        known = {name: text for name, text in imported.distributions.items() if is_distribution(text)}
+        with StudyFile.create(folder, spec, {**attributes, "distributions": known}) as study:
             study.add_many(imported.results)
 
 
@@ -115,7 +118,7 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
     notes = [f"left out: {counted(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())]
     if not kept:
         raise UsageError(f"no trial of {imported.source} fits the sweep's space", hint="; ".join(notes))
-    return replace(imported, objective=ours, space=spec.space, results=tuple(kept), notes=(*imported.notes, *notes))
+    return replace(imported, objective=ours, results=tuple(kept), notes=(*imported.notes, *notes))
 
 
 def _check_results(imported: Imported) -> None:

@@ -13,8 +13,9 @@ from keras_sweep.errors import UsageError
 from keras_sweep.files.plain import read_plain
 from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_model import parameters_of
+from keras_sweep.record.study_file import optuna_texts
 from keras_sweep.space.distributions import Float, Int, Value
-from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import counted, quoted
 from keras_sweep.trial.result import DIVERGED, Curve, Result, Suggestion, TrialState
 
@@ -54,6 +55,10 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
         floats = {one.name for one in parameters if isinstance(one.distribution, Float)}
         numbers = {str(trial["trial_id"]): number for number, trial in enumerate(finished)}
         results = [_result(trial, numbers, floats, objective) for trial in finished]
+        distributions = {one.name: one.distribution for one in parameters}
+        budgets = [epochs for result in results if isinstance(epochs := result.params.get("epochs"), int)]
+        if budgets:
+            distributions.setdefault("epochs", Int(min(budgets), max(budgets)))
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise UsageError(
             f"{folder} is not as KerasTuner 1.4 writes it: {type(error).__name__}: {error}", hint="Nothing was imported"
@@ -63,7 +68,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
         name=folder.resolve().name,
         engine=ENGINE,
         objective=objective,
-        space=_space(parameters, results),
+        distributions=optuna_texts(distributions),
         results=tuple(results),
         notes=tuple(notes),
     )
@@ -160,19 +165,6 @@ def _count(name: str, value: Any, most: int = LARGEST) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise ValueError(f"{name} must be a whole number from 0 to {most}, but is {quoted(value)}")
     return int(value)
-
-
-def _space(parameters: tuple[Parameter, ...], results: Sequence[Result]) -> SearchSpace:
-    names = {parameter.name for parameter in parameters}
-    budgets = [epochs for result in results if isinstance(epochs := result.params.get("epochs"), int)]
-    if budgets and "epochs" not in names:
-        parameters = (*parameters, Parameter("epochs", Int(min(budgets), max(budgets))))
-    known: set[str] = set()
-    kept = []
-    for parameter in parameters:  # a condition that does not look back can't be told from none
-        kept.append(replace(parameter, when=tuple(one for one in parameter.when if one.parameter in known)))
-        known.add(parameter.name)
-    return SearchSpace(tuple(kept))
 
 
 def _json(path: Path) -> dict[str, Any] | None:

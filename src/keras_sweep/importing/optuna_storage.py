@@ -6,28 +6,33 @@ import itertools
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import quote
+
+import optuna
+from optuna.distributions import CategoricalDistribution, distribution_to_json
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.importing.imported import Imported
+from keras_sweep.record import encoding
 from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
 from keras_sweep.record.reader import FINALISTS
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
-from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.distributions import as_value
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import counted, joined
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
-if TYPE_CHECKING:
-    import optuna
-
 ENGINE = "import/optuna"
 NOTHING = "Nothing was imported"
-SQLITE_HEAD = b"SQLite format 3\0"
 OPTUNA_TABLES = TABLES | {"study_system_attributes", "trial_system_attributes", "trial_heartbeats", "version_info"}
 STEPS = 1_000_000  # of SQLite's machine, after which it asks whether to go on
 MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so that a query never ends
@@ -40,8 +45,6 @@ def read_optuna(source: str, *, study: str | None = None, metric: str | None = N
         UsageError: it is none of them, it can't be read, or it is not clear which study is meant.
         MissingPackage: the driver of a database is not installed.
     """
-    import optuna
-
     place, shown, secrets = _found(source)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -64,7 +67,7 @@ def read_optuna(source: str, *, study: str | None = None, metric: str | None = N
         raise UsageError(f"the Optuna storage {shown} can't be read: {said}", hint=NOTHING) from None
     finally:
         optuna.logging.set_verbosity(level)
-        if isinstance(storage, optuna.storages.RDBStorage):  # Optuna never lets go of a database
+        if isinstance(storage, RDBStorage):  # Optuna never lets go of a database
             storage.remove_session()
             storage.engine.dispose()
 
@@ -74,9 +77,6 @@ def _found(source: str) -> tuple[Path | str, str, Sequence[str]]:
     if "://" not in source:
         path = Path(source).expanduser()
         return path, str(path), ()
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
     try:
         parsed = make_url(source)
     except (ArgumentError, ValueError):
@@ -91,24 +91,15 @@ def _found(source: str) -> tuple[Path | str, str, Sequence[str]]:
     return source, shown, [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
 
 
-def _opened(place: Path | str) -> optuna.storages.BaseStorage:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
+def _opened(place: Path | str) -> BaseStorage:
     if isinstance(place, str):
-        return optuna.storages.RDBStorage(place)
+        return RDBStorage(place)
     with place.open("rb") as file:
-        head = file.read(len(SQLITE_HEAD))
-    if head == SQLITE_HEAD:
-        return _sqlite(place)
-    if head[:1] == b"{":
-        return optuna.storages.JournalStorage(JournalFileBackend(str(place)))
-    raise UsageError(f"{place} is neither a SQLite database nor an Optuna journal", hint=NOTHING)
+        is_journal = file.read(1) == b"{"
+    return JournalStorage(JournalFileBackend(str(place))) if is_journal else _sqlite(place)
 
 
-def _sqlite(path: Path) -> optuna.storages.BaseStorage:
-    import optuna
-
+def _sqlite(path: Path) -> BaseStorage:
     def connect() -> sqlite3.Connection:
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
@@ -120,20 +111,14 @@ def _sqlite(path: Path) -> optuna.storages.BaseStorage:
         beside = path.with_name(path.name + side)
         if beside.exists() and not beside.is_file():
             raise UsageError(f"{beside} is not a file", hint=NOTHING)
-    _check_tables(connect, path)
-    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
-
-
-def _check_tables(connect: Callable[[], sqlite3.Connection], path: Path) -> None:
-    """A view may be a query without end in place of a table. Raises UsageError, or what SQLite does."""
     with closing(connect()) as connection:
         objects = connection.execute("SELECT lower(name), type, sql FROM sqlite_master").fetchall()
     for name, kind, sql in objects:
+        # A view may be a query without end in place of a table.
         virtual = str(sql).lstrip().upper().startswith("CREATE VIRTUAL")
         if name in OPTUNA_TABLES and (kind == "view" or virtual):
-            what = "a virtual table" if virtual else "a view"
-            message = f"in {path} `{name}` is {what}, where Optuna has a table"
-            raise UsageError(message, hint=NOTHING)
+            raise UsageError(f"in {path} `{name}` is no table, but computed as it is read", hint=NOTHING)
+    return RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
 def _chosen(names: Sequence[str], study: str | None, shown: str) -> str:
@@ -164,13 +149,13 @@ def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
         name=study.study_name,
         engine=ENGINE,
         objective=Objective(metric, Goal(study.direction.name.lower())),
-        space=_space(finished, results),
+        distributions=_distributions(finished),
         results=tuple(results),
         notes=(f"left out: {counted(left, 'trial')} that had not finished",) if left else (),
     )
 
 
-def _result(trial: optuna.trial.FrozenTrial, number: int, metric: str) -> Result:
+def _result(trial: FrozenTrial, number: int, metric: str) -> Result:
     own = _own_result(trial)
     if own is not None:
         suggestion = replace(own.suggestion, number=number, generation=0, continues=None)
@@ -196,9 +181,7 @@ def _result(trial: optuna.trial.FrozenTrial, number: int, metric: str) -> Result
     )
 
 
-def _own_result(trial: optuna.trial.FrozenTrial) -> Result | None:
-    from keras_sweep.record import encoding
-
+def _own_result(trial: FrozenTrial) -> Result | None:
     if encoding.CHECKSUM not in trial.user_attrs:
         return None
     texts = {key: json.dumps(item, allow_nan=False) for key, item in trial.user_attrs.items()}
@@ -209,68 +192,21 @@ def _own_result(trial: optuna.trial.FrozenTrial) -> Result | None:
         return None
 
 
-def _space(trials: Sequence[optuna.trial.FrozenTrial], results: Sequence[Result]) -> SearchSpace:
-    """Optuna keeps no space: what each trial was drawn from, taken together.
-
-    A parameter that only some trials have is conditional on the first other one whose values tell them apart.
-    """
-    lists = {name for result in results for name, value in result.params.items() if isinstance(value, tuple)}
-    found: dict[str, Distribution] = {}
+def _distributions(trials: Sequence[FrozenTrial]) -> dict[str, str]:
+    """Optuna keeps no space: what each trial was drawn from, taken together."""
+    found: dict[str, Any] = {}
     for trial in trials:
-        for name, drawn_from in trial.distributions.items():
-            new = _distribution(drawn_from, lists=name in lists)
-            found[name] = _united(found[name], new) if name in found else new
-    constants: dict[str, Value] = {}
-    everywhere: dict[str, Distribution] = {}
-    for name, distribution in found.items():
-        if all(name in result.params for result in results):
-            if isinstance(distribution, Categorical) and distribution.size == 1:
-                constants[name] = distribution.choices[0]
-            else:
-                everywhere[name] = distribution
-    parameters = [Parameter(name, distribution) for name, distribution in everywhere.items()]
-    for name, distribution in found.items():
-        if name not in everywhere and name not in constants:
-            parameters.append(Parameter(name, distribution, _condition(name, everywhere, results)))
-    return SearchSpace(tuple(parameters), constants)
+        for name, new in trial.distributions.items():
+            found[name] = _united(found.get(name, new), new)
+    return {name: distribution_to_json(distribution) for name, distribution in found.items()}
 
 
-def _condition(name: str, parents: Mapping[str, Distribution], results: Sequence[Result]) -> tuple[Condition, ...]:
-    for parent, distribution in parents.items():
-        present = {result.params[parent] for result in results if name in result.params}
-        absent = {result.params[parent] for result in results if name not in result.params}
-        if isinstance(distribution, Categorical) and not present & absent:
-            return (Condition(parent, tuple(choice for choice in distribution.choices if choice in present)),)
-    return ()
-
-
-def _distribution(distribution: optuna.distributions.BaseDistribution, *, lists: bool) -> Distribution:
-    """`lists`: whether its choices are lists, which a sweep's record holds as their JSON."""
-    import optuna
-
-    if isinstance(distribution, optuna.distributions.FloatDistribution):
-        return Float(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    if isinstance(distribution, optuna.distributions.IntDistribution):
-        return Int(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    assert isinstance(distribution, optuna.distributions.CategoricalDistribution), distribution
-    choices = [
-        json.loads(choice) if lists and isinstance(choice, str) and choice.startswith("[") else choice
-        for choice in distribution.choices
-    ]
-    return Categorical(tuple(map(as_value, choices)))
-
-
-def _united(a: Distribution, b: Distribution) -> Distribution:
+def _united(a: Any, b: Any) -> Any:
     """A range that holds both, where trials were drawn from different ones."""
     if a == b:
         return a
-    if isinstance(a, Categorical) and isinstance(b, Categorical):
-        new = (choice for choice in b.choices if not a.contains(choice))
-        return Categorical((*a.choices, *new))
-    if isinstance(a, Int) and isinstance(b, Int):
-        step = a.step if a.step == b.step else 1
-        return Int(min(a.low, b.low), max(a.high, b.high), a.log and b.log, step)
-    if isinstance(a, Float) and isinstance(b, Float):
-        spacing = a.step if a.step == b.step else None
-        return Float(min(a.low, b.low), max(a.high, b.high), a.log and b.log, spacing)
-    raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint=NOTHING)
+    if type(a) is not type(b):
+        raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint=NOTHING)
+    if isinstance(a, CategoricalDistribution):
+        return CategoricalDistribution([*a.choices, *(choice for choice in b.choices if choice not in a.choices)])
+    return type(a)(min(a.low, b.low), max(a.high, b.high), log=a.log and b.log)

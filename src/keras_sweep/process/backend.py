@@ -5,7 +5,6 @@ Keras reads KERAS_BACKEND once, when it is first imported.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib.util
 import os
@@ -183,9 +182,3 @@ def only_new_garbage() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def skip_teardown_at_exit() -> None:
-    """At the end of the process take nothing apart: after a search with JAX that takes most of a second."""
-    atexit.unregister(gc.freeze)
-    atexit.register(gc.freeze)

@@ -118,17 +118,13 @@ class StopRequest:
 
     def _listen(self) -> None:
         while numbers := os.read(self._read, 64):
-            for number in numbers:
-                if number in self._former:
-                    self._signal()
-
-    def _signal(self) -> None:
-        self._count += 1
-        self.signalled = True
-        if self.ends_process and self._count > 1:
-            end_now(f"stopped at once; {_KEPT}")
-        if self.ends_process and not self.can_finish:
-            end_now(f"interrupted; {_KEPT}")
+            for _ in [number for number in numbers if number in self._former]:
+                self._count += 1
+                self.signalled = True
+                if self.ends_process and self._count > 1:
+                    end_now(f"stopped at once; {_KEPT}")
+                if self.ends_process and not self.can_finish:
+                    end_now(f"interrupted; {_KEPT}")
 
 
 def end_now(said: str) -> None:

@@ -92,9 +92,11 @@ class LibraryNoise:
 
     def __enter__(self) -> Self:
         sys.stderr.flush()
-        self._descriptor = os.dup(2)
+        self._descriptor, own = os.dup(2), os.dup(2)
         self._stderr = sys.stderr
-        sys.stderr = _stream_on(os.dup(2), sys.stderr.encoding)
+        # Libraries may hold on to the stream, in their log handlers: its descriptor is closed once none does.
+        sys.stderr = open(own, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
+        weakref.finalize(sys.stderr, os.close, own).atexit = False
         os.dup2(self._file.fileno(), 2)
         return self
 
@@ -120,15 +122,6 @@ class LibraryNoise:
             if os.path.sameopenfile(each, self._file.fileno()):
                 os.dup2(descriptor, each)
         os.close(descriptor)
-
-
-def _stream_on(descriptor: int, encoding: str | None) -> TextIO:
-    """A stream to which libraries may hold on, in their log handlers: its descriptor is closed once none does."""
-    stream = open(  # noqa: SIM115
-        descriptor, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
-    )
-    weakref.finalize(stream, os.close, descriptor).atexit = False
-    return stream
 
 
 @contextlib.contextmanager

@@ -85,7 +85,10 @@ def user_place(fault: BaseException, folder: Path) -> str:
 
     An environment that lies inside that folder (`.venv`) is not the user's own code.
     """
-    what = f"{type(fault).__name__}: {said}" if (said := _said(fault)) else type(fault).__name__
+    said = unstyled(str(fault)).strip()
+    if said.startswith("Exception encountered when calling "):  # Keras frames what a layer raised by three paragraphs
+        said = said.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0]
+    what = f"{type(fault).__name__}: {' '.join(said.split())}".removesuffix(": ")
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
@@ -94,14 +97,6 @@ def user_place(fault: BaseException, folder: Path) -> str:
         if root in file.parents and not {"site-packages", "dist-packages"} & set(file.parts):
             return f"{frame.filename}:{frame.lineno}: {what}"
     return what
-
-
-def _said(fault: BaseException) -> str:
-    """The message; of Keras's, which frames what a layer raised by three paragraphs, the part that says it."""
-    text = unstyled(str(fault)).strip()
-    if text.startswith("Exception encountered when calling "):
-        text = text.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0].strip()
-    return " ".join(text.split())
 
 
 def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> ModuleType:

@@ -140,7 +140,7 @@ def _of_type(wanted: Any, value: Any) -> Any:
         return _of_class(wanted, value)
     if wanted is Goal and value in tuple(Goal):
         return Goal(value)
-    if wanted is OptunaText and _is_distribution(value):
+    if wanted is OptunaText and is_distribution(value):
         return value
     if wanted in (str, bool, float) and type(value) is wanted:
         return value
@@ -149,7 +149,8 @@ def _of_type(wanted: Any, value: Any) -> Any:
     raise TypeError
 
 
-def _is_distribution(value: Any) -> bool:
+def is_distribution(value: Any) -> bool:
+    """Whether it is the JSON text of one of Optuna's distributions that a sweep may have."""
     try:
         read = json.loads(value)
         attributes = read["attributes"]

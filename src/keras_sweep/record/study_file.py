@@ -53,7 +53,7 @@ class StudyFile:
         Args:
             folder: where; must hold no record.
             spec: gives the study's name, direction, seed and distributions, and `space`, the text of the file.
-            attributes: what else to keep of the sweep (data fingerprint, versions), as JSON.
+            attributes: what else to keep of the sweep (data fingerprint, versions), as JSON; they go before the spec's.
 
         Raises:
             RecordError: there is a record already, or the disk fails.
@@ -71,12 +71,15 @@ class StudyFile:
             "goal": spec.objective.goal.value,
             "seed": spec.search.seed,
             "space": spec.text,
-            "distributions": _distributions(spec),
+            "distributions": optuna_texts(
+                {one.name: one.distribution for one in spec.space.parameters}
+                | {name: Categorical((value,)) for name, value in spec.space.constants.items()}
+            ),
         }
         with contextlib.closing(sqlite3.connect(":memory:")) as connection:
             connection.deserialize(empty_tables())
             study = schema.insert_study(connection, spec.name, spec.objective.goal)
-            for key, value in {**attributes, **own}.items():
+            for key, value in {**own, **attributes}.items():
                 schema.set_study_attribute(connection, study, key, json.dumps(value))
             connection.commit()
             atomic.write_bytes(folder.study, connection.serialize())
@@ -255,13 +258,12 @@ def _revision(image: bytes) -> str | None:
     return None
 
 
-def _distributions(spec: SweepSpec) -> dict[str, str]:
+def optuna_texts(distributions: Mapping[str, Distribution]) -> dict[str, str]:
+    """Each as Optuna's JSON."""
     import warnings
 
     from optuna.distributions import distribution_to_json
 
-    drawn: dict[str, Distribution] = {one.name: one.distribution for one in spec.space.parameters}
-    drawn |= {name: Categorical((value,)) for name, value in spec.space.constants.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that it lowers `high` to the last step, which is what we mean
-        return {name: distribution_to_json(optuna_distribution(one)) for name, one in drawn.items()}
+        return {name: distribution_to_json(optuna_distribution(one)) for name, one in distributions.items()}
