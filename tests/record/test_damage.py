@@ -111,7 +111,7 @@ def test_a_missing_trial_in_the_middle(tmp_path: Path) -> None:
 def test_a_trial_that_another_program_asked_for(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
     optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").ask()
-    with pytest.raises(RecordError, match=r"unfinished trials.*\[12\]"):
+    with pytest.raises(RecordError, match="1 of its trials have not ended: tell their end by"):
         StudyFile.open(folder)
     assert len(reader.read_results(folder)) == 12
 

@@ -76,12 +76,9 @@ def test_numpy_scalars_become_plain_numbers() -> None:
     assert same((dict(read.params), read.curve, read.stderr), ({"units": 3, "rate": 0.5}, {"loss": (0.5, 0.1)}, 0.125))
 
 
-def test_a_long_traceback_keeps_its_ends() -> None:
-    long = replace(result(0, None, state=TrialState.FAIL), traceback="begin" + "x" * 10**6 + "end")
-    text = decoded(long, encoding.encode(long, 42)).traceback
-    assert text.startswith("begin")
-    assert text.endswith("end")
-    assert len(text) <= encoding.TEXT_LIMIT
+def test_a_long_traceback_keeps_its_end() -> None:
+    long = replace(result(0, None, state=TrialState.FAIL), traceback="x" * 10**6 + "end")
+    assert decoded(long, encoding.encode(long, 42)).traceback == "x" * (encoding.TEXT_LIMIT - 3) + "end"
 
 
 def test_the_seed_is_the_parameter_or_the_studys() -> None:

@@ -7,13 +7,14 @@ is the bytes of its UTF-8, as the first array.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.files import atomic
+from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain import open_plain, plain_errors
 
 
@@ -22,13 +23,14 @@ class DamagedArrays(Exception):
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write arrays, after a text where there is one, whole or not at all, into a folder that is made if there is none.
-
-    Raises RecordError.
-    """
+    """Write arrays, after a text if there is one, into a folder that is made if there is none. Raises RecordError."""
     import numpy as np
 
-    atomic.make_private(path.parent)
+    folder = path.parent
+    for each in [folder] if folder.parent.exists() else [folder.parent, folder]:
+        with plain_errors("make", each), contextlib.suppress(FileExistsError):
+            disk.make_folder(each, 0o700)
+            disk.fsync(each.parent)
     members = list(arrays) if text is None else [np.frombuffer(text.encode(), np.uint8), *arrays]
     with atomic.replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = _comment(len(members))
@@ -39,12 +41,7 @@ def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) 
 
 
 def read_arrays(path: Path) -> tuple[Any, ...]:
-    """Read what `write_arrays` wrote without a text, to the last bit.
-
-    Raises:
-        DamagedArrays: the file is cut short, altered, too large or something else.
-        RecordError: it is missing or can't be read.
-    """
+    """Read what `write_arrays` wrote without a text. Raises DamagedArrays, or RecordError where it can't be read."""
     import numpy as np
 
     with plain_errors("read", path), open_plain(path) as file:

@@ -47,14 +47,6 @@ def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
     write_bytes(path, text.encode(), mode=mode)
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder that only the user can read, and the one around it, if there is none. Raises RecordError."""
-    for each in [folder] if folder.parent.exists() else [folder.parent, folder]:
-        with plain_errors("make", each), contextlib.suppress(FileExistsError):
-            disk.make_folder(each, 0o700)
-            disk.fsync(each.parent)
-
-
 @contextmanager
 def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.
@@ -110,10 +102,7 @@ def write_folder(place: Path, files: Mapping[str, str], page: str, mark: str) ->
     """Write texts by their names, `page` among them, which bears the mark; other files in the folder are left alone.
 
     A new folder appears with all of them; in one that is there each takes the place of its predecessor, the page last.
-
-    Raises:
-        UsageError: something else stands there.
-        RecordError: the disk fails.
+    Raises UsageError as `check_place`, or RecordError.
     """
     check_place(place, page, mark)
     if place.exists():

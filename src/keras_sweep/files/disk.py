@@ -60,11 +60,6 @@ def remove_folder(path: Path) -> None:
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
-    """A connection to an existing database that begins no transaction by itself.
-
-    Args:
-        path: the file.
-        options: of SQLite's URI: "mode=ro", "mode=rw".
-    """
+    """A connection, with options of SQLite's URI ("mode=ro"), to a database that is there; it begins no transaction."""
     uri = f"file:{quote(str(path.absolute()))}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -13,7 +13,7 @@ from keras_sweep.record.facts import is_distribution
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.distributions import Distribution, Float, Int, Value
+from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Objective, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted
@@ -39,9 +39,7 @@ class Imported:
 def write_alone(imported: Imported, folder: SweepFolder) -> None:
     """A sweep of its own, to be looked at: there is no space file, so it can't be run or exported from.
 
-    Raises:
-        UsageError: there is a sweep of that name.
-        RecordError: the disk fails.
+    Raises UsageError: there is a sweep of that name; RecordError: the disk fails.
     """
     spec = SweepSpec(
         name=folder.name,
@@ -67,15 +65,7 @@ def write_alone(imported: Imported, folder: SweepFolder) -> None:
 def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
     """The beginning of a space file's sweep, which `sweep run` then goes on with; returns the trials that fit it.
 
-    Args:
-        imported: trials; those whose parameters are not of the space are left out, and the notes say so.
-        folder: of the new sweep.
-        spec: the sweep.
-        fingerprint: of its data.
-
-    Raises:
-        UsageError: there is a sweep of that name, the two have other metrics, or no trial fits the space.
-        RecordError: the disk fails.
+    Raises UsageError as `fitted`, or where there is a sweep of that name; RecordError: the disk fails.
     """
     _check_new(folder)
     kept = fitted(imported, spec)
@@ -89,11 +79,9 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
     """Those trials that could be trials of the sweep, as such: they can stand in its record, and its engine goes on.
 
     Names stay as they are, or get `model.` before them where the sweep's space knows them so. Constants of the space
-    that the source says nothing of are taken to have held. Trials with values outside of the space, with parameters
-    that it does not know, or without some that it has, are left out, and the notes say how many and why.
+    that the source says nothing of are taken to have held. What does not fit is left out, and the notes say why.
 
-    Raises:
-        UsageError: the metric or its direction is another one, or no trial fits.
+    Raises UsageError: the metric or its direction is another one, or no trial fits.
     """
     ours, theirs = spec.objective, imported.objective
     if theirs.goal is not ours.goal or theirs.name not in (ours.name, *UNNAMED):
@@ -150,7 +138,11 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
     def value_of(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
             raise ValueError(f"there is no `{parameter.name}`")
-        value = _as_kind(parameter.distribution, renamed[parameter.name])
+        value = renamed[parameter.name]
+        if isinstance(parameter.distribution, Float) and type(value) is int:  # programs write 1 for 1.0, and 1.0 for 1
+            value = float(value)
+        elif isinstance(parameter.distribution, Int) and isinstance(value, float) and value.is_integer():
+            value = int(value)
         if not parameter.distribution.contains(value):
             raise ValueError(f"`{parameter.name}` is outside of the space")
         return value
@@ -159,12 +151,3 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
     if unknown := sorted(set(renamed) - set(params)):
         raise ValueError(f"the space has no `{unknown[0]}`")
     return params
-
-
-def _as_kind(distribution: Distribution, value: Value) -> Value:
-    """Programs write 1.0 for 1 and 1 for 1.0."""
-    if isinstance(distribution, Float) and type(value) is int:
-        return float(value)
-    if isinstance(distribution, Int) and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value

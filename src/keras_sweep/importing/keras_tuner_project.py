@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from keras_tuner import HyperParameters
+
 from keras_sweep.errors import UsageError
 from keras_sweep.files.plain import read_plain
 from keras_sweep.importing.imported import Imported
@@ -35,8 +37,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
     KerasTuner keeps only the best epoch: the earlier epochs of a curve are NaN. Hyperband's budget becomes the
     parameter `epochs`, and `continues` names the trial that one was promoted from.
 
-    Raises:
-        UsageError: it is no project folder, no trial in it is finished, or `metric` is none of its metrics.
+    Raises UsageError: it is no project folder, no trial in it is finished, or `metric` is none of its metrics.
     """
     if not (folder / "oracle.json").is_file():
         inner = sorted(path.parent.name for path in folder.glob("*/oracle.json"))
@@ -142,8 +143,6 @@ def _curve(trial: Mapping[str, Any]) -> Curve:
 
 def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
     """The search space as `keras_tuner` objects. Raises ValueError where the values of one would fill the memory."""
-    from keras_tuner import HyperParameters
-
     space = HyperParameters.from_config({"space": oracle["hyperparameters"]["space"], "values": {}}).space
     # A logarithmic range with a step becomes the list of its values.
     for one in (one for one in space if getattr(one, "step", None) is not None and one.sampling != "linear"):

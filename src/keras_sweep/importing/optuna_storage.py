@@ -41,9 +41,7 @@ MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so t
 def read_optuna(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
     """The finished trials of a study in a SQLite file, a journal file or the database of a URL.
 
-    Raises:
-        UsageError: it is none of them, it can't be read, or it is not clear which study is meant.
-        MissingPackage: the driver of a database is not installed.
+    Raises UsageError: it can't be read, or it is not clear which study is meant; MissingPackage: a database's driver.
     """
     place, shown, secrets = _found(source)
     level = optuna.logging.get_verbosity()

@@ -17,9 +17,7 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         study: which one, where an Optuna storage holds several.
         metric: which one ranks: of a KerasTuner project, which does not say, and where Optuna has a value without name.
 
-    Raises:
-        UsageError: there is no such source, it can't be read, or it is not clear which study or metric is meant.
-        MissingPackage: the driver for a database is not installed.
+    Raises UsageError: there is no such source, or it can't be read as one; MissingPackage: a database's driver.
     """
     path = Path(source).expanduser()
     if "://" in source or path.is_file():

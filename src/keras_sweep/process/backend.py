@@ -34,9 +34,7 @@ READ_FLAGS = {
 def choose_backend(wanted: str | None, option: str = "backend", *, default: str | None = None) -> str:
     """Settle the backend: the one wanted, the one that Keras runs on already, KERAS_BACKEND, the default, or jax.
 
-    Raises:
-        UsageError: there is no such backend, or Keras was imported with another one.
-        MissingPackage: it is not installed.
+    Raises UsageError: there is no such backend, or Keras was imported with another one; MissingPackage.
     """
     keras = sys.modules.get("keras")  # which may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None

@@ -46,10 +46,27 @@ def answer_stream() -> Iterator[TextIO]:
     descriptor 2 leads. Where stdout is not descriptor 1, as in a notebook, descriptor 1 is left alone.
     """
     stdout = sys.stdout
-    with contextlib.ExitStack() as stack:
-        answer = stack.enter_context(_moved(stdout)) if is_on(stdout, 1) else stdout
-        stack.enter_context(contextlib.redirect_stdout(cast(TextIO, _Stderr())))
-        yield answer
+    with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
+        if not is_on(stdout, 1):
+            yield stdout
+            return
+        stdout.flush()
+        kept = os.dup(1)
+        answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: PTH123, SIM115
+        os.dup2(2, 1)
+        try:
+            yield answer
+        finally:
+            # While descriptor 1 leads to stderr, the buffers of Python's stream and of C libraries are written out.
+            with contextlib.suppress(OSError):
+                stdout.flush()
+            import ctypes
+
+            ctypes.CDLL(None).fflush(None)
+            os.dup2(kept, 1)
+            os.close(kept)
+            with contextlib.suppress(OSError):  # the reader may be gone
+                answer.close()
 
 
 def is_on(stream: TextIO, descriptor: int) -> bool:
@@ -122,29 +139,6 @@ class LibraryNoise:
             if os.path.sameopenfile(each, self._file.fileno()):
                 os.dup2(descriptor, each)
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _moved(stdout: TextIO) -> Iterator[TextIO]:
-    """A stream to where descriptor 1 led; inside, descriptor 1 leads where 2 does."""
-    stdout.flush()
-    kept = os.dup(1)
-    answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: PTH123, SIM115
-    os.dup2(2, 1)
-    try:
-        yield answer
-    finally:
-        # While descriptor 1 leads to stderr, the buffers of Python's stream and of C libraries are written out.
-        with contextlib.suppress(OSError):
-            stdout.flush()
-        if os.name == "posix":
-            import ctypes
-
-            ctypes.CDLL(None).fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-        with contextlib.suppress(OSError):  # the reader may be gone
-            answer.close()
 
 
 class _Stderr:

@@ -35,17 +35,11 @@ WHOSE = "Name a function in a module beside the space file, or in a package that
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
     """The object that `source` ("module:function", dots allowed on both sides) names, imported from `folder`.
 
-    What a running program gave (see process/given.py) is returned as it is.
-
     As for a script in that folder, its modules come first: the folder is put at the front of `sys.path` and stays
-    there, since a user's function may import its neighbours when it is called. A module that was imported before is
-    not run again.
+    there, since a user's function may import its neighbours when it is called. What Python itself brings (`os:system`)
+    is refused, also where a module of the user's only passes it on.
 
-    What Python itself brings (`os:system`, `builtins:exec`) is no model and no data: it is refused, also where a module
-    of the user's only passes it on.
-
-    Raises `error` where the source is not of that form, the module or the attribute is missing, or the import raises;
-    the message then names the user's file and line.
+    Raises `error`: the source is not of that form or names nothing, or the import raises, which is told with its line.
     """
     if is_given(source):
         return given(source, error)
@@ -164,14 +158,7 @@ def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, A
 def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
     """Inside, a user's code runs. Whatever it raises, `sys.exit` and KeyboardInterrupt too, becomes one plain error.
 
-    What it prints goes to stderr, since stdout carries the answer. Afterwards the working folder, the hooks of `sys`
-    and the warnings that raise are as they were before: a sweep goes on for hours in the same process.
-
-    Args:
-        what: begins the message, as in "mods:build failed".
-        folder: the user's, to name the file and line in.
-        error: the class that is raised.
-        hint: what to do.
+    The message begins with `what`, as in "mods:build failed", and names the file and line in the user's folder.
     """
     with process_kept():
         try:
@@ -191,7 +178,7 @@ def of_user(fault: BaseException) -> bool:
 
 @contextmanager
 def process_kept() -> Iterator[None]:
-    """Prints go to stderr inside; what code may change of the process for good is put back at the end."""
+    """Prints go to stderr inside, since stdout carries the answer; what code may change for good is put back."""
     held = [(holder, name, getattr(holder, name)) for holder, name in _HELD]
     filters = list(warnings.filters)
     folder = None

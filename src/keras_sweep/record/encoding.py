@@ -17,17 +17,14 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 CHECKSUM = "crc32"
-TEXT_LIMIT = 20_000  # characters of a reason or traceback that are kept
-_CUT = "\n... (cut) ...\n"
+TEXT_LIMIT = 20_000  # last characters of a reason or traceback, which are kept
 T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
     """The user attributes of a trial, each a JSON text; those without a value are left out.
 
-    Args:
-        result: what is to be kept; of its weights and scores their digests.
-        seed: the study's seed, for a trial without a parameter of that name.
+    Of weights and scores the digests are kept. `seed` is the study's, for a trial without a parameter of that name.
     """
     result, suggestion = result.light(), result.suggestion
     attributes: dict[str, Any] = {
@@ -46,8 +43,8 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "continues": suggestion.continues,
         "recipe": suggestion.recipe,
         "sampler_seconds": _number(suggestion.sampler_seconds),
-        "reason": bounded(result.reason),
-        "traceback": bounded(result.traceback),
+        "reason": result.reason and result.reason[-TEXT_LIMIT:],
+        "traceback": result.traceback and result.traceback[-TEXT_LIMIT:],
     }
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
@@ -91,14 +88,6 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
         raise ValueError(f"its attribute {error} is missing") from error
     except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"its attributes are not what they should be ({error})") from error
-
-
-def bounded(text: str | None) -> str | None:
-    """A long text without its middle: how it began and how it ended is what helps."""
-    if text is None or len(text) <= TEXT_LIMIT:
-        return text
-    half = (TEXT_LIMIT - len(_CUT)) // 2
-    return text[:half] + _CUT + text[-half:]
 
 
 _KEYS = frozenset(

@@ -48,12 +48,7 @@ class SweepLock:
     """
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
-        """Takes nothing yet.
-
-        Args:
-            folder: of the sweep; it is made if there is none.
-            force: take over the lock of a process on another host, which can't be asked whether it still runs.
-        """
+        """Takes nothing yet. `force` overrules the note of another host, whose process can't be asked if it runs."""
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that held it last
         self._force = force
@@ -62,9 +57,8 @@ class SweepLock:
     def acquire(self) -> None:
         """Take the lock, within half a second or not at all.
 
-        Raises:
-            SweepBusy: another process holds it, or one on another host may.
-            RecordError: the file system knows no locks, the disk fails, or the folder holds a link.
+        Raises SweepBusy: another process holds it, or one on another host may; RecordError: the disk fails, its file
+        system knows no locks, or the folder holds a link.
         """
         self.folder.make()
         check_own_files(self.folder)

@@ -10,7 +10,7 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -90,18 +90,14 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """The number of the trial to come. Raises ValueError unless the trials are numbered 0, 1, 2, ..."""
-    sql = "SELECT count(*), min(number), max(number) FROM trials WHERE study_id = ?"
-    count, least, greatest = connection.execute(sql, (study,)).fetchone()
+    """The number of the trial to come. Raises ValueError unless the trials are 0, 1, 2, ..., and all have ended."""
+    sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) FROM trials WHERE study_id = ?"
+    count, least, greatest, asked = connection.execute(sql, (study,)).fetchone()
     if count and (least, greatest) != (0, count - 1):
         raise ValueError(f"{count} trials are numbered from {least} to {greatest}")
+    if asked:
+        raise ValueError(f"{asked} of its trials have not ended: tell their end by the program that asked for them")
     return int(count)
-
-
-def unfinished(connection: sqlite3.Connection, study: int) -> list[int]:
-    """The numbers of trials in states that no sweep writes: another program asked for them."""
-    sql = f"SELECT number FROM trials WHERE study_id = ? AND state NOT IN {STATES} ORDER BY number"
-    return [int(number) for (number,) in connection.execute(sql, (study,))]
 
 
 def insert_trial(
@@ -112,15 +108,10 @@ def insert_trial(
     objective: str,
     distributions: Mapping[str, str],
 ) -> None:
-    """Write one finished trial, inside the caller's transaction.
+    """Write one finished trial and its user attributes (`texts`), inside the caller's transaction.
 
-    Args:
-        connection: in a transaction.
-        study: its id.
-        result: the trial.
-        texts: its user attributes, by `encoding.encode`.
-        objective: the metric whose curve is written as intermediate values, at steps counted from 1.
-        distributions: of the searched parameters and constants; others get one that holds their value.
+    The curve of `objective` becomes intermediate values, at steps counted from 1. A parameter without one of the
+    `distributions` gets one that holds its value.
     """
     seconds, end = result.seconds.total, datetime.now(UTC)
     begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
@@ -168,23 +159,17 @@ def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
     return Row(trial, number, TrialState(state), value)
 
 
-def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
-    """Each row with its user attributes, still as JSON texts."""
+def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> dict[int, dict[str, str]]:
+    """The user attributes of each row, by its id, still as JSON texts. Raises ValueError where one is no text."""
     texts: dict[int, dict[str, str]] = {row.id: {} for row in rows}
-    sql = "SELECT trial_id, key, value_json FROM trial_user_attributes"
-    if len(rows) > 2000:  # then one pass over the whole table is the quicker
-        found = connection.execute(sql)
-    else:
-        sql += " WHERE trial_id IN (SELECT value FROM json_each(?))"
-        found = connection.execute(sql, (json.dumps(list(texts)),))
-    for trial, key, text in found:
-        of_trial = texts.get(trial)
-        if of_trial is not None:
-            if not isinstance(key, str) or not isinstance(text, str):
-                raise ValueError(f"the attribute {key!r} of a trial is no text")
-            of_trial[key] = text
-    for row in rows:
-        yield row, texts[row.id]
+    sql = (
+        "SELECT trial_id, key, value_json FROM trial_user_attributes WHERE trial_id IN (SELECT value FROM json_each(?))"
+    )
+    for trial, key, text in connection.execute(sql, (json.dumps(list(texts)),)):
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise ValueError(f"the attribute {key!r} of a trial is no text")
+        texts[trial][key] = text
+    return texts
 
 
 @cache

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import shutil
+import os
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
@@ -120,31 +118,15 @@ def read_facts(folder: SweepFolder) -> Facts:
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
     """The study at one moment, by a connection that can't write. Raises RecordError."""
-    with damage_named(folder), ExitStack() as stack:
+    path = folder.study
+    with damage_named(folder):
         check_file(folder)
-        yield the_study(_snapshot(folder.study, stack), folder)
-
-
-def _snapshot(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    try:
-        return _begun(path, "mode=ro", stack)
-    except sqlite3.OperationalError as error:
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
-        if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
-            raise
-    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sweep-")), path.name)
-    for suffix in ("", "-wal"):  # a killed sweep left commits in the log, which need a place to be played in
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
-    return _begun(copy, "mode=rw", stack)
-
-
-def _begun(path: Path, options: str, stack: ExitStack) -> sqlite3.Connection:
-    """A connection in a transaction: from here on it sees this moment."""
-    connection = stack.enter_context(closing(disk.connect(path, options=options)))
-    connection.execute("BEGIN")
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return connection
+        alone = not os.access(folder.path, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+        with closing(disk.connect(path, options="mode=ro&immutable=1" if alone else "mode=ro")) as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this moment
+            yield the_study(connection, folder)
 
 
 @contextmanager
@@ -204,9 +186,10 @@ def results_in(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> li
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
     try:
-        for row, texts in schema.attribute_texts(connection, rows):
+        texts = schema.attribute_texts(connection, rows)
+        for row in rows:
             try:
-                results.append(encoding.decode(row.number, row.state, row.value, texts))
+                results.append(encoding.decode(row.number, row.state, row.value, texts[row.id]))
             except ValueError as error:
                 raise ValueError(f"trial {row.number} is damaged, or was not written by a sweep: {error}") from error
     finally:

@@ -50,13 +50,10 @@ class StudyFile:
     def create(cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> StudyFile:
         """A new record with no trial, and the folder for it if there is none. A kill leaves it whole or absent.
 
-        Args:
-            folder: where; must hold no record.
-            spec: gives the study's name, direction, seed and distributions, and `space`, the text of the file.
-            attributes: what else to keep of the sweep (data fingerprint, versions), as JSON; they go before the spec's.
+        Of the spec stand in it the study's name, direction, seed and distributions, and the text of the file (`space`).
+        `attributes` are what else is kept of the sweep, as JSON, or in place of these.
 
-        Raises:
-            RecordError: there is a record already, or the disk fails.
+        Raises RecordError: there is a record already, or the disk fails.
         """
         folder.make()
         if folder.exists():
@@ -99,7 +96,7 @@ class StudyFile:
                 if verdict != "ok":
                     raise ValueError(verdict)
                 study = cls(folder, connection)
-                study._check_trials()
+                schema.next_number(connection, study._study)
                 for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
                     connection.execute(f"PRAGMA {pragma}").fetchall()
                 with contextlib.suppress(OSError):  # somebody else's file, which may be written to all the same
@@ -129,15 +126,14 @@ class StudyFile:
             return schema.next_number(self._connection, self._study)
 
     def add(self, result: Result) -> None:
-        """Write a finished trial, in one commit; its weights are not kept here. Raises RecordError, see `add_many`."""
+        """Write a finished trial; its weights are not kept here. Raises as `add_many`."""
         self.add_many([result])
 
     def add_many(self, results: Sequence[Result]) -> None:
         """Write finished trials, in one commit: all of them or, where it raises, none.
 
-        Raises:
-            RecordError: the disk fails, or a number is not the next one.
-            ValueError: a result that no runner may give: COMPLETE without a value, FAIL with one, or NaN for one.
+        Raises RecordError: the disk fails, or a number is not the next one; ValueError: a value and a state that no
+        runner may give.
         """
         for result in results:
             value, state = result.value, result.state
@@ -146,8 +142,7 @@ class StudyFile:
                 raise ValueError(f"trial {result.number}: {state} must not have the value {value}")
         texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
-            expected = schema.next_number(self._connection, self._study)
-            for number, (result, text) in enumerate(zip(results, texts, strict=True), start=expected):
+            for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
                 if result.number != number:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
@@ -156,18 +151,12 @@ class StudyFile:
                 )
 
     def ranked_results(self) -> list[Result]:
-        """Every trial in order of number, with the finalists of its recipe, by which it may rank.
-
-        Raises RecordError.
-        """
+        """Every trial in order of number, with the finalists of its recipe. Raises RecordError."""
         with reader.damage_named(self.folder):
             return self._recorded().ranked_results()
 
     def finalists(self) -> StudyFile:
-        """The finalists' trials, a study of its own in the same file, begun where there is none. Raises RecordError.
-
-        It is open as long as this one.
-        """
+        """The finalists' trials, a study of its own in the same file, open as long as this one. Raises RecordError."""
         other = copy.copy(self)
         other.folder = self.folder.finalists
         other._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of its own copy
@@ -177,8 +166,8 @@ class StudyFile:
                 with self._commit():
                     study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._begun.goal)
                     schema.set_study_attribute(self._connection, study, "finalists_of", json.dumps(self.name))
+            schema.next_number(self._connection, study)
         other._study = study  # noqa: SLF001  # as above
-        other._check_trials()  # noqa: SLF001  # as above
         return other
 
     def results(self) -> list[Result]:
@@ -198,12 +187,6 @@ class StudyFile:
 
     def _recorded(self) -> reader.RecordedStudy:
         return reader.the_study(self._connection, self.folder)
-
-    def _check_trials(self) -> None:
-        schema.next_number(self._connection, self._study)
-        if unfinished := schema.unfinished(self._connection, self._study):
-            message = f"{self.folder.study} holds unfinished trials, which no sweep writes: {unfinished[:5]}"
-            raise RecordError(message, hint="Another program asked for them: end them there (`optuna tell`)")
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
