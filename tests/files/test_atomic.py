@@ -14,6 +14,8 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     atomic.write_text(path, "größer")
     assert path.read_text(encoding="utf-8") == "größer"
     assert [each.name for each in tmp_path.iterdir()] == ["card.json"]
+    with pytest.raises(RecordError, match=r"can't write .*card.json: No such file"):
+        atomic.write_text(tmp_path / "no" / "card.json", "x")
 
 
 def test_a_file_is_its_owners_alone_unless_said_otherwise(tmp_path: Path) -> None:
@@ -55,11 +57,6 @@ def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_bytes(b"x")
     atomic.clear_parts(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "card.json"]
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"can't write .*card.json: No such file"):
-        atomic.write_text(tmp_path / "no" / "card.json", "x")
 
 
 def test_a_link_in_the_way_is_replaced_and_not_followed(tmp_path: Path) -> None:

@@ -80,8 +80,5 @@ def test_what_the_last_trials_gained_is_set_against_what_the_rows_resolve():
     over = more_trials([0.81] * 32 + [0.811] * 32, BEHIND)
     assert not over.worth_it
     assert round(over.resolved, 5) == 0.00392
-
-
-def test_of_few_trials_nothing_is_said():
     assert more_trials([0.8] * 15, BEHIND) is None
     assert more_trials([0.8] * 64, {}) is None

@@ -1,5 +1,6 @@
 """A record that is damaged, half-written or another program's is found, named, and left as it is."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -101,28 +102,29 @@ def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -
     refused(folder, match)
 
 
+@pytest.mark.parametrize(
+    ("change_it", "match"),
+    [
+        (lambda study: study.ask(), "1 of its trials have not ended: tell their end by"),
+        (
+            lambda study: study.add_trial(optuna.trial.create_trial(value=1.0)),
+            "trial 12 is damaged, or was",
+        ),
+    ],
+    ids=["asked for", "added"],
+)
+def test_a_trial_of_another_program(tmp_path: Path, change_it: Callable[[optuna.Study], object], match: str) -> None:
+    folder = new_folder(tmp_path)
+    change_it(optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}"))
+    with pytest.raises(RecordError, match=match):
+        opened(folder)
+
+
 def test_a_missing_trial_in_the_middle(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
     change(folder, "DELETE FROM trials WHERE number = 3")
     with pytest.raises(RecordError, match="11 trials are numbered from 0 to 11"):
         StudyFile.open(folder)
-
-
-def test_a_trial_that_another_program_asked_for(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
-    optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").ask()
-    with pytest.raises(RecordError, match="1 of its trials have not ended: tell their end by"):
-        StudyFile.open(folder)
-    assert len(reader.read_results(folder)) == 12
-
-
-def test_a_trial_that_another_program_added(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
-    optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").add_trial(
-        optuna.trial.create_trial(value=1.0)
-    )
-    with pytest.raises(RecordError, match="trial 12 is damaged, or was not written by a sweep"):
-        opened(folder)
 
 
 def test_every_truncation_is_found(tmp_path: Path) -> None:

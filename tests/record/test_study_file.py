@@ -135,30 +135,22 @@ def test_optuna_gets_the_searched_distributions(tmp_path: Path) -> None:
     assert trial.params["model.layers"] == "[64, 32]"
 
 
-@pytest.mark.parametrize("number", [0, 5, 7, 400])
-def test_a_trial_out_of_turn_is_refused(tmp_path: Path, number: int) -> None:
+OUT_OF_TURN = [(result(number), RecordError, "trial 7 is next") for number in (0, 6, 8, 400)]
+CONTRADICTORY = [
+    (wrong, ValueError, "trial 7: .* must not have the value")
+    for wrong in (result(7, math.nan), result(7, None), result(7, 0.5, state=TrialState.FAIL))
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "words"), [*OUT_OF_TURN, *CONTRADICTORY])
+def test_of_trials_of_which_one_is_out_of_turn_or_contradicts_itself_none_is_written(
+    tmp_path: Path, wrong: Result, error: type[Exception], words: str
+) -> None:
     with new_study(tmp_path, dense_sweep(6)) as study:
-        with pytest.raises(RecordError, match=r"trial 6 is next"):
-            study.add(result(number))
+        with pytest.raises(error, match=words):
+            study.add_many([result(6), wrong])
         assert len(study.results()) == 6
         study.add(result(6))
-
-
-def test_many_are_written_all_or_none(tmp_path: Path) -> None:
-    with new_study(tmp_path) as study:
-        with pytest.raises(RecordError):
-            study.add_many([result(0), result(1), result(3)])
-        with pytest.raises(ValueError, match="must not have the value nan"):
-            study.add_many([result(0), result(1, math.nan)])
-        assert study.results() == []
-
-
-@pytest.mark.parametrize(
-    "wrong", [result(0, math.nan), result(0, None), result(0, 0.5, state=TrialState.FAIL)], ids=["nan", "none", "fail"]
-)
-def test_a_result_that_contradicts_itself_is_refused(tmp_path: Path, wrong: Result) -> None:
-    with new_study(tmp_path) as study, pytest.raises(ValueError, match="trial 0"):
-        study.add(wrong)
 
 
 def test_attributes_are_kept_and_replaced(tmp_path: Path) -> None:
@@ -192,17 +184,11 @@ def test_the_record_is_its_owners_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(study.folder.study.stat().st_mode) == 0o600
 
 
-def test_commits_are_flushed_to_the_disk(tmp_path: Path) -> None:
+def test_commits_are_flushed_to_the_disk_and_a_closed_record_is_one_file(tmp_path: Path) -> None:
     with new_study(tmp_path) as study:
-        pragmas = [
-            study._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
-        ]
+        pragmas = [study._connection.execute(f"PRAGMA {it}").fetchone()[0] for it in ("journal_mode", "synchronous")]
     assert pragmas == ["wal", 2]
-
-
-def test_a_closed_record_is_one_file(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
-    assert [path.name for path in folder.path.iterdir()] == ["study.db"]
+    assert [path.name for path in study.folder.path.iterdir()] == ["study.db"]
 
 
 def test_a_half_made_record_is_no_record(tmp_path: Path) -> None:
@@ -243,15 +229,9 @@ def test_the_tables_of_optuna_are_kept_for_the_next_sweep_and_made_anew_where_th
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path))
     made = empty_tables()
     (kept,) = (tmp_path / "records").iterdir()
-    assert kept.read_bytes() == made == empty_tables()
-    kept.write_bytes(made[:4096])
-    assert empty_tables() == made == kept.read_bytes()
-    kept.write_bytes(b"no database")
-    assert empty_tables() == made == kept.read_bytes()
-
-
-def test_an_optuna_with_other_tables_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path))
+    for content in (made, made[:4096], b"no database"):
+        kept.write_bytes(content)
+        assert empty_tables() == made == kept.read_bytes()
     monkeypatch.setattr(schema, "REVISION", "v10.0.0.a")
     with pytest.raises(RecordError, match=r"makes tables of revision v3\.2\.0\.a, not v10\.0\.0\.a"):
         empty_tables()

@@ -37,19 +37,14 @@ def test_sweeps_live_where_the_option_or_the_environment_says(monkeypatch: pytes
 
 
 def test_the_newest_sweep_is_found_without_a_name(tmp_path: Path) -> None:
-    begun(tmp_path, "old", 300)
+    old = begun(tmp_path, "old", 300)
     newest = begun(tmp_path, "new", 100)
     begun(tmp_path, "new~1", 0)
     (tmp_path / "no-sweep").mkdir()
     (tmp_path / "README.md").write_text("x")
     assert find(None, tmp_path) == newest
     assert [folder.name for folder in all_sweeps(tmp_path)] == ["new~1", "new", "old"]
-
-
-def test_a_commit_in_the_log_makes_a_sweep_newer(tmp_path: Path) -> None:
-    old = begun(tmp_path, "old", 300)
-    begun(tmp_path, "new", 100)
-    (old.path / "study.db-wal").write_bytes(b"x")
+    (old.path / "study.db-wal").write_bytes(b"x")  # a commit in the log makes a sweep newer
     assert find(None, tmp_path) == old
 
 
@@ -105,13 +100,6 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
         SweepFolder(tmp_path / "dense").make()
 
 
-def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "a" / "sweeps" / "dense")
-    folder.make()
-    folder.make()
-    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-
-
 DATABASE = ("study.db", "study.db-wal", "study.db-shm", "study.db-journal")
 FOLDERS = ("weights", "checkpoints")
 NAMES = (*DATABASE, *FOLDERS, "space.yaml", "best.keras", "card.json", "run.log", "lock.json")
@@ -154,14 +142,10 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     assert path.lstat().st_mode & 0o170000 in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK)
 
 
-def test_a_pipe_in_place_of_the_note_holds_up_no_reader(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_the_note_or_of_weights_holds_up_no_reader(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
     os.mkfifo(folder.owner)
     assert read_owner(folder) is None
-
-
-def test_a_pipe_in_place_of_weights_is_named(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
     folder.weights.mkdir()
     os.mkfifo(weights_file(folder, 0))
     with pytest.raises(RecordError, match=r"000000\.npz: it is a pipe, not a file"):
@@ -189,20 +173,18 @@ def test_only_files_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
     assert (folder.weights / "20240101.npz").exists()
 
 
-def test_a_new_sweep_closes_an_empty_folder_that_was_open_to_others(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.path.mkdir()
-    folder.path.chmod(0o777)
-    with SweepLock(folder):
-        assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    assert not folder.open_to_others()
-
-
-def test_a_folder_of_the_user_with_files_in_it_keeps_its_mode(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.path.mkdir()
-    folder.path.chmod(0o755)
-    (folder.path / "photo.jpg").touch()
+@pytest.mark.parametrize(
+    ("before", "files", "mode"), [(None, [], 0o700), (0o777, [], 0o700), (0o755, ["a.jpg"], 0o755)]
+)
+def test_a_folder_is_its_owners_alone_but_where_it_was_there_with_files_in_it(
+    tmp_path: Path, before: int | None, files: list[str], mode: int
+) -> None:
+    folder = SweepFolder(tmp_path / "sweeps" / "dense")
+    if before is not None:
+        folder.path.mkdir(parents=True)
+        folder.path.chmod(before)
+    for name in files:
+        (folder.path / name).touch()
     folder.make()
-    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o755
-    assert folder.open_to_others()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == mode
+    assert folder.open_to_others() is bool(files)
