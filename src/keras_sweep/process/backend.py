@@ -19,7 +19,6 @@ from typing import Any
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 
 BACKENDS = ("jax", "tensorflow", "torch")
-DEFAULT = "jax"
 
 # Variables by which a backend may be told what it can't do.
 READ = re.compile(r"JAX_|XLA_|TF_XLA_|CUDA_VISIBLE_DEVICES$")
@@ -39,7 +38,7 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     keras = sys.modules.get("keras")  # which may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
     named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
-    backend = _known(wanted, option) or running or named or default or DEFAULT
+    backend = _known(wanted, option) or running or named or default or BACKENDS[0]
     if running is not None and backend != running:
         raise UsageError(
             f"`{option}` is {backend!r}, but this process has imported Keras on {running!r}",

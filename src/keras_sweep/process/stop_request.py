@@ -64,11 +64,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
-        """Inside, packages are imported: a signal raises nothing, and no garbage is collected.
-
-        Raises:
-            Interrupted: at the end, where a signal came meanwhile and the process is not ours to end.
-        """
+        """Inside, packages are imported: a signal raises nothing before the end, and no garbage is collected."""
         collecting = gc.isenabled()
         gc.disable()  # what modules make stays: to look through it again and again takes most of a second
         self._importing = True

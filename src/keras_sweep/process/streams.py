@@ -102,12 +102,8 @@ class LibraryNoise:
     TensorFlow and XLA print below Python, straight to the descriptor, which would tear the live board.
     """
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # until there is a log to write to
-        self._stderr: TextIO | None = None
-        self._descriptor = -1
-
     def __enter__(self) -> Self:
+        self._file = tempfile.TemporaryFile()  # until there is a log to write to
         sys.stderr.flush()
         self._descriptor, own = os.dup(2), os.dup(2)
         self._stderr = sys.stderr
@@ -118,7 +114,7 @@ class LibraryNoise:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        own, sys.stderr = sys.stderr, self._stderr or sys.stderr
+        own, sys.stderr = sys.stderr, self._stderr
         with contextlib.suppress(OSError):  # the terminal may be gone
             own.flush()
         os.dup2(self._descriptor, 2)

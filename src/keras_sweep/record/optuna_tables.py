@@ -146,17 +146,13 @@ def rows(connection: sqlite3.Connection, study: int) -> list[Row]:
         "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
         f"WHERE t.study_id = ? AND t.state IN {STATES} ORDER BY t.number"
     )
-    return [_row(*columns) for columns in connection.execute(sql, (study,))]
-
-
-def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
-    """A row whose columns are of their types: SQLite lets anything stand in a column."""
-    if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(state, str):
-        raise ValueError(f"its trial {number!r} ({state!r}) is none that a sweep writes")
-    value = _INFINITE.get(kind, value)
-    if value is not None and not isinstance(value, float):
-        raise ValueError(f"the value of trial {number} is no number")
-    return Row(trial, number, TrialState(state), value)
+    found = []
+    for trial, number, state, value, kind in connection.execute(sql, (study,)):
+        value = _INFINITE.get(kind, value)
+        if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(value, float | None):
+            raise ValueError(f"its trial {number!r} of the value {value!r} is none that a sweep writes")
+        found.append(Row(trial, number, TrialState(state), value))
+    return found
 
 
 def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> dict[int, dict[str, str]]:

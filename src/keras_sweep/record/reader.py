@@ -122,7 +122,8 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
     with damage_named(folder):
         check_file(folder)
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
-        alone = not os.access(folder.path, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+        closed = not os.access(folder.path, os.W_OK, effective_ids=True)
+        alone = closed and not path.with_name("study.db-wal").exists()
         with closing(disk.connect(path, options="mode=ro&immutable=1" if alone else "mode=ro")) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this moment
