@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MOST_FILES = 1_000
 STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
@@ -75,7 +74,7 @@ def code_files(module: str, folder: Path) -> dict[str, str]:
     """
     waiting = list(_files_of(module.split("."), folder))
     found: dict[str, str] = {}
-    while waiting and len(found) < MOST_FILES:
+    while waiting:
         path = waiting.pop()
         name = path.relative_to(folder).as_posix()
         if name in found:

@@ -62,13 +62,11 @@ def delete_others(folder: Path, numbers: Iterable[int]) -> None:
 
     What `write_arrays` did not write stays, whatever it is called. Raises RecordError.
     """
-    if not folder.is_dir():
-        return
-    names = {f"{number:06d}.npz" for number in numbers}
+    kept = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
-        for path in sorted(folder.iterdir()):
-            if _FILE.fullmatch(path.name) and path.name not in names and is_array_file(path):
+        for number, path in sorted(numbered_files(folder).items()):
+            if number not in kept and is_array_file(path):
                 disk.remove(path)
 
 
