@@ -131,7 +131,8 @@ def import_keras() -> Any:
         import keras
     except Exception as error:
         hint = "Mend or delete its configuration, `~/.keras/keras.json` or that of $KERAS_HOME; else install it anew"
-        raise UsageError(f"Keras can't be imported: {type(error).__name__} {error}".rstrip(), hint=hint) from error
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise UsageError(f"Keras can't be imported: {said}", hint=hint) from error
     return keras
 
 
