@@ -151,7 +151,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         load_weights(tmp_path / "text.npz", None)
 
 
-@pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "it is a folder, not a file")])
+@pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "Is a directory")])
 def test_what_can_not_be_read_is_not_called_damaged(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(RecordError, match=words) as caught:
         load_weights(tmp_path / name, None)

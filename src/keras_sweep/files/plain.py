@@ -63,15 +63,13 @@ def open_plain(path: Path) -> io.BufferedReader:
 
     Raises OSError: there is none, it can't be opened, or it is a folder, a pipe, a socket or a device.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for its writer
-    try:
-        kind = kind_of(os.fstat(fd).st_mode)
-        if kind is not None:
-            raise OSError(errno.EINVAL, f"it is {kind}, not a file")
-        return os.fdopen(fd, "rb")
-    except BaseException:
-        os.close(fd)
-        raise
+    # a pipe would wait for its writer
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    kind = kind_of(os.fstat(file.fileno()).st_mode)
+    if kind is not None:
+        file.close()
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file")
+    return file
 
 
 def read_plain(path: Path, most: int) -> bytes:

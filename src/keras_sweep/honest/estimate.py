@@ -97,7 +97,9 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
         known = np.isfinite(luck).all(1) & np.isfinite(first[:, after.places]).all(1)
         luck = luck[known]
         worth, its = after.winners(wholes[1], first[known], whole, luck, np.random.default_rng([seed, 2]))
-    optimism = _mean(whole[best] - worth + LARGER * (its - luck[:, best]))
+    lost = whole[best] - worth + LARGER * (its - luck[:, best])
+    lost = lost[np.isfinite(lost)]
+    optimism = float(lost.mean()) if len(lost) else 0.0
     if share and whole[best] == 1.0:  # bags show no luck of a score without a fault: then by no more than to the mean
         optimism = min(optimism, 1.0 - float(wholes[-1].mean()))
     return optimism, math.sqrt(LARGER) * float(np.nanstd(own)) if np.isfinite(own).any() else math.nan
@@ -121,11 +123,6 @@ def _widths(rows: Floats, whole: Floats) -> Floats:
     centre = whole.mean() + max(1 - apart / max(differ, apart), 0.0) * (whole - whole.mean())
     wider = np.sqrt(centre * (1 - centre) * count / (count - 1) / np.where(own > 0, own, np.inf))
     return np.asarray(1 + min(max((4 - excess) / 3, 0.0), 1.0) * (np.where(own > 0, wider, 1.0) - 1))
-
-
-def _mean(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else 0.0
 
 
 def _bounds(
