@@ -11,10 +11,7 @@ from keras_sweep.training.outcome import is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
 from tests.helpers.factory import digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
-
-
-def accuracy_error(share, rows):
-    return standard_error("val_accuracy", "mse", share, np.zeros(rows), pytest.fail)  # needs no predictions
+from tests.helpers.results import accuracy_error
 
 
 def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
