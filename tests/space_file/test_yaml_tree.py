@@ -1,7 +1,5 @@
 """The tree has the values of YAML 1.2 and the lines of the file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Compiled programs are kept for the next process, in a folder that nobody else can write to."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A trial trained once a fold: its numbers are those of plain fits on each fold's rows, joined over all rows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import keras

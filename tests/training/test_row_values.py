@@ -1,7 +1,5 @@
 """Scores of rows: their mean is what Keras reports of all rows together."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
