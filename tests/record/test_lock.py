@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from keras_sweep.errors import SweepBusy
 from keras_sweep.record import reader
@@ -81,12 +82,21 @@ def test_the_lock_of_a_killed_process_is_taken_over(folder: SweepFolder) -> None
         assert getattr(read_owner(folder), "pid", None) == os.getpid()
 
 
-def test_a_removed_note_lets_no_second_process_in(folder: SweepFolder) -> None:
+@pytest.mark.parametrize("removed", [["lock"], ["lock.json"], ["lock", "lock.json"]], ids=str)
+def test_a_removed_file_lets_no_second_process_in(folder: SweepFolder, removed: list[str]) -> None:
     with held(folder):
-        folder.owner.unlink()
+        for name in removed:
+            (folder.path / name).unlink()
         for force in (False, True):
-            with pytest.raises(SweepBusy, match="is being run by another process"):
+            with pytest.raises(SweepBusy, match="is being run by"):
                 SweepLock(folder, force=force).acquire()
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is None
+
+
+def test_the_lock_file_that_another_host_holds_is_not_taken_by_force_either(folder: SweepFolder) -> None:
+    with FileLock(folder.lock), pytest.raises(SweepBusy):
+        SweepLock(folder, force=True).acquire()
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
 

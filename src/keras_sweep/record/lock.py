@@ -1,8 +1,8 @@
 """One process writes a sweep. Readers need no lock.
 
-The operating system keeps a lock (`flock`) on the sweep's folder itself, which nobody can remove, and drops it when the
-process dies, however it dies. In the folder stands a note of who holds it: for the message to others, and for file
-systems that several machines share and that do not pass locks between them.
+The operating system keeps two locks (`flock`) and drops them when the process dies, however it dies: one on the sweep's
+folder itself, which nobody can remove, and one on a file in it, which file systems that several machines share pass on
+to them. Beside it stands a note of who holds them: for the message to others, and where locks are not passed on.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class SweepLock:
         self.folder.make()
         check_own_files(self.folder)
         with ExitStack() as held:
-            descriptor = self._locked(held)
+            descriptor = self._lock_folder(held)
+            self._lock_file(held)
             last = read_owner(self.folder)
             if last is not None and last.host != socket.gethostname() and not self._force:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
@@ -99,7 +100,7 @@ class SweepLock:
     def __exit__(self, *raised: object) -> None:
         self.release()
 
-    def _locked(self, held: ExitStack) -> int:
+    def _lock_folder(self, held: ExitStack) -> int:
         """The descriptor of the folder, once that is locked. Raises SweepBusy, which says who holds it."""
         deadline = time.monotonic() + _PATIENCE
         with plain_errors("lock", self.folder.path):
@@ -113,7 +114,22 @@ class SweepLock:
                     if time.monotonic() > deadline:
                         break
                 time.sleep(0.02)
-        raise SweepBusy(
+        raise self._busy()
+
+    def _lock_file(self, held: ExitStack) -> None:
+        """Lock the file too, where the file system can. Raises SweepBusy where a process of another host holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
+        with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                raise self._busy() from None
+            held.callback(lock.release, force=True)
+
+    def _busy(self) -> SweepBusy:
+        return SweepBusy(
             f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}",
             hint="Wait for it or end it; `sweep leaderboard` shows how far it is",
         )

@@ -48,7 +48,8 @@ class SweepFolder:
     best = _Inside("best.keras")  # the winner's model
     card = _Inside("card.json")  # what is known of the winner
     log = _Inside("run.log")  # what happened, line by line
-    owner = _Inside("lock.json")  # who holds the lock, which is on the folder itself
+    lock = _Inside("lock")  # held, as the folder itself, by the process that runs the sweep
+    owner = _Inside("lock.json")  # who holds the lock
 
     @property
     def name(self) -> str:
