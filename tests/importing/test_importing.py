@@ -51,7 +51,7 @@ def refused(source: Path | str, words: str, **options: str) -> UsageError:
 
 
 def test_a_hyperband_project(projects: Path) -> None:
-    found = read_trials(str(projects / "Hyperband"), metric="val_loss")
+    found = read_trials(str(projects / "Hyperband"))
     assert found.objective == Objective("val_loss", Goal.MINIMIZE)
     assert (found.name, found.engine) == ("Hyperband", "import/keras-tuner")
     assert found.distributions == texts(TUNED)
@@ -74,12 +74,18 @@ def test_another_metric_ranks_by_its_own_direction(projects: Path) -> None:
     assert found.objective == Objective("val_accuracy", Goal.MAXIMIZE)
     assert [result.value for result in found.results] == [result.metrics["val_accuracy"] for result in found.results]
     refused(projects / "RandomSearch", "has no metric 'auc'", metric="auc")
-    refused(projects / "RandomSearch", r"does not say which metric it was tuned for\. Add `--metric`, one of loss, ")
+
+
+def test_scores_of_no_metric_ask_for_its_name(projects: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(projects / "RandomSearch", tmp_path / "copy"))
+    path = project / "trial_0" / "trial.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "score": -1.0}))
+    refused(project, r"does not say which metric it was tuned for\. Add `--metric`, one of loss, ")
 
 
 @pytest.mark.parametrize("engine", ["optuna", "keras-tuner"])
 def test_an_engine_goes_on_from_imported_trials(projects: Path, engine: str) -> None:
-    found = read_trials(str(projects / "RandomSearch"), metric="val_loss")
+    found = read_trials(str(projects / "RandomSearch"))
     space = SearchSpace(TUNED.parameters[:3])
     going_on = make_engine(spec(space, engine, "random", goal=found.objective.goal))
     going_on.replay([found.results])
@@ -234,7 +240,7 @@ def test_passwords_are_never_shown() -> None:
 
 
 def test_trials_that_fit_a_sweep_become_its_own(projects: Path) -> None:
-    found = read_trials(str(projects / "Hyperband"), metric="val_loss")
+    found = read_trials(str(projects / "Hyperband"))
     space = SearchSpace(
         (
             Parameter("optimizer", Categorical(("sgd", "adam"))),
@@ -254,7 +260,7 @@ def test_trials_that_fit_a_sweep_become_its_own(projects: Path) -> None:
 
 
 def test_trials_that_do_not_fit_are_counted_with_the_reason(projects: Path) -> None:
-    found = read_trials(str(projects / "Hyperband"), metric="val_loss")
+    found = read_trials(str(projects / "Hyperband"))
     narrow = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), Parameter("units", Int(3, 9))))
     longer = SearchSpace((*TUNED.parameters[:3], Parameter("epochs", Int(3, 9))))
     sweep = replace(spec(longer, "optuna", "tpe"), objective=found.objective)

@@ -37,7 +37,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
     KerasTuner keeps only the best epoch: the earlier epochs of a curve are NaN. Hyperband's budget becomes the
     parameter `epochs`, and `continues` names the trial that one was promoted from.
 
-    Raises UsageError: it is no project folder, no trial in it is finished, or `metric` is none of its metrics.
+    Raises UsageError: it is no project folder, no trial in it is finished, or its metric is not clear.
     """
     if not (folder / "oracle.json").is_file():
         inner = sorted(path.parent.name for path in folder.glob("*/oracle.json"))
@@ -95,11 +95,26 @@ def _objective(folder: Path, trials: Sequence[Mapping[str, Any]], metric: str | 
     complete = [trial for trial in trials if trial["status"] == "COMPLETED"]
     if not complete:
         raise UsageError(f"no trial in {folder} is complete", hint="Nothing was imported")
-    metrics = complete[0]["metrics"]["metrics"]
-    if metric is None or metric not in metrics:
-        fault = "does not say which metric it was tuned for" if metric is None else f"has no metric {metric!r}"
-        raise UsageError(f"{folder} {fault}", hint=f"Add `--metric`, one of {', '.join(metrics)}")
-    return Objective(metric, Goal.MAXIMIZE if metrics[metric]["direction"] == "max" else Goal.MINIMIZE)
+    objectives = {
+        name: Objective(name, Goal.MAXIMIZE if history["direction"] == "max" else Goal.MINIMIZE)
+        for name, history in complete[0]["metrics"]["metrics"].items()
+    }
+    fault = f"has no metric {metric!r}"
+    if metric is None:  # that whose best values are the scores, on validation rows if there are two
+        scores = [(_curve(trial), trial["score"]) for trial in complete]
+        fitting = [name for name, one in objectives.items() if all(_best(curve, one) == best for curve, best in scores)]
+        fitting = [name for name in fitting if name.startswith("val_")] or fitting
+        metric = fitting[0] if len(fitting) == 1 else None
+        fault = "does not say which metric it was tuned for"
+    if metric not in objectives:
+        raise UsageError(f"{folder} {fault}", hint=f"Add `--metric`, one of {', '.join(objectives)}")
+    return objectives[metric]
+
+
+def _best(curve: Curve, objective: Objective) -> float:
+    """The best value of any epoch, as KerasTuner takes it; NaN without one."""
+    values = (value for value in curve.get(objective.name, ()) if not math.isnan(value))
+    return min(values, key=objective.key, default=math.nan)
 
 
 def _result(trial: Mapping[str, Any], numbers: Mapping[str, int], floats: set[str], objective: Objective) -> Result:
@@ -114,16 +129,14 @@ def _result(trial: Mapping[str, Any], numbers: Mapping[str, int], floats: set[st
     continues = numbers.get(str(values.get("tuner/trial_id")))
     suggestion = Suggestion(numbers[str(trial["trial_id"])], params, continues=continues)
     curve = _curve(trial)
-    history = curve.get(objective.name, ())
-    # As KerasTuner takes it: the best of any epoch.
-    value = min((value for value in history if not math.isnan(value)), key=objective.key, default=math.nan)
+    value = _best(curve, objective)
     result = Result(suggestion, TrialState.FAIL, None, curve, engine=ENGINE, runner=ENGINE)
     if trial["status"] != "COMPLETED":
         message = trial.get("message")
         return replace(result, reason=["failed", *str(message or "").strip().splitlines()][-1], traceback=message)
     if not math.isfinite(value):
         return replace(result, reason=DIVERGED)
-    return replace(result, state=TrialState.COMPLETE, value=value, epoch=history.index(value) + 1)
+    return replace(result, state=TrialState.COMPLETE, value=value, epoch=curve[objective.name].index(value) + 1)
 
 
 def _curve(trial: Mapping[str, Any]) -> Curve:
