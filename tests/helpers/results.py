@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import SweepStarted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
@@ -45,11 +41,6 @@ def recorded(results: Sequence[Result], objective: Objective = ACCURACY) -> Reco
 def ranking(ranked: Sequence[LeaderboardRow], rows=None, objective=ACCURACY, comparison=None) -> Ranking:
     """All rows of a leaderboard, or those that are shown of it."""
     return Ranking(objective, comparison, ranked, ranked if rows is None else rows)
-
-
-def accuracy_error(share: float, rows: int) -> float | None:
-    """The standard error of an accuracy on so many validation rows; no outputs of a model are needed."""
-    return standard_error("val_accuracy", "mse", share, np.zeros(rows), pytest.fail)
 
 
 def curve(value: float, epochs: int) -> dict[str, tuple[float, ...]]:

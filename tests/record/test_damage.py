@@ -43,7 +43,7 @@ def opened(folder: SweepFolder) -> list[Result]:
     ("content", "match"),
     [
         (None, "there is no record"),
-        (b"", "not a sweep's record"),
+        (b"", "is not a sweep's"),
         (b"SQLite", "is not a database"),
         (b"trials: 3\n" * 100, "is not a database"),
         (b"\0" * 4096, "is not a database"),
@@ -65,7 +65,7 @@ def test_a_folder_in_its_place(folder: SweepFolder) -> None:
 
 def test_a_database_of_something_else(folder: SweepFolder) -> None:
     change(folder, "CREATE TABLE trials (number INTEGER)")
-    refused(folder, "not a sweep's record")
+    refused(folder, "is not a sweep's")
 
 
 def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
@@ -85,9 +85,9 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
         ("UPDATE study_user_attributes SET value_json = '{' WHERE key = 'space'", "damaged"),
         ("UPDATE study_directions SET direction = 'MINIMIZE'", "direction"),
         ("DELETE FROM study_directions", "holds 0 studies"),
-        ("DROP TABLE trial_values", "not a sweep's record"),
-        ("CREATE TRIGGER x AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "not a sweep's record"),
-        ("CREATE VIEW x AS SELECT * FROM trials", "not a sweep's record"),
+        ("DROP TABLE trial_values", "is not a sweep's"),
+        ("CREATE TRIGGER x AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "is not a sweep's"),
+        ("CREATE VIEW x AS SELECT * FROM trials", "is not a sweep's"),
         (f"UPDATE study_user_attributes SET value_json = '{'[' * 10**5}' WHERE key = 'space'", "damaged"),
         ("UPDATE trial_values SET value = value + 1e-9 WHERE trial_id = 1", "trial 0 is damaged.*checksum"),
         ("UPDATE trials SET state = 'FAIL' WHERE number = 3", "trial 3 is damaged.*checksum"),

@@ -5,7 +5,6 @@ same again completes the sweep.
 """
 
 import random
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -123,12 +122,9 @@ with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
 def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
     """The operating system itself refuses to let a file grow, in a process of its own."""
     folder = new_folder(tmp_path, 0)
+    limited = ["bash", "-c", 'ulimit -f 1953 && exec "$@"', "bash"]  # KiB
     process = subprocess.run(
-        [sys.executable, "-c", ADD, str(folder.path)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)),
+        [*limited, sys.executable, "-c", ADD, str(folder.path)], capture_output=True, text=True, cwd=ROOT
     )
     assert f"RecordError: can't write {folder.study}: " in process.stderr
     assert integrity(folder.study) == "ok"

@@ -23,9 +23,8 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.wall_time import WallTime
-from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, accuracy_error, make_spec
 from tests.helpers.in_memory_record import searched
-from tests.helpers.results import accuracy_error
 
 SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
 DATA = load_search_data(SPEC)

@@ -9,9 +9,8 @@ import pytest
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.outcome import is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
-from tests.helpers.factory import digits
+from tests.helpers.factory import accuracy_error, digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
-from tests.helpers.results import accuracy_error
 
 
 def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():

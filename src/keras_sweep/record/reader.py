@@ -160,7 +160,7 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     path = folder.study
     revision = schema.revision(connection)
     if revision is None:
-        raise RecordError(f"{path} is not a sweep's record", hint=DAMAGED_HINT)
+        raise RecordError(f"the record {path} is not a sweep's", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import distinct_params, leaderboard_rows, varying_names
-from tests.helpers.results import ACCURACY, accuracy_error, result
+from tests.helpers.factory import accuracy_error
+from tests.helpers.results import ACCURACY, result
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 

@@ -136,8 +136,9 @@ class CompiledRunner:
                 tell_phase()
                 stops = watch.stopping()
                 pauses = stops or (self._checkpoint is not None and self._checkpoint.is_due())
-                with self._wall.part("lanes"):
-                    reports = threads.pause(tell_phase) if pauses else threads.next_report()
+                with self._wall.part("lanes"):  # a report first, so that training goes on between any two pauses
+                    reports = [] if stops else threads.next_report()
+                    reports += threads.pause(tell_phase) if pauses else []
                 yield from self._read(reports, generation, watch)
                 if pauses and self._checkpoint is not None:
                     with self._wall.part("checkpoint"):
