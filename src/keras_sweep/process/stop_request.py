@@ -65,7 +65,7 @@ class StopRequest:
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
         """Inside, packages are imported: a signal raises nothing before the end, and no garbage is collected."""
-        collecting = gc.isenabled()
+        first, collecting = "keras" not in sys.modules, gc.isenabled()
         gc.disable()  # what modules make stays: to look through it again and again takes most of a second
         self._importing = True
         try:
@@ -74,6 +74,8 @@ class StopRequest:
             self._importing = False
             if collecting:
                 gc.enable()
+            if first and self.ends_process:
+                gc.freeze()  # nor do later collections look through it, where the whole process is the command's
         if self._asked and not self.can_finish:
             self._break_off()
 
