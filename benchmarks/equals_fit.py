@@ -82,10 +82,11 @@ def compare(spec: Any, data: Any, trials: Sequence[Any]) -> None:
     """Train each trial both ways, and print."""
     from keras_sweep.training.fit.runner import FitRunner
     from keras_sweep.training.lanes.runner import CompiledRunner
+    from keras_sweep.training.runner import Watch
 
     numbers = frozenset(trial.number for trial in trials)
-    lanes = {result.number: result for result in CompiledRunner(spec, data).run(trials, numbers)}
-    fits = {result.number: result for result in FitRunner(spec, data).run(trials, numbers)}
+    lanes = {result.number: result for result in CompiledRunner(spec, data).run(trials, numbers, Watch())}
+    fits = {result.number: result for result in FitRunner(spec, data).run(trials, numbers, Watch())}
     rows, close, explained = [], 0, 0
     for trial in trials:
         ours, theirs = lanes[trial.number], fits[trial.number]

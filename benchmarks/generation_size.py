@@ -47,6 +47,7 @@ from printed import print_machine, print_table, write_plot
 
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 HERE = Path(__file__).parent
@@ -135,7 +136,7 @@ def trained(points: Sequence[dict[str, Any]], size: int, runner: Any = None) -> 
     started = time.perf_counter()
     for first in range(0, len(suggestions), size):
         batch = suggestions[first : first + size]
-        results += runner.run(batch, frozenset(one.number for one in batch))
+        results += runner.run(batch, frozenset(one.number for one in batch), Watch())
     return results, time.perf_counter() - started
 
 

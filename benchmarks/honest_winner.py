@@ -68,6 +68,7 @@ from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.comparison import first_choice
+from keras_sweep.training.runner import Watch
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import chosen, with_finalists
 from keras_sweep.trial.ranking import winner
@@ -257,7 +258,8 @@ def trained(kind: Kind, spec: SweepSpec, split: int) -> dict[str, np.ndarray]:
 
 def run(runner: Any, asked: Sequence[Suggestion]) -> list[Result]:
     """Results in the order of their numbers."""
-    return sorted(runner.run(asked, frozenset(one.number for one in asked)), key=lambda result: result.number)
+    numbers = frozenset(one.number for one in asked)
+    return sorted(runner.run(asked, numbers, Watch()), key=lambda result: result.number)
 
 
 # --- repetitions
