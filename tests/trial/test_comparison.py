@@ -1,6 +1,7 @@
 """A comparison as JSON, and back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -30,3 +31,9 @@ def test_a_metric_that_is_equal_in_all_trials_is_named_with_what_that_usually_me
 @pytest.mark.parametrize("recalls", [(), (0.0, 0.0), (0.0, 0.0, 0.1)])
 def test_metrics_that_differ_and_those_of_two_trials_are_no_matter_of_doubt(recalls: tuple[float, ...]) -> None:
     assert doubts("val_recall", trials(*recalls)) == []
+
+
+def test_a_value_that_is_no_number_contradicts_nothing() -> None:
+    """A leaderboard has none in its place."""
+    (row,) = trials(0.5)
+    assert doubts("val_accuracy", [replace(row, value=None, rows_value=0.0)]) == []

@@ -131,7 +131,7 @@ def doubts(name: str, trials: Sequence[Any]) -> list[str]:
     of a whole sweep; `name` is the metric that ranks them.
     """
     complete = [one for one in trials if one.state is TrialState.COMPLETE]
-    parted = next((one for one in complete if one.rows_value is not None), None)
+    parted = next((one for one in complete if None not in (one.value, one.rows_value)), None)
     if parted is not None:
         told = f"trial {parted.number} has {parted.value:.4f}, its outputs on those rows give {parted.rows_value:.4f}"
         usually = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
