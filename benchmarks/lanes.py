@@ -1,6 +1,6 @@
 """From 16 to 64 lanes, training a trial-epoch takes at most twice the time of its matrix products alone.
 
-    python benchmarks/lanes.py [--quick] [--optimizers sgd rmsprop adam all ...] [--cores 1 2] [--plot FILE]
+    python benchmarks/lanes.py [--quick] [--optimizers adam all ...] [--cores 1 2] [--device gpu] [--plot FILE]
 
 One epoch of the dense model on Fashion-MNIST (48,000 rows, batch 32) by the compiled programs of a sweep, against the
 number of lanes, on one core and with one program on each of two. Beside it the products of the same lanes alone,
@@ -27,6 +27,7 @@ Printout (2026-11-25, two shared cores of an AMD EPYC, nothing else running): ms
     128     7.0 (1.7)    9.4 (2.3)  11.1 (2.7)  14.0 (3.4)                     4.17      361         0.7
 
 Twice is kept from 16 to 64 lanes, within the scatter. At 128 the variables of all lanes no longer fit into the caches.
+It was run on no accelerator.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ BATCH, INPUTS, OUTPUTS = 32, 784, 10
 FORCED_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would measure BLAS as it is on another machine
 PRODUCTS, VALIDATION = "products alone", "validation"
 TARGET = 2.0
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}  # as JAX_PLATFORMS has them
 
 
 def main() -> None:
@@ -64,11 +66,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="1, 8 and 16 lanes of adam and all, two epochs each")
     parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS), help="names of Keras, or all")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--device", choices=PLATFORMS, default="cpu", help="an accelerator trains up to 1,024 lanes")
     parser.add_argument("--epochs", type=int, default=3, help="epochs measured, of which the median counts")
     parser.add_argument("--plot", type=Path, help="write a plot: .html, or .svg with kaleido")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)  # cores of the process that measures
     options = parser.parse_args()
     lanes = LANES
+    if options.device != "cpu":
+        lanes, options.cores = (*LANES, 256, 512, 1024), [1]
     if options.quick:
         lanes, options.optimizers, options.epochs = (1, 8, 16), ["adam", "all"], 2
     if options.measure:
@@ -78,7 +83,7 @@ def main() -> None:
     every: dict[int, dict[str, dict[int, float]]] = {}
     for cores in [cores for cores in options.cores if cores <= len(os.sched_getaffinity(0))]:
         environment = {name: value for name, value in os.environ.items() if name not in FORCED_KERNELS}
-        environment |= {"OPENBLAS_NUM_THREADS": "1"}
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": PLATFORMS[options.device]}
         command = [sys.executable, __file__, *sys.argv[1:], "--measure", str(cores)]
         output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
         found = json.loads(output.splitlines()[-1])
@@ -94,10 +99,11 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.space_file.read import read_space_file
+    from keras_sweep.training.lanes.device import device_here
     from keras_sweep.training.lanes.programs import Programs
 
     spec = read_space_file(SPACE)
-    programs = Programs(spec, load_search_data(spec))
+    programs = Programs(spec, load_search_data(spec), device_here())
     found: dict[str, dict[int, float]] = {name: {} for name in (PRODUCTS, *optimizers, VALIDATION)}
     for count in lanes:  # what is compared is measured within moments
         found[PRODUCTS][count] = products(cores, count, epochs)

@@ -1,7 +1,5 @@
 """Every error class, cut by what the caller does next. Each carries the exit code of the command that meets it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,10 +6,13 @@ import pytest
 
 from keras_sweep.errors import SpaceFileError, UsageError
 from keras_sweep.search.engines import ENGINES, make_engine
+from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.sections import space_file_schema
+from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.command import called
 from tests.helpers.engine_contract import SMALL, spec
+from tests.helpers.factory import EPOCHS, OPTIMIZER, make_spec
 from tests.helpers.space_texts import dense
 
 MEMBERS = [(engine, sampler) for engine, names in ENGINES.items() for sampler in names]
@@ -35,3 +38,22 @@ def test_a_name_that_is_not_registered_never_samples() -> None:
         make_engine(spec(SMALL, "optuna", "cmaes"))
     with pytest.raises(SpaceFileError, match="must be one of tpe, random, grid, qmc with optuna, but got 'cmaes'"):
         read_space_file(Path("space.yaml"), text=dense(search="search: {sampler: cmaes}"))
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid", "qmc"])
+def test_a_sampler_that_does_not_learn_has_the_same_trials_ahead(sampler: str) -> None:
+    """As generations of their own, one after the other: so that workers can be given many."""
+    spec = make_spec((OPTIMIZER, EPOCHS), sampler=sampler)
+    ahead, one_by_one = make_engine(spec), make_engine(spec)
+    assert not ahead.learns
+    asked = ahead.ask(10, each=2)
+    for first in range(0, 10, 2):
+        pair = one_by_one.ask(2)
+        assert [one.params for one in pair] == [one.params for one in asked[first : first + 2]]
+        one_by_one.tell([Result(one, TrialState.COMPLETE, 0.5) for one in pair])
+
+
+def test_who_learns_or_stops_trials_is_asked_for_no_more_than_a_generation() -> None:
+    pruned = EarlyTerminate("median")
+    for asked in (make_spec(), make_spec(sampler="random", early_terminate=pruned)):
+        assert make_engine(asked).learns

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,9 +12,9 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.lanes.group import Report
-from keras_sweep.training.lanes.lane_threads import LaneThreads
+from keras_sweep.training.lanes.group import Report, Segment
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.segments import Segments
 from keras_sweep.trial.events import EpochEnded
 from tests.helpers.command import PATIENCE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
@@ -251,18 +252,22 @@ class LongEpoch:
         self.remaining = 1
         self.begun, self.released = threading.Event(), threading.Event()
 
-    def advance(self):
+    def train(self):
         self.begun.set()
         assert self.released.wait(PATIENCE)
         self.training = False
-        return Report(self)
+        return Segment(self, [Report()])
+
+    def take(self, other):
+        assert other is self
 
 
 def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile():
     """Else a board would say `compiling` as long as a checkpoint, or the user's stop, waits for what came after it."""
     group = LongEpoch()
-    with LaneThreads(1, lambda group: True) as threads:
-        threads.set([group])
+    with ThreadPoolExecutor(1) as pool:
+        segments = Segments(lambda group: pool.submit(group.train), 1, lambda group: True)
+        segments.set([group])
         assert group.begun.wait(PATIENCE)
         looks = []
 
@@ -271,7 +276,7 @@ def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile():
             if len(looks) == 3:
                 group.released.set()
 
-        (report,) = threads.pause(look)
+        ((ended, segment),) = segments.pause(look)
         assert looks[:3] == [True, True, True]
-        assert not group.training
-        assert report.error is None
+        assert ended is group and not group.training
+        assert segment.result().reports[0].failure is None

@@ -5,7 +5,7 @@ import pytest
 from keras_sweep.data.split import left_out
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Split
 from keras_sweep.sweep.time_estimate import TimeEstimate
-from keras_sweep.views.space_view import print_estimate, print_space
+from keras_sweep.views.space_view import cores_text, print_estimate, print_space
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.screen import on_pipe
 
@@ -32,3 +32,32 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
     said = on_pipe(print_estimate, data, estimate)
     assert "40 rows in 2 folds, on each of which every trial is trained once" in said
     assert "then the winner trains once more on all of these rows, about 4 epochs" in said
+
+
+@pytest.mark.parametrize(
+    ("estimate", "cores", "said"),
+    [
+        ({"generation": 16, "at_once": 4}, 2, "16 trials are 4 programs: 2 of 2 cores"),
+        ({"generation": 16, "at_once": 4}, 4, "16 trials are 4 programs: 4 of 4 cores"),
+        (
+            {"generation": 16, "at_once": 4},
+            16,
+            "16 trials are 4 programs: 4 of 16 cores; `search: {generation: 64}` would use all, and costs tpe about "
+            "0.1 points after 64 trials, 0.03 after 256",
+        ),
+        (
+            {"runner": "fit/torch"},
+            8,
+            "trials train one by one, each after the result of the one before: 1 of 8 cores; `search: {generation: 8}` "
+            "and `--workers` would use more",
+        ),
+        (
+            {"runner": "fit/torch", "learns": False},
+            8,
+            "trials train one by one: 1 of 8 cores; `--workers 8` would use all",
+        ),
+    ],
+)
+def test_it_says_how_many_cores_are_used_and_how_more_would_be(estimate, cores: int, said: str) -> None:
+    usual = {"runner": "compiled/jax", "epoch_seconds": 0.1, "trial_epochs": 9.0, "programs": 1.0, "compile_seconds": 1}
+    assert cores_text(TimeEstimate(**{**usual, **estimate}), cores) == said

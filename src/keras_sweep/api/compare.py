@@ -3,8 +3,6 @@
 What these and `Sweep.replay` give is a few words where it is printed, and a table in a notebook.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import fields
 from datetime import UTC, datetime

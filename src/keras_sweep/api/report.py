@@ -1,7 +1,5 @@
 """A sweep's record into a folder of a page and two tables."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from pathlib import Path

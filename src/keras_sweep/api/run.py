@@ -1,9 +1,8 @@
 """`keras_sweep.run`: a sweep from Python, with every option of the command."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +35,7 @@ def run(
     sampler: str | None = None,
     backend: str | None = None,
     runner: str | None = None,
+    workers: str | int | Executor | None = None,
     seed: int | None = None,
     set: Mapping[str, Any] | None = None,
     fresh: bool = False,
@@ -60,6 +60,9 @@ def run(
         sampler: one of the engine's.
         backend: "jax", "tensorflow" or "torch"; by default the one that Keras runs on already, KERAS_BACKEND, or jax.
         runner: "compiled", "fit", or one that is registered; by default the fastest that can be had.
+        workers: who trains, instead of this process: so many processes of this machine, "dask://HOST:PORT",
+            "ray://HOST:PORT", "ray" for the cluster that runs here, or an executor whose workers can import this
+            package. What comes out is the same.
         seed: the search seed.
         set: changes of the space, `{"learning_rate.max": 0.1}`.
         fresh: move an older sweep of that name aside first.
@@ -84,7 +87,14 @@ def run(
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend)
     options = RunOptions(
-        runner=runner, more=more, seconds=seconds, fresh=fresh, force=force, test=test, max_failures=max_failures
+        runner,
+        more=more,
+        seconds=seconds,
+        fresh=fresh,
+        force=force,
+        test=test,
+        max_failures=max_failures,
+        workers=workers,
     )
     ended = run_session(
         spec, folder, options, lambda _: default_view() if listener is None else nullcontext(listener), wall

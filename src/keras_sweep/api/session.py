@@ -1,7 +1,5 @@
 """One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

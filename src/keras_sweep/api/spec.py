@@ -3,8 +3,6 @@
 `Spec.to_yaml` writes it as the text of a space file.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """The `sweep` command: parse, call, print. Every error becomes one red line and an exit code."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import errno

@@ -1,7 +1,5 @@
 """Commands on a sweep's models: `sweep evaluate`, `export`, `verify`, `replay`."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated

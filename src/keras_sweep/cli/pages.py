@@ -1,7 +1,5 @@
 """Commands that show sweeps in a browser: `sweep report`, `compare`, `dashboard`."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commands that read the record: `sweep list`, `leaderboard`, `show`. They import no Keras and no Optuna."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict
 from typing import Annotated

@@ -43,6 +43,10 @@ def run(
     sampler: Annotated[str | None, option("--sampler", "NAME", "tpe, random, grid, qmc, bayesian, hyperband.")] = None,
     backend: Backend = None,
     runner: Runner = None,
+    workers: Annotated[
+        str | None,
+        option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray."),
+    ] = None,
     seed: Annotated[int | None, number("--seed", "The search seed.")] = None,
     sets: Sets = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
@@ -80,7 +84,7 @@ def run(
     choose_backend(backend, "--backend")
     from keras_sweep.sweep.run import RunOptions
 
-    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures)
+    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, workers)
     show_run(spec, folder, options, wall, view="json" if json else "quiet" if quiet else view, times=times)
 
 

@@ -4,8 +4,6 @@ As an exception Ctrl-C is lost in libraries: in callbacks of Python's garbage co
 does not look for it. `sweep run` asks to stop instead once it trains (`process/stop_request.py`).
 """
 
-from __future__ import annotations
-
 import signal
 import warnings
 

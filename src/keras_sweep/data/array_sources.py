@@ -1,7 +1,5 @@
 """Arrays: an .npz file, or what a user's function returns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Arrays of a user, seen to be what a model can train on: real numbers of 32 bits, one row an example, none missing."""
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a space file's `data` to the rows that a search works on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from keras_sweep.data.sealed_test import seal

@@ -1,7 +1,5 @@
 """Whether loss, metrics, the model's output and the labels go together: looked at before anything trains."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

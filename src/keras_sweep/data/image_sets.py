@@ -4,8 +4,6 @@ A set is data (`ImageSet`); everything else is the same for all. Each array is c
 `python -m keras_sweep.data.image_sets` finds or fetches Fashion-MNIST and says in one line where it is.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import hashlib

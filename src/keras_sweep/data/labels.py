@@ -1,7 +1,5 @@
 """What each loss of Keras wants of labels and of the model's last activation, and labels brought into that form."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

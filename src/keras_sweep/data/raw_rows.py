@@ -1,7 +1,5 @@
 """Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

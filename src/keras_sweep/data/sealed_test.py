@@ -3,8 +3,6 @@
 Before the search `seal` sees that they can be evaluated at all, and takes their fingerprint; no row leaves it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from keras_sweep.data.arrays import Array

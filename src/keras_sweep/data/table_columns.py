@@ -13,8 +13,6 @@ that are nearly all different, and numbers at the ends of what 32 bits hold, are
 a table are named at once.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

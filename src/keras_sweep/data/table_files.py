@@ -1,7 +1,5 @@
 """Tables: CSV and Parquet files, read by polars, with the target column taken out; data frames of other packages."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -10,8 +10,6 @@ because no backend but TensorFlow has text, and a model that needs one backend i
 this dict, and reads the widths from the model itself.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

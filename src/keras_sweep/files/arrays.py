@@ -5,8 +5,6 @@ Types that NumPy lacks (bfloat16, float8) are kept as bytes, their name in the m
 is the bytes of its UTF-8, as the first array.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import zipfile

@@ -3,8 +3,6 @@
 The folder of the user's cache, too.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import io

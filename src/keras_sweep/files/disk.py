@@ -3,8 +3,6 @@
 Others call these through the module (`disk.fsync(path)`), never by a name of their own.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

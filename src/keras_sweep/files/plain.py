@@ -3,8 +3,6 @@
 A pipe or a device, which anybody can put in a file's place, may never end.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import io

@@ -8,8 +8,6 @@ often as makes up for that: Oliveira, Lei and Tibshirani 2021, "Unbiased risk es
 coupled bootstrap techniques", https://arxiv.org/abs/2111.09447. With bags of n rows that is BBC.
 """
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 

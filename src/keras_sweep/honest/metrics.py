@@ -3,8 +3,6 @@
 They are Keras 3's own, thresholds and all (keras/src/metrics), with a weight a row in place of `sample_weight`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ The order of the models must not depend on their scores (by trial number, say): 
 is taken, and an order by rank would let the best win more often than chance, a bias of 0.4 standard errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -6,8 +6,6 @@ Romano and Wolf 2005, "Exact and approximate stepdown methods for multiple hypot
 Hansen, Lunde and Nason 2011, "The model confidence set", https://doi.org/10.3982/ECTA5771.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist, median
 from typing import TypeAlias

@@ -6,8 +6,6 @@ its one seed. What all finalists share is its share, too; of its own, new seeds 
 (the slope of a regression over bags), and the rest is drawn from theirs. Its score loses by new seeds what theirs did.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

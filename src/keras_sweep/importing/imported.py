@@ -1,7 +1,5 @@
 """What was read of a search that another program ran, and how it becomes a sweep: alone, or of a space file."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A KerasTuner project folder: `oracle.json` and `trial_*/trial.json`, as KerasTuner 1.4 writes them."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """An Optuna storage: a SQLite file, a journal file, or the URL of a database. It is read and never written to."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -1,7 +1,5 @@
 """Reads a search that another program ran, a KerasTuner project or an Optuna storage, as results of a sweep."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from keras_sweep.errors import UsageError

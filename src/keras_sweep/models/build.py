@@ -3,8 +3,6 @@
 A digest of the code that it is made of tells a changed model from the one that trained.
 """
 
-from __future__ import annotations
-
 import inspect
 import warnings
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The dense model: no, one or more hidden layers, then the output layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ model is built a few times with other values, to see what is asked for when. The
 `model.layers: [3]`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """What a `keras_tuner.HyperModel` or a `build(hp)` function brings beside a model: hyperparameters and an optimizer."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """A look at a user's model before the search: what it lets be searched, what it gives out, what has no effect."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass

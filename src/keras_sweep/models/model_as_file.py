@@ -1,7 +1,5 @@
 """What a model becomes in a `.keras` file, and what it takes to open that file."""
 
-from __future__ import annotations
-
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping

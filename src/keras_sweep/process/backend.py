@@ -3,8 +3,6 @@
 Keras reads KERAS_BACKEND once, when it is first imported.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib.util
 import os
@@ -21,7 +19,7 @@ from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageErr
 BACKENDS = ("jax", "tensorflow", "torch")
 
 # Variables by which a backend may be told what it can't do.
-READ = re.compile(r"JAX_|XLA_|TF_XLA_|CUDA_VISIBLE_DEVICES$")
+READ = re.compile(r"JAX_|XLA_(?!PYTHON_CLIENT_)|TF_XLA_|CUDA_VISIBLE_DEVICES$")
 MOST = 200  # characters of a reason: JAX may tell all that it has
 # What reads XLA_FLAGS, in a process of its own: XLA ends the process at a flag that it does not know.
 READ_FLAGS = {
@@ -49,6 +47,7 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of an accelerator's memory
     return backend
 
 

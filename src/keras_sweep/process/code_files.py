@@ -3,8 +3,6 @@
 Nothing is imported for that.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import functools

@@ -6,8 +6,6 @@ and that package's version. All else is taken apart as `pickle` would, and what 
 not be told from it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copyreg
 import dis

@@ -3,9 +3,8 @@
 A name like `__program__:build_3f2a90c1d4e5` says nothing to another program, so no record can reach anything by it.
 """
 
-from __future__ import annotations
-
 import functools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keras_sweep.errors import UsageError
@@ -84,3 +83,13 @@ def parts_given(source: str, *, now: bool = False) -> dict[str, str]:
     """
     parts = _given[source][1] if source in _given else {}
     return digests_of_parts(given(source), name_of(source)) if parts and now else parts
+
+
+def given_of(sources: Iterable[str]) -> dict[str, tuple[object, dict[str, str]]]:
+    """What this program gave under those of the names, for `give_again` in another process."""
+    return {source: _given[source] for source in sources if source in _given}
+
+
+def give_again(things: Mapping[str, tuple[object, dict[str, str]]]) -> None:
+    """Give what another process gave."""
+    _given.update(things)

@@ -1,7 +1,5 @@
 """When to stop: at the user's signal, or when the time is up."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import math

@@ -1,7 +1,5 @@
 """The standard streams: there from the start, each for its own output, no fault at the end where readers are gone."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -3,8 +3,6 @@
 A sweep goes on for hours in the same process, so that is left as it was; what the code raises is told with its place.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib

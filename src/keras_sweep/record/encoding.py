@@ -5,8 +5,6 @@ as the strings "inf", "-inf", "nan" where only a number can stand, and as `{"flo
 A checksum over the texts tells a record that was damaged from one that was not.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import zlib

@@ -5,8 +5,6 @@ passed over. The checks go by the types of the fields: pydantic would take longe
 show.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Reads a record by plain SQLite: it takes no lock, writes nothing, imports no Optuna, and works beside a sweep."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

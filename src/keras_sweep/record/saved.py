@@ -4,8 +4,6 @@ Weights stand in the order of `keras.Model.get_weights`. The trial's record hold
 never taken for another trial's, nor an altered one for sound.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Sequence

@@ -30,6 +30,7 @@ class Engine(Protocol):
     """
 
     name: str  # "optuna/tpe"
+    learns: bool = True  # whether what it asks depends on results; else it takes the `each` of `SamplerEngine.ask`
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results, generation by generation. Called once, before the first `ask`."""
@@ -73,6 +74,7 @@ class Sampler(Protocol):
     """
 
     space: SearchSpace  # what it draws from: the spec's, or a grid cut from it
+    learns: bool = True  # whether what it draws depends on results
     redraws: int  # how often it is asked for one trial, before a point that it repeats is replaced at random
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:

@@ -1,7 +1,5 @@
 """The grid: every point of a finite space, in an order that the seed shuffles."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
@@ -22,6 +20,8 @@ class Grid(Sampler):
     Raises:
         UsageError: there are too many points.
     """
+
+    learns = False
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)

@@ -6,8 +6,6 @@ Successive halving compares at epochs `min_iter`, `min_iter * eta`, `min_iter * 
 compares after every epoch. All decide as Optuna's pruners do, which a test checks: records made with those go on alike.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from bisect import bisect
@@ -141,6 +139,8 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
 
 class PrunedEngine:
     """An engine whose poor trials stop at rungs."""
+
+    learns = True
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate) -> None:
         self.name = engine.name

@@ -3,8 +3,6 @@
 What a sampler draws a second time is dropped and asked again, and never told.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -23,6 +21,7 @@ class SamplerEngine(Engine):
 
     def __init__(self, name: str, sampler: Sampler, seed: int) -> None:
         self.name = name
+        self.learns = sampler.learns
         self._sampler = sampler
         self._distinct = Distinct(sampler)
         self._seed = seed
@@ -32,12 +31,16 @@ class SamplerEngine(Engine):
         for results in generations:
             self.tell(results)
 
-    def ask(self, n: int) -> list[Suggestion]:
+    def ask(self, n: int, each: int | None = None) -> list[Suggestion]:
+        """As `Engine.ask`; a sampler that does not learn can be asked for several generations of `each` at once."""
         started = time.perf_counter()
-        generator = np.random.default_rng([self._seed, self._count])
-        self._sampler.begin(int(generator.integers(2**31)), generator)
         drawn: list[dict[str, Value]] = []
-        while len(drawn) < n and (point := self._distinct.draw(self._count + len(drawn), generator)) is not None:
+        for place in range(n):
+            if place % (each or n) == 0:
+                generator = np.random.default_rng([self._seed, self._count + place])
+                self._sampler.begin(int(generator.integers(2**31)), generator)
+            if (point := self._distinct.draw(self._count + place, generator)) is None:
+                break
             drawn.append(point)
         seconds = (time.perf_counter() - started) / max(len(drawn), 1)
         return [Suggestion(self._count + index, point, sampler_seconds=seconds) for index, point in enumerate(drawn)]

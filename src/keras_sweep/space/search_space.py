@@ -1,7 +1,5 @@
 """What is searched, and what ranks trials: parameters, some conditional on others, beside constants; the objective."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A spec as flat plain data, so that two can be compared and a difference can be named by its key."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

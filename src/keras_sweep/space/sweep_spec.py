@@ -4,8 +4,6 @@ Each section is defined once, here: its fields with their bounds are what the re
 what the JSON Schema tells an editor.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path

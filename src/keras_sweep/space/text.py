@@ -1,7 +1,5 @@
 """Text for people: values of a file that can't mislead a terminal, hints for misspelt names, names of sweeps."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

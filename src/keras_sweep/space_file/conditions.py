@@ -1,7 +1,5 @@
 """`when`: whether conditions can hold, the order in which they look back, and which optimizers an argument meets."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter

@@ -1,7 +1,5 @@
 """Everything that is found wrong or odd in one file, gathered while it is read; pydantic's errors as sentences."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `python -m tests.helpers.keras_tables` writes the file anew; the tests compare it with Keras.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

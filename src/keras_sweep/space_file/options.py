@@ -1,7 +1,5 @@
 """What the command line changes in a space file: `--set` and the options that stand for a key of `search`."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence

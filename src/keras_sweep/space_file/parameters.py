@@ -1,7 +1,5 @@
 """The `parameters` of a space file -> a search space: which there may be, and which values each may have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated

@@ -3,8 +3,6 @@
 Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution options for random and Bayesian search).
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, TypeAlias
 

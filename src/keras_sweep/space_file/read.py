@@ -1,7 +1,5 @@
 """A space file -> a SweepSpec, or all of the file's faults at once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

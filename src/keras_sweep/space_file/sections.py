@@ -3,8 +3,6 @@
 What the parts mean together is checked where each is read; the JSON Schema is made from `SpaceFile`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 

@@ -1,7 +1,5 @@
 """`data`, `split` and `model`: where rows come from, how they are held out, and what is built for a trial."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

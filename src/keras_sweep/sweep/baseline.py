@@ -1,7 +1,5 @@
 """The baseline: what scikit-learn's linear model by stochastic gradient descent reaches on the same rows."""
 
-from __future__ import annotations
-
 import os
 import time
 import warnings

@@ -1,28 +1,23 @@
 """The card beside an exported model: which trial it is, what it scored, and what it was made with."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
 import os
-import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors, read_plain
 from keras_sweep.process.backend import keras_config
+from keras_sweep.process.versions import versions
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
@@ -31,8 +26,6 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
-
-PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
 
 
 class CardRows(BaseModel):
@@ -68,15 +61,6 @@ class Card(BaseModel):
     test: dict[str, Any] | None
     keras_config: dict[str, Any] | None = None
     sha256: str = ""  # of the model's file; of a folder there is none
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
-    found = {"python": platform.python_version(), "keras-sweep": __version__}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def model_card(

@@ -1,7 +1,5 @@
 """What a card says beside its scores, compared with the rows, the sweep's record and the model's file."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence

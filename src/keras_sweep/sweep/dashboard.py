@@ -5,8 +5,6 @@ listens on loopback alone, and answers only who calls it by a loopback name: a p
 lead here (DNS rebinding) is refused.
 """
 
-from __future__ import annotations
-
 import socketserver
 import sqlite3
 import wsgiref.simple_server as wsgi

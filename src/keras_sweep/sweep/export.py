@@ -1,7 +1,5 @@
 """Writes a trained trial as a model file, whole or not at all, with its card beside it."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

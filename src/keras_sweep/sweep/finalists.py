@@ -5,8 +5,6 @@ Trainings with different seeds share no program, so that how many seeds train at
 Engines never hear of it: finalists stand in a study of their own beside the sweep's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """After the search: trials' files are made whole; the winner's look at the test rows, its file and card, each once."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict

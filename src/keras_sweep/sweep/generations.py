@@ -1,13 +1,13 @@
 """Which generation is next: the record's last one, asked again where it is incomplete, or one that is asked anew."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import cast
 
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
+from keras_sweep.search.sampler_engine import SamplerEngine
 from keras_sweep.trial.result import Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
 
@@ -54,14 +54,20 @@ class Generations:
     _opened: Generation | None  # the one that the record holds in part, until `next` gives it
 
     def __init__(
-        self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime
+        self,
+        make_engine: Callable[[], Engine],
+        size: int,
+        finished: Sequence[Result],
+        wall: WallTime,
+        ahead: int = 1,
     ) -> None:
         """Rebuild the engine, made anew, from the trials of the record; `size` is that of a generation.
 
-        Its time counts as `sampler`.
+        Of an engine that does not learn `ahead` generations are taken as one. Its time counts as `sampler`.
         """
         self._make_engine = make_engine
         self._size = size
+        self._ahead = ahead
         self._wall = wall
         with wall.phase("sampler"):
             self._rebuild(finished)
@@ -86,7 +92,7 @@ class Generations:
             return
         with self._wall.part("sampler"):
             self.engine.tell(generation.done)
-            self._index += 1
+            self._index = generation.asked[-1].generation + 1
 
     def reopen(self, finished: Sequence[Result]) -> None:
         """Forget what the engine has seen since, and begin again from what the record holds."""
@@ -117,4 +123,9 @@ class Generations:
         self._index += 1
 
     def _ask(self) -> list[Suggestion]:
-        return [replace(one, generation=self._index) for one in self.engine.ask(self._size)]
+        engine, size = self.engine, self._size
+        if self._ahead > 1 and not engine.learns:
+            asked = cast("SamplerEngine", engine).ask(size * self._ahead, each=size)
+        else:
+            asked = engine.ask(size)
+        return [replace(one, generation=self._index + place // size) for place, one in enumerate(asked)]

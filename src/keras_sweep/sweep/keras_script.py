@@ -3,8 +3,6 @@
 Names that come from a record become code only where they are identifiers, values only by `repr`.
 """
 
-from __future__ import annotations
-
 import keyword
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a sweep is run with: its data, its model once looked at, and a runner. Nothing is written yet."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +13,13 @@ from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
+from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
@@ -43,7 +43,13 @@ class Running:
 
 
 def load(
-    spec: SweepSpec, checkpoints: Path | None, runner: str | None, emit: Listener, wall: WallTime, stop: StopRequest
+    spec: SweepSpec,
+    checkpoints: Path | None,
+    runner: str | None,
+    emit: Listener,
+    wall: WallTime,
+    stop: StopRequest,
+    workers: Workers | None = None,
 ) -> tuple[SweepSpec, SearchData, Runner]:
     """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
 
@@ -64,9 +70,15 @@ def load(
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
         chosen, why_plain = choose_runner(
-            spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text))
+            spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
-    for text in (*data.notices, *inspected.notices, why_plain):
+    one_by_one = None
+    if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
+        one_by_one = (
+            f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
+            "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
+        )
+    for text in (*data.notices, *inspected.notices, why_plain, one_by_one):
         if text is not None:
             emit(Noticed(text))
     return spec, data, chosen

@@ -1,7 +1,5 @@
 """The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -33,7 +31,8 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
-    generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall)
+    ahead = getattr(runner, "ahead", 1)  # which a runner of another package need not have
+    generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
     training = GenerationTraining(running, record)
     while len(finished) < total:
         if stop:

@@ -1,7 +1,5 @@
 """Opens the record of a sweep that is to run: a new one, or the one that is there if it is of the same sweep."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys
@@ -15,6 +13,7 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config
+from keras_sweep.process.versions import versions
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
@@ -22,7 +21,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, kept_card, refit_record, versions
+from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import known_look
 from keras_sweep.sweep.load import short_path, sweep_started

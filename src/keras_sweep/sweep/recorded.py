@@ -4,8 +4,6 @@ A record may come from somebody else. It is data: what it says is read, and the 
 where the user trusts it (`--trust`).
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

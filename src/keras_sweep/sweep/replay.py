@@ -1,8 +1,6 @@
 """Trains one recorded trial, or finalist, again: among those that it was trained with, so that every digit is the same,
 or by plain `fit`; and says whether its numbers are those of the record."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

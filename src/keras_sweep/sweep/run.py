@@ -1,8 +1,8 @@
 """`sweep run` as a function: check, search, test evaluation, best model; the same call again resumes."""
 
-from __future__ import annotations
-
 import contextlib
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from keras_sweep.errors import RecordError, SweepError, UsageError
@@ -11,6 +11,7 @@ from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -24,6 +25,8 @@ from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
+from keras_sweep.training.runner import Runner
+from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import DIVERGED
@@ -41,11 +44,13 @@ class RunOptions:
     force: bool = False  # take over the lock of another host
     test: bool = True  # evaluate the winner on the sealed test set
     max_failures: int | None = None
+    workers: str | int | Executor | None = None  # who trains, as `workers_of` has them; None: this process
 
     def __post_init__(self) -> None:
         """Raises UsageError where there is no such runner, or a number is too small."""
         if self.runner is not None:
             RUNNERS.find(self.runner)
+        workers_of(self.workers)
         for option, value, least in (("more", self.more, 1), ("max-failures", self.max_failures, 0)):
             if value is not None and value < least:
                 raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
@@ -73,8 +78,11 @@ def run_sweep(
             check_same(spec, read_facts(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
-    spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop)
-    with SweepLock(folder, force=options.force) as lock:
+    with ExitStack() as stack:
+        make = workers_of(options.workers)
+        workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
+        spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
+        lock = stack.enter_context(SweepLock(folder, force=options.force))
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
@@ -85,7 +93,19 @@ def run_sweep(
                 folder, spec, data.fingerprint, emit, test_fingerprint=sealed, keras_config=keras_config()
             )
         with study:
+            _note_device(study, runner, emit)
             return _to_its_end(Running(study, spec, data, runner, emit, wall, stop), options)
+
+
+def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
+    """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
+    device = getattr(runner, "device", None)
+    if device is None or device.is_cpu:
+        return
+    begun = study.facts.versions.get("device", device.text)
+    other = "" if begun == device.text else f"; the sweep was begun on {begun}, so that last digits may differ"
+    emit(Noticed(f"{device.text}{other}"))
+    study.set_attributes({"versions": {**study.facts.versions, "device": begun}})
 
 
 def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:

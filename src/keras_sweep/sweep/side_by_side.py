@@ -1,7 +1,5 @@
 """Several sweeps of the same rows and metric beside each other, and whether their winners differ."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """How long a sweep will take: a timed probe of one generation, for two epochs."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import Counter
@@ -33,6 +31,9 @@ class TimeEstimate:
     trial_epochs: float  # expected of all trials
     programs: float  # expected to be compiled
     compile_seconds: float  # of all of them, building models included
+    generation: int = 1  # trials that are asked at once
+    at_once: int = 1  # programs of them, or trials, each of which a core can train beside the others
+    learns: bool = True  # whether each generation waits for the results of the one before
     finalists: tuple[int, int] = (0, 0)  # recipes that are likely to be trained again, and with how many new seeds each
     finalist_epochs: float = 0.0  # expected of all of those
     refit_epochs: float = 0.0  # expected of the winner, trained once more on all rows
@@ -47,7 +48,8 @@ def estimate(
     spec: SweepSpec, runner: Runner, emit: Listener, *, probe_seconds: float = PROBE_SECONDS
 ) -> TimeEstimate | None:
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
-    asked = make_engine(spec).ask(max(runner.generation, PROBE_TRIALS))
+    engine = make_engine(spec)
+    asked = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
@@ -88,6 +90,9 @@ def estimate(
         epoch_seconds=(spent["train"] + spent["validate"]) / epochs,
         trial_epochs=length * trials,
         programs=programs,
+        generation=runner.generation,
+        at_once=getattr(runner, "at_once", runner.generation),
+        learns=engine.learns,
         compile_seconds=a_program * programs + spent["build"] * (1 + later / len(asked)),
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,

@@ -1,7 +1,5 @@
 """Opens an exported model and says whether what its card says of it still comes out."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

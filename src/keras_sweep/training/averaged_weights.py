@@ -4,8 +4,6 @@ So they are what a trial is scored by and what it leaves behind: each epoch is v
 model if `fit` had ended there, and training goes on from the weights themselves.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a training plan to a compiled Keras model, exactly as a user would write it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,12 @@ from keras_sweep.models.build import build_model
 from keras_sweep.models.hyper_model import names_optimizer, own_optimizer
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.averaged_weights import array_of
 from keras_sweep.trial.plan import TrainingPlan
+
+# Whether threads of another program draw from the generators of this process. Then a model is built until it comes out
+# the same twice, since one of them may draw between the seed and the weights.
+others_draw = False
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
@@ -45,11 +48,12 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
     `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. The
     optimizer with which a HyperModel compiles itself is kept, unless the space names one.
     """
-    import keras
-
-    with without_tensorflow():
-        keras.utils.set_random_seed(plan.seed)
-    model = build_model(spec, plan.model_arguments, data)
+    model = _seeded_model(spec, plan, data)
+    while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
+        before, model = model, _seeded_model(spec, plan, data)
+        pairs = zip(before.variables, model.variables, strict=True)
+        if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
+            break
     if brings_optimizer(spec, model):
         optimizer: Any = own_optimizer(model)
         if "learning_rate" in plan.optimizer_arguments:
@@ -58,6 +62,14 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
         optimizer = make_optimizer(plan)
     model.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
     return model
+
+
+def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
+    import keras
+
+    with without_tensorflow():
+        keras.utils.set_random_seed(plan.seed)
+    return build_model(spec, plan.model_arguments, data)
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:

@@ -1,7 +1,5 @@
 """Where training stands, on disk: after a stop or a kill it goes on from there and ends with the same bits."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json

@@ -1,10 +1,8 @@
 """Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
@@ -14,6 +12,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
+from keras_sweep.training.workers.workers import Workers
 
 Notice = Callable[[str], None]
 
@@ -22,7 +21,13 @@ class MakeRunner(Protocol):
     """Makes a runner, whose name begins with the name that it is registered by: "fit/tensorflow"."""
 
     def __call__(
-        self, spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        notice: Notice | None = None,
+        workers: Workers | None = None,
     ) -> Runner:
         """A runner of a sweep.
 
@@ -30,10 +35,12 @@ class MakeRunner(Protocol):
             spec: the sweep.
             data: what it trains on.
             checkpoints: the folder where it may keep what still trains; None keeps nothing.
-            notice: is called with what the user should know of a checkpoint.
+            notice: is called with what the user should know of a checkpoint, or of a worker.
+            workers: who trains; None: this process. It is given only where the user asks for workers.
 
         Raises:
             UsageError: it can't train this model on these data.
+            SweepError: a worker can't.
         """
         ...
 
@@ -45,6 +52,7 @@ def choose_runner(
     *,
     checkpoints: Path | None = None,
     notice: Notice | None = None,
+    workers: Workers | None = None,
 ) -> tuple[Runner, str | None]:
     """A runner, and one line that says why it is not the compiled one where nobody asked for another.
 
@@ -62,25 +70,24 @@ def choose_runner(
         )
     reason = _why_not_compiled(spec, data) if wanted is None else None
     make = _lanes if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
-    runner = make(spec, data, checkpoints=checkpoints, notice=notice)
+    asked: Any = {} if workers is None else {"workers": workers}  # of which a runner of another package may not know
+    runner = make(spec, data, checkpoints=checkpoints, notice=notice, **asked)
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 
 
-def _compiled(
-    spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None
-) -> Runner:
+def _compiled(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
     reason = _why_not_compiled(spec, data)
     if reason is not None:
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    return _lanes(spec, data, checkpoints=checkpoints, notice=notice)
+    return _lanes(spec, data, **asked)
 
 
-def _lanes(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None, notice: Notice | None) -> Runner:
+def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
     from keras_sweep.training.lanes.runner import CompiledRunner
 
     promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
-    return CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)
+    return CompiledRunner(spec, data, keep_states=promotes, **asked)
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:

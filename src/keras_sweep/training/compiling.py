@@ -1,8 +1,6 @@
 """How JAX compiles: programs are kept on disk, so that a second sweep of the same model starts at once, and those of
 little work are compiled sooner, to code that is slower."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache

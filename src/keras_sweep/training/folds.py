@@ -1,7 +1,5 @@
 """What the models of a trial's folds say of all rows: of each row the one that it was left out of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -7,6 +7,7 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -83,22 +84,35 @@ def scored(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial failed."""
+
+    reason: str
+    traceback: str | None = None
+    is_transient: bool = False  # a fault of the machine
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """What an exception says, which any process can read."""
+        reason = str(error) if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
+        text = "".join(traceback.format_exception(error))
+        return cls(unstyled(reason), unstyled(text)[-20_000:], is_transient(error))
+
+
 def failed(
-    suggestion: Suggestion, why: str | BaseException, curve: Curve | None = None, seconds: Seconds | None = None
+    suggestion: Suggestion, failure: Failure, curve: Curve | None = None, seconds: Seconds | None = None
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
-    error = why if isinstance(why, BaseException) else None
-    text = unstyled("".join(traceback.format_exception(error)))[-20_000:] if error is not None else None
-    reason = str(why) if error is None or isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
     return Result(
         suggestion,
         TrialState.FAIL,
         None,
         curve=curve or {},
         seconds=seconds or Seconds(sampler=suggestion.sampler_seconds),
-        reason=unstyled(reason),
-        traceback=text,
-        is_transient=error is not None and is_transient(error),
+        reason=failure.reason,
+        traceback=failure.traceback,
+        is_transient=failure.is_transient,
     )
 
 

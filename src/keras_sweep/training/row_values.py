@@ -1,7 +1,5 @@
 """What each validation row contributes to a metric, by Keras's own functions, in the form in which it is kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """The runner protocol: a runner turns suggestions into results; it neither chooses trials nor keeps a record."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self

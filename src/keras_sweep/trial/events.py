@@ -1,7 +1,5 @@
 """What happens during a sweep, as frozen records: the loop emits them, views show them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

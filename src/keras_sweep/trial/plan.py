@@ -1,7 +1,5 @@
 """The training plan: a trial's parameters sorted into what model, optimizer and `fit` take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The order of trials, the same wherever they are ranked, and how a search came to its best value."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate

@@ -1,7 +1,5 @@
 """Sweeps beside each other: what is said of them, in a terminal as many at once as fit, and for other programs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rich.console import Console

@@ -3,8 +3,6 @@
 Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary subspaces".
 """
 
-from __future__ import annotations
-
 import contextlib
 import random
 import warnings

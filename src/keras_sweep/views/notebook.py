@@ -1,7 +1,5 @@
 """Leaderboards, trials and a running sweep as HTML for notebooks, which follows their light or dark theme."""
 
-from __future__ import annotations
-
 import threading
 import time
 import warnings

@@ -1,7 +1,5 @@
 """What `sweep replay` and `sweep verify` found: recorded numbers beside those that come out now, and the verdict."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """Samples of picture data: one picture of several, as characters on a terminal or as a PNG file."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator

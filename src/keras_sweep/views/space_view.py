@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,6 +18,15 @@ from keras_sweep.views.terminal.text import number_text, seconds_text, value_tex
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
     from keras_sweep.sweep.time_estimate import TimeEstimate
+
+# Points of accuracy that generations of so many trials, in place of 16, cost a search of the dense model by tpe
+# (benchmarks/generation_size.py, benchmarks/scaling.py).
+COSTS = {
+    32: "0.05 points after 64 trials, 0.01 after 256",
+    64: "0.1 points after 64 trials, 0.03 after 256",
+    128: "0.06 points after 256 trials",
+    256: "0.12 points after 256 trials",
+}
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
@@ -67,6 +77,7 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     programs = f"{counted(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
+    console.print(Text(cores_text(estimate, len(os.sched_getaffinity(0)))))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists
         epochs = counted(round(estimate.finalist_epochs), "trial-epoch")
@@ -76,3 +87,19 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     if estimate.refit_epochs:
         epochs = counted(round(estimate.refit_epochs), "epoch")
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
+
+
+def cores_text(estimate: TimeEstimate, cores: int) -> str:
+    """How many of so many cores the sweep uses, and how it would use more."""
+    size, programs = estimate.generation, estimate.at_once
+    if estimate.runner.startswith("compiled"):
+        used = f"{counted(size, 'trial')} are {counted(programs, 'program')}: {min(programs, cores)} of {cores} cores"
+        wanted = size * 2 ** math.ceil(math.log2(max(cores / programs, 1)))
+        if wanted == size:
+            return used
+        cost = next((points for most, points in COSTS.items() if wanted <= most), "more than can be said")
+        return f"{used}; `search: {{generation: {wanted}}}` would use all, and costs tpe about {cost}"
+    if not estimate.learns or size > 1:
+        return f"trials train one by one: 1 of {cores} cores; `--workers {cores}` would use all"
+    more = "`search: {generation: 8}` and `--workers` would use more"
+    return f"trials train one by one, each after the result of the one before: 1 of {cores} cores; {more}"

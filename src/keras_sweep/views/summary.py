@@ -1,7 +1,5 @@
 """The end of a sweep: leaderboard, importance, time, the model; last the best point, its test and what to do next."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections import Counter

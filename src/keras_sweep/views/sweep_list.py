@@ -1,7 +1,5 @@
 """`sweep list`: one row a sweep, newest first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`sweep show NAME TRIAL`: all that is known of one trial."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict

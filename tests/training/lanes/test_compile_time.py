@@ -8,6 +8,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.compiling import LOW, MEDIUM, Effort, effort
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.device import Device
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import Watching, assert_as_fit, signatures, suggestions, train, user_spec
@@ -22,7 +23,7 @@ def compiling(results):
 
 
 def test_trials_wait_together_for_the_program_that_they_train_in_and_later_ones_do_not(data):
-    runner = CompiledRunner(make_spec(), data, lane_limit=4)
+    runner = CompiledRunner(make_spec(), data, device=Device(lanes=4))
     first, later = compiling(train(runner, EQUAL)), compiling(train(runner, EQUAL))
     assert len({first[number] for number in range(4)}) == 1  # two groups of four lanes
     assert max(later.values()) < max(first.values()) / 10
@@ -33,12 +34,12 @@ def test_a_smaller_program_is_waited_for_by_the_trials_that_are_left(data):
     lengths = (1, 1, 2, 2, 3)
     trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": epochs} for epochs in lengths))
     spec = make_spec((Parameter("epochs", Int(1, 20_000)),))  # so much to do that a smaller program is worth compiling
-    shares = compiling(train(CompiledRunner(spec, data, lane_limit=5), trials))
+    shares = compiling(train(CompiledRunner(spec, data, device=Device(lanes=5)), trials))
     assert shares[0] == shares[1] < shares[2] == shares[3] < shares[4]
 
 
 def test_what_is_spent_is_no_more_than_the_time_that_passes(data):
-    runner = CompiledRunner(make_spec(), data, lane_limit=2, threads=4)
+    runner = CompiledRunner(make_spec(), data, device=Device(lanes=2), threads=4)
     started = time.perf_counter()
     train(runner, EQUAL)
     assert 0 < sum(runner.spent.values()) <= time.perf_counter() - started
@@ -46,7 +47,7 @@ def test_what_is_spent_is_no_more_than_the_time_that_passes(data):
 
 def test_the_phases_of_training_are_told_with_their_counts(data):
     watch = Watching()
-    train(CompiledRunner(make_spec(), data, lane_limit=4), EQUAL, watch)
+    train(CompiledRunner(make_spec(), data, device=Device(lanes=4)), EQUAL, watch)
     assert watch.phases[0][0] == "build"
     assert watch.phases[-1] == ("train", 1, 1)
     assert {name for name, _, _ in watch.phases} <= {"build", "compile", "train"}  # a quick one passes unseen

@@ -5,6 +5,7 @@ import pytest
 
 from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.compiling import Effort
+from keras_sweep.training.lanes.device import Device
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import layout_of
@@ -57,7 +58,7 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
 def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a_program(data, model, arguments, limit):
     spec = user_spec(model) if model else make_spec()
     params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
-    programs, signature = Programs(spec, data, lane_limit=8), signature_of(training_plan(spec, params))
+    programs, signature = Programs(spec, data, device=Device(lanes=8)), signature_of(training_plan(spec, params))
     assert programs.limit(signature) == limit
     assert (programs.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
@@ -100,8 +101,8 @@ def test_both_layouts_train_alike(data, model, monkeypatch):
 def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
     rates = np.geomspace(1e-4, 0.1, 8)
     trials = suggestions(*({**ADAM, "learning_rate": float(rate)} for rate in rates))
-    many = lanes(make_spec(), data, trials, lane_limit=8)
-    alone = lanes(make_spec(), data, trials, lane_limit=1)
+    many = lanes(make_spec(), data, trials, device=Device(lanes=8))
+    alone = lanes(make_spec(), data, trials, device=Device(lanes=1))
     for number, result in many.items():
         np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=RELATIVE)
         assert_weights_close(result, alone[number])

@@ -1,7 +1,5 @@
 """KerasTuner as an engine: its oracles choose; our runners train."""
 
-from __future__ import annotations
-
 import math
 import random
 import time

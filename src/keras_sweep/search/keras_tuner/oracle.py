@@ -14,8 +14,6 @@ The one file that touches what KerasTuner (1.4.8) keeps private:
   its `gpr` predicts by the same arithmetic without scikit-learn's checks of the input, several times as fast.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping

@@ -5,8 +5,6 @@ types, and a `Float` with a step drops its upper end to rounding. So choices and
 which is what KerasTuner's samplers work on anyhow: suggestions are those that the values themselves would get.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Optuna's samplers, on a study held in memory. Beside finished trials it holds draws that were dropped."""
 
-from __future__ import annotations
-
 import warnings
 from abc import abstractmethod
 from typing import Any
@@ -72,6 +70,8 @@ class Tpe(OptunaSampler):
 class Random(OptunaSampler):
     """Independent draws; choices by their probabilities."""
 
+    learns = False
+
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         distribution = parameter.distribution
         if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna knows none
@@ -85,6 +85,7 @@ class Random(OptunaSampler):
 class QuasiRandom(Sampler):
     """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998): trial n has its n-th point."""
 
+    learns = False
     redraws = 1
 
     def __init__(self, spec: SweepSpec) -> None:

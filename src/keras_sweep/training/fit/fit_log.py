@@ -1,7 +1,5 @@
 """What `fit` tells of a trial while it trains, the curve and the time; where it is stopped, and goes on."""
 
-from __future__ import annotations
-
 import random
 import sys
 import time

@@ -1,7 +1,5 @@
 """A trial trained by `fit` once a fold, one after the other, on any Keras backend; then their scores are joined."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +8,12 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.fit.runner import FitRunner, Trained
 from keras_sweep.training.folds import fold_outputs, joined_score
-from keras_sweep.training.outcome import best_epoch, curve_of, diverged, failed, scored
+from keras_sweep.training.outcome import Failure, best_epoch, curve_of, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
-from keras_sweep.training.runner import Judge, ToTheEnd, Watch
+from keras_sweep.training.runner import ToTheEnd, Watch
+from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
@@ -32,25 +31,38 @@ class FoldEnd:
 
 
 def fit_runner(
-    spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Callable[[str], None] | None = None
+    spec: SweepSpec,
+    data: SearchData,
+    *,
+    checkpoints: Path | None = None,
+    notice: Callable[[str], None] | None = None,
+    workers: Workers | None = None,
 ) -> FitRunner:
     """The plain runner of these data; the arguments are those of `FitRunner`. With folds no checkpoint is kept."""
-    return FoldedFitRunner(spec, data) if data.folds else FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
+    if data.folds:
+        return FoldedFitRunner(spec, data, notice=notice, workers=workers)
+    return FitRunner(spec, data, checkpoints=checkpoints, notice=notice, workers=workers)
 
 
 class FoldedFitRunner(FitRunner):
     """Trains every fold to its end. A rung is asked afterwards, of the joined curve: that saves no time, and the trial
     is pruned where it would have been had its folds gone in step. A trial that was stopped begins anew."""
 
-    def __init__(self, spec: SweepSpec, data: SearchData) -> None:
-        super().__init__(spec, data)
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        notice: Callable[[str], None] | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        super().__init__(spec, data, notice=notice, workers=workers)
         self._anew = metrics_of_all_rows(spec)  # computed after every epoch
 
-    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
-        """The result, or None if the user asked to stop."""
+    def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:
         plan = training_plan(self._spec, suggestion.params)
-        rungs = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew) or self._spec.objective.take_best or bool(rungs)
+        asked = watch.judge.rungs(plan.epochs)
+        every = bool(self._anew) or self._spec.objective.take_best or bool([*rungs, *asked])
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
@@ -59,11 +71,12 @@ class FoldedFitRunner(FitRunner):
             if log is None:
                 return None
             if isinstance(log, Result):
-                return replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}")
+                return Trained(replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}"))
             epochs = min(epochs, len(log.rows))
             weights = dict(enumerate(log.every_weights, start=1)) or {epochs: tuple(log.model.get_weights())}
             ends.append(FoldEnd(log.rows, weights, log.seconds))
-        return self._joined(suggestion, ends, rungs, watch.judge)
+        trained = self._joined(suggestion, ends, [*rungs, *asked])
+        return trained if rungs else Trained(trained.judged(watch.judge))
 
     def _told(self, fold: int, before: Sequence[FoldEnd], emit: Listener) -> Listener:
         """A listener that passes on how a fold fares: no epoch of the trial has ended before its last fold's."""
@@ -79,35 +92,34 @@ class FoldedFitRunner(FitRunner):
 
         return tell
 
-    def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rungs: Sequence[int], judge: Judge) -> Result:
-        """The trial's result from those of its folds."""
+    def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rungs: Sequence[int]) -> Trained:
+        """The trial from the ends of its folds, and what it would be had it ended at one of the rungs."""
         objective = self._spec.objective
         epochs = min(len(end.rows) for end in ends)
         rows: list[Row] = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
         if self._anew:
             rows = self._of_all_rows(suggestion, ends, rows)
         seconds = sum((replace(end.seconds, sampler=0.0) for end in ends), Seconds(sampler=suggestion.sampler_seconds))
-        pruned_at = None
-        for rung in rungs:
-            value = rows[rung - 1][objective.name] if rung <= epochs else math.nan
-            if math.isfinite(value) and judge.rung(rung, {suggestion.number: value}):
-                pruned_at, rows = rung, rows[:rung]
-                break
-        curve = curve_of(rows)
-        if diverged(list(rows[-1].values())):
-            return failed(suggestion, DIVERGED, curve, seconds)
-        epoch = best_epoch(objective, curve[objective.name]) if self._spec.objective.take_best else len(rows)
-        weights = _weights(ends, epoch)
-        return scored(
-            self._spec,
-            suggestion,
-            curve=curve,
-            weights=weights,
-            seconds=seconds,
-            y=self._data.validation.y,
-            predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
-            pruned_at=pruned_at,
-        )
+
+        def ended(epochs: int, pruned_at: int | None) -> Result:
+            curve = curve_of(rows[:epochs])
+            if diverged(list(rows[epochs - 1].values())):
+                return failed(suggestion, Failure(DIVERGED), curve, seconds)
+            epoch = best_epoch(objective, curve[objective.name]) if objective.take_best else epochs
+            weights = _weights(ends, epoch)
+            return scored(
+                self._spec,
+                suggestion,
+                curve=curve,
+                weights=weights,
+                seconds=seconds,
+                y=self._data.validation.y,
+                predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
+                pruned_at=pruned_at,
+            )
+
+        finite = [rung for rung in rungs if rung <= epochs and math.isfinite(rows[rung - 1][objective.name])]
+        return Trained(ended(epochs, None), {rung: ended(rung, rung) for rung in finite})
 
     def _of_all_rows(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rows: Sequence[Row]) -> list[Row]:
         """The epochs with those metrics too that are had of all outputs alone; NaN where a fold diverged."""

@@ -1,28 +1,49 @@
 """The plain runner: one trial after another by `model.fit`, on any Keras backend."""
 
-from __future__ import annotations
-
 import copy
+import threading
 import time
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import only_new_garbage
 from keras_sweep.process.user_code import of_user
+from keras_sweep.process.versions import versions
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
-from keras_sweep.training.outcome import failed, scored
-from keras_sweep.training.runner import Watch
-from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.training.outcome import Failure, best_epoch, curve_of, failed, scored
+from keras_sweep.training.runner import Judge, Watch
+from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
+from keras_sweep.training.workers.workers import Workers, error_of
+from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
+
+AHEAD = 64  # generations that workers are given, where they may be
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trial that was trained."""
+
+    result: Result
+    pruned: Mapping[int, Result] = field(default_factory=dict)  # rung -> the result, had the trial been stopped there
+
+    def judged(self, judge: Judge) -> Result:
+        """The result, where the rungs are asked only now."""
+        for rung, result in self.pruned.items():
+            if result.value is not None and judge.rung(rung, {result.number: result.value}):
+                return result
+        return self.result
 
 
 class FitRunner:
@@ -33,6 +54,7 @@ class FitRunner:
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
+    ahead = 1  # generations that it is given at once, where none has to wait for the results of another
 
     def __init__(
         self,
@@ -42,6 +64,7 @@ class FitRunner:
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
+        workers: Workers | None = None,
     ) -> None:
         """As `MakeRunner` says; a checkpoint is written every so many seconds."""
         import keras
@@ -52,7 +75,11 @@ class FitRunner:
         self._spec = spec
         self._data = data
         self._checkpoint: LatestCheckpoint | None = None
-        if checkpoints is not None and backend != "tensorflow":  # its shuffle can't be set to where it stood
+        self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
+        if self._shared is not None:
+            self._shared.look(versions)
+            self.ahead = AHEAD
+        elif checkpoints is not None and backend != "tensorflow":  # its shuffle can't be set to where it stood
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
@@ -64,14 +91,16 @@ class FitRunner:
         return [(1, 1)] * len(wanted)
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
+        asked = [one for one in trials if one.number in wanted]
+        if self._shared is not None:
+            yield from self._by_workers(self._shared, asked, watch)
+            return
         with only_new_garbage():
-            for suggestion in trials:
-                if suggestion.number not in wanted:
-                    continue
-                result = self._train(suggestion, watch)
-                if result is None:
+            for suggestion in asked:
+                trained = self.train(suggestion, watch)
+                if trained is None:
                     return
-                yield result
+                yield trained.result
                 if self._checkpoint is not None:
                     self._checkpoint.remove()  # only now, when the result is kept
 
@@ -88,30 +117,69 @@ class FitRunner:
         other._checkpoint = None  # noqa: SLF001  # of its own copy
         return other
 
-    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
-        """The result, or None if the user asked to stop."""
-        log = self._fitted(suggestion, self._data, watch)
+    def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:
+        """A trial, trained in this thread; None if the user asked to stop.
+
+        At `rungs` the judge of the watch does not know of, what the trial would be had it ended there is kept as well.
+        """
+        log = self._fitted(suggestion, self._data, watch, every=bool(rungs))
         if not isinstance(log, FitLog):
-            return log
+            return None if log is None else Trained(log)
+        objective = self._spec.objective
+        end = tuple(log.model.get_weights())
+
+        def ended(epochs: int, pruned_at: int | None) -> Result:
+            curve = curve_of(log.rows[:epochs])
+            weights = log.best_weights if objective.take_best else end
+            if rungs:
+                scored_at = best_epoch(objective, curve[objective.name]) if objective.take_best else epochs
+                weights = log.every_weights[scored_at - 1]
+
+            def predict() -> Any:
+                with self._wall.part("score"):
+                    log.model.set_weights(list(weights))
+                    return called(log.model, self._data.validation.x)
+
+            return scored(
+                self._spec,
+                suggestion,
+                curve=curve,
+                weights=weights,
+                seconds=log.seconds,
+                y=self._data.validation.y,
+                predict=predict,
+                pruned_at=pruned_at,
+            )
+
         if log.diverged:
-            return failed(suggestion, DIVERGED, log.curve, log.seconds)
-        weights = log.best_weights if self._spec.objective.take_best else tuple(log.model.get_weights())
+            result = failed(suggestion, Failure(DIVERGED), log.curve, log.seconds)
+        else:
+            result = ended(len(log.rows), log.pruned_at)
+        finite = len(log.rows) - log.diverged
+        return Trained(result, {rung: ended(rung, rung) for rung in rungs if rung <= finite})
 
-        def predict() -> Any:
-            with self._wall.part("score"):
-                log.model.set_weights(list(weights))
-                return called(log.model, self._data.validation.x)
+    def _by_workers(self, shared: SharedSweep, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
+        """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
 
-        return scored(
-            self._spec,
-            suggestion,
-            curve=log.curve,
-            weights=weights,
-            seconds=log.seconds,
-            y=self._data.validation.y,
-            predict=predict,
-            pruned_at=log.pruned_at,
-        )
+        Rungs are asked in the order of the trials, as without workers; without rungs results come as they are there.
+        """
+        epochs = {one.number: training_plan(self._spec, one.params).epochs for one in asked}
+        rungs = {number: watch.judge.rungs(count) for number, count in epochs.items()}
+        in_order = any(rungs.values())  # else the longest first
+        asked = asked if in_order else sorted(asked, key=lambda one: -epochs[one.number])
+        trials = {one.number: one for one in asked}
+
+        def submit(number: int) -> Future[Trained | None]:
+            return shared.submit(train_trial, type(self), trials[number], rungs[number])
+
+        watch.emit(PhaseBegan("train"))
+        for number, trained in trained_away(shared, submit, trials, watch.stopping, in_order=in_order):
+            self.compiled += 1
+            result = trained.judged(watch.judge)
+            for epoch in range(1, result.epochs + 1):
+                row = {name: values[epoch - 1] for name, values in result.curve.items()}
+                watch.emit(EpochEnded(number, epoch, row))
+            yield result
 
     def _fitted(
         self, suggestion: Suggestion, data: SearchData, watch: Watch, *, at_most: int | None = None, every: bool = False
@@ -149,7 +217,7 @@ class FitRunner:
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
-            return failed(suggestion, error, log.curve if log else None)
+            return failed(suggestion, Failure.of(error), log.curve if log else None)
         finally:
             for name, seconds in (log.spent if log else {"build": time.perf_counter() - started}).items():
                 self._wall.add(name, seconds)
@@ -157,5 +225,57 @@ class FitRunner:
             return None
         if spec.objective.name not in log.curve:
             reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
-            return failed(suggestion, reason, log.curve, log.seconds)
+            return failed(suggestion, Failure(reason), log.curve, log.seconds)
         return log
+
+
+_one_trial = threading.Lock()  # trains in a process: `fit` draws from the generators of the process
+
+
+def train_trial(worker: Worker, kind: type[FitRunner], suggestion: Suggestion, rungs: Sequence[int]) -> Trained | None:
+    """On a worker: train a trial to its end; None if it was asked to stop before.
+
+    What comes back depends on nothing else, as that of `train_segment`.
+    """
+    runner = worker.tool(kind.__name__, kind)
+    with _one_trial, only_new_garbage():
+        return None if worker.stopping() else runner.train(suggestion, Watch(stopping=worker.stopping), rungs)
+
+
+def trained_away(
+    shared: SharedSweep,
+    submit: Callable[[int], Future[Trained | None]],
+    numbers: Iterable[int],
+    stopping: Callable[[], bool],
+    *,
+    in_order: bool,
+) -> Iterator[tuple[int, Trained]]:
+    """Trials that workers were given, as they come back, or in their order; fewer where one asks to stop.
+
+    Raises SweepError where one is lost too often.
+    """
+    waiting = {number: submit(number) for number in numbers}
+
+    def stop() -> None:
+        shared.stop(now=True)
+        wait([future for future in waiting.values() if not future.cancel()])
+
+    try:
+        while waiting:
+            if stops := stopping():
+                stop()  # what has come to its end by then counts
+            due = list(waiting)[:1] if in_order else list(waiting)
+            done = wait([waiting[number] for number in due], LOOK_SECONDS, FIRST_COMPLETED).done
+            for number in [number for number in due if waiting[number] in done]:
+                future = waiting.pop(number)
+                error = error_of(future)
+                trained = future.result() if error is None else None
+                if trained is not None:
+                    yield number, trained
+                elif not stops:  # it was lost, or still saw that another call was to stop
+                    if error is not None:
+                        shared.lost(f"trial {number}", error)
+                    waiting = {number: submit(number)} | waiting
+    finally:
+        stop()
+        shared.stop(now=False)

@@ -3,8 +3,6 @@
 Such an optimizer does not know lanes then, and XLA updates all of them in one loop.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The lanes of one generation: how they are grouped, the rungs that compare them, and where they stand on disk."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence

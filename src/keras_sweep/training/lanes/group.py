@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -19,20 +20,30 @@ from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.training.outcome import Failure, best_epoch, diverged
 from keras_sweep.trial.result import Seconds
 
 
 @dataclass(frozen=True)
 class Report:
-    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already."""
+    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already.
+
+    Lanes are known by their numbers.
+    """
+
+    epoch: int = 0  # counted from 1
+    rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # of the lanes that trained it
+    ended: tuple[int, ...] = ()  # those that do not go on
+    seconds: Seconds = field(default_factory=Seconds)  # that it took, of all lanes together
+    failure: Failure | None = None  # why it failed
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Some epochs of a group: where it stands after them, and what each of them reports."""
 
     group: Group
-    epoch: int = 0  # counted from 1
-    rows: tuple[tuple[Lane, dict[str, float]], ...] = ()  # of the lanes that trained it
-    ended: tuple[Lane, ...] = ()  # those that do not go on
-    seconds: Seconds = field(default_factory=Seconds)  # that it took, of all lanes together
-    error: BaseException | None = None  # why it failed
+    reports: Sequence[Report]
 
 
 class Group:
@@ -60,7 +71,7 @@ class Group:
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
         self.finished = False  # its program raised, or its lanes went to other groups
-        self._programs = programs
+        self.on(programs)
         self._objective = objective
         self._begins = begins
         self._places = list(places)  # of the program's first lanes; the rest is filled up with copies
@@ -87,7 +98,47 @@ class Group:
         """Whether one of its lanes stands at a rung that is not among those done."""
         return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
 
-    def advance(self) -> Report:
+    def train(self, until: int, stopping: Callable[[], bool] = lambda: False) -> Segment:
+        """Train to this epoch, or to an earlier one where the group ends, its program raises, or one asks to stop."""
+        reports: list[Report] = []
+        try:
+            while self.training and self.epoch < until and not stopping():
+                reports.append(self._advance())
+        except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
+            self.finished = True
+            reports.append(Report(failure=Failure.of(error)))
+        return Segment(self, reports)
+
+    def next_stop(self, most: int) -> int:
+        """The epoch up to which nobody looks at its lanes: that of the next rung or the next end, `most` at most."""
+        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.epochs)}
+        return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
+
+    def at_rest(self) -> Group:
+        """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
+        other = copy.copy(self)
+        other._begins = {lane.number: self.state(lane) for lane in self._places or self.lanes}  # noqa: SLF001  # its own
+        other._count = self.places()[1]  # noqa: SLF001  # as above
+        other._program = other._state = None  # noqa: SLF001  # as above
+        return other.on(None)
+
+    def on(self, programs: Programs | None) -> Group:
+        """The same, which these programs are to train."""
+        self._programs: Any = programs
+        return self
+
+    def take(self, other: Group) -> None:
+        """Stand where a group of the same lanes stands, which was this one before it trained elsewhere."""
+        if other is self:
+            return
+        mine = {lane.number: lane for lane in self.lanes}
+        for lane in other.lanes:
+            mine[lane.number].take(lane)
+        self.epoch, self.finished = other.epoch, other.finished
+        self._begins, self._count = other._begins, other._count
+        self._places = [mine[lane.number] for lane in other._places]
+
+    def _advance(self) -> Report:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
@@ -115,9 +166,9 @@ class Group:
         share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
         for lane in running:
             lane.seconds += share
-        rows = tuple((lane, lane.rows[-1]) for lane in running)
-        ended = tuple(lane for lane in running if not lane.training)
-        return Report(self, self.epoch, rows, ended, Seconds(0.0, *parts))
+        rows = {lane.number: lane.rows[-1] for lane in running}
+        ended = tuple(lane.number for lane in running if not lane.training)
+        return Report(self.epoch, rows, ended, Seconds(0.0, *parts))
 
     def _keep(self, lane: Lane, right: Any) -> None:
         """Keep where a lane stands after an epoch, where that is asked for."""
@@ -164,7 +215,8 @@ class Group:
         return program
 
     def _places_for(self, placed: Sequence[Lane]) -> int:
-        return self._programs.places(self.signature, len(self.lanes), len(placed))
+        programs: Programs = self._programs
+        return programs.places(self.signature, len(self.lanes), len(placed))
 
     def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
         """Go on with these lanes in a program, from where they stand in the one before."""

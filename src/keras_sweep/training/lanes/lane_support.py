@@ -1,7 +1,5 @@
 """Whether a sweep can train as lanes, and why not."""
 
-from __future__ import annotations
-
 import traceback
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The order in which `fit` visits the training rows, epoch by epoch."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

@@ -4,8 +4,6 @@ The shape of a program moves the last digits of its sums, so nothing here looks 
 of threads, what is compiled already, or how a lane fares.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What trains the trials of one space: templates, structures and programs, each made once, and what they are like."""
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -16,11 +14,12 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import rows_together
+from keras_sweep.training.lanes.device import CPU, Device
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane
 from keras_sweep.training.lanes.lane_numbers import offered_activations
-from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
+from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
@@ -30,13 +29,14 @@ from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PRE
 from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
-PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
 # On a CPU models of more weights train one lane a program: beside others a lane is hardly faster (784-16-10 by a fifth,
 # 784-32-10 by a tenth, 784-128-10 slower, at any batch size), and alone it needs no programs for 4, 2 and 1 of them.
 # So do models that loop, whose programs take longest to compile.
 MOST_WEIGHTS_BESIDE = 10_000
 # Numbers that a trial's further rows or layers may compute: a fifth of a second, less than a program takes to compile.
 EXTRA = 2e7
+# Numbers that the epochs compute which a worker trains at a time: some seconds, in which little can be lost.
+SEGMENT = 2e9
 
 
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
@@ -50,7 +50,7 @@ class Programs:
     It tells how far the programs of a generation are.
     """
 
-    def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
+    def __init__(self, spec: SweepSpec, data: SearchData, device: Device = CPU) -> None:
         self.planned: set[Key] = set()  # that the generation needs and that were not there before
         self.making: set[Key] = set()  # that are being compiled now
         self.made: set[Key] = set()  # that were compiled for the generation
@@ -58,7 +58,7 @@ class Programs:
         self._spec = spec
         self._most_epochs = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]
         self._data = data
-        self._lane_limit = lane_limit
+        self._device = device
         self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
         self._building = threading.Lock()  # building a model seeds and uses generators of the process
         self._template = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._rows(fold)))
@@ -213,20 +213,17 @@ class Programs:
 
     def limit(self, signature: Signature) -> int:
         """How many lanes a program of the signature has at most: 1 where more would be no faster, or too large."""
-        import jax
-
         template = self.template(signature)
         if template.convolves:
             return 1
-        if jax.default_backend() == "cpu" and (
-            template.loops or sum(value.size for value in template.trainable) > MOST_WEIGHTS_BESIDE
-        ):
+        large = sum(value.size for value in template.trainable) > MOST_WEIGHTS_BESIDE
+        if self._device.is_cpu and (template.loops or large):
             return 1
         # About what a lane takes while it trains: weights, gradients, slots of each optimizer, outputs of layers.
         weights = sum(value.nbytes for value in (*template.trainable, *template.other))
         outputs = 4 * signature.batch_size * template.layer_outputs
         lane_bytes = weights * (2 + 3 * len(signature.variants)) + 3 * outputs
-        return min(max(PROGRAM_BYTES // lane_bytes, 1), self._lane_limit)
+        return min(max(self._device.bytes // lane_bytes, 1), self._device.lanes)
 
     def _effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth.
@@ -240,6 +237,13 @@ class Programs:
         numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
         worth = effort(self._steps(signature.batch_size) * numbers)
         return Effort.MEDIUM if template.convolves and worth is Effort.LOW else worth
+
+    def segment_epochs(self, signature: Signature) -> int:
+        """How many epochs a worker trains at a time, at most: some seconds, or one epoch, by a rough count."""
+        template = self.template(signature)
+        numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
+        steps = math.ceil(len(self._rows(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
+        return max(int(SEGMENT // (steps * numbers * self.limit(signature))), 1)
 
     def places(self, signature: Signature, group: int, placed: int) -> int:
         """How many lanes the program has in which `placed` of a group's lanes train.

@@ -1,10 +1,11 @@
 """The compiled runner: trials are lanes of a few programs, with the numbers that `fit` gives one by one."""
 
-from __future__ import annotations
-
 import copy
 import os
+import pickle
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -12,19 +13,24 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.lanes.device import Device, device_here
 from keras_sweep.training.lanes.generation import LaneGeneration
-from keras_sweep.training.lanes.group import Report
+from keras_sweep.training.lanes.group import Group, Report, Segment
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
-from keras_sweep.training.lanes.lane_threads import LaneThreads
-from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.outcome import failed, scored
+from keras_sweep.training.lanes.segments import Segments, train_segment
+from keras_sweep.training.outcome import Failure, failed, scored
 from keras_sweep.training.runner import Watch
+from keras_sweep.training.workers.worker import SharedSweep
+from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
+
+AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
 
 
 class CompiledRunner:
@@ -32,6 +38,7 @@ class CompiledRunner:
 
     name = "compiled/jax"
     generation = 16
+    at_once = 1  # programs of the last generation, each of which one core trains
 
     def __init__(
         self,
@@ -40,8 +47,9 @@ class CompiledRunner:
         *,
         checkpoints: Path | None = None,
         keep_states: bool = False,
+        workers: Workers | None = None,
         threads: int | None = None,
-        lane_limit: int = LANE_LIMIT,
+        device: Device | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -49,20 +57,26 @@ class CompiledRunner:
 
         Args:
             keep_states: keep where every trial ended, so that a later one may continue it.
-            threads: how many programs run at once; by default one a core. No number depends on it.
-            lane_limit: the most lanes of a program. The last digits of results depend on it.
+            threads: how many programs run at once; by default one a core, or one. No number depends on it.
+            device: what the last digits of results depend on; by default that of this process, or of its workers.
         """
         enable_compile_cache()
         self._spec = spec
         self._data = data
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
+        if self._shared is not None:
+            device, *others = self._shared.look(device_here)
+            if any(one != device for one in others) and notice is not None:
+                notice(f"workers have different devices, which moves last digits: they train as {device.text}")
+        self.device = device or device_here()
+        self._threads = threads or (len(os.sched_getaffinity(0)) if self.device.is_cpu else 1)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
-        self._programs = Programs(spec, data, lane_limit=lane_limit)
+        self._programs = Programs(spec, data, self.device)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None:
-            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds, lane_limit)
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds, self.device.lanes)
 
     @property
     def compiled(self) -> int:
@@ -79,11 +93,12 @@ class CompiledRunner:
         generation = LaneGeneration(self._spec, self._programs, self._kept, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
+        self.at_once = len(generation.groups)
         if unbuilt is None:
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield failed(suggestion, error)
+                yield failed(suggestion, Failure.of(error))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
@@ -121,57 +136,108 @@ class CompiledRunner:
         told: PhaseBegan | None = None
 
         def tell_phase() -> None:
-            """Say what the threads do, if that is something else than before."""
+            """Say what the threads do, if that is something else than before; of workers it is not known."""
             nonlocal told
             made, planned = len(self._programs.made), len(self._programs.planned)
             phase = PhaseBegan("compile" if self._programs.making else "train", made, planned)
+            phase = phase if self._shared is None else PhaseBegan("train")
             if phase != told:
                 told = phase
                 watch.emit(phase)
 
-        with LaneThreads(self._threads, lambda group: not group.waits_at(generation.compared_at)) as threads:
+        with self._segments(generation) as segments:
             yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
-            threads.set(generation.groups)
-            while threads.working:
+            segments.set(generation.groups)
+            while segments.working:
                 tell_phase()
                 stops = watch.stopping()
-                pauses = stops or (self._checkpoint is not None and self._checkpoint.is_due())
-                with self._wall.part("lanes"):  # a report first, so that training goes on between any two pauses
-                    reports = [] if stops else threads.next_report()
-                    reports += threads.pause(tell_phase) if pauses else []
-                yield from self._read(reports, generation, watch)
-                if pauses and self._checkpoint is not None:
-                    with self._wall.part("checkpoint"):
+                writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
+                with self._wall.part("lanes"):  # a segment first, so that training goes on between any two pauses
+                    ended = [] if stops else segments.next()
+                    if stops or (writes and self._shared is None):  # workers' groups stand still while they train
+                        ended += self._paused(segments, tell_phase)
+                yield from self._read(ended, generation, watch)
+                if writes and self._checkpoint is not None:
+                    with self._wall.part("checkpoint"), segments.still():
                         generation.write(self._checkpoint, trials)
                 if stops:
                     return
                 yield from map(self._result, generation.run_due_rungs())
-                threads.set(generation.groups)
+                segments.set(generation.groups)
 
-    def _read(self, reports: Sequence[Report], generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
-        """Pass on what groups report; results of the lanes that ended."""
-        for report in reports:
-            if report.error is not None:  # it takes down all lanes of the program
-                failing = [lane for lane in report.group.lanes if lane.training]
-                for lane in failing:
-                    lane.end = LaneEnd.FAILED
-                    if lane.wanted:
-                        yield failed(lane.suggestion, report.error, lane.curve, lane.seconds)
-            generation.seconds += report.seconds
-            for lane, row in report.rows:
-                lane.seen = report.epoch
-                if lane.wanted:
-                    watch.emit(EpochEnded(lane.number, report.epoch, row))
-            for lane in report.ended:
-                if self._kept is not None:
-                    with self._wall.part("checkpoint"):
-                        self._kept.keep(lane)
-                if lane.wanted:
-                    yield self._result(lane)
+    @contextmanager
+    def _segments(self, generation: LaneGeneration) -> Iterator[Segments]:
+        """What has groups trained: by the threads of a pool, an epoch at a time, or by workers; at the end none is."""
+        import keras
+
+        shared, policy = self._shared, keras.config.dtype_policy()  # of this thread: each has its own
+
+        def by_workers(group: Group) -> Future[Segment]:
+            assert shared is not None
+            until = group.next_stop(self._programs.segment_epochs(group.signature))
+            return shared.submit(train_segment, self.device, pickle.dumps(group.at_rest()), until)
+
+        def may_go_on(group: Group) -> bool:
+            return not group.waits_at(generation.compared_at)
+
+        with ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,)) as pool:
+
+            def by_threads(group: Group) -> Future[Segment]:
+                return pool.submit(group.train, group.epoch + 1)
+
+            train, at_once = (by_threads, self._threads) if shared is None else (by_workers, AT_ONCE)
+            segments = Segments(train, at_once, may_go_on)
+            try:
+                yield segments
+            finally:
+                self._paused(segments, lambda: None)
+
+    def _paused(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
+        """As `Segments.pause`; workers are asked to stop after their epochs."""
+        if self._shared is None:
+            return segments.pause(meanwhile)
+        self._shared.stop(now=True)
+        try:
+            return segments.pause(meanwhile)
+        finally:
+            self._shared.stop(now=False)
+
+    def _read(
+        self, ended: Sequence[tuple[Group, Future[Segment]]], generation: LaneGeneration, watch: Watch
+    ) -> Iterator[Result]:
+        """Pass on what segments report; results of the lanes that ended."""
+        for group, segment in ended:
+            if (error := error_of(segment)) is not None:
+                if self._shared is None:
+                    raise error
+                trials = joined([str(lane.number) for lane in group.lanes if lane.training], "and")
+                self._shared.lost(f"trial {trials} from epoch {group.epoch + 1} on", error)
+                continue
+            for report in segment.result().reports:
+                if report.failure is not None:  # it takes down all lanes of the program
+                    for lane in [lane for lane in group.lanes if lane.training]:
+                        lane.end = LaneEnd.FAILED
+                        if lane.wanted:
+                            yield failed(lane.suggestion, report.failure, lane.curve, lane.seconds)
+                yield from self._told(report, generation, watch)
+
+    def _told(self, report: Report, generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
+        generation.seconds += report.seconds
+        for number, row in report.rows.items():
+            lane = generation.lanes[number]
+            lane.seen = report.epoch
+            if lane.wanted:
+                watch.emit(EpochEnded(number, report.epoch, row))
+        for lane in map(generation.lanes.__getitem__, report.ended):
+            if self._kept is not None:
+                with self._wall.part("checkpoint"):
+                    self._kept.keep(lane)
+            if lane.wanted:
+                yield self._result(lane)
 
     def _result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
-            return failed(lane.suggestion, DIVERGED, lane.curve, lane.seconds)
+            return failed(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows = self._data.validation
         state = lane.best if self._spec.objective.take_best else lane.last
         assert state is not None

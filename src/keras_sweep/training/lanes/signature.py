@@ -1,7 +1,5 @@
 """Which trials may share a program: those that differ in their learning rate, and in what else may differ per lane."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace

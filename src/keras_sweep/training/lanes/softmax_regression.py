@@ -5,8 +5,6 @@ by side, and the product takes the kernels as `Flat` keeps them: a step of four 
 arithmetic is that of Keras, operation by operation. T lanes, B rows a batch, C classes.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -3,8 +3,6 @@
 Right for every optimizer, two to three times slower than `Flat` for those that work element by element.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -7,8 +7,6 @@ by zeros. A shallow model runs inside a deeper one: its missing layers pass thei
 penalties runs in one that has them: its factors are zero.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One built model of a signature: what its lanes start from, and the code that their program is traced from."""
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence

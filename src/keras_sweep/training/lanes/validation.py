@@ -1,7 +1,5 @@
 """How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The columns of the leaderboard and what each row says in them, the same wherever people read it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

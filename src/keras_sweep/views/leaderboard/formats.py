@@ -1,7 +1,5 @@
 """The leaderboard for other programs: JSON, CSV and Markdown, each a string that ends with a newline."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Every sentence that is said of a leaderboard."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

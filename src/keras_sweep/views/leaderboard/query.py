@@ -1,7 +1,5 @@
 """Which rows are shown, and in which order: keys, conditions, sorting."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import operator

@@ -1,7 +1,5 @@
 """The leaderboard drawn for a terminal or a pipe."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Console, Group

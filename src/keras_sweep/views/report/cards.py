@@ -1,7 +1,5 @@
 """The winner in words and numbers, the leaderboard as cells, and how to repeat the sweep."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Drawings as SVG: their parts, and those of the search as a whole. Text is escaped here."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 

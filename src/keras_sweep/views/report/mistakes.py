@@ -1,7 +1,5 @@
 """What the winner gets wrong on the validation rows: counts, the worst of them, what no good trial gets right."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 They ask nothing of anybody: style, script, drawings and data stand in the one file.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import importlib.resources

@@ -1,7 +1,5 @@
 """Drawings of the parameters: all at once, one and two at a time, and ranges that end too soon."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections.abc import Iterable, Sequence

@@ -24,8 +24,6 @@
 What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import asdict, fields

@@ -1,7 +1,5 @@
 """The live board: what a sweep does, drawn in place on a terminal until it ends."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from typing import Self

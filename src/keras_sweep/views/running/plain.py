@@ -1,7 +1,5 @@
 """Progress for a pipe or a terminal that can't move its cursor: one plain line a trial."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import Self

@@ -1,7 +1,5 @@
 """What shows a running sweep: the board on a terminal, plain lines elsewhere, or the view that is asked for."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol, Self, TextIO

@@ -1,7 +1,5 @@
 """What a running sweep has come to, kept from its events: counters and the best few, so 20,000 trials cost no more."""
 
-from __future__ import annotations
-
 import bisect
 import math
 import time

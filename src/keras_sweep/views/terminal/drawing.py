@@ -1,7 +1,5 @@
 """The characters that drawings are made of, and small drawings of them: curves, bars, plots."""
 
-from __future__ import annotations
-
 import bisect
 import math
 from collections.abc import Callable, Iterable, Sequence

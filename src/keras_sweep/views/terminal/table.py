@@ -1,7 +1,5 @@
 """A table that fits itself to a terminal: columns leave in order of importance, nothing is folded or cut."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 

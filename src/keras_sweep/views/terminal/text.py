@@ -1,7 +1,5 @@
 """How single values are written for people: numbers, parameters, times, and text that comes from elsewhere."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

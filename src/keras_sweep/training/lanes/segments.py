@@ -1,0 +1,118 @@
+"""Which group trains next, and what came of it: always the one with the most left to do, by whatever trains segments.
+
+That decides when a group trains, never how.
+"""
+
+import pickle
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from keras_sweep.training.lanes.device import Device
+from keras_sweep.training.lanes.group import Group, Segment
+from keras_sweep.training.lanes.programs import Programs
+from keras_sweep.training.workers.worker import Worker
+from keras_sweep.training.workers.workers import error_of
+
+LOOK_SECONDS = 0.2  # how often something else is looked at while no segment ends
+
+
+class Segments:
+    """Has groups trained, so many at once. A group that is idle is one of which no segment is being trained."""
+
+    def __init__(
+        self, train: Callable[[Group], Future[Segment]], at_once: int, may_go_on: Callable[[Group], bool]
+    ) -> None:
+        """Nothing is trained before `set`.
+
+        Args:
+            train: has the group's next segment trained; a future that failed says that it was lost, and why.
+            at_once: how many groups train at the same time.
+            may_go_on: says whether a group may train its next epoch; it is called under the lock of this.
+        """
+        self._train = train
+        self._at_once = at_once
+        self._may_go_on = may_go_on
+        self._ended: queue.SimpleQueue[tuple[Group, Future[Segment]]] = queue.SimpleQueue()
+        self._groups: list[Group] = []
+        self._busy: set[Group] = set()
+        self._lost: set[Group] = set()  # whose segment was lost, until `set` has it trained again
+        self._changed = threading.Condition()
+        self._paused = False
+
+    def set(self, groups: Sequence[Group]) -> None:
+        """Train these groups, those that are finished left out, and look again which may go on, after a pause too."""
+        with self._changed:
+            self._paused = False
+            self._lost.clear()
+            self._groups = [group for group in groups if group.training]
+            self._begin()
+
+    @property
+    def working(self) -> bool:
+        """Whether there is a group to train, or a segment to read."""
+        with self._changed:
+            return bool(self._groups or self._busy) or not self._ended.empty()
+
+    def next(self) -> list[tuple[Group, Future[Segment]]]:
+        """The next segment that has ended; none if there is none for a moment."""
+        with suppress(queue.Empty):
+            return [self._ended.get(timeout=LOOK_SECONDS)]
+        return []
+
+    def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
+        """Return all that have ended and wait to be read, once no group is being trained; none begins until `set`.
+
+        That may take an epoch, and the compiling before it: `meanwhile` is called a few times a second.
+        """
+        with self._changed:
+            self._paused = True
+        while True:
+            meanwhile()
+            with self._changed:
+                if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
+                    return [self._ended.get() for _ in range(self._ended.qsize())]
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Inside, no group takes up what its segment came to, so that all stand where they did."""
+        with self._changed:
+            yield
+
+    def _begin(self) -> None:
+        """Under the lock: have trained what may be."""
+        while not self._paused and len(self._busy) < self._at_once:
+            taken = self._busy | self._lost
+            idle = [one for one in self._groups if one not in taken and one.training and self._may_go_on(one)]
+            if not idle:
+                return
+            group = max(idle, key=lambda one: one.remaining)
+            self._busy.add(group)
+            self._train(group).add_done_callback(partial(self._end, group))
+
+    def _end(self, group: Group, segment: Future[Segment]) -> None:
+        """In the thread that trained it: take up what it came to, so that the group's next segment need not wait."""
+        with self._changed:
+            self._busy.remove(group)
+            if error_of(segment) is None:
+                group.take(segment.result().group)
+            else:
+                self._lost.add(group)
+            self._ended.put((group, segment))
+            self._begin()
+            self._changed.notify_all()
+
+
+def train_segment(worker: Worker, device: Device, pickled: bytes, until: int) -> Segment:
+    """On a worker: train a group from where it stands to that epoch, or to an earlier one where it is asked to stop.
+
+    What comes back depends on nothing else: by whom, where and how often it is trained moves no bit of it, where the
+    processors are alike. The group is pickled, so that nobody who shares its memory sees it half-way.
+    """
+    programs = worker.tool(device, partial(Programs, device=device))
+    group: Group = pickle.loads(pickled)
+    ended = group.on(programs).train(until, worker.stopping)
+    return Segment(ended.group.at_rest(), ended.reports)

@@ -1,0 +1,121 @@
+"""Workers that are processes of this machine, each on its share of the cores."""
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from loky import ProcessPoolExecutor
+
+from keras_sweep.process.backend import import_keras
+from keras_sweep.training.workers.workers import Workers
+
+
+class Processes(Workers):
+    """So many processes, each in a pool of its own: one that is killed takes no other's work with it.
+
+    They begin anew, as by `spawn`, but do not import the user's script, as that would.
+    """
+
+    are_alone = True
+
+    def __init__(self, number: str) -> None:
+        self.name = f"the processes of `--workers {number}`"
+        self._count = count = int(number)
+        self._folder = TemporaryDirectory(prefix="keras-sweep-")
+        self._stop = Path(self._folder.name, "stop")
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._idle: queue.SimpleQueue[OneProcess] = queue.SimpleQueue()
+        for place in range(count):  # with more processes than cores some share one
+            self._idle.put(OneProcess(cores[place::count] or cores[place % len(cores) :][:1] if cores else []))
+        super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
+        self.on_each(import_there)  # beside the import of this process
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return super().submit(self._call, function, *arguments)
+
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
+        together = threading.Barrier(self._count)  # so that none calls twice
+
+        def call() -> Any:
+            together.wait()
+            return self._call(function, *arguments)
+
+        return [self._executor.submit(call) for _ in range(self._count)]
+
+    def spread(self, payload: bytes) -> Any:
+        path = Path(self._folder.name, f"payload-{time.monotonic_ns()}")
+        path.write_bytes(payload)
+        return path
+
+    def stop_flag(self) -> Callable[[], bool]:
+        return self._stop.exists
+
+    def stop(self, *, now: bool) -> None:
+        if now:
+            self._stop.touch()
+        else:
+            self._stop.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+        for _ in range(self._count):
+            self._idle.get().end()
+        self._folder.cleanup()
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        process = self._idle.get()
+        try:
+            return process.call(function, *arguments)
+        finally:
+            self._idle.put(process)
+
+
+class OneProcess:
+    """A process that is begun when it is first needed, and again where it ended."""
+
+    def __init__(self, cores: list[int]) -> None:
+        self._cores = cores
+        self._pool: Any = None
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call it there. Raises ChildProcessError where the process ended."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=(os.getpid(), self._cores))
+        try:
+            return self._pool.submit(function, *arguments).result()
+        except BrokenExecutor as error:
+            self.end()
+            raise ChildProcessError("a process of `--workers` ended: it was killed, or its memory ran out") from error
+
+    def end(self) -> None:
+        """End it at once."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(kill_workers=True)
+
+
+def import_there() -> None:
+    """In a process that was begun: what takes longest of its first call."""
+    import_keras()
+
+
+def begin(parent: int, cores: list[int]) -> None:
+    """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end when it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)  # stdout carries the command's answer
+    if cores:
+        os.sched_setaffinity(0, cores)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

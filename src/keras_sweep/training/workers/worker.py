@@ -1,0 +1,203 @@
+"""What a worker has: the sweep's spec, its data, which it reads itself, once a process, and what it makes of both."""
+
+import os
+import pickle
+import socket
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.raw_rows import whole
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.models.inspect_model import first_model
+from keras_sweep.process.backend import choose_backend, keras_config, use_keras_config
+from keras_sweep.process.given import give_again, given_of
+from keras_sweep.process.versions import versions
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training import build_trial
+from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.workers.workers import Workers
+
+SAME = ("keras-sweep", "keras", "numpy")  # packages that a worker has in the same version, beside the backend
+TRIES = 3  # of a segment, then the search ends
+LOOK_SECONDS = 0.2  # between two looks at the stop flag
+Tool = TypeVar("Tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a worker is told of a sweep."""
+
+    spec: SweepSpec
+    given: Mapping[str, Any]  # arrays and functions of the user's program that the spec names
+    is_whole: bool  # whether it trains on the training and validation rows together
+    fingerprint: str  # of the data
+    backend: str
+    config: Mapping[str, Any]  # of Keras
+    versions: Mapping[str, str]  # of what numbers depend on
+    stop: Callable[[], bool]
+    is_alone: bool  # whether the worker's process is this package's own
+
+
+class Worker:
+    """In a worker's process: a sweep that it trains for."""
+
+    def __init__(self, share: Share) -> None:
+        """Read the data. Raises UsageError: they, or the packages, are others here than where the sweep is run."""
+        here, there = versions(), share.versions
+        if others := [name for name in (*SAME, share.backend) if here.get(name) != there.get(name)]:
+            has, wants = (", ".join(f"{name} {each.get(name, '-')}" for name in others) for each in (here, there))
+            hint = "Install the same packages there: a sweep's numbers are those of one version"
+            raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
+        choose_backend(share.backend)
+        build_trial.others_draw = not share.is_alone
+        give_again(share.given)
+        self._share = share
+        self._configure()
+        enable_compile_cache()
+        self.spec = share.spec
+        data = load_search_data(share.spec)
+        self.data = whole(share.spec, data) if share.is_whole else data
+        if self.data.fingerprint != share.fingerprint:
+            raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
+        self._tools: dict[Hashable, Any] = {}
+        self._looked, self._stops = 0.0, False
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function with this worker and more, Keras configured as the sweep has it."""
+        self._configure()
+        return function(self, *arguments)
+
+    def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
+        """What is made once of the spec and the data, under a key of its own."""
+        with _making:
+            if key not in self._tools:
+                self._tools[key] = make(self.spec, self.data)
+            tool: Tool = self._tools[key]
+            return tool
+
+    def stopping(self) -> bool:
+        """Whether it is to stop after the epoch."""
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._stops, self._looked = self._share.stop(), time.monotonic()
+        return self._stops
+
+    def _configure(self) -> None:
+        use_keras_config(self._share.config)  # of this thread, too: each has a dtype policy of its own
+
+
+_opening, _making = threading.Lock(), threading.RLock()
+_open: dict[str, Worker] = {}  # the one that this process works for, by its key
+
+
+def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a worker is asked to call: the function, with the `Worker` of the share that the payload is.
+
+    Raises SweepError, whose message says on which worker; and what the function raises.
+    """
+    try:
+        with _opening:
+            if key not in _open:
+                _open.clear()
+                share: Share = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
+                _open[key] = Worker(share)
+            worker = _open[key]
+        return worker.call(function, *arguments)
+    except SweepError as error:  # others of its kinds can't be pickled
+        raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
+
+
+def look_around(worker: Worker, look: Callable[[], Tool]) -> Tool:
+    """What a function finds on a worker. Raises SweepError where the model can't be imported, or not built, there."""
+    if worker.spec.model.kind != "dense":
+        first_model(worker.spec, worker.data)
+    return look()
+
+
+class SharedSweep:
+    """A sweep, or its winner's refit, that workers train: each is told of it once."""
+
+    def __init__(self, workers: Workers, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
+        """Nothing is sent yet. Raises UsageError: a function or an array of the user's can't be pickled."""
+        import cloudpickle
+        import keras
+
+        backend = keras.backend.backend()
+        share = Share(
+            spec,
+            given_of((spec.data.source, spec.model.source)),
+            is_whole=data.train is data.validation and not data.folds,
+            fingerprint=data.fingerprint,
+            backend=backend,
+            config=keras_config(),
+            versions=versions(),
+            stop=workers.stop_flag(),
+            is_alone=workers.are_alone,
+        )
+        try:
+            self._payload: bytes = cloudpickle.dumps(share)
+        except Exception as error:  # what a class of the user's may raise when it is pickled
+            hint = "Let the function make it when it is called, or run without `--workers`"
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"the model or the data can't be sent to workers: {reason}", hint=hint) from error
+        self._workers = workers
+        self._notice = notice
+        self._key = uuid.uuid4().hex
+        self._spread: Any = None
+        self._tries: Counter[Hashable] = Counter()
+
+    def look(self, look: Callable[[], Tool]) -> list[Tool]:
+        """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
+        found: list[Tool] = []
+        for future in self._workers.on_each(on_worker, self._key, self._sent(), look_around, look):
+            try:
+                found.append(future.result())
+            except SweepError:
+                raise
+            except Exception as error:
+                raise SweepError(f"{self._workers.name} can't be used: {said(error)}") from error
+        return found
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have a worker call the function with its `Worker` and these arguments."""
+        return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+
+    def stop(self, *, now: bool) -> None:
+        """Have workers stop after their epochs, or not any longer."""
+        self._workers.stop(now=now)
+
+    def lost(self, what: str, error: BaseException) -> None:
+        """What was submitted did not come back, and is to be submitted again.
+
+        Raises SweepError where that has happened too often, or nobody is there any more.
+        """
+        self._tries[what] += 1
+        if self._tries[what] >= TRIES:
+            raise SweepError(
+                f"workers failed {TRIES} times to train {what}: {said(error)}",
+                hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
+            ) from error
+        self._workers.renew()
+        self._spread = None
+        self._notice(f"training {what} again: {said(error)}")
+
+    def _sent(self) -> Any:
+        if self._spread is None:
+            self._spread = self._workers.spread(self._payload)
+        return self._spread
+
+
+def said(error: BaseException) -> str:
+    """An error on one plain line."""
+    if isinstance(error, CancelledError) and not str(error):
+        return "the connection to the workers was lost"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, SweepError | ChildProcessError) else f"{type(error).__name__}: {text}"[:300]

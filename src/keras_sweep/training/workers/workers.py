@@ -1,0 +1,87 @@
+"""Who trains beside this process: an executor of `concurrent.futures`, and what must be known of its workers."""
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from pkgutil import resolve_name
+from typing import Any
+
+from keras_sweep.errors import UsageError
+
+FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster that runs here"
+
+
+class Workers:
+    """Workers of an executor that the user has made. Kinds that this package knows derive from it."""
+
+    name = "the executor"  # what messages call them
+    are_alone = False  # whether their processes are of this package's making
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have a worker call a function of a module. The future fails, too, where nobody can be asked."""
+        try:
+            return self._executor.submit(function, *arguments)
+        except Exception as error:  # a pool that broke, a connection that is gone
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
+        """Have every worker that is known call it; at least one."""
+        return [self.submit(function, *arguments)]
+
+    def spread(self, payload: bytes) -> Any:
+        """What to give `submit` in place of bytes that every call needs: they are sent once a worker."""
+        return payload
+
+    def stop_flag(self) -> Callable[[], bool]:
+        """What a worker asks after every epoch: whether it is to stop there. It can be pickled."""
+        return never
+
+    def stop(self, *, now: bool) -> None:
+        """Set or clear what `stop_flag` reads."""
+
+    def renew(self) -> None:
+        """Open again what was lost. Raises SweepError where that can't be."""
+
+    def close(self) -> None:
+        """Let go of the workers; those that this process began end."""
+
+
+def never() -> bool:
+    """The flag of workers that can't be told: they end with their segment."""
+    return False
+
+
+def error_of(future: Future[Any]) -> BaseException | None:
+    """Why a call that has ended did not come back; None where it did."""
+    return CancelledError() if future.cancelled() else future.exception()
+
+
+KINDS = {
+    "dask": "keras_sweep.training.workers.dask_cluster:DaskCluster",
+    "ray": "keras_sweep.training.workers.ray_cluster:RayCluster",
+    "": "keras_sweep.training.workers.processes:Processes",
+}
+
+
+def workers_of(wanted: str | int | Executor | None) -> Callable[[], Workers] | None:
+    """What opens the workers of `--workers`; None: all is trained in this process.
+
+    It raises MissingPackage, and SweepError: the cluster does not answer. Raises UsageError: there is no such kind.
+    """
+    if wanted is None:
+        return None
+    if isinstance(wanted, ThreadPoolExecutor):
+        raise UsageError("threads of this process are no workers", hint="It trains on all cores without `workers`")
+    if isinstance(wanted, Executor):
+        return lambda: Workers(wanted)
+    text = str(wanted).strip()
+    kind, _, address = text.partition("://")
+    if text.isdecimal() and int(text) >= 1:
+        kind, address = "", text
+    elif not (text == "ray" or (kind in KINDS and address)):
+        raise UsageError(f"`--workers` must be {FORMS}, but got {text!r}", hint="For example `--workers 4`")
+    return lambda: resolve_name(KINDS[kind])(address)

@@ -1,0 +1,99 @@
+"""What every kind of workers promises: they train, and the numbers are to the bit those without them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.helpers.clusters import KINDS
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, suggestions, train, user_spec
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.training.checkpoint import FILE
+from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.workers.workers import Workers
+
+BY_FIT = suggestions(
+    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4, "batch_size": 256},
+    {"optimizer": "sgd", "learning_rate": 3e38, "epochs": 2, "batch_size": 256},  # diverges
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 256},
+)
+TRIALS = {CompiledRunner: GENERATION, fit_runner: BY_FIT}
+either = pytest.mark.parametrize("kind", TRIALS, ids=["lanes", "fit"])
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+    with KINDS[request.param]() as make, closing(make()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def data() -> SearchData:
+    return load_search_data(make_spec())
+
+
+class TestEveryKindOfWorkers:
+    @either
+    def test_gives_the_numbers_that_training_here_gives(self, workers: Workers, data: SearchData, kind: Any) -> None:
+        trials, watch = TRIALS[kind], Watching()
+        results = train(kind(make_spec(), data, workers=workers), trials, watch)
+        assert_same_bits(results, train(kind(make_spec(), data), trials))
+        for number, result in results.items():
+            assert [epoch for trial, epoch in watch.epochs if trial == number] == [*range(1, result.epochs + 1)]
+
+    @either
+    @pytest.mark.parametrize("take_best", [False, True])
+    def test_stops_at_rungs_what_is_stopped_here(
+        self, workers: Workers, data: SearchData, kind: Any, take_best: bool
+    ) -> None:
+        spec, trials = make_spec(take_best=take_best), TRIALS[kind]
+        here, there = (Watching(rung_epochs=(1, 2), stop_below=0.2 if kind is fit_runner else 0.6) for _ in range(2))
+        results = train(kind(spec, data), trials, here)
+        assert {"PRUNED", "COMPLETE"} <= {one.state for one in results.values()}
+        assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
+        assert there.rungs_called == here.rungs_called
+
+    @either
+    def test_trains_folds(self, workers: Workers, kind: Any) -> None:
+        spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
+        folds, trials = load_search_data(spec), BY_FIT[1:]
+        assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
+
+    @either
+    def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData, kind: Any) -> None:
+        spec, trials = user_spec("regularized"), BY_FIT[:1]
+        assert_same_bits(train(kind(spec, data, workers=workers), trials), train(kind(spec, data), trials))
+
+    def test_stopped_amid_its_epochs_it_goes_on_here(self, workers: Workers, data: SearchData, tmp_path: Path) -> None:
+        """What it was asked to end keeps the epochs that it trained until then."""
+        runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path, workers=workers)
+        done = train(runner, GENERATION, Watching(stop_after=1))
+        assert (tmp_path / FILE).exists()
+        rest = {trial.number for trial in GENERATION} - set(done)
+        done |= train(CompiledRunner(make_spec(), data, checkpoints=tmp_path), GENERATION, None, rest)
+        assert_same_bits(done, train(CompiledRunner(make_spec(), data), GENERATION))
+
+    def test_asked_to_stop_before_it_began_it_trains_nothing(self, workers: Workers, data: SearchData) -> None:
+        runner = fit_runner(make_spec(), data, workers=workers)
+        assert train(runner, BY_FIT, Watching(stop_after=0)) == {}
+        assert len(train(runner, BY_FIT)) == len(BY_FIT)  # and is there again for what comes next
+
+    def test_fails_a_trial_whose_code_raises_and_says_where(self, workers: Workers, data: SearchData) -> None:
+        trials = suggestions({**BY_FIT[0].params, "model.units": 7})
+        results = train(fit_runner(user_spec("failing"), data, workers=workers), trials)
+        assert results[0].state == "FAIL" and "units must be even" in (results[0].reason or "")
+        assert "user_models.py" in (results[0].traceback or "")
+
+    def test_the_best_epoch_is_as_here(self, workers: Workers, data: SearchData) -> None:
+        spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
+        assert_same_bits(
+            train(CompiledRunner(spec, data, workers=workers), GENERATION),
+            train(CompiledRunner(spec, data), GENERATION),
+        )

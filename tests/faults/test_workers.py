@@ -1,0 +1,263 @@
+"""Whoever trains, whatever befalls them: nothing is lost, and a sweep ends as one that this process trains alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.workers import worker
+from keras_sweep.training.workers.workers import workers_of
+from tests.helpers.clusters import address_of, dask_cluster
+from tests.helpers.command import PATIENCE, script, sweep
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
+from tests.helpers.long_sweep import wait_for
+from tests.helpers.whole_spaces import arguments, whole_text
+from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
+
+LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 400} for i in range(4)))
+
+
+@pytest.mark.parametrize("space", ["plain", "bands", "fit", "pruned"])
+def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:
+    (tmp_path / f"{space}.yaml").write_text(whole_text(space))
+    sweep(*arguments(space, "--workers", "2"), cwd=tmp_path).ok()
+    assert outcome(folder_of(tmp_path, space)) == whole(space)[2]
+
+
+def test_a_sweep_may_be_resumed_with_and_without_workers(tmp_path: Path) -> None:
+    run_space(tmp_path, "plain", commits=9, nth=1, after=True, kind="kill")
+    sweep(*arguments("plain", "--workers", "2", "--trials", "10"), cwd=tmp_path).ok()
+    run_space(tmp_path, "plain").ok()
+    assert outcome(folder_of(tmp_path, "plain")) == whole("plain")[2]
+
+
+def children(parent: int) -> list[int]:
+    """All processes below one."""
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")  # of each thread those that it began
+    found = [int(one) for task in tasks for one in task.read_text().split()]
+    return [*found, *(below for one in found for below in children(one))]
+
+
+def trainers(parent: int) -> list[int]:
+    """The processes of `--workers`, once they have begun to keep to their cores."""
+    return [one for one in children(parent) if b"popen_loky" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A sweep over two processes, which takes long."""
+    text = (
+        whole_text("plain")
+        .replace("{min: 1, max: 3}", "{min: 60, max: 99}")
+        .replace("batch_size: 256", "batch_size: 8")
+    )
+    (tmp_path / "long.yaml").write_text(text)
+    words = [sys.executable, "-m", "keras_sweep", "run", "long.yaml", "--workers", "2", "--view", "plain"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Any) -> None:
+    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
+    wait_for(folder_of(tmp_path, "long").exists)
+    time.sleep(1)
+    for victim in trainers(running.pid):
+        os.kill(victim, signal.SIGKILL)
+    _, err = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 0, err
+    assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
+    sweep("run", "long.yaml", "--name", "alone", cwd=tmp_path).ok()
+    assert sweep("compare", "long", "alone", cwd=tmp_path).ok()
+    mine, alone = (outcome(folder_of(tmp_path, name)) for name in ("long", "alone"))
+    for part in ("studies", "weights", "best"):
+        assert str(mine[part]).replace("long", "alone") == str(alone[part])
+
+
+def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, running: Any) -> None:
+    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
+    wait_for(folder_of(tmp_path, "long").exists)
+    below = children(running.pid)
+    time.sleep(1)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 130, err
+    assert "The same command resumes" in err.splitlines()[-1]
+    wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, running: Any) -> None:
+    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
+    wait_for(folder_of(tmp_path, "long").exists)
+    below = children(running.pid)
+    running.kill()
+    wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
+
+
+def test_no_process_listens_beyond_loopback(tmp_path: Path, running: Any) -> None:
+    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
+    wait_for(folder_of(tmp_path, "long").exists)
+    for process in (running.pid, *children(running.pid)):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            sockets = {str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir()}
+            for table in ("tcp", "tcp6"):
+                for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+                    _, local, _, state, *more = line.split()
+                    if state == "0A" and f"socket:[{more[5]}]" in sockets:
+                        assert local.startswith("0100007F:"), line
+
+
+def test_a_segment_that_kills_its_worker_three_times_ends_the_search() -> None:
+    """The reason is one plain line, and what is finished is kept."""
+    spec = make_spec()
+    said: list[str] = []
+    with closing(workers_of(1)()) as processes:  # type: ignore[misc]
+        shared = worker.SharedSweep(processes, spec, load_search_data(spec), said.append)
+        for _ in range(2):
+            shared.lost("trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
+        with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
+            shared.lost("trial 3", OSError(28, "No space left on device"))
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"versions": {**worker.versions(), "keras": "3.0"}},
+            "it has keras .*, but the sweep is run with keras 3.0",
+        ),
+        ({"fingerprint": "other"}, "its data are others than those of the sweep"),
+    ],
+    ids=["packages", "data"],
+)
+def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], says: str
+) -> None:
+    monkeypatch.setattr(worker, "Share", lambda *parts, **named: replace(SHARE(*parts, **named), **change))
+    spec = make_spec()
+    with closing(workers_of(1)()) as processes, pytest.raises(SweepError, match=says):  # type: ignore[misc]
+        CompiledRunner(spec, load_search_data(spec), workers=processes)
+
+
+SHARE = worker.Share
+
+
+def test_a_model_that_cant_be_sent_is_said_before_anything_trains(tmp_path: Path) -> None:
+    lock = Lock()
+
+    def rows() -> Any:
+        with lock:
+            return np.ones((50, 4), np.float32), np.arange(50) % 2
+
+    dense = {"dense": {"units": 2, "activation": "softmax"}}
+    spec = ks.Spec(data=rows, model=dense, loss="sparse_categorical_crossentropy",
+                   maximize="val_accuracy", metrics=["accuracy"], parameters={"epochs": 1})  # fmt: skip
+    with pytest.raises(UsageError, match="the model or the data can't be sent to workers: "):
+        ks.run(spec, name="own", workers=1, sweeps_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+SCRIPT = """\
+import keras
+import numpy as np
+import keras_sweep as ks
+
+x = np.random.default_rng(0).random((200, 4), np.float32)
+y = (x.sum(axis=1) > 2).astype(int)
+
+def build(units):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, activation="softmax")])
+
+spec = ks.Spec(data=(x, y), model=build, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
+               maximize="val_accuracy", search=ks.Optuna("random", trials=4),
+               parameters={"model.units": [4, 8], "learning_rate": ks.Float(1e-3, 1e-1, log=True), "epochs": 2})
+boards = [ks.run(spec, name=f"by-{who}", workers=who).leaderboard() for who in (None, 2)]
+assert len({tuple((row.number, row.value) for row in board) for board in boards}) == 1
+"""
+
+
+def test_a_script_gives_its_own_arrays_and_functions_and_needs_no_guard(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SCRIPT)
+    script("own.py", cwd=tmp_path, new=True).ok()
+
+
+@pytest.mark.parametrize("wanted", ["0", "-1", "many", "dask:", "dask://", "http://x:1", "ray:"])
+def test_workers_that_are_none_are_refused(tmp_path: Path, wanted: str) -> None:
+    (tmp_path / "plain.yaml").write_text(whole_text("plain"))
+    ended = sweep("run", "plain.yaml", "--workers", wanted, cwd=tmp_path)
+    assert ended.code == 2 and f"got {wanted!r}" in ended.err and not (tmp_path / "sweeps").exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain.yaml").write_text(whole_text("plain"))
+    ended = sweep("run", "plain.yaml", "--workers", "dask://127.0.0.1:9", cwd=tmp_path)
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1].startswith("error: no Dask scheduler answers at 127.0.0.1:9. ")
+
+
+class TestDask:
+    @pytest.fixture
+    def data(self) -> Any:
+        return load_search_data(make_spec())
+
+    @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner], ids=["lanes", "fit"])
+    def test_workers_that_are_killed_lose_no_trial(self, data: Any, kind: Any) -> None:
+        trials = LONG[:2] if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
+        with dask_cluster() as cluster, closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
+            runner, killed = kind(make_spec(), data, workers=workers), []
+
+            def kill(event: Any) -> None:
+                del event
+                if not killed:
+                    killed.append(next(iter(cluster.workers.values())).pid)
+                    os.kill(killed[0], signal.SIGKILL)
+
+            results = train(runner, trials, Killing(kill))
+        assert killed
+        assert_same_bits(results, train(kind(make_spec(), data), trials))
+
+    def test_a_scheduler_that_ends_is_said(self, data: Any) -> None:
+        with dask_cluster(1) as cluster, closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
+            runner = CompiledRunner(make_spec(), data, workers=workers)
+            with pytest.raises(SweepError, match="no Dask scheduler answers"):
+                train(runner, GENERATION, Killing(lambda event: cluster.close()))
+
+
+class Killing:
+    """A judge and listener that calls something at the first event."""
+
+    name = "killing"
+
+    def __init__(self, call: Any) -> None:
+        self._call: Any = call
+
+    def __call__(self, event: Any) -> None:
+        call, self._call = self._call, lambda event: None
+        call(event)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return ()
+
+    def rung(self, epoch: int, values: Any) -> frozenset[int]:
+        return frozenset()
+
+    def stopping(self) -> bool:
+        return False
