@@ -1,4 +1,4 @@
-"""The Keras backend of this process: which it is, whether it runs here, and how others are kept out.
+"""The Keras backend of this process: which it is, of which version, whether it runs here, how others are kept out.
 
 Keras reads KERAS_BACKEND once, when it is first imported.
 """
@@ -6,14 +6,17 @@ Keras reads KERAS_BACKEND once, when it is first imported.
 import gc
 import importlib.util
 import os
+import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from textwrap import shorten
 from typing import Any
 
+from keras_sweep import __version__
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -179,3 +182,15 @@ def only_new_garbage() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
+    found = {"python": platform.python_version(), "keras-sweep": __version__}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

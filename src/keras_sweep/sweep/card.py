@@ -16,8 +16,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors, read_plain
-from keras_sweep.process.backend import keras_config
-from keras_sweep.process.versions import versions
+from keras_sweep.process.backend import keras_config, versions
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective

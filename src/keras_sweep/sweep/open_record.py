@@ -12,8 +12,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
-from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config
-from keras_sweep.process.versions import versions
+from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, versions
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.process.backend import only_new_garbage
+from keras_sweep.process.backend import only_new_garbage, versions
 from keras_sweep.process.user_code import of_user
-from keras_sweep.process.versions import versions
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model

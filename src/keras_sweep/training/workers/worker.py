@@ -18,9 +18,8 @@ from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import choose_backend, keras_config, use_keras_config
+from keras_sweep.process.backend import choose_backend, keras_config, use_keras_config, versions
 from keras_sweep.process.given import give_again, given_of
-from keras_sweep.process.versions import versions
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
