@@ -253,7 +253,7 @@ def trained_away(
 
     Raises SweepError where one is lost too often.
     """
-    waiting = {number: submit(number) for number in numbers}
+    waiting = {} if stopping() else {number: submit(number) for number in numbers}
 
     def stop() -> None:
         shared.stop(now=True)
