@@ -5,6 +5,7 @@ same each time, so that a change is judged by itself; by hand they are new, and 
 """
 
 import fcntl
+import gc
 import os
 import shutil
 import sys
@@ -29,6 +30,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("busy machine")
+
+gc.set_threshold(50_000, 20, 50)  # or a tenth of the time goes into looking through what tracing makes, which lives on
 
 LONG = ("faults", "sweep", "training", "cli", "api")  # folders
 LOW_EFFORT = ("training", "sweep")  # folders where tests train much

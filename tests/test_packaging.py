@@ -80,7 +80,7 @@ def test_the_sdist_holds_the_tests_and_the_examples(built: Path) -> None:
     assert {"tests/helpers/command.py", "search_spaces/dense.yaml", "examples/own_model.py", "LICENSE"} <= names
 
 
-@pytest.mark.parametrize("form", ["*.whl", "*.tar.gz"])
+@pytest.mark.parametrize("form", ["*.whl", pytest.param("*.tar.gz", marks=pytest.mark.soak)])
 def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_path: Path) -> None:
     """In an environment that has the dependencies of this one and of the package only what was built."""
     (archive,) = built.glob(form)

@@ -86,7 +86,7 @@ def changed(sweeps: Path) -> Callable[..., None]:
     return change
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from([*Facts.__dataclass_fields__, "of_another_program"]), value=json_values)
 @example(key="engine", value=["optuna"])
 @example(key="engine", value={})
@@ -109,7 +109,7 @@ def test_any_json_in_an_attribute_of_the_sweep(sweeps: Path, changed, key: str, 
         check(arguments, sweeps)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(sorted(encoding.encode(dense_sweep(2)[1], 0))), value=json_values)
 @example(key="engine", value=EVIL)
 @example(key="runner", value=EVIL)

@@ -1,7 +1,11 @@
-"""What every kind of workers promises: they train, and the numbers are to the bit those without them."""
+"""What every kind of workers promises: they train, and the numbers are to the bit those without them.
 
-from collections.abc import Iterator
+What a segment may be is the same whoever trains it, and so is tried over processes alone.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers.workers import Workers
+from keras_sweep.trial.result import Result
 
 BY_FIT = suggestions(
     {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4, "batch_size": 256},
@@ -39,46 +44,37 @@ def data() -> SearchData:
     return load_search_data(make_spec())
 
 
+@pytest.fixture(scope="module")
+def here(data: SearchData) -> Callable[[Any], dict[int, Result]]:
+    """What this process gives, trained once for all kinds of workers."""
+    return cache(lambda kind: train(kind(make_spec(), data), TRIALS[kind]))
+
+
 class TestEveryKindOfWorkers:
     @either
-    def test_gives_the_numbers_that_training_here_gives(self, workers: Workers, data: SearchData, kind: Any) -> None:
+    def test_gives_the_numbers_that_training_here_gives(
+        self, workers: Workers, data: SearchData, here: Any, kind: Any
+    ) -> None:
         trials, watch = TRIALS[kind], Watching()
         results = train(kind(make_spec(), data, workers=workers), trials, watch)
-        assert_same_bits(results, train(kind(make_spec(), data), trials))
+        assert_same_bits(results, here(kind))
         for number, result in results.items():
             assert [epoch for trial, epoch in watch.epochs if trial == number] == [*range(1, result.epochs + 1)]
 
-    @either
-    @pytest.mark.parametrize("take_best", [False, True])
-    def test_stops_at_rungs_what_is_stopped_here(
-        self, workers: Workers, data: SearchData, kind: Any, take_best: bool
-    ) -> None:
-        spec, trials = make_spec(take_best=take_best), TRIALS[kind]
-        here, there = (Watching(rung_epochs=(1, 2), stop_below=0.2 if kind is fit_runner else 0.6) for _ in range(2))
-        results = train(kind(spec, data), trials, here)
-        assert {"PRUNED", "COMPLETE"} <= {one.state for one in results.values()}
-        assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
-        assert there.rungs_called == here.rungs_called
-
-    @either
-    def test_trains_folds(self, workers: Workers, kind: Any) -> None:
-        spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
-        folds, trials = load_search_data(spec), BY_FIT[1:]
-        assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
-
-    @either
-    def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData, kind: Any) -> None:
+    def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
-        assert_same_bits(train(kind(spec, data, workers=workers), trials), train(kind(spec, data), trials))
+        assert_same_bits(train(fit_runner(spec, data, workers=workers), trials), train(fit_runner(spec, data), trials))
 
-    def test_stopped_amid_its_epochs_it_goes_on_here(self, workers: Workers, data: SearchData, tmp_path: Path) -> None:
+    def test_stopped_amid_its_epochs_it_goes_on_here(
+        self, workers: Workers, data: SearchData, here: Any, tmp_path: Path
+    ) -> None:
         """What it was asked to end keeps the epochs that it trained until then."""
         runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path, workers=workers)
         done = train(runner, GENERATION, Watching(stop_after=1))
         assert (tmp_path / FILE).exists()
         rest = {trial.number for trial in GENERATION} - set(done)
         done |= train(CompiledRunner(make_spec(), data, checkpoints=tmp_path), GENERATION, None, rest)
-        assert_same_bits(done, train(CompiledRunner(make_spec(), data), GENERATION))
+        assert_same_bits(done, here(CompiledRunner))
 
     def test_asked_to_stop_before_it_began_it_trains_nothing(self, workers: Workers, data: SearchData) -> None:
         runner = fit_runner(make_spec(), data, workers=workers)
@@ -91,9 +87,33 @@ class TestEveryKindOfWorkers:
         assert results[0].state == "FAIL" and "units must be even" in (results[0].reason or "")
         assert "user_models.py" in (results[0].traceback or "")
 
-    def test_the_best_epoch_is_as_here(self, workers: Workers, data: SearchData) -> None:
+
+@pytest.mark.parametrize("workers", ["processes"], indirect=True)
+class TestWhatTheyTrain:
+    @either
+    @pytest.mark.parametrize("take_best", [False, True])
+    def test_a_rung_stops_what_it_stops_here(
+        self, workers: Workers, data: SearchData, kind: Any, take_best: bool
+    ) -> None:
+        spec, trials = make_spec(take_best=take_best), TRIALS[kind]
+        here, there = (Watching(rung_epochs=(1, 2), stop_below=0.2 if kind is fit_runner else 0.6) for _ in range(2))
+        results = train(kind(spec, data), trials, here)
+        assert {"PRUNED", "COMPLETE"} <= {one.state for one in results.values()}
+        assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
+        assert there.rungs_called == here.rungs_called
+
+    @either
+    def test_folds(self, workers: Workers, kind: Any) -> None:
+        spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
+        folds, trials = load_search_data(spec), BY_FIT[1:]
+        assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
+
+    def test_lanes_of_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
+        spec, trials = user_spec("regularized"), BY_FIT[:1]
+        ours, theirs = (train(CompiledRunner(spec, data, workers=who), trials) for who in (workers, None))
+        assert_same_bits(ours, theirs)
+
+    def test_the_best_epoch(self, workers: Workers, data: SearchData) -> None:
         spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
-        assert_same_bits(
-            train(CompiledRunner(spec, data, workers=workers), GENERATION),
-            train(CompiledRunner(spec, data), GENERATION),
-        )
+        ours, theirs = (train(CompiledRunner(spec, data, workers=who), GENERATION) for who in (workers, None))
+        assert_same_bits(ours, theirs)

@@ -21,9 +21,9 @@ from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers import worker
-from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.training.workers.workers import Workers, workers_of
 from tests.helpers.clusters import address_of, dask_cluster
-from tests.helpers.command import PATIENCE, script, sweep
+from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
 from tests.helpers.long_sweep import wait_for
@@ -33,7 +33,9 @@ from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 400} for i in range(4)))
 
 
-@pytest.mark.parametrize("space", ["plain", "bands", "fit", "pruned"])
+@pytest.mark.parametrize(
+    "space", ["fit", *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned"))]
+)
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:
     (tmp_path / f"{space}.yaml").write_text(whole_text(space))
     sweep(*arguments(space, "--workers", "2"), cwd=tmp_path).ok()
@@ -41,10 +43,10 @@ def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: 
 
 
 def test_a_sweep_may_be_resumed_with_and_without_workers(tmp_path: Path) -> None:
-    run_space(tmp_path, "plain", commits=9, nth=1, after=True, kind="kill")
-    sweep(*arguments("plain", "--workers", "2", "--trials", "10"), cwd=tmp_path).ok()
-    run_space(tmp_path, "plain").ok()
-    assert outcome(folder_of(tmp_path, "plain")) == whole("plain")[2]
+    run_space(tmp_path, "bands", commits=9, nth=1, after=True, kind="kill")
+    sweep(*arguments("bands", "--workers", "2", "--trials", "14"), cwd=tmp_path).ok()
+    run_space(tmp_path, "bands").ok()
+    assert outcome(folder_of(tmp_path, "bands")) == whole("bands")[2]
 
 
 def children(parent: int) -> list[int]:
@@ -64,6 +66,7 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A sweep over two processes, which takes long."""
     text = (
         whole_text("plain")
+        .replace("trials: 18", "trials: 6")
         .replace("{min: 1, max: 3}", "{min: 60, max: 99}")
         .replace("batch_size: 256", "batch_size: 8")
     )
@@ -103,18 +106,13 @@ def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, 
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, running: Any) -> None:
+def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_killed(
+    tmp_path: Path, running: Any
+) -> None:
     wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
     wait_for(folder_of(tmp_path, "long").exists)
     below = children(running.pid)
-    running.kill()
-    wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
-
-
-def test_no_process_listens_beyond_loopback(tmp_path: Path, running: Any) -> None:
-    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
-    wait_for(folder_of(tmp_path, "long").exists)
-    for process in (running.pid, *children(running.pid)):
+    for process in (running.pid, *below):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
             sockets = {str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir()}
             for table in ("tcp", "tcp6"):
@@ -122,19 +120,14 @@ def test_no_process_listens_beyond_loopback(tmp_path: Path, running: Any) -> Non
                     _, local, _, state, *more = line.split()
                     if state == "0A" and f"socket:[{more[5]}]" in sockets:
                         assert local.startswith("0100007F:"), line
+    running.kill()
+    wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
 
 
-def test_a_segment_that_kills_its_worker_three_times_ends_the_search() -> None:
-    """The reason is one plain line, and what is finished is kept."""
-    spec = make_spec()
-    said: list[str] = []
+@pytest.fixture(scope="module")
+def one_process() -> Iterator[Workers]:
     with closing(workers_of(1)()) as processes:  # type: ignore[misc]
-        shared = worker.SharedSweep(processes, spec, load_search_data(spec), said.append)
-        for _ in range(2):
-            shared.lost("trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
-        with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
-            shared.lost("trial 3", OSError(28, "No space left on device"))
-    assert len(said) == 2
+        yield processes
 
 
 @pytest.mark.parametrize(
@@ -149,15 +142,27 @@ def test_a_segment_that_kills_its_worker_three_times_ends_the_search() -> None:
     ids=["packages", "data"],
 )
 def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
-    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], says: str
+    monkeypatch: pytest.MonkeyPatch, one_process: Workers, change: dict[str, Any], says: str
 ) -> None:
     monkeypatch.setattr(worker, "Share", lambda *parts, **named: replace(SHARE(*parts, **named), **change))
     spec = make_spec()
-    with closing(workers_of(1)()) as processes, pytest.raises(SweepError, match=says):  # type: ignore[misc]
-        CompiledRunner(spec, load_search_data(spec), workers=processes)
+    with pytest.raises(SweepError, match=says):
+        CompiledRunner(spec, load_search_data(spec), workers=one_process)
 
 
 SHARE = worker.Share
+
+
+def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Workers) -> None:
+    """The reason is one plain line, and what is finished is kept."""
+    spec = make_spec()
+    said: list[str] = []
+    shared = worker.SharedSweep(one_process, spec, load_search_data(spec), said.append)
+    for _ in range(2):
+        shared.lost("trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
+    with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
+        shared.lost("trial 3", OSError(28, "No space left on device"))
+    assert len(said) == 2
 
 
 def test_a_model_that_cant_be_sent_is_said_before_anything_trains(tmp_path: Path) -> None:
@@ -206,22 +211,33 @@ def test_workers_that_are_none_are_refused(tmp_path: Path, wanted: str) -> None:
     assert ended.code == 2 and f"got {wanted!r}" in ended.err and not (tmp_path / "sweeps").exists()
 
 
-def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "plain.yaml").write_text(whole_text("plain"))
-    ended = sweep("run", "plain.yaml", "--workers", "dask://127.0.0.1:9", cwd=tmp_path)
-    assert ended.code == 1
-    assert ended.err.splitlines()[-1].startswith("error: no Dask scheduler answers at 127.0.0.1:9. ")
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with dask_cluster() as running:
+        yield running
 
 
 class TestDask:
+    @pytest.fixture(autouse=True)
+    def _patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("keras_sweep.training.workers.dask_cluster.CONNECT_SECONDS", 2.0)
+
     @pytest.fixture
     def data(self) -> Any:
         return load_search_data(make_spec())
 
-    @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner], ids=["lanes", "fit"])
-    def test_workers_that_are_killed_lose_no_trial(self, data: Any, kind: Any) -> None:
+    def test_a_scheduler_that_does_not_answer_is_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "plain.yaml").write_text(whole_text("plain"))
+        code, _, err = called(["run", str(tmp_path / "plain.yaml"), "--workers", "dask://127.0.0.1:9"], tmp_path)
+        assert code == 1
+        assert err.splitlines()[-1].startswith("error: no Dask scheduler answers at 127.0.0.1:9. ")
+
+    @pytest.mark.parametrize(
+        "kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)], ids=["lanes", "fit"]
+    )
+    def test_workers_that_are_killed_lose_no_trial(self, cluster: Any, data: Any, kind: Any) -> None:
         trials = LONG[:2] if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
-        with dask_cluster() as cluster, closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
+        with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
             runner, killed = kind(make_spec(), data, workers=workers), []
 
             def kill(event: Any) -> None:
@@ -234,8 +250,9 @@ class TestDask:
         assert killed
         assert_same_bits(results, train(kind(make_spec(), data), trials))
 
-    def test_a_scheduler_that_ends_is_said(self, data: Any) -> None:
-        with dask_cluster(1) as cluster, closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
+    def test_a_scheduler_that_ends_is_said(self, cluster: Any, data: Any) -> None:
+        """It comes last: no other has the cluster after it."""
+        with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
             runner = CompiledRunner(make_spec(), data, workers=workers)
             with pytest.raises(SweepError, match="no Dask scheduler answers"):
                 train(runner, GENERATION, Killing(lambda event: cluster.close()))

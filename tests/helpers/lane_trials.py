@@ -73,7 +73,7 @@ GENERATION = suggestions(
     {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 12},
     {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 15},
     {"optimizer": "adam", "learning_rate": 0.001, "epochs": 6},
-    {"optimizer": "adam", "learning_rate": 0.003, "epochs": 15, "batch_size": 100},
+    {"optimizer": "adam", "learning_rate": 0.003, "epochs": 15, "batch_size": 96},
     {"optimizer": "adam", "learning_rate": 1e-4, "epochs": 15},
 )
 

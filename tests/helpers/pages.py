@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from tests.helpers.records import ROOT
+from tests.helpers.whole_spaces import FEW_FINALISTS
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -13,10 +14,10 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def shortened(space: str) -> str:
-    """The text of a space file with few trials of few epochs."""
-    return re.sub(
-        r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", re.sub(r"trials: \d+", "trials: 3", space)
-    )
+    """The text of a space file with few trials of few epochs, and few finalists."""
+    few = re.sub(r"trials: \d+", "trials: 3", space)
+    few = re.sub(r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", few)
+    return few if "finalists:" in few else few + FEW_FINALISTS
 
 
 def with_examples(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.process.backend import check_environment, only_new_garbage
-from tests.helpers.command import PATIENCE, sweep
+from tests.helpers.command import PATIENCE, script, sweep
 from tests.helpers.space_texts import DIGITS, small
 
 REASONS = {
@@ -35,13 +35,23 @@ def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(
     assert not (tmp_path / "sweeps").exists()
 
 
+THREE = """
+from keras_sweep.cli.main import main
+for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "sweeps/digits/best.keras"]):
+    try:
+        main(words)
+    except SystemExit as end:
+        assert end.code == 1
+"""
+
+
 def test_what_only_computes_ends_with_the_reason_too(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     sweep("run", "digits.yaml", "--trials", "1", "--quiet", cwd=tmp_path).ok()
-    for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "sweeps/digits/best.keras"]):
-        ended = sweep(*words, cwd=tmp_path, JAX_PLATFORMS="cuda")
-        assert (ended.code, ended.out) == (1, "")
-        assert "The cause may be JAX_PLATFORMS=cuda: unset it" in ended.err
+    (tmp_path / "three.py").write_text(THREE)
+    ended = script("three.py", cwd=tmp_path, new=True, JAX_PLATFORMS="cuda").ok()
+    assert ended.out == ""
+    assert ended.err.count("The cause may be JAX_PLATFORMS=cuda: unset it") == 3
 
 
 def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):

@@ -12,6 +12,7 @@ from keras_sweep.sweep.baseline import fit_baseline
 from tests.helpers.data_specs import named
 
 
+@pytest.mark.soak
 def test_gives_the_lessons_figure_on_fashion_mnist() -> None:
     spec = named("fashion_mnist")
     baseline = fit_baseline(spec, load_search_data(spec))

@@ -34,7 +34,7 @@ DATA = digits()
 NOWHERE = SweepFolder(Path("nowhere"))
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE),
-    constants={"epochs": 4, "batch_size": 100},
+    constants={"epochs": 4, "batch_size": 96},
     early_terminate=EarlyTerminate("hyperband", 1, 2),
     search=SearchSettings("optuna", "random", 18, 42),
 )

@@ -8,5 +8,5 @@ from tests.helpers.factory import digits
 
 @pytest.fixture(scope="session")
 def data() -> SearchData:
-    """Three hundred rows of digits to train on, a hundred to validate on."""
+    """Nine batches of digits to train on, three to validate on."""
     return digits()

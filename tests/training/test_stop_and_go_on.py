@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 
@@ -36,6 +37,7 @@ BY_FIT = suggestions(
 )
 ADAM = suggestions({"optimizer": "adam", "learning_rate": 0.03, "epochs": 8})
 TRIALS = {CompiledRunner: GENERATION, FitRunner: BY_FIT}
+RUNGS = {"rung_epochs": (2, 6), "stop_below": 0.3}
 either = pytest.mark.parametrize("kind", TRIALS)
 
 
@@ -43,16 +45,33 @@ def whole(kind, spec, data, trials, watch=None, **arguments):
     return train(kind(spec, data, **arguments), trials, watch)
 
 
-@pytest.mark.parametrize(("kind", "after"), [(kind, after) for kind in TRIALS for after in (1, 5, 8)])
-def test_what_was_stopped_goes_on_from_its_epoch_and_ends_with_the_same_bits(data, tmp_path, kind, after):
+@pytest.fixture(scope="module")
+def left_alone(data):
+    """What the first so many trials of a kind come to if nothing stops them; each trained once for all tests."""
+    return cache(lambda kind, first=None: whole(kind, make_spec(), data, TRIALS[kind][:first]))
+
+
+@pytest.fixture(scope="module")
+def with_rungs(data):
+    """And if they are compared at rungs; what was watched is told, too."""
+
+    @cache
+    def trained(kind):
+        watch = Watching(**RUNGS)
+        return whole(kind, make_spec(), data, TRIALS[kind], watch), watch
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"), [(FitRunner, 1), (FitRunner, 5), (FitRunner, 8), (CompiledRunner, 1), (CompiledRunner, 8)]
+)
+def test_what_was_stopped_goes_on_from_its_epoch_and_ends_with_the_same_bits(data, left_alone, tmp_path, kind, after):
     trials, watch = TRIALS[kind], Watching()
     done = stopped(kind, make_spec(), data, tmp_path, trials, after)
-    results, expected = (
-        go_on(kind, make_spec(), data, tmp_path, trials, done, watch),
-        whole(kind, make_spec(), data, trials),
-    )
-    assert set(results) == set(expected)
-    assert_same_bits(results, expected)
+    results = go_on(kind, make_spec(), data, tmp_path, trials, done, watch)
+    assert set(results) == set(left_alone(kind))
+    assert_same_bits(results, left_alone(kind))
     spared = sum(trial.params["epochs"] for trial in trials) - len(watch.epochs)
     assert spared == after - 1 if kind is FitRunner else spared > 0
     assert not (tmp_path / FILE).exists()
@@ -110,11 +129,10 @@ def test_whatever_a_trial_has_goes_on_too(data, tmp_path, kind, spec, params):
 
 
 @pytest.mark.parametrize(("kind", "after"), [(CompiledRunner, 14), (FitRunner, 5)])
-def test_rungs_that_were_called_are_called_again_with_the_same_values(data, tmp_path, kind, after):
-    rungs = {"rung_epochs": (2, 6), "stop_below": 0.3}
-    trials, unbroken, watch = TRIALS[kind], Watching(**rungs), Watching(**rungs)
-    expected = whole(kind, make_spec(), data, trials, unbroken)
-    done = stopped(kind, make_spec(), data, tmp_path, trials, after, **rungs)
+def test_rungs_that_were_called_are_called_again_with_the_same_values(data, with_rungs, tmp_path, kind, after):
+    trials, watch = TRIALS[kind], Watching(**RUNGS)
+    expected, unbroken = with_rungs(kind)
+    done = stopped(kind, make_spec(), data, tmp_path, trials, after, **RUNGS)
     assert_same_bits(go_on(kind, make_spec(), data, tmp_path, trials, done, watch), expected)
     assert watch.rungs_called == unbroken.rungs_called
     assert kind is FitRunner or any(result.reason for result in expected.values())
@@ -127,9 +145,10 @@ def test_the_time_before_the_stop_counts(data, tmp_path):
     assert result.seconds.train > facts["seconds"]["train"] > 0
 
 
-@pytest.mark.parametrize("damage", ["cut", "altered", "empty", "text"])
-@either
-def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, tmp_path, kind, damage):
+@pytest.mark.parametrize(
+    ("kind", "damage"), [*((FitRunner, each) for each in ("cut", "altered", "empty", "text")), (CompiledRunner, "cut")]
+)
+def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, left_alone, tmp_path, kind, damage):
     trials = TRIALS[kind][:2]
     done = stopped(kind, make_spec(), data, tmp_path, trials, 3)
     path = tmp_path / FILE
@@ -139,14 +158,14 @@ def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, tmp_path, kind, dam
     path.write_bytes({"cut": content[:middle], "altered": content, "empty": b"", "text": b"no checkpoint"}[damage])
     notices = []
     results = go_on(kind, make_spec(), data, tmp_path, trials, done, notice=notices.append)
-    assert_same_bits(results, whole(kind, make_spec(), data, trials))
+    assert_same_bits(results, left_alone(kind, 2))
     (notice,) = notices
     assert "a checkpoint is not usable, so its trials train from their start" in notice
     assert not path.exists()
 
 
 @either
-def test_checkpoints_are_written_while_it_trains(data, tmp_path, kind):
+def test_checkpoints_are_written_while_it_trains(data, left_alone, tmp_path, kind):
     found = []
 
     class Looking(Watching):
@@ -158,29 +177,29 @@ def test_checkpoints_are_written_while_it_trains(data, tmp_path, kind):
     trials = TRIALS[kind]
     results = whole(kind, make_spec(), data, trials, Looking(), checkpoints=tmp_path, checkpoint_seconds=0.0)
     assert any(found)
-    assert_same_bits(results, whole(kind, make_spec(), data, trials))
+    assert_same_bits(results, left_alone(kind))
     assert not (tmp_path / FILE).exists()
 
 
 @either
-def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, tmp_path, kind):
+def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, left_alone, tmp_path, kind):
     (tmp_path / f".training.{os.getpid()}.part.npz").mkdir()
     trials, notices = TRIALS[kind], []
     arguments = {"checkpoints": tmp_path, "checkpoint_seconds": 0.0, "notice": notices.append}
-    assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), whole(kind, make_spec(), data, trials))
+    assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), left_alone(kind))
     assert notices
     assert all("no checkpoint could be written" in notice for notice in notices)
 
 
-def test_a_generation_goes_on_after_every_stop(data, tmp_path):
-    whole, done = lanes(make_spec(), data, GENERATION), {}
+def test_a_generation_goes_on_after_every_stop(data, left_alone, tmp_path):
+    done = {}
     for _ in range(60):
         runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path)
         wanted = {trial.number for trial in GENERATION} - set(done)
-        done |= train(runner, GENERATION, Watching(stop_after=len(wanted) + 3), wanted)
+        done |= train(runner, GENERATION, Watching(stop_after=len(wanted) + 9), wanted)
         if len(done) == len(GENERATION):
             break
-    assert_same_bits(done, whole)
+    assert_same_bits(done, left_alone(CompiledRunner))
 
 
 SAME_PROGRAM = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.02)))
@@ -223,25 +242,25 @@ def test_a_checkpoint_that_reads_the_last_report_before_a_rung_does_not_stop_the
 
 
 @pytest.mark.parametrize(
-    "totals",
+    ("rungs", "totals"),
     [
-        [(2, 5), (6, None)],
-        [(2, 12), (4, 14), (6, None)],
-        [(6, 9), (1, 3), (6, None)],
-        [(3, 20), (5, 1), (2, 1), (6, None)],
+        ({}, [(3, 20), (5, 1), (2, 1), (6, None)]),
+        (RUNGS, [(2, 5), (6, None)]),
+        (RUNGS, [(2, 12), (4, 14), (6, None)]),
+        (RUNGS, [(6, 9), (1, 3), (6, None)]),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("rung_epochs", [(), (2, 6)], ids=["no rungs", "rungs"])
-def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before(data, tmp_path, totals, rung_epochs):
+def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before(
+    data, left_alone, with_rungs, tmp_path, rungs, totals
+):
     """Each total asks for the first so many trials, and is stopped after so many epochs were reported."""
-    rungs = {"rung_epochs": rung_epochs, "stop_below": 0.3}
-    whole, done = lanes(make_spec(), data, GENERATION, Watching(**rungs)), {}
+    expected, done = with_rungs(CompiledRunner)[0] if rungs else left_alone(CompiledRunner), {}
     for total, after in totals:
         runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path)
         done |= train(runner, GENERATION, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
-    assert set(done) == set(whole)
-    assert_same_bits(done, whole)
+    assert set(done) == set(expected)
+    assert_same_bits(done, expected)
 
 
 class LongEpoch:

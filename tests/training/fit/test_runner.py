@@ -24,7 +24,7 @@ def test_a_trial_has_the_numbers_of_fit_and_evaluate(data):
     result, expected = fitted(make_spec(), data, suggestions(ADAM))[0], plain_fit(dense, data, ADAM)
     assert dict(result.curve) == {name: tuple(values) for name, values in expected.history.items()}
     assert result.value == expected.scores["accuracy"]
-    assert result.stderr == pytest.approx((result.value * (1 - result.value) / 100) ** 0.5)
+    assert result.stderr == pytest.approx((result.value * (1 - result.value) / len(data.validation)) ** 0.5)
     for kept, trained in zip(result.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(kept, trained)
 

@@ -15,9 +15,9 @@ from tests.helpers.keras_catalogue import (
 )
 from tests.helpers.lane_trials import lanes, suggestions
 from tests.helpers.plain_fit import hidden, plain_fit
-from tests.helpers.walk import assert_same, rows, spec_of
+from tests.helpers.walk import WHOLE, assert_same, rows, spec_of
 
-DATA = rows(8)
+DATA = rows(8, sizes=WHOLE)
 NAMES = sorted(set(public("optimizers")) - named(OPTIMIZERS_LEFT_OUT))
 RATES = (0.003, 0.01)
 

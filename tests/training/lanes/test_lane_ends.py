@@ -86,7 +86,7 @@ def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data, run):
 
 
 def test_all_trials_that_reach_a_rung_are_compared_at_once_in_ascending_order_wanted_or_not(data):
-    trials = suggestions(ADAM, {**ADAM, "batch_size": 100}, {**ADAM, "epochs": 2}, {**ADAM, "epochs": 1})
+    trials = suggestions(ADAM, {**ADAM, "batch_size": 96}, {**ADAM, "epochs": 2}, {**ADAM, "epochs": 1})
     watch = Watching(rung_epochs=(1, 3))
     lanes(make_spec(), data, trials, watch, wanted={1})
     assert [(epoch, set(values)) for epoch, values in watch.rungs_called] == [(1, {0, 1, 2, 3}), (3, {0, 1})]
@@ -103,7 +103,7 @@ def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch
     monkeypatch.setattr(Flat, "lane", slowly)
     spec = make_spec(take_best=best)
     trials = suggestions(
-        *({**ADAM, "learning_rate": rate, "batch_size": size} for size in (32, 100) for rate in (0.1, 1e-5))
+        *({**ADAM, "learning_rate": rate, "batch_size": size} for size in (32, 96) for rate in (0.1, 1e-5))
     )
     results = lanes(spec, data, trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.3))
     assert {result.state for result in results.values()} == {TrialState.COMPLETE, TrialState.PRUNED}

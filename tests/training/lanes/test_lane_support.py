@@ -36,7 +36,7 @@ def test_data_over_the_bound_is_measured(data, monkeypatch):
 
 
 def test_text_is_no_number(data):
-    words = replace(data, train=Rows(np.full((300, 1), "word", object), data.train.y))
+    words = replace(data, train=Rows(np.full((len(data.train), 1), "word", object), data.train.y))
     assert why_not_lanes(make_spec(), words) == "lanes need numbers, and the data hold object"
 
 

@@ -45,7 +45,7 @@ ARGUMENTS = [
 def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments):
     trials = suggestions(
         *(
-            {"optimizer": optimizer, "learning_rate": 0.003, "epochs": 2, "batch_size": 100}
+            {"optimizer": optimizer, "learning_rate": 0.003, "epochs": 2, "batch_size": 96}
             | {name: values[lane] for name, values in arguments.items()}
             for lane in range(3)
         )
