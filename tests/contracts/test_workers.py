@@ -61,6 +61,9 @@ class TestEveryKindOfWorkers:
         for number, result in results.items():
             assert [epoch for trial, epoch in watch.epochs if trial == number] == [*range(1, result.epochs + 1)]
 
+    def test_says_how_many_it_has(self, workers: Workers) -> None:
+        assert workers.count() == (None if type(workers) is Workers else 2)  # nobody knows of an executor
+
     def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
         assert_same_bits(train(fit_runner(spec, data, workers=workers), trials), train(fit_runner(spec, data), trials))

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -29,13 +30,13 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
     rows = digits(40, 0)
     data = replace(rows, validation=rows.train, folds=tuple(left_out(rows.train.y, Split(folds=2), classes=True)))
     estimate = TimeEstimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
-    said = on_pipe(print_estimate, data, estimate)
+    said = on_pipe(partial(print_estimate, cores=2), data, estimate)
     assert "40 rows in 2 folds, on each of which every trial is trained once" in said
     assert "then the winner trains once more on all of these rows, about 4 epochs" in said
 
 
 @pytest.mark.parametrize(
-    ("estimate", "cores", "said"),
+    ("estimate", "most", "said"),
     [
         ({"generation": 16, "at_once": 4}, 2, "16 trials are 4 programs: 2 of 2 cores"),
         ({"generation": 16, "at_once": 4}, 4, "16 trials are 4 programs: 4 of 4 cores"),
@@ -56,8 +57,18 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
             8,
             "trials train one by one: 1 of 8 cores; `--workers 8` would use all",
         ),
+        ({"generation": 16, "at_once": 4}, {"workers": 3}, "16 trials are 4 programs: 3 of 3 workers"),
+        (
+            {"runner": "fit/torch"},
+            {"workers": 3},
+            "trials train one by one, each after the result of the one before: 1 of 3 workers; "
+            "`search: {generation: 3}` would use more",
+        ),
+        ({"runner": "fit/torch", "generation": 2}, {"workers": 3}, "2 trials at once: 2 of 3 workers"),
+        ({"runner": "fit/torch", "learns": False}, {"workers": 3}, "3 trials at once: 3 of 3 workers"),
     ],
 )
-def test_it_says_how_many_cores_are_used_and_how_more_would_be(estimate, cores: int, said: str) -> None:
+def test_it_says_how_many_cores_or_workers_are_used_and_how_more_would_be(estimate, most, said: str) -> None:
     usual = {"runner": "compiled/jax", "epoch_seconds": 0.1, "trial_epochs": 9.0, "programs": 1.0, "compile_seconds": 1}
-    assert cores_text(TimeEstimate(**{**usual, **estimate}), cores) == said
+    given = {"cores": most} if isinstance(most, int) else {"cores": 2, **most}
+    assert cores_text(TimeEstimate(**{**usual, **estimate}), **given) == said

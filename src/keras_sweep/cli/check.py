@@ -1,12 +1,13 @@
 """`sweep check`."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Runner, Sets, at_work, note, warn_of_slips
+from keras_sweep.cli.options import Backend, Runner, Sets, Workers, at_work, note, warn_of_slips
 from keras_sweep.errors import UsageError
 
 
@@ -23,11 +24,13 @@ def check(
     ] = None,
     backend: Backend = None,
     runner: Runner = None,
+    workers: Workers = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
-    from keras_sweep.process.backend import choose_backend
+    from keras_sweep.process.backend import choose_backend, cores
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.training.workers.workers import workers_of
     from keras_sweep.views.space_view import print_estimate, print_space
     from keras_sweep.views.terminal.console import stdout_console
 
@@ -41,12 +44,17 @@ def check(
     code = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
     if code:
         note(f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
+    make = workers_of(workers)
     print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not code):
         choose_backend(backend, "--backend")
         from keras_sweep.sweep.time_estimate import probed
 
+        count = None
+        if make is not None:
+            with closing(make()) as opened:
+                count = opened.count()
         with at_work() as view:
             data, found = probed(spec, view, runner=runner)
-        print_estimate(stdout_console(), data, found)
+        print_estimate(stdout_console(), data, found, cores=len(cores()), workers=count)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too

@@ -96,6 +96,10 @@ Runner = Annotated[
     str | None,
     option("--runner", "NAME", "compiled (lanes, on jax) or fit (any).", callback=one_of("training.choose:RUNNERS")),
 ]
+Workers = Annotated[
+    str | None,
+    option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray."),
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Import and run the `python:` code that the record names.")]
 Format = Annotated[str, option("--format", "NAME", "table or json.", callback=one_of(("table", "json")))]
 

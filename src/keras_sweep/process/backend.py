@@ -184,6 +184,11 @@ def only_new_garbage() -> Iterator[None]:
         gc.unfreeze()
 
 
+def cores() -> list[int]:
+    """The cores that this process may use, by number; all of them where the system keeps no process to some."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+
+
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
 
 

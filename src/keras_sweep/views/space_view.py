@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -63,8 +62,10 @@ def parameter_text(parameter: Parameter) -> str:
     return text
 
 
-def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | None) -> None:
-    """The data's sizes, and the time."""
+def print_estimate(
+    console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
+) -> None:
+    """The data's sizes, the time here, and what the sweep does with so many cores, or with so many workers instead."""
     rows = f"{len(data.train):,} training and {len(data.validation):,} validation rows"
     if data.folds:
         rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
@@ -77,7 +78,7 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     programs = f"{counted(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
-    console.print(Text(cores_text(estimate, len(os.sched_getaffinity(0)))))
+    console.print(Text(cores_text(estimate, cores, workers)))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists
         epochs = counted(round(estimate.finalist_epochs), "trial-epoch")
@@ -89,17 +90,22 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
 
 
-def cores_text(estimate: TimeEstimate, cores: int) -> str:
-    """How many of so many cores the sweep uses, and how it would use more."""
+def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -> str:
+    """How many of so many cores, or workers, the sweep uses, and how it would use more."""
     size, programs = estimate.generation, estimate.at_once
+    most = cores if workers is None else workers
+    of_all = f"of {counted(most, 'core' if workers is None else 'worker')}"
     if estimate.runner.startswith("compiled"):
-        used = f"{counted(size, 'trial')} are {counted(programs, 'program')}: {min(programs, cores)} of {cores} cores"
-        wanted = size * 2 ** math.ceil(math.log2(max(cores / programs, 1)))
+        used = f"{counted(size, 'trial')} are {counted(programs, 'program')}: {min(programs, most)} {of_all}"
+        wanted = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
         if wanted == size:
             return used
         cost = next((points for most, points in COSTS.items() if wanted <= most), "more than can be said")
         return f"{used}; `search: {{generation: {wanted}}}` would use all, and costs tpe about {cost}"
-    if not estimate.learns or size > 1:
-        return f"trials train one by one: 1 of {cores} cores; `--workers {cores}` would use all"
-    more = "`search: {generation: 8}` and `--workers` would use more"
-    return f"trials train one by one, each after the result of the one before: 1 of {cores} cores; {more}"
+    if estimate.learns and size == 1:
+        more = f"`search: {{generation: {workers or 8}}}`{'' if workers else ' and `--workers`'} would use more"
+        return f"trials train one by one, each after the result of the one before: 1 {of_all}; {more}"
+    if workers is None:
+        return f"trials train one by one: 1 {of_all}; `--workers {cores}` would use all"
+    at_once = min(size, workers) if estimate.learns else workers
+    return f"{counted(at_once, 'trial')} at once: {at_once} {of_all}"

@@ -1,7 +1,6 @@
 """The compiled runner: trials are lanes of a few programs, with the numbers that `fit` gives one by one."""
 
 import copy
-import os
 import pickle
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.backend import cores
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
@@ -69,7 +69,7 @@ class CompiledRunner:
             if any(one != device for one in others) and notice is not None:
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
         self.device = device or device_here()
-        self._threads = threads or (len(os.sched_getaffinity(0)) if self.device.is_cpu else 1)
+        self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
         self._programs = Programs(spec, data, self.device)

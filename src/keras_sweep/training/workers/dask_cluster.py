@@ -44,6 +44,9 @@ class DaskCluster(Workers):
             ) from error
         super().__init__(self._client.get_executor(pure=False))
 
+    def count(self) -> int:
+        return sum(self._client.nthreads().values())
+
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
         found = self._client.run(function, *arguments, on_error="return")
         futures = []

@@ -13,7 +13,7 @@ from typing import Any
 
 from loky import ProcessPoolExecutor
 
-from keras_sweep.process.backend import import_keras
+from keras_sweep.process.backend import cores, import_keras
 from keras_sweep.training.workers.workers import Workers
 
 
@@ -30,15 +30,18 @@ class Processes(Workers):
         self._count = count = int(number)
         self._folder = TemporaryDirectory(prefix="keras-sweep-")
         self._stop = Path(self._folder.name, "stop")
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        here = cores()
         self._idle: queue.SimpleQueue[OneProcess] = queue.SimpleQueue()
         for place in range(count):  # with more processes than cores some share one
-            self._idle.put(OneProcess(cores[place::count] or cores[place % len(cores) :][:1] if cores else []))
+            self._idle.put(OneProcess(here[place::count] or here[place % len(here) :][:1]))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
         self.on_each(import_there)  # beside the import of this process
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return super().submit(self._call, function, *arguments)
+
+    def count(self) -> int:
+        return self._count
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
         together = threading.Barrier(self._count)  # so that none calls twice
@@ -80,8 +83,8 @@ class Processes(Workers):
 class OneProcess:
     """A process that is begun when it is first needed, and again where it ended."""
 
-    def __init__(self, cores: list[int]) -> None:
-        self._cores = cores
+    def __init__(self, its_cores: list[int]) -> None:
+        self._cores = its_cores
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -106,12 +109,12 @@ def import_there() -> None:
     import_keras()
 
 
-def begin(parent: int, cores: list[int]) -> None:
+def begin(parent: int, its_cores: list[int]) -> None:
     """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout carries the command's answer
-    if cores:
-        os.sched_setaffinity(0, cores)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, its_cores)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -31,6 +31,9 @@ class RayCluster(Workers):
         called = self._ray.remote(max_retries=0)(function).remote(*arguments)
         return cast("Future[Any]", called.future())
 
+    def count(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
     def spread(self, payload: bytes) -> Any:
         return self._ray.put(payload)
 

@@ -32,6 +32,10 @@ class Workers:
         """Have every worker that is known call it; at least one."""
         return [self.submit(function, *arguments)]
 
+    def count(self) -> int | None:
+        """How many there are now, each of which trains one thing at a time; None where nobody says."""
+        return None
+
     def spread(self, payload: bytes) -> Any:
         """What to give `submit` in place of bytes that every call needs: they are sent once a worker."""
         return payload
