@@ -7,7 +7,17 @@ from tests.helpers.space_texts import DENSE, dense, with_parameters
 BadFile = tuple[str, int | None, str, str]  # its text; then line, key and words of a fault that it has
 PARAMETERS_OF_DENSE = ("optimizer", "learning_rate", "epochs")
 SECTIONS_OF_DENSE = ("data", "model", "loss", "metrics", "metric", "search")
-MORE_SECTIONS = ("split", "early_terminate", "finalists", "finish", "callbacks", "class_weight", "metrik", "<<")
+MORE_SECTIONS = (
+    "split",
+    "training",
+    "early_terminate",
+    "finalists",
+    "finish",
+    "callbacks",
+    "class_weight",
+    "metrik",
+    "<<",
+)
 
 
 def bad(key: str, value: str, below: str, words: str, *before: str) -> BadFile:
@@ -75,8 +85,35 @@ NO_DOCUMENTS: Mapping[str, BadFile] = {
 }
 BAD_SECTIONS: Mapping[str, BadFile] = {
     "an unknown key": bad("metrik", "1", "", "no such key here (did you mean `metric`?)"),
-    "callbacks": bad("callbacks", "[x]", "", "`epochs: {max: 20, take: best}` keeps each trial's best"),
-    "class weights": bad("class_weight", "{0: 2}", "", "may weigh classes in `compute_loss`"),
+    "callbacks": bad("callbacks", "[x]", "", "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`"),
+    "training as a list": bad("training", "[x]", "", "must be a map with early_stopping, reduce_lr_on_plateau"),
+    "a slip in training": bad("training", "{early_stoping: {}}", "early_stoping", "did you mean `early_stopping`?"),
+    "a name of Keras's": bad("training", "{EarlyStopping: {}}", "EarlyStopping", "`training: {early_stopping: "),
+    "no patience": bad("training", "{early_stopping: {patience: -1}}", "early_stopping.patience", "of at least 0"),
+    "no such argument": bad("training", "{early_stopping: {wait: 1}}", "early_stopping.wait", "no such key"),
+    "a plateau upwards": bad(
+        "training", "{reduce_lr_on_plateau: {factor: 2.0}}", "reduce_lr_on_plateau.factor", "below 1"
+    ),
+    "unrecorded": bad(
+        "training", "{early_stopping: {monitor: val_auc}}", "early_stopping.monitor", "one that is recorded"
+    ),
+    "no mode": bad("training", "{early_stopping: {mode: up}}", "early_stopping.mode", "auto, min or max"),
+    "weights of classes": bad("training", "{class_weight: heavy}", "class_weight", "`balanced`, or a map of classes"),
+    "a weight of zero": bad("training", "{class_weight: {0: 0}}", "class_weight", "`balanced`, or a map of classes"),
+    "Keras's callbacks": bad(
+        "training", "{callbacks: [EarlyStopping]}", "callbacks.0", "{early_stopping: {patience: 3}}"
+    ),
+    "no callback": bad("training", "{callbacks: [halve]}", "callbacks", "a list of functions of yours"),
+    "a plateau, then all rows": bad(
+        "training",
+        "{reduce_lr_on_plateau: {}}",
+        "reduce_lr_on_plateau",
+        "watches validation rows",
+        "finish: {refit: true}",
+    ),
+    "no parameter of training": bad("training.early_stopping.mode", "{values: [min, max]}", "", "this is no parameter"),
+    "a patience in quarters": bad("training.early_stopping.patience", "{min: 0.5, max: 2.0}", "min", "a whole number"),
+    "class weights": bad("class_weight", "{0: 2}", "", "it is a key of `training`"),
     "a merge key": bad("<<", "{loss: mse}", "", "no such key here"),
     # data
     "unknown data": bad("data", "fashion-mnist", "", "(did you mean `fashion_mnist`?)"),

@@ -18,8 +18,13 @@ class PlainFit:
     scores: dict[str, float]  # of `evaluate` on the validation rows, after `fit`
 
 
-def plain_fit(build, data, params, *, loss="sparse_categorical_crossentropy", metrics=("accuracy",), reverse=False):
-    """Train what `build()` returns with seed 42; `reverse` turns each batch around, which reorders its sums."""
+def plain_fit(
+    build, data, params, *, loss="sparse_categorical_crossentropy", metrics=("accuracy",), reverse=False, **of_fit
+):
+    """Train what `build()` returns with seed 42; `reverse` turns each batch around, which reorders its sums.
+
+    `of_fit` are further arguments of `fit`.
+    """
     keras.utils.set_random_seed(42)
     model = build()
     arguments = {name: value for name, value in params.items() if name not in NOT_OF_THE_OPTIMIZER}
@@ -31,7 +36,13 @@ def plain_fit(build, data, params, *, loss="sparse_categorical_crossentropy", me
     validation = (data.validation.x, data.validation.y)
     size = params.get("batch_size", 32)
     history = model.fit(
-        data.train.x, data.train.y, epochs=params["epochs"], batch_size=size, validation_data=validation, verbose=0
+        data.train.x,
+        data.train.y,
+        epochs=params["epochs"],
+        batch_size=size,
+        validation_data=validation,
+        verbose=0,
+        **of_fit,
     )
     weights = model.get_weights()
     return PlainFit(history.history, weights, model.evaluate(*validation, batch_size=size, verbose=0, return_dict=True))

@@ -278,3 +278,8 @@ def noisy(input_shape, classes, noise, rate, gaussian, alpha, units=12):
         layers.GaussianDropout(gaussian),
         layers.AlphaDropout(alpha),
     )
+
+
+def halving():
+    """A callback: the learning rate halves each epoch."""
+    return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)

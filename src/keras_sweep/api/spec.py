@@ -144,6 +144,7 @@ class Spec:
     minimize: str | None = None  # the one of which less is better, "val_loss"
     search: Optuna | KerasTuner = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
+    training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
     finish: Mapping[str, bool] | None = None  # {"refit": True}
@@ -172,6 +173,7 @@ class Spec:
                 name: {"values": value} if isinstance(value, list | tuple | range) else value
                 for name, value in self.parameters.items()
             },
+            "training": _training_block(self.training) if self.training else None,
             "early_terminate": self.early_terminate or None,
             "search": self.search,
             "finalists": self.finalists,
@@ -208,6 +210,11 @@ def _model_block(model: Any) -> Any:
         f"`model` of a Spec is {type(model).__name__}",
         hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
     )
+
+
+def _training_block(training: Mapping[str, Any]) -> Any:
+    callbacks = [{"python": give_function(one)} if callable(one) else one for one in training.get("callbacks", ())]
+    return {**training, "callbacks": callbacks or None}
 
 
 def _plain(value: Any) -> Any:

@@ -41,7 +41,7 @@ def check(
         raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
     spec = read_space_file(space, sets=sets or ())
     warn_of_slips(spec.warnings)
-    code = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
+    code = spec.code
     if code:
         note(f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
     make = workers_of(workers)

@@ -137,17 +137,19 @@ def called(model: Any, data: SearchData) -> Any:
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
-    """The files that the model's module is in and imports from beside the space file, each with its SHA-256 (hex).
+    """The files that the modules of model and callbacks are in and import from beside the space file, each with its
+    SHA-256 (hex).
 
     Of a function that a program gave, what it was made of then, or is `now`. Empty for the dense model, and for a
     module that does not lie beside the space file.
     """
-    source = spec.model.source
-    if spec.model.kind != "python":
-        return {}
-    if is_given(source):
-        return parts_given(source, now=now)
-    return code_files(source.partition(":")[0], spec.folder.resolve())
+    found: dict[str, str] = {}
+    for source in spec.code[spec.data.kind == "python" :]:
+        if is_given(source):
+            found |= parts_given(source, now=now)
+        else:
+            found |= code_files(source.partition(":")[0], spec.folder.resolve())
+    return found
 
 
 def changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:

@@ -29,6 +29,11 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
         **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},
     }
+    for name, value in asdict(spec.training).items():
+        if isinstance(value, Mapping):
+            flat |= {f"training.{name}.{key}": each for key, each in value.items()}
+        elif value:
+            flat[f"training.{name}"] = _plain(value)
     for parameter in spec.space.parameters:
         key = f"parameters.{parameter.name}"
         flat |= {f"{key}.{name}": value for name, value in _distribution(parameter.distribution).items()}

@@ -5,9 +5,9 @@ what the JSON Schema tells an editor.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -53,6 +53,69 @@ class ModelSpec:
     kind: Literal["dense", "python"]
     source: str  # "dense" or "module:function"
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
+
+
+MODES = ("auto", "min", "max")
+MODE = "whether less or more of it is better; `auto` knows of Keras's metrics"
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class EarlyStopping:
+    """A trial ends where a metric no longer improves; the arguments of `keras.callbacks.EarlyStopping`."""
+
+    monitor: str = Field(default="val_loss", description="a recorded metric")
+    patience: int = Field(default=0, ge=0, description="epochs without an improvement, then the trial ends")
+    min_delta: float = Field(default=0.0, ge=0, description="the least change that is an improvement")
+    mode: str = Field(default="auto", description=MODE, json_schema_extra={"enum": list(MODES)})
+    baseline: float | None = Field(default=None, description="a value that is to be reached first")
+    start_from_epoch: int = Field(default=0, ge=0, description="epochs that are passed over at the start")
+    restore_best_weights: bool = Field(
+        default=False, description="the trial has the weights of its best epoch by this metric, and is scored by them"
+    )
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class ReduceLROnPlateau:
+    """The learning rate falls where a metric no longer improves; as `keras.callbacks.ReduceLROnPlateau`."""
+
+    monitor: str = Field(default="val_loss", description="a recorded metric")
+    factor: float = Field(default=0.1, gt=0, lt=1, description="what the rate is multiplied by")
+    patience: int = Field(default=10, ge=0, description="epochs without an improvement, then it falls")
+    min_delta: float = Field(default=1e-4, ge=0, description="the least change that is an improvement")
+    mode: str = Field(default="auto", description=MODE, json_schema_extra={"enum": list(MODES)})
+    cooldown: int = Field(default=0, ge=0, description="epochs after a fall in which nothing is counted")
+    min_lr: float = Field(default=0.0, ge=0, description="it falls no further")
+
+
+WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
+TRAINING_PREFIX = "training."  # of its arguments as parameters
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class UserCallback:
+    """A callback of yours, which trains by `fit`."""
+
+    python: str = Field(description="module:function, which returns a new keras.callbacks.Callback")
+
+
+ClassWeight: TypeAlias = Mapping[int | str, float] | Literal["balanced"] | None
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class Training:
+    """What `fit` does beside the optimizer. Its arguments may be parameters: `training.early_stopping.patience`."""
+
+    early_stopping: EarlyStopping | None = None
+    reduce_lr_on_plateau: ReduceLROnPlateau | None = None
+    class_weight: ClassWeight = Field(
+        default=None, description="`balanced`, or class: weight; what a row of the class counts in the loss"
+    )
+    callbacks: Sequence[UserCallback] = ()
+
+    @property
+    def watches(self) -> bool:
+        """Whether a metric decides how long a trial trains, or at which rate."""
+        return self.early_stopping is not None or self.reduce_lr_on_plateau is not None
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -117,12 +180,19 @@ class SweepSpec:
     objective: Objective
     space: SearchSpace
     search: SearchSettings
+    training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
     file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The functions of the user's that it names, each "module:function"."""
+        parts = [part.source for part in (self.data, self.model) if part.kind == "python"]
+        return (*parts, *(one.python for one in self.training.callbacks))
 
     @property
     def refits(self) -> bool:

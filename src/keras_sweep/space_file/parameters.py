@@ -8,13 +8,14 @@ from pydantic import Field
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import ModelSpec, Seed
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, ModelSpec, Seed
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_circle, check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
+from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
 MODEL = "model."
@@ -28,9 +29,10 @@ FIT_ARGUMENTS: Mapping[str, Kind] = {
 }
 # arguments of `fit` that are no parameter -> what serves instead
 INSTEAD: Mapping[str, str] = {
-    "callbacks": "`epochs: {max: 20, take: best}` keeps each trial's best epoch, and `early_terminate` "
-    "stops poor trials",
-    "class_weight": "a model of your own may weigh classes in `compute_loss`",
+    "callbacks": "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`",
+    "class_weight": "it is a key of `training`, and `training.class_weight` a parameter",
+    "early_stopping": "it is a key of `training`, and `training.early_stopping.patience` a parameter",
+    "reduce_lr_on_plateau": "it is a key of `training`, and `training.reduce_lr_on_plateau.factor` a parameter",
 }
 
 
@@ -134,7 +136,11 @@ def _drawn(block: AnyParameter, path: tuple[str, ...], faults: Faults) -> Distri
 def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
-    if name in FIT_ARGUMENTS or name in ARGUMENTS:
+    if name in FIT_ARGUMENTS or name in ARGUMENTS or name in TRAINING_ARGUMENTS:
+        return
+    if name.startswith(TRAINING_PREFIX):
+        hint = did_you_mean(name, TRAINING_ARGUMENTS) or f"those that may be are {joined(TRAINING_ARGUMENTS)}"
+        faults.fault(path, "of `training` this is no parameter", hint)
         return
     if name.startswith(MODEL):
         inner = name.removeprefix(MODEL)
@@ -169,7 +175,7 @@ def _kind_of(name: str) -> Kind | None:
     """What a parameter's values may be; None where that is not known: for a model of the user's."""
     if name.startswith(MODEL):
         return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
-    return FIT_ARGUMENTS.get(name) or argument(name)
+    return FIT_ARGUMENTS.get(name) or TRAINING_ARGUMENTS.get(name) or argument(name)
 
 
 def _takes_reals(name: str) -> bool:

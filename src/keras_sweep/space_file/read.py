@@ -9,7 +9,7 @@ from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, Finalists, Finish, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, kind_of
@@ -17,6 +17,7 @@ from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, Loss, Metric, MetricSection, PruningRule
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
+from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
 REQUIRED = {
@@ -89,16 +90,20 @@ def read_space_file(
     metrics = _metrics_of(faults)
     objective = _objective_of(faults, metrics)
     space = parameters(faults, model) if faults.has("parameters") else None
+    training = training_of(faults, metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
+    _check_plateau(faults, data, finish)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {counted(int(space.size), 'point')}"
             faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
         _warn(faults, space, search.sampler, early)
-    if faults.found or not (data and model and loss_fits and objective and space and search and metrics is not None):
+    if faults.found or not (
+        data and model and loss_fits and objective and space and search and training and metrics is not None
+    ):
         raise SpaceFileError(where, _printable(faults.found))
     return SweepSpec(
         name=sweep_name,
@@ -111,6 +116,7 @@ def read_space_file(
         objective=objective,
         space=space,
         search=search,
+        training=training,
         early_terminate=early,
         finalists=finalists,
         finalists_asked=faults.has("finalists") and finalists is not None,
@@ -245,3 +251,13 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
         faults.warn(("early_terminate",), rule)
     if early is not None and sampler == "hyperband":
         faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")
+
+
+def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:
+    """Note a falling learning rate where a training on all rows has no validation rows left by which it could fall."""
+    given = [faults.root.at(section).value for section in ("training", "parameters")]
+    names = [name for section in given if isinstance(section, dict) for name in section]
+    of_all_rows = (data and data.split.folds) or (finish and finish.refit)
+    if of_all_rows and any("reduce_lr_on_plateau" in name for name in names):
+        rule = "watches validation rows, and the winner's training on all rows, with `folds` or `refit`, has none"
+        faults.fault(("training", "reduce_lr_on_plateau"), rule, "leave one of them out")

@@ -13,7 +13,7 @@ from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.distributions import Scalar
-from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
+from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split, Training
 from keras_sweep.space.text import joined
 from keras_sweep.space_file.faults import Rule, fields_of
 from keras_sweep.space_file.keras_tables import (
@@ -166,6 +166,12 @@ class PythonModel(Section):
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
 
 
+class PythonCallback(Section):
+    """A callback from a function of yours."""
+
+    python: Source = Field(description="module:function, which returns a new keras.callbacks.Callback")
+
+
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
@@ -178,6 +184,7 @@ class SpaceFile(Section):
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"
     )
+    training: Training = Field(default_factory=Training, description="what `fit` does beside the optimizer")
     early_terminate: EarlyTerminate | None = None
     search: SearchSettings = Field(default_factory=SearchSettings)
     finalists: Literal["none"] | Finalists = Field(

@@ -42,7 +42,7 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
     if section is None or split is None:
         return None
     if kind == "python":
-        _check_source(faults, ("data", "python"), str(source), folder)
+        check_source(faults, ("data", "python"), str(source), folder)
     return DataSpec(kind, str(source), getattr(section, "target", None), split)
 
 
@@ -113,12 +113,12 @@ def _python_model(faults: Faults, folder: Path) -> ModelSpec | None:
             faults.fault(("model", key), f"a model's argument is a Python name, but got {quoted(key)}")
     if section is None or len(faults.found) > before:
         return None
-    _check_source(faults, ("model", "python"), section.python, folder)
+    check_source(faults, ("model", "python"), section.python, folder)
     given = {key: value_of(f"model.{key}", value) for key, value in arguments.items()}
     return ModelSpec("python", section.python, given)
 
 
-def _check_source(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> None:
+def check_source(faults: Faults, path: tuple[str | int, ...], source: str, folder: Path) -> None:
     """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
     if is_given(source):
         return  # whether this program gave it is told when it is asked for

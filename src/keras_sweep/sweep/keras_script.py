@@ -5,6 +5,7 @@ Names that come from a record become code only where they are identifiers, value
 
 import keyword
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow
-from keras_sweep.process.given import is_given
+from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
+from keras_sweep.training.row_weights import class_weights
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
@@ -77,8 +79,10 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
-    averaged = plan.optimizer_arguments.get("use_ema")
-    more = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if averaged else ""
+    own, callbacks = _callbacks(spec, plan)
+    more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
+    if (weights := class_weights(plan.training.class_weight, data)) is not None:
+        more += f", class_weight={weights!r}"
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",
@@ -92,6 +96,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"rows = np.load({str(rows)!r})",
         'x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))',
         "",
+        *own,
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
         f"optimizer = {optimizer}",
@@ -104,6 +109,32 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"    print(epoch, {objective!r}, value)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> tuple[list[str], list[str]]:
+    """Lines that import the user's, and what makes each callback, in the order in which a trial has them."""
+    made = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
+    lines = []
+    for one in spec.training.callbacks:
+        lines += _imports(one.python, spec)
+        made.append(f"{one.python.partition(':')[2]}()")
+    for section, kind in (("early_stopping", "EarlyStopping"), ("reduce_lr_on_plateau", "ReduceLROnPlateau")):
+        if (watching := getattr(plan.training, section)) is not None:
+            given = {name: value for name, value in asdict(watching).items() if value is not None}
+            made.append(f"keras.callbacks.{kind}({_arguments(given)})")
+    return lines, made
+
+
+def _imports(source: str, spec: SweepSpec) -> list[str]:
+    """Lines that import a function from beside the space file. Raises UsageError: a program has it instead."""
+    if is_given(source):
+        raise UsageError(
+            f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",
+            hint="Put it into a module beside a space file: `{python: module:function}`",
+        )
+    module, _, attribute = source.partition(":")
+    place = f"sys.path.insert(0, {str(spec.folder.resolve())!r})"
+    return ["import sys", place, f"from {module} import {attribute.split('.')[0]}"]
 
 
 def _layer(layer: Any) -> str:
@@ -121,13 +152,9 @@ def _layer(layer: Any) -> str:
 
 
 def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
-    if is_given(spec.model.source):
-        raise UsageError(
-            "the model was a function of a program that ran the sweep, which no script can import",
-            hint="Put it into a module beside a space file: `model: {python: module:function}`",
-        )
+    imports = _imports(spec.model.source, spec)
     found: Any = load_python(spec.model.source, spec.folder)
-    module, _, attribute = spec.model.source.partition(":")
+    attribute = spec.model.source.partition(":")[2]
     known = {"input_shape": data.input_shape, "classes": data.classes}
     if is_hyper_model(found):
         made = [
@@ -145,9 +172,7 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
     else:
         made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]
     return [
-        "import sys",
-        f"sys.path.insert(0, {str(spec.folder.resolve())!r})",
-        f"from {module} import {attribute.split('.')[0]}",
+        *imports,
         *made,
         "if not model.built:",
         f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",

@@ -92,8 +92,7 @@ class SweepAccess:
         if self.spec is not None:
             return self.spec
         spec = unfollowed_spec(study.facts, study.name, study.folder)
-        sources = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
-        ask_for_trust(sources, spec.folder, f"record of {study.name!r}", trust=self.trust, emit=self.emit)
+        ask_for_trust(spec.code, spec.folder, f"record of {study.name!r}", trust=self.trust, emit=self.emit)
         return spec
 
 

@@ -138,8 +138,13 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
     """
     spec, training = opened.spec, opened.trial
     params = {**training.params, "epochs": training.epoch or training.epochs}
+    params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
     alone = replace(
-        spec, space=SearchSpace((), params), objective=replace(spec.objective, take_best=False), early_terminate=None
+        spec,
+        space=SearchSpace((), params),
+        objective=replace(spec.objective, take_best=False),
+        training=replace(spec.training, early_stopping=None),
+        early_terminate=None,
     )
     kind = (training.runner if opened.runner is None else opened.runner.name).partition("/")[0]
     chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)

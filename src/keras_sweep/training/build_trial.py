@@ -10,6 +10,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.hyper_model import names_optimizer, own_optimizer
 from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of
 from keras_sweep.trial.plan import TrainingPlan
@@ -70,6 +71,12 @@ def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
     return build_model(spec, plan.model_arguments, data)
+
+
+def own_callbacks(spec: SweepSpec) -> list[Any]:
+    """New ones of the user's functions, for one trial."""
+    functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
+    return [function() for function in functions]
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:

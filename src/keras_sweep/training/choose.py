@@ -93,6 +93,8 @@ def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     from keras_sweep.training.lanes.lane_support import why_not_lanes
 
+    if spec.training.callbacks:
+        return "callbacks of your own are called by `fit` alone"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):

@@ -32,6 +32,14 @@ def best_epoch(objective: Objective, values: Sequence[float]) -> int:
     return min(range(len(values)), key=lambda index: objective.key(values[index])) + 1
 
 
+def scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
+    """The epoch, counted from 1, whose value and weights a trial has that ends after these.
+
+    `restored` is the one to whose weights early stopping returns.
+    """
+    return best_epoch(objective, values) if objective.take_best else restored or len(values)
+
+
 def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
     """Every metric, epoch by epoch, of what each epoch logged."""
     return {name: tuple(row[name] for row in rows) for name in (rows[0] if rows else ())}
@@ -42,6 +50,7 @@ def scored(
     suggestion: Suggestion,
     *,
     curve: Curve,
+    epoch: int,
     weights: Weights,
     seconds: Seconds,
     y: Array,
@@ -53,15 +62,15 @@ def scored(
 
     Args:
         curve: at least one epoch.
-        weights: of the scored epoch.
+        epoch: the one that is scored, see `scored_epoch`.
+        weights: of that epoch.
         y: labels of the validation rows.
         predict: outputs of the model with `weights` on the validation rows; called at most once.
         right: [N] whether each validation row was right at the scored epoch, where the runner knows.
         pruned_at: the epoch after which the engine stopped it.
     """
-    values = curve[spec.objective.name]
-    epoch = best_epoch(spec.objective, values) if spec.objective.take_best else len(values)
-    name, value, outputs = spec.objective.name, values[epoch - 1], cache(predict)
+    name, outputs = spec.objective.name, cache(predict)
+    value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
     scores = of_values(right) if right is not None and known else None

@@ -1,11 +1,12 @@
 """The training plan: a trial's parameters sorted into what model, optimizer and `fit` take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, SweepSpec, Training
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", "epochs", "batch_size", "seed")
 MODEL_PREFIX = "model."
@@ -24,15 +25,19 @@ class TrainingPlan:
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
     seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order
+    training: Training = field(default_factory=Training)  # with this trial's arguments
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
     """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
+    training = spec.training
     for name, value in params.items():
         if name.startswith(MODEL_PREFIX):
             model[name.removeprefix(MODEL_PREFIX)] = value
+        elif name.startswith(TRAINING_PREFIX):
+            training = with_argument(training, name.removeprefix(TRAINING_PREFIX), value)
         elif name == "learning_rate" or name not in FIT_PARAMETERS:
             optimizer[name] = value
     return TrainingPlan(
@@ -42,7 +47,23 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
         epochs=_whole(params.get("epochs", DEFAULT_EPOCHS)),
         batch_size=_whole(params.get("batch_size", DEFAULT_BATCH_SIZE)),
         seed=_whole(params.get("seed", spec.search.seed)),
+        training=training,
     )
+
+
+def watches(spec: SweepSpec) -> bool:
+    """Whether a metric decides how long trials train, or at which rate."""
+    names = (*spec.space.constants, *(parameter.name for parameter in spec.space.parameters))
+    arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
+    return spec.training.watches or any(name.startswith(arguments) for name in names)
+
+
+def with_argument(training: Training, name: str, value: Any) -> Training:
+    """The same with another `class_weight`, or another argument of a section: "early_stopping.patience"."""
+    section, _, argument = name.partition(".")
+    if argument:
+        value = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
+    return replace(training, **{section: value})
 
 
 def _whole(value: Value) -> int:

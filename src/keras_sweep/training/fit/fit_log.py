@@ -12,7 +12,8 @@ import numpy as np
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of, scored_weights
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
-from keras_sweep.training.outcome import best_epoch, curve_of, diverged
+from keras_sweep.training.controls import Controls
+from keras_sweep.training.outcome import curve_of, diverged, scored_epoch
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
@@ -36,10 +37,13 @@ class FitLog:
     every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
     pruned_at: int | None = None
     diverged: bool = False
+    stopped_early: bool = False
     interrupted: bool = False
 
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
+        self._controls: Controls | None = None
+        self._first_rate = 0.0
         self._before = Seconds(sampler=self.suggestion.sampler_seconds)  # until the checkpoint
         self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
@@ -70,6 +74,12 @@ class FitLog:
     def curve(self) -> Curve:
         return curve_of(self.rows)
 
+    def scored_epoch(self, epochs: int) -> int:
+        """The epoch by which the trial is scored where it ends after so many."""
+        controls = Controls.of(self.plan.training, self._first_rate, self.rows[:epochs])
+        values = self.curve[self.spec.objective.name][:epochs]
+        return scored_epoch(self.spec.objective, values, None if controls is None else controls.restored)
+
     @property
     def seconds(self) -> Seconds:
         """The trial's time until now."""
@@ -93,6 +103,9 @@ class FitLog:
         }
 
     def _go_on(self) -> None:
+        if self.plan.training.watches:
+            self._first_rate = float(self.model.optimizer.learning_rate)
+            self._controls = Controls.of(self.plan.training, self._first_rate, self.rows)
         if self._begins is None:
             return
         state, generators = self._begins  # now that `fit` has built the model and drawn the order that it throws away
@@ -122,6 +135,10 @@ class FitLog:
         self._epoch_ended = now
         scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
+        if self._controls is not None and not diverged(list(row.values())):
+            row = self._controls.after(row)
+            self.stopped_early = self._controls.stops
+            self.model.optimizer.learning_rate = self._controls.learning_rate
         self.rows.append(row)
         done = epoch + 1
         if self.every:
@@ -132,15 +149,19 @@ class FitLog:
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            if objective.take_best and not self.every and best_epoch(objective, self.curve[objective.name]) == done:
+            restored = None if self._controls is None else self._controls.restored
+            kept = objective.take_best or restored is not None
+            if kept and not self.every and scored_epoch(objective, self.curve[objective.name], restored) == done:
                 self.best_weights = scored_weights(self.model)
-            if done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value}):
+            stops_there = done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value})
+            if stops_there and not self.stopped_early:
                 self.pruned_at = done
-        ended = self.diverged or self.pruned_at is not None or done == self.plan.epochs
+        stopped = self.diverged or self.pruned_at is not None or self.stopped_early
+        ended = stopped or done == self.plan.epochs
         self.interrupted = not ended and self.watch.stopping()
         if self.checkpoint is not None and not ended and (self.interrupted or self.checkpoint.is_due()):
             self._write(self.checkpoint)
-        if self.diverged or self.interrupted or self.pruned_at is not None:
+        if stopped or self.interrupted:
             self.model.stop_training = True
 
     def _write(self, checkpoint: LatestCheckpoint) -> None:

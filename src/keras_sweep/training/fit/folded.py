@@ -7,15 +7,16 @@ from itertools import takewhile
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner, Trained
 from keras_sweep.training.folds import fold_outputs, joined_score
-from keras_sweep.training.outcome import Failure, best_epoch, curve_of, diverged, failed, scored
+from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import ToTheEnd, Watch
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import training_plan, watches
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
 
 Row = Mapping[str, float]
@@ -56,6 +57,13 @@ class FoldedFitRunner(FitRunner):
         notice: Callable[[str], None] | None = None,
         workers: Workers | None = None,
     ) -> None:
+        """Raises UsageError: what watches the curve of a trial can't wait for its last fold."""
+        if watches(spec):
+            raise UsageError(
+                "with folds by `fit` each fold trains to its end before the next: `early_stopping` and "
+                "`reduce_lr_on_plateau` would watch one alone",
+                hint="Leave them out, or train lanes, on the JAX backend: those train folds in step",
+            )
         super().__init__(spec, data, notice=notice, workers=workers)
         self._anew = metrics_of_all_rows(spec)  # computed after every epoch
 
@@ -105,12 +113,13 @@ class FoldedFitRunner(FitRunner):
             curve = curve_of(rows[:epochs])
             if diverged(list(rows[epochs - 1].values())):
                 return failed(suggestion, Failure(DIVERGED), curve, seconds)
-            epoch = best_epoch(objective, curve[objective.name]) if objective.take_best else epochs
+            epoch = scored_epoch(objective, curve[objective.name])
             weights = _weights(ends, epoch)
             return scored(
                 self._spec,
                 suggestion,
                 curve=curve,
+                epoch=epoch,
                 weights=weights,
                 seconds=seconds,
                 y=self._data.validation.y,

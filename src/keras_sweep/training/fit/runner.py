@@ -14,11 +14,12 @@ from keras_sweep.process.backend import only_new_garbage, versions
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
-from keras_sweep.training.build_trial import called, compiled_model
+from keras_sweep.training.build_trial import called, compiled_model, own_callbacks
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
-from keras_sweep.training.outcome import Failure, best_epoch, curve_of, failed, scored
+from keras_sweep.training.outcome import Failure, curve_of, failed, scored
+from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
 from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
 from keras_sweep.training.workers.workers import Workers, error_of
@@ -49,7 +50,8 @@ class FitRunner:
     """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
 
     A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
-    stopped goes on from its checkpoint, but on TensorFlow and with folds, where it begins anew.
+    stopped goes on from its checkpoint, but on TensorFlow, with folds and with callbacks of the user's, where it begins
+    anew.
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
@@ -78,7 +80,8 @@ class FitRunner:
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
-        elif checkpoints is not None and backend != "tensorflow":  # its shuffle can't be set to where it stood
+        # TensorFlow's shuffle can't be set to where it stood, nor can a callback of the user's
+        elif checkpoints is not None and backend != "tensorflow" and not spec.training.callbacks:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
@@ -124,15 +127,11 @@ class FitRunner:
         log = self._fitted(suggestion, self._data, watch, every=bool(rungs))
         if not isinstance(log, FitLog):
             return None if log is None else Trained(log)
-        objective = self._spec.objective
         end = tuple(log.model.get_weights())
 
         def ended(epochs: int, pruned_at: int | None) -> Result:
-            curve = curve_of(log.rows[:epochs])
-            weights = log.best_weights if objective.take_best else end
-            if rungs:
-                scored_at = best_epoch(objective, curve[objective.name]) if objective.take_best else epochs
-                weights = log.every_weights[scored_at - 1]
+            curve, epoch = curve_of(log.rows[:epochs]), log.scored_epoch(epochs)
+            weights = log.every_weights[epoch - 1] if rungs else log.best_weights or end
 
             def predict() -> Any:
                 with self._wall.part("score"):
@@ -143,6 +142,7 @@ class FitRunner:
                 self._spec,
                 suggestion,
                 curve=curve,
+                epoch=epoch,
                 weights=weights,
                 seconds=log.seconds,
                 y=self._data.validation.y,
@@ -155,7 +155,8 @@ class FitRunner:
         else:
             result = ended(len(log.rows), log.pruned_at)
         finite = len(log.rows) - log.diverged
-        return Trained(result, {rung: ended(rung, rung) for rung in rungs if rung <= finite})
+        early = len(log.rows) if log.stopped_early else None  # there no rung stops it
+        return Trained(result, {one: result if one == early else ended(one, one) for one in rungs if one <= finite})
 
     def _by_workers(self, shared: SharedSweep, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
         """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
@@ -211,7 +212,8 @@ class FitRunner:
                 verbose=0,
                 validation_data=(validation.x, validation.y),
                 validation_batch_size=plan.batch_size,
-                callbacks=[swap_of(), log.callback()],
+                class_weight=class_weights(plan.training.class_weight, data),
+                callbacks=[swap_of(), *own_callbacks(spec), log.callback()],
             )
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):

@@ -211,9 +211,12 @@ class Flat:
         return masks
 
     def step(
-        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
     ) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
+        """Traced: one batch, shared by all lanes; `weights` are what its rows count in the loss.
+
+        Where steps are masked, `counted` [B] is 1 for its rows, 0 for further ones.
+        """
         import jax
         import jax.numpy as jnp
 
@@ -223,11 +226,11 @@ class Flat:
             gradients, metrics = softmax_gradients(self._template, self._lanes, trainable, metrics, x, y)
         else:
             forward = self._template.forward(training=True)  # Keras's own code, mapped over lanes
-            axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
+            axes = ([-1] * len(trainable), 0, 0, -1, None, None, None, None)
 
             def loss(trainable: list[Any]) -> Any:
                 losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
-                    self._views(trainable), other, metrics, of_model, x, y, counted
+                    self._views(trainable), other, metrics, of_model, x, y, weights, counted
                 )
                 return losses.sum(), (other_after, metrics_after)
 

@@ -11,6 +11,7 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
+from keras_sweep.training.controls import Controls
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
@@ -111,9 +112,8 @@ class LaneGeneration:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields what it stops."""
         rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
-            # Those that may still be on their way to it, or have just trained their last epoch.
-            open_lanes = [lane for lane in self.lanes.values() if lane.end in (None, LaneEnd.DONE)]
-            coming = [lane for lane in open_lanes if rung in lane.rungs]
+            # Those that may still be on their way to it, or have come to it.
+            coming = [lane for lane in self.lanes.values() if rung in lane.rungs and lane.may_reach(rung)]
             if any(lane.seen < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
@@ -129,7 +129,7 @@ class LaneGeneration:
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
         stopped = self._watch.judge.rung(rung, values) if values else frozenset()
         compared = [self.lanes[number] for number in numbers]
-        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.epochs]
+        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.epochs and lane.training]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED
         return pruned
@@ -181,16 +181,18 @@ class LaneGeneration:
         self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
+        rate = float(given.get(LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
         return Lane(
             suggestion,
             signature,
             plan.batch_size,
             plan.epochs,
-            learning_rate=float(given.get(LEARNING_RATE, template.optimizer_kinds[index].learning_rate)),
+            learning_rate=rate,
             variant=index,
             per_lane={name: float(given[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
+            controls=Controls.of(plan.training, rate),
             wanted=wanted,
         )
 

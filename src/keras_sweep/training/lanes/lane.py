@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.controls import Controls
 from keras_sweep.training.lanes.signature import Signature
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.outcome import curve_of
@@ -23,6 +24,7 @@ class LaneEnd(Enum):
     DONE = "it has trained all its epochs"
     DIVERGED = "its weights or metrics left the finite numbers"
     PRUNED = "it was stopped at a rung"
+    STOPPED = "its metric no longer improved"
     FAILED = "its program raised"
 
 
@@ -39,6 +41,7 @@ class Lane:
     per_lane: Mapping[str, float]  # its values of that variant's arguments
     rungs: tuple[int, ...]
     own: OwnModel | None  # where its model shares a structure with others
+    controls: Controls | None  # what watches its curve
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     seen: int = 0  # epochs the loop's thread has seen; the workers, and so `rows`, may be ahead
@@ -73,14 +76,28 @@ class Lane:
 
         Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
         """
-        return self.end is not LaneEnd.PRUNED and epoch < self.epochs
+        return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.epochs
+
+    def may_reach(self, rung: int) -> bool:
+        """Whether it is to be compared there: unless it ended before, or by a fault or another rung."""
+        ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED)
+        return self.end is None or (ended and len(self.rows) >= rung)
+
+    @property
+    def restored(self) -> int | None:
+        """The epoch to whose weights early stopping would return here."""
+        return None if self.controls is None else self.controls.restored
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """One more epoch brought these metrics; `finite` says whether they and the weights are finite numbers."""
-        self.rows.append(row)
         if not finite:
             self.end = LaneEnd.DIVERGED
-        elif len(self.rows) == self.epochs:
+        elif self.controls is not None:
+            row = self.controls.after(row)
+            self.learning_rate = self.controls.learning_rate
+            self.end = LaneEnd.STOPPED if self.controls.stops else None
+        self.rows.append(row)
+        if self.end is None and len(self.rows) == self.epochs:
             self.end = LaneEnd.DONE
 
     def take(self, other: Lane) -> None:
@@ -92,6 +109,7 @@ class Lane:
             other.last,
             other.seconds,
         )
+        self.controls, self.learning_rate = other.controls, other.learning_rate
 
     def go_on_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
@@ -99,6 +117,11 @@ class Lane:
         """Stand where these epochs led, which were trained before."""
         self.rows, self.last, self.best = list(rows), last, best
         self.seen = len(rows)
+        if self.controls is not None:
+            for row in rows:
+                self.controls.after(row)
+            self.learning_rate = self.controls.learning_rate
+            self.end = LaneEnd.STOPPED if self.controls.stops else None
         if len(rows) >= self.epochs:
             self.end = LaneEnd.DONE
 

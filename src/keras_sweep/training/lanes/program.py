@@ -79,6 +79,7 @@ class Program:
         self.layout = layout_of(template, lanes)
         self._template = template
         self._data = data
+        self._rows = _training_rows(template, data)
         self._batch = template.signature.batch_size
         rows = len(data.validation_y)
         self._validation_batch = validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
@@ -95,11 +96,11 @@ class Program:
         with ThreadPoolExecutor(1) as meanwhile:
             validate = meanwhile.submit(traced.compile, options)
             if template.signature.masked:
-                self._epoch = self._compiled(self._masked_epoch, state, numbers, *batches, data.x, data.y)
+                self._epoch = self._compiled(self._masked_epoch, state, numbers, *batches, self._rows)
             elif template.convolves:
                 self._epoch = self._step_by_step(state, numbers, *batches)
             else:
-                self._epoch = self._compiled(self._whole_epoch, state, numbers, *batches, data.x, data.y)
+                self._epoch = self._compiled(self._whole_epoch, state, numbers, *batches, self._rows)
             self._validate = validate.result()
 
     def of(self, template: Template, data: DeviceData) -> Program:
@@ -108,7 +109,7 @@ class Program:
             return self
         other = copy.copy(self)
         other._template, other.layout = template, layout_of(template, self.lanes)  # noqa: SLF001  # of its own copy
-        other._data = data  # noqa: SLF001  # as above
+        other._data, other._rows = data, _training_rows(template, data)  # noqa: SLF001  # as above
         return other
 
     def order(self, epoch: int) -> Any:
@@ -118,7 +119,7 @@ class Program:
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
-        state, logs = self._epoch(state, numbers, *self._batches(order), self._data.x, self._data.y)
+        state, logs = self._epoch(state, numbers, *self._batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
@@ -162,14 +163,14 @@ class Program:
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
         return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
 
-    def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+    def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
         """Traced: an epoch of batches of one length, and a shorter one."""
         import jax
 
         prepared, metrics = self._begin(numbers)
 
         def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
-            return self._step(*carry, prepared, rows, x, y), None
+            return self._step(*carry, prepared, rows, data), None
 
         carry = (state, metrics)
         if steps.shape[0]:
@@ -179,7 +180,7 @@ class Program:
         state, metrics = carry
         return state, self._logs(metrics)
 
-    def _masked_epoch(self, state: State, numbers: Numbers, order: Any, x: Any, y: Any) -> tuple[State, Logs]:
+    def _masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
         """Traced: an epoch of batches of whatever length, in steps of more rows, of which the further ones weigh 0."""
         import jax
         import jax.numpy as jnp
@@ -193,7 +194,7 @@ class Program:
             place = jnp.arange(self._batch)
             rows = _rows(order, start + jnp.minimum(place, length - 1))  # further ones are the last one again
             counted = (place < length).astype(jnp.float32)
-            return self.layout.step(*carry, prepared, _rows(x, rows), _rows(y, rows), counted)
+            return self._step(*carry, prepared, rows, data, counted)
 
         steps = (len(order) + size - 1) // size
         state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
@@ -205,18 +206,17 @@ class Program:
 
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
-        data = (self._data.x, self._data.y)
         programs = {
-            len(batch): self._compiled(self._step, state, metrics, prepared, batch, *data, uses_up=(0, 1))
+            len(batch): self._compiled(self._step, state, metrics, prepared, batch, self._rows, uses_up=(0, 1))
             for batch in (*steps[:1], tail)  # one of each length
             if len(batch)
         }
         end = self._compiled(self._logs, metrics, uses_up=())
 
-        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
             for batch in [*steps, tail] if len(tail) else steps:
-                state, metrics = programs[len(batch)](state, metrics, prepared, batch, x, y)
+                state, metrics = programs[len(batch)](state, metrics, prepared, batch, data)
             return state, end(metrics)
 
         return epoch
@@ -228,9 +228,12 @@ class Program:
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return self.layout.prepare(numbers), metrics
 
-    def _step(self, state: State, metrics: Any, prepared: Any, rows: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
-        """Traced: a step on these rows."""
-        return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
+    def _step(
+        self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, counted: Any = None
+    ) -> tuple[State, list[Any]]:
+        """Traced: a step on these rows, of which those count that `counted` says."""
+        x, y, weights = (None if array is None else _rows(array, rows) for array in data)
+        return self.layout.step(state, metrics, prepared, x, y, weights, counted)
 
     def _traced_validate(self, state: State, numbers: Numbers, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
@@ -258,6 +261,18 @@ class Program:
             right = None if right is None else jnp.concatenate([right, last], axis=1)
         other, metrics = carry
         return other, self._logs(metrics), self.layout.finite(state), right
+
+
+def _training_rows(template: Template, data: DeviceData) -> tuple[Any, Any, Any]:
+    """x, y and what each row counts in the loss; None where all count the same."""
+    import jax
+
+    weights = template.row_weights
+    if weights is None:
+        return data.x, data.y, None
+    of_all = np.zeros(len(data.x), np.float32)
+    of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
+    return data.x, data.y, jax.device_put(of_all)
 
 
 def _rows(array: Any, rows: Any) -> Any:

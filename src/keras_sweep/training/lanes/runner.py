@@ -22,7 +22,7 @@ from keras_sweep.training.lanes.group import Group, Report, Segment
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
-from keras_sweep.training.outcome import Failure, failed, scored
+from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.workers.worker import SharedSweep
 from keras_sweep.training.workers.workers import Workers, error_of
@@ -239,13 +239,15 @@ class CompiledRunner:
         if lane.end is LaneEnd.DIVERGED:
             return failed(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows = self._data.validation
-        state = lane.best if self._spec.objective.take_best else lane.last
+        state = lane.best or lane.last
         assert state is not None
+        values = lane.curve[self._spec.objective.name]
         with self._wall.part("score"):
             return scored(
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,
+                epoch=scored_epoch(self._spec.objective, values, lane.restored),
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 y=rows.y,

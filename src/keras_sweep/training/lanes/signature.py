@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, SweepSpec
 from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, TrainingPlan, training_plan
 
 LEARNING_RATE = "learning_rate"  # the argument that every Keras optimizer holds as a variable
@@ -29,6 +29,7 @@ _PER_LANE: Mapping[str, frozenset[str]] = {
 }
 _NOT_CONSTANTS = frozenset(FIT_PARAMETERS) - {"optimizer"} | {LEARNING_RATE}
 
+ClassWeights: TypeAlias = tuple[tuple[int | str, float], ...] | str | None
 Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value), so that 1, 1.0 and True differ
 
 
@@ -50,6 +51,7 @@ class Signature:
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
     structure: str = ""  # of models that share a program though they differ; `model` is then empty
+    class_weight: ClassWeights = None  # what rows count in the loss
     masked: bool = False  # `batch_size` is the most rows a step, of which a trial's own first ones count
 
     @property
@@ -83,7 +85,9 @@ def signature_of(
 ) -> Signature:
     """The plan's signature; `variants` are those that its program offers to lanes (by default the plan's alone)."""
     model = () if structure else arguments(plan.model_arguments)
-    return Signature(model, variants or (variant_of(plan),), plan.batch_size, plan.seed, structure)
+    given = plan.training.class_weight
+    weights = tuple(given.items()) if isinstance(given, Mapping) else given
+    return Signature(model, variants or (variant_of(plan),), plan.batch_size, plan.seed, structure, weights)
 
 
 def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
@@ -92,7 +96,9 @@ def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
     """
     parameters = [
-        one for one in spec.space.parameters if one.name not in _NOT_CONSTANTS and not one.name.startswith(MODEL_PREFIX)
+        one
+        for one in spec.space.parameters
+        if one.name not in _NOT_CONSTANTS and not one.name.startswith((MODEL_PREFIX, TRAINING_PREFIX))
     ]
     chosen = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}

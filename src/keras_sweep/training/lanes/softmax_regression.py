@@ -18,6 +18,8 @@ def is_softmax_regression(template: Template) -> bool:
     import keras
 
     model = template.model
+    if template.row_weights is not None:
+        return False
     if template.shared is not None or template.other or type(model) is not keras.Sequential or model.loss != LOSS:
         return False
     *before, last = model.layers

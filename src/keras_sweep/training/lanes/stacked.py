@@ -50,14 +50,16 @@ class Stacked:
         return numbers.learning_rates
 
     def step(
-        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
     ) -> tuple[State, list[Any]]:
         assert counted is None  # no step is masked here
         trainable, other, slots = state
         slots = [numbers if place == self._rate_place else slot for place, slot in enumerate(slots)]
 
+        batch = (x, y) if weights is None else (x, y, weights)
+
         def one(trainable: Any, other: Any, slots: Any, metrics: Any) -> Any:
-            _, after = self._model.train_step((trainable, other, slots, metrics), (x, y))
+            _, after = self._model.train_step((trainable, other, slots, metrics), batch)
             return after
 
         trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)

@@ -25,6 +25,7 @@ from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
 from keras_sweep.training.row_values import right_rows
+from keras_sweep.training.row_weights import row_weights
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
 
@@ -51,6 +52,8 @@ class Template:
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
+        weights: Any = signature.class_weight
+        self.row_weights = row_weights(dict(weights) if isinstance(weights, tuple) else weights, data)
         self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
         one_batch = (self._batch, train.y[: plan.batch_size])
         self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
@@ -91,9 +94,13 @@ class Template:
         model = self.model
         scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
 
-        def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, counted: Any = None) -> Any:
-            # Keras divides the sum of the losses by the number of all rows, so the weights of those that count grow.
-            weights = None if counted is None else counted * (len(counted) / counted.sum())
+        def forward(
+            trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
+        ) -> Any:
+            if counted is not None:
+                # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
+                grown = counted * (len(counted) / counted.sum())
+                weights = grown if weights is None else grown * weights
             with self.of_lane(own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale

@@ -132,7 +132,7 @@ class SharedSweep:
         backend = keras.backend.backend()
         share = Share(
             spec,
-            given_of((spec.data.source, spec.model.source)),
+            given_of(spec.code),
             is_whole=data.train is data.validation and not data.folds,
             fingerprint=data.fingerprint,
             backend=backend,

@@ -1,0 +1,93 @@
+"""`training`: what `fit` does beside the optimizer, by Keras's names."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import PositiveFloat
+
+from keras_sweep.space.sweep_spec import MODES, TRAINING_PREFIX, WATCHING, Training, UserCallback
+from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space_file.faults import Faults, Rule, fields_of, unknown
+from keras_sweep.space_file.keras_tables import METRICS_TO_MAXIMIZE, Kind, kind_of
+from keras_sweep.space_file.sections import PythonCallback
+from keras_sweep.space_file.sources import check_source
+
+CLASS_WEIGHT = kind_of(
+    Annotated[
+        Literal["balanced"] | dict[int | str, PositiveFloat] | None,
+        Rule("`balanced`, or a map of classes to numbers above 0, as in {0: 1, 1: 5}"),
+    ]
+)
+CALLBACKS = kind_of(
+    Annotated[list[PythonCallback], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
+)
+MODE = kind_of(Annotated[str, Rule(names=MODES)])
+# callbacks of Keras -> what serves
+OF_KERAS: Mapping[str, str] = {
+    "EarlyStopping": "`training: {early_stopping: {patience: 3}}`",
+    "ReduceLROnPlateau": "`training: {reduce_lr_on_plateau: {patience: 3}}`",
+    "ModelCheckpoint": "`epochs: {max: 20, take: best}` keeps each trial's best epoch",
+    "TerminateOnNaN": "a trial that diverges ends by itself",
+    "CSVLogger": "every curve is in the record: `sweep show` has it",
+    "TensorBoard": "`sweep report` draws every curve",
+    "SwapEMAWeights": "`use_ema: true` as a parameter does it",
+}
+# what may be a parameter -> its values
+ARGUMENTS: Mapping[str, Kind] = {
+    f"{TRAINING_PREFIX}{section}.{name}": kind_of(Annotated[field.annotation, field])
+    for section, form in WATCHING.items()
+    for name, field in fields_of(form).items()
+    if name not in ("monitor", "mode")
+} | {f"{TRAINING_PREFIX}class_weight": kind_of(Annotated[Literal["balanced"] | None, Rule("`balanced` or null")])}
+
+
+def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -> Training | None:
+    """What `training` says; None with its faults noted."""
+    if not faults.has("training"):
+        return Training()
+    given, before = faults.root.at("training").plain, len(faults.found)
+    keys = fields_of(Training)
+    if not isinstance(given, dict):
+        faults.fault(("training",), f"must be a map with {joined(keys)}, but got {quoted(given)}")
+        return None
+    for key in given:
+        if key not in keys:
+            faults.fault(("training", key), "there is no such key here", OF_KERAS.get(key) or unknown(key, keys))
+    parts: dict[str, Any] = {
+        name: _watching(faults, form, name, metrics) for name, form in WATCHING.items() if given.get(name) is not None
+    }
+    weights, callbacks = given.get("class_weight"), given.get("callbacks", [])
+    faults.fits(CLASS_WEIGHT, ("training", "class_weight"), weights)
+    if _no_keras_callback(faults, callbacks) and faults.fits(CALLBACKS, ("training", "callbacks"), callbacks):
+        for index, each in enumerate(callbacks):
+            check_source(faults, ("training", "callbacks", index, "python"), each["python"], folder)
+        parts["callbacks"] = tuple(UserCallback(each["python"]) for each in callbacks)
+    return Training(class_weight=weights, **parts) if len(faults.found) == before else None
+
+
+def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
+    """A section that watches a metric, which knows now whether more of it is better."""
+    section = faults.section(form, ("training", name))
+    if section is None or metrics is None or not faults.fits(MODE, ("training", name, "mode"), section.mode):
+        return None
+    recorded = [each for one in ("loss", *metrics) for each in (one, f"val_{one}")]
+    if section.monitor not in recorded:
+        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(section.monitor)}"
+        faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
+        return None
+    natural = "max" if section.monitor.removeprefix("val_") in METRICS_TO_MAXIMIZE else "min"
+    return replace(section, mode=natural) if section.mode == "auto" else section
+
+
+def _no_keras_callback(faults: Faults, callbacks: Any) -> bool:
+    """Whether no callback has a name of Keras's; each that has one is told what serves."""
+    before = len(faults.found)
+    for index, each in enumerate(callbacks if isinstance(callbacks, list) else ()):
+        names = [each] if isinstance(each, str) else list(each) if isinstance(each, dict) else []
+        for name in names:
+            known = OF_KERAS.get(str(name).rpartition(".")[2].partition("(")[0])
+            if known is not None:
+                faults.fault(("training", "callbacks", index), f"{quoted(name)} is a callback of Keras's", known)
+    return len(faults.found) == before

@@ -1,0 +1,96 @@
+"""What watches a trial's curve while it trains: Keras's own callbacks, told of its epochs by any runner.
+
+They see no model. So a lane of a program, a trial by `fit`, and one that goes on from a checkpoint stop at the same
+epoch and have the same learning rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.space.sweep_spec import Training
+
+
+class Controls:
+    """One trial's `EarlyStopping` and `ReduceLROnPlateau`."""
+
+    def __init__(self, training: Training, learning_rate: float) -> None:
+        """Before the first epoch, which trains at this rate."""
+        import keras
+
+        self._model = _NoModel(learning_rate)
+        self._epochs = 0
+        self._stopping: Any = None
+        self._callbacks: list[Any] = []
+        if training.early_stopping is not None:
+            self._stopping = keras.callbacks.EarlyStopping(**_arguments(training.early_stopping))
+            self._callbacks.append(self._stopping)
+        if training.reduce_lr_on_plateau is not None:
+            self._callbacks.append(keras.callbacks.ReduceLROnPlateau(**_arguments(training.reduce_lr_on_plateau)))
+        for each in self._callbacks:
+            each.set_model(self._model)
+            each.on_train_begin()
+
+    @classmethod
+    def of(cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()) -> Controls | None:
+        """After epochs that brought these rows; None where nothing watches."""
+        if not training.watches:
+            return None
+        controls = cls(training, learning_rate)
+        for row in rows:
+            controls.after(row)
+        return controls
+
+    def after(self, row: Mapping[str, float]) -> dict[str, float]:
+        """One more epoch brought these metrics. Returns them as Keras logs them: perhaps with its learning rate."""
+        logs = dict(row)
+        for each in self._callbacks:
+            each.on_epoch_end(self._epochs, logs)
+        self._epochs += 1
+        return logs
+
+    @property
+    def stops(self) -> bool:
+        """Whether training ends here."""
+        return self._model.stop_training
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next epoch."""
+        return self._model.optimizer.learning_rate
+
+    @property
+    def restored(self) -> int | None:
+        """The epoch, counted from 1, whose weights the trial would have if it ended here; None: those of its last."""
+        found = self._stopping is not None and self._stopping.best_weights is not None
+        return self._stopping.best_epoch + 1 if found else None
+
+
+class _NoModel:
+    """What these callbacks ask of a model."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self.stop_training = False
+        self.optimizer = _Rate(learning_rate)
+
+    def get_weights(self) -> tuple[()]:
+        """Whoever trains keeps them, by what `restored` says."""
+        return ()
+
+
+class _Rate:
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = learning_rate
+
+    def __setattr__(self, name: str, value: float) -> None:
+        super().__setattr__(name, float(np.float32(value)))  # as the variable of an optimizer holds it
+
+
+def _arguments(section: Any) -> dict[str, Any]:
+    """Those of the callback. A space file's `mode: auto` is known by its reader; what is left watches the loss."""
+    found = asdict(section)
+    return {**found, "mode": "min"} if found["mode"] == "auto" else found

@@ -1,0 +1,213 @@
+"""Early stopping, plateaus, class weights: lanes and `fit` have the numbers of a script with Keras's own arguments."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.split import left_out
+from keras_sweep.errors import UsageError
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Split, Training, UserCallback
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.controls import Controls
+from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.row_weights import class_weights
+from keras_sweep.trial.result import TrialState
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
+from tests.helpers.lane_trials import (
+    Watching,
+    assert_same_bits,
+    fitted,
+    go_on,
+    lanes,
+    stopped,
+    suggestions,
+    train,
+    user_spec,
+    with_labels,
+)
+from tests.helpers.plain_fit import dense, plain_fit
+from tests.helpers.user_models import convolutional, halving, regularized
+from tests.helpers.walk import assert_same
+
+STOP = EarlyStopping(patience=1, min_delta=0.05)
+RESTORE = EarlyStopping(monitor="val_accuracy", mode="max", patience=2, restore_best_weights=True)
+FALL = ReduceLROnPlateau(patience=1, factor=0.3, min_delta=0.05, cooldown=1)
+WILD = {"optimizer": "sgd", "learning_rate": 3.0, "epochs": 12, "batch_size": 32}
+TAME = {"optimizer": "adam", "learning_rate": 0.03, "epochs": 12, "batch_size": 32}
+SLOW = {"optimizer": "adam", "learning_rate": 1e-4, "epochs": 5, "batch_size": 32}
+
+
+def keras_arguments(training, data):
+    """What a script of the user's gives to `fit`."""
+    callbacks = []
+    if (stop := training.early_stopping) is not None:
+        arguments = {name: getattr(stop, name) for name in ("monitor", "patience", "min_delta", "restore_best_weights")}
+        callbacks.append(keras.callbacks.EarlyStopping(**arguments))
+    if (fall := training.reduce_lr_on_plateau) is not None:
+        arguments = {name: getattr(fall, name) for name in ("patience", "factor", "min_delta", "cooldown")}
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(**arguments))
+    return {"callbacks": callbacks, "class_weight": class_weights(training.class_weight, data)}
+
+
+CASES = {
+    "early stopping": Training(early_stopping=STOP),
+    "early stopping that returns to the best weights": Training(early_stopping=RESTORE),
+    "a plateau": Training(reduce_lr_on_plateau=FALL),
+    "both": Training(early_stopping=EarlyStopping(patience=3, min_delta=0.05), reduce_lr_on_plateau=FALL),
+    "class weights": Training(class_weight={0: 5.0, 3: 0.2}),
+    "balanced classes": Training(class_weight="balanced"),
+    "all of it": Training(early_stopping=RESTORE, reduce_lr_on_plateau=FALL, class_weight="balanced"),
+}
+RUNNERS = {"lanes": lanes, "fit": fitted}
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """Short batches at the end, and few rows of some classes."""
+    data = digits(300, 100)
+    return with_labels(data, lambda y: np.where(y > 6, 0, y))
+
+
+@pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
+@pytest.mark.parametrize("training", CASES.values(), ids=CASES)
+def test_it_has_the_numbers_of_a_script_with_keras_own_arguments(uneven, training, run):
+    trials = suggestions(WILD, TAME, SLOW)
+    results = run(make_spec(training=training), uneven, trials)
+    ended = set()
+    for trial in trials:
+        result = results[trial.number]
+        expected = plain_fit(dense, uneven, trial.params, **keras_arguments(training, uneven))
+        assert set(result.curve) == set(expected.history)
+        assert result.epochs == len(expected.history["loss"])
+        assert_same(result, expected, trial.params)
+        assert result.value == pytest.approx(expected.scores["accuracy"], abs=1e-6)
+        assert result.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
+        ended.add(result.epochs < trial.params["epochs"])
+    assert (True in ended) == (training.early_stopping is not None)
+
+
+OWN_MODEL = Parameter("model.hidden", Categorical(((7,), (20,))))
+SIZES = Parameter("batch_size", Categorical((16, 50)))
+LAYOUTS = {
+    "lanes as an axis": (make_spec(), {"optimizer": "muon"}, dense),
+    "averaged weights": (make_spec(), {"optimizer": "sgd", "use_ema": True, "ema_momentum": 0.5}, dense),
+    "a penalty": (user_spec("regularized"), {"optimizer": "adam"}, lambda: regularized((64,), 10)),
+    "a model that convolves": (user_spec("convolutional"), {"optimizer": "adam"}, lambda: convolutional((64,), 10)),
+    "batches that are filled up": (
+        make_spec((LEARNING_RATE, EPOCHS, OWN_MODEL, SIZES)),
+        {"optimizer": "adam", "model.hidden": (7,), "batch_size": 50},
+        lambda: keras.Sequential(
+            [keras.Input((64,)), keras.layers.Dense(7, "relu"), keras.layers.Dense(10, activation="softmax")]
+        ),
+    ),
+}
+
+
+@pytest.mark.full_effort
+@pytest.mark.parametrize(("spec", "params", "build"), LAYOUTS.values(), ids=LAYOUTS)
+def test_classes_weigh_the_same_in_every_layout(uneven, spec, params, build):
+    weighs = replace(spec, training=Training(class_weight="balanced"))
+    trials = suggestions(*({"batch_size": 32, "epochs": 2, "learning_rate": rate, **params} for rate in (0.01, 0.003)))
+    result = lanes(weighs, uneven, trials)[0]
+    given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
+    expected = plain_fit(build, uneven, given, class_weight=class_weights("balanced", uneven))
+    assert_same(result, expected, params, validation="use_ema" not in params)
+
+
+def test_each_trial_has_arguments_of_its_own(data):
+    patience, weights = "training.early_stopping.patience", "training.class_weight"
+    space = (
+        LEARNING_RATE,
+        EPOCHS,
+        Parameter(patience, Categorical((1, 4))),
+        Parameter(weights, Categorical((None, "balanced"))),
+    )
+    spec = make_spec(space, training=Training(early_stopping=STOP))
+    each = ((1, None), (4, None), (1, "balanced"))
+    trials = suggestions(*({**WILD, patience: epochs, weights: wanted} for epochs, wanted in each))
+    results = lanes(spec, data, trials)
+    assert results[0].epochs < results[1].epochs
+    assert results[0].curve["loss"][0] != results[2].curve["loss"][0]
+    for number, (epochs, wanted) in enumerate(each):
+        alone = make_spec(training=Training(early_stopping=replace(STOP, patience=epochs), class_weight=wanted))
+        expected = plain_fit(dense, data, WILD, **keras_arguments(alone.training, data))
+        assert_same(results[number], expected, each[number])
+
+
+ALL = make_spec(training=CASES["all of it"])
+THREE = suggestions(WILD, TAME, SLOW)
+
+
+@pytest.mark.parametrize("kind", [CompiledRunner, FitRunner])
+@pytest.mark.parametrize("after", [4, 9])
+def test_what_was_stopped_goes_on_with_its_patience_and_its_rate(data, tmp_path, kind, after):
+    whole = train(kind(ALL, data), THREE)
+    done = stopped(kind, ALL, data, tmp_path, THREE, after)
+    results = go_on(kind, ALL, data, tmp_path, THREE, done)
+    assert_same_bits(results, whole)
+
+
+def test_a_rung_stops_no_trial_that_has_ended_by_itself_and_both_runners_agree(data):
+    watches = [Watching(rung_epochs=(2, 4, 6), stop_below=0.7) for _ in range(2)]
+    ours, theirs = (run(ALL, data, THREE, watch) for run, watch in zip(RUNNERS.values(), watches, strict=True))
+    assert {one.state for one in ours.values()} == {TrialState.COMPLETE, TrialState.PRUNED}
+    for number, result in ours.items():
+        other = theirs[number]
+        assert (result.state, result.epochs, result.epoch) == (other.state, other.epochs, other.epoch)
+
+
+def test_folds_stop_by_their_joint_curve_in_lanes_and_are_refused_by_fit():
+    rows = digits(192, 0)
+    folds = tuple(left_out(rows.train.y, Split(folds=2), classes=True))
+    data = replace(rows, validation=rows.train, folds=folds)
+    spec = make_spec(training=Training(early_stopping=STOP, class_weight="balanced"))
+    result = lanes(spec, data, suggestions(WILD))[0]
+    rows = [dict(zip(result.curve, row, strict=True)) for row in zip(*result.curve.values(), strict=True)]
+    controls = Controls.of(spec.training, WILD["learning_rate"], rows)
+    assert controls.stops and result.epochs < WILD["epochs"]
+    with pytest.raises(UsageError, match="each fold trains to its end before the next"):
+        fit_runner(spec, data)
+    weighs = make_spec(training=Training(class_weight="balanced"))
+    ours, theirs = (run(weighs, data, suggestions(SLOW))[0] for run in RUNNERS.values())
+    np.testing.assert_allclose(ours.curve["loss"], theirs.curve["loss"], rtol=1e-5)
+
+
+def test_a_callback_of_the_users_is_called_and_trains_by_fit(data):
+    spec = user_spec("regularized", training=Training(callbacks=(UserCallback("user_models:halving"),)))
+    runner, why = choose_runner(spec, data, None)
+    assert "callbacks of your own are called by `fit` alone" in why
+    result = train(runner, suggestions({**TAME, "epochs": 3}))[0]
+    expected = plain_fit(lambda: regularized((64,), 10), data, {**TAME, "epochs": 3}, callbacks=[halving()])
+    assert result.curve["loss"] == tuple(expected.history["loss"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({12: 2.0}, "names the class '?12'?, but the classes of digits are 0 to 9"),
+        ({"cat": 1.0}, "names the class .cat."),
+    ],
+)
+def test_a_class_that_is_not_there_is_named(data, wanted, says):
+    with pytest.raises(UsageError, match=says):
+        class_weights(wanted, data)
+
+
+def test_numbers_are_no_classes(data):
+    numbers = with_labels(data, lambda y: y / 10, classes=None)
+    with pytest.raises(UsageError, match="the labels of digits are numbers"):
+        class_weights("balanced", numbers)
+
+
+def test_balanced_is_what_scikit_learn_calls_so(uneven):
+    from sklearn.utils.class_weight import compute_class_weight
+
+    found = class_weights("balanced", uneven)
+    expected = compute_class_weight("balanced", classes=np.array(sorted(found)), y=uneven.train.y)
+    np.testing.assert_allclose([found[one] for one in sorted(found)], expected)
