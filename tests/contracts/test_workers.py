@@ -17,7 +17,7 @@ from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, su
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space.sweep_spec import DataSpec, EarlyStopping, ReduceLROnPlateau, Split, Training
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -120,3 +120,14 @@ class TestWhatTheyTrain:
         spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
         ours, theirs = (train(CompiledRunner(spec, data, workers=who), GENERATION) for who in (workers, None))
         assert_same_bits(ours, theirs)
+
+    @either
+    def test_a_trial_that_ends_early(self, workers: Workers, data: SearchData, kind: Any) -> None:
+        stops = EarlyStopping(patience=1, min_delta=0.1, restore_best_weights=True)
+        falls = ReduceLROnPlateau(patience=1, min_delta=0.1)
+        spec = make_spec(training=Training(stops, falls, class_weight="balanced"))
+        trials = suggestions(*({**BY_FIT[0].params, "learning_rate": rate, "epochs": 9} for rate in (0.1, 3.0)))
+        watch = Watching(rung_epochs=(1, 2, 3), stop_below=0.1)
+        ours = train(kind(spec, data, workers=workers), trials, watch)
+        assert any(one.epochs < 9 for one in ours.values())
+        assert_same_bits(ours, train(kind(spec, data), trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.1)))

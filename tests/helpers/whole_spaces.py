@@ -20,6 +20,12 @@ SPACES = {
     "tuner": _space("{max: 2, take: best}", "keras-tuner, sampler: bayesian, trials: 10"),
     "bands": _space("{min: 1, max: 4}", "keras-tuner, sampler: hyperband, trials: 20"),
     "finalists": _space("{min: 2, max: 3}", "optuna, sampler: random, trials: 5", "finalists: {top: 3, seeds: 2}\n"),
+    "watched": _space(
+        "8",
+        "optuna, sampler: random, trials: 8",
+        "training:\n  early_stopping: {patience: 1, min_delta: 0.05, restore_best_weights: true}\n"
+        "  reduce_lr_on_plateau: {patience: 1}\n  class_weight: balanced\n",
+    ),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),

@@ -174,7 +174,7 @@ CASES = [
     case(
         "a layer that looks at the batch is compiled for each batch size",
         searching("many_numbers", units=WIDTHS, batch_size=Categorical((16, 32))),
-        of_models("units", (6,), (33,), batch_size=(16, 32), epochs=(1, 1)),
+        of_models("units", (6,), (33,), batch_size=(16, 32), learning_rate=(0.001, 0.001)),
         2,
     ),
     case(
