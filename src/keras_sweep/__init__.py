@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_sweep.api.run import run
     from keras_sweep.api.spec import Choice, Csv, Float, Int, KerasTuner, Npz, Optuna, Parquet, Spec
     from keras_sweep.api.sweep import Sweep, Trial, open, sweeps
+    from keras_sweep.api.tuner import Tuner
     from keras_sweep.errors import Interrupted, SweepError, UsageError
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "Sweep",
     "SweepError",
     "Trial",
+    "Tuner",
     "UsageError",
     "compare",
     "open",
@@ -54,6 +56,7 @@ _HOMES = {
     "api.run": ("run",),
     "api.spec": ("Choice", "Csv", "Float", "Int", "KerasTuner", "Npz", "Optuna", "Parquet", "Spec"),
     "api.sweep": ("Sweep", "Trial", "open", "sweeps"),
+    "api.tuner": ("Tuner",),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

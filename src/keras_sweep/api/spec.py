@@ -214,7 +214,7 @@ def _model_block(model: Any) -> Any:
 
 def _training_block(training: Mapping[str, Any]) -> Any:
     callbacks = [{"python": give_function(one)} if callable(one) else one for one in training.get("callbacks", ())]
-    return {**training, "callbacks": callbacks or None}
+    return {**training, "callbacks": callbacks} if callbacks else training
 
 
 def _plain(value: Any) -> Any:

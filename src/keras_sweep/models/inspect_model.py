@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -13,6 +14,7 @@ from keras_sweep.models.build import build_model, called
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import is_hyper_model, names_optimizer
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
+from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import training_plan
@@ -84,7 +86,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
             if model.trainable_variables:
                 return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
             raise ModelError(
-                f"the model of {spec.model.source} has no weights to train",
+                f"the model of {name_of(spec.model.source)} has no weights to train",
                 hint="Leave a layer of it trainable (`layer.trainable = True`)",
             )
         except ModelError as fault:
@@ -135,16 +137,16 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
             yield (
-                f"`loss: {spec.loss}` takes probabilities, but the model of {spec.model.source} gives {low:.3g} to "
-                f"{high:.3g} before training: end it with `{needed}`"
+                f"`loss: {spec.loss}` takes probabilities, but the model of {name_of(spec.model.source)} gives "
+                f"{low:.3g} to {high:.3g} before training: end it with `{needed}`"
             )
 
 
 def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
     """What a model compiles itself with and a sweep does not use, which compiles it anew by the space file."""
-    compiles = f"{spec.model.source} compiles its model with the"
+    compiles = f"{name_of(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    name = _loss_name(loss)
     if loss is not None and name != spec.loss:
         yield f"{compiles} loss {name}, which has no effect: `loss: {spec.loss}` counts"
     if optimizer is None:
@@ -154,6 +156,15 @@ def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
         yield f"{own}, which has no effect: the space file's `optimizer` is used"
         return
     yield f"{own}, which is used: the space names no optimizer"
+
+
+def _loss_name(loss: Any) -> str:
+    """How a space file names it: by the function that it calls, where it is an object of Keras's without arguments."""
+    function = getattr(loss, "fn", None)
+    with suppress(TypeError):  # it can't be made without arguments
+        if function is not None and loss.get_config() == type(loss)().get_config():
+            return str(function.__name__)
+    return loss if isinstance(loss, str) else str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def _last_activation(model: Any) -> str | None:

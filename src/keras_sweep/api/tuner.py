@@ -1,0 +1,185 @@
+"""A tuner by KerasTuner's names over `keras_sweep.run`, so that a notebook which tunes with it changes one line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from types import SimpleNamespace
+from typing import Any
+
+from keras_sweep.api.run import run
+from keras_sweep.api.spec import KerasTuner, Optuna, Spec
+from keras_sweep.api.sweep import Sweep
+from keras_sweep.errors import UsageError
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau
+from keras_sweep.space_file.keras_tables import LOSSES, METRICS, METRICS_TO_MAXIMIZE
+
+WATCHING = {
+    "EarlyStopping": ("early_stopping", EarlyStopping),
+    "ReduceLROnPlateau": ("reduce_lr_on_plateau", ReduceLROnPlateau),
+}
+
+
+class Tuner:
+    """Searches the hyperparameters of a `keras_tuner.HyperModel`, or of a function that takes `hp`.
+
+    What `search` records is `sweep`, with its estimate, ties and report.
+
+    Args:
+        hypermodel: compiles its model itself; its loss and metrics are those of the sweep.
+        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`.
+        max_trials: how many trials there are in total.
+        seed: of the search and of every trial.
+        executions_per_trial: with more than 1 the best five are trained with so many seeds in all.
+        directory, project_name: where the sweep lives, and its name.
+        overwrite: move an older sweep of that name aside first; else `search` goes on with it.
+        strategy: `Optuna(...)` or `KerasTuner(...)`; their own number of trials and seed do not count.
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any,
+        objective: Any = "val_loss",
+        max_trials: int = 10,
+        *,
+        seed: int = 42,
+        executions_per_trial: int = 1,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str = "untitled_project",
+        overwrite: bool = False,
+        strategy: Optuna | KerasTuner | None = None,
+    ) -> None:
+        self._given = hypermodel
+        self.hypermodel = hypermodel if hasattr(hypermodel, "build") else SimpleNamespace(build=hypermodel)
+        self._objective = objective
+        self._strategy = replace(strategy or Optuna(), trials=max_trials, seed=seed)
+        self._seeds = executions_per_trial
+        self._place = {"sweeps_dir": directory, "name": project_name, "fresh": overwrite}
+        self._sweep: Sweep | None = None
+
+    def search(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        epochs: int = 1,
+        batch_size: int | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+        validation_split: float = 0.0,
+        callbacks: Sequence[Any] = (),
+        class_weight: Mapping[int, float] | None = None,
+        verbose: Any = None,
+    ) -> None:
+        """Search with the arguments of `fit`. Without validation rows a fifth of the rows validates.
+
+        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as they do in `fit`. `verbose` has no meaning.
+
+        Raises:
+            UsageError: the model is not compiled, or a loss, a metric or a callback is none that is taken here; and as
+                `keras_sweep.run`.
+        """
+        del verbose
+        data: dict[str, Any] = {"x_train": x, "y_train": y}
+        if validation_data is not None:
+            data |= {"x_validation": validation_data[0], "y_validation": validation_data[1]}
+        loss, metrics = _compiled(self.hypermodel)
+        name = str(getattr(self._objective, "name", self._objective))
+        up = name.removeprefix("val_") in METRICS_TO_MAXIMIZE
+        direction = getattr(self._objective, "direction", "max" if up else "min")
+        spec = Spec(
+            data=data,
+            model=self._given,
+            loss=loss,
+            metrics=metrics,
+            parameters={"epochs": epochs, "batch_size": batch_size or 32},
+            maximize=name if direction == "max" else None,
+            minimize=name if direction != "max" else None,
+            search=self._strategy,
+            split=None if validation_data is not None else {"validation": validation_split or 0.2, "test": 0},
+            training={**_watching(callbacks), **({"class_weight": dict(class_weight)} if class_weight else {})},
+            finalists={"top": 5, "seeds": self._seeds - 1} if self._seeds > 1 else None,
+        )
+        place: Any = self._place
+        self._sweep = run(spec, **place)
+
+    @property
+    def sweep(self) -> Sweep:
+        """What was searched. Raises UsageError where nothing was yet."""
+        if self._sweep is None:
+            raise UsageError("nothing was searched yet", hint="Call `search` first: what is done is not done again")
+        return self._sweep
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
+        """`keras_tuner.HyperParameters` of the trials that lead the board, for `tuner.hypermodel.build(hp)`."""
+        import keras_tuner
+
+        found = []
+        for row in self.sweep.leaderboard(top=num_trials):
+            params = {name.removeprefix("model."): value for name, value in row.params.items() if "model." in name}
+            values = keras_tuner.HyperParameters()
+            values.values = params
+            self.hypermodel.build(values)  # which tells it of what there is
+            found.append(values)
+        return found
+
+    def get_best_models(self, num_models: int = 1) -> list[Any]:
+        """The models of the trials that lead the board, with the weights that earned their values."""
+        numbers = [row.number for row in self.sweep.leaderboard(top=num_models)]
+        return [self.sweep.load_model(number if place else None) for place, number in enumerate(numbers)]
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Print the board."""
+        print(self.sweep.leaderboard(top=num_trials))  # noqa: T201  # as KerasTuner does
+
+
+def _compiled(hypermodel: Any) -> tuple[str, list[str]]:
+    """Loss and metrics with which the model compiles itself, by Keras's names."""
+    import keras
+    import keras_tuner
+
+    model = hypermodel.build(keras_tuner.HyperParameters())
+    config = model.get_compile_config() if getattr(model, "compiled", False) else None
+    if not config or not config.get("loss"):
+        raise UsageError(
+            "the model is not compiled", hint="Call `model.compile(loss=..., metrics=[...])` in its function"
+        )
+    metrics = config.get("metrics") or []
+    loss = _name(config["loss"], LOSSES, keras.losses, "loss")
+    return loss, [_name(one, METRICS, keras.metrics, "metric") for one in metrics]
+
+
+def _name(given: Any, names: Sequence[str], module: Any, what: str) -> str:
+    """By which name Keras makes the same; raises UsageError where it has arguments, or is the user's own."""
+    if isinstance(given, str) and given in names:
+        return given
+    if isinstance(given, Mapping) and str(given.get("module", "")).startswith("keras"):
+        kind = getattr(module, str(given["class_name"]), None)
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(given["class_name"])).lower()
+        usual = kind().get_config() if kind is not None and name in names else None
+        own = {"name", "dtype"}
+        if usual is not None and all(usual[key] == value for key, value in given["config"].items() if key not in own):
+            return name
+    raise UsageError(
+        f"the {what} with which the model compiles itself is none of Keras's without arguments, but {given!r}"[:300],
+        hint="Compile with a name of Keras's, as `sparse_categorical_crossentropy` or `accuracy`",
+    )
+
+
+def _watching(callbacks: Sequence[Any]) -> dict[str, Any]:
+    """Callbacks as the section `training`."""
+    training: dict[str, Any] = {}
+    for one in callbacks:
+        kind = type(one).__name__
+        if kind == "TerminateOnNaN":  # which every trial does
+            continue
+        if kind not in WATCHING or not type(one).__module__.startswith("keras."):
+            raise UsageError(
+                f"the callback {kind} is not taken here",
+                hint="`EarlyStopping`, `ReduceLROnPlateau` and `TerminateOnNaN` are. Of others `Spec` takes functions "
+                "that make them: `training={'callbacks': [...]}`",
+            )
+        section, form = WATCHING[kind]
+        training[section] = {each.name: getattr(one, each.name) for each in fields(form)}
+    return training

@@ -1,0 +1,75 @@
+"""Public cases of rare classes: what is searched there goes into a space as it stands."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+
+
+def transactions() -> dict[str, Any]:
+    """As the credit card transactions of keras.io's example: scaled features, of 30 rows about one is a fraud."""
+    draw = np.random.default_rng(0)
+    y = (draw.random(900) < 0.06).astype("float32")
+    x = draw.normal(size=(900, 8)).astype("float32") + y[:, None]
+    x = (x - x[:600].mean(axis=0)) / x[:600].std(axis=0)
+    return {"x_train": x[:600], "y_train": y[:600], "x_validation": x[600:], "y_validation": y[600:]}
+
+
+def build(units: int, input_shape: tuple[int, ...]) -> Any:
+    """Its model, smaller."""
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+def test_frauds_are_found_with_class_weights_and_auc(tmp_path: Path) -> None:
+    data = transactions()
+    counts = np.bincount(data["y_train"].astype(int))
+    weights = {0: 1.0 / counts[0] * 100, 1: 1.0 / counts[1] * 100}  # as the example has them
+    spec = ks.Spec(
+        data=data,
+        model=build,
+        loss="binary_crossentropy",
+        metrics=["auc", "recall", "precision"],
+        maximize="val_auc",
+        training={"class_weight": weights, "early_stopping": {"patience": 2, "restore_best_weights": True}},
+        parameters={
+            "optimizer": "adam",
+            "learning_rate": ks.Float(1e-3, 1e-1, log=True),
+            "epochs": 8,
+            "batch_size": 64,
+            "model.units": [8, 16],
+        },
+        search=ks.Optuna("random", trials=4),
+    )
+    sweep = ks.run(spec, name="fraud", sweeps_dir=tmp_path)
+    assert sweep.best.value > 0.8
+    assert sweep.replay().matches
+    best = sweep.best
+    keras.utils.set_random_seed(42)
+    model = build(best.params["model.units"], (8,))
+    optimizer = keras.optimizers.Adam(best.params["learning_rate"])
+    model.compile(optimizer, loss="binary_crossentropy", metrics=["auc", "recall", "precision"])
+    log = model.fit(
+        data["x_train"],
+        data["y_train"],
+        epochs=8,
+        batch_size=64,
+        verbose=0,
+        validation_data=(data["x_validation"], data["y_validation"]),
+        class_weight=weights,
+        callbacks=[keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)],
+    )
+    np.testing.assert_allclose(best.curve["val_auc"], log.history["val_auc"], atol=2e-3)
+    np.testing.assert_allclose(best.curve["loss"], log.history["loss"], rtol=1e-4)

@@ -1,0 +1,144 @@
+"""KerasTuner's guides, with `keras_sweep.Tuner` in place of its tuner and nothing else changed."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+
+# That the model's own optimizer is used, and why it trains by `fit`, is said.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+
+ROWS = 120
+
+
+def digits() -> tuple[Any, Any]:
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return (x / 16).astype("float32"), y
+
+
+def build_model(hp: Any) -> Any:
+    """As in "Getting started with KerasTuner": layers, their units, dropout and the rate are searched."""
+    model = keras.Sequential()
+    model.add(keras.layers.Flatten())
+    for i in range(hp.Int("num_layers", 1, 2)):
+        units = hp.Int(f"units_{i}", min_value=8, max_value=24, step=8)
+        model.add(keras.layers.Dense(units, activation=hp.Choice("activation", ["relu", "tanh"])))
+    if hp.Boolean("dropout"):
+        model.add(keras.layers.Dropout(rate=0.25))
+    model.add(keras.layers.Dense(10, activation="softmax"))
+    rate = hp.Float("lr", min_value=1e-3, max_value=1e-1, sampling="log")
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture(scope="module")
+def tuner(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    (x, y), folder = digits(), tmp_path_factory.mktemp("tuned")
+    tuner = ks.Tuner(build_model, objective="val_accuracy", max_trials=3, directory=folder, project_name="hello")
+    tuner.search(
+        x[:ROWS],
+        y[:ROWS],
+        epochs=3,
+        validation_data=(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS]),
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
+    return tuner
+
+
+def test_the_best_models_score_what_the_board_says(tuner: Any) -> None:
+    x, y = digits()
+    best, second = tuner.get_best_models(num_models=2)
+    for model, row in zip((best, second), tuner.sweep.leaderboard(), strict=False):
+        _, accuracy = model.evaluate(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS], verbose=0)
+        assert accuracy == pytest.approx(row.value, abs=1e-6)
+
+
+def test_the_best_hyperparameters_build_the_model_again(tuner: Any) -> None:
+    first, second = tuner.get_best_hyperparameters(2)
+    assert first.get("lr") == tuner.sweep.best.params["model.lr"]
+    assert {"num_layers", "units_0", "activation", "dropout", "lr"} <= set(second.values)
+    model = tuner.hypermodel.build(first)
+    x, y = digits()
+    assert np.isfinite(model.fit(x[:ROWS], y[:ROWS], epochs=1, verbose=0).history["loss"][0])
+
+
+def test_the_summary_is_the_board(tuner: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    tuner.results_summary(num_trials=2)
+    assert str(tuner.sweep.leaderboard(top=2)) in capsys.readouterr().out
+
+
+def test_the_same_search_again_trains_nothing(tuner: Any) -> None:
+    before = [trial.seconds.total for trial in tuner.sweep.trials]
+    (x, y), folder = digits(), tuner.sweep.path.parent
+    again = ks.Tuner(build_model, objective="val_accuracy", max_trials=3, directory=folder, project_name="hello")
+    with pytest.raises(ks.UsageError, match="nothing was searched yet"):
+        again.get_best_hyperparameters()
+    again.search(
+        x[:ROWS],
+        y[:ROWS],
+        epochs=3,
+        validation_data=(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS]),
+        callbacks=[keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)],
+    )
+    assert [trial.seconds.total for trial in again.sweep.trials] == before
+
+
+class TooLarge(keras_tuner.HyperModel):
+    """As in "Handling failed trials in KerasTuner": a model that is too large fails its trial."""
+
+    def build(self, hp: Any) -> Any:
+        units = hp.Choice("units", [4, 64])
+        model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(10, activation="softmax")])
+        if units > 32:
+            raise keras_tuner.errors.FailedTrialError("Model too large")
+        model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+
+def test_a_trial_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
+    x, y = digits()
+    objective = keras_tuner.Objective("val_accuracy", direction="max")
+    tuner = ks.Tuner(
+        TooLarge(), objective, 2, directory=tmp_path, project_name="failing", strategy=ks.KerasTuner("grid")
+    )
+    tuner.search(x[:ROWS], y[:ROWS], batch_size=60, validation_split=0.25, class_weight={0: 2.0})
+    states = {trial.params["model.units"]: (trial.state, trial.reason) for trial in tuner.sweep.trials}
+    assert states[4][0] == "COMPLETE"
+    assert states[64][0] == "FAIL" and "Model too large" in str(states[64][1])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"callbacks": [keras.callbacks.BackupAndRestore("x")]}, "the callback BackupAndRestore is not taken here"),
+        ({"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}, "none of Keras's without arguments"),
+        ({"loss": None}, "the model is not compiled"),
+        ({"metrics": [keras.metrics.SparseTopKCategoricalAccuracy(k=2)]}, "the metric with which the model compiles"),
+    ],
+    ids=lambda one: "" if isinstance(one, str) else next(iter(one)),
+)
+def test_what_is_not_taken_is_said_before_anything_is_searched(tmp_path: Path, change: Any, says: str) -> None:
+    def build(hp: Any) -> Any:
+        model = keras.Sequential([keras.layers.Dense(hp.Choice("units", [10]), activation="softmax")])
+        compiled = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **change}
+        compiled.pop("callbacks", None)
+        if compiled["loss"] is not None:
+            model.compile(**compiled)
+        return model
+
+    x, y = digits()
+    tuner = ks.Tuner(build, objective="val_accuracy", directory=tmp_path)
+    with pytest.raises(ks.UsageError, match=says):
+        tuner.search(x[:ROWS], y[:ROWS], callbacks=change.get("callbacks", ()))
+    assert not list(tmp_path.iterdir())
