@@ -29,10 +29,9 @@ from tests.helpers.lane_trials import (
     suggestions,
     train,
     user_spec,
-    with_labels,
 )
 from tests.helpers.plain_fit import dense, plain_fit
-from tests.helpers.user_models import convolutional, halving, regularized
+from tests.helpers.user_models import halving, regularized
 from tests.helpers.walk import assert_same
 
 STOP = EarlyStopping(patience=1, min_delta=0.05)
@@ -67,13 +66,6 @@ CASES = {
 RUNNERS = {"lanes": lanes, "fit": fitted}
 
 
-@pytest.fixture(scope="module")
-def uneven():
-    """Short batches at the end, and few rows of some classes."""
-    data = digits(300, 100)
-    return with_labels(data, lambda y: np.where(y > 6, 0, y))
-
-
 @pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize("training", CASES.values(), ids=CASES)
 def test_it_has_the_numbers_of_a_script_with_keras_own_arguments(uneven, training, run):
@@ -90,34 +82,6 @@ def test_it_has_the_numbers_of_a_script_with_keras_own_arguments(uneven, trainin
         assert result.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
         ended.add(result.epochs < trial.params["epochs"])
     assert (True in ended) == (training.early_stopping is not None)
-
-
-OWN_MODEL = Parameter("model.hidden", Categorical(((7,), (20,))))
-SIZES = Parameter("batch_size", Categorical((16, 50)))
-LAYOUTS = {
-    "lanes as an axis": (make_spec(), {"optimizer": "muon"}, dense),
-    "averaged weights": (make_spec(), {"optimizer": "sgd", "use_ema": True, "ema_momentum": 0.5}, dense),
-    "a penalty": (user_spec("regularized"), {"optimizer": "adam"}, lambda: regularized((64,), 10)),
-    "a model that convolves": (user_spec("convolutional"), {"optimizer": "adam"}, lambda: convolutional((64,), 10)),
-    "batches that are filled up": (
-        make_spec((LEARNING_RATE, EPOCHS, OWN_MODEL, SIZES)),
-        {"optimizer": "adam", "model.hidden": (7,), "batch_size": 50},
-        lambda: keras.Sequential(
-            [keras.Input((64,)), keras.layers.Dense(7, "relu"), keras.layers.Dense(10, activation="softmax")]
-        ),
-    ),
-}
-
-
-@pytest.mark.full_effort
-@pytest.mark.parametrize(("spec", "params", "build"), LAYOUTS.values(), ids=LAYOUTS)
-def test_classes_weigh_the_same_in_every_layout(uneven, spec, params, build):
-    weighs = replace(spec, training=Training(class_weight="balanced"))
-    trials = suggestions(*({"batch_size": 32, "epochs": 2, "learning_rate": rate, **params} for rate in (0.01, 0.003)))
-    result = lanes(weighs, uneven, trials)[0]
-    given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
-    expected = plain_fit(build, uneven, given, class_weight=class_weights("balanced", uneven))
-    assert_same(result, expected, params, validation="use_ema" not in params)
 
 
 def test_each_trial_has_arguments_of_its_own(data):
@@ -185,29 +149,3 @@ def test_a_callback_of_the_users_is_called_and_trains_by_fit(data):
     result = train(runner, suggestions({**TAME, "epochs": 3}))[0]
     expected = plain_fit(lambda: regularized((64,), 10), data, {**TAME, "epochs": 3}, callbacks=[halving()])
     assert result.curve["loss"] == tuple(expected.history["loss"])
-
-
-@pytest.mark.parametrize(
-    ("wanted", "says"),
-    [
-        ({12: 2.0}, "names the class '?12'?, but the classes of digits are 0 to 9"),
-        ({"cat": 1.0}, "names the class .cat."),
-    ],
-)
-def test_a_class_that_is_not_there_is_named(data, wanted, says):
-    with pytest.raises(UsageError, match=says):
-        class_weights(wanted, data)
-
-
-def test_numbers_are_no_classes(data):
-    numbers = with_labels(data, lambda y: y / 10, classes=None)
-    with pytest.raises(UsageError, match="the labels of digits are numbers"):
-        class_weights("balanced", numbers)
-
-
-def test_balanced_is_what_scikit_learn_calls_so(uneven):
-    from sklearn.utils.class_weight import compute_class_weight
-
-    found = class_weights("balanced", uneven)
-    expected = compute_class_weight("balanced", classes=np.array(sorted(found)), y=uneven.train.y)
-    np.testing.assert_allclose([found[one] for one in sorted(found)], expected)
