@@ -49,7 +49,12 @@ def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
     assert text == re.sub(r"^#.*\n", "", (ROOT / "search_spaces" / "dense.yaml").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if of_kind(page, "python", "sh")])
+RUN = [page for page in PAGES if of_kind(page, "python", "sh")]
+# It starts ten processes, each of which imports Keras; what it shows, tests of workers try in other ways.
+LONG = {"how-to/workers.md"}
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.soak if page in LONG else ()) for page in RUN])
 def test_commands_and_code_of_a_page_run_in_their_order(page: str, tmp_path: Path, keras_home: Path) -> None:
     folder = with_examples(tmp_path)
     (folder / "lesson.yaml").write_text(shortened("".join(of_kind(page, "yaml")[:1])))
