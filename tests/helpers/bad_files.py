@@ -86,6 +86,18 @@ NO_DOCUMENTS: Mapping[str, BadFile] = {
 BAD_SECTIONS: Mapping[str, BadFile] = {
     "an unknown key": bad("metrik", "1", "", "no such key here (did you mean `metric`?)"),
     "callbacks": bad("callbacks", "[x]", "", "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`"),
+    "an argument of no loss": bad(
+        "loss", "{name: mse, delta: 1.0}", "delta", "'mse' has no such argument (it takes no"
+    ),
+    "a slip in a loss": bad("loss", "{name: huber, delte: 1.0}", "delte", "did you mean `delta`?"),
+    "a loss without a name": bad("loss", "{label_smoothing: 0.1}", "", "`name` is missing"),
+    "an unknown loss in a map": bad("loss", "{name: entropy}", "name", "a loss of Keras"),
+    "a metric in need": bad("metrics", "[accuracy, precision_at_recall]", "1", "needs an argument (as in {name: prec"),
+    "an unknown metric in a map": bad("metrics", "[{name: aucc}]", "0.name", "did you mean `auc`?"),
+    "no argument of a metric": bad("metrics", "[{name: auc, k: 2}]", "0.k", "'auc' has no such argument"),
+    "twice by arguments": bad("metrics", "[auc, {name: auc, curve: PR}]", "", "a metric is there twice"),
+    "a loss as a list": bad("loss", "[mse]", "", "a loss of Keras"),
+    "no parameter of the loss": bad("loss.label_smoothing", "{min: 0.0, max: 0.2}", "", "none of its arguments may be"),
     "training as a list": bad("training", "[x]", "", "must be a map with early_stopping, reduce_lr_on_plateau"),
     "a slip in training": bad("training", "{early_stoping: {}}", "early_stoping", "did you mean `early_stopping`?"),
     "a name of Keras's": bad("training", "{EarlyStopping: {}}", "EarlyStopping", "`training: {early_stopping: "),

@@ -16,6 +16,7 @@ from tests.helpers.keras_catalogue import OPTIMIZERS_LEFT_OUT, named, public
 FILE = Path(tables.__file__).with_name("keras_tables.json")
 
 OTHER_ARGUMENTS = ("self", "name", "kwargs", "exclude_layers")
+EXAMPLES = {"num_classes": 2, "target_class_ids": [0], "normalizer": [1.0]}  # of arguments that a metric needs
 OTHER_LOSSES = ("circle", "ctc")  # they need more than one label a row
 COUNTS = {"false_negatives": "down", "false_positives": "down", "true_negatives": "up", "true_positives": "up"}
 ACCURACY = ("accuracy", "acc")  # `compile` chooses one by the labels' shape
@@ -34,6 +35,14 @@ def keras_tables(known: Mapping[str, Any]) -> dict[str, Any]:
         "losses": sorted(losses - set(OTHER_LOSSES)),
         "metrics_to_maximize": sorted(name for name, (_, direction) in metrics.items() if direction == "up"),
         "metrics_to_minimize": sorted(name for name, (_, direction) in metrics.items() if direction == "down"),
+        "loss_arguments": {
+            name: _arguments(_class_of(name), "axis", "ignore_class") for name in sorted(losses - set(OTHER_LOSSES))
+        },
+        "metric_arguments": {
+            **{name: _arguments(kind) for name, (kind, _) in sorted(metrics.items()) if name not in ACCURACY},
+            **{name: _arguments(kind) for name, (kind, _) in sorted(_metrics_of_arguments().items())},
+        },
+        "metrics_of_arguments": {name: direction for name, (_, direction) in sorted(_metrics_of_arguments().items())},
         "activations": sorted(ACTIVATIONS),
         "optimizers": _optimizers(known.get("optimizers", {})),
     }
@@ -54,6 +63,40 @@ def _metrics() -> dict[str, tuple[type, str]]:
         if direction is not None:
             found[name] = (type(metric), direction)
     return found
+
+
+def _metrics_of_arguments() -> dict[str, tuple[type, str]]:
+    """Those that can't be made without an argument: name -> (class, "up" or "down")."""
+    from keras.src.metrics import ALL_OBJECTS_DICT as METRICS
+
+    found = {}
+    for name in filter(str.islower, METRICS):
+        required = _required(METRICS[name]) if inspect.isclass(METRICS[name]) else []
+        if required and "fn" not in required:
+            direction = getattr(METRICS[name](**{key: EXAMPLES.get(key, 0.5) for key in required}), "_direction", None)
+            if direction is not None:
+                found[name] = (METRICS[name], direction)
+    return found
+
+
+def _required(kind: type) -> list[str]:
+    each = list(inspect.signature(kind).parameters.values())
+    return [one.name for one in each if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
+
+
+def _class_of(loss: str) -> type:
+    """The class of a loss, which takes its arguments."""
+    import keras
+
+    function = keras.losses.get(loss)
+    kinds = [kind for kind in vars(keras.losses).values() if inspect.isclass(kind) and not _required(kind)]
+    return next(kind for kind in kinds if getattr(kind(), "fn", None) is function)
+
+
+def _arguments(kind: type, *others: str) -> list[str]:
+    """Those that a space file may give."""
+    left_out = (*OTHER_ARGUMENTS, "dtype", "reduction", "args", *others)
+    return [name for name in inspect.signature(kind).parameters if name not in left_out]
 
 
 def _optimizers(known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -78,5 +78,5 @@ def test_the_tables_agree_with_the_parts_they_speak_of() -> None:
     assert DEFAULT_OPTIMIZER == PLAN_DEFAULT
     assert set(FIT_PARAMETERS) == {*FIT_ARGUMENTS, "optimizer"}
     names = tuple(inspect.signature(dense).parameters)
-    assert names == ("data", "loss", *DENSE_ARGUMENTS)
+    assert names == ("data", "loss", "loss_arguments", *DENSE_ARGUMENTS)
     assert not set(ARGUMENTS) & (set(FIT_PARAMETERS) - {"learning_rate"})

@@ -136,10 +136,10 @@ class Spec:
     """
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test))
-    loss: str
+    loss: str | Mapping[str, Any]  # by its name of Keras, or {"name": ..., "label_smoothing": 0.1}
     parameters: Mapping[str, Any]  # Float, Int, Choice; a list is a choice, a scalar a constant
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
-    metrics: Sequence[str] = ()
+    metrics: Sequence[str | Mapping[str, Any]] = ()  # names, or as `loss`
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
     minimize: str | None = None  # the one of which less is better, "val_loss"
     search: Optuna | KerasTuner = field(default_factory=Optuna)

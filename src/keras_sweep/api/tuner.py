@@ -14,7 +14,7 @@ from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau
-from keras_sweep.space_file.keras_tables import LOSSES, METRICS, METRICS_TO_MAXIMIZE
+from keras_sweep.space_file.keras_tables import LOSSES, METRICS, is_maximized
 
 WATCHING = {
     "EarlyStopping": ("early_stopping", EarlyStopping),
@@ -86,8 +86,7 @@ class Tuner:
             data |= {"x_validation": validation_data[0], "y_validation": validation_data[1]}
         loss, metrics = _compiled(self.hypermodel)
         name = str(getattr(self._objective, "name", self._objective))
-        up = name.removeprefix("val_") in METRICS_TO_MAXIMIZE
-        direction = getattr(self._objective, "direction", "max" if up else "min")
+        direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(
             data=data,
             model=self._given,

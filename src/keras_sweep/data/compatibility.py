@@ -84,7 +84,8 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         if form is LabelForm.INDEX:
             fits = metric in INDEX_METRICS
         else:
-            fits = metric not in UNFIT_METRICS[form] and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
+            unfit = UNFIT_METRICS[form] - (_BY_CLASS if metric in spec.metric_arguments else frozenset())
+            fits = metric not in unfit and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
         if not fits:
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
@@ -96,7 +97,7 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     """Arguments of the dense model, as they are fixed or as they are searched, that do not fit."""
-    needed, fitting = units_needed(spec.loss, data), loss_needs(spec.loss).activations
+    needed, fitting = units_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments).activations
     takes = " or ".join(f"`{name}`" for name in fitting)
     looked_at: list[tuple[str, tuple[Value, ...], str]] = [
         ("units", (needed,), f"the output layer needs {counted(needed, 'output')} for {_task(spec, data)}"),
@@ -127,7 +128,7 @@ def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
     """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
-    needed, needs = units_needed(spec.loss, data), loss_needs(spec.loss)
+    needed, needs = units_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum

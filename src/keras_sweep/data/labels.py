@@ -1,5 +1,6 @@
 """What each loss of Keras wants of labels and of the model's last activation, and labels brought into that form."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,9 +51,10 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
 LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses in _NEEDS for loss in losses}
 
 
-def loss_needs(loss: str) -> LossNeeds:
+def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
     """What a loss needs; a loss that is not in the table counts as one of numbers with any activation."""
-    return LOSS_NEEDS.get(loss, LossNeeds(LabelForm.NUMBER, ()))
+    needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.NUMBER, ()))
+    return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
     """
     if spec.model.kind == "dense":
         try:
-            return dense(data, spec.loss, **arguments)  # type: ignore[arg-type]
+            return dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
     function = load_python(spec.model.source, spec.folder, ModelError)

@@ -1,6 +1,6 @@
 """The dense model: no, one or more hidden layers, then the output layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_sweep.data.compatibility import units_needed
@@ -11,6 +11,7 @@ from keras_sweep.data.search_data import SearchData
 def dense(
     data: SearchData,
     loss: str,
+    loss_arguments: Mapping[str, object] | None = None,
     *,
     units: int | None = None,
     activation: str | None = None,
@@ -25,6 +26,7 @@ def dense(
     Args:
         data: gives the input shape, and the number of outputs where `units` is None.
         loss: gives the output's activation where `activation` is None.
+        loss_arguments: of that loss: it may take logits.
         units: outputs.
         activation: of the output layer.
         hidden: units of each hidden layer, first to last; a number is one layer.
@@ -54,7 +56,7 @@ def dense(
     layers.append(
         keras.layers.Dense(
             units_needed(loss, data) if units is None else units,
-            activation=loss_needs(loss).usual if activation is None else activation,
+            activation=loss_needs(loss, loss_arguments).usual if activation is None else activation,
             use_bias=use_bias,
             kernel_regularizer=penalty,
         )

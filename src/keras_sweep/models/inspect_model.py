@@ -129,7 +129,7 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
     """Whether outputs of the model as it begins are none that the loss can take; asked where its layers do not tell."""
     import keras
 
-    needed = loss_needs(spec.loss).usual
+    needed = loss_needs(spec.loss, spec.loss_arguments).usual
     if needed not in ("softmax", "sigmoid"):
         return
     with contextlib.suppress(Exception), process_kept():  # what it raises is told when it trains

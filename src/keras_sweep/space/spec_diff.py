@@ -27,6 +27,12 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items()},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
+        **{f"loss.{name}": _plain(value) for name, value in spec.loss_arguments.items()},
+        **{
+            f"metrics.{metric}.{name}": _plain(value)
+            for metric, values in spec.metric_arguments.items()
+            for name, value in values.items()
+        },
         **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},
     }
     for name, value in asdict(spec.training).items():

@@ -88,6 +88,7 @@ class ReduceLROnPlateau:
 
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
+LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 
@@ -176,10 +177,12 @@ class SweepSpec:
     data: DataSpec
     model: ModelSpec
     loss: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...]  # the names by which they are recorded
     objective: Objective
     space: SearchSpace
     search: SearchSettings
+    loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # of Keras's class of the loss
+    metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)  # of some metrics
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained

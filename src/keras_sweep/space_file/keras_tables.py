@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -20,6 +20,10 @@ METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
 METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 # what `compile(metrics=[...])` takes as text and no argument; Keras logs each under exactly the name it was given by
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
+# those that need an argument; of all the arguments that they, and losses, take
+METRICS_OF_ARGUMENTS: Mapping[str, str] = TABLES["metrics_of_arguments"]
+LOSS_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["loss_arguments"]
+METRIC_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["metric_arguments"]
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
 DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 
@@ -44,6 +48,12 @@ OPTIMIZERS: Mapping[str, Mapping[str, Kind]] = {
     for optimizer, arguments in TABLES["optimizers"].items()
 }
 ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.values() for name in known))
+
+
+def is_maximized(metric: str) -> bool:
+    """Whether more of a metric of Keras, or of its value on validation rows, is better."""
+    name = metric.removeprefix("val_")
+    return name in METRICS_TO_MAXIMIZE or METRICS_OF_ARGUMENTS.get(name) == "up"
 
 
 def argument(name: str) -> Kind | None:

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import TRAINING_PREFIX, ModelSpec, Seed
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec, Seed
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_circle, check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Rule
-from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
+from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
@@ -26,6 +26,11 @@ FIT_ARGUMENTS: Mapping[str, Kind] = {
     "epochs": kind_of(Annotated[int, Field(ge=1)]),
     "batch_size": kind_of(Annotated[int, Field(ge=1)]),
     "seed": kind_of(Seed),
+}
+LOSS_PARAMETERS: Mapping[str, Kind] = {
+    "loss.label_smoothing": kind_of(Annotated[float, Field(ge=0, lt=1)]),
+    **dict.fromkeys(("loss.alpha", "loss.beta", "loss.gamma"), kind_of(Annotated[float, Field(ge=0)])),
+    "loss.delta": kind_of(Annotated[float, Field(gt=0)]),
 }
 # arguments of `fit` that are no parameter -> what serves instead
 INSTEAD: Mapping[str, str] = {
@@ -138,6 +143,14 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     path = ("parameters", name)
     if name in FIT_ARGUMENTS or name in ARGUMENTS or name in TRAINING_ARGUMENTS:
         return
+    if name.startswith(LOSS_PREFIX):
+        loss = faults.root.at("loss").plain
+        known = LOSS_ARGUMENTS.get(str(loss.get("name") if isinstance(loss, dict) else loss), ())
+        searched = [one for one in LOSS_PARAMETERS if one.removeprefix(LOSS_PREFIX) in known]
+        if name not in searched:
+            what = f"its arguments that may be are {joined(searched)}" if searched else "none of its arguments may be"
+            faults.fault(path, "of this loss this is no parameter", what)
+        return
     if name.startswith(TRAINING_PREFIX):
         hint = did_you_mean(name, TRAINING_ARGUMENTS) or f"those that may be are {joined(TRAINING_ARGUMENTS)}"
         faults.fault(path, "of `training` this is no parameter", hint)
@@ -175,7 +188,8 @@ def _kind_of(name: str) -> Kind | None:
     """What a parameter's values may be; None where that is not known: for a model of the user's."""
     if name.startswith(MODEL):
         return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
-    return FIT_ARGUMENTS.get(name) or TRAINING_ARGUMENTS.get(name) or argument(name)
+    known = FIT_ARGUMENTS.get(name) or TRAINING_ARGUMENTS.get(name) or LOSS_PARAMETERS.get(name)
+    return known or argument(name)
 
 
 def _takes_reals(name: str) -> bool:

@@ -1,20 +1,38 @@
 """A space file -> a SweepSpec, or all of the file's faults at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, Finalists, Finish, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import (
+    LOSS_PREFIX,
+    DataSpec,
+    EarlyTerminate,
+    Finalists,
+    Finish,
+    SearchSettings,
+    SweepSpec,
+)
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
-from keras_sweep.space_file.faults import Faults, unknown
-from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, kind_of
+from keras_sweep.space_file.faults import Faults, Rule, unknown
+from keras_sweep.space_file.keras_tables import (
+    LOSS_ARGUMENTS,
+    METRIC_ARGUMENTS,
+    METRICS,
+    METRICS_OF_ARGUMENTS,
+    Kind,
+    is_maximized,
+    kind_of,
+)
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
+from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, Loss, Metric, MetricSection, PruningRule
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.training import training_of
@@ -38,6 +56,7 @@ OTHER_KEYS = {
 }
 LOSS = kind_of(Loss)
 METRICS_KIND = kind_of(list[Metric])
+METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
 ENGINE = kind_of(Engine)
 PRUNING_RULE = kind_of(PruningRule)
 
@@ -85,9 +104,9 @@ def read_space_file(
     data = data_of(faults, folder)
     check_folds(faults)
     model = model_of(faults, folder)
-    loss = faults.root.at("loss").plain
-    loss_fits = faults.has("loss") and faults.fits(LOSS, ("loss",), loss)
-    metrics = _metrics_of(faults)
+    loss = _loss_of(faults)
+    found = _metrics_of(faults)
+    metrics = None if found is None else tuple(found)
     objective = _objective_of(faults, metrics)
     space = parameters(faults, model) if faults.has("parameters") else None
     training = training_of(faults, metrics, folder)
@@ -102,7 +121,7 @@ def read_space_file(
             faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
         _warn(faults, space, search.sampler, early)
     if faults.found or not (
-        data and model and loss_fits and objective and space and search and training and metrics is not None
+        data and model and loss and objective and space and search and training and metrics is not None
     ):
         raise SpaceFileError(where, _printable(faults.found))
     return SweepSpec(
@@ -111,8 +130,10 @@ def read_space_file(
         text=plain_yaml(root.plain) if sets or of_search else text,
         data=data,
         model=model,
-        loss=loss,
+        loss=loss[0],
+        loss_arguments=loss[1],
         metrics=metrics,
+        metric_arguments={name: arguments for name, arguments in (found or {}).items() if arguments is not None},
         objective=objective,
         space=space,
         search=search,
@@ -162,15 +183,53 @@ def _check_keys(faults: Faults) -> None:
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
-def _metrics_of(faults: Faults) -> tuple[str, ...] | None:
-    """What `metrics` says, () where it is left out; None with its faults noted."""
-    given = faults.root.plain.get("metrics", [])
-    if not faults.fits(METRICS_KIND, ("metrics",), given):
+Arguments = dict[str, Value]
+
+
+def _loss_of(faults: Faults) -> tuple[str, Arguments] | None:
+    """What `loss` says: Keras's name and arguments; None with its faults noted."""
+    if not faults.has("loss"):
         return None
-    if len(set(given)) < len(given):
+    given = faults.root.at("loss").plain
+    if isinstance(given, dict):
+        return _with_arguments(faults, ("loss",), LOSS, LOSS_ARGUMENTS)
+    return (given, {}) if faults.fits(LOSS, ("loss",), given) else None
+
+
+def _metrics_of(faults: Faults) -> dict[str, Arguments | None] | None:
+    """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
+    given, before = faults.root.plain.get("metrics", []), len(faults.found)
+    found: list[tuple[str, Arguments | None]] = []
+    plain = [one for one in given if not isinstance(one, dict)] if isinstance(given, list) else given
+    bare = [one for one in plain if isinstance(one, str) and one in METRICS_OF_ARGUMENTS] if plain else []
+    if bare:
+        example = f"as in {{name: {bare[0]}, {METRIC_ARGUMENTS[bare[0]][0]}: 0.5}}"
+        faults.fault(("metrics", given.index(bare[0])), f"{quoted(bare[0])} needs an argument", example)
+    elif faults.fits(METRICS_KIND, ("metrics",), plain):
+        for index, one in enumerate(given):
+            path = ("metrics", index)
+            each = _with_arguments(faults, path, METRIC, METRIC_ARGUMENTS) if isinstance(one, dict) else (one, None)
+            found += [each] if each is not None else []
+    if len(dict(found)) < len(found):
         faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
-        return None
-    return tuple(given)
+    return dict(found) if len(faults.found) == before else None
+
+
+def _with_arguments(
+    faults: Faults, path: tuple[str | int, ...], kind: Kind, known: Mapping[str, Sequence[str]]
+) -> tuple[str, Arguments] | None:
+    """The name and the arguments of a map of both; None with its faults noted."""
+    given, before = faults.root.at(*path).plain, len(faults.found)
+    name = given.get("name")
+    if name is None:
+        faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
+    elif faults.fits(kind, (*path, "name"), name):
+        for key in given:
+            if key != "name" and key not in known[name]:
+                hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
+                faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
+    arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
+    return (name, arguments) if len(faults.found) == before else None
 
 
 def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
@@ -190,7 +249,7 @@ def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective 
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
         faults.fault(("metric", "name"), rule, hint)
         return None
-    natural = Goal.MAXIMIZE if name.removeprefix("val_") in METRICS_TO_MAXIMIZE else Goal.MINIMIZE
+    natural = Goal.MAXIMIZE if is_maximized(name) else Goal.MINIMIZE
     goal = Goal(section.goal or natural)
     if goal is not natural:
         faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
@@ -241,6 +300,8 @@ def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None
 def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate | None) -> None:
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
+        if parameter.name.startswith(LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
+            faults.warn(path, "trials with another loss are ranked by `val_loss`, which is another number for each")
         if sampler == "grid" and drawn.size == math.inf:
             faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and sampler != "random":

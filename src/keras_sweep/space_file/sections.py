@@ -20,6 +20,7 @@ from keras_sweep.space_file.keras_tables import (
     ACTIVATIONS,
     ARGUMENTS,
     LOSSES,
+    METRIC_ARGUMENTS,
     METRICS,
     OPTIMIZERS,
     Kind,
@@ -166,6 +167,24 @@ class PythonModel(Section):
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
 
 
+class LossSection(Section):
+    """A loss with arguments, which are those of Keras's class."""
+
+    model_config = {"extra": "allow"}
+    __pydantic_extra__: dict[str, AnyValue]
+
+    name: Loss = Field(description="a loss of Keras")
+
+
+class MetricArguments(Section):
+    """A metric with arguments, which are those of Keras's class; it is recorded by its name."""
+
+    model_config = {"extra": "allow"}
+    __pydantic_extra__: dict[str, AnyValue]
+
+    name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
+
+
 class PythonCallback(Section):
     """A callback from a function of yours."""
 
@@ -178,8 +197,8 @@ class SpaceFile(Section):
     data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
-    loss: Loss
-    metrics: list[Metric] = Field(default_factory=list, description="recorded beside the loss")
+    loss: Loss | LossSection
+    metrics: list[Metric | MetricArguments] = Field(default_factory=list, description="recorded beside the loss")
     metric: MetricSection
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"

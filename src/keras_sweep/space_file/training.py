@@ -10,7 +10,7 @@ from pydantic import PositiveFloat
 from keras_sweep.space.sweep_spec import MODES, TRAINING_PREFIX, WATCHING, Training, UserCallback
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, fields_of, unknown
-from keras_sweep.space_file.keras_tables import METRICS_TO_MAXIMIZE, Kind, kind_of
+from keras_sweep.space_file.keras_tables import Kind, is_maximized, kind_of
 from keras_sweep.space_file.sections import PythonCallback
 from keras_sweep.space_file.sources import check_source
 
@@ -77,7 +77,7 @@ def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | N
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(section.monitor)}"
         faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None
-    natural = "max" if section.monitor.removeprefix("val_") in METRICS_TO_MAXIMIZE else "min"
+    natural = "max" if is_maximized(section.monitor) else "min"
     return replace(section, mode=natural) if section.mode == "auto" else section
 
 

@@ -24,6 +24,7 @@ from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 
 
@@ -52,7 +53,9 @@ class Card(BaseModel):
     model: dict[str, Any]  # its `source` is "module:function" of a user's own
     open: str  # the call that opens the file
     loss: str
+    loss_arguments: dict[str, Any] = {}
     metrics: tuple[str, ...]
+    metric_arguments: dict[str, dict[str, Any]] = {}
     metric: Objective
     runner: str
     data: CardRows
@@ -71,6 +74,10 @@ def model_card(
     """
     recipe, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
+    arguments = {
+        "loss_arguments": dict(training_plan(spec, training.params).loss_arguments),
+        "metric_arguments": {name: dict(values) for name, values in spec.metric_arguments.items()},
+    }
     return {
         "sweep": spec.name,
         "trial": training.recipe,
@@ -84,6 +91,7 @@ def model_card(
         "open": opening,
         "loss": spec.loss,
         "metrics": list(spec.metrics),
+        **{name: values for name, values in arguments.items() if values},
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
         "engine": training.engine,
         "runner": training.runner,

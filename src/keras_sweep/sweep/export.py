@@ -19,6 +19,7 @@ from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card,
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
+from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
 
@@ -45,12 +46,13 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
             hint="Define `get_config` in it, as keras.io/guides/serialization_and_saving shows, or return a functional "
             "model. The weights are kept in the sweep's folder",
         ) from error
+    compiled = {**compile_arguments(spec, {}), "loss": model.loss}
     if whole is not model:
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        whole.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
+        whole.compile(optimizer=optimizer, **compiled)
     if data.preprocessing is not None:  # it comes first, as Keras layers
         whole = data.preprocessing.wrap(whole)
-        whole.compile(loss=spec.loss, metrics=list(spec.metrics))
+        whole.compile(**compiled)
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
     # Keras 3.15 writes into the file what "auto" is on this machine. It is left to choose where the file is opened:

@@ -38,9 +38,11 @@ from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
+from keras_sweep.training.losses import each_row, loss_of
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
@@ -166,7 +168,11 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
     """One `evaluate()` of a compiled model on held-out rows."""
     scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
     outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
-    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
+    errors = {
+        name: standard_error(name, spec.loss, value, rows.y, lambda: outputs, each_row(model.loss))
+        for name, value in scores.items()
+        if name not in spec.metric_arguments
+    }
     known = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
@@ -235,9 +241,10 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
         weights = load_weights_of(running.study.folder, trial)
     except RecordError:
         return None
+    of_loss = each_row(loss_of(spec.loss, training_plan(spec, trial.params).loss_arguments))
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
-        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, predict)
+        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, predict, of_loss)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

@@ -21,6 +21,7 @@ from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
+from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
@@ -64,7 +65,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"Recorded: {value} at epoch {result.epoch}{end}.",
     ]
     if spec.model.kind == "dense":
-        whole = dense(data, spec.loss, **plan.model_arguments)  # type: ignore[arg-type]
+        given: Any = plan.model_arguments
+        whole = dense(data, spec.loss, spec.loss_arguments, **given)
         with without_tensorflow():  # which Keras would import to write a layer's dtype
             layers = [f"    {_layer(layer)}," for layer in whole.layers]
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
@@ -79,6 +81,11 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
+    compiled = compile_arguments(spec, plan.loss_arguments)
+    loss = _called(compiled["loss"], "losses", plan.loss_arguments)
+    metrics = [
+        _called(one, "metrics", spec.metric_arguments.get(getattr(one, "name", one))) for one in compiled["metrics"]
+    ]
     own, callbacks = _callbacks(spec, plan)
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
@@ -101,7 +108,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         *model,
         f"optimizer = {optimizer}",
         *own_rate,
-        f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})",
+        f"model.compile(optimizer=optimizer, loss={loss}, metrics=[{', '.join(metrics)}])",
         f"epochs = {epochs}{stopped}",
         "validation = (x_val, y_val)",
         f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
@@ -109,6 +116,14 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"    print(epoch, {objective!r}, value)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _called(what: Any, module: str, arguments: Mapping[str, Any] | None) -> str:
+    """The code of a loss or a metric: its name, or the call that makes it with its arguments."""
+    if isinstance(what, str):
+        return repr(what)
+    own = {"name": what.name} if module == "metrics" else {}
+    return f"keras.{module}.{type(what).__name__}({_arguments({**(arguments or {}), **own})})"
 
 
 def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> tuple[list[str], list[str]]:

@@ -35,6 +35,7 @@ from keras_sweep.sweep.finish import count_look
 from keras_sweep.sweep.recorded import ask_for_trust, backend_of
 from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.losses import each_row, loss_of
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
@@ -196,6 +197,8 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         objective=card.metric,
         space=SearchSpace(()),
         search=SearchSettings(),
+        loss_arguments=card.loss_arguments,
+        metric_arguments=card.metric_arguments,
     )
 
 
@@ -247,7 +250,10 @@ def _validation_checks(card: Card, scores: Mapping[str, float], y: Array, predic
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(y))))
     value = scores.get(metric.removeprefix("val_"))
-    now = None if value is None else standard_error(metric, card.loss, value, y, predict)
+    of_loss = each_row(loss_of(card.loss, card.loss_arguments))
+    now = None
+    if value is not None and metric.removeprefix("val_") not in card.metric_arguments:
+        now = standard_error(metric, card.loss, value, y, predict, of_loss)
     if stderr is not None and now is not None:
         close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         apart = abs(stderr - now) / now if now else math.inf

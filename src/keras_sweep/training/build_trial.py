@@ -13,6 +13,7 @@ from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of
+from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.plan import TrainingPlan
 
 # Whether threads of another program draw from the generators of this process. Then a model is built until it comes out
@@ -61,7 +62,7 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
         optimizer = make_optimizer(plan)
-    model.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
+    model.compile(optimizer=optimizer, **compile_arguments(spec, plan.loss_arguments))
     return model
 
 

@@ -143,7 +143,8 @@ class LatestCheckpoint:
         model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
-        about = (model, repr(spec.training), self._data.fingerprint, packages, asked, self._lane_limit)
+        arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments))
+        about = (model, arguments, self._data.fingerprint, packages, asked, self._lane_limit)
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

@@ -17,7 +17,9 @@ from keras_sweep.errors import SweepError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, row_scores, row_values
+from keras_sweep.training.losses import each_row, loss_of
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, row_scores, row_values
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
 
@@ -75,9 +77,11 @@ def scored(
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None
-    if scores is None and can_win and name.startswith("val_"):
+    by_rows = name.removeprefix("val_") not in spec.metric_arguments  # of one with arguments no row's part is known
+    of_loss = each_row(loss_of(spec.loss, training_plan(spec, suggestion.params).loss_arguments))
+    if scores is None and can_win and name.startswith("val_") and by_rows:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = row_scores(name, spec.loss, value, y, outputs)
+            scores, parted = row_scores(name, spec.loss, value, y, outputs, of_loss)
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -89,7 +93,7 @@ def scored(
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=standard_error(name, spec.loss, value, y, outputs) if parted is None else None,
+        stderr=standard_error(name, spec.loss, value, y, outputs, of_loss) if parted is None and by_rows else None,
     )
 
 
@@ -148,7 +152,9 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
-def standard_error(metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array]) -> float | None:
+def standard_error(
+    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array], of_loss: Function = None
+) -> float | None:
     """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
     rows = len(y)
     if metric.removeprefix("val_") in ACCURACIES | TOP_K:
@@ -159,5 +165,5 @@ def standard_error(metric: str, loss: str, value: float, y: Array, predict: Call
         variance = max(value * (1 - value), 0.0) / rows
         wilson = math.sqrt(variance + 1 / (4 * rows**2)) / (1 + 1 / rows)
         return max(math.sqrt(variance), wilson)
-    values = row_values(metric, loss, y, predict) if rows > 1 else None
+    values = row_values(metric, loss, y, predict, of_loss) if rows > 1 else None
     return None if values is None else float(values.std(ddof=1) / math.sqrt(rows))

@@ -37,8 +37,8 @@ def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 
-def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
-    """One of `metrics_of_all_rows` ("auc"), by Keras's own class; labels are [N] or [N, ...], outputs [N, ...]."""
+def over_all_rows(metric: Any, y: Array, outputs: Array) -> float:
+    """One of `metrics_of_all_rows` ("auc"), as `metric_of` has it; labels are [N] or [N, ...], outputs [N, ...]."""
     import keras
 
     found = keras.metrics.get(metric)
@@ -46,11 +46,17 @@ def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
     return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
-def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -> npt.NDArray[np.float64] | None:
+Function = Callable[[Any, Any], Any] | None
+
+
+def row_values(
+    metric: str, loss: str, y: Array, predict: Callable[[], Array], of_loss: Function = None
+) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
-    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed.
+    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_loss` is
+    `each_row` of the loss.
     """
     import keras
 
@@ -61,6 +67,8 @@ def row_values(metric: str, loss: str, y: Array, predict: Callable[[], Array]) -
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
     known = name in ACCURACIES | TOP_K
     function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+    if of_loss is not None and metric.removeprefix("val_") == "loss":
+        function = of_loss
     function = _compiled(function) if keras.backend.backend() == "jax" else function
     each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
     if name == "cosine_similarity" and not metric.endswith("loss"):
@@ -91,7 +99,7 @@ def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -
 
 
 def row_scores(
-    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array]
+    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array], of_loss: Function = None
 ) -> tuple[RowScores | None, float | None]:
     """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
@@ -100,7 +108,7 @@ def row_scores(
     """
     if _named(metric, loss) in OF_ALL_ROWS:
         return of_outputs(predict(), np.asarray(y)), None
-    if (values := row_values(metric, loss, y, predict)) is None:
+    if (values := row_values(metric, loss, y, predict, of_loss)) is None:
         return None, None
     mean = float(values.mean())
     rest = value - mean

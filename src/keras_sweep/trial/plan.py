@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, SweepSpec, Training
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, WATCHING, SweepSpec, Training
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", "epochs", "batch_size", "seed")
 MODEL_PREFIX = "model."
@@ -25,6 +25,7 @@ class TrainingPlan:
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
     seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order
+    loss_arguments: Mapping[str, Value] = field(default_factory=dict)
     training: Training = field(default_factory=Training)  # with this trial's arguments
 
 
@@ -32,10 +33,12 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
     """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
-    training = spec.training
+    loss, training = dict(spec.loss_arguments), spec.training
     for name, value in params.items():
         if name.startswith(MODEL_PREFIX):
             model[name.removeprefix(MODEL_PREFIX)] = value
+        elif name.startswith(LOSS_PREFIX):
+            loss[name.removeprefix(LOSS_PREFIX)] = value
         elif name.startswith(TRAINING_PREFIX):
             training = with_argument(training, name.removeprefix(TRAINING_PREFIX), value)
         elif name == "learning_rate" or name not in FIT_PARAMETERS:
@@ -47,6 +50,7 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
         epochs=_whole(params.get("epochs", DEFAULT_EPOCHS)),
         batch_size=_whole(params.get("batch_size", DEFAULT_BATCH_SIZE)),
         seed=_whole(params.get("seed", spec.search.seed)),
+        loss_arguments=loss,
         training=training,
     )
 

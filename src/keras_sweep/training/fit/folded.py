@@ -11,6 +11,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner, Trained
 from keras_sweep.training.folds import fold_outputs, joined_score
+from keras_sweep.training.losses import metric_of
 from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import ToTheEnd, Watch
@@ -136,7 +137,8 @@ class FoldedFitRunner(FitRunner):
         weights = [_weights(ends, epoch) for epoch in range(1, finite + 1)]
         outputs = fold_outputs(self._spec, self._data, suggestion.params, weights)
         y = self._data.validation.y
-        values = {name: [over_all_rows(name, y, each) for each in outputs] for name in self._anew}
+        metrics = {name: metric_of(name, self._spec.metric_arguments.get(name)) for name in self._anew}
+        values = {name: [over_all_rows(metric, y, each) for each in outputs] for name, metric in metrics.items()}
         return [
             {**row, **{f"val_{name}": of[place] if place < finite else math.nan for name, of in values.items()}}
             for place, row in enumerate(rows)

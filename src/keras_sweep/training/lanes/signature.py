@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import TRAINING_PREFIX, SweepSpec
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, SweepSpec
 from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, TrainingPlan, training_plan
 
 LEARNING_RATE = "learning_rate"  # the argument that every Keras optimizer holds as a variable
@@ -51,6 +51,7 @@ class Signature:
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
     structure: str = ""  # of models that share a program though they differ; `model` is then empty
+    loss: Arguments = ()  # the arguments of the loss
     class_weight: ClassWeights = None  # what rows count in the loss
     masked: bool = False  # `batch_size` is the most rows a step, of which a trial's own first ones count
 
@@ -87,7 +88,8 @@ def signature_of(
     model = () if structure else arguments(plan.model_arguments)
     given = plan.training.class_weight
     weights = tuple(given.items()) if isinstance(given, Mapping) else given
-    return Signature(model, variants or (variant_of(plan),), plan.batch_size, plan.seed, structure, weights)
+    loss, chosen = arguments(plan.loss_arguments), variants or (variant_of(plan),)
+    return Signature(model, chosen, plan.batch_size, plan.seed, structure, loss, weights)
 
 
 def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
@@ -98,7 +100,7 @@ def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     parameters = [
         one
         for one in spec.space.parameters
-        if one.name not in _NOT_CONSTANTS and not one.name.startswith((MODEL_PREFIX, TRAINING_PREFIX))
+        if one.name not in _NOT_CONSTANTS and not one.name.startswith((MODEL_PREFIX, TRAINING_PREFIX, LOSS_PREFIX))
     ]
     chosen = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}

@@ -24,6 +24,7 @@ from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
+from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_values import right_rows
 from keras_sweep.training.row_weights import row_weights
 from keras_sweep.trial.plan import TrainingPlan
@@ -46,7 +47,7 @@ class Template:
             with without_tensorflow():
                 keras.utils.set_random_seed(plan.seed)
                 self.model = model_of(signature.structure)
-            self.model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
+            self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments))
         else:
             self.model = compiled_model(spec, plan, data)
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
@@ -69,7 +70,8 @@ class Template:
         found = {id(variable): slots.index(id(average)) for variable, average in averages(self.model.optimizer)}
         self._averages = [found.get(id(variable)) for variable in self.model.trainable_variables]
         self.tracing = threading.Lock()  # layers keep things in Python while they are traced
-        self.right = partial(right_rows, spec.objective.name)
+        named = spec.objective.name.removeprefix("val_") not in spec.metric_arguments
+        self.right = partial(right_rows, spec.objective.name if named else "")
 
     @cached_property
     def optimizer_kinds(self) -> list[Any]:
@@ -220,6 +222,7 @@ def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
         {**{name: value for name, _, value in variant.constants}, **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
+        loss_arguments={name: value for name, _, value in signature.loss},
     )
 
 
