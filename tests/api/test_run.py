@@ -179,3 +179,38 @@ def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_writ
     with pytest.raises(ks.UsageError, match=r"`locked` uses the variable `lock`: a value of type lock.*no digest"):
         run_digits(tmp_path, model=locked)
     assert not list(tmp_path.iterdir())
+
+
+def no_better_than(epochs=1):
+    """A callback of the program's own, which ends training after so many epochs."""
+    import keras
+
+    class Ends(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch + 1 == epochs
+
+    return Ends()
+
+
+def test_a_callback_of_the_program_is_called_by_fit_and_a_changed_one_is_refused(tmp_path):
+    parameters = {"learning_rate": 0.1, "epochs": 3, "model.units": 8}
+    changes = {"trials": 1, "parameters": parameters, "finalists": "none"}
+    sweep = run_digits(tmp_path, training={"callbacks": [no_better_than]}, **changes)
+    assert (sweep.best.epochs, sweep.best.runner) == (1, "fit/jax")
+    with pytest.raises(ks.UsageError, match="callbacks"):
+        run_digits(tmp_path, training={"callbacks": [lambda: no_better_than(2)]}, **changes)
+
+
+def test_weights_of_a_class_that_is_not_there_are_told_before_anything_trains(tmp_path):
+    with pytest.raises(ks.UsageError, match="`class_weight` names the class '12', but the classes"):
+        run_digits(tmp_path, trials=1, training={"class_weight": {12: 2.0}})
+    assert not list(tmp_path.rglob("study.db"))
+
+
+def test_a_loss_may_have_arguments(tmp_path):
+    loss = {"name": "sparse_categorical_crossentropy", "from_logits": True}
+    sweep = run_digits(tmp_path, trials=1, model="dense", loss=loss, parameters={"learning_rate": 0.1, "epochs": 1})
+    assert sweep.load_model().layers[-1].activation.__name__ == "linear"
+    assert sweep.replay().matches
+    model = sweep.export(tmp_path / "logits.keras")
+    assert ks.verify(model).matches

@@ -17,7 +17,7 @@ from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.row_weights import class_weights
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import (
     Watching,
@@ -149,3 +149,15 @@ def test_a_callback_of_the_users_is_called_and_trains_by_fit(data):
     result = train(runner, suggestions({**TAME, "epochs": 3}))[0]
     expected = plain_fit(lambda: regularized((64,), 10), data, {**TAME, "epochs": 3}, callbacks=[halving()])
     assert result.curve["loss"] == tuple(expected.history["loss"])
+
+
+def test_a_trial_that_stopped_early_and_is_promoted_ends_where_an_unbroken_one_does(data):
+    spec = make_spec(training=Training(early_stopping=STOP))
+    runner = CompiledRunner(spec, data, keep_states=True)
+    first = train(runner, suggestions({**WILD, "epochs": 8}))[0]
+    assert first.epochs < 8
+    promoted = [Suggestion(1, WILD, generation=1, continues=0)]
+    assert not runner.missing(promoted)
+    result, unbroken = train(runner, promoted)[1], lanes(spec, data, suggestions(WILD))[0]
+    assert result.curve == unbroken.curve
+    assert (result.value, result.epoch) == (unbroken.value, unbroken.epoch)

@@ -18,6 +18,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
@@ -69,6 +70,7 @@ def load(
         inspected = inspect_model(spec, data)
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
+        check_class_weights(spec, data)
         chosen, why_plain = choose_runner(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )

@@ -5,7 +5,7 @@ import numpy as np
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.space.sweep_spec import ClassWeight
+from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec
 from keras_sweep.space.text import joined, quoted
 
 
@@ -36,6 +36,13 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
             )
         found[number] = float(weight)
     return found
+
+
+def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
+    """See that the weights that trials may have are of classes of these data. Raises UsageError."""
+    names = (*spec.space.constants, *(parameter.name for parameter in spec.space.parameters))
+    for wanted in (spec.training.class_weight, "balanced" if "training.class_weight" in names else None):
+        class_weights(wanted, data)
 
 
 def row_weights(wanted: ClassWeight, data: SearchData) -> Array | None:

@@ -138,7 +138,8 @@ class FitLog:
         if self._controls is not None and not diverged(list(row.values())):
             row = self._controls.after(row)
             self.stopped_early = self._controls.stops
-            self.model.optimizer.learning_rate = self._controls.learning_rate
+            if self.plan.training.reduce_lr_on_plateau is not None:  # else it may be a schedule
+                self.model.optimizer.learning_rate = self._controls.learning_rate
         self.rows.append(row)
         done = epoch + 1
         if self.every:

@@ -150,7 +150,8 @@ class EndStates:
 
         Neither is a finalist: no trial continues it.
         """
-        if lane.last is None or lane.end is not LaneEnd.DONE or lane.suggestion.recipe is not None:
+        ended = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED)
+        if lane.last is None or not ended or lane.suggestion.recipe is not None:
             return
         if self._folder is None:
             self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)
