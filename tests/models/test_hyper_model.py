@@ -18,6 +18,9 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from tests.helpers.engine_contract import spec
+from tests.helpers.factory import digits
+
+DATA = digits(64, 32)
 
 
 def layers(hp: Any) -> Any:
@@ -52,14 +55,6 @@ class Scopes(keras_tuner.HyperModel):  # type: ignore[misc]
         return model
 
 
-class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
-    def build(self, hp: Any) -> Any:
-        return layers(hp)
-
-    def fit(self, hp: Any, model: Any, *args: Any, **more: Any) -> Any:
-        return model.fit(*args, batch_size=hp.Choice("batch_size", [16, 32]), **more)
-
-
 def shaped(hp: Any, input_shape: tuple[int, ...], classes: int) -> Any:
     return keras.Sequential([keras.layers.Input(input_shape), keras.layers.Dense(classes * hp.Int("factor", 1, 2))])
 
@@ -87,7 +82,7 @@ def narrow(hp: Any) -> Any:
 def build(
     found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None, folder: Path = Path()
 ) -> Any:
-    return builder(found, folder, input_shape, classes)(asking(values))
+    return builder(found, folder, input_shape, classes)[0](asking(values))
 
 
 def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
@@ -96,7 +91,7 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
 
 
 def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:
-    return explored_space(sweep_of(arguments=fixed), found).space.parameters
+    return explored_space(sweep_of(arguments=fixed), found, DATA).space.parameters
 
 
 def test_tells_hyper_models_from_other_functions() -> None:
@@ -164,7 +159,7 @@ def test_a_class_and_a_function_are_given_the_shape_of_the_data() -> None:
 def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
     for found in (layers, Scopes(3)):
-        sweep = explored_space(sweep_of(), found)
+        sweep = explored_space(sweep_of(), found, DATA)
         for suggestion in make_engine(replace(sweep, search=SearchSettings(engine, "random"))).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
@@ -186,7 +181,7 @@ def test_a_model_compiled_in_build_brings_its_optimizer() -> None:
 def test_the_space_file_wins_over_the_hyper_model() -> None:
     own = Parameter("model.units_1", Categorical((99,)))
     rate = Parameter("learning_rate", Float(0.1, 0.2))
-    sweep = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers)
+    sweep = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers, DATA)
     assert {parameter.name: parameter.distribution for parameter in sweep.space.parameters} == {
         "learning_rate": Float(0.1, 0.2),
         "model.units_1": Categorical((99,)),
@@ -198,12 +193,7 @@ def test_the_space_file_wins_over_the_hyper_model() -> None:
 def test_unknown_model_arguments_are_named() -> None:
     for sweep in (sweep_of(Parameter("model.width", Int(1, 2))), sweep_of(arguments={"width": 3})):
         with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has l"):
-            explored_space(sweep, layers)
-
-
-def test_a_fit_of_its_own_is_refused() -> None:
-    with pytest.raises(ModelError, match="trains by a `fit` of its own"):
-        explored(Fitting())
+            explored_space(sweep, layers, DATA)
 
 
 def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> None:

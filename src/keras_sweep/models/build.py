@@ -6,13 +6,15 @@ A digest of the code that it is made of tells a changed model from the one that 
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.dense import dense
-from keras_sweep.models.hyper_model import asking, is_hyper_model
+from keras_sweep.models.hyper_model import asking, has_own_fit, is_hyper_model
+from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.code_files import code_files
 from keras_sweep.process.given import is_given, parts_given
 from keras_sweep.process.user_code import load_python, taken, user_code
@@ -23,7 +25,12 @@ MODEL_CODE = "model_code"  # the study's attribute; absent where no code makes t
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """A built `keras.Model` for the data's rows, uncompiled unless a HyperModel compiles it.
+    """A built `keras.Model` for the data's rows, uncompiled unless a HyperModel compiles it. Raises as `built`."""
+    return built(spec, arguments, data)[0]
+
+
+def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, Fit | None]:
+    """A built model, and a `fit` of its HyperModel's own that trains it; None where its own `fit` does.
 
     A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`
     (None for regression) where it has parameters of these names.
@@ -33,16 +40,19 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
     """
     if spec.model.kind == "dense":
         try:
-            return dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]
+            return dense(data, spec.loss, spec.loss_arguments, **arguments), None  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
-    function = load_python(spec.model.source, spec.folder, ModelError)
+    function, fit = load_python(spec.model.source, spec.folder, ModelError), None
     if is_hyper_model(function):
-        model = builder(function, spec.folder, data.input_shape, data.classes)(asking(arguments))
+        build, own = builder(function, spec.folder, data.input_shape, data.classes)
+        hyper_parameters = asking(arguments)
+        model = build(hyper_parameters)
+        fit = own and partial(own, hyper_parameters, model)
     else:
         model = _returned(spec, function, arguments, data)
     _build(model, spec, data)
-    return model
+    return model, fit
 
 
 def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
@@ -64,11 +74,14 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
     return model
 
 
-def builder(found: object, folder: Path, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
-    """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel.
+def builder(
+    found: object, folder: Path, input_shape: tuple[int, ...], classes: int | None
+) -> tuple[Callable[[Any], Any], Fit | None]:
+    """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel;
+    and its own `fit(hp, model, *args, **kwargs)`, if it has one.
 
     Where the user's function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`,
-    it is given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
+    it is given these. Raises ModelError where the HyperModel can't be made.
     """
     import keras_tuner
 
@@ -80,13 +93,9 @@ def builder(found: object, folder: Path, input_shape: tuple[int, ...], classes: 
         with user_code(f"HyperModel {name} can't be made from {wanted}", folder, ModelError, hint=hint):
             found = found(**wanted)
     function: Any = found
+    fit: Fit | None = None
     if isinstance(found, keras_tuner.HyperModel):
-        if type(found).fit is not keras_tuner.HyperModel.fit:
-            raise ModelError(
-                f"HyperModel {name} trains by a `fit` of its own, which would not be called",
-                hint="Drop it, and make `epochs` and `batch_size` parameters of the space file",
-            )
-        function = found.build
+        function, fit = found.build, found.fit if has_own_fit(found) else None
     written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
     given = taken(written, context)
 
@@ -97,7 +106,7 @@ def builder(found: object, folder: Path, input_shape: tuple[int, ...], classes: 
         _check_model(model, name)
         return model
 
-    return build
+    return build, fit
 
 
 def _check_model(model: object, source: str) -> None:

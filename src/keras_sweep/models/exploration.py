@@ -6,13 +6,21 @@ model is built a few times with other values, to see what is asked for when. The
 `model.layers: [3]`.
 """
 
+import io
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
 from keras_sweep.models.hyper_model import asking, parameters_of
+from keras_sweep.models.own_fit import Fit, call_fit
+from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -23,23 +31,24 @@ Values: TypeAlias = Mapping[str, Value]  # by the hyperparameters' own names
 MOST_BUILDS = 100  # while discovering
 MOST_FAULTS = 16  # builds that raise before any does not
 MOST_VALUES = 16  # of one hyperparameter, that are tried
+ROWS = 64  # on which a `fit` of a HyperModel's own is tried
+MOST_SECONDS = 5.0  # that one may train although it is asked for no epochs
 
 
-def explored_space(
-    spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
-) -> SweepSpec:
+def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpec:
     """The sweep with the hyperparameters of its HyperModel or `build(hp)` function among its parameters.
 
     What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
 
     Raises:
-        ModelError: no build gives a Keras model, it trains by a `fit` of its own, or the file gives a model argument
-            that the model has no hyperparameter for.
+        ModelError: no build gives a Keras model, or the file gives a model argument that the model has no
+            hyperparameter for.
     """
     space = spec.space
     constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
-    exploration = Exploration(builder(found, spec.folder, input_shape, classes), fixed)
+    build, fit = builder(found, spec.folder, data.input_shape, data.classes)
+    exploration = Exploration(build if fit is None else _FitsToo(build, fit, data), fixed)
     exploration.run()
     own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
@@ -52,6 +61,40 @@ def explored_space(
     new = [parameter for parameter in exploration.parameters() if parameter.name not in own]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
     return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants))
+
+
+class _FitsToo:
+    """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
+
+    It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
+    that asks for more in an epoch gets one. What it raises may be for want of rows: the trials tell.
+    """
+
+    def __init__(self, build: Callable[[Any], Any], fit: Fit, data: SearchData) -> None:
+        self._build, self._fit, self._epochs = build, fit, -1  # not known yet
+        self._rows = Rows(data.train.x[:ROWS], data.train.y[:ROWS])
+
+    def __call__(self, hyper_parameters: Any) -> None:
+        model = self._build(hyper_parameters)
+        self._try(hyper_parameters, model, max(self._epochs, 0))
+        if self._epochs < 0:
+            asked = len(hyper_parameters.space)
+            self._try(hyper_parameters, model, 1)
+            self._epochs = int(len(hyper_parameters.space) > asked)
+
+    def _try(self, hyper_parameters: Any, model: Any, epochs: int) -> None:
+        import keras
+
+        ends = time.monotonic() + MOST_SECONDS
+
+        def look(*_: Any, **__: Any) -> None:
+            if time.monotonic() > ends:
+                raise TimeoutError
+
+        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=look, on_epoch_end=look)]
+        fit, rows = partial(self._fit, hyper_parameters, model), self._rows
+        with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
+            call_fit(fit, rows, rows, begun=lambda: False, epochs=epochs, verbose=0, callbacks=callbacks)
 
 
 def _bare(name: str) -> str:

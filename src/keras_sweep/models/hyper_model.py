@@ -26,6 +26,13 @@ def is_hyper_model(found: object) -> bool:
         return False
 
 
+def has_own_fit(found: Any) -> bool:
+    """Whether it is a HyperModel, or a class of one, that trains its models by a `fit` of its own."""
+    keras_tuner: Any = sys.modules.get("keras_tuner")
+    kind: Any = found if isinstance(found, type) else type(found)
+    return bool(keras_tuner) and issubclass(kind, keras_tuner.HyperModel) and kind.fit is not keras_tuner.HyperModel.fit
+
+
 def asking(values: Mapping[str, Value]) -> Any:
     """`keras_tuner.HyperParameters` with these values; others have their defaults."""
     import keras_tuner

@@ -69,7 +69,7 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     found = load_python(spec.model.source, spec.folder, ModelError)
     if not is_hyper_model(found):
         return spec
-    return explored_space(spec, found, input_shape=data.input_shape, classes=data.classes)
+    return explored_space(spec, found, data)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:

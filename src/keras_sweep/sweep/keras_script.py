@@ -20,7 +20,7 @@ from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
+from keras_sweep.training.build_trial import brings_optimizer, fits_itself, make_optimizer
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.trial.plan import TrainingPlan, training_plan
@@ -38,6 +38,11 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
         raise UsageError(
             f"{trial.name} was trained once a fold, and no script of one training is that",
             hint="`sweep replay` without `--script` trains every fold again",
+        )
+    if fits_itself(spec):
+        raise UsageError(
+            f"{trial.name} was trained by the `fit` of {name_of(spec.model.source)}, which is its script",
+            hint="`sweep replay` without `--script` calls it again",
         )
     if rows is None:
         raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")

@@ -27,7 +27,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unfollowed_spec
 from keras_sweep.sweep.replay import told_as_phases, trained_again
-from keras_sweep.training.build_trial import compiled_model, predicted
+from keras_sweep.training.build_trial import compiled_model, fits_itself, predicted
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.runner import Watch
@@ -137,7 +137,9 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
     Raises Interrupted: the user asked to stop; SweepError: it diverged, or its code raised.
     """
     spec, training = opened.spec, opened.trial
-    params = {**training.params, "epochs": training.epoch or training.epochs}
+    # A `fit` in phases trains more epochs than it is asked for.
+    own = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
+    params = {**training.params, **own}
     params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
     alone = replace(
         spec,

@@ -15,6 +15,8 @@ from keras_sweep.trial.result import Weights
 def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     """Each trainable variable of a built optimizer with the variable of its moving average; none without `use_ema`."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+    if inner is None:  # of a model that a loop of the user's trains
+        return []
     pairs: list[tuple[Any, Any]] = []
     for part in getattr(inner, "optimizers", [inner]):
         if part.use_ema:

@@ -7,8 +7,9 @@ import numpy as np
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import build_model
-from keras_sweep.models.hyper_model import names_optimizer, own_optimizer
+from keras_sweep.models.build import built
+from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
+from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -45,14 +46,19 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 
 
 def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Seed all generators, then build and compile the model.
+    """Seed all generators, then build and compile the model, as `compiled_trial` says."""
+    return compiled_trial(spec, plan, data)[0]
+
+
+def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
+    """Seed all generators, then build and compile the model; and its HyperModel's own `fit`, if that trains it.
 
     `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. The
     optimizer with which a HyperModel compiles itself is kept, unless the space names one.
     """
-    model = _seeded_model(spec, plan, data)
+    model, fit = _seeded_model(spec, plan, data)
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
-        before, model = model, _seeded_model(spec, plan, data)
+        before, (model, fit) = model, _seeded_model(spec, plan, data)
         pairs = zip(before.variables, model.variables, strict=True)
         if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
             break
@@ -63,15 +69,15 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
     else:
         optimizer = make_optimizer(plan)
     model.compile(optimizer=optimizer, **compile_arguments(spec, plan.loss_arguments))
-    return model
+    return model, fit
 
 
-def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
+def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
     import keras
 
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
-    return build_model(spec, plan.model_arguments, data)
+    return built(spec, plan.model_arguments, data)
 
 
 def own_callbacks(spec: SweepSpec) -> list[Any]:
@@ -83,6 +89,11 @@ def own_callbacks(spec: SweepSpec) -> list[Any]:
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
     """Whether the model came compiled, with an optimizer that the space does not overrule."""
     return not names_optimizer(spec) and getattr(model, "optimizer", None) is not None
+
+
+def fits_itself(spec: SweepSpec) -> bool:
+    """Whether the model is a HyperModel's whose own `fit` trains it."""
+    return spec.model.kind != "dense" and has_own_fit(load_python(spec.model.source, spec.folder))
 
 
 ROWS = 1024  # at once

@@ -9,7 +9,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import brings_optimizer
+from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
@@ -95,6 +95,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
     if spec.training.callbacks:
         return "callbacks of your own are called by `fit` alone"
+    if fits_itself(spec):
+        return "the HyperModel has a `fit` of its own"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):

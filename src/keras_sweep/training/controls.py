@@ -20,17 +20,10 @@ class Controls:
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         """Before the first epoch, which trains at this rate."""
-        import keras
-
         self._model = _NoModel(learning_rate)
         self._epochs = 0
-        self._stopping: Any = None
-        self._callbacks: list[Any] = []
-        if training.early_stopping is not None:
-            self._stopping = keras.callbacks.EarlyStopping(**_arguments(training.early_stopping))
-            self._callbacks.append(self._stopping)
-        if training.reduce_lr_on_plateau is not None:
-            self._callbacks.append(keras.callbacks.ReduceLROnPlateau(**_arguments(training.reduce_lr_on_plateau)))
+        self._callbacks = watching_callbacks(training)
+        self._stopping: Any = self._callbacks[0] if training.early_stopping is not None else None
         for each in self._callbacks:
             each.set_model(self._model)
             each.on_train_begin()
@@ -68,6 +61,15 @@ class Controls:
         """The epoch, counted from 1, whose weights the trial would have if it ended here; None: those of its last."""
         found = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if found else None
+
+
+def watching_callbacks(training: Training) -> list[Any]:
+    """Keras's own: the one that stops early, and the one that lets the rate fall, as far as there are."""
+    import keras
+
+    kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
+    sections = ((kind, getattr(training, name)) for name, kind in kinds.items())
+    return [kind(**_arguments(section)) for kind, section in sections if section is not None]
 
 
 class _NoModel:

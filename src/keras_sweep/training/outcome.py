@@ -30,8 +30,9 @@ def diverged(logs: Sequence[float]) -> bool:
 
 
 def best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """The epoch with the best value, counted from 1; the first of equals."""
-    return min(range(len(values)), key=lambda index: objective.key(values[index])) + 1
+    """The epoch with the best value, counted from 1; the first of equals. An epoch without one has NaN."""
+    there = [index for index, value in enumerate(values) if not math.isnan(value)]
+    return min(there, key=lambda index: objective.key(values[index])) + 1
 
 
 def scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
@@ -43,8 +44,9 @@ def scored_epoch(objective: Objective, values: Sequence[float], restored: int | 
 
 
 def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
-    """Every metric, epoch by epoch, of what each epoch logged."""
-    return {name: tuple(row[name] for row in rows) for name in (rows[0] if rows else ())}
+    """Every metric, epoch by epoch, of what each epoch logged; NaN where one did not."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
 
 
 def scored(

@@ -102,6 +102,11 @@ class FitLog:
             "validate": self._validate_seconds - late_validation,
         }
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it trains no further."""
+        return self.diverged or self.pruned_at is not None or self.stopped_early
+
     def _go_on(self) -> None:
         if self.plan.training.watches:
             self._first_rate = float(self.model.optimizer.learning_rate)
@@ -157,12 +162,11 @@ class FitLog:
             stops_there = done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value})
             if stops_there and not self.stopped_early:
                 self.pruned_at = done
-        stopped = self.diverged or self.pruned_at is not None or self.stopped_early
-        ended = stopped or done == self.plan.epochs
+        ended = self.stopped or done == self.plan.epochs
         self.interrupted = not ended and self.watch.stopping()
         if self.checkpoint is not None and not ended and (self.interrupted or self.checkpoint.is_due()):
             self._write(self.checkpoint)
-        if stopped or self.interrupted:
+        if self.stopped or self.interrupted:
             self.model.stop_training = True
 
     def _write(self, checkpoint: LatestCheckpoint) -> None:

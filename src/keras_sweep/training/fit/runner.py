@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +14,11 @@ from keras_sweep.process.backend import only_new_garbage, versions
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
-from keras_sweep.training.build_trial import called, compiled_model, own_callbacks
+from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, own_callbacks
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, curve_of, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
@@ -50,8 +51,8 @@ class FitRunner:
     """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
 
     A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
-    stopped goes on from its checkpoint, but on TensorFlow, with folds and with callbacks of the user's, where it begins
-    anew.
+    stopped goes on from its checkpoint, but on TensorFlow, with folds, and with callbacks or a `fit` of the user's,
+    where it begins anew.
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
@@ -73,15 +74,21 @@ class FitRunner:
         enable_compile_cache()
         backend = keras.backend.backend()
         self.name = f"fit/{backend}"
-        self._spec = spec
+        fits = fits_itself(spec)  # which KerasTuner scores by its best epoch
+        self._spec = replace(spec, objective=replace(spec.objective, take_best=True)) if fits else spec
         self._data = data
         self._checkpoint: LatestCheckpoint | None = None
         self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
-        # TensorFlow's shuffle can't be set to where it stood, nor can a callback of the user's
-        elif checkpoints is not None and backend != "tensorflow" and not spec.training.callbacks:
+        # TensorFlow's shuffle can't be set to where it stood, nor can a callback, or a `fit`, of the user's
+        elif (
+            checkpoints is not None
+            and backend != "tensorflow"
+            and not spec.training.callbacks
+            and not fits_itself(spec)
+        ):
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
@@ -198,26 +205,37 @@ class FitRunner:
         spec, log = self._spec, None
         try:
             plan = training_plan(spec, suggestion.params)
-            model = compiled_model(spec, plan, data)
-            log = FitLog(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
+            model, own = compiled_trial(spec, plan, data)
+            kind = FitLog if own is None else OwnFitLog
+            log = kind(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
             train, validation = data.train, data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
-            model.fit(
-                train.x,
-                train.y,
-                epochs=min(plan.epochs, at_most or plan.epochs),
-                initial_epoch=len(log.rows),
-                batch_size=plan.batch_size,
-                verbose=0,
-                validation_data=(validation.x, validation.y),
-                validation_batch_size=plan.batch_size,
-                class_weight=class_weights(plan.training.class_weight, data),
-                callbacks=[swap_of(), *own_callbacks(spec), log.callback()],
-            )
+            epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
+            callbacks = [swap_of(), *own_callbacks(spec), log.callback()]
+            if own is not None and isinstance(log, OwnFitLog):
+                given: dict[str, Any] = {} if weights is None else {"class_weight": weights}
+                if "batch_size" in suggestion.params:  # else it may say so itself
+                    given["batch_size"] = plan.batch_size
+                log.train(own, data, callbacks, epochs=epochs, **given)
+            else:
+                model.fit(
+                    train.x,
+                    train.y,
+                    epochs=epochs,
+                    initial_epoch=len(log.rows),
+                    batch_size=plan.batch_size,
+                    verbose=0,
+                    validation_data=(validation.x, validation.y),
+                    validation_batch_size=plan.batch_size,
+                    class_weight=weights,
+                    callbacks=callbacks,
+                )
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
+            if log is not None and log.interrupted:  # a `fit` of the user's may count on all of its epochs
+                return None
             return failed(suggestion, Failure.of(error), log.curve if log else None)
         finally:
             for name, seconds in (log.spent if log else {"build": time.perf_counter() - started}).items():

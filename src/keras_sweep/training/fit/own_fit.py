@@ -1,0 +1,58 @@
+"""A trial that the `fit` of its HyperModel trains: in phases, or by a loop of its own, as far as it tells of epochs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.models.own_fit import Fit, call_fit, returned
+from keras_sweep.process.user_code import process_kept
+from keras_sweep.space.sweep_spec import Training
+from keras_sweep.training.averaged_weights import scored_weights
+from keras_sweep.training.controls import watching_callbacks
+from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.outcome import diverged
+
+
+@dataclass(eq=False)
+class OwnFitLog(FitLog):
+    """One curve of all epochs, in the order in which they were trained, whatever numbers they have.
+
+    Each phase, a `model.fit` with the callbacks, stops early by Keras's own: no `Controls` watch all of them. What
+    trains on although it was stopped counts no more.
+    """
+
+    def __post_init__(self) -> None:
+        self._training, self.plan = self.plan.training, replace(self.plan, training=Training())
+        self._by_what_it_returned = False
+        super().__post_init__()
+
+    def train(self, fit: Fit, data: SearchData, callbacks: list[Any], **given: Any) -> None:
+        """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
+        epoch; without them its best epoch does, as with KerasTuner. Raises anything."""
+        given["callbacks"] = [*watching_callbacks(self._training), *callbacks]
+        with process_kept():
+            found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **given)
+        name = self.spec.objective.name
+        metrics, values = returned(found, name), self.curve.get(name, ())
+        best = values[self.scored_epoch(len(values)) - 1] if values else None
+        if not self.stopped and name in metrics and metrics[name] != best:
+            self.rows[-1:] = [{**dict(*self.rows[-1:]), **metrics}]
+            self.every_weights[len(self.rows) - 1 :] = [scored_weights(self.model)] if self.every else []
+            self.best_weights, self._by_what_it_returned = (), True
+            self.diverged = diverged(list(metrics.values()))
+
+    def scored_epoch(self, epochs: int) -> int:
+        ended = self._by_what_it_returned and epochs == len(self.rows)
+        return epochs if ended else super().scored_epoch(epochs)
+
+    def _go_on(self) -> None:
+        """Begin a phase."""
+
+    def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        del epoch  # phases count anew
+        if not (self.stopped or self.interrupted):
+            if self._first_batch is None:  # a loop of the user's tells of no batches
+                self._end_batch()
+            super()._end_epoch(len(self.rows), logs)
+        self.model.stop_training |= self.stopped or self.interrupted

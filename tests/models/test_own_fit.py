@@ -1,0 +1,149 @@
+"""A `fit` of a HyperModel's own: what it is called with, what it may return, and what it asks for before the search."""
+
+from typing import Any
+
+import keras
+import keras_tuner
+import pytest
+
+from keras_sweep.errors import ModelError
+from keras_sweep.models.exploration import explored_space
+from keras_sweep.models.own_fit import call_fit, returned
+from keras_sweep.space.distributions import Categorical, Float
+from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.sweep_spec import SweepSpec
+from tests.helpers.factory import digits, make_spec
+
+DATA = digits(64, 32)
+GIVEN = {"epochs": 3, "verbose": 0, "callbacks": ["ours"]}
+
+
+class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
+    """Its `fit` is given, and its model is none that takes long."""
+
+    def __init__(self, fit: Any) -> None:
+        super().__init__()
+        self._own = fit
+
+    def build(self, hp: Any) -> Any:
+        units = hp.Choice("units", [4, 8])
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(units), keras.layers.Dense(10)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    def fit(self, hp: Any, model: Any, *args: Any, **more: Any) -> Any:
+        return self._own(hp, model, *args, **more)
+
+
+def called_with(fit: Any, *, begun: bool = False, **given: Any) -> Any:
+    return call_fit(fit, DATA.train, DATA.validation, begun=lambda: begun, **{**GIVEN, **given})
+
+
+def keras_fit(x: Any, y: Any, epochs: int = 1, **more: Any) -> Any:
+    """What it was called with, as the `fit` of a model is."""
+    return {"epochs": epochs, **more}
+
+
+def test_it_is_called_as_keras_tuner_calls_it() -> None:
+    found = called_with(lambda *args, **more: (args, more))
+    (x, y), more = found
+    assert x is DATA.train.x and y is DATA.train.y
+    assert more.pop("validation_data") == (DATA.validation.x, DATA.validation.y)
+    assert more == GIVEN
+
+
+def test_what_it_does_not_take_is_left_out() -> None:
+    found = called_with(lambda x, y, validation_data, callbacks=None: callbacks)
+    assert found == ["ours"]
+
+
+def test_an_argument_that_it_gives_itself_is_its_own() -> None:
+    found = called_with(lambda *args, **more: keras_fit(*args, epochs=2, verbose=1, **more))
+    assert (found["epochs"], found["verbose"], found["callbacks"]) == (2, 1, ["ours"])
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_callbacks_of_its_own_alone_or_a_second_phase_that_fails_raise(begun: bool) -> None:
+    own = {"epochs": 2} if begun else {"callbacks": []}
+    with pytest.raises(TypeError, match="multiple values"):
+        called_with(lambda *args, **more: keras_fit(*args, **own, **more), begun=begun)
+
+
+@pytest.mark.parametrize(
+    ("found", "metrics"),
+    [
+        (0.25, {"val_loss": 0.25}),
+        ({"val_loss": 1, "auc": 0.5}, {"val_loss": 1.0, "auc": 0.5}),
+        (keras.callbacks.History(), {}),
+        (None, {}),
+    ],
+    ids=["a number", "metrics", "what model.fit returns", "nothing"],
+)
+def test_what_it_may_return(found: Any, metrics: dict[str, float]) -> None:
+    assert returned(found, "val_loss") == metrics
+
+
+def test_what_is_no_metric_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ModelError, match=r"`fit` returned a tuple that is no metric: .*Return val_loss as a number"):
+        returned((1, 2), "val_loss")
+
+
+def sweep() -> SweepSpec:
+    return make_spec((), constants={})
+
+
+def explored(fit: Any) -> dict[str, Parameter]:
+    found = explored_space(sweep(), Fitting(fit), DATA).space.parameters
+    return {one.name.removeprefix("model."): one for one in found}
+
+
+def phases(hp: Any, model: Any, *args: Any, **more: Any) -> Any:
+    model.fit(*args, batch_size=hp.Choice("batch_size", [16, 32]), **more)
+    if hp.Boolean("tune"):
+        model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1e-1, sampling="log")), model.loss)
+        model.fit(*args, **more)
+    return model.evaluate(*more["validation_data"], verbose=0)
+
+
+def in_an_epoch(hp: Any, model: Any, *args: Any, epochs: int, **more: Any) -> None:
+    for _ in range(epochs):
+        hp.Choice("batch_size", [16, 32])
+
+
+def test_what_phases_ask_for_is_a_parameter_with_its_condition() -> None:
+    found = explored(phases)
+    assert list(found) == ["units", "batch_size", "tune", "rate"]
+    assert found["batch_size"].distribution == Categorical((16, 32))
+    assert found["rate"].distribution == Float(1e-3, 1e-1, log=True)
+    assert found["rate"].when == (Condition("model.tune", (True,)),)
+
+
+def test_what_is_asked_for_in_an_epoch_is_a_parameter() -> None:
+    assert list(explored(in_an_epoch)) == ["units", "batch_size"]
+
+
+def test_a_loop_without_end_is_left_and_what_raises_is_for_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras_sweep.models.exploration.MOST_SECONDS", 0.0)
+
+    def endless(hp: Any, model: Any, *args: Any, **more: Any) -> None:
+        rate = hp.Float("rate", 0.1, 0.2)
+        while True:
+            for callback in more["callbacks"]:
+                callback.on_epoch_end(0, {"val_loss": rate})
+
+    def raising(hp: Any, model: Any, *args: Any, **more: Any) -> None:
+        hp.Boolean("shuffle")
+        raise SystemExit
+
+    assert list(explored(endless)) == ["units", "rate"]
+    assert list(explored(raising)) == ["units", "shuffle"]
+
+
+def test_it_is_called_with_the_hyperparameters_that_built_the_model() -> None:
+    """So that a scope of one that `build` asked for can be opened in it."""
+
+    def scoped(hp: Any, model: Any, *args: Any, **more: Any) -> None:
+        with hp.conditional_scope("units", [8]):
+            hp.Boolean("shuffle")
+
+    assert explored(scoped)["shuffle"].when == (Condition("model.units", (8,)),)
