@@ -12,6 +12,7 @@ import pytest
 
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import is_number, number_matrix
@@ -67,6 +68,52 @@ def test_npz_with_x_and_y(tmp_path: Path) -> None:
     assert has_x_and_y(read(tmp_path, x=X, y=Y))
     assert has_x_and_y(read(tmp_path, "digit", pixels=X, digit=Y))
     assert has_x_and_y(read(tmp_path, "digit", x=X, digit=Y, other=Y))
+
+
+WEIGHTS = {
+    "return X, Y, Y": [Y, None, None, None],
+    "return [X.tolist(), Y.tolist(), Y.tolist()]": [Y, None, None, None],
+    "return X, Y, Y[:, None]": [Y, None, None, None],
+    "return X, Y, None": [None, None, None, None],
+    "return (X, Y, Y), (X[:2], Y[:2])": [None, Y, None, None],
+    "return (X, Y, Y), (X[:2], Y[:2], Y[:2]), (X[:3], Y[:3], Y[:3])": [None, Y, Y[:2], Y[:3]],
+    "return {'x_train': X, 'y_train': Y, 'sample_weight_train': Y, 'x_val': X, 'y_val': Y, 'sample_weight_val': Y}": [
+        *(None, Y, Y, None)
+    ],
+}
+
+
+@pytest.mark.parametrize("body", WEIGHTS)
+def test_a_third_array_is_what_rows_weigh(returned, body: str) -> None:
+    source = returned(body)
+    parts = (source.rows, source.train, source.validation, source.test)
+    for part, expected in zip(parts, WEIGHTS[body], strict=True):
+        found = None if part is None else part.weights
+        assert found is expected or (found.tolist() == expected.tolist() and found.dtype == np.float32)
+
+
+def test_npz_with_weights(tmp_path: Path) -> None:
+    for target, names in ((None, ("x", "y")), ("digit", ("x", "digit")), ("digit", ("pixels", "digit"))):
+        source = read(tmp_path, target, **dict(zip(names, (X, Y), strict=True)), sample_weight=Y)
+        assert has_x_and_y(source) and source.rows.weights.tolist() == Y.tolist()
+
+
+def test_rows_are_split_with_their_weights(tmp_path: Path) -> None:
+    x = np.arange(60.0).reshape(30, 2)
+    arrays = {"x": x, "y": np.arange(30) % 2, "sample_weight": np.arange(30)}
+    data, plain = loaded(tmp_path, **arrays), loaded(tmp_path, x=x, y=arrays["y"])
+    for rows in (data.train, data.validation):
+        np.testing.assert_array_equal(rows.weights, rows.x[:, 0] / 2)
+        assert rows.weights.base is None
+    assert data.fingerprint != plain.fingerprint
+    save_rows(tmp_path / "saved.npz", spec_of(NPZ, folder=tmp_path), data)
+    saved = np.load(tmp_path / "saved.npz")
+    np.testing.assert_array_equal(saved["sample_weight_validation"], data.validation.weights)
+
+
+def test_weights_of_a_part_that_are_all_0_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the training rows of it\.npz all weigh 0"):
+        loaded(tmp_path, x=np.repeat(X, 2, 0), y=np.repeat(Y, 2), sample_weight=np.zeros(12))
 
 
 def test_npz_in_parts(tmp_path: Path) -> None:
@@ -196,7 +243,17 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return None", r"returned None. It may return \(x, y\)"),
         ("return X", r"returned ndarray of shape \[6, 2\] and type float64. It may return \(x, y\)"),
         ("return 'xy'", "returned str. It may return"),
-        ("return X, Y, Y", "returned a tuple of 3. It may return .*; weights of rows are not taken"),
+        ("return X, Y, Y, Y", "returned a tuple of 4. It may return .*; a third array in a pair is what rows weigh"),
+        ("return X, Y, Y[:2]", r"`sample_weight` of .* is ndarray of shape \[2\] and .*, not one number for each of 6"),
+        ("return X, Y, Y.astype(str)", r"and type <U21, not one number for each of 6 rows"),
+        ("return X, Y, Y - 0.5", "has -0.5 in row 1. Weights are 0 or more"),
+        ("return X, Y, np.where(Y, 1, np.inf)", r"has inf at \[0\], and 2 more"),
+        ("return X, Y, [1, 2, np.nan, 4, 5, 6]", r"has nan at \[2\]"),
+        ("return (X, Y), (X, Y, Y)", "gives 'sample_weight_test', but no weights of training rows. Weigh these by 1"),
+        (
+            "return {'x': X, 'y': Y, 'sample_weights': Y}",
+            "gives 'x', 'y', 'sample_weights'.*weigh unlike, `sample_weight`",
+        ),
         ("return {'a': X, 'b': X}, Y", "is a dict of 2, not real numbers in rows.*one array"),
         ("return [X, X[:, :1]], Y", "is a list of 2, not real numbers in rows.*one array"),
         ("return X, None", "`y` of .* is None, not numbers or texts"),

@@ -19,9 +19,37 @@ def csv(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, target: str = "target") -> Source:
+def read(path: Path, target: str = "target", weights: str | None = None) -> Source:
     """A file whose name ends with its kind."""
-    return read_table(DataSpec(path.suffix[1:], path.name, target), path.parent)
+    return read_table(DataSpec(path.suffix[1:], path.name, target, weights=weights), path.parent)
+
+
+def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
+    path = csv(tmp_path, "a,weight,target\n1,0.5,p\n2,3,q\n")
+    rows = read(path, weights="weight").rows
+    assert rows.x.columns == ["a"] and rows.weights.tolist() == [0.5, 3.0]
+    assert rows.take(np.array([1])).weights.tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,w,target\n1,-2,p\n", "the weights column 'w' of .* has -2 in row 1. Weights are 0 or more"),
+        ("a,w,target\n1,,p\n2,3,q\n", "'w' of .* has no value in 1 row, at first in row 1"),
+        ("a,w,target\n1,x,p\n", "'w' of .* is ndarray of shape .*, not one number for each of 1 rows"),
+        ("a,w,target\n1,2020-02-02,p\n", "'w' of .* is of type Date"),
+        ("w,target\n1,p\n", "has no column but the target 'target' and the weights 'w'"),
+        ("a,weigh,target\n1,2,p\n", "has no column 'w'. Its columns are"),
+    ],
+)
+def test_a_column_that_can_not_be_weights(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(csv(tmp_path, content), weights="w")
+
+
+def test_the_target_is_not_the_weights(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the column 'target' of .* is the target"):
+        read(csv(tmp_path, "a,target\n1,2\n"), weights="target")
 
 
 def test_reads_types_from_all_rows(tmp_path: Path) -> None:

@@ -47,4 +47,4 @@ def digits(train_rows: int = 288, validation_rows: int = 96) -> SearchData:
 
 def accuracy_error(share: float, rows: int) -> float | None:
     """The standard error of an accuracy on so many validation rows; no outputs of a model are needed."""
-    return standard_error("val_accuracy", "mse", share, np.zeros(rows), pytest.fail)
+    return standard_error("val_accuracy", "mse", share, Rows(np.zeros(rows), np.zeros(rows)), pytest.fail)

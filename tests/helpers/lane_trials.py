@@ -63,6 +63,17 @@ def with_labels(data, change, **changes):
     return replace(data, train=train, validation=validation, **changes)
 
 
+def with_weights(data, seed=0):
+    """The same rows, which weigh from 0 to 3 in both splits, in no order."""
+    draw = np.random.default_rng(seed)
+
+    def weighed(rows):
+        return replace(rows, weights=(draw.integers(0, 7, len(rows)) / 2).astype(np.float32))
+
+    train = weighed(data.train)
+    return replace(data, train=train, validation=train if data.folds else weighed(data.validation))
+
+
 def suggestions(*params):
     """Trials of one generation."""
     return [Suggestion(number, each) for number, each in enumerate(params)]
@@ -122,9 +133,11 @@ def assert_as_fit(spec, data, trials, *, runner=None):
         assert (result.state, result.reason, result.epoch) == (expected.state, expected.reason, expected.epoch)
         assert list(result.curve) == list(expected.curve)
         for name, curve in result.curve.items():
-            rows = len(data.validation if name.startswith("val_") else data.train)
+            rows = data.validation if name.startswith("val_") else data.train
             for one, other in zip(curve, expected.curve[name], strict=True):
-                assert gap(name, one, other, rows).match is not Match.PARTED, f"{name} of {trials[number]}"
+                assert gap(name, one, other, len(rows), rows.weights).match is not Match.PARTED, (
+                    f"{name} of {trials[number]}"
+                )
         assert_weights_close(result, expected)
     return ours
 

@@ -23,29 +23,33 @@ def plain_fit(
 ):
     """Train what `build()` returns with seed 42; `reverse` turns each batch around, which reorders its sums.
 
-    `of_fit` are further arguments of `fit`.
+    Rows that weigh unlike do so in loss and metrics. `of_fit` are further arguments of `fit`.
     """
     keras.utils.set_random_seed(42)
     model = build()
     arguments = {name: value for name, value in params.items() if name not in NOT_OF_THE_OPTIMIZER}
     optimizer = type(keras.optimizers.get(params["optimizer"]))(**arguments)
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+    weighted = data.train.weights is not None
+    model.compile(optimizer=optimizer, loss=loss, **{"weighted_metrics" if weighted else "metrics": list(metrics)})
     if reverse:
         step = model.train_step
         model.train_step = lambda state, batch: step(state, tuple(part[::-1] for part in batch[:2]))
-    validation = (data.validation.x, data.validation.y)
+    validation = data.validation.arrays
     size = params.get("batch_size", 32)
     history = model.fit(
         data.train.x,
         data.train.y,
         epochs=params["epochs"],
         batch_size=size,
+        sample_weight=data.train.weights,
         validation_data=validation,
         verbose=0,
         **of_fit,
     )
     weights = model.get_weights()
-    return PlainFit(history.history, weights, model.evaluate(*validation, batch_size=size, verbose=0, return_dict=True))
+    x, y, *held = validation
+    given = {"sample_weight": held[0] if held else None, "batch_size": size, "verbose": 0, "return_dict": True}
+    return PlainFit(history.history, weights, model.evaluate(x, y, **given))
 
 
 def dense():

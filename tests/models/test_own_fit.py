@@ -13,6 +13,7 @@ from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import with_weights
 
 DATA = digits(64, 32)
 GIVEN = {"epochs": 3, "verbose": 0, "callbacks": ["ours"]}
@@ -50,6 +51,18 @@ def test_it_is_called_as_keras_tuner_calls_it() -> None:
     assert x is DATA.train.x and y is DATA.train.y
     assert more.pop("validation_data") == (DATA.validation.x, DATA.validation.y)
     assert more == GIVEN
+
+
+def test_rows_that_weigh_unlike_are_given_with_their_weights_or_refused() -> None:
+    data = with_weights(DATA)
+
+    def call(fit: Any) -> Any:
+        return call_fit(fit, data.train, data.validation, begun=lambda: False)
+
+    more = call(lambda *args, **more: more)
+    assert more["sample_weight"] is data.train.weights and more["validation_data"] == data.validation.arrays
+    with pytest.raises(ModelError, match="the model's `fit` takes no `sample_weight`"):
+        call(lambda x, y, validation_data: None)
 
 
 def test_what_it_does_not_take_is_left_out() -> None:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.outcome import is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
@@ -29,7 +30,9 @@ def test_away_from_the_ends_it_is_the_binomial_error(share):
 
 
 def test_an_unknown_metric_has_none():
-    assert standard_error("val_auc", "binary_crossentropy", 0.5, np.zeros(100), pytest.fail) is None
+    assert (
+        standard_error("val_auc", "binary_crossentropy", 0.5, Rows(np.zeros(100), np.zeros(100)), pytest.fail) is None
+    )
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
@@ -38,7 +41,7 @@ def test_a_regression_loss_has_the_standard_error_of_its_rows_mean(loss):
     y, outputs = generator.normal(size=50), generator.normal(size=(50, 1))
     difference = y - outputs[:, 0]
     rows = difference**2 if loss == "mean_squared_error" else abs(difference)
-    found = standard_error("val_loss", loss, 0.0, y, lambda: outputs)
+    found = standard_error("val_loss", loss, 0.0, Rows(y, y), lambda: outputs)
     assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(50))
 
 

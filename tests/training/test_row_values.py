@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_sweep.data.search_data import Rows
 from keras_sweep.honest.metrics import METRICS
 from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values
 from keras_sweep.trial.row_scores import Kind
@@ -27,7 +28,7 @@ def labels_and_outputs(name):
 
 
 def scores_of(metric, loss, value, y, outputs):
-    return row_scores(metric, loss, value, y, lambda: outputs)[0]
+    return row_scores(metric, loss, value, Rows(y, y), lambda: outputs)[0]
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -38,7 +39,7 @@ def test_a_loss_is_the_mean_of_its_rows(loss):
     model = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
     model.compile(loss=loss)
     expected = model.evaluate(outputs, y, verbose=0)
-    values = row_values("val_loss", loss, y, lambda: outputs)
+    values = row_values("val_loss", loss, Rows(y, y), lambda: outputs)
     assert values.shape == (ROWS,)
     assert values.mean() == pytest.approx(expected, rel=1e-5)
     scores = scores_of("val_loss", loss, expected, y, outputs)
@@ -71,7 +72,7 @@ def test_an_accuracy_is_the_share_of_its_bits(name, y, outputs):
 
 
 def test_a_penalty_on_the_weights_is_the_same_for_every_row():
-    values = row_values("val_loss", "mse", BINARY, lambda: LIKELY)
+    values = row_values("val_loss", "mse", Rows(BINARY, BINARY), lambda: LIKELY)
     scores = scores_of("val_loss", "mse", float(values.mean()) + 0.25, BINARY, LIKELY)
     np.testing.assert_allclose(scores.values(), values + 0.25, rtol=1e-5)
 
@@ -89,7 +90,7 @@ def test_a_cosine_similarity_is_maximized_as_a_metric_and_minimized_as_a_loss():
     metric.update_state(ONE_HOT, SHARES)
     scores = scores_of("val_cosine_similarity", "mse", float(metric.result()), ONE_HOT, SHARES)
     assert scores.values().mean() == pytest.approx(float(metric.result()), rel=1e-5)
-    as_loss = row_values("val_loss", "cosine_similarity", ONE_HOT, lambda: SHARES)
+    as_loss = row_values("val_loss", "cosine_similarity", Rows(ONE_HOT, ONE_HOT), lambda: SHARES)
     np.testing.assert_allclose(as_loss, -scores.values(), rtol=1e-5)
 
 

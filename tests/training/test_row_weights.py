@@ -1,5 +1,6 @@
-"""What rows count in the loss: in every layout of lanes as in a script with Keras's own `class_weight`."""
+"""What rows count: in every layout of lanes as in a script with Keras's own `class_weight` or `sample_weight`."""
 
+import math
 from dataclasses import replace
 
 import keras
@@ -8,11 +9,25 @@ import pytest
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Training
+from keras_sweep.sweep.comparison import scores_matrix
+from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.row_weights import class_weights
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
-from tests.helpers.lane_trials import lanes, suggestions, user_spec, with_labels
+from keras_sweep.trial.row_scores import Kind
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
+from tests.helpers.lane_trials import (
+    assert_as_fit,
+    assert_same_bits,
+    fitted,
+    go_on,
+    lanes,
+    stopped,
+    suggestions,
+    user_spec,
+    with_labels,
+    with_weights,
+)
 from tests.helpers.plain_fit import dense, plain_fit
 from tests.helpers.user_models import convolutional, regularized
 from tests.helpers.walk import assert_same
@@ -43,6 +58,64 @@ def test_classes_weigh_the_same_in_every_layout(uneven, spec, params, build):
     given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
     expected = plain_fit(build, uneven, given, class_weight=class_weights("balanced", uneven))
     assert_same(result, expected, params, validation="use_ema" not in params)
+
+
+@pytest.mark.full_effort
+@pytest.mark.parametrize("layout", ["lanes as an axis", "a penalty", "batches that are filled up"])
+def test_rows_weigh_the_same_in_every_layout(uneven, layout):
+    (spec, params, build), weighed = LAYOUTS[layout], with_weights(uneven)
+    trials = suggestions(*({"batch_size": 32, "epochs": 2, "learning_rate": rate, **params} for rate in (0.01, 0.003)))
+    given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
+    result, expected = lanes(spec, weighed, trials)[0], plain_fit(build, weighed, given)
+    assert_same(result, expected, params, validation="use_ema" not in params)
+    assert result.value == pytest.approx(expected.scores["accuracy"], abs=1e-6)
+    assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-5)  # else nothing would be compared
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss", "val_auc"])
+def test_lanes_weigh_rows_as_fit_does_whatever_ranks(metric):
+    data = with_weights(with_labels(digits(300, 100), lambda y: (y > 4).astype(np.float32)[:, None], classes=2))
+    spec = make_spec(
+        loss="binary_crossentropy",
+        metrics=("accuracy", "auc", "mean_squared_error"),
+        objective=Objective(metric, Goal.MINIMIZE if metric == "val_loss" else Goal.MAXIMIZE),
+    )
+    trials = suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32})
+    ours, theirs = assert_as_fit(spec, data, trials)[0], fitted(spec, data, trials)[0]
+    assert ours.stderr == (None if metric == "val_auc" else pytest.approx(theirs.stderr, rel=1e-4))
+    scores = scores_matrix([[ours.scores]], spec.objective)
+    sign = -1 if metric == "val_loss" else 1
+    assert sign * scores.on(np.ones((1, 100), np.float32))[0, 0] == pytest.approx(ours.value, abs=2e-4)
+
+
+def test_rows_of_validation_may_weigh_alike_where_those_of_training_do_not(data):
+    weighed = replace(data, train=with_weights(data).train)
+    params = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32}
+    result, expected = lanes(make_spec(), weighed, suggestions(params))[0], plain_fit(dense, weighed, params)
+    assert_same(result, expected, params)
+    assert result.scores.kind is Kind.BITS
+
+
+def test_rows_that_all_weigh_the_same_rank_as_without_weights(data):
+    doubled = [replace(rows, weights=np.full(len(rows), 2, np.float32)) for rows in (data.train, data.validation)]
+    trials = suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32})
+    result = fitted(make_spec(), replace(data, train=doubled[0], validation=doubled[1]), trials)[0]
+    assert result.stderr == pytest.approx(math.sqrt(result.value * (1 - result.value) / 95), rel=1e-5)
+    np.testing.assert_allclose(np.unique(result.scores.values()), [0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
+def test_lanes_that_were_stopped_go_on_with_their_weights_to_the_same_bits(uneven, tmp_path, metric):
+    weighed, spec = with_weights(uneven), make_spec(objective=Objective(metric, Goal.MAXIMIZE))
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.003)))
+    whole = lanes(spec, weighed, trials)
+    done = stopped(CompiledRunner, spec, weighed, tmp_path, trials, 3)
+    assert_same_bits(go_on(CompiledRunner, spec, weighed, tmp_path, trials, done), whole)
+
+
+def test_classes_and_rows_do_not_weigh_together(data):
+    with pytest.raises(UsageError, match="`class_weight` can't go with the sample weights of digits"):
+        class_weights("balanced", with_weights(data))
 
 
 @pytest.mark.parametrize(

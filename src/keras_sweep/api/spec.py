@@ -106,21 +106,24 @@ class _TableFile:
 
 @dataclass(frozen=True, slots=True)
 class Csv(_TableFile):
-    """A CSV file with a header; `target` is the column of labels."""
+    """A CSV file with a header; `target` is the column of labels, `weights` that of sample weights."""
 
     kind: ClassVar[str] = "csv"
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parquet(_TableFile):
-    """A Parquet file; `target` is the column of labels."""
+    """A Parquet file; `target` is the column of labels, `weights` that of sample weights."""
 
     kind: ClassVar[str] = "parquet"
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Npz(_TableFile):
-    """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...); `target` where the labels are not `y`."""
+    """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...), and `sample_weight` if rows weigh unlike;
+    `target` where the labels are not `y`."""
 
     kind: ClassVar[str] = "npz"
     target: str | None = None
@@ -135,7 +138,7 @@ class Spec:
     digest of all that they are made of: a sweep that was begun with others is refused as changed.
     """
 
-    data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test))
+    data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
     loss: str | Mapping[str, Any]  # by its name of Keras, or {"name": ..., "label_smoothing": 0.1}
     parameters: Mapping[str, Any]  # Float, Int, Choice; a list is a choice, a scalar a constant
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
@@ -193,7 +196,7 @@ def _data_block(data: Any) -> Any:
         return {"python": give_arrays(data)}
     raise UsageError(
         f"`data` of a Spec is {type(data).__name__}",
-        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), or ((x, y), (x_test, y_test))",
+        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), (x, y, sample_weight), or ((x, y), (x_test, y_test))",
     )
 
 
@@ -232,7 +235,8 @@ def _plain(value: Any) -> Any:
         case _Search():
             keys = {"engine": value.engine, **asdict(value), "generation": value.generation or None}
         case _TableFile():
-            keys = {value.kind: Path(value.path).expanduser().absolute(), "target": value.target}
+            path = Path(value.path).expanduser().absolute()
+            keys = {value.kind: path, "target": value.target, "weights": getattr(value, "weights", None)}
         case Mapping():
             return {str(key): _plain(inner) for key, inner in value.items()}
         case list() | tuple() | range():

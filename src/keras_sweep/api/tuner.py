@@ -66,24 +66,29 @@ class Tuner:
         *,
         epochs: int = 1,
         batch_size: int | None = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
         callbacks: Sequence[Any] = (),
         class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
         verbose: Any = None,
     ) -> None:
         """Search with the arguments of `fit`. Without validation rows a fifth of the rows validates.
 
-        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as they do in `fit`. `verbose` has no meaning.
+        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as they do in `fit`. With `sample_weight` all metrics
+        are weighted ones. `verbose` has no meaning.
 
         Raises:
             UsageError: the model is not compiled, or a loss, a metric or a callback is none that is taken here; and as
                 `keras_sweep.run`.
         """
         del verbose
-        data: dict[str, Any] = {"x_train": x, "y_train": y}
-        if validation_data is not None:
-            data |= {"x_validation": validation_data[0], "y_validation": validation_data[1]}
+        parts, letters = (
+            {"train": (x, y, sample_weight), "validation": validation_data or ()},
+            ("x", "y", "sample_weight"),
+        )
+        named = [(letter, part, one) for part in parts for letter, one in zip(letters, parts[part], strict=False)]
+        data = {f"{letter}_{part}": one for letter, part, one in named if one is not None}
         loss, metrics = _compiled(self.hypermodel)
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
@@ -144,7 +149,7 @@ def _compiled(hypermodel: Any) -> tuple[str, list[str]]:
         raise UsageError(
             "the model is not compiled", hint="Call `model.compile(loss=..., metrics=[...])` in its function"
         )
-    metrics = config.get("metrics") or []
+    metrics = [*(config.get("metrics") or []), *(config.get("weighted_metrics") or [])]
     loss = _name(config["loss"], LOSSES, keras.losses, "loss")
     return loss, [_name(one, METRICS, keras.metrics, "metric") for one in metrics]
 

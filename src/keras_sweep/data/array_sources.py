@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array
+from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array, weight_array
 from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
@@ -15,12 +15,16 @@ from keras_sweep.space.sweep_spec import DataSpec
 from keras_sweep.space.text import listed
 
 PARTS = ("", "_train", "_validation", "_test")
-KEYS = "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`"
+LETTERS = ("x", "y", "sample_weight")
+KEYS = (
+    "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`; "
+    "beside each, if rows weigh unlike, `sample_weight`"
+)
 RESULTS = (
     "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
-    "or a dict of these names"
+    "or a dict of these names; a third array in a pair is what rows weigh"
 )
-_OTHER_NAMES = {"x_val": "x_validation", "y_val": "y_validation"}
+_OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
 def read_npz(data: DataSpec, folder: Path) -> Source:
@@ -51,10 +55,11 @@ def _chosen(names: Sequence[str], target: str, path: Path) -> dict[str, str]:
         raise DataError(f"{path} has no array {target!r}", hint=has)
     if target in ("y", "y_train"):
         return {name: name for name in names}
-    others = [name for name in names if name != target]
+    weights = {name: name for name in names if name == "sample_weight"}
+    others = [name for name in names if name != target and name not in weights]
     if "x" not in others and len(others) != 1:
         raise DataError(f"{path} must have an array `x` beside {target!r}", hint=has)
-    return {"x": "x" if "x" in others else others[0], "y": target}
+    return {"x": "x" if "x" in others else others[0], "y": target, **weights}
 
 
 def call_python(data: DataSpec, folder: Path) -> Source:
@@ -68,23 +73,31 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
         returned = function()
     parts = returned if _is_list(returned) else []
-    pairs = [part for part in parts if _is_list(part) and len(part) == 2]
+    pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
     # Two pairs of plain lists are x and y of two rows, not training and test rows.
-    of_arrays = len(parts) == 3 or any(hasattr(array, "shape") for pair in pairs for array in pair)
+    three = len(parts) == 3 and all(len(pair) == 2 for pair in pairs)
+    of_arrays = three or any(hasattr(array, "shape") for pair in pairs for array in pair)
     if isinstance(returned, Mapping):
         arrays = dict(returned)
     elif len(pairs) == len(parts) in (2, 3) and of_arrays:
         names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
-        arrays = {f"x_{part}": x for part, (x, _) in zip(names, pairs, strict=True)}
-        arrays |= {f"y_{part}": y for part, (_, y) in zip(names, pairs, strict=True)}
-    elif len(parts) == 2:
-        arrays = {"x": parts[0], "y": parts[1]}
+        arrays = {}
+        for part, pair in zip(names, pairs, strict=True):
+            arrays |= _named(pair, f"_{part}")
+    elif len(parts) in (2, 3):
+        arrays = _named(parts, "")
     else:
         raise DataError(
             f"{place} returned {described(returned)}",
-            hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
+            hint=f"It may return {RESULTS}. {ARRAYS}",
         )
     return _of_dict(arrays, name, place)
+
+
+def _named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
+    """x, y and, if they are there, weights, by their names."""
+    found = zip(LETTERS, arrays, strict=False)
+    return {f"{letter}{part}": array for letter, array in found if array is not None or letter in "xy"}
 
 
 def _is_list(value: Any) -> bool:
@@ -95,9 +108,12 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
     parts = [part for part in PARTS if f"x{part}" in arrays]
     whole = {f"{letter}{part}" for letter in "xy" for part in parts}
-    if set(arrays) != whole or ("" in parts) == ("_train" in parts):
+    weigh = {f"sample_weight{part}" for part in parts}
+    if not whole <= set(arrays) <= whole | weigh or ("" in parts) == ("_train" in parts):
         raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
-    rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in parts}
+    if (given := sorted(weigh & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(given):
+        raise DataError(f"{place} gives {listed(given)}, but no weights of training rows", hint="Weigh these by 1")
+    rows = {part: _rows([arrays.get(f"{letter}{part}") for letter in LETTERS], part, place) for part in parts}
     for letter in "xy":
         kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
         if len(set(kinds.values())) > 1:
@@ -106,7 +122,8 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
-def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
+def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
+    x, y, weights = arrays
     labels = label_array(y, f"`y{part}` of {place}")
     what = f"`x{part}` of {place}"
     rows: Features
@@ -122,7 +139,8 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
         raise DataError(
             f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
-    return RawRows(rows, labels)
+    of_rows = None if weights is None else weight_array(weights, len(rows), f"`sample_weight{part}` of {place}")
+    return RawRows(rows, labels, of_rows)
 
 
 def _kind(array: Features) -> str:

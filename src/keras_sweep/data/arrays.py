@@ -62,6 +62,22 @@ def label_array(y: Any, what: str) -> Array:
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
+def weight_array(weights: Any, rows: int, what: str) -> Array:
+    """What each of so many rows counts, [N] float32. Raises DataError: they are no such numbers, from 0 on."""
+    array = _as_array(weights)
+    if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
+        raise DataError(
+            f"{what} is {described(weights)}, not one number for each of {rows:,} rows",
+            hint="Sample weights are [N], a number from 0 on for each row",
+        )
+    _must_be_known(array, what)
+    array = array.reshape(-1).astype(np.float32)
+    if (array < 0).any():
+        place = int((array < 0).argmax())
+        raise DataError(f"{what} has {array[place]:g} in row {place + 1}", hint="Weights are 0 or more")
+    return array
+
+
 def too_fine_columns(array: Array) -> list[int]:
     """The columns of [N, F] whose values differ by so little, beside their size, that 32 bits blur them.
 

@@ -1,5 +1,6 @@
 """Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,19 +61,19 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
 
 
 def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
-    """Write x_train, y_train, x_validation and y_validation to an .npz file.
+    """Write x_train, y_train, x_validation and y_validation, and sample weights, if there are any, to an .npz file.
 
     With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
     Where the model takes a dict of columns, each column is an array: `x_validation/NAME`. Raises DataError where the
     rows can't be read, and RecordError where the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = {**_named("x_train", train), "y_train": data.train.y}
+    arrays = _named("train", train, data.train)
     if data.folds:
         order = np.concatenate([fold.held for fold in data.folds]).argsort()
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
     else:
-        arrays |= {**_named("x_validation", validation), "y_validation": data.validation.y}
+        arrays |= _named("validation", validation, data.validation)
     with plain_errors("write", path), replacing(path, mode=SHARED) as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -80,7 +81,8 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
 def _together(data: SearchData) -> Rows:
     """Training rows, then validation rows, as they are encoded."""
     both = (data.train, data.validation)
-    return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
+    x, y = np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both])
+    return Rows(x, y, _all_weights(both))
 
 
 def _all_raw(parts: Parts) -> RawRows:
@@ -91,8 +93,16 @@ def _all_raw(parts: Parts) -> RawRows:
         return parts.train
     both = (parts.train, parts.validation)
     x = pl.concat([part.x for part in both if isinstance(part.x, pl.DataFrame)])
-    return RawRows(x, np.concatenate([part.y for part in both]))
+    return RawRows(x, np.concatenate([part.y for part in both]), _all_weights(both))
 
 
-def _named(name: str, x: Any) -> dict[str, Array]:
-    return {f"{name}/{column}": array for column, array in x.items()} if isinstance(x, dict) else {name: x}
+def _all_weights(parts: Sequence[Rows | RawRows]) -> Array | None:
+    """What all rows weigh: 1 where a part does not say."""
+    if all(part.weights is None for part in parts):
+        return None
+    return np.concatenate([np.ones(len(part), np.float32) if part.weights is None else part.weights for part in parts])
+
+
+def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:
+    columns = {f"x_{part}/{column}": array for column, array in x.items()} if isinstance(x, dict) else {f"x_{part}": x}
+    return columns | dict(zip((f"y_{part}", f"sample_weight_{part}"), rows.arrays[1:], strict=False))

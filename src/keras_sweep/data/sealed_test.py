@@ -3,9 +3,9 @@
 Before the search `seal` sees that they can be evaluated at all, and takes their fingerprint; no row leaves it.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Features, image_set
 from keras_sweep.data.split import Encoding, fit_encoding, picture_rows, read_parts
@@ -32,13 +32,13 @@ def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None)
     Raises DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
     rows, raw = _opened(spec, data)
-    return rows if like is None or like.preprocessing is None else Rows(like.preprocessing.transform(raw), rows.y)
+    return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
-def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Array]:
-    """x of the sealed test rows as a model's file takes them (of a table, its raw columns), and y. Raises DataError."""
+def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
+    """x of the sealed test rows as a model's file takes it (of a table, its columns), and these. Raises DataError."""
     rows, raw = _opened(spec, data)
-    return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows.y
+    return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 
 
 def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:

@@ -23,6 +23,7 @@ class Rows:
 
     x: Array  # [N, ...], float32 unless the user's own function says otherwise
     y: Array  # [N] class indices or targets, or [N, C] one-hot
+    weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -30,6 +31,15 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """x, y and, where rows weigh unlike, their weights: as `fit` takes `validation_data`."""
+        return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Rows:
+        """A copy of these rows."""
+        return Rows(*(array[rows] for array in self.arrays))
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
@@ -65,6 +75,11 @@ class SearchData:
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
 
     @property
+    def weighs(self) -> bool:
+        """Whether rows count unlike: then those of training have weights, and those of other parts may."""
+        return self.train.weights is not None
+
+    @property
     def names_of_classes(self) -> tuple[str, ...]:
         """What the classes are called, or their numbers; () where a row has no class, or more than one."""
         return self.class_names or tuple(map(str, range(self.classes))) if self.classes else ()
@@ -87,15 +102,15 @@ class SearchData:
         rows = fold.rows or self.train
         return replace(
             self,
-            train=Rows(rows.x[fold.train], rows.y[fold.train]),
-            validation=Rows(rows.x[fold.held], rows.y[fold.held]),
+            train=rows.take(fold.train),
+            validation=rows.take(fold.held),
             fingerprint=f"{self.fingerprint} fold {index}",
             folds=(),
         )
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """SHA-256 (hex) over type, shape and bytes of x and y of all parts, in order, and over which rows folds leave out.
+    """SHA-256 (hex) over type, shape and bytes of all arrays of the parts, in order, and of which rows folds leave out.
 
     Parts that are one and the same are taken once.
     """
@@ -103,7 +118,7 @@ def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
     for fold in folds:
         digest.update(fold.held.data)
     for rows in {id(rows): rows for rows in parts}.values():
-        for array in (rows.x, rows.y):
+        for array in rows.arrays:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -31,13 +31,14 @@ class RawRows:
 
     x: Features  # [N, ...] array, or a table of N rows without the target
     y: Array  # [N] numbers or text, or [N, C]
+    weights: Array | None = None  # [N] float32, as `weight_array` gives them
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         """A copy of these rows, sharing no memory with the others."""
-        return RawRows(self.x[rows], self.y[rows])
+        return RawRows(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ With folds every row is scored by a model that never saw it.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +128,9 @@ class Encoding:
                 raise DataError(
                     f"a number of the {what} is too large for 32 bits", hint="Mend it, or use a larger unit"
                 )
-        return Rows(x, self.labels.encode(raw.y, what))
+        if raw.weights is not None and not raw.weights.any():
+            raise DataError(f"the {what} all weigh 0", hint="Give some of them a weight above 0")
+        return Rows(x, self.labels.encode(raw.y, what), None if raw.weights is None else own(raw.weights))
 
     def of_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
@@ -143,7 +145,7 @@ class Encoding:
         for fold in self.parts.folds:
             preprocessing, _ = _fit_table(raw.take(fold.train).x, self.parts.source.name)
             x = np.ascontiguousarray(preprocessing.transform(raw.x))
-            encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
+            encoded.append(Fold(fold.train, fold.held, replace(rows, x=x)))
         return tuple(encoded)
 
 

@@ -1,4 +1,4 @@
-"""Tables: CSV and Parquet files, read by polars, with the target column taken out; data frames of other packages."""
+"""Tables: CSV and Parquet files, read by polars, with the columns of target and weights taken out."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, weight_array
 from keras_sweep.data.source import RawRows, Source, must_be_file
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -23,7 +23,7 @@ from keras_sweep.space.text import counted, listed, nearest
 
 
 def read_table(data: DataSpec, folder: Path) -> Source:
-    """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such target."""
+    """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such columns."""
     path, kind = folder / data.source, data.kind
     must_be_file(path)
     try:
@@ -42,22 +42,30 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
-    target = data.target or ""
-    if target not in frame.columns:
-        near = nearest(target, frame.columns)
-        hint = f"Did you mean {near!r}?" if near else f"Its columns are {listed(frame.columns, 10)}"
-        raise DataError(f"{path} has no column {target!r}", hint=hint)
-    if frame.width < 2:
-        raise DataError(f"{path} has no column but the target {target!r}", hint="Bring columns to learn from")
-    features = pl.DataFrame({column.name: column for column in frame if column.name != target})  # `drop` takes patterns
+    target, weights = data.target or "", data.weights
+    named = (target,) if weights is None else (target, weights)
+    for name in named:
+        if name not in frame.columns:
+            near = nearest(name, frame.columns)
+            hint = f"Did you mean {near!r}?" if near else f"Its columns are {listed(frame.columns, 10)}"
+            raise DataError(f"{path} has no column {name!r}", hint=hint)
+    if weights == target:
+        raise DataError(f"the column {target!r} of {path} is the target: it can't be the weights, too")
+    features = pl.DataFrame({one.name: one for one in frame if one.name not in named})  # `drop` takes patterns
+    if not features.width:
+        more = "" if weights is None else f" and the weights {weights!r}"
+        raise DataError(f"{path} has no column but the target {target!r}{more}", hint="Bring columns to learn from")
     check_columns(features, str(path))
-    return Source(path.name, RawRows(features, _target(frame[target], f"the target column {target!r} of {path}")))
+    labels = _target(frame[target], f"the target column {target!r} of {path}")
+    what = f"the weights column {weights!r} of {path}"
+    given = None if weights is None else weight_array(_target(frame[weights], what), len(frame), what)
+    return Source(path.name, RawRows(features, labels, given))
 
 
 def _target(series: pl.Series, what: str) -> Array:
     series = series.alias("")  # polars takes some names for patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
-        raise DataError(f"{what} is of type {series.dtype}", hint="A target is numbers, text or booleans")
+        raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
     if is_text(series.dtype):
         series = series.cast(pl.String).replace(MISSING, None)
     elif series.dtype.is_float():

@@ -133,8 +133,10 @@ def _bounds(
     own = scores.rows[best].astype(np.float64)
     if share:
         mean, variance = float(own.mean()), float(own.var())
-        # So many rows of right and wrong say as much: more than there are where scores are means of several trainings.
-        effective = len(own) * max(mean * (1 - mean) / variance, 1.0) if variance > 0 else len(own)
+        # So many rows of right and wrong say as much: more than there are where scores are means of several trainings,
+        # fewer where rows weigh unlike, whose scores leave [0, 1].
+        least = 1.0 if own.max() <= 1 else 0.0
+        effective = len(own) * max(mean * (1 - mean) / variance, least) if variance > 0 else len(own)
         centre, half = wilson(min(max(value, 0.0), 1.0), effective, z)
         return _around(centre, half, z * extra)
     deviation = float(own.std(ddof=1))

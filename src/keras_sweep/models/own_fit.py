@@ -17,9 +17,15 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
     An argument that it does not take is left out, and so is one that it gives beside `**kwargs` itself, as in
     `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says.
     """
-    given["validation_data"] = (validation.x, validation.y)
+    given["validation_data"] = validation.arrays
     taken = inspect.signature(fit).parameters
+    if train.weights is not None:
+        given["sample_weight"] = train.weights
     if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in taken.values()):
+        if train.weights is not None and "sample_weight" not in taken:
+            raise ModelError(
+                "rows weigh unlike, but the model's `fit` takes no `sample_weight`", hint="Let it take one"
+            )
         given = {name: value for name, value in given.items() if name in taken}
     while True:
         try:

@@ -44,6 +44,7 @@ class DataSpec:
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
+    weights: str | None = None  # the column of a table that says what rows count
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ def data_form(kind: str) -> type[Section]:
     doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
     source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
     fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
+    if kind in ("csv", "parquet"):
+        fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
     return create_model(f"{kind}_data", __base__=Section, __doc__=doc, **fields)
 
 

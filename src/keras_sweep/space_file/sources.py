@@ -43,7 +43,7 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         return None
     if kind == "python":
         check_source(faults, ("data", "python"), str(source), folder)
-    return DataSpec(kind, str(source), getattr(section, "target", None), split)
+    return DataSpec(kind, str(source), getattr(section, "target", None), split, getattr(section, "weights", None))
 
 
 def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:

@@ -123,7 +123,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": asdict(replace(of, source=source)),
+        "source": {key: one for key, one in asdict(replace(of, source=source)).items() if key != "weights" or one},
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),

@@ -234,7 +234,12 @@ def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -
         rows = [np.mean([one.values() for one in seeds], axis=0, dtype=np.float32) for seeds in models]
         return MeanScores(np.float32(sign) * np.stack(rows))
     metric = METRICS[objective.name.removeprefix("val_")]
-    return MetricScores([[metric(*one.arrays) for one in seeds] for seeds in models], models[0][0].rows, sign)
+
+    def of(outputs: Any, labels: Any, weights: Any = None) -> Any:
+        on = metric(outputs, labels)
+        return on if weights is None else lambda bags: on(bags * weights)
+
+    return MetricScores([[of(*one.arrays) for one in seeds] for seeds in models], models[0][0].rows, sign)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
             hint="Define `get_config` in it, as keras.io/guides/serialization_and_saving shows, or return a functional "
             "model. The weights are kept in the sweep's folder",
         ) from error
-    compiled = {**compile_arguments(spec, {}), "loss": model.loss}
+    compiled = {**compile_arguments(spec, {}, data), "loss": model.loss}
     if whole is not model:
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         whole.compile(optimizer=optimizer, **compiled)

@@ -166,10 +166,11 @@ def count_look(study: StudyFile) -> int:
 
 def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
     """One `evaluate()` of a compiled model on held-out rows."""
-    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
+    given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
+    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, **given).items()}
     outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
     errors = {
-        name: standard_error(name, spec.loss, value, rows.y, lambda: outputs, each_row(model.loss))
+        name: standard_error(name, spec.loss, value, rows, lambda: outputs, each_row(model.loss))
         for name, value in scores.items()
         if name not in spec.metric_arguments
     }
@@ -177,8 +178,9 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
     per_class = None
     if data.classes is not None:
         labels, right = rows.classes, as_probabilities(outputs).argmax(axis=1) == rows.classes
-        there = [(name, labels == index) for index, name in enumerate(data.names_of_classes)]
-        per_class = {name: float(right[of_class].mean()) for name, of_class in there if of_class.any()}
+        counts = np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
+        there = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
+        per_class = {name: float(np.average(right, weights=of_class)) for name, of_class in there if of_class.any()}
     return TestScores(len(rows), scores, known, per_class)
 
 
@@ -244,7 +246,7 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
     of_loss = each_row(loss_of(spec.loss, training_plan(spec, trial.params).loss_arguments))
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
-        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, predict, of_loss)
+        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation, predict, of_loss)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

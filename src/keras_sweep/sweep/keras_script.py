@@ -52,7 +52,9 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation
     with replacing(rows, mode=SHARED) as file:
-        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
+        given = {"x": train.x, "y": train.y, "weights": train.weights}
+        given |= {"x_val": validation.x, "y_val": validation.y, "weights_val": validation.weights}
+        np.savez(file, allow_pickle=False, **{name: each for name, each in given.items() if each is not None})
     return text
 
 
@@ -86,15 +88,16 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
-    compiled = compile_arguments(spec, plan.loss_arguments)
+    compiled = compile_arguments(spec, plan.loss_arguments, data)
+    kind = "weighted_metrics" if data.weighs else "metrics"
     loss = _called(compiled["loss"], "losses", plan.loss_arguments)
-    metrics = [
-        _called(one, "metrics", spec.metric_arguments.get(getattr(one, "name", one))) for one in compiled["metrics"]
-    ]
+    metrics = [_called(one, "metrics", spec.metric_arguments.get(getattr(one, "name", one))) for one in compiled[kind]]
     own, callbacks = _callbacks(spec, plan)
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
         more += f", class_weight={weights!r}"
+    more += ", sample_weight=rows['weights']" if data.weighs else ""
+    held = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['weights_val'])"
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",
@@ -113,9 +116,9 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         *model,
         f"optimizer = {optimizer}",
         *own_rate,
-        f"model.compile(optimizer=optimizer, loss={loss}, metrics=[{', '.join(metrics)}])",
+        f"model.compile(optimizer=optimizer, loss={loss}, {kind}=[{', '.join(metrics)}])",
         f"epochs = {epochs}{stopped}",
-        "validation = (x_val, y_val)",
+        f"validation = {held}",
         f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
         f"for epoch, value in enumerate(log.history[{objective!r}], start=1):",
         f"    print(epoch, {objective!r}, value)",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
@@ -41,11 +42,11 @@ class Gap:
     relative: float  # |a - b| / |b|; infinite where one of them is no finite number and the other is something else
 
 
-def gap(metric: str, ours: float, theirs: float, rows: int) -> Gap:
-    """The gap between two values of a metric over so many rows.
+def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
+    """The gap between two values of a metric over so many rows, which may weigh unlike.
 
-    Shares of rows are equal to rounding where they differ by one row, and by nothing that is no whole row. Other
-    metrics are where they differ by `RELATIVE`.
+    Shares of rows are equal to rounding where they differ by one row, and by nothing that is no whole row; or by no
+    more than the heaviest weighs. Other metrics are where they differ by `RELATIVE`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return Gap(Match.EQUAL, 0.0)
@@ -53,8 +54,8 @@ def gap(metric: str, ours: float, theirs: float, rows: int) -> Gap:
         return Gap(Match.PARTED, math.inf)
     near = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     if metric.endswith("accuracy") or metric.removeprefix("val_") == "acc":
-        by = abs(ours - theirs) * rows
-        near = by <= ROWS and abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5)
+        by = abs(ours - theirs) * (rows if weights is None else float(weights.sum(dtype=float) / weights.max()))
+        near = by <= ROWS and (weights is not None or abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5))
     relative = abs(ours - theirs) / abs(theirs) if theirs else math.inf
     return Gap(Match.ROUNDING if near else Match.PARTED, relative)
 
@@ -130,9 +131,9 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
         def compared(with_runner: Runner) -> CurveMatch:
             again, gaps = trained_again(opened, with_runner), {}
             for name in (one for one in recorded.curve if one in again.curve):
-                rows = len(data.validation if name.startswith("val_") else data.train)
+                rows = data.validation if name.startswith("val_") else data.train
                 pairs = zip(recorded.curve[name], again.curve[name], strict=False)
-                gaps[name] = tuple(gap(name, then, now, rows) for then, now in pairs)
+                gaps[name] = tuple(gap(name, then, now, len(rows), rows.weights) for then, now in pairs)
             return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
         plain, own = compared(RUNNERS.find(runner or "fit")(spec, data)), None

@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from keras_sweep.data.arrays import Array
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
 from keras_sweep.data.sealed_test import open_raw_test
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects
@@ -128,18 +125,19 @@ def verify_model(
     emit(PhaseBegan("import"))
     model = _opened(path, card, spec.folder, trust=trust, emit=emit)
     own = data if card.refit is None else whole(spec, data)
-    x, y, size = raw_rows(spec, own)[1], own.validation.y, card.params.get("batch_size")
+    x, rows, size = raw_rows(spec, own)[1], own.validation, card.params.get("batch_size")
     size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
-    scores = model.evaluate(x, y, batch_size=size, **_QUIET)
+    scores = model.evaluate(x, rows.y, sample_weight=rows.weights, batch_size=size, **_QUIET)
     if card.refit is not None:
-        checks = _checks("refit ", card.refit.scores, scores, len(y))
+        checks = _checks("refit ", card.refit.scores, scores, rows)
     else:
-        checks = _validation_checks(card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
+        checks = _validation_checks(card, scores, rows, lambda: model.predict(x, verbose=0, batch_size=1024))
     looks = None
     if test:
         emit(PhaseBegan("test"))
-        x, y, looks = _test_rows(spec, card, data, own, home)
-        checks += _checks("test ", card.test or {}, model.evaluate(x, y, **_QUIET), len(y))
+        x, rows, looks = _test_rows(spec, card, data, own, home)
+        scores = model.evaluate(x, rows.y, sample_weight=rows.weights, **_QUIET)
+        checks += _checks("test ", card.test or {}, scores, rows)
     seen = [_leaf(check.name) for check in checks]
     if f"validation.{card.metric.name}" in seen:
         seen.append("validation.value")  # which must be that
@@ -151,7 +149,7 @@ def verify_model(
         trial=card.trial,
         checks=tuple(checks),
         validation_rows=len(own.validation),
-        test_rows=len(y) if test else None,
+        test_rows=len(rows) if test else None,
         looks=looks,
         refit=card.refit is not None,
         facts=tuple(facts),
@@ -232,28 +230,28 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
     return model
 
 
-def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], rows: int) -> list[Check]:
+def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
     """Each score beside what the card says of it."""
     known = {name.removeprefix("val_"): float(value) for name, value in said.items() if isinstance(value, int | float)}
     return [
-        Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], rows))
+        Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
         for name, now in scores.items()
         if name in known
     ]
 
 
-def _validation_checks(card: Card, scores: Mapping[str, float], y: Array, predict: Callable[[], Array]) -> list[Check]:
+def _validation_checks(card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]) -> list[Check]:
     """The scores on the validation rows, the value that ranked the trial, and its standard error."""
     said, metric = card.validation, card.metric.name
-    checks = _checks("val_", said, scores, len(y))
+    checks = _checks("val_", said, scores, rows)
     ranked, scored, stderr = said.get("value"), said.get(metric), said.get("stderr")
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
-        checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(y))))
+        checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     value = scores.get(metric.removeprefix("val_"))
     of_loss = each_row(loss_of(card.loss, card.loss_arguments))
     now = None
     if value is not None and metric.removeprefix("val_") not in card.metric_arguments:
-        now = standard_error(metric, card.loss, value, y, predict, of_loss)
+        now = standard_error(metric, card.loss, value, rows, predict, of_loss)
     if stderr is not None and now is not None:
         close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         apart = abs(stderr - now) / now if now else math.inf
@@ -263,7 +261,7 @@ def _validation_checks(card: Card, scores: Mapping[str, float], y: Array, predic
 
 def _test_rows(
     spec: SweepSpec, card: Card, data: SearchData, own: SearchData, home: RecordedSweep | None
-) -> tuple[Any, Any, int | None]:
+) -> tuple[Any, Rows, int | None]:
     """Test rows as the model's file takes them. The look is counted where its sweep is here."""
     if card.data.test_fingerprint != data.test_fingerprint:
         raise DataError(
@@ -272,5 +270,5 @@ def _test_rows(
     if home is None:
         return (*open_raw_test(spec, data, own), None)
     with SweepLock(home.folder), StudyFile.open(home.folder) as study:
-        x, y = open_raw_test(spec, data, own)
-        return x, y, count_look(study)
+        x, rows = open_raw_test(spec, data, own)
+        return x, rows, count_look(study)

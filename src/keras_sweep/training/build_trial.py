@@ -68,7 +68,7 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
         optimizer = make_optimizer(plan)
-    model.compile(optimizer=optimizer, **compile_arguments(spec, plan.loss_arguments))
+    model.compile(optimizer=optimizer, **compile_arguments(spec, plan.loss_arguments, data))
     return model, fit
 
 

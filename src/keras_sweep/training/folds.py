@@ -39,14 +39,17 @@ def fold_outputs(
     return [rows_together(each, data) for each in zip(*parts, strict=True)]
 
 
-def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
+def joined_score(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """A metric over the rows of all folds, float64: [T], or one number.
 
-    `values` has of each fold its mean over the fold's rows. One that is no mean is taken as if it were.
+    `values` has of each fold its mean over the fold's rows, which these are among all, by `weights` [N] if they weigh
+    unlike; Keras divides a loss by the number of rows all the same. One that is no mean is taken as if it were.
     """
-    counts = np.asarray(rows, np.float64)
+    own = None if name in ("loss", "val_loss") else weights
+    counts = np.array([len(each) if own is None else own[each].sum(dtype=np.float64) for each in rows], np.float64)
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
-    if name.removeprefix("val_") in ACCURACIES | TOP_K:  # equally many right rows are equal, whichever folds have them
+    # Equally many right rows are equal, whichever folds have them.
+    if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:
         whole = np.round(total)  # which float32 has blurred
         total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()

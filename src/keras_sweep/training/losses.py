@@ -4,19 +4,22 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
-def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value]) -> dict[str, Any]:
+def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """What `compile` takes beside the optimizer, for a trial whose loss has these arguments.
+
+    Rows that weigh unlike do so in all metrics: Keras gives their weights to none but `weighted_metrics`.
 
     Raises:
         ModelError: Keras does not take them.
     """
     metrics = [metric_of(name, spec.metric_arguments.get(name)) for name in spec.metrics]
-    return {"loss": loss_of(spec.loss, arguments), "metrics": metrics}
+    return {"loss": loss_of(spec.loss, arguments), "weighted_metrics" if data.weighs else "metrics": metrics}
 
 
 def loss_of(name: str, arguments: Mapping[str, Value]) -> Any:

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import SweepError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -57,7 +58,7 @@ def scored(
     epoch: int,
     weights: Weights,
     seconds: Seconds,
-    y: Array,
+    rows: Rows,
     predict: Callable[[], Array],
     right: Array | None = None,
     pruned_at: int | None = None,
@@ -68,7 +69,7 @@ def scored(
         curve: at least one epoch.
         epoch: the one that is scored, see `scored_epoch`.
         weights: of that epoch.
-        y: labels of the validation rows.
+        rows: those of validation.
         predict: outputs of the model with `weights` on the validation rows; called at most once.
         right: [N] whether each validation row was right at the scored epoch, where the runner knows.
         pruned_at: the epoch after which the engine stopped it.
@@ -76,14 +77,15 @@ def scored(
     name, outputs = spec.objective.name, cache(predict)
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
+    right = right if rows.weights is None else None  # else a row counts for more than right or wrong
+    known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None
     by_rows = name.removeprefix("val_") not in spec.metric_arguments  # of one with arguments no row's part is known
     of_loss = each_row(loss_of(spec.loss, training_plan(spec, suggestion.params).loss_arguments))
     if scores is None and can_win and name.startswith("val_") and by_rows:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = row_scores(name, spec.loss, value, y, outputs, of_loss)
+            scores, parted = row_scores(name, spec.loss, value, rows, outputs, of_loss)
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -95,7 +97,7 @@ def scored(
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=standard_error(name, spec.loss, value, y, outputs, of_loss) if parted is None and by_rows else None,
+        stderr=standard_error(name, spec.loss, value, rows, outputs, of_loss) if parted is None and by_rows else None,
     )
 
 
@@ -155,17 +157,22 @@ def is_transient(error: BaseException) -> bool:
 
 
 def standard_error(
-    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
 ) -> float | None:
     """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
-    rows = len(y)
+    count, by_values = float(len(rows)), None
+    if count > 1 and (rows.weights is not None or metric.removeprefix("val_") not in ACCURACIES | TOP_K):
+        values = row_values(metric, loss, rows, predict, of_loss)
+        by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
+    if rows.weights is not None:  # they say as much as so many that weigh alike: Kish 1965, "Survey sampling"
+        weights = rows.weights.astype(np.float64)
+        count = float(weights.sum() ** 2 / (weights**2).sum())
     if metric.removeprefix("val_") in ACCURACIES | TOP_K:
         # Of a share p of right rows it is sqrt(p (1 - p) / n), which is 0 where every row is right, as though more rows
         # could not show a wrong one. Half of Wilson's 68.3 % interval (z = 1) is never 0; it is the wider of the two
         # where p is below 0.15 or above 0.85, by less than a shown digit unless rows are few. Wilson 1927, "Probable
         # inference, the law of succession, and statistical inference".
-        variance = max(value * (1 - value), 0.0) / rows
-        wilson = math.sqrt(variance + 1 / (4 * rows**2)) / (1 + 1 / rows)
-        return max(math.sqrt(variance), wilson)
-    values = row_values(metric, loss, y, predict, of_loss) if rows > 1 else None
-    return None if values is None else float(values.std(ddof=1) / math.sqrt(rows))
+        variance = max(value * (1 - value), 0.0) / count
+        wilson = math.sqrt(variance + 1 / (4 * count**2)) / (1 + 1 / count)
+        return max(math.sqrt(variance) if by_values is None else by_values, wilson)
+    return by_values

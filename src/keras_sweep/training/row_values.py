@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
@@ -37,12 +38,12 @@ def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 
-def over_all_rows(metric: Any, y: Array, outputs: Array) -> float:
+def over_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
     """One of `metrics_of_all_rows` ("auc"), as `metric_of` has it; labels are [N] or [N, ...], outputs [N, ...]."""
     import keras
 
     found = keras.metrics.get(metric)
-    found.update_state(_fitting(y, outputs), outputs)
+    found.update_state(_fitting(rows.y, outputs), outputs, sample_weight=rows.weights)
     return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
@@ -50,13 +51,13 @@ Function = Callable[[Any, Any], Any] | None
 
 
 def row_values(
-    metric: str, loss: str, y: Array, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
 ) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
     [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_loss` is
-    `each_row` of the loss.
+    `each_row` of the loss. Where rows weigh unlike their values are `weighed`.
     """
     import keras
 
@@ -66,15 +67,30 @@ def row_values(
     outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
     known = name in ACCURACIES | TOP_K
-    function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+    function = accuracy_function(name, rows.y.shape, outputs.shape) if known else keras.losses.get(name)
     if of_loss is not None and metric.removeprefix("val_") == "loss":
         function = of_loss
     function = _compiled(function) if keras.backend.backend() == "jax" else function
-    each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
+    each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(rows.y, outputs), outputs)), np.float64)
     if name == "cosine_similarity" and not metric.endswith("loss"):
         each = -each  # as a loss it is minimized: Keras turns its sign
     values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
-    return values
+    return values if rows.weights is None else weighed(metric, values, rows.weights)
+
+
+def weighed(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
+    """[N] values whose plain mean is what Keras has for rows of these values and weights.
+
+    Of a loss Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
+    sums: linearized, a row contributes m + w (v - m) / mean(w). So the plain standard error of what is returned is that
+    of a weighted mean, and the same holds of differences of trials and of bags of rows. Cochran 1977, "Sampling
+    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    """
+    w = weights.astype(np.float64)
+    if metric.removeprefix("val_") == "loss":
+        return values * w
+    mean = np.average(values, weights=w)
+    return np.asarray(mean + w / w.mean() * (values - mean))
 
 
 @cache
@@ -99,7 +115,7 @@ def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -
 
 
 def row_scores(
-    metric: str, loss: str, value: float, y: Array, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
 ) -> tuple[RowScores | None, float | None]:
     """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
@@ -107,8 +123,8 @@ def row_scores(
     weights beside what the rows contribute: that is the same for each of them.
     """
     if _named(metric, loss) in OF_ALL_ROWS:
-        return of_outputs(predict(), np.asarray(y)), None
-    if (values := row_values(metric, loss, y, predict, of_loss)) is None:
+        return of_outputs(predict(), *rows.arrays[1:]), None
+    if (values := row_values(metric, loss, rows, predict, of_loss)) is None:
         return None, None
     mean = float(values.mean())
     rest = value - mean

@@ -1,4 +1,4 @@
-"""What each training row counts in the loss: its class's weight."""
+"""What each training row counts in the loss: its own weight, or its class's."""
 
 import numpy as np
 
@@ -16,10 +16,15 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
     2001, "Logistic regression in rare events data", as scikit-learn has it.
 
     Raises:
-        UsageError: the labels are no classes, or there is no such class.
+        UsageError: the labels are no classes, there is no such class, or rows have weights of their own.
     """
     if wanted is None:
         return None
+    if data.weighs:
+        raise UsageError(
+            f"`class_weight` can't go with the sample weights of {data.name}: Keras takes one of both",
+            hint="Multiply the sample weights by those of the classes, and leave out `class_weight`",
+        )
     classes = _classes(data)
     if wanted == "balanced":
         numbers, counts = np.unique(classes, return_counts=True)
@@ -49,7 +54,7 @@ def row_weights(wanted: ClassWeight, data: SearchData) -> Array | None:
     """[N] the weight of each training row, as `fit` has it with these class weights; None: all count the same."""
     weights = class_weights(wanted, data)
     if weights is None:
-        return None
+        return data.train.weights
     return np.array([weights.get(int(one), 1.0) for one in _classes(data)], np.float32)
 
 

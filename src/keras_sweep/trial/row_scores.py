@@ -29,7 +29,8 @@ class Kind(StrEnum):
 
     BITS = "bits"  # [ceil(N / 8)] uint8: right or wrong, packed
     VALUES = "values"  # [N] float32: each row's loss, or its share of right answers
-    OUTPUTS = "outputs"  # [N, ...] outputs and [N, ...] labels, float32, for a metric of all rows together
+    # [N, ...] outputs and [N, ...] labels, float32, for a metric of all rows together; [N] weights of rows, if any
+    OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,19 +64,18 @@ def of_values(values: npt.NDArray[Any]) -> RowScores:
     return RowScores(Kind.VALUES, len(values), (np.ascontiguousarray(values, np.float32),))
 
 
-def of_outputs(outputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> RowScores:
-    """[N, ...] outputs and labels."""
+def of_outputs(*parts: npt.NDArray[Any]) -> RowScores:
+    """[N, ...] outputs and labels, and [N] weights of rows, if they have any."""
     import numpy as np
 
-    arrays = tuple(np.ascontiguousarray(each, np.float32) for each in (outputs, labels))
-    return RowScores(Kind.OUTPUTS, len(outputs), arrays)
+    return RowScores(Kind.OUTPUTS, len(parts[0]), tuple(np.ascontiguousarray(each, np.float32) for each in parts))
 
 
 def checked(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
     """Scores that were read from a file. Raises ValueError where they are of no such form."""
     scores = RowScores(Kind(kind), rows, arrays)
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
-    wanted = forms.get(scores.kind, [("float32", rows)] * 2)
+    wanted = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
     got = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
     flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
     if got != wanted or not flat:

@@ -123,7 +123,7 @@ class FoldedFitRunner(FitRunner):
                 epoch=epoch,
                 weights=weights,
                 seconds=seconds,
-                y=self._data.validation.y,
+                rows=self._data.validation,
                 predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
                 pruned_at=pruned_at,
             )
@@ -136,9 +136,9 @@ class FoldedFitRunner(FitRunner):
         finite = len(list(takewhile(lambda row: not diverged(list(row.values())), rows)))
         weights = [_weights(ends, epoch) for epoch in range(1, finite + 1)]
         outputs = fold_outputs(self._spec, self._data, suggestion.params, weights)
-        y = self._data.validation.y
+        held = self._data.validation
         metrics = {name: metric_of(name, self._spec.metric_arguments.get(name)) for name in self._anew}
-        values = {name: [over_all_rows(metric, y, each) for each in outputs] for name, metric in metrics.items()}
+        values = {name: [over_all_rows(metric, held, each) for each in outputs] for name, metric in metrics.items()}
         return [
             {**row, **{f"val_{name}": of[place] if place < finite else math.nan for name, of in values.items()}}
             for place, row in enumerate(rows)
@@ -151,8 +151,8 @@ class FoldedFitRunner(FitRunner):
         joined = {}
         for name in rows[0]:
             if name not in anew and all(name in row for row in rows):
-                counts = [len(fold.held if name.startswith("val_") else fold.train) for fold in self._data.folds]
-                joined[name] = float(joined_score(name, [row[name] for row in rows], counts))
+                held = [fold.held if name.startswith("val_") else fold.train for fold in self._data.folds]
+                joined[name] = float(joined_score(name, [row[name] for row in rows], held, self._data.train.weights))
         return joined
 
 

@@ -152,7 +152,7 @@ class FitRunner:
                 epoch=epoch,
                 weights=weights,
                 seconds=log.seconds,
-                y=self._data.validation.y,
+                rows=self._data.validation,
                 predict=predict,
                 pruned_at=pruned_at,
             )
@@ -226,7 +226,8 @@ class FitRunner:
                     initial_epoch=len(log.rows),
                     batch_size=plan.batch_size,
                     verbose=0,
-                    validation_data=(validation.x, validation.y),
+                    sample_weight=train.weights,
+                    validation_data=validation.arrays,
                     validation_batch_size=plan.batch_size,
                     class_weight=weights,
                     callbacks=callbacks,

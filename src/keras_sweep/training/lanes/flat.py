@@ -265,8 +265,9 @@ class Flat:
         self._rate = None
         return new_trainable, new_slots
 
-    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
-        """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics.
+    def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
+        """Traced: one more batch of validation rows (x, y and, where rows weigh unlike, weights), which may change the
+        other variables as in `fit`; metrics.
 
         Last [T, B] whether each row is right, as `template.right` tells; None where it can't.
         """
@@ -275,8 +276,8 @@ class Flat:
         forward = self._template.forward(training=False)
 
         def one(*lane: Any) -> Any:
-            _, (other, metrics, outputs) = forward(*lane, x, y)
-            return other, metrics, self._template.right(y, outputs)
+            _, (other, metrics, outputs) = forward(*lane, *batch)
+            return other, metrics, self._template.right(batch[1], outputs)
 
         trainable, other, slots = state
         other, metrics, right = jax.vmap(one, in_axes=([-1] * len(trainable), 0, 0, -1))(

@@ -57,7 +57,7 @@ class FoldedProgram:
         ended = [
             program.epoch(part, numbers, rows) for program, part, rows in zip(self.programs, state, order, strict=True)
         ]
-        return [part for part, _ in ended], _joined([logs for _, logs in ended], order)
+        return [part for part, _ in ended], _joined([logs for _, logs in ended], order, self.data.train.weights)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
         """Metrics and right rows are of all rows, each scored by the fold that left it out."""
@@ -65,9 +65,9 @@ class FoldedProgram:
         states, logs, finite, right = zip(*ended, strict=True)
         held = [fold.held for fold in self.data.folds]
         together = None if right[0] is None else rows_together([each.T for each in right], self.data).T
-        return list(states), _joined(logs, held), np.all(finite, axis=0), together
+        return list(states), _joined(logs, held, self.data.train.weights), np.all(finite, axis=0), together
 
 
-def _joined(logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
+def _joined(logs: Sequence[Logs], rows: Sequence[Array], weights: Array | None) -> Logs:
     """Each metric over the rows of all folds."""
-    return {name: joined_score(name, [log[name] for log in logs], list(map(len, rows))) for name in logs[0]}
+    return {name: joined_score(name, [log[name] for log in logs], rows, weights) for name in logs[0]}

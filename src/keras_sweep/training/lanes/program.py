@@ -32,8 +32,7 @@ class DeviceData:
 
     x: Any
     y: Any
-    validation_x: Any
-    validation_y: Any
+    validation: tuple[Any, ...]  # x, y and, where rows weigh unlike, what each counts
     train: Any = None  # numbers of the rows of x that are trained on; None: all
 
     @classmethod
@@ -47,20 +46,20 @@ class DeviceData:
         x, y = jax.device_put((data.train.x, data.train.y))
         if not data.folds:
             once = data.validation is data.train  # where the winner is trained on all rows
-            return [cls(x, y, *((x, y) if once else jax.device_put((data.validation.x, data.validation.y))))]
+            arrays = data.validation.arrays
+            return [cls(x, y, (x, y, *jax.device_put(arrays[2:])) if once else jax.device_put(arrays))]
         found = []
         for fold in data.folds:
             rows = fold.rows or data.train
             own_x = x if fold.rows is None else jax.device_put(rows.x)
-            held_x, held_y = jax.device_put((rows.x[fold.held], rows.y[fold.held]))
-            found.append(cls(own_x, y, held_x, held_y, fold.train))
+            found.append(cls(own_x, y, jax.device_put(rows.take(fold.held).arrays), fold.train))
         return found
 
     @property
     def shapes(self) -> Any:
         """What a program of these rows is compiled for."""
         rows = len(self.x) if self.train is None else len(self.train)
-        return rows, *(array.shape for array in (self.x, self.y, self.validation_x, self.validation_y))
+        return rows, *(array.shape for array in (self.x, self.y, *self.validation))
 
 
 def layout_of(template: Template, lanes: int) -> Layout:
@@ -81,7 +80,7 @@ class Program:
         self._data = data
         self._rows = _training_rows(template, data)
         self._batch = template.signature.batch_size
-        rows = len(data.validation_y)
+        rows = len(data.validation[1])
         self._validation_batch = validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
         self._carry = not rows_alone  # keep what validation changes beside the metrics, as `fit` does
         self._options: Any = effort.options
@@ -89,7 +88,7 @@ class Program:
         numbers = template.numbers(lanes)
         batches = self._batches(np.zeros(template.order.rows, np.int32))
         with template.tracing:
-            traced = jax.jit(self._traced_validate).lower(state, numbers, data.validation_x, data.validation_y)
+            traced = jax.jit(self._traced_validate).lower(state, numbers, *data.validation)
         # Of a program that is worth all effort validation is worth less: products are all that takes time there.
         quick = effort is Effort.FULL and not template.convolves
         options: Any = Effort.MEDIUM.options if quick else self._options
@@ -127,7 +126,7 @@ class Program:
 
         Last [T, N] whether the lane gets the row right; None where the objective is no such share.
         """
-        other, logs, finite, right = self._validate(state, numbers, self._data.validation_x, self._data.validation_y)
+        other, logs, finite, right = self._validate(state, numbers, *self._data.validation)
         if self._carry:
             state = (state[0], other, state[2])
         logs = {name: np.asarray(values) for name, values in logs.items()}
@@ -235,29 +234,29 @@ class Program:
         x, y, weights = (None if array is None else _rows(array, rows) for array in data)
         return self.layout.step(state, metrics, prepared, x, y, weights, counted)
 
-    def _traced_validate(self, state: State, numbers: Numbers, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
+    def _traced_validate(self, state: State, numbers: Numbers, *held: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
         import jax.numpy as jnp
 
-        rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
+        rows, size = held[0].shape[0], min(self._validation_batch, held[0].shape[0])
         whole = rows // size
         prepared, metrics = self._begin(numbers)
 
-        def test(carry: Any, x: Any, y: Any) -> Any:
+        def test(carry: Any, batch: Any) -> Any:
             other, metrics = carry
             before = (state[0], other if self._carry else state[1], state[2])
-            (_, other, _), metrics, right = self.layout.test(before, metrics, prepared, x, y)
+            (_, other, _), metrics, right = self.layout.test(before, metrics, prepared, *batch)
             return (other if self._carry else [], metrics), right
 
         def body(carry: Any, index: Any) -> Any:
-            return test(carry, *(jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y)))
+            return test(carry, [jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in held])
 
         before = (state[1] if self._carry else [], metrics)
         carry, right = jax.lax.scan(body, before, jnp.arange(whole))  # right: [whole, T, B]
         if right is not None:
             right = jnp.moveaxis(right, 0, 1).reshape(self.lanes, -1)
         if rows > whole * size:
-            carry, last = test(carry, x[whole * size :], y[whole * size :])
+            carry, last = test(carry, [array[whole * size :] for array in held])
             right = None if right is None else jnp.concatenate([right, last], axis=1)
         other, metrics = carry
         return other, self._logs(metrics), self.layout.finite(state), right

@@ -250,7 +250,7 @@ class CompiledRunner:
                 epoch=scored_epoch(self._spec.objective, values, lane.restored),
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
-                y=rows.y,
+                rows=rows,
                 right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,

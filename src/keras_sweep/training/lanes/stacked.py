@@ -65,7 +65,7 @@ class Stacked:
         trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
-    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
+    def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         del numbers  # of the optimizer alone
         trainable, other, slots = state
 
@@ -78,8 +78,8 @@ class Stacked:
                 return update(metrics, loss, x, y, y_pred, sample_weight)
 
             with holding([(self._model, "_update_metrics_variables", noted)]):
-                _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
-            return other, metrics, self._template.right(y, outputs[-1]) if outputs else None
+                _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), batch)
+            return other, metrics, self._template.right(batch[1], outputs[-1]) if outputs else None
 
         scored = self._template.averaged(trainable, slots)
         other, metrics, right = self._mapped(one)(scored, other, metrics)

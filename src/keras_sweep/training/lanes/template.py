@@ -47,13 +47,14 @@ class Template:
             with without_tensorflow():
                 keras.utils.set_random_seed(plan.seed)
                 self.model = model_of(signature.structure)
-            self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments))
+            self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
             self.model = compiled_model(spec, plan, data)
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight
+        self._weighs = data.weighs
         self.row_weights = row_weights(dict(weights) if isinstance(weights, tuple) else weights, data)
         self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
         one_batch = (self._batch, train.y[: plan.batch_size])
@@ -99,6 +100,7 @@ class Template:
         def forward(
             trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
         ) -> Any:
+            given = weights if self._weighs else None  # class weights weigh in no metric
             if counted is not None:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
@@ -109,12 +111,13 @@ class Template:
                 )
             unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
             if counted is not None:
+                by = counted if given is None else counted * given
                 metrics = self.updated_metrics(
-                    metrics, unscaled, counted.sum(), lambda one: one.update_state(y, y_pred, sample_weight=counted)
+                    metrics, unscaled, counted.sum(), lambda one: one.update_state(y, y_pred, sample_weight=by)
                 )
                 return loss, (other, metrics, y_pred)
             _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls
-                metrics, unscaled, x, y, y_pred, None
+                metrics, unscaled, x, y, y_pred, given
             )
             return loss, (other, metrics, y_pred)
 
@@ -123,7 +126,7 @@ class Template:
     def updated_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
         """Traced: the metrics after a batch of so many rows; `update` is called with each but that of the loss.
 
-        As Keras 3.15's `Model._update_metrics_variables` on JAX, which gives weights to no metric, and counts all rows.
+        As Keras 3.15's `Model._update_metrics_variables` on JAX, by which the loss counts all rows alike.
         """
         import keras
 
