@@ -72,7 +72,7 @@ class _FitsToo:
 
     def __init__(self, build: Callable[[Any], Any], fit: Fit, data: SearchData) -> None:
         self._build, self._fit, self._epochs = build, fit, -1  # not known yet
-        self._rows = Rows(data.train.x[:ROWS], data.train.y[:ROWS])
+        self._rows = Rows(*(array[:ROWS] for array in data.train.arrays))
 
     def __call__(self, hyper_parameters: Any) -> None:
         model = self._build(hyper_parameters)
