@@ -3,6 +3,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.api.run import spec_of
+from keras_sweep.process.given import given
 from keras_sweep.space.distributions import Categorical, Float, Int
 from tests.api.conftest import build, digits_arrays, digits_spec
 
@@ -98,6 +99,18 @@ def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():
 def test_a_model_function_may_have_fixed_arguments():
     spec = spec_of(digits_spec(model=(build, {"units": 4}), parameters={"epochs": ks.Int(1, 2)}), name="mine")
     assert spec.model.arguments == {"units": 4}
+
+
+def halved(y_true, y_pred):
+    return y_pred[:, 0] / 2
+
+
+def test_losses_and_metrics_may_be_functions_of_the_program():
+    own = digits_spec(loss={"python": halved, "gamma": 2}, metrics=["accuracy", halved], maximize="val_halved")
+    spec = spec_of(own, name="mine")
+    assert (spec.metrics, spec.objective.name) == (("accuracy", "halved"), "val_halved")
+    assert given(spec.loss) is given(str(spec.metric_arguments["halved"]["python"])) is halved
+    assert dict(spec.loss_arguments) == {"gamma": 2} and {spec.loss, spec.model.source} <= set(spec.code)
 
 
 def test_the_size_of_a_generation_is_the_runners_unless_it_is_given():

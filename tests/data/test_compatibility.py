@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.compatibility import check_task, units_needed
+from keras_sweep.data.compatibility import check_task, outputs_needed
 from keras_sweep.data.labels import LOSS_NEEDS, LabelForm
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import SpaceFileError
@@ -53,7 +53,7 @@ def faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ..
     return []
 
 
-@pytest.mark.parametrize("form", LabelForm)
+@pytest.mark.parametrize("form", TASKS)
 def test_every_metric_that_passes_is_one_that_keras_computes(form: LabelForm) -> None:
     import keras
 
@@ -78,7 +78,7 @@ def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
     data = data_of(needs.form)
     if loss in ("poisson", "msle", "mean_squared_logarithmic_error"):
         data = replace(data, train=Rows(data.train.x, np.abs(data.train.y)))
-    units = units_needed(loss, data)
+    units = outputs_needed(loss, data)[0]
     for activation in needs.activations:
         assert not faults(spec_of(loss, units=units, activation=activation), data)
     assert not faults(spec_of(loss), data, (None, units))
@@ -142,5 +142,41 @@ def test_a_loss_of_numbers_on_classes_names_the_loss_of_classes() -> None:
 def test_several_targets_a_row() -> None:
     rows = Rows(np.zeros((4, 2), np.float32), np.arange(12, dtype=np.float32).reshape(4, 3))
     data = SearchData("it", rows, rows, "", None)
-    assert units_needed("mse", data) == 3
+    assert outputs_needed("mse", data) == (3,)
     assert not faults(spec_of("mse", "r2_score", units=3), data)
+
+
+def of_shape(*shape: int, highest: int) -> SearchData:
+    rows = Rows(np.zeros((4, 3), np.float32), np.arange(4 * np.prod(shape)).reshape(4, *shape) % (highest + 1))
+    return SearchData("it", rows, rows, "", None)
+
+
+@pytest.mark.parametrize(
+    ("loss", "data", "output", "fault"),
+    [
+        (SPARSE, of_shape(8, 8, highest=2), (None, 8, 8, 3), None),
+        (SPARSE, of_shape(8, 8, 1, highest=2), (None, 8, 8, 5), None),
+        (
+            SPARSE,
+            of_shape(8, 8, highest=2),
+            (None, 8, 8, 2),
+            r"outputs of shape \[8, 8, 3\] a row .*has shape \[8, 8, 2\]",
+        ),
+        (SPARSE, of_shape(8, 8, highest=2), (None, None, None, 3), None),
+        (SPARSE, of_shape(5, highest=2), (None, 5), r"outputs of shape \[5, 3\] a row .*has shape \[5\]"),
+        ("mse", of_shape(8, 8, highest=2), (None, 8, 8, 1), None),
+        ("mse", of_shape(8, 8, 1, highest=2), (None, 8, 8), None),
+        ("mse", of_shape(8, 8, highest=2), (None, 64), r"outputs of shape \[8, 8\] a row .*let it end in that shape"),
+        ("mine:loss", of_shape(8, 8, highest=2), (None, 2), None),  # which takes what it takes
+    ],
+)
+def test_a_model_gives_what_labels_of_any_shape_ask(
+    loss: str, data: SearchData, output: Any, fault: str | None
+) -> None:
+    found = faults(replace(spec_of(loss), model=ModelSpec("python", "mine:model")), data, output)
+    assert (found == []) == (fault is None) and all(re.search(str(fault), one) for one in found)
+
+
+def test_the_dense_model_gives_no_pictures() -> None:
+    (fault,) = faults(spec_of("mse"), of_shape(8, 8, highest=2))
+    assert "labels of it have the shape [8, 8]" in fault and "use a function of yours" in fault

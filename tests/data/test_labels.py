@@ -59,6 +59,36 @@ def test_several_answers_a_row() -> None:
     assert labels.classes is None and labels.encode(y, "training rows").tolist() == [[0, 1], [1, 1]]
 
 
+IMAGES = np.arange(24).reshape(2, 3, 4) % 3
+SHARES = np.full((4, 5, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("y", "form", "loss", "kind"),
+    [
+        (IMAGES, LabelForm.INDEX, "sparse_categorical_crossentropy", "int32"),
+        (IMAGES[0], LabelForm.INDEX, "sparse_categorical_crossentropy", "int32"),
+        (SHARES, LabelForm.ONE_HOT, "categorical_crossentropy", "float32"),
+        (SHARES[..., :1], LabelForm.ONE_HOT, "dice", "float32"),  # of two classes, by a sigmoid
+        (SHARES, LabelForm.BINARY, "binary_crossentropy", "float32"),
+        (IMAGES, LabelForm.NUMBER, "mse", "float32"),
+        (IMAGES, LabelForm.ANY, "mine:loss", "int32"),
+        (np.array([0.5, 1.5]), LabelForm.ANY, "mine:loss", "float32"),
+        (np.array([3, 7]), LabelForm.ANY, "mine:loss", "int32"),
+    ],
+)
+def test_labels_of_any_shape_go_into_the_loss_as_they_are(y, form: LabelForm, loss: str, kind: str) -> None:
+    labels = fit_labels(y, form, loss)
+    encoded = labels.encode(y, "training rows")
+    assert labels.classes is None and encoded.dtype == kind and (encoded == y.astype(kind)).all()
+
+
+@pytest.mark.parametrize("y", [np.array(["b", "a", "b"]), np.array([1, 0, 1]), np.array([True, False, True])])
+def test_a_loss_of_the_users_is_given_class_indices_where_labels_are_classes(y) -> None:
+    labels = fit_labels(y, LabelForm.ANY, "mine:loss")
+    assert labels.classes == 2 and labels.encode(y, "training rows").tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("y", "form", "message"),
     [
@@ -66,13 +96,16 @@ def test_several_answers_a_row() -> None:
         (TEXTS, LabelForm.BINARY, "takes two classes, but the training labels have 3"),
         (np.array([0.5, 1.0]), LabelForm.INDEX, "real numbers.*Use `loss: mean_squared_error`"),
         (np.array([1, 1, 1]), LabelForm.INDEX, "only one class"),
-        (np.array([[1, 1], [0, 1]]), LabelForm.ONE_HOT, "exactly one 1 in a row, but training row 1"),
-        (np.array([[2, 0], [0, 1]]), LabelForm.ONE_HOT, "values besides 0 and 1, as 2. Give one class a row"),
+        (np.array([[0, 1], [1, 1]]), LabelForm.ONE_HOT, "whose sum is 1, but those of training row 2 have the sum 2"),
+        (np.array([[2, 0], [0, 1]]), LabelForm.ONE_HOT, "are from 0 to 1, but there is 2. Numbers take a loss such"),
+        (np.array([[0.5, 2.0]]), LabelForm.INDEX, "are whole numbers of at least 0, but there is 0.5"),
+        (np.array([[1, -1]]), LabelForm.INDEX, "are whole numbers of at least 0, but there is -1"),
+        (np.full((2, 3, 3), 1.5), LabelForm.BINARY, "are from 0 to 1, but there is 1.5"),
     ],
 )
 def test_labels_that_do_not_fit_say_which_loss_does(y: np.ndarray, form: LabelForm, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        fit_labels(y, form, "it")
+        fit_labels(y, form, "categorical_crossentropy")
 
 
 @pytest.mark.parametrize("known", [TEXTS, np.array([3, 1, 2, 1])])

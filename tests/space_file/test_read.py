@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import (
@@ -30,6 +31,27 @@ def read(text: str, folder: Path = Path(), **options: Any) -> SweepSpec:
     """What the text says, after a check that the JSON Schema allows it, too."""
     assert schema_errors(tree_of_text(text).plain) == []
     return spec_of(text, folder, **options)
+
+
+def test_losses_and_metrics_of_the_users_may_have_arguments_that_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    text = dense(
+        loss="loss: {python: 'mine:focal', gamma: 2.0}",
+        metrics="metrics: [accuracy, {python: 'mine:sub.sure', share: 0.5}]",
+        metric="metric: {name: val_sure, goal: minimize}",
+    )
+    spec = read(text.replace("parameters:\n", "parameters:\n  loss.gamma: {values: [-1.0, half]}\n"), tmp_path)
+    assert (spec.loss, dict(spec.loss_arguments)) == ("mine:focal", {"gamma": 2.0})
+    assert spec.metric_arguments == {"sure": {"share": 0.5, "python": "mine:sub.sure"}}
+    assert spec.objective == Objective("val_sure", Goal.MINIMIZE) and spec.warnings == ()
+    assert spec.code == ("mine:focal", "mine:sub.sure")
+    watching = "metric: {name: val_loss}\ntraining: {early_stopping: {monitor: val_sure}}"
+    for instead, message in (
+        ("metric: {name: val_sure}", "`goal` is missing: 'val_sure' is of yours"),
+        (watching, "`min` or `max` where 'val_sure'"),
+    ):
+        with pytest.raises(SpaceFileError, match=message):
+            spec_of(text.replace("metric: {name: val_sure, goal: minimize}", instead), tmp_path)
 
 
 def test_the_main_space_file_reads_as_it_is_written() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.split import left_out
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import DataSpec, Split
@@ -26,7 +27,9 @@ RUNNERS = {"lanes": CompiledRunner, "fit": FoldedFitRunner}
 def in_folds(count: int = 3, rows: int = 288):
     """The first rows of digits in folds; those of these three are whole batches."""
     data = digits(rows, 0)
-    return replace(data, validation=data.train, folds=tuple(left_out(data.train.y, Split(folds=count), classes=True)))
+    return replace(
+        data, validation=data.train, folds=tuple(left_out(data.train.y, Split(folds=count), LabelForm.INDEX))
+    )
 
 
 @pytest.fixture(scope="module")

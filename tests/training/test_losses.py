@@ -6,15 +6,19 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.search_data import Rows
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import ModelError
+from keras_sweep.process.given import give_function
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import Split
+from keras_sweep.space.sweep_spec import ModelSpec, Split
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
-from keras_sweep.training.losses import loss_of, metric_of
+from keras_sweep.training.losses import compile_arguments, loss_of
+from tests.helpers import user_losses
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import fitted, lanes, suggestions, with_labels
+from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions, with_labels
 from tests.helpers.plain_fit import plain_fit
 from tests.helpers.walk import assert_same
 
@@ -41,6 +45,38 @@ def model(units, activation):
     return lambda: keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(units, activation=activation)])
 
 
+def images(units, activation):
+    """A pixel of 8 x 8 at a time."""
+    return lambda: keras.Sequential(
+        [
+            keras.layers.Input((64,)),
+            keras.layers.Reshape((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(units, 1, activation=activation),
+        ]
+    )
+
+
+def with_targets(data, change):
+    """Rows with labels that are made of their pixels."""
+    parts = {"train": data.train, "validation": data.validation}
+    return replace(
+        data, classes=None, **{name: Rows(rows.x, change(rows.x.reshape(-1, 8, 8))) for name, rows in parts.items()}
+    )
+
+
+def masks(data):
+    return with_targets(data, lambda x: (x > 0.5).astype(np.int32) + (x > 0.9))
+
+
+def themselves(data):
+    return with_targets(data, lambda x: x[..., None])
+
+
+def shares(data):
+    return with_labels(data, lambda y: (np.eye(10)[y] * 0.8 + np.eye(10)[(y + 1) % 10] * 0.2).astype(np.float32))
+
+
 SMOOTH = {"label_smoothing": 0.1}
 RECALL = {"recall": 0.7}
 CASES = {
@@ -60,6 +96,15 @@ CASES = {
         {"precision_at_recall": RECALL, "auc": {"curve": "PR"}, "f1_score": {"average": "macro", "threshold": 0.5}},
         model(1, "sigmoid"),
     ),
+    "a class a pixel": (
+        masks,
+        "sparse_categorical_crossentropy",
+        {"ignore_class": 7},
+        {"mean_io_u": {"num_classes": 3, "sparse_y_pred": False}},
+        images(3, "softmax"),
+    ),
+    "its own picture": (themselves, "huber", {"delta": 0.5}, {}, images(1, "sigmoid")),
+    "shares of classes": (shares, "categorical_crossentropy", {}, {}, model(10, "softmax")),
     "errors": (numbers, "huber", {"delta": 0.3}, {"r2_score": {"num_regressors": 0}}, model(1, "linear")),
 }
 
@@ -75,10 +120,15 @@ def of_keras(loss, arguments, metrics):
         "sparse_top_k_categorical_accuracy": keras.metrics.SparseTopKCategoricalAccuracy,
         "auc": keras.metrics.AUC,
         "f1_score": keras.metrics.F1Score,
+        "mean_io_u": keras.metrics.MeanIoU,
         "r2_score": keras.metrics.R2Score,
     }
     made = [kinds[name](**given, name=name) for name, given in metrics.items()]
     return {"loss": kinds[loss](**arguments), "metrics": made}
+
+
+def of_user(build):
+    return {"folder": FOLDER, "model": ModelSpec("python", give_function(build))}
 
 
 def spec_of(loss, arguments, metrics, **changes):
@@ -89,7 +139,7 @@ def spec_of(loss, arguments, metrics, **changes):
 @pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize(("labels", "loss", "arguments", "metrics", "build"), CASES.values(), ids=CASES)
 def test_it_has_the_numbers_of_a_script_with_keras_own_objects(data, labels, loss, arguments, metrics, build, run):
-    rows, spec = labels(data), spec_of(loss, arguments, metrics)
+    rows, spec = labels(data), spec_of(loss, arguments, metrics, **of_user(build))
     results = run(spec, rows, PAIR)
     for number, trial in enumerate(PAIR):
         expected = plain_fit(build, rows, trial.params, **of_keras(loss, arguments, metrics))
@@ -124,7 +174,7 @@ def test_a_metric_with_arguments_ranks_and_no_part_of_a_row_is_made_up(data):
 
 def test_folds_join_a_metric_with_arguments_over_all_rows():
     rows = halves(digits(192, 0))
-    folds = tuple(left_out(rows.train.y[:, 0], Split(folds=2), classes=True))
+    folds = tuple(left_out(rows.train.y[:, 0], Split(folds=2), LabelForm.INDEX))
     data = replace(rows, validation=rows.train, folds=folds)
     metrics, goal = {"precision_at_recall": RECALL}, Objective("val_precision_at_recall", Goal.MAXIMIZE)
     result = fitted(spec_of("binary_crossentropy", {}, metrics, objective=goal), data, PAIR)[0]
@@ -135,15 +185,75 @@ def test_folds_join_a_metric_with_arguments_over_all_rows():
 def test_keras_takes_every_argument_that_is_listed(name):
     import inspect
 
-    kind = type(loss_of(name, {LOSS_ARGUMENTS[name][0]: 0.5}))
+    spec = make_spec(loss=name)
+    kind = type(loss_of(spec, {LOSS_ARGUMENTS[name][0]: 0.5}))
     given = {key: inspect.signature(kind).parameters[key].default for key in LOSS_ARGUMENTS[name]}
-    assert loss_of(name, given) is loss_of(name, dict(reversed(given.items())))  # one object, so that it is traced once
+    assert loss_of(spec, given) is loss_of(spec, dict(reversed(given.items())))  # one object, so that it is traced once
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "arguments"),
-    [(loss_of, "huber", {"slope": 1.0}), (metric_of, "auc", {"curve": "ABC"}), (loss_of, "hinge", {"delta": 1.0})],
+    ("changes", "message"),
+    [
+        ({"loss": "huber", "loss_arguments": {"slope": 1.0}}, "'huber' does not take "),
+        ({"loss": "hinge", "loss_arguments": {"delta": 1.0}}, "'hinge' does not take "),
+        ({"metrics": ("auc",), "metric_arguments": {"auc": {"curve": "ABC"}}}, "'auc' does not take "),
+        ({"loss": "user_losses:absent"}, "has no `absent`"),
+        ({"loss": "user_losses:NOTHING"}, "NOTHING gives a int, which is no loss and no metric"),
+        ({"loss": "user_losses:Tilted", "loss_arguments": {"slope": 1.0}}, "Tilted can't be made with .*slope"),
+        (
+            {"metrics": ("misnamed",), "metric_arguments": {"misnamed": {"python": "user_losses:misnamed"}}},
+            "calls itself 'other', but is recorded as 'misnamed'",
+        ),
+    ],
 )
-def test_what_keras_does_not_take_is_said(make, name, arguments):
-    with pytest.raises(ModelError, match=f"'{name}' does not take "):
-        make(name, arguments)
+def test_what_keras_does_not_take_is_said(data, changes, message):
+    spec = make_spec(folder=FOLDER, **changes)
+    with pytest.raises(ModelError, match=message):
+        compile_arguments(spec, spec.loss_arguments, data)
+
+
+OWN = {
+    "a function": (lambda data: data, "far", {}, user_losses.far),
+    "a function that makes it": (lambda data: data, "focal", {"gamma": 2.0}, user_losses.focal(2.0)),
+    "its default": (lambda data: data, "focal", {}, user_losses.focal()),
+    "a class": (one_hot, "Tilted", {"share": 0.8}, user_losses.Tilted(0.8)),
+}
+
+
+@pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
+@pytest.mark.parametrize(("labels", "name", "arguments", "loss"), OWN.values(), ids=OWN)
+def test_a_loss_of_the_users_has_the_numbers_of_a_script_and_a_score_for_each_row(
+    data, labels, name, arguments, loss, run
+):
+    build = model(10, "softmax")
+    rows, spec = labels(data), spec_of(f"user_losses:{name}", arguments, {}, **of_user(build))
+    result = run(spec, rows, PAIR)[0]
+    assert_same(result, plain_fit(build, rows, PAIR[0].params, loss=loss, metrics=[]), name)
+    assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-4)
+    assert result.stderr == pytest.approx(result.scores.values().std(ddof=1) / len(rows.validation) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
+def test_metrics_of_the_users_are_recorded_by_their_names_and_may_rank(data, run):
+    build = model(10, "softmax")
+    metrics = {
+        "sure": {"python": "user_losses:sure"},
+        "MeanHighest": {"python": "user_losses:MeanHighest", "power": 2.0},
+    }
+    goal = Objective("val_sure", Goal.MAXIMIZE)
+    spec = spec_of("sparse_categorical_crossentropy", {}, metrics, objective=goal, **of_user(build))
+    result = run(spec, data, PAIR)[0]
+    made = [
+        keras.metrics.MeanMetricWrapper(user_losses.sure, name="sure"),
+        user_losses.MeanHighest(power=2.0),
+    ]
+    assert_same(result, plain_fit(build, data, PAIR[0].params, metrics=made), "metrics")
+    assert result.scores.values().mean() == pytest.approx(result.value) and result.stderr > 0
+    by_other = replace(spec, objective=Objective("val_MeanHighest", Goal.MAXIMIZE))
+    assert run(by_other, data, PAIR[:1])[0].stderr is None  # what a row counts in it is not known
+
+
+def test_a_loss_that_is_one_number_of_a_batch_has_no_score_for_each_row(data):
+    spec = spec_of("user_losses:of_the_batch", {}, {}, **of_user(model(10, "softmax")))
+    result = fitted(spec, data, PAIR[:1])[0]
+    assert result.value > 0 and (result.scores, result.stderr) == (None, None)

@@ -139,10 +139,10 @@ class Spec:
     """
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
-    loss: str | Mapping[str, Any]  # by its name of Keras, or {"name": ..., "label_smoothing": 0.1}
+    loss: Any  # by its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}
     parameters: Mapping[str, Any]  # Float, Int, Choice; a list is a choice, a scalar a constant
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
-    metrics: Sequence[str | Mapping[str, Any]] = ()  # names, or as `loss`
+    metrics: Sequence[Any] = ()  # each as `loss`
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
     minimize: str | None = None  # the one of which less is better, "val_loss"
     search: Optuna | KerasTuner = field(default_factory=Optuna)
@@ -169,8 +169,8 @@ class Spec:
             "data": _data_block(self.data),
             "split": self.split or None,
             "model": _model_block(self.model),
-            "loss": self.loss,
-            "metrics": list(self.metrics),
+            "loss": _loss_block(self.loss),
+            "metrics": list(map(_loss_block, self.metrics)),
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
             "parameters": {
                 name: {"values": value} if isinstance(value, list | tuple | range) else value
@@ -213,6 +213,12 @@ def _model_block(model: Any) -> Any:
         f"`model` of a Spec is {type(model).__name__}",
         hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
     )
+
+
+def _loss_block(loss: Any) -> Any:
+    if isinstance(loss, Mapping) and callable(loss.get("python")):
+        return {**loss, "python": give_function(loss["python"])}
+    return {"python": give_function(loss)} if callable(loss) else loss
 
 
 def _training_block(training: Mapping[str, Any]) -> Any:

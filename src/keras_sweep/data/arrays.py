@@ -43,10 +43,11 @@ def input_array(x: Any, what: str) -> Array:
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Labels as an array of numbers or of text, [N] or [N, C]. Raises DataError."""
+    """Labels as an array of numbers, [N] or [N, ...], or of text, [N] or [N, C]. Raises DataError."""
     array = _as_array(y)
-    if array.dtype.kind not in "fiubUO" or array.ndim not in (1, 2) or not array.size:
-        raise DataError(f"{what} is {described(y)}, not numbers or texts, [N] or [N, C], one label a row", hint=ARRAYS)
+    taken = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
+    if not taken or not array.size:
+        raise DataError(f"{what} is {described(y)}, not numbers or texts, [N] or [N, ...], a label a row", hint=ARRAYS)
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:

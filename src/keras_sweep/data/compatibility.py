@@ -1,6 +1,6 @@
 """Whether loss, metrics, the model's output and the labels go together: looked at before anything trains."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,6 +30,7 @@ UNFIT_METRICS: Mapping[LabelForm, frozenset[str]] = {
     LabelForm.ONE_HOT: frozenset(_SPARSE | _BY_CLASS),
     LabelForm.BINARY: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS),
     LabelForm.NUMBER: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS | _OF_CLASSES),
+    LabelForm.ANY: frozenset(_BY_CLASS),
 }
 INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that take class indices
 
@@ -54,11 +55,16 @@ def check_task(
         raise SpaceFileError(spec.file, faults)
 
 
-def units_needed(loss: str, data: SearchData) -> int:
-    """How many outputs fit the labels: one a column of [N, K], one a class for class indices, else one."""
-    if data.train.y.ndim > 1:
-        return int(data.train.y.shape[1])
-    return data.classes or 1 if loss_needs(loss).form is LabelForm.INDEX else 1
+def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
+    """The shape of outputs of one row that fits labels: theirs, and with an axis of C where they are class indices.
+
+    Of several answers a row C is their highest value and one.
+    """
+    y, form = data.train.y, loss_needs(loss).form
+    if y.ndim == 1:
+        return (1 if form is LabelForm.BINARY else data.classes or 1,)
+    of_row = y.shape[1:-1] if y.ndim > 2 and y.shape[-1] == 1 and form is LabelForm.INDEX else y.shape[1:]
+    return (*of_row, int(y.max()) + 1) if form is LabelForm.INDEX else of_row
 
 
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
@@ -81,8 +87,10 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form = loss_needs(spec.loss).form
     for index, metric in enumerate(spec.metrics):
+        if "python" in spec.metric_arguments.get(metric, ()):
+            continue  # it says itself what it does not take
         if form is LabelForm.INDEX:
-            fits = metric in INDEX_METRICS
+            fits = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
         else:
             unfit = UNFIT_METRICS[form] - (_BY_CLASS if metric in spec.metric_arguments else frozenset())
             fits = metric not in unfit and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
@@ -97,7 +105,15 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     """Arguments of the dense model, as they are fixed or as they are searched, that do not fit."""
-    needed, fitting = units_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments).activations
+    (needed, *more), fitting = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments).activations
+    if more:
+        yield Fault(
+            f"the dense model gives a list of outputs for each row, but the labels of {data.name} have the shape "
+            f"{list(data.train.y.shape[1:])}",
+            "model",
+            hint="use a function of yours: `model: {python: module:function}`",
+        )
+        return
     takes = " or ".join(f"`{name}`" for name in fitting)
     looked_at: list[tuple[str, tuple[Value, ...], str]] = [
         ("units", (needed,), f"the output layer needs {counted(needed, 'output')} for {_task(spec, data)}"),
@@ -128,16 +144,19 @@ def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
     """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
-    needed, needs = units_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
-    usual = needs.usual
+    needed, needs = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
+    usual, rows_of_many = needs.usual, len(needed) > 1
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
-    if len(output_shape) != 2 or output_shape[-1] != needed:
+    if needs.form is not LabelForm.ANY and not _fits(output_shape[1:], needed, needs.form):
+        what = f"outputs of shape {list(needed)}" if rows_of_many else counted(needed[0], "output")
         yield Fault(
-            f"the model must give {counted(needed, 'output')} a row for {_task(spec, data)}, "
+            f"the model must give {what} a row for {_task(spec, data)}, "
             f"but its output has shape {list(output_shape[1:])}",
             "model",
-            hint=f"end it with `Dense({needed})` and an activation that fits the loss",
+            hint="let it end in that shape"
+            if rows_of_many
+            else f"end it with `Dense({needed[0]})` and an activation that fits the loss",
         )
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
@@ -158,6 +177,20 @@ def _output_faults(
             "model",
             hint=f"end it with `activation={usual!r}`",
         )
+
+
+def _fits(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
+    """Whether outputs of one row have the shape; a last axis of 1 may be missing, and there may be more classes."""
+    if len(needed) == 1:
+        return output == needed
+    if form is LabelForm.INDEX:
+        (*of_row, classes), (*wanted, least) = output or (None,), needed
+        return _alike(of_row, wanted) and (classes is None or classes >= least)
+    return _alike(output, needed) or _alike((*output, 1), needed) or _alike(output, (*needed, 1))
+
+
+def _alike(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
+    return len(shape) == len(wanted) and all(one in (None, other) for one, other in zip(shape, wanted, strict=True))
 
 
 def _task(spec: SweepSpec, data: SearchData) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, own
+from keras_sweep.data.arrays import Array, of_32_bits, own
 from keras_sweep.errors import DataError
 from keras_sweep.space.text import listed
 
@@ -14,10 +14,11 @@ from keras_sweep.space.text import listed
 class LabelForm(StrEnum):
     """How labels go into a loss."""
 
-    INDEX = "class indices"  # [N] whole numbers 0 .. C - 1
-    ONE_HOT = "one-hot classes"  # [N, C]
-    BINARY = "0 or 1"  # [N]
-    NUMBER = "numbers"  # [N] or [N, K] real numbers
+    INDEX = "class indices"  # [N] or [N, ...] whole numbers 0 .. C - 1
+    ONE_HOT = "one-hot classes"  # [N, ..., C], or the shares of the classes
+    BINARY = "0 or 1"  # [N] or [N, ...]; of several also what lies between
+    NUMBER = "numbers"  # [N] or [N, ...] real numbers
+    ANY = "labels as they are"  # of a loss of the user's: [N] or [N, ...] numbers, or class indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses i
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """What a loss needs; a loss that is not in the table counts as one of numbers with any activation."""
-    needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.NUMBER, ()))
+    """What a loss needs; one that is not in the table is the user's, and takes anything."""
+    needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
 
@@ -67,16 +68,18 @@ class Labels:
 
     @property
     def classes(self) -> int | None:
-        """C; None where labels are numbers, or several yes-or-no answers a row."""
+        """C; None where labels are numbers, or several answers a row."""
         return None if self.values is None else len(self.values)
 
     def encode(self, y: Array, rows: str) -> Array:
-        """Labels of the source, [N] or [N, C], as the loss takes them; `rows` says whose: "test rows of iris".
+        """Labels of the source, [N] or [N, ...], as the loss takes them; `rows` says whose: "test rows of iris".
 
         Raises DataError for a label that training rows do not have.
         """
+        if self.values is None and self.form is LabelForm.INDEX:
+            return own(y.astype(np.int32))
         if self.values is None:
-            return own(y.astype(np.float32))
+            return own(of_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
         if y.ndim == 1 or y.shape[1] == 1:
             places = {value: place for place, value in enumerate(self.values)}
             indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
@@ -95,14 +98,15 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes in training labels, [N] or [N, C], or see that they are numbers.
+    """Find the classes in training labels, [N] or [N, ...], or see that they are numbers.
 
     `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError where the labels can't be
     brought into this form; the message says which loss could take them.
     """
-    if form is not LabelForm.NUMBER:
-        several = y.ndim == 2 and y.shape[1] > 1
-        return _columns(y, form, names) if several else _classes(y.reshape(-1), form, loss, names)
+    if y.size == len(y) and are_classes(y, form):
+        return _classes(y.reshape(-1), form, loss, names)
+    if form is not LabelForm.NUMBER and y.dtype.kind not in "OUS":
+        return _of_several(y, form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
             f"the labels are text ({listed(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
@@ -112,24 +116,44 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
     return Labels(form)
 
 
-def _columns(y: Array, form: LabelForm, names: tuple[str, ...] | None) -> Labels:
-    """Of several columns: one-hot classes, or several yes-or-no answers a row."""
-    strange = y[~np.isin(y, (0, 1))]
+def are_classes(y: Array, form: LabelForm) -> bool:
+    """Whether rows have a class each, or yes-or-no answers: [N], or [N, C] of 0 and 1.
+
+    Of `ANY` texts, truth values, and [N] whole numbers 0 .. C - 1 are classes.
+    """
+    if form is LabelForm.NUMBER or y.ndim > 2:
+        return False
+    if form is LabelForm.ANY and y.dtype.kind not in "OUSb":
+        values = np.unique(y) if y.ndim == 1 and y.dtype.kind in "iu" else np.empty(0)
+        return len(values) > 1 and np.array_equal(values, np.arange(len(values)))
+    return y.size == len(y) or bool(np.isin(y, (0, 1)).all())
+
+
+def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+    """Of several numbers a row: one-hot classes; else an answer for each column, pixel or step, as the loss has it."""
+    if form is LabelForm.ANY:
+        return Labels(form)
+    sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
+    if form is not LabelForm.BINARY and are_classes(y, form) and (sums == 1).all():
+        return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
+    whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
+    strange = y[(numbers < 0) | ((numbers % 1 > 0) if whole else (numbers > 1))]
     if strange.size:
         raise DataError(
-            f"labels of {y.shape[1]} columns have values besides 0 and 1, as {strange[0]}",
-            hint="Give one class a row, or 0 and 1 in a column for each class; a class for each pixel or step is not "
-            "taken, and several numbers a row take a loss such as `mean_squared_error`",
+            f"with `loss: {loss}` labels of several numbers a row are "
+            + ("whole numbers of at least 0" if whole else "from 0 to 1")
+            + f", but there is {strange[0]}",
+            hint="Numbers take a loss such as `mean_squared_error`",
         )
-    if form is LabelForm.BINARY:
-        return Labels(form)
-    several = y.sum(axis=1) != 1
-    if several.any():
+    shares = form is LabelForm.ONE_HOT and "sigmoid" not in LOSS_NEEDS[loss].activations
+    if shares and (off := np.abs(sums - 1) > 1e-3).any():
+        row, place = np.argwhere(off)[0]
         raise DataError(
-            f"one-hot labels have exactly one 1 in a row, but training row {several.argmax() + 1} does not",
+            f"with `loss: {loss}` labels are one-hot, or shares of classes whose sum is 1, but those of training row "
+            f"{row + 1} have the sum {sums[row, place]:g}",
             hint="Use `loss: binary_crossentropy` where a row may have several labels",
         )
-    return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
+    return Labels(form)
 
 
 def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:

@@ -22,7 +22,7 @@ class Rows:
     """Inputs and labels of one split, as `fit` takes them."""
 
     x: Array  # [N, ...], float32 unless the user's own function says otherwise
-    y: Array  # [N] class indices or targets, or [N, C] one-hot
+    y: Array  # [N] class indices or targets, [N, C] one-hot, or [N, ...] as the loss takes them
     weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
 
     def __post_init__(self) -> None:

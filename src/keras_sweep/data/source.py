@@ -30,7 +30,7 @@ class RawRows:
     """Rows of a source: an array, or a table of columns, and one label a row."""
 
     x: Features  # [N, ...] array, or a table of N rows without the target
-    y: Array  # [N] numbers or text, or [N, C]
+    y: Array  # [N] or [N, C] numbers or text, or [N, ...] numbers
     weights: Array | None = None  # [N] float32, as `weight_array` gives them
 
     def __len__(self) -> int:

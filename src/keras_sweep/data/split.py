@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
-from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
+from keras_sweep.data.labels import LabelForm, Labels, are_classes, fit_labels, loss_needs
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.errors import DataError
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
-def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
+def left_out(y: Array, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     """The folds of rows with these labels: scikit-learn's, shuffled by the split's seed, classes in equal shares.
 
     Raises DataError where the rows are too few.
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    labels = _one_a_row(y, classes=classes)
-    kind = StratifiedKFold if classes else KFold
+    labels = _one_a_row(y, form)
+    kind = StratifiedKFold if are_classes(y, form) else KFold
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
@@ -45,36 +45,36 @@ def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
     return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut)
 
 
-def split(source: Source, how: Split, *, classes: bool) -> Parts:
+def split(source: Source, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
 
-    `classes` says whether labels are; `stratify` is for these alone. Raises DataError where a part would have no row.
+    `form` is that of the labels; `stratify` is for classes alone. Raises DataError where a part would have no row.
     """
     train, validation, test = source.train, source.validation, source.test
     if train is None:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
-            train, test = _apart(train, how.test, how, classes)
+            train, test = _apart(train, how.test, how, form)
     if how.folds:
         if validation is not None:
             raise DataError(
                 f"{source.name} brings its own validation rows, so it can't be cut into folds",
                 hint="Leave out `split: {folds: ...}`, or bring training and validation rows as one",
             )
-        return Parts(source, train, train, test, left_out(train.y, how, classes=classes))
+        return Parts(source, train, train, test, left_out(train.y, how, form))
     if validation is None:
-        train, validation = _apart(train, how.validation, how, classes)
+        train, validation = _apart(train, how.validation, how, form)
     return Parts(source, train, validation, test)
 
 
-def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawRows, RawRows]:
+def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
     """Those that are kept and those that are held out, as scikit-learn's `train_test_split` gives them."""
     from sklearn.model_selection import train_test_split
 
-    if how.stratify and not classes:
+    if how.stratify and not are_classes(rows.y, form):
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
-    strata = _one_a_row(rows.y, classes=True) if how.stratify else None
+    strata = _one_a_row(rows.y, form) if how.stratify else None
     try:
         kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
     except ValueError as error:
@@ -86,17 +86,15 @@ def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawR
     return rows.take(kept), rows.take(held)
 
 
-def _one_a_row(y: Array, *, classes: bool) -> Array:
-    """[N] the class of each row, or the number in its first column, of labels [N] or [N, C]."""
-    if y.ndim == 1 or y.shape[1] == 1:
-        return y.reshape(-1)
-    return y.argmax(axis=1) if classes else y[:, 0]
+def _one_a_row(y: Array, form: LabelForm) -> Array:
+    """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]."""
+    flat = y.reshape(len(y), -1)
+    return flat.argmax(axis=1) if flat.shape[1] > 1 and are_classes(y, form) else flat[:, 0]
 
 
 def read_parts(spec: SweepSpec) -> Parts:
     """The rows of a source that is read whole, split. Raises DataError."""
-    classes = loss_needs(spec.loss).form is not LabelForm.NUMBER
-    return split(read_source(spec.data, spec.folder), spec.data.split, classes=classes)
+    return split(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_sweep.data.compatibility import units_needed
+from keras_sweep.data.compatibility import outputs_needed
 from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
 
@@ -55,7 +55,7 @@ def dense(
         layers.append(keras.layers.Dropout(dropout))
     layers.append(
         keras.layers.Dense(
-            units_needed(loss, data) if units is None else units,
+            outputs_needed(loss, data)[0] if units is None else units,
             activation=loss_needs(loss, loss_arguments).usual if activation is None else activation,
             use_bias=use_bias,
             kernel_regularizer=penalty,

@@ -43,13 +43,17 @@ def opening_call(model: Any) -> str:
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
         names = own_objects(config)
+        compiled = ", compile=False" if own_objects({"parts": config.get("compile_config")}) else ""
     custom = f", custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}" if names else ""
     unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _parts(config)) else ""
-    return f"keras.models.load_model(path{custom}{unsafe})"
+    return f"keras.models.load_model(path{custom}{compiled}{unsafe})"
 
 
 def own_objects(config: Any) -> dict[str, str]:
-    """The user's own classes, with their modules, and functions in a model's config, by what the file calls them."""
+    """The user's own classes, with their modules, and functions in a model's config, by what the file calls them.
+
+    Not those that it is compiled with: without them it opens by `compile=False`.
+    """
     names = {}
     for part in _parts(config):
         module = str(part.get("module") or "")
@@ -112,8 +116,8 @@ def _parts(config: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(config, Mapping):
         if "class_name" in config:
             yield config
-        for value in config.values():
-            yield from _parts(value)
+        for key, value in config.items():
+            yield from _parts(value) if key != "compile_config" else ()
     elif isinstance(config, list | tuple):
         for value in config:
             yield from _parts(value)

@@ -93,6 +93,11 @@ LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 
+def is_own(loss: str) -> bool:
+    """Whether it names a loss of the user's."""
+    return ":" in loss
+
+
 @dataclass(config=STRICT, frozen=True, slots=True)
 class UserCallback:
     """A callback of yours, which trains by `fit`."""
@@ -177,13 +182,14 @@ class SweepSpec:
     text: str  # the file as it was read, after `--set`
     data: DataSpec
     model: ModelSpec
-    loss: str
+    loss: str  # Keras's name, or "module:function" of the user's
     metrics: tuple[str, ...]  # the names by which they are recorded
     objective: Objective
     space: SearchSpace
     search: SearchSettings
-    loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # of Keras's class of the loss
-    metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)  # of some metrics
+    loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    # of some metrics; "python" among them is the "module:function" of one of the user's
+    metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
@@ -196,7 +202,9 @@ class SweepSpec:
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
         parts = [part.source for part in (self.data, self.model) if part.kind == "python"]
-        return (*parts, *(one.python for one in self.training.callbacks))
+        loss = [self.loss] if is_own(self.loss) else []
+        metrics = [str(one["python"]) for one in self.metric_arguments.values() if "python" in one]
+        return (*parts, *loss, *metrics, *(one.python for one in self.training.callbacks))
 
     @property
     def refits(self) -> bool:

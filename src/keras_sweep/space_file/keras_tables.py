@@ -50,10 +50,11 @@ OPTIMIZERS: Mapping[str, Mapping[str, Kind]] = {
 ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.values() for name in known))
 
 
-def is_maximized(metric: str) -> bool:
-    """Whether more of a metric of Keras, or of its value on validation rows, is better."""
+def is_maximized(metric: str) -> bool | None:
+    """Whether more of a metric, or of its value on validation rows, is better; None: it is none of Keras's."""
     name = metric.removeprefix("val_")
-    return name in METRICS_TO_MAXIMIZE or METRICS_OF_ARGUMENTS.get(name) == "up"
+    known = {**dict.fromkeys(METRICS), **METRICS_OF_ARGUMENTS, "loss": None}
+    return (name in METRICS_TO_MAXIMIZE or known[name] == "up") if name in known else None
 
 
 def argument(name: str) -> Kind | None:

@@ -145,6 +145,8 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
         return
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
+        if isinstance(loss, dict) and "python" in loss:
+            return  # what it takes is told when it is made
         known = LOSS_ARGUMENTS.get(str(loss.get("name") if isinstance(loss, dict) else loss), ())
         searched = [one for one in LOSS_PARAMETERS if one.removeprefix(LOSS_PREFIX) in known]
         if name not in searched:
@@ -178,7 +180,8 @@ def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults)
     if name == "optimizer" and isinstance(parameter.distribution, Int | Float):
         faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
-    kind = _kind_of(name)
+    loss = faults.root.at("loss").plain
+    kind = None if name.startswith(LOSS_PREFIX) and isinstance(loss, dict) and "python" in loss else _kind_of(name)
     if kind is not None and not (name.startswith(MODEL) and (model is None or model.kind != "dense")):
         for path, value in ends(parameter, faults):
             faults.fits(kind, path, value)

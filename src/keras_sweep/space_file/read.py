@@ -1,15 +1,14 @@
 """A space file -> a SweepSpec, or all of the file's faults at once."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.distributions import Categorical, Value
-from keras_sweep.space.search_space import Goal, Objective, SearchSpace
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
     DataSpec,
@@ -20,20 +19,12 @@ from keras_sweep.space.sweep_spec import (
     SweepSpec,
 )
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
-from keras_sweep.space_file.faults import Faults, Rule, unknown
-from keras_sweep.space_file.keras_tables import (
-    LOSS_ARGUMENTS,
-    METRIC_ARGUMENTS,
-    METRICS,
-    METRICS_OF_ARGUMENTS,
-    Kind,
-    is_maximized,
-    kind_of,
-)
+from keras_sweep.space_file.faults import Faults, unknown
+from keras_sweep.space_file.keras_tables import kind_of
+from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
-from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, Loss, Metric, MetricSection, PruningRule
+from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
@@ -54,9 +45,6 @@ OTHER_KEYS = {
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
-LOSS = kind_of(Loss)
-METRICS_KIND = kind_of(list[Metric])
-METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
 ENGINE = kind_of(Engine)
 PRUNING_RULE = kind_of(PruningRule)
 
@@ -104,10 +92,10 @@ def read_space_file(
     data = data_of(faults, folder)
     check_folds(faults)
     model = model_of(faults, folder)
-    loss = _loss_of(faults)
-    found = _metrics_of(faults)
+    loss = loss_of(faults, folder)
+    found = metrics_of(faults, folder)
     metrics = None if found is None else tuple(found)
-    objective = _objective_of(faults, metrics)
+    objective = objective_of(faults, metrics)
     space = parameters(faults, model) if faults.has("parameters") else None
     training = training_of(faults, metrics, folder)
     search = _search_of(faults)
@@ -181,79 +169,6 @@ def _check_keys(faults: Faults) -> None:
     for key, hint in REQUIRED.items():
         if key not in given:
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
-
-
-Arguments = dict[str, Value]
-
-
-def _loss_of(faults: Faults) -> tuple[str, Arguments] | None:
-    """What `loss` says: Keras's name and arguments; None with its faults noted."""
-    if not faults.has("loss"):
-        return None
-    given = faults.root.at("loss").plain
-    if isinstance(given, dict):
-        return _with_arguments(faults, ("loss",), LOSS, LOSS_ARGUMENTS)
-    return (given, {}) if faults.fits(LOSS, ("loss",), given) else None
-
-
-def _metrics_of(faults: Faults) -> dict[str, Arguments | None] | None:
-    """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
-    given, before = faults.root.plain.get("metrics", []), len(faults.found)
-    found: list[tuple[str, Arguments | None]] = []
-    plain = [one for one in given if not isinstance(one, dict)] if isinstance(given, list) else given
-    bare = [one for one in plain if isinstance(one, str) and one in METRICS_OF_ARGUMENTS] if plain else []
-    if bare:
-        example = f"as in {{name: {bare[0]}, {METRIC_ARGUMENTS[bare[0]][0]}: 0.5}}"
-        faults.fault(("metrics", given.index(bare[0])), f"{quoted(bare[0])} needs an argument", example)
-    elif faults.fits(METRICS_KIND, ("metrics",), plain):
-        for index, one in enumerate(given):
-            path = ("metrics", index)
-            each = _with_arguments(faults, path, METRIC, METRIC_ARGUMENTS) if isinstance(one, dict) else (one, None)
-            found += [each] if each is not None else []
-    if len(dict(found)) < len(found):
-        faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
-    return dict(found) if len(faults.found) == before else None
-
-
-def _with_arguments(
-    faults: Faults, path: tuple[str | int, ...], kind: Kind, known: Mapping[str, Sequence[str]]
-) -> tuple[str, Arguments] | None:
-    """The name and the arguments of a map of both; None with its faults noted."""
-    given, before = faults.root.at(*path).plain, len(faults.found)
-    name = given.get("name")
-    if name is None:
-        faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
-    elif faults.fits(kind, (*path, "name"), name):
-        for key in given:
-            if key != "name" and key not in known[name]:
-                hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
-                faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
-    arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
-    return (name, arguments) if len(faults.found) == before else None
-
-
-def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
-    """What `metric` says; None with its fault noted."""
-    if not faults.has("metric"):
-        return None
-    hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
-    section = faults.section(MetricSection, ("metric",), hints)
-    if section is None or metrics is None:  # which ones are recorded is not known
-        return None
-    name = section.name
-    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
-    if name not in recorded:
-        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
-        metric = name.removeprefix("val_")
-        missing = metric in METRICS and f"val_{metric}" not in recorded
-        hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
-        faults.fault(("metric", "name"), rule, hint)
-        return None
-    natural = Goal.MAXIMIZE if is_maximized(name) else Goal.MINIMIZE
-    goal = Goal(section.goal or natural)
-    if goal is not natural:
-        faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
-    return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
 
 
 def _search_of(faults: Faults) -> SearchSettings | None:

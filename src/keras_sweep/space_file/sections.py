@@ -169,6 +169,12 @@ class PythonModel(Section):
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
 
 
+class PythonLoss(PythonModel):
+    """A loss or a metric of yours, which takes `y_true` and `y_pred`; all other keys are arguments to make it with."""
+
+    python: Source = Field(description="module:function, beside the space file", examples=["my_losses:focal"])
+
+
 class LossSection(Section):
     """A loss with arguments, which are those of Keras's class."""
 
@@ -199,8 +205,10 @@ class SpaceFile(Section):
     data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
-    loss: Loss | LossSection
-    metrics: list[Metric | MetricArguments] = Field(default_factory=list, description="recorded beside the loss")
+    loss: Loss | LossSection | PythonLoss
+    metrics: list[Metric | MetricArguments | PythonLoss] = Field(
+        default_factory=list, description="recorded beside the loss"
+    )
     metric: MetricSection
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"
@@ -252,7 +260,7 @@ def space_file_schema() -> dict[str, Any]:
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
     schema["properties"]["parameters"].update(
         properties=properties,
-        patternProperties={r"^model\.[A-Za-z_]\w*$": parameter},
+        patternProperties={r"^(model|loss|training)(\.[A-Za-z_]\w*)+$": parameter},
         additionalProperties=False,
     )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}

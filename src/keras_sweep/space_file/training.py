@@ -77,8 +77,12 @@ def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | N
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(section.monitor)}"
         faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None
-    natural = "max" if is_maximized(section.monitor) else "min"
-    return replace(section, mode=natural) if section.mode == "auto" else section
+    maximized = is_maximized(section.monitor)
+    if section.mode == "auto" and maximized is None:
+        rule = f"must be `min` or `max` where {quoted(section.monitor)} is of yours"
+        faults.fault(("training", name, "mode"), rule)
+        return None
+    return replace(section, mode="max" if maximized else "min") if section.mode == "auto" else section
 
 
 def _no_keras_callback(faults: Faults, callbacks: Any) -> bool:

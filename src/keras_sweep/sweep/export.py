@@ -19,7 +19,7 @@ from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card,
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
-from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
 
@@ -46,7 +46,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
             hint="Define `get_config` in it, as keras.io/guides/serialization_and_saving shows, or return a functional "
             "model. The weights are kept in the sweep's folder",
         ) from error
-    compiled = {**compile_arguments(spec, {}, data), "loss": model.loss}
+    compiled = {"loss": model.loss, **metrics_argument(spec, data)}
     if whole is not model:
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         whole.compile(optimizer=optimizer, **compiled)

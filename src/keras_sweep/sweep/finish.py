@@ -38,8 +38,8 @@ from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
-from keras_sweep.training.losses import each_row, loss_of
-from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.losses import each_row
+from keras_sweep.training.outcome import standard_error_of
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.plan import training_plan
@@ -144,7 +144,7 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
         )
     rows = open_test(spec, data, like=own)
     looks = count_look(study)
-    scores = evaluate(spec, model, rows, data)
+    scores = evaluate(spec, best, model, rows, data)
     kept = {
         "number": best.recipe,
         "seed": best.finalist_seed,
@@ -164,15 +164,14 @@ def count_look(study: StudyFile) -> int:
     return looks
 
 
-def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """One `evaluate()` of a compiled model on held-out rows."""
+def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
+    """One `evaluate()` of a trial's compiled model on held-out rows."""
+    arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, **given).items()}
     outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
     errors = {
-        name: standard_error(name, spec.loss, value, rows, lambda: outputs, each_row(model.loss))
-        for name, value in scores.items()
-        if name not in spec.metric_arguments
+        name: standard_error_of(spec, arguments, name, value, rows, lambda: outputs) for name, value in scores.items()
     }
     known = {name: error for name, error in errors.items() if error is not None}
     per_class = None
@@ -243,10 +242,10 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
         weights = load_weights_of(running.study.folder, trial)
     except RecordError:
         return None
-    of_loss = each_row(loss_of(spec.loss, training_plan(spec, trial.params).loss_arguments))
+    of_row = each_row(spec, spec.objective.name, training_plan(spec, trial.params).loss_arguments)
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
-        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation, predict, of_loss)
+        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation, predict, of_row)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

@@ -18,10 +18,10 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec, is_own
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, make_optimizer
-from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.losses import compile_arguments, made_of
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
@@ -90,9 +90,15 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
-    loss = _called(compiled["loss"], "losses", plan.loss_arguments)
-    metrics = [_called(one, "metrics", spec.metric_arguments.get(getattr(one, "name", one))) for one in compiled[kind]]
     own, callbacks = _callbacks(spec, plan)
+    of_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
+    loss = _called(spec, compiled["loss"], "losses", {**plan.loss_arguments, **of_loss})
+    metrics = [
+        _called(spec, one, "metrics", spec.metric_arguments.get(name, {}))
+        for name, one in zip(spec.metrics, compiled[kind], strict=True)
+    ]
+    for source in (of_loss, *spec.metric_arguments.values()):
+        own += _imports(str(source["python"]), spec) if "python" in source else []
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
         more += f", class_weight={weights!r}"
@@ -126,12 +132,19 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     return "\n".join(lines) + "\n"
 
 
-def _called(what: Any, module: str, arguments: Mapping[str, Any] | None) -> str:
+def _called(spec: SweepSpec, what: Any, module: str, arguments: Mapping[str, Any]) -> str:
     """The code of a loss or a metric: its name, or the call that makes it with its arguments."""
     if isinstance(what, str):
         return repr(what)
     own = {"name": what.name} if module == "metrics" else {}
-    return f"keras.{module}.{type(what).__name__}({_arguments({**(arguments or {}), **own})})"
+    if "python" not in arguments:
+        return f"keras.{module}.{type(what).__name__}({_arguments({**arguments, **own})})"
+    source, given = str(arguments["python"]), {name: one for name, one in arguments.items() if name != "python"}
+    code = source.partition(":")[2]
+    if made_of(source, given, spec.folder) is not load_python(source, spec.folder):
+        code += f"({_arguments(given)})"
+    wrapped = module == "metrics" and type(what).__name__ == "MeanMetricWrapper"
+    return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(own)})" if wrapped else code
 
 
 def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> tuple[list[str], list[str]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from keras_sweep.data.catalog import load_search_data
@@ -18,10 +19,12 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 
@@ -71,6 +74,8 @@ def load(
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
+        # which raises what is amiss
+        compile_arguments(spec, training_plan(spec, spec.space.at(repeat(0.0))).loss_arguments, data)
         chosen, why_plain = choose_runner(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )

@@ -23,7 +23,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec, is_own
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
@@ -31,9 +31,10 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import count_look
 from keras_sweep.sweep.recorded import ask_for_trust, backend_of
 from keras_sweep.sweep.replay import Gap, Match, gap
+from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.losses import each_row, loss_of
-from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.outcome import standard_error_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
@@ -123,7 +124,7 @@ def verify_model(
             hint="Bring the former rows back, or say by `--data-dir` where they are",
         )
     emit(PhaseBegan("import"))
-    model = _opened(path, card, spec.folder, trust=trust, emit=emit)
+    model = _opened(path, card, spec, data, trust=trust, emit=emit)
     own = data if card.refit is None else whole(spec, data)
     x, rows, size = raw_rows(spec, own)[1], own.validation, card.params.get("batch_size")
     size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
@@ -131,7 +132,7 @@ def verify_model(
     if card.refit is not None:
         checks = _checks("refit ", card.refit.scores, scores, rows)
     else:
-        checks = _validation_checks(card, scores, rows, lambda: model.predict(x, verbose=0, batch_size=1024))
+        checks = _validation_checks(spec, card, scores, rows, lambda: predicted(model, x))
     looks = None
     if test:
         emit(PhaseBegan("test"))
@@ -179,12 +180,10 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
 
 
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """As much of a sweep as it takes to read its rows. Raises UsageError where that needs code that is not trusted."""
+    """As much of a sweep as it takes to read and to score its rows. Raises UsageError for code that is not trusted."""
     source = card.data.source
-    if source.kind == "python" and not was_given(source.source):
-        ask_for_trust([source.source], folder, "card", trust=trust, emit=emit)
     place = source.source if source.kind in ("named", "python") else str((folder / source.source).resolve())
-    return SweepSpec(
+    spec = SweepSpec(
         name=card.sweep,
         folder=folder,
         text="",
@@ -198,9 +197,12 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         loss_arguments=card.loss_arguments,
         metric_arguments=card.metric_arguments,
     )
+    ask_for_trust([one for one in spec.code if not was_given(one)], folder, "card", trust=trust, emit=emit)
+    return spec
 
 
-def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener) -> Any:
+def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust: bool, emit: Listener) -> Any:
+    """The compiled model of a file; one that is compiled with code of the user's is compiled anew."""
     import keras
 
     check_environment()
@@ -214,17 +216,20 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or str(card.model['source']).partition(':')[0]}:{known}"
     if sources and trust:
-        ask_for_trust(sources.values(), folder, "file", trust=trust, emit=emit)
-        own = {name: load_python(source, folder, ModelError) for name, source in sources.items()}
+        ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
+        own = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
+    anew = is_own(card.loss) or any("python" in one for one in card.metric_arguments.values())
     try:
         with without_tensorflow():
-            model = keras.models.load_model(path, custom_objects=own, safe_mode=True)
+            model = keras.models.load_model(path, custom_objects=own, safe_mode=True, compile=not anew)
     except Exception as error:  # Keras raises nearly anything
         why = next(iter(str(error).split("\n")), "") or type(error).__name__
         hint = f"Only `{card.open}` opens it"
         if sources and not trust:
             hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
         raise ModelError(f"{path} can't be opened without code of its own: {why}", hint=hint) from error
+    if anew:
+        model.compile(**compile_arguments(spec, spec.loss_arguments, data))
     if getattr(model, "loss", None) is None:
         raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
     return model
@@ -240,7 +245,9 @@ def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], r
     ]
 
 
-def _validation_checks(card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]) -> list[Check]:
+def _validation_checks(
+    spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
+) -> list[Check]:
     """The scores on the validation rows, the value that ranked the trial, and its standard error."""
     said, metric = card.validation, card.metric.name
     checks = _checks("val_", said, scores, rows)
@@ -248,10 +255,9 @@ def _validation_checks(card: Card, scores: Mapping[str, float], rows: Rows, pred
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     value = scores.get(metric.removeprefix("val_"))
-    of_loss = each_row(loss_of(card.loss, card.loss_arguments))
     now = None
-    if value is not None and metric.removeprefix("val_") not in card.metric_arguments:
-        now = standard_error(metric, card.loss, value, rows, predict, of_loss)
+    if value is not None:
+        now = standard_error_of(spec, spec.loss_arguments, metric, value, rows, predict)
     if stderr is not None and now is not None:
         close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         apart = abs(stderr - now) / now if now else math.inf

@@ -1,36 +1,46 @@
-"""Losses and metrics as `compile` takes them: by Keras's names, or Keras's objects where they have arguments."""
+"""Losses and metrics as `compile` takes them: by Keras's names, Keras's objects with arguments, or the user's own."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
+from keras_sweep.process.given import name_of
+from keras_sweep.process.user_code import load_python, user_code
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec, is_own
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """What `compile` takes beside the optimizer, for a trial whose loss has these arguments.
 
-    Rows that weigh unlike do so in all metrics: Keras gives their weights to none but `weighted_metrics`.
-
     Raises:
-        ModelError: Keras does not take them.
+        ModelError: Keras does not take them, or the user's own can't be made.
     """
-    metrics = [metric_of(name, spec.metric_arguments.get(name)) for name in spec.metrics]
-    return {"loss": loss_of(spec.loss, arguments), "weighted_metrics" if data.weighs else "metrics": metrics}
+    return {"loss": loss_of(spec, arguments), **metrics_argument(spec, data)}
 
 
-def loss_of(name: str, arguments: Mapping[str, Value]) -> Any:
-    """A loss: its name, or of arguments the one object that has them. Raises ModelError."""
-    return name if not arguments else _loss(name, tuple(sorted(arguments.items())))
+def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, list[Any]]:
+    """Of this the metrics. Where rows weigh unlike they are `weighted_metrics`: to others Keras gives no weights."""
+    return {"weighted_metrics" if data.weighs else "metrics": [metric_of(spec, name) for name in spec.metrics]}
+
+
+def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
+    """The loss: its name, or the one function or object that has these arguments. Raises ModelError."""
+    if not arguments and not is_own(spec.loss):
+        return spec.loss
+    return _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
 
 
 @cache
-def _loss(name: str, arguments: tuple[tuple[str, Value], ...]) -> Any:
+def _loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
     import keras
 
+    if is_own(name):
+        return made_of(name, dict(arguments), folder)
     function = keras.losses.get(name)
     for kind in vars(keras.losses).values():
         a_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
@@ -39,17 +49,28 @@ def _loss(name: str, arguments: tuple[tuple[str, Value], ...]) -> Any:
     raise ModelError(f"Keras {keras.__version__} has no class of the loss {name!r}", hint="Leave out its arguments")
 
 
-def metric_of(name: str, arguments: Mapping[str, Value] | None) -> Any:
+def metric_of(spec: SweepSpec, name: str) -> Any:
     """A metric: its name, or of arguments a new object that is logged by the name. Raises ModelError."""
     import keras
 
+    arguments = spec.metric_arguments.get(name)
     if arguments is None:
         return name
-
-    def make(**given: Any) -> Any:
-        return keras.metrics.get({"class_name": name, "config": {**given, "name": name}})
-
-    return _made(make, name, {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()})
+    listed = {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()}
+    if "python" not in arguments:
+        return _made(
+            lambda **given: keras.metrics.get({"class_name": name, "config": given}), name, {**listed, "name": name}
+        )
+    source = str(listed.pop("python"))
+    found = made_of(source, listed, spec.folder)
+    if not isinstance(found, keras.metrics.Metric):
+        return keras.metrics.MeanMetricWrapper(found, name=name)
+    if found.name != name:
+        raise ModelError(
+            f"the metric {name_of(source)} calls itself {found.name!r}, but is recorded as {name!r}",
+            hint=f"Make it with `name={name!r}`",
+        )
+    return found
 
 
 def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
@@ -59,6 +80,41 @@ def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> 
         raise ModelError(f"{name!r} does not take {dict(arguments)}: {error}") from error
 
 
-def each_row(loss: Any) -> Callable[[Any, Any], Any] | None:
-    """What a loss of arguments gives for each row of labels and outputs; None for one that is a name."""
-    return None if isinstance(loss, str) else getattr(loss, "call", None)
+def made_of(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
+    """What the user's `module:function` is, or makes. Raises ModelError."""
+    found: Any = load_python(source, folder, ModelError)
+    if isinstance(found, type) or arguments or _needs_nothing(found):
+        with user_code(f"{name_of(source)} can't be made with {dict(arguments)}", folder, ModelError):
+            found = found(**arguments)
+    if not callable(found):
+        raise ModelError(
+            f"{name_of(source)} gives a {type(found).__name__}, which is no loss and no metric",
+            hint="It is a function of y_true and y_pred, a class of Keras's, or a function that returns a new one",
+        )
+    return found
+
+
+def _needs_nothing(found: Any) -> bool:
+    """Whether it is called without labels and outputs: then it makes what is."""
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def each_row(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
+    """What gives a metric ("val_loss") for each row of labels and outputs, where its name does not tell.
+
+    `arguments` are those of the loss. None for what has a name of Keras's, and for a metric that is no function.
+    """
+    import keras
+
+    name = metric.removeprefix("val_")
+    own = dict(spec.metric_arguments.get(name, {}))
+    if name == "loss":
+        found = loss_of(spec, arguments)
+    else:
+        found = made_of(str(own.pop("python")), own, spec.folder) if "python" in own else None
+    known = found is None or isinstance(found, str | keras.metrics.Metric)
+    return None if known else getattr(found, "call", found)

@@ -15,11 +15,12 @@ import numpy as np
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import SweepError
+from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
-from keras_sweep.training.losses import each_row, loss_of
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, row_scores, row_values
+from keras_sweep.training.losses import each_row
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, add_up, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
@@ -81,11 +82,10 @@ def scored(
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None
-    by_rows = name.removeprefix("val_") not in spec.metric_arguments  # of one with arguments no row's part is known
-    of_loss = each_row(loss_of(spec.loss, training_plan(spec, suggestion.params).loss_arguments))
-    if scores is None and can_win and name.startswith("val_") and by_rows:
+    arguments = training_plan(spec, suggestion.params).loss_arguments
+    if scores is None and can_win and name.startswith("val_") and is_by_rows(spec, name):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = row_scores(name, spec.loss, value, rows, outputs, of_loss)
+            scores, parted = row_scores(name, spec.loss, value, rows, outputs, each_row(spec, name, arguments))
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -97,7 +97,7 @@ def scored(
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=standard_error(name, spec.loss, value, rows, outputs, of_loss) if parted is None and by_rows else None,
+        stderr=standard_error_of(spec, arguments, name, value, rows, outputs) if parted is None else None,
     )
 
 
@@ -156,18 +156,35 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
+def is_by_rows(spec: SweepSpec, metric: str) -> bool:
+    """Whether what a row counts in the metric may be known: it is not of one of Keras's with arguments."""
+    return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
+
+
+def standard_error_of(
+    spec: SweepSpec, arguments: Mapping[str, Value], metric: str, value: float, rows: Rows, predict: Callable[[], Array]
+) -> float | None:
+    """`standard_error` of a metric of the sweep, of a trial whose loss has these arguments."""
+    of_row = each_row(spec, metric, arguments)
+    return standard_error(metric, spec.loss, value, rows, predict, of_row) if is_by_rows(spec, metric) else None
+
+
 def standard_error(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
 ) -> float | None:
     """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
-    count, by_values = float(len(rows)), None
-    if count > 1 and (rows.weights is not None or metric.removeprefix("val_") not in ACCURACIES | TOP_K):
-        values = row_values(metric, loss, rows, predict, of_loss)
+    is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
+    if count > 1 and (rows.weights is not None or not is_share):
+        values = row_values(metric, loss, rows, predict, of_row)
+        if values is not None and of_row is not None:
+            if not add_up(metric, value, float(values.mean())):
+                return None
+            is_share = rows.weights is None and bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
     if rows.weights is not None:  # they say as much as so many that weigh alike: Kish 1965, "Survey sampling"
         weights = rows.weights.astype(np.float64)
         count = float(weights.sum() ** 2 / (weights**2).sum())
-    if metric.removeprefix("val_") in ACCURACIES | TOP_K:
+    if is_share:
         # Of a share p of right rows it is sqrt(p (1 - p) / n), which is 0 where every row is right, as though more rows
         # could not show a wrong one. Half of Wilson's 68.3 % interval (z = 1) is never 0; it is the wider of the two
         # where p is below 0.15 or above 0.85, by less than a shown digit unless rows are few. Wilson 1927, "Probable

@@ -51,27 +51,35 @@ Function = Callable[[Any, Any], Any] | None
 
 
 def row_values(
-    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_row: Function = None
 ) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
-    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_loss` is
-    `each_row` of the loss. Where rows weigh unlike their values are `weighed`.
+    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_row` is
+    `each_row` of the metric. Where rows weigh unlike their values are `weighed`.
     """
     import keras
 
     name = _named(metric, loss)
-    if not is_row_by_row(metric, loss):
+    if of_row is None and not is_row_by_row(metric, loss):
         return None
     outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
-    known = name in ACCURACIES | TOP_K
-    function = accuracy_function(name, rows.y.shape, outputs.shape) if known else keras.losses.get(name)
-    if of_loss is not None and metric.removeprefix("val_") == "loss":
-        function = of_loss
+    function, y = of_row, rows.y
+    if function is None:
+        known = name in ACCURACIES | TOP_K
+        function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
     function = _compiled(function) if keras.backend.backend() == "jax" else function
-    each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(rows.y, outputs), outputs)), np.float64)
+    labels = y if of_row is not None and y.ndim == outputs.ndim else _fitting(y, outputs)
+    try:
+        each = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
+    except Exception:  # one of the user's may take batches alone
+        if of_row is None:
+            raise
+        return None
+    if each.shape[:1] != outputs.shape[:1]:  # a number of all rows together
+        return None
     if name == "cosine_similarity" and not metric.endswith("loss"):
         each = -each  # as a loss it is minimized: Keras turns its sign
     values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
@@ -115,7 +123,7 @@ def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -
 
 
 def row_scores(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_loss: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
 ) -> tuple[RowScores | None, float | None]:
     """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
@@ -124,15 +132,24 @@ def row_scores(
     """
     if _named(metric, loss) in OF_ALL_ROWS:
         return of_outputs(predict(), *rows.arrays[1:]), None
-    if (values := row_values(metric, loss, rows, predict, of_loss)) is None:
+    if (values := row_values(metric, loss, rows, predict, of_row)) is None:
         return None, None
     mean = float(values.mean())
-    rest = value - mean
-    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
-        return of_values(values), None
-    if metric.removeprefix("val_") == "loss" and rest > 0:
-        return of_values(values + rest), None
-    return None, mean if abs(rest) > PARTED * max(abs(mean), abs(value)) else None
+    if add_up(metric, value, mean):
+        rest = value - mean
+        return of_values(values if is_close(value, mean) else values + rest), None
+    parted = of_row is None and abs(value - mean) > PARTED * max(abs(mean), abs(value))
+    return None, mean if parted else None
+
+
+def is_close(value: float, mean: float) -> bool:
+    """Whether a value that was logged is the mean of the rows."""
+    return abs(value - mean) <= CLOSE * max(abs(value), CLOSE)
+
+
+def add_up(metric: str, value: float, mean: float) -> bool:
+    """Whether rows with this mean make the value that was logged, to which a loss may have added a penalty."""
+    return is_close(value, mean) or (metric.removeprefix("val_") == "loss" and value > mean)
 
 
 def _named(metric: str, loss: str) -> str:

@@ -137,7 +137,7 @@ class FoldedFitRunner(FitRunner):
         weights = [_weights(ends, epoch) for epoch in range(1, finite + 1)]
         outputs = fold_outputs(self._spec, self._data, suggestion.params, weights)
         held = self._data.validation
-        metrics = {name: metric_of(name, self._spec.metric_arguments.get(name)) for name in self._anew}
+        metrics = {name: metric_of(self._spec, name) for name in self._anew}
         values = {name: [over_all_rows(metric, held, each) for each in outputs] for name, metric in metrics.items()}
         return [
             {**row, **{f"val_{name}": of[place] if place < finite else math.nan for name, of in values.items()}}

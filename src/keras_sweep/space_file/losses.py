@@ -1,0 +1,120 @@
+"""`loss`, `metrics` and `metric`: what trials are trained and scored by, of Keras or of the user's own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from keras_sweep.process.given import name_of
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import is_own
+from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space_file.faults import Faults, Rule, unknown
+from keras_sweep.space_file.keras_tables import (
+    LOSS_ARGUMENTS,
+    METRIC_ARGUMENTS,
+    METRICS,
+    METRICS_OF_ARGUMENTS,
+    Kind,
+    is_maximized,
+    kind_of,
+)
+from keras_sweep.space_file.ranges import value_of
+from keras_sweep.space_file.sections import Loss, Metric, MetricSection, Source
+from keras_sweep.space_file.sources import check_source
+
+LOSS = kind_of(Loss)
+METRICS_KIND = kind_of(list[Metric])
+METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
+SOURCE = kind_of(Source)
+Arguments = dict[str, Value]
+
+
+def loss_of(faults: Faults, folder: Path) -> tuple[str, Arguments] | None:
+    """What `loss` says: a name and arguments; None with its faults noted."""
+    if not faults.has("loss"):
+        return None
+    given = faults.root.at("loss").plain
+    if isinstance(given, dict):
+        return _with_arguments(faults, ("loss",), LOSS, LOSS_ARGUMENTS, folder)
+    return (given, {}) if faults.fits(LOSS, ("loss",), given) else None
+
+
+def metrics_of(faults: Faults, folder: Path) -> dict[str, Arguments | None] | None:
+    """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
+    given, before = faults.root.plain.get("metrics", []), len(faults.found)
+    found: list[tuple[str, Arguments | None]] = []
+    plain = [one for one in given if not isinstance(one, dict)] if isinstance(given, list) else given
+    bare = [one for one in plain if isinstance(one, str) and one in METRICS_OF_ARGUMENTS] if plain else []
+    if bare:
+        example = f"as in {{name: {bare[0]}, {METRIC_ARGUMENTS[bare[0]][0]}: 0.5}}"
+        faults.fault(("metrics", given.index(bare[0])), f"{quoted(bare[0])} needs an argument", example)
+    elif faults.fits(METRICS_KIND, ("metrics",), plain):
+        for index, one in enumerate(given):
+            path = ("metrics", index)
+            each: tuple[str, Arguments | None] | None = (one, None)
+            if isinstance(one, dict):
+                each = _with_arguments(faults, path, METRIC, METRIC_ARGUMENTS, folder)
+            if each is not None and is_own(each[0]):
+                name, source = name_of(each[0]).rpartition(":")[2].rpartition(".")[2], each[0]
+                each = (name, {**(each[1] or {}), "python": source})
+                if name in METRIC_ARGUMENTS or name == "loss":
+                    faults.fault((*path, "python"), f"Keras has a metric {quoted(name)}", "give yours another name")
+            found += [each] if each is not None else []
+    if len(dict(found)) < len(found):
+        faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
+    return dict(found) if len(faults.found) == before else None
+
+
+def _with_arguments(
+    faults: Faults, path: tuple[str | int, ...], kind: Kind, known: Mapping[str, Sequence[str]], folder: Path
+) -> tuple[str, Arguments] | None:
+    """The name, or "module:function", and the arguments of a map of both; None with its faults noted."""
+    given, before = faults.root.at(*path).plain, len(faults.found)
+    name = given.get("name")
+    if "python" in given:
+        name = given["python"]
+        if faults.fits(SOURCE, (*path, "python"), name):
+            check_source(faults, (*path, "python"), name, folder)
+        for key in given:
+            if not str(key).isidentifier():
+                faults.fault((*path, key), f"an argument is a Python name, but got {quoted(key)}")
+    elif name is None:
+        faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
+    elif faults.fits(kind, (*path, "name"), name):
+        for key in given:
+            if key != "name" and key not in known[name]:
+                hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
+                faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
+    own = "python" if "python" in given else "name"
+    arguments = {key: value_of(key, value) for key, value in given.items() if key != own}
+    return (name, arguments) if len(faults.found) == before else None
+
+
+def objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
+    """What `metric` says; None with its fault noted."""
+    if not faults.has("metric"):
+        return None
+    hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
+    section = faults.section(MetricSection, ("metric",), hints)
+    if section is None or metrics is None:  # which ones are recorded is not known
+        return None
+    name = section.name
+    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
+    if name not in recorded:
+        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+        metric = name.removeprefix("val_")
+        missing = metric in METRICS and f"val_{metric}" not in recorded
+        hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
+        faults.fault(("metric", "name"), rule, hint)
+        return None
+    maximized = is_maximized(name)
+    if maximized is None and section.goal is None:
+        rule = f"`goal` is missing: {quoted(name)} is of yours, and may be better where it is more or where it is less"
+        faults.fault(("metric",), rule, f"as in {{name: {name}, goal: maximize}}")
+        return None
+    natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
+    goal = Goal(section.goal or natural)
+    if goal is not natural and maximized is not None:
+        faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
+    return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
