@@ -136,6 +136,7 @@ def spec_of(loss, arguments, metrics, **changes):
     return make_spec(loss=loss, loss_arguments=arguments, metric_arguments=metrics, **{**usual, **changes})
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # which Keras asks of JAX for `mean_io_u`
 @pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize(("labels", "loss", "arguments", "metrics", "build"), CASES.values(), ids=CASES)
 def test_it_has_the_numbers_of_a_script_with_keras_own_objects(data, labels, loss, arguments, metrics, build, run):
