@@ -87,6 +87,8 @@ def test_files_and_names_can_be_data(tmp_path):
         (digits_arrays, "python"),
     ):
         assert spec_of(digits_spec(data=data), name="mine").data.kind == kind
+    weighed = ks.Parquet(tmp_path / "plants.csv", target="species", weights="petals")
+    assert spec_of(digits_spec(data=weighed), name="mine").data.weights == "petals"
 
 
 def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():

@@ -1,12 +1,19 @@
 """The winner's estimated score: right without a choice, unbiased with one, never without width."""
 
+import math
+
 import numpy as np
 import pytest
 
 from keras_sweep.honest.estimate import corrected, student
 from keras_sweep.honest.metrics import auc
 from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.training.row_values import weighed
 from keras_sweep.trial.comparison import shift
+
+# Of rows that weigh w by the gamma distribution of shape 0.5, right nine times of ten where w is above 1, else seven:
+# the share of weight above 1 is the chance of it where the shape is 1.5.
+TRUTH = 0.7 + 0.2 * (math.erfc(1) + 2 / math.sqrt(math.pi) * math.exp(-1))
 
 
 def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarray:
@@ -23,6 +30,19 @@ def test_where_there_is_nothing_to_choose_the_score_stands(rows):
     estimate = estimated(rows)
     assert estimate.value == estimate.naive
     assert 0 < estimate.low < estimate.value < estimate.high < 1
+
+
+def test_where_rows_weigh_unlike_the_interval_is_as_wide_as_fewer_rows_make_it():
+    random, inside, naive = np.random.default_rng(5), [], []
+    for _ in range(300):
+        weights = random.gamma(0.5, 1.0, 120)  # they say as much as 40 rows
+        one = random.random(120) < np.where(weights > 1, 0.9, 0.7)
+        rows = weighed("val_accuracy", one.astype(float), weights).astype(np.float32)[None]
+        estimate = estimated(rows)
+        inside.append(estimate.low <= TRUTH <= estimate.high)
+        naive.append(estimate.naive)
+    assert np.mean(naive) == pytest.approx(TRUTH, abs=0.02)
+    assert 0.9 < np.mean(inside) < 0.99  # of intervals of 120 rows that weigh alike it would be 0.79
 
 
 def test_rows_that_are_all_right_do_not_promise_certainty():

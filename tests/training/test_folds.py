@@ -16,7 +16,16 @@ from keras_sweep.training.fit.folded import FoldedFitRunner, fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, fitted, lanes, suggestions, train
+from tests.helpers.lane_trials import (
+    Watching,
+    assert_as_fit,
+    assert_same_bits,
+    fitted,
+    lanes,
+    suggestions,
+    train,
+    with_weights,
+)
 from tests.helpers.plain_fit import dense, plain_fit
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32}
@@ -67,6 +76,18 @@ def test_the_value_is_the_metric_over_out_of_fold_predictions_of_plain_fits(data
     assert result.metrics["val_loss"] == pytest.approx(loss, rel=1e-5)
     np.testing.assert_array_equal(result.scores.values(), right)  # in the order of the rows
     assert result.stderr == pytest.approx(np.sqrt(right.mean() * (1 - right.mean()) / 288), rel=0.05)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_rows_that_weigh_unlike_do_so_over_out_of_fold_predictions(data, runner):
+    weighed = with_weights(data)
+    weights, outputs = weighed.train.weights, out_of_fold(dense, weighed)
+    right = outputs.argmax(axis=1) == data.train.y
+    loss = -np.log(outputs[np.arange(288), data.train.y])
+    result = train(RUNNERS[runner](make_spec(), weighed), TRIALS[:1])[0]
+    assert result.value == pytest.approx(np.average(right, weights=weights), rel=1e-6)
+    assert result.metrics["val_loss"] == pytest.approx((loss * weights).mean(), rel=1e-5)
+    assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-5)
 
 
 def test_lanes_have_the_numbers_of_fit_where_folds_are_of_unequal_size():
@@ -178,12 +199,14 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
     def logistic():
         return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(1, activation="sigmoid")])
 
+    pairs = with_weights(pairs) if metric == "auc" else pairs
     spec = make_spec(
         loss="binary_crossentropy", metrics=("accuracy", metric), objective=Objective(f"val_{metric}", Goal.MAXIMIZE)
     )
     runner, why = choose_runner(spec, pairs, None)
     result = train(runner, TRIALS[:1])[0]
     of_all = keras.metrics.get(metric)
-    of_all.update_state(one, out_of_fold(logistic, pairs, loss="binary_crossentropy"))
+    outputs = out_of_fold(logistic, pairs, loss="binary_crossentropy")
+    of_all.update_state(one, outputs, sample_weight=pairs.train.weights)
     assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
     assert "needs what the models say of each after every epoch" in why

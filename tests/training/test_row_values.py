@@ -1,11 +1,19 @@
 """Scores of rows: their mean is what Keras reports of all rows together."""
 
+import math
+
+import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.honest.metrics import METRICS
-from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.sweep.comparison import scores_matrix
+from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values, weighed
 from keras_sweep.trial.row_scores import Kind
 
 ROWS, CLASSES = 60, 7
@@ -33,8 +41,6 @@ def scores_of(metric, loss, value, y, outputs):
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_a_loss_is_the_mean_of_its_rows(loss):
-    import keras
-
     y, outputs = labels_and_outputs(loss)
     model = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
     model.compile(loss=loss)
@@ -59,8 +65,6 @@ def test_a_loss_is_the_mean_of_its_rows(loss):
     ],
 )
 def test_an_accuracy_is_the_share_of_its_bits(name, y, outputs):
-    import keras
-
     model = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
     model.compile(loss="mse", metrics=[name])
     whole = y.reshape(-1, 1) if outputs.shape[1] == 1 else y
@@ -69,6 +73,68 @@ def test_an_accuracy_is_the_share_of_its_bits(name, y, outputs):
     scores = scores_of(f"val_{name}", "mse", expected, y, outputs)
     assert scores.kind is Kind.BITS
     assert scores.values().mean() == pytest.approx(expected, abs=1e-6)
+
+
+WEIGHTS = RANDOM.integers(0, 5, ROWS).astype(np.float32)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-100, 100), st.integers(0, 9)), min_size=2, max_size=30).filter(
+        lambda rows: sum(weight for _, weight in rows) > 0
+    )
+)
+def test_rows_of_whole_weights_mean_what_so_many_rows_would(rows):
+    values, weights = map(np.array, zip(*rows, strict=True))
+    many = np.repeat(values, weights)
+    as_metric, as_loss = (weighed(name, values, weights) for name in ("val_mae", "val_loss"))
+    assert as_metric.mean() == pytest.approx(many.mean(), rel=1e-9, abs=1e-9)
+    assert as_loss.mean() == pytest.approx(many.sum() / len(rows), rel=1e-9, abs=1e-9)
+    squares = (weights * (values - many.mean())) ** 2
+    error = np.sqrt(len(rows) / (len(rows) - 1) * squares.sum()) / weights.sum()  # Gatz and Smith 1995
+    assert as_metric.std(ddof=1) / np.sqrt(len(rows)) == pytest.approx(error, rel=1e-6, abs=1e-9)
+
+
+def test_their_standard_error_is_that_of_bags_of_rows():
+    draw = np.random.default_rng(1)
+    values, weights = (draw.random(400) < 0.8).astype(float), draw.gamma(1.0, 1.0, 400).astype(np.float32)
+    bags = draw.integers(0, 400, (4000, 400))
+    means = (values * weights)[bags].sum(1) / weights[bags].sum(1)
+    rows = Rows(values, values[:, None], weights)
+    found = standard_error("val_accuracy", "mse", float(np.average(values, weights=weights)), rows, lambda: values)
+    assert found == pytest.approx(means.std(), rel=0.06)
+    alike = math.sqrt(0.8 * 0.2 / 400)
+    assert found > 1.3 * alike  # as if there were half as many rows
+
+
+def test_a_perfect_share_of_rows_that_weigh_unlike_is_as_uncertain_as_that_of_fewer():
+    one = np.ones(100)
+    weights = np.where(np.arange(100) < 10, 1, 1e-6).astype(np.float32)
+    found = standard_error("val_accuracy", "mse", 1.0, Rows(one, one[:, None], weights), lambda: one)
+    assert found == pytest.approx(0.5 / 11, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("auc", keras.metrics.AUC),
+        ("precision", keras.metrics.Precision),
+        ("recall", keras.metrics.Recall),
+        ("root_mean_squared_error", keras.metrics.RootMeanSquaredError),
+        ("r2_score", keras.metrics.R2Score),
+        ("accuracy", keras.metrics.BinaryAccuracy),
+        ("mean_absolute_error", keras.metrics.MeanAbsoluteError),
+    ],
+)
+def test_of_rows_that_weigh_unlike_a_metric_comes_out_as_keras_has_it(name, kind):
+    metric = kind()
+    metric.update_state(BINARY[:, None], LIKELY, sample_weight=WEIGHTS)
+    expected = float(metric.result())
+    rows = Rows(LIKELY, BINARY, WEIGHTS)
+    scores, parted = row_scores(f"val_{name}", "binary_crossentropy", expected, rows, lambda: LIKELY)
+    assert parted is None
+    goal = Goal.MINIMIZE if "error" in name else Goal.MAXIMIZE
+    found = scores_matrix([[scores]], Objective(f"val_{name}", goal)).on(np.ones((1, ROWS), np.float32))
+    assert abs(found[0, 0]) == pytest.approx(abs(expected), rel=1e-4)
 
 
 def test_a_penalty_on_the_weights_is_the_same_for_every_row():
@@ -84,8 +150,6 @@ def test_rows_that_do_not_add_up_to_the_metric_are_not_kept():
 
 
 def test_a_cosine_similarity_is_maximized_as_a_metric_and_minimized_as_a_loss():
-    import keras
-
     metric = keras.metrics.CosineSimilarity()
     metric.update_state(ONE_HOT, SHARES)
     scores = scores_of("val_cosine_similarity", "mse", float(metric.result()), ONE_HOT, SHARES)

@@ -19,10 +19,9 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
     """
     given["validation_data"] = validation.arrays
     taken = inspect.signature(fit).parameters
-    if train.weights is not None:
-        given["sample_weight"] = train.weights
+    given |= {} if train.weights is None else {"sample_weight": train.weights}
     if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in taken.values()):
-        if train.weights is not None and "sample_weight" not in taken:
+        if "sample_weight" in given and "sample_weight" not in taken:
             raise ModelError(
                 "rows weigh unlike, but the model's `fit` takes no `sample_weight`", hint="Let it take one"
             )

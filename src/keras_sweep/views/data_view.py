@@ -35,8 +35,10 @@ def print_data(console: Console, data: SearchData) -> None:
     print_table(console, _parts(data))
     console.print()
     target = _columns([_statistics("target", data.train.y)]) if data.classes is None else _classes(data, data.classes)
-    print_table(console, target, LONGEST)
-    console.print()
+    weights = [] if data.train.weights is None else [_columns([_statistics("sample weights", data.train.weights)])]
+    for table in (target, *weights):
+        print_table(console, table, LONGEST)
+        console.print()
     print_table(console, _columns(column_texts(data)), LONGEST, MOST_COLUMNS)
     if data.image_shape is not None:
         console.print()

@@ -1,0 +1,174 @@
+"""A sweep whose rows weigh unlike: what is ranked, exported, verified, trained again and scored are weighted rows."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.record.reader import read_results
+from keras_sweep.record.saved import load_scores_of, scores_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.baseline import fit_baseline
+from keras_sweep.sweep.keras_script import trial_script
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.verify import verify_model
+from keras_sweep.trial.events import EpochEnded
+from keras_sweep.views.data_view import print_data
+from tests.helpers.ran import Ran, finished, quiet
+from tests.helpers.screen import on_terminal
+from tests.helpers.space_texts import small
+
+SPACE = small(
+    data="{csv: loans.csv, target: paid, weights: weight}",
+    model="{dense: {hidden: [4]}}",
+    loss="binary_crossentropy",
+    metrics="[accuracy, auc]",
+    parameters="{optimizer: adam, learning_rate: {min: 0.01, max: 0.1}, batch_size: 32, epochs: {min: 2, max: 3}}",
+    search="{trials: 4, seed: 42}",
+    finalists="{top: 2, seeds: 1}",
+)
+
+
+def write_loans(folder: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(400, 3))
+    paid = x[:, 0] + 0.5 * x[:, 1] + draw.normal(0, 0.8, 400) > 0
+    weights = np.where(paid, 3, draw.uniform(0, 1, 400))
+    columns = zip(x.tolist(), weights, paid, strict=True)
+    lines = [f"{a},{b},{c},{weight},{'yes' if one else 'no'}" for (a, b, c), weight, one in columns]
+    (folder / "loans.csv").write_text("\n".join(["income,debt,age,weight,paid", *lines]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("weighed")
+    write_loans(folder)
+    finished(folder, SPACE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sweep(folder: Path) -> ks.Sweep:
+    return ks.open("plain", sweeps_dir=folder / "sweeps")
+
+
+@pytest.fixture(scope="module")
+def data(folder: Path) -> SearchData:
+    return load_search_data(read_space_file(folder / "plain.yaml"))
+
+
+def evaluated(model: Any, rows: Any) -> dict[str, float]:
+    scores: dict[str, float] = model.evaluate(
+        rows.x, rows.y, sample_weight=rows.weights, verbose=0, return_dict=True, batch_size=32
+    )
+    return scores
+
+
+def test_the_value_is_what_keras_gives_for_weighted_rows(sweep: ks.Sweep) -> None:
+    rows, trial = sweep.validation(), sweep.best.number
+    scores = evaluated(sweep.load_model(trial), rows)
+    assert sweep.best.value == pytest.approx(scores["accuracy"], abs=1e-6)
+    assert sweep.best.metrics["val_auc"] == pytest.approx(scores["auc"], abs=1e-5)
+    right = (sweep.load_model(trial).predict(rows.x, verbose=0)[:, 0] > 0.5) == rows.y
+    assert sweep.best.value == pytest.approx(np.average(right, weights=rows.weights), abs=1e-6)
+    assert sweep.best.value != pytest.approx(right.mean(), abs=1e-3)  # else this shows nothing
+    assert sweep.estimate.low < sweep.best.value < sweep.estimate.high
+    assert any(row.tie for row in sweep.leaderboard())
+
+
+def test_the_test_rows_weigh_unlike_too(folder: Path, sweep: ks.Sweep, data: SearchData) -> None:
+    rows = open_test(read_space_file(folder / "plain.yaml"), data)
+    test = json.loads((folder / "sweeps" / "plain" / "card.json").read_text())["test"]
+    for name, value in evaluated(sweep.load_model(), rows).items():
+        assert test[name] == pytest.approx(value, abs=1e-6)
+
+
+def test_a_model_that_is_exported_keeps_its_weighted_metrics_and_is_verified(folder: Path, sweep: ks.Sweep) -> None:
+    sweep.export(folder / "best.keras")
+    card = json.loads((folder / "best.card.json").read_text())
+    assert card["data"]["source"]["weights"] == "weight"
+    assert keras.models.load_model(folder / "best.keras").input_shape == (None, 3)
+    done = verify_model(folder / "best.keras", quiet, sweeps=folder / "sweeps", test=True)
+    assert done.matches
+    assert {"val_accuracy", "val_auc", "val_loss", "stderr", "test accuracy"} <= {check.name for check in done.checks}
+
+
+def test_a_trial_is_trained_again_to_its_numbers_also_by_a_script(
+    folder: Path, sweep: ks.Sweep, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep.replay(1).matches
+    access = SweepAccess(SweepFolder(folder / "sweeps" / "plain"))
+    (folder / "script.py").write_text(trial_script(access, 1, rows=folder / "rows.npz"))
+    capsys.readouterr()
+    runpy.run_path(str(folder / "script.py"))
+    printed = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    np.testing.assert_allclose(printed, sweep.trials[1].curve["val_accuracy"], atol=1e-6)
+
+
+def test_damaged_scores_are_computed_again(folder: Path) -> None:
+    part = SweepFolder(folder / "sweeps" / "plain")
+    result = next(one for one in read_results(part) if one.scores_digest)
+    scores_file(part, result.number).write_bytes(b"damaged")
+    finished(folder, SPACE)
+    assert load_scores_of(part, result).values().mean() == pytest.approx(result.value, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
+def test_the_baseline_weighs_rows(folder: Path, data: SearchData) -> None:
+    from sklearn.linear_model import SGDClassifier
+
+    found = fit_baseline(read_space_file(folder / "plain.yaml"), data)
+    model = SGDClassifier(loss="log_loss", max_iter=5, random_state=42)
+    model.fit(data.train.x, data.train.y, sample_weight=data.train.weights)
+    score = model.score(data.validation.x, data.validation.y, sample_weight=data.validation.weights)
+    assert found.validation["val_accuracy"] == pytest.approx(score)
+    assert len(found.fold_scores) == 5
+    numbers = small(data="{csv: loans.csv, target: age, weights: weight}", model="dense", loss="mse", metrics="[mae]")
+    (folder / "numbers.yaml").write_text(numbers.replace("val_accuracy", "val_mae").replace("maximize", "minimize"))
+    spec = read_space_file(folder / "numbers.yaml")
+    assert set(fit_baseline(spec, load_search_data(spec)).validation) > {"val_mean_squared_error"}
+
+
+def test_what_rows_weigh_is_among_the_facts_of_the_data(data: SearchData) -> None:
+    text = on_terminal(print_data, data)
+    assert "sample weights  numbers" in text
+    assert "income" in text and "\nweight" not in text
+
+
+def test_a_sweep_that_was_stopped_goes_on_to_the_same_trials(tmp_path: Path, sweep: ks.Sweep) -> None:
+    write_loans(tmp_path)
+    first = Ran(tmp_path, text=SPACE, trials=None)
+    first.time_is_up = lambda event: isinstance(event, EpochEnded)
+    first()
+    again = finished(tmp_path, SPACE)
+    assert len(first.ended.results) < len(again.ended.results) == len(sweep.trials)
+    for ours, whole in zip(again.ended.results, sweep.trials, strict=True):
+        assert (ours.value, ours.params, ours.scores_digest) == (whole.value, whole.params, whole.scores_digest)
+
+
+def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
+    write_loans(tmp_path)
+    (tmp_path / "loans.csv").write_text((tmp_path / "loans.csv").read_text().replace(",3.0,yes", ",2.0,yes"))
+    (tmp_path / "plain.yaml").write_text(SPACE)
+    other = load_search_data(read_space_file(tmp_path / "plain.yaml"))
+    np.testing.assert_array_equal(other.train.x, data.train.x)
+    assert other.fingerprint != data.fingerprint
+
+
+def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) -> None:
+    write_loans(tmp_path)
+    text = SPACE.replace("{top: 2, seeds: 1}", "none").replace("trials: 4", "trials: 2")
+    finished(tmp_path, text + "finish: {refit: true}\n")
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
+    assert sweep.refit.rows == 320
+    sweep.export(tmp_path / "best.keras")
+    assert verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True).matches
