@@ -177,6 +177,19 @@ def test_a_model_gives_what_labels_of_any_shape_ask(
     assert (found == []) == (fault is None) and all(re.search(str(fault), one) for one in found)
 
 
+def test_rows_of_several_numbers_do_not_weigh_unlike() -> None:
+    weights = np.ones(40, np.float32)
+    for loss, y, many in (
+        ("sparse_categorical_crossentropy", np.zeros((40, 5), np.int32), True),
+        ("mean_squared_error", np.zeros((40, 5, 2), np.float32), True),
+        ("mean_squared_error", np.zeros((40, 5), np.float32), False),
+        ("binary_crossentropy", np.zeros((40, 5), np.float32), False),
+    ):
+        rows = Rows(np.zeros((40, 3), np.float32), y, weights)
+        data = SearchData("it", rows, rows, "", None)
+        assert any("which Keras can't weigh by rows" in line for line in faults(spec_of(loss), data)) == many
+
+
 def test_the_dense_model_gives_no_pictures() -> None:
     (fault,) = faults(spec_of("mse"), of_shape(8, 8, highest=2))
     assert "labels of it have the shape [8, 8]" in fault and "use a function of yours" in fault

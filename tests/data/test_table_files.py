@@ -47,11 +47,6 @@ def test_a_column_that_can_not_be_weights(tmp_path: Path, content: str, message:
         read(csv(tmp_path, content), weights="w")
 
 
-def test_the_target_is_not_the_weights(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the column 'target' of .* is the target"):
-        read(csv(tmp_path, "a,target\n1,2\n"), weights="target")
-
-
 def test_reads_types_from_all_rows(tmp_path: Path) -> None:
     rows = "\n".join(f"{k},x,1" for k in range(2000))
     source = read(csv(tmp_path, f"a,b,target\n{rows}\n0.5,y,2\n"), "target")

@@ -120,5 +120,5 @@ def test_a_search_takes_pairs_with_a_third_array(tmp_path: Path) -> None:
 def test_classes_do_not_weigh_beside_rows(tmp_path: Path) -> None:
     x, y, sample_weight = digits()
     tuner = ks.Tuner(lambda hp: compiled(hp.Choice("units", [8]), 0.01), max_trials=1, directory=tmp_path)
-    with pytest.raises(ks.UsageError, match="`class_weight` can't go with the sample weights"):
+    with pytest.raises(ks.UsageError, match="no `class_weight` beside sample weights"):
         tuner.search(x[:ROWS], y[:ROWS], sample_weight=sample_weight[:ROWS], class_weight={5: 2.0})

@@ -114,7 +114,7 @@ def test_lanes_that_were_stopped_go_on_with_their_weights_to_the_same_bits(uneve
 
 
 def test_classes_and_rows_do_not_weigh_together(data):
-    with pytest.raises(UsageError, match="`class_weight` can't go with the sample weights of digits"):
+    with pytest.raises(UsageError, match="no `class_weight` beside sample weights"):
         class_weights("balanced", with_weights(data))
 
 

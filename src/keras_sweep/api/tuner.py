@@ -82,13 +82,10 @@ class Tuner:
             UsageError: the model is not compiled, or a loss, a metric or a callback is none that is taken here; and as
                 `keras_sweep.run`.
         """
+        from keras_sweep.data.array_sources import named
+
         del verbose
-        parts, letters = (
-            {"train": (x, y, sample_weight), "validation": validation_data or ()},
-            ("x", "y", "sample_weight"),
-        )
-        named = [(letter, part, one) for part in parts for letter, one in zip(letters, parts[part], strict=False)]
-        data = {f"{letter}_{part}": one for letter, part, one in named if one is not None}
+        data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
         loss, metrics = _compiled(self.hypermodel)
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")

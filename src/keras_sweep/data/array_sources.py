@@ -83,9 +83,9 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
         arrays = {}
         for part, pair in zip(names, pairs, strict=True):
-            arrays |= _named(pair, f"_{part}")
+            arrays |= named(pair, f"_{part}")
     elif len(parts) in (2, 3):
-        arrays = _named(parts, "")
+        arrays = named(parts, "")
     else:
         raise DataError(
             f"{place} returned {described(returned)}",
@@ -94,7 +94,7 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     return _of_dict(arrays, name, place)
 
 
-def _named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
+def named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
     """x, y and, if they are there, weights, by their names."""
     found = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in found if array is not None or letter in "xy"}

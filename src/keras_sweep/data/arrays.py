@@ -73,9 +73,8 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
         )
     _must_be_known(array, what)
     array = array.reshape(-1).astype(np.float32)
-    if (array < 0).any():
-        place = int((array < 0).argmax())
-        raise DataError(f"{what} has {array[place]:g} in row {place + 1}", hint="Weights are 0 or more")
+    if array.min() < 0:
+        raise DataError(f"{what} has {array.min():g} in row {array.argmin() + 1}", hint="Weights are 0 or more")
     return array
 
 

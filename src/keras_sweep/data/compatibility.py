@@ -70,6 +70,8 @@ def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form, lowest = loss_needs(spec.loss).form, float(np.min(data.train.y))
     least = {"poisson": 0, "msle": -1, "mean_squared_logarithmic_error": -1}.get(spec.loss, -np.inf)
+    if data.weighs and form is not LabelForm.ANY and data.train.y.ndim - (form is not LabelForm.INDEX) > 1:
+        yield Fault(f"`{spec.loss}` gives several numbers for each row of {data.name}, which Keras can't weigh by rows")
     if form is LabelForm.NUMBER and data.class_names:
         yield Fault(
             f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({listed(data.class_names, 3)})",

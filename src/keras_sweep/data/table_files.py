@@ -49,8 +49,6 @@ def read_table(data: DataSpec, folder: Path) -> Source:
             near = nearest(name, frame.columns)
             hint = f"Did you mean {near!r}?" if near else f"Its columns are {listed(frame.columns, 10)}"
             raise DataError(f"{path} has no column {name!r}", hint=hint)
-    if weights == target:
-        raise DataError(f"the column {target!r} of {path} is the target: it can't be the weights, too")
     features = pl.DataFrame({one.name: one for one in frame if one.name not in named})  # `drop` takes patterns
     if not features.width:
         more = "" if weights is None else f" and the weights {weights!r}"

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.data.array_sources import named
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, replacing
@@ -52,9 +53,7 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation
     with replacing(rows, mode=SHARED) as file:
-        given = {"x": train.x, "y": train.y, "weights": train.weights}
-        given |= {"x_val": validation.x, "y_val": validation.y, "weights_val": validation.weights}
-        np.savez(file, allow_pickle=False, **{name: each for name, each in given.items() if each is not None})
+        np.savez(file, allow_pickle=False, **named(train.arrays, ""), **named(validation.arrays, "_val"))
     return text
 
 
@@ -102,8 +101,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
         more += f", class_weight={weights!r}"
-    more += ", sample_weight=rows['weights']" if data.weighs else ""
-    held = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['weights_val'])"
+    more += ", sample_weight=rows['sample_weight']" if data.weighs else ""
+    held = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['sample_weight_val'])"
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",

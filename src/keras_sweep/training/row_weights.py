@@ -21,10 +21,7 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
     if wanted is None:
         return None
     if data.weighs:
-        raise UsageError(
-            f"`class_weight` can't go with the sample weights of {data.name}: Keras takes one of both",
-            hint="Multiply the sample weights by those of the classes, and leave out `class_weight`",
-        )
+        raise UsageError("Keras takes no `class_weight` beside sample weights", hint="Multiply them into these")
     classes = _classes(data)
     if wanted == "balanced":
         numbers, counts = np.unique(classes, return_counts=True)
