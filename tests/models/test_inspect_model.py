@@ -91,13 +91,14 @@ def test_a_model_that_can_be_built_at_some_points_only_is_looked_at_there() -> N
 
 
 def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
-    loss, optimizer = seen("compiled", LEARNING_RATE).notices
+    loss, metrics, optimizer = seen("compiled", LEARNING_RATE).notices
     assert loss.endswith(
-        "compiles its model with the loss SparseCategoricalCrossentropy, which has no effect: "
+        "compiles its model with the loss sparse_categorical_crossentropy with from_logits=True, which has no effect: "
         "`loss: sparse_categorical_crossentropy` counts"
     )
+    assert metrics.endswith("metrics 'mae', which have no effect: the space file's `metrics` are recorded")
     assert "with the optimizer SGD, which is used: the space names no optimizer" in optimizer
-    assert seen("compiled", OPTIMIZER).notices[1].endswith("which has no effect: the space file's `optimizer` is used")
+    assert seen("compiled", OPTIMIZER).notices[2].endswith("which has no effect: the space file's `optimizer` is used")
 
 
 def faults(function: str, loss: str = "sparse_categorical_crossentropy", **changes: Any) -> list[str]:

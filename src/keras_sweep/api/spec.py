@@ -139,10 +139,13 @@ class Spec:
     """
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
-    loss: Any  # by its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}
-    parameters: Mapping[str, Any]  # Float, Int, Choice; a list is a choice, a scalar a constant
+    # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
+    # with which the model compiles itself
+    loss: Any = None
+    # Float, Int, Choice; a list is a choice, a scalar a constant
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
-    metrics: Sequence[Any] = ()  # each as `loss`
+    metrics: Sequence[Any] | None = None  # each as `loss`
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
     minimize: str | None = None  # the one of which less is better, "val_loss"
     search: Optuna | KerasTuner = field(default_factory=Optuna)
@@ -170,7 +173,7 @@ class Spec:
             "split": self.split or None,
             "model": _model_block(self.model),
             "loss": _loss_block(self.loss),
-            "metrics": list(map(_loss_block, self.metrics)),
+            "metrics": None if self.metrics is None else list(map(_loss_block, self.metrics)),
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
             "parameters": {
                 name: {"values": value} if isinstance(value, list | tuple | range) else value

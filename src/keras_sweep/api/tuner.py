@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau
-from keras_sweep.space_file.keras_tables import LOSSES, METRICS, is_maximized
+from keras_sweep.space_file.keras_tables import is_maximized
 
 WATCHING = {
     "EarlyStopping": ("early_stopping", EarlyStopping),
@@ -79,22 +78,18 @@ class Tuner:
         are weighted ones. `verbose` has no meaning.
 
         Raises:
-            UsageError: the model is not compiled, or a loss, a metric or a callback is none that is taken here; and as
-                `keras_sweep.run`.
+            UsageError: the model is not compiled, or a callback is none that is taken here; and as `keras_sweep.run`.
         """
         from keras_sweep.data.array_sources import named
 
         del verbose
         data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
-        loss, metrics = _compiled(self.hypermodel)
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(
             data=data,
             model=self._given,
-            loss=loss,
-            metrics=metrics,
-            parameters={"epochs": epochs, "batch_size": batch_size or 32},
+            parameters={"epochs": epochs, **({"batch_size": batch_size} if batch_size else {})},
             maximize=name if direction == "max" else None,
             minimize=name if direction != "max" else None,
             search=self._strategy,
@@ -133,39 +128,6 @@ class Tuner:
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the board."""
         print(self.sweep.leaderboard(top=num_trials))  # noqa: T201  # as KerasTuner does
-
-
-def _compiled(hypermodel: Any) -> tuple[str, list[str]]:
-    """Loss and metrics with which the model compiles itself, by Keras's names."""
-    import keras
-    import keras_tuner
-
-    model = hypermodel.build(keras_tuner.HyperParameters())
-    config = model.get_compile_config() if getattr(model, "compiled", False) else None
-    if not config or not config.get("loss"):
-        raise UsageError(
-            "the model is not compiled", hint="Call `model.compile(loss=..., metrics=[...])` in its function"
-        )
-    metrics = [*(config.get("metrics") or []), *(config.get("weighted_metrics") or [])]
-    loss = _name(config["loss"], LOSSES, keras.losses, "loss")
-    return loss, [_name(one, METRICS, keras.metrics, "metric") for one in metrics]
-
-
-def _name(given: Any, names: Sequence[str], module: Any, what: str) -> str:
-    """By which name Keras makes the same; raises UsageError where it has arguments, or is the user's own."""
-    if isinstance(given, str) and given in names:
-        return given
-    if isinstance(given, Mapping) and str(given.get("module", "")).startswith("keras"):
-        kind = getattr(module, str(given["class_name"]), None)
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(given["class_name"])).lower()
-        usual = kind().get_config() if kind is not None and name in names else None
-        own = {"name", "dtype"}
-        if usual is not None and all(usual[key] == value for key, value in given["config"].items() if key not in own):
-            return name
-    raise UsageError(
-        f"the {what} with which the model compiles itself is none of Keras's without arguments, but {given!r}"[:300],
-        hint="Compile with a name of Keras's, as `sparse_categorical_crossentropy` or `accuracy`",
-    )
 
 
 def _watching(callbacks: Sequence[Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def check_task(
     `output_shape` is of a built model, rows first, and `activation` what it ends with, if that is known; for the dense
     model its arguments are looked at instead.
     """
+    if not spec.loss:  # that of a loop of the user's
+        return
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
     if output_shape is not None:
         faults += _output_faults(spec, data, output_shape, activation)
@@ -88,7 +90,7 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form = loss_needs(spec.loss).form
-    for index, metric in enumerate(spec.metrics):
+    for index, metric in enumerate(() if "metrics" in spec.own else spec.metrics):
         if "python" in spec.metric_arguments.get(metric, ()):
             continue  # it says itself what it does not take
         if form is LabelForm.INDEX:

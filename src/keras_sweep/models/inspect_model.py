@@ -2,18 +2,19 @@
 
 import contextlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model, called
 from keras_sweep.models.exploration import explored_space
-from keras_sweep.models.hyper_model import is_hyper_model, names_optimizer
+from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
+from keras_sweep.models.own_compile import overridden, with_own_compile
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -38,6 +39,18 @@ class Inspected:
     notices: tuple[str, ...] = ()
 
 
+def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
+    """The rows of a sweep, as its loss takes them; and the sweep, with the model's own loss and metrics where it names
+    none. Raises DataError, and as `first_model` and `with_own_compile`."""
+    data = load_search_data(spec)
+    if not spec.own:
+        return spec, data
+    found = load_python(spec.model.source, spec.folder, ModelError)
+    known = with_own_compile(spec, first_model(spec, data)[0], trains_itself=has_own_fit(found))
+    same = loss_needs(known.loss).form is loss_needs(spec.loss).form
+    return known, data if same else load_search_data(known)
+
+
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     """Build the model and look at it.
 
@@ -49,7 +62,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
         return Inspected(spec)
     spec = with_own_parameters(spec, data)
     model, notices = first_model(spec, data)
-    notices += _without_effect(spec, model)
+    notices += overridden(spec, model)
     shape = _output_shape(spec, data, model)
     activation = _last_activation(model)
     if activation is None:
@@ -140,31 +153,6 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
                 f"`loss: {spec.loss}` takes probabilities, but the model of {name_of(spec.model.source)} gives "
                 f"{low:.3g} to {high:.3g} before training: end it with `{needed}`"
             )
-
-
-def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
-    """What a model compiles itself with and a sweep does not use, which compiles it anew by the space file."""
-    compiles = f"{name_of(spec.model.source)} compiles its model with the"
-    loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
-    name = _loss_name(loss)
-    if loss is not None and name != spec.loss:
-        yield f"{compiles} loss {name}, which has no effect: `loss: {spec.loss}` counts"
-    if optimizer is None:
-        return
-    own = f"{compiles} optimizer {type(optimizer).__name__}"
-    if names_optimizer(spec):
-        yield f"{own}, which has no effect: the space file's `optimizer` is used"
-        return
-    yield f"{own}, which is used: the space names no optimizer"
-
-
-def _loss_name(loss: Any) -> str:
-    """How a space file names it: by the function that it calls, where it is an object of Keras's without arguments."""
-    function = getattr(loss, "fn", None)
-    with suppress(TypeError):  # it can't be made without arguments
-        if function is not None and loss.get_config() == type(loss)().get_config():
-            return str(function.__name__)
-    return loss if isinstance(loss, str) else str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def _last_activation(model: Any) -> str | None:

@@ -18,8 +18,8 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {
         "data": _data_words(spec),
         "model": spec.model.source,
-        "loss": spec.loss,
-        "metrics": list(spec.metrics),
+        "loss": "the model's own" if "loss" in spec.own else spec.loss,
+        "metrics": [] if "metrics" in spec.own else list(spec.metrics),
         "metric.name": spec.objective.name,
         "metric.goal": spec.objective.goal.value,
         "search.seed": spec.search.seed,
@@ -27,10 +27,11 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items()},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
-        **{f"loss.{name}": _plain(value) for name, value in spec.loss_arguments.items()},
+        **{f"loss.{name}": _plain(value) for name, value in spec.loss_arguments.items() if "loss" not in spec.own},
         **{
             f"metrics.{metric}.{name}": _plain(value)
             for metric, values in spec.metric_arguments.items()
+            if "metrics" not in spec.own
             for name, value in values.items()
         },
         **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},

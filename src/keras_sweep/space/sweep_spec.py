@@ -182,7 +182,7 @@ class SweepSpec:
     text: str  # the file as it was read, after `--set`
     data: DataSpec
     model: ModelSpec
-    loss: str  # Keras's name, or "module:function" of the user's
+    loss: str  # Keras's name, or "module:function" of the user's; of a model that compiles itself "" until it is known
     metrics: tuple[str, ...]  # the names by which they are recorded
     objective: Objective
     space: SearchSpace
@@ -190,6 +190,7 @@ class SweepSpec:
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     # of some metrics; "python" among them is the "module:function" of one of the user's
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    own: tuple[str, ...] = ()  # "loss" and "metrics" where the file names none, and the model's own are used
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained

@@ -30,8 +30,17 @@ SOURCE = kind_of(Source)
 Arguments = dict[str, Value]
 
 
+def own_of(faults: Faults) -> tuple[str, ...]:
+    """What is left to a model of the user's, which may compile itself: "loss" and "metrics"."""
+    model = faults.root.plain.get("model")
+    is_users = isinstance(model, dict) and "python" in model
+    return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
+
+
 def loss_of(faults: Faults, folder: Path) -> tuple[str, Arguments] | None:
-    """What `loss` says: a name and arguments; None with its faults noted."""
+    """What `loss` says: a name and arguments, "" where it is the model's; None with its faults noted."""
+    if "loss" in own_of(faults):
+        return "", {}
     if not faults.has("loss"):
         return None
     given = faults.root.at("loss").plain
@@ -91,8 +100,8 @@ def _with_arguments(
     return (name, arguments) if len(faults.found) == before else None
 
 
-def objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
-    """What `metric` says; None with its fault noted."""
+def objective_of(faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str, ...]) -> Objective | None:
+    """What `metric` says; None with its fault noted. What a model's `own` are is known once it is built."""
     if not faults.has("metric"):
         return None
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
@@ -101,7 +110,7 @@ def objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective |
         return None
     name = section.name
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
-    if name not in recorded:
+    if name not in recorded and not own:
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
         metric = name.removeprefix("val_")
         missing = metric in METRICS and f"val_{metric}" not in recorded

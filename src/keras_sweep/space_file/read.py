@@ -21,7 +21,7 @@ from keras_sweep.space.sweep_spec import (
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of
+from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of, own_of
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
@@ -92,12 +92,13 @@ def read_space_file(
     data = data_of(faults, folder)
     check_folds(faults)
     model = model_of(faults, folder)
+    own = own_of(faults)
     loss = loss_of(faults, folder)
     found = metrics_of(faults, folder)
     metrics = None if found is None else tuple(found)
-    objective = objective_of(faults, metrics)
+    objective = objective_of(faults, metrics, own)
     space = parameters(faults, model) if faults.has("parameters") else None
-    training = training_of(faults, metrics, folder)
+    training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
     finalists = _finalists_of(faults, space)
@@ -125,6 +126,7 @@ def read_space_file(
         objective=objective,
         space=space,
         search=search,
+        own=own,
         training=training,
         early_terminate=early,
         finalists=finalists,
@@ -167,7 +169,7 @@ def _check_keys(faults: Faults) -> None:
         elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if key not in given:
+        if key not in (*given, *own_of(faults)):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 

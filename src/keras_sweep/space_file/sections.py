@@ -205,7 +205,7 @@ class SpaceFile(Section):
     data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
-    loss: Loss | LossSection | PythonLoss
+    loss: Loss | LossSection | PythonLoss = optional("may be left out where the model is yours, and compiles itself")
     metrics: list[Metric | MetricArguments | PythonLoss] = Field(
         default_factory=list, description="recorded beside the loss"
     )

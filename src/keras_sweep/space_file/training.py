@@ -44,7 +44,7 @@ ARGUMENTS: Mapping[str, Kind] = {
 
 
 def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -> Training | None:
-    """What `training` says; None with its faults noted."""
+    """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
     if not faults.has("training"):
         return Training()
     given, before = faults.root.at("training").plain, len(faults.found)
@@ -70,10 +70,10 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
     """A section that watches a metric, which knows now whether more of it is better."""
     section = faults.section(form, ("training", name))
-    if section is None or metrics is None or not faults.fits(MODE, ("training", name, "mode"), section.mode):
+    if section is None or not faults.fits(MODE, ("training", name, "mode"), section.mode):
         return None
-    recorded = [each for one in ("loss", *metrics) for each in (one, f"val_{one}")]
-    if section.monitor not in recorded:
+    recorded = [each for one in ("loss", *(metrics or ())) for each in (one, f"val_{one}")]
+    if metrics is not None and section.monitor not in recorded:
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(section.monitor)}"
         faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None

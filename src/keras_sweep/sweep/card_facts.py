@@ -95,7 +95,15 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: RecordedSweep) -
     if said and test and _less(said.get("looks"), test["looks"]):
         test["looks"] = said["looks"]  # there were more since
     there = {"test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
-    for name in (*ELSEWHERE, "data", "versions", "created", *(name for name, value in there.items() if not value)):
+    of_model = [name for one in spec.own for name in (one, f"{one.replace('metrics', 'metric')}_arguments")]
+    for name in (
+        *ELSEWHERE,
+        *of_model,
+        "data",
+        "versions",
+        "created",
+        *(name for name, value in there.items() if not value),
+    ):
         known.pop(name, None)
     if not _less(card.get("trials"), known["trials"]):
         return known, ""

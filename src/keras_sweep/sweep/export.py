@@ -11,6 +11,7 @@ from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
+from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.plugins import member_of
@@ -46,10 +47,13 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
             hint="Define `get_config` in it, as keras.io/guides/serialization_and_saving shows, or return a functional "
             "model. The weights are kept in the sweep's folder",
         ) from error
-    compiled = {"loss": model.loss, **metrics_argument(spec, data)}
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:  # a loop of the user's trains it, and nothing evaluates it
+        return data.preprocessing.wrap(whole) if data.preprocessing is not None else whole
+    given = {**own_arguments(spec, model, data), **metrics_argument(spec, data), "loss": model.loss}
+    compiled = {name: one for name, one in given.items() if "loss" in name or "metrics" in name}
     if whole is not model:
-        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        whole.compile(optimizer=optimizer, **compiled)
+        whole.compile(optimizer=type(optimizer).from_config(optimizer.get_config()), **compiled)
     if data.preprocessing is not None:  # it comes first, as Keras layers
         whole = data.preprocessing.wrap(whole)
         whole.compile(**compiled)

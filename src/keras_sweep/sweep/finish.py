@@ -78,7 +78,11 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     if look or not sound:
         with wall.phase("build"):
             model, own, _ = final_model(opened)
-        if look:
+        if look and not getattr(model, "compiled", False):
+            emit(
+                Noticed("the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it")
+            )
+        elif look:
             with wall.phase("test"):
                 look_at_test(opened, model, own)
         if not sound:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
-from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.models.inspect_model import inspect_model
+from keras_sweep.models.inspect_model import inspect_model, load_rows
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
@@ -68,7 +67,7 @@ def load(
             check_environment()
         enable_compile_cache()  # what builds the first model is compiled, too
     with wall.phase("data"):
-        data = load_search_data(spec)
+        spec, data = load_rows(spec)
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec

@@ -138,13 +138,12 @@ def refuse_imported(facts: Facts, name: str) -> None:
 
 
 def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
-    """The sweep's data, read again, and its spec with what a HyperModel adds to it; Keras is configured as it was.
+    """The sweep's data, read again, and its spec with what its model adds to it; Keras is configured as it was.
 
     Raises DataError: they can't be read; ChangedSweep: other rows are there now, or other code of the model.
     """
-    from keras_sweep.data.catalog import load_search_data
     from keras_sweep.models.build import changed_code, model_code
-    from keras_sweep.models.inspect_model import with_own_parameters
+    from keras_sweep.models.inspect_model import load_rows, with_own_parameters
 
     if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
         source = spec.model.source
@@ -155,7 +154,7 @@ def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[Sw
         )
     if (words := use_keras_config(study.facts.keras_config)) is not None:
         emit(Noticed(words))
-    data = load_search_data(spec)
+    spec, data = load_rows(spec)
     if data.fingerprint != study.facts.fingerprint:
         raise ChangedSweep(
             f"the data of the sweep {study.name!r} have changed since it was run",

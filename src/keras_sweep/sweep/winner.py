@@ -169,7 +169,8 @@ def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: Searc
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
     model = compiled_model(spec, training_plan(spec, result.params), data)
     model.set_weights(list(weights))
-    model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
+    if (optimizer := getattr(model, "optimizer", None)) is not None:  # which a loop of the user's has for itself
+        optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model
 
 

@@ -30,7 +30,7 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
 
 def scored_weights(model: Any) -> Weights:
     """What `model.get_weights()` would be if `fit` ended now."""
-    instead = {id(variable): average for variable, average in averages(model.optimizer)}
+    instead = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
     return tuple(array_of(instead.get(id(variable), variable)) for variable in model.weights)
 
 
@@ -40,7 +40,7 @@ def swap_of() -> Any:
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_begin(self, logs: Any = None) -> None:
-            for variable, average in averages(self.model.optimizer):
+            for variable, average in averages(getattr(self.model, "optimizer", None)):
                 value = array_of(variable)
                 variable.assign(array_of(average))
                 average.assign(value)

@@ -9,6 +9,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
 from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
+from keras_sweep.models.own_compile import compiles_in_its_own_way, own_arguments
 from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import load_python
@@ -53,8 +54,8 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
 def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
     """Seed all generators, then build and compile the model; and its HyperModel's own `fit`, if that trains it.
 
-    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. The
-    optimizer with which a HyperModel compiles itself is kept, unless the space names one.
+    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. Of
+    what a model compiles itself with is kept what the space does not name: optimizer, loss, metrics.
     """
     model, fit = _seeded_model(spec, plan, data)
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
@@ -62,13 +63,16 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
         pairs = zip(before.variables, model.variables, strict=True)
         if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
             break
-    if brings_optimizer(spec, model):
-        optimizer: Any = own_optimizer(model)
-        if "learning_rate" in plan.optimizer_arguments:
+    as_it_is = spec.own and (compiles_in_its_own_way(model) if model.compiled else fit and "loss" in spec.own)
+    if brings_optimizer(spec, model) or as_it_is:
+        optimizer: Any = getattr(model, "optimizer", None) if as_it_is else own_optimizer(model)
+        if optimizer is not None and "learning_rate" in plan.optimizer_arguments:
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
         optimizer = make_optimizer(plan)
-    model.compile(optimizer=optimizer, **compile_arguments(spec, plan.loss_arguments, data))
+    if not as_it_is:
+        given = {**own_arguments(spec, model, data), **compile_arguments(spec, plan.loss_arguments, data)}
+        model.compile(**{**given, "optimizer": optimizer})
     return model, fit
 
 

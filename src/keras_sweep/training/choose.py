@@ -97,6 +97,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "callbacks of your own are called by `fit` alone"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
+    if spec.own:
+        return f"the model brings its own {' and '.join(spec.own)}"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):

@@ -15,16 +15,18 @@ from keras_sweep.space.sweep_spec import SweepSpec, is_own
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
-    """What `compile` takes beside the optimizer, for a trial whose loss has these arguments.
+    """What `compile` takes beside the optimizer, for a trial whose loss has these arguments; without the model's own.
 
     Raises:
         ModelError: Keras does not take them, or the user's own can't be made.
     """
-    return {"loss": loss_of(spec, arguments), **metrics_argument(spec, data)}
+    return {**({} if "loss" in spec.own else {"loss": loss_of(spec, arguments)}), **metrics_argument(spec, data)}
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, list[Any]]:
     """Of this the metrics. Where rows weigh unlike they are `weighted_metrics`: to others Keras gives no weights."""
+    if "metrics" in spec.own:
+        return {}
     return {"weighted_metrics" if data.weighs else "metrics": [metric_of(spec, name) for name in spec.metrics]}
 
 

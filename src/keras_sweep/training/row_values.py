@@ -34,7 +34,7 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     """Metrics ("auc") that are no means over rows, if trials are ranked by one of them: of folds they are had anew."""
-    names = tuple(name for name in spec.metrics if not is_row_by_row(name, spec.loss))
+    names = tuple(name for name in spec.metrics if "metrics" not in spec.own and not is_row_by_row(name, spec.loss))
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 

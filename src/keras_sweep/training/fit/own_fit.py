@@ -51,8 +51,9 @@ class OwnFitLog(FitLog):
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         del epoch  # phases count anew
-        if not (self.stopped or self.interrupted):
-            if self._first_batch is None:  # a loop of the user's tells of no batches
-                self._end_batch()
-            super()._end_epoch(len(self.rows), logs)
-        self.model.stop_training |= self.stopped or self.interrupted
+        if self.stopped or self.interrupted:
+            self.model.stop_training = True
+            return
+        if self._first_batch is None:  # a loop of the user's tells of no batches
+            self._end_batch()
+        super()._end_epoch(len(self.rows), logs)

@@ -1,0 +1,140 @@
+"""What a model compiles itself with: its loss and metrics where the space names none, and what the space overrides."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from keras_sweep.data.labels import LOSS_NEEDS
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import Fault, ModelError, SpaceFileError
+from keras_sweep.models.hyper_model import names_optimizer
+from keras_sweep.process.given import name_of
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import did_you_mean, joined, listed, quoted
+
+
+def compiled_with(model: Any) -> dict[str, Any]:
+    """The arguments of the `compile` that it called, as they were given; {} for one that is not compiled."""
+    config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has them as text alone
+    return {} if config is None else dict(config.config)
+
+
+def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
+    """Of these what the space leaves to the model. Rows that weigh unlike do so in all metrics."""
+    given = compiled_with(model) if spec.own else {}
+    if "loss" not in spec.own:
+        given.pop("loss_weights", None)
+    if given:
+        metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else []
+        given |= {"metrics": None, "weighted_metrics": metrics} if data.weighs else {}
+        given |= {} if metrics else {"metrics": None, "weighted_metrics": None}
+    return given
+
+
+def compiles_in_its_own_way(model: Any) -> bool:
+    """Whether its class has a `compile` of its own, which may take anything."""
+    import keras
+
+    return type(model).compile is not keras.Model.compile
+
+
+def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
+    """The sweep with the loss and the metrics of its model where it names none; a loss of the user's is "its own NAME".
+
+    Raises:
+        ModelError: neither of them has a loss.
+        SpaceFileError: the metric that ranks is none of these, and the model's steps and its `fit` are Keras's.
+    """
+    import keras
+
+    given, own = compiled_with(model), list(spec.own)
+    steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
+    trains_itself |= any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
+    if "loss" in own and (loss := given.get("loss")) is not None:
+        name, arguments = loss_and_arguments(loss)
+        spec = replace(spec, loss=name, loss_arguments=arguments)
+    elif "loss" in own and not trains_itself:
+        raise ModelError(
+            f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
+            hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
+        )
+    metrics = _metrics_of(model)
+    if "metrics" in own:
+        arguments_of = {name: arguments for name, one in metrics.items() if (arguments := _arguments(one))}
+        spec = replace(spec, metrics=tuple(metrics), metric_arguments=arguments_of)
+    recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
+    watching = {
+        "early_stopping": spec.training.early_stopping,
+        "reduce_lr_on_plateau": spec.training.reduce_lr_on_plateau,
+    }
+    named = {f"training.{name}.monitor": section.monitor for name, section in watching.items() if section}
+    for key, name in {"metric.name": spec.objective.name, **named}.items():
+        recorded += [one.removeprefix("val_") for one in recorded] if key != "metric.name" else []
+        if name not in recorded and not trains_itself:
+            rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+            raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
+    return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
+
+
+def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
+    """What a model compiles itself with and the space names itself, and which optimizer is used."""
+    compiles = f"{name_of(spec.model.source)} compiles its model with the"
+    loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
+    if "loss" not in spec.own and loss is not None:
+        name, arguments = loss_and_arguments(loss)
+        if (name, arguments) != (spec.loss, {**spec.loss_arguments}):
+            more = f" with {', '.join(f'{key}={value!r}' for key, value in arguments.items())}" if arguments else ""
+            yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` counts"
+    passed_over = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
+    if passed_over:
+        yield f"{compiles} metrics {listed(passed_over)}, which have no effect: the space file's `metrics` are recorded"
+    if optimizer is None:
+        return
+    own = f"{compiles} optimizer {type(optimizer).__name__}"
+    if names_optimizer(spec):
+        yield f"{own}, which has no effect: the space file's `optimizer` is used"
+        return
+    yield f"{own}, which is used: the space names no optimizer"
+
+
+def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
+    """Keras's name of a loss, by the function that it calls, and its arguments that are not the usual ones."""
+    import keras
+
+    if isinstance(loss, str) and loss not in LOSS_NEEDS:
+        loss = keras.losses.get(loss)
+    name = loss if isinstance(loss, str) else getattr(getattr(loss, "fn", loss), "__name__", type(loss).__name__)
+    if isinstance(loss, str) or (getattr(keras.losses, name, None) is getattr(loss, "fn", loss) and name in LOSS_NEEDS):
+        return name, _arguments(loss)
+    return f"its own {name}", {}
+
+
+def _arguments(made: Any) -> dict[str, Any]:
+    """Those of an object of Keras's that are not what they are by default; {} for a name or a function."""
+    with suppress(AttributeError, TypeError, NotImplementedError):  # it can't be made without arguments
+        config, usual = made.get_config(), type(made)().get_config()
+        return {key: value for key, value in config.items() if key not in _NAMING and value != usual[key]}
+    return {}
+
+
+_NAMING = ("name", "dtype", "reduction")
+
+
+def _metrics_of(model: Any) -> dict[str, Any]:
+    """Those that a model compiles itself with, by the names by which Keras logs them."""
+    given = compiled_with(model)
+    metrics = _flat([given.get("metrics"), given.get("weighted_metrics")])
+    return {
+        one if isinstance(one, str) else str(getattr(one, "name", getattr(one, "__name__", one))): one
+        for one in metrics
+    }
+
+
+def _flat(given: Any) -> Iterator[Any]:
+    """Metrics of a list, of lists, or by their outputs."""
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        for one in given.values() if isinstance(given, dict) else given:
+            yield from _flat(one)
+    elif given is not None:
+        yield given

@@ -1,0 +1,130 @@
+"""Models that compile themselves, where the space names no loss, no metrics or no optimizer."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import ModelError, SpaceFileError
+from keras_sweep.models.inspect_model import inspect_model, load_rows
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.trial.plan import training_plan
+from tests.helpers import own_compiles
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import FOLDER, suggestions, train, user_spec
+
+OWN = {"loss": "", "metrics": (), "own": ("loss", "metrics"), "objective": Objective("val_loss", Goal.MINIMIZE)}
+
+
+def loaded(name, constants=None, **changes):
+    """The sweep with what its model brings, and few rows as its loss takes them."""
+    given = {"folder": FOLDER, "model": ModelSpec("python", f"own_compiles:{name}"), "constants": constants, **OWN}
+    spec, data = load_rows(make_spec((), **{**given, **changes}))
+    few = {part: Rows(*(one[:96] for one in getattr(data, part).arrays)) for part in ("train", "validation")}
+    return spec, replace(data, **few)
+
+
+def trained(name, params=None, **changes):
+    """The first trial, its sweep and its rows."""
+    spec, data = loaded(name, **changes)
+    return train(FitRunner(spec, data), suggestions({"epochs": 2, **(params or {})}))[0], spec, data
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "arguments", "metrics"),
+    [
+        ("plain", "sparse_categorical_crossentropy", {}, ("accuracy",)),
+        (
+            "smooth",
+            "categorical_crossentropy",
+            {"label_smoothing": 0.1},
+            ("categorical_accuracy", "top_k_categorical_accuracy"),
+        ),
+        ("of_the_users", "its own squares", {}, ("surest", "accuracy")),
+    ],
+)
+def test_it_is_trained_as_it_compiles_itself(name, loss, arguments, metrics):
+    result, spec, data = trained(name)
+    assert (spec.loss, spec.loss_arguments, spec.metrics) == (loss, arguments, metrics)
+    keras.utils.set_random_seed(42)
+    model = getattr(own_compiles, name)()
+    held = data.validation.arrays
+    log = model.fit(data.train.x, data.train.y, epochs=2, validation_data=held, verbose=0)
+    assert dict(result.curve) == {name: tuple(values) for name, values in log.history.items()}
+    assert (result.stderr is not None) == (name != "of_the_users")
+
+
+def test_labels_have_the_form_that_its_loss_takes():
+    assert loaded("plain")[1].train.y.shape == (96,)
+    assert loaded("smooth")[1].train.y.shape == (96, 10)
+    of_users = loaded("of_the_users")[1]
+    assert of_users.train.y.shape == (96,)
+
+
+@pytest.mark.parametrize("named", [{"optimizer": "sgd", "learning_rate": 0.1}, {"learning_rate": 0.1}])
+def test_an_optimizer_of_the_space_stands_in_place_of_its_own(named):
+    spec, data = loaded("of_the_users", named)
+    model = compiled_model(spec, training_plan(spec, named), data)
+    assert type(model.optimizer) is (keras.optimizers.SGD if "optimizer" in named else keras.optimizers.Adam)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+    assert model.loss.__name__ == "squares"
+    scores = model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)
+    assert scores.keys() == {"loss", "surest", "accuracy"}
+
+
+def test_a_loss_of_the_space_stands_in_place_of_its_own_which_is_said_once():
+    spec, data = loaded("of_the_users", loss="poisson", own=("metrics",))
+    model = compiled_model(spec, training_plan(spec, {}), data)
+    assert (model.loss, spec.metrics, spec.own) == ("poisson", ("surest", "accuracy"), ("metrics",))
+    loss, optimizer, *_ = inspect_model(spec, data).notices
+    assert loss.endswith(
+        "compiles its model with the loss its own squares, which has no effect: `loss: poisson` counts"
+    )
+    assert "optimizer Adam, which is used" in optimizer
+
+
+def test_metrics_of_the_space_stand_in_place_of_its_own():
+    spec, data = loaded("smooth", metrics=("categorical_accuracy",), own=("loss",))
+    model = compiled_model(spec, training_plan(spec, {}), data)
+    scores = model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)
+    assert scores.keys() == {"loss", "categorical_accuracy"}
+
+
+def test_a_hyperparameter_may_choose_the_loss():
+    first, other = (
+        trained("chosen", {"model.loss": loss})[0].curve["loss"][0] for loss in ("categorical_crossentropy", "poisson")
+    )
+    assert first != pytest.approx(other)
+
+
+def test_a_compile_that_takes_other_arguments_is_left_as_it_is():
+    result, spec, data = trained("one_way", {"learning_rate": 0.5})
+    assert spec.loss == "sparse_categorical_crossentropy" and np.isfinite(result.value)
+    model = compiled_model(spec, training_plan(spec, {"learning_rate": 0.5}), data)
+    assert float(model.optimizer.learning_rate) == 0.5
+
+
+def test_without_any_loss_there_is_one_plain_error():
+    with pytest.raises(ModelError, match=r"no loss: the space names none, and own_compiles:uncompiled does not"):
+        loaded("uncompiled")
+    spec, _ = loaded("uncompiled", loss="poisson", own=("metrics",))
+    assert spec.own == ()  # as though the space named none
+
+
+def test_a_metric_that_is_not_recorded_is_named_before_anything_trains():
+    objective = Objective("val_acuracy", Goal.MAXIMIZE)
+    with pytest.raises(SpaceFileError, match=r"\(val_loss, val_accuracy\), but got 'val_acuracy' \(did you mean"):
+        loaded("plain", objective=objective)
+
+
+def test_it_trains_by_fit_and_says_why():
+    spec, data = loaded("plain", {"optimizer": "sgd"})
+    _, why = choose_runner(spec, data, None)
+    assert why == "trials train one by one with plain fit, since the model brings its own loss and metrics"
+    assert choose_runner(user_spec("regularized"), data, None)[1] is None
