@@ -172,3 +172,18 @@ def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) ->
     assert sweep.refit.rows == 320
     sweep.export(tmp_path / "best.keras")
     assert verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True).matches
+
+
+def test_a_metric_of_all_rows_is_ranked_and_estimated_by_weighted_rows_of_folds(tmp_path: Path) -> None:
+    write_loans(tmp_path)
+    text = (
+        SPACE.replace("{top: 2, seeds: 1}", "none").replace("trials: 4", "trials: 2").replace("val_accuracy", "val_auc")
+    )
+    finished(tmp_path, text + "split: {folds: 2}\n")
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
+    (result, *_) = read_results(SweepFolder(tmp_path / "sweeps" / "plain"))
+    outputs, labels, weights = load_scores_of(SweepFolder(tmp_path / "sweeps" / "plain"), result).arrays
+    of_all = keras.metrics.AUC()
+    of_all.update_state(labels[:, None], outputs, sample_weight=weights)
+    assert result.value == pytest.approx(float(of_all.result()), abs=1e-6)
+    assert sweep.estimate.low < sweep.best.value < sweep.estimate.high

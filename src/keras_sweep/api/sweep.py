@@ -186,7 +186,7 @@ class Sweep:
             return final_model(trial)[0]
 
     def validation(self) -> Rows:
-        """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.
+        """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
 
         With folds they are all rows, each scored by the training that left it out. A refit winner has seen them.
 
