@@ -105,6 +105,15 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "training as a list": bad("training", "[x]", "", "must be a map with early_stopping, reduce_lr_on_plateau"),
     "a slip in training": bad("training", "{early_stoping: {}}", "early_stoping", "did you mean `early_stopping`?"),
     "a name of Keras's": bad("training", "{EarlyStopping: {}}", "EarlyStopping", "`training: {early_stopping: "),
+    "another name of Keras's": bad(
+        "training", "{LearningRateScheduler: {}}", "LearningRateScheduler", "{schedule: cosine, "
+    ),
+    "a schedule in training": bad("training", "{schedule: cosine}", "schedule", "put it under `parameters`"),
+    "no schedule of ours": bad("schedule", "{values: [cosine, step]}", "values.1", "constant, cosine, exponential or"),
+    "all steps for a warmup": bad("warmup", "1.0", "", "of at least 0 and below 1"),
+    "a schedule and a plateau": bad(
+        "schedule", "cosine", "", "so does `reduce_lr_on_plateau`", "training.reduce_lr_on_plateau.factor: 0.5"
+    ),
     "no patience": bad("training", "{early_stopping: {patience: -1}}", "early_stopping.patience", "of at least 0"),
     "no such argument": bad("training", "{early_stopping: {wait: 1}}", "early_stopping.wait", "no such key"),
     "a plateau upwards": bad(

@@ -15,7 +15,7 @@ from keras_sweep.sweep.keras_script import _arguments, keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, user_spec
+from tests.helpers.lane_trials import FOLDER, fitted, user_spec
 
 DATA = digits()
 PARAMS = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
@@ -99,6 +99,20 @@ def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer
 
 def test_where_a_trial_was_stopped_the_script_stops_too():
     assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
+
+
+def test_a_script_has_the_trials_own_schedule(tmp_path, monkeypatch):
+    text = script(schedule="linear", warmup=0.25, batch_size=72)
+    assert "keras_schedule(float(optimizer.learning_rate), 'linear', 12, 0.25)" in text
+    monkeypatch.chdir(tmp_path)
+    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
+    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
+    names = {}
+    exec(text, names)
+    names["rows"].close()
+    trial = Suggestion(0, {**PARAMS, "schedule": "linear", "warmup": 0.25, "batch_size": 72})
+    expected = fitted(make_spec(), DATA, [trial])[0].curve["val_accuracy"]
+    assert tuple(names["log"].history["val_accuracy"]) == expected
 
 
 def test_averaged_weights_are_swapped_in():

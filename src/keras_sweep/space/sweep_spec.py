@@ -89,6 +89,7 @@ class ReduceLROnPlateau:
 
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
+SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learning rate from step to step
 LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
@@ -196,6 +197,7 @@ class SweepSpec:
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
+    schedule_epochs: int = 0  # over which schedules of learning rates go; 0: over the trial's own
     file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
 

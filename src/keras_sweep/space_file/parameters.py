@@ -23,6 +23,8 @@ FORMS: Mapping[str, type[AnyParameter]] = {"value": ConstantSection, "values": C
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
+    "schedule": kind_of(Annotated[str, Rule(names=("constant", "cosine", "exponential", "linear"))]),
+    "warmup": kind_of(Annotated[float, Field(ge=0, lt=1)]),
     "epochs": kind_of(Annotated[int, Field(ge=1)]),
     "batch_size": kind_of(Annotated[int, Field(ge=1)]),
     "seed": kind_of(Seed),

@@ -11,6 +11,7 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
+    SCHEDULE,
     DataSpec,
     EarlyTerminate,
     Finalists,
@@ -23,7 +24,7 @@ from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of, own_of
 from keras_sweep.space_file.options import plain_yaml, with_options
-from keras_sweep.space_file.parameters import INSTEAD, parameters
+from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.training import training_of
@@ -39,9 +40,7 @@ REQUIRED = {
 # keys that others expect at the top of the file -> where that stands here
 OTHER_KEYS = {
     **INSTEAD,
-    **dict.fromkeys(
-        ("optimizer", "learning_rate", "epochs", "batch_size"), "it is a parameter: put it under `parameters`"
-    ),
+    **dict.fromkeys(FIT_ARGUMENTS, "it is a parameter: put it under `parameters`"),
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
@@ -232,10 +231,13 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:
-    """Note a falling learning rate where a training on all rows has no validation rows left by which it could fall."""
+    """Note a rate that falls beside a schedule, or where a training on all rows has no validation rows for it."""
     given = [faults.root.at(section).value for section in ("training", "parameters")]
     names = [name for section in given if isinstance(section, dict) for name in section]
     of_all_rows = (data and data.split.folds) or (finish and finish.refit)
-    if of_all_rows and any("reduce_lr_on_plateau" in name for name in names):
+    falls = any("reduce_lr_on_plateau" in name for name in names)
+    for name in SCHEDULE.intersection(names) if falls else ():
+        faults.fault(("parameters", name), "sets the rate, and so does `reduce_lr_on_plateau`", "leave one of them out")
+    if of_all_rows and falls:
         rule = "watches validation rows, and the winner's training on all rows, with `folds` or `refit`, has none"
         faults.fault(("training", "reduce_lr_on_plateau"), rule, "leave one of them out")

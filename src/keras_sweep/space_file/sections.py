@@ -252,7 +252,7 @@ def space_file_schema() -> dict[str, Any]:
     for name in PASSED_OVER:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     names = {
-        **dict.fromkeys(("optimizer", "epochs", "batch_size", "seed"), "how a trial trains"),
+        **dict.fromkeys(("optimizer", "schedule", "warmup", "epochs", "batch_size", "seed"), "how a trial trains"),
         **{name: f"an argument of {_takers(name)}" for name in ARGUMENTS},
         **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
     }

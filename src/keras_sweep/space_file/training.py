@@ -24,15 +24,17 @@ CALLBACKS = kind_of(
     Annotated[list[PythonCallback], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
 MODE = kind_of(Annotated[str, Rule(names=MODES)])
-# callbacks of Keras -> what serves
+# callbacks of Keras, and what else may be looked for here -> what serves
 OF_KERAS: Mapping[str, str] = {
     "EarlyStopping": "`training: {early_stopping: {patience: 3}}`",
     "ReduceLROnPlateau": "`training: {reduce_lr_on_plateau: {patience: 3}}`",
+    "LearningRateScheduler": "`parameters: {schedule: cosine, warmup: 0.1}`",
     "ModelCheckpoint": "`epochs: {max: 20, take: best}` keeps each trial's best epoch",
     "TerminateOnNaN": "a trial that diverges ends by itself",
     "CSVLogger": "every curve is in the record: `sweep show` has it",
     "TensorBoard": "`sweep report` draws every curve",
     "SwapEMAWeights": "`use_ema: true` as a parameter does it",
+    **dict.fromkeys(("schedule", "warmup"), "it is a parameter: put it under `parameters`"),
 }
 # what may be a parameter -> its values
 ARGUMENTS: Mapping[str, Kind] = {

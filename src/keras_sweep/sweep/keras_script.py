@@ -6,6 +6,7 @@ Names that come from a record become code only where they are identifiers, value
 import keyword
 from collections.abc import Mapping
 from dataclasses import asdict
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, make_optimizer
 from keras_sweep.training.losses import compile_arguments, made_of
 from keras_sweep.training.row_weights import class_weights
+from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
@@ -79,17 +81,20 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     else:
         model = _users_model(spec, plan, data)
     optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
-    own_rate = []
+    (own, callbacks), own_rate = _callbacks(spec, plan), []
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
         if "learning_rate" in plan.optimizer_arguments:
             own_rate = [f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}"]
+    if plan.schedule is not None:
+        own += ["from typing import Any", "", "", *getsource(keras_schedule).splitlines(), ""]
+        more_of_rate = ", ".join(map(repr, plan.schedule.over(len(data.train))))
+        own_rate.append(f"optimizer.learning_rate = keras_schedule(float(optimizer.learning_rate), {more_of_rate})")
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
-    own, callbacks = _callbacks(spec, plan)
     of_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
     loss = _called(spec, compiled["loss"], "losses", {**plan.loss_arguments, **of_loss})
     metrics = [

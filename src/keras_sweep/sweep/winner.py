@@ -147,6 +147,7 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
         objective=replace(spec.objective, take_best=False),
         training=replace(spec.training, early_stopping=None),
         early_terminate=None,
+        schedule_epochs=training_plan(spec, training.params).epochs,  # its value may be of an earlier one
     )
     kind = (training.runner if opened.runner is None else opened.runner.name).partition("/")[0]
     chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import first_model
+from keras_sweep.process.backend import keras_config
 from keras_sweep.space.plugins import Plugins
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
@@ -103,6 +104,9 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         return "the model brings its own optimizer, whose numbers are constants of a program"
+    names = {*spec.space.constants, *(one.name for one in spec.space.parameters)}
+    if names & SCHEDULE and keras_config()["dtype_policy"] == "mixed_float16":
+        return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
     return why_not_lanes(spec, data)
 
 

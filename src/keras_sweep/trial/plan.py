@@ -1,18 +1,33 @@
 """The training plan: a trial's parameters sorted into what model, optimizer and `fit` take."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, WATCHING, SweepSpec, Training
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, SCHEDULE, TRAINING_PREFIX, WATCHING, SweepSpec, Training
 
-FIT_PARAMETERS = ("optimizer", "learning_rate", "epochs", "batch_size", "seed")
+FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 MODEL_PREFIX = "model."
 DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 DEFAULT_EPOCHS = 5
 DEFAULT_BATCH_SIZE = 32  # as `keras.Model.fit`
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a trial's learning rate goes on from step to step."""
+
+    epochs: int
+    batch_size: int
+    schedule: Any = "constant"
+    warmup: Any = 0.0
+
+    def over(self, rows: int) -> tuple[str, int, float]:
+        """The arguments of `keras_schedule` after the first, where so many rows are trained on."""
+        return self.schedule, math.ceil(rows / self.batch_size) * self.epochs, self.warmup
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,7 @@ class TrainingPlan:
     seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order
     loss_arguments: Mapping[str, Value] = field(default_factory=dict)
     training: Training = field(default_factory=Training)  # with this trial's arguments
+    schedule: Schedule | None = None  # None: the learning rate stays
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
@@ -43,15 +59,19 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
             training = with_argument(training, name.removeprefix(TRAINING_PREFIX), value)
         elif name == "learning_rate" or name not in FIT_PARAMETERS:
             optimizer[name] = value
+    epochs = _whole(params.get("epochs", DEFAULT_EPOCHS))
+    batch_size = _whole(params.get("batch_size", DEFAULT_BATCH_SIZE))
+    of_rate = {name: params[name] for name in SCHEDULE & params.keys()}
     return TrainingPlan(
         model_arguments=model,
         optimizer=str(params.get("optimizer", DEFAULT_OPTIMIZER)),
         optimizer_arguments=optimizer,
-        epochs=_whole(params.get("epochs", DEFAULT_EPOCHS)),
-        batch_size=_whole(params.get("batch_size", DEFAULT_BATCH_SIZE)),
+        epochs=epochs,
+        batch_size=batch_size,
         seed=_whole(params.get("seed", spec.search.seed)),
         loss_arguments=loss,
         training=training,
+        schedule=Schedule(spec.schedule_epochs or epochs, batch_size, **of_rate) if of_rate else None,
     )
 
 

@@ -94,6 +94,14 @@ def test_hyperband_promotes_the_best_of_a_round() -> None:
     assert {result.number for result in best} == promoted
 
 
+def test_hyperbands_promoted_trials_with_schedules_begin_anew() -> None:
+    cosine = Parameter("schedule", Categorical(("cosine",)))
+    both = (hyperband(Parameter("epochs", Int(1, 9)), *more) for more in ((), (cosine,)))
+    plain, scheduled = (flat(searched(engine, 6, 5)) for engine in both)
+    assert [one.params["epochs"] for one in plain] == [one.params["epochs"] for one in scheduled]
+    assert {one.suggestion.continues for one in scheduled} == {None}
+
+
 def test_hyperband_never_promotes_a_failed_trial() -> None:
     engine = hyperband(Parameter("epochs", Int(1, 9)))
     results = flat(searched(engine, 12, 6, lambda one: None if one.number % 4 else score(one.params)))

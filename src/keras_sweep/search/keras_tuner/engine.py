@@ -14,7 +14,7 @@ from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
 from keras_sweep.search.sampler_engine import SeenPoints
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
 from keras_sweep.trial.result import Result, Suggestion
 
@@ -29,7 +29,7 @@ class KerasTunerEngine(Engine):
     trials have budgets of its own, only keeps from repeating them.
 
     With hyperband, `epochs` is its budget and no parameter: the largest value of the space is what a trial trains at
-    most, the smallest what it trains at least. A promoted trial `continues` the one it was promoted from.
+    most, the smallest what it trains at least. A promoted trial without a schedule `continues` the one that it was.
 
     Raises:
         UsageError: a parameter depends on hyperband's `epochs`.
@@ -103,7 +103,8 @@ class KerasTunerEngine(Engine):
             params["epochs"] = asked.epochs
         self._next += 1
         self._track(number, asked.id)
-        continues = self._numbers[asked.promoted] if asked.promoted is not None else None
+        before = asked.promoted if SCHEDULE.isdisjoint(params) else None
+        continues = self._numbers[before] if before is not None else None
         return Suggestion(number, params, self._generation, continues)
 
     def _choice(self, number: int) -> Asked | None:

@@ -22,6 +22,7 @@ from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, curve_of, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
+from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
 from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
@@ -206,6 +207,9 @@ class FitRunner:
         try:
             plan = training_plan(spec, suggestion.params)
             model, own = compiled_trial(spec, plan, data)
+            if plan.schedule is not None:
+                schedule = keras_schedule(float(model.optimizer.learning_rate), *plan.schedule.over(len(data.train)))
+                model.optimizer.learning_rate = schedule
             kind = FitLog if own is None else OwnFitLog
             log = kind(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
             train, validation = data.train, data.validation

@@ -53,10 +53,9 @@ class FoldedProgram:
     def order(self, epoch: int) -> list[Any]:
         return [program.order(epoch) for program in self.programs]
 
-    def epoch(self, state: Any, numbers: Numbers, order: Any) -> tuple[Any, Logs]:
-        ended = [
-            program.epoch(part, numbers, rows) for program, part, rows in zip(self.programs, state, order, strict=True)
-        ]
+    def epoch(self, state: Any, numbers: Numbers, order: Any, rates: Any) -> tuple[Any, Logs]:
+        each = zip(self.programs, state, order, strict=True)
+        ended = [program.epoch(part, numbers, rows, rates) for program, part, rows in each]
         return [part for part, _ in ended], _joined([logs for _, logs in ended], order, self.data.train.weights)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:

@@ -193,6 +193,7 @@ class LaneGeneration:
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
             controls=Controls.of(plan.training, rate),
+            schedule=plan.schedule,
             wanted=wanted,
         )
 

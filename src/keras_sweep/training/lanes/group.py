@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,7 @@ from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import Failure, diverged, scored_epoch
+from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.result import Seconds
 
 
@@ -144,10 +146,11 @@ class Group:
         times = [time.perf_counter()]
         program = self._fitted()
         times.append(time.perf_counter())
-        numbers = self._numbers(program.lanes)
+        filled = self._places + self._places[:1] * (program.lanes - len(self._places))
+        numbers = self._numbers(filled)
         order = program.order(self.epoch)
         state, self._state = self._state, None  # the program uses it up
-        state, logs = program.epoch(state, numbers, order)
+        state, logs = program.epoch(state, numbers, order, partial(self._rates, filled))
         times.append(time.perf_counter())
         state, validation, finite, right = program.validate(state, numbers)
         times.append(time.perf_counter())
@@ -226,10 +229,9 @@ class Group:
         empty = program.lanes - len(lanes)
         self._state = program.layout.stack([*states, *[states[0]] * empty])
 
-    def _numbers(self, count: int) -> Numbers:
-        filled = self._places + self._places[:1] * (count - len(self._places))
+    def _numbers(self, filled: Sequence[Lane]) -> Numbers:
         per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
-        values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
+        values = np.array(per_lane).reshape(len(per_lane), len(filled))  # in double precision, as Keras has them
         own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
         return Numbers(
             np.array([lane.learning_rate for lane in filled], np.float32),
@@ -238,3 +240,10 @@ class Group:
             model=LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*own, strict=True))) if own else None,
             batch_size=np.int32(self.lanes[0].batch_size) if self.signature.masked else None,
         )
+
+    def _rates(self, lanes: Sequence[Lane], rows: int) -> Any:
+        """[N, T] the learning rates of lanes with schedules in each step of this epoch, of N rows; None without."""
+        first = -(-rows // lanes[0].batch_size) * self.epoch
+        steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has fewer, or as many
+        each = [keras_schedule(one.learning_rate, *one.schedule.over(rows))(steps, np) for one in lanes if one.schedule]
+        return np.stack(each, axis=1).astype(np.float32) if each else None

@@ -15,6 +15,7 @@ from keras_sweep.training.controls import Controls
 from keras_sweep.training.lanes.signature import Signature
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.outcome import curve_of
+from keras_sweep.trial.plan import Schedule
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
 
@@ -42,6 +43,7 @@ class Lane:
     rungs: tuple[int, ...]
     own: OwnModel | None  # where its model shares a structure with others
     controls: Controls | None  # what watches its curve
+    schedule: Schedule | None  # how its learning rate goes on from there, if it does not stay
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     seen: int = 0  # epochs the loop's thread has seen; the workers, and so `rows`, may be ahead

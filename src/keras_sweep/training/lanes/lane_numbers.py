@@ -47,6 +47,7 @@ class Numbers(NamedTuple):
     per_lane: Any  # [F, 2, T] lanes' own values of optimizer arguments, and one less each
     model: LaneNumbers | None = None  # of lanes that share a structure
     batch_size: Any = None  # of all lanes, where steps are masked
+    rates: Any = None  # [N, T] the learning rates of each step, where lanes have schedules; the rest is not used
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -86,7 +87,10 @@ class Program:
         self._options: Any = effort.options
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = template.numbers(lanes)
-        batches = self._batches(np.zeros(template.order.rows, np.int32))
+        rows = template.order.rows
+        batches = self._batches(np.zeros(rows, np.int32))
+        rates = np.zeros((rows, lanes), np.float32) if template.signature.scheduled else None
+        stepwise = numbers._replace(rates=rates)
         with template.tracing:
             traced = jax.jit(self._traced_validate).lower(state, numbers, *data.validation)
         # Of a program that is worth all effort validation is worth less: products are all that takes time there.
@@ -95,11 +99,11 @@ class Program:
         with ThreadPoolExecutor(1) as meanwhile:
             validate = meanwhile.submit(traced.compile, options)
             if template.signature.masked:
-                self._epoch = self._compiled(self._masked_epoch, state, numbers, *batches, self._rows)
+                self._epoch = self._compiled(self._masked_epoch, state, stepwise, *batches, self._rows)
             elif template.convolves:
-                self._epoch = self._step_by_step(state, numbers, *batches)
+                self._epoch = self._step_by_step(state, stepwise, *batches)
             else:
-                self._epoch = self._compiled(self._whole_epoch, state, numbers, *batches, self._rows)
+                self._epoch = self._compiled(self._whole_epoch, state, stepwise, *batches, self._rows)
             self._validate = validate.result()
 
     def of(self, template: Template, data: DeviceData) -> Program:
@@ -116,8 +120,12 @@ class Program:
         order = self._template.order.epoch(epoch)
         return order if self._data.train is None else self._data.train[order]
 
-    def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
-        """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
+    def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
+        """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`.
+
+        `rates` is called with N, and returns [N, T] learning rates of each step, or None, as `Group` has them.
+        """
+        numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch(state, numbers, *self._batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
@@ -168,14 +176,14 @@ class Program:
 
         prepared, metrics = self._begin(numbers)
 
-        def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
-            return self._step(*carry, prepared, rows, data), None
+        def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
+            return self._step(*carry, prepared, step[0], data, step[1]), None
 
-        carry = (state, metrics)
-        if steps.shape[0]:
-            carry, _ = jax.lax.scan(body, carry, steps)
+        carry, whole = (state, metrics), steps.shape[0]
+        if whole:
+            carry, _ = jax.lax.scan(body, carry, (steps, jax.tree.map(lambda each: each[:whole], numbers.rates)))
         if tail.shape[0]:
-            carry, _ = body(carry, tail)
+            carry, _ = body(carry, (tail, jax.tree.map(lambda each: each[whole], numbers.rates)))
         state, metrics = carry
         return state, self._logs(metrics)
 
@@ -193,7 +201,8 @@ class Program:
             place = jnp.arange(self._batch)
             rows = _rows(order, start + jnp.minimum(place, length - 1))  # further ones are the last one again
             counted = (place < length).astype(jnp.float32)
-            return self._step(*carry, prepared, rows, data, counted)
+            rates = None if numbers.rates is None else _rows(numbers.rates, step)
+            return self._step(*carry, prepared, rows, data, rates, counted)
 
         steps = (len(order) + size - 1) // size
         state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
@@ -205,8 +214,9 @@ class Program:
 
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
+        rates = None if numbers.rates is None else numbers.rates[0]
         programs = {
-            len(batch): self._compiled(self._step, state, metrics, prepared, batch, self._rows, uses_up=(0, 1))
+            len(batch): self._compiled(self._step, state, metrics, prepared, batch, self._rows, rates, uses_up=(0, 1))
             for batch in (*steps[:1], tail)  # one of each length
             if len(batch)
         }
@@ -214,23 +224,26 @@ class Program:
 
         def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
-            for batch in [*steps, tail] if len(tail) else steps:
-                state, metrics = programs[len(batch)](state, metrics, prepared, batch, data)
+            each = repeat(None) if numbers.rates is None else numbers.rates
+            for batch, rates in zip([*steps, tail] if len(tail) else steps, each, strict=False):
+                state, metrics = programs[len(batch)](state, metrics, prepared, batch, data, rates)
             return state, end(metrics)
 
         return epoch
 
     def _begin(self, numbers: Numbers) -> tuple[Any, list[Any]]:
-        """Traced: the numbers as a step takes them, and metrics before the first step."""
+        """Traced: the numbers as a step takes them, if they are the same in each, and metrics before the first step."""
         import jax.numpy as jnp
 
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
-        return self.layout.prepare(numbers), metrics
+        return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
     def _step(
-        self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, counted: Any = None
+        self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, counted: Any = None
     ) -> tuple[State, list[Any]]:
-        """Traced: a step on these rows, of which those count that `counted` says."""
+        """Traced: a step on these rows, of which those count that `counted` says; `rates` [T] are this step's own."""
+        if rates is not None:
+            prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = (None if array is None else _rows(array, rows) for array in data)
         return self.layout.step(state, metrics, prepared, x, y, weights, counted)
 

@@ -53,6 +53,7 @@ class Signature:
     structure: str = ""  # of models that share a program though they differ; `model` is then empty
     loss: Arguments = ()  # the arguments of the loss
     class_weight: ClassWeights = None  # what rows count in the loss
+    scheduled: bool = False  # each step has learning rates of its own
     masked: bool = False  # `batch_size` is the most rows a step, of which a trial's own first ones count
 
     @property
@@ -89,7 +90,7 @@ def signature_of(
     given = plan.training.class_weight
     weights = tuple(given.items()) if isinstance(given, Mapping) else given
     loss, chosen = arguments(plan.loss_arguments), variants or (variant_of(plan),)
-    return Signature(model, chosen, plan.batch_size, plan.seed, structure, loss, weights)
+    return Signature(model, chosen, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None)
 
 
 def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
