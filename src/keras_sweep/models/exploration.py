@@ -48,7 +48,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
     build, fit = builder(found, spec.folder, data.input_shape, data.classes)
-    exploration = Exploration(build if fit is None else _FitsToo(build, fit, data), fixed)
+    exploration = Exploration(build if fit is None else _fitting_too(build, fit, data), fixed)
     exploration.run()
     own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
@@ -63,38 +63,32 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants))
 
 
-class _FitsToo:
+def _fitting_too(build: Callable[[Any], Any], fit: Fit, data: SearchData) -> Callable[[Any], None]:
     """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
 
     It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
     that asks for more in an epoch gets one. What it raises may be for want of rows: the trials tell.
     """
+    import keras
 
-    def __init__(self, build: Callable[[Any], Any], fit: Fit, data: SearchData) -> None:
-        self._build, self._fit, self._epochs = build, fit, -1  # not known yet
-        self._rows = Rows(*(array[:ROWS] for array in data.train.arrays))
+    rows, epochs = Rows(*(array[:ROWS] for array in data.train.arrays)), [0, 1]
 
-    def __call__(self, hyper_parameters: Any) -> None:
-        model = self._build(hyper_parameters)
-        self._try(hyper_parameters, model, max(self._epochs, 0))
-        if self._epochs < 0:
-            asked = len(hyper_parameters.space)
-            self._try(hyper_parameters, model, 1)
-            self._epochs = int(len(hyper_parameters.space) > asked)
-
-    def _try(self, hyper_parameters: Any, model: Any, epochs: int) -> None:
-        import keras
-
-        ends = time.monotonic() + MOST_SECONDS
+    def build_and_fit(hyper_parameters: Any) -> None:
+        model, ends = build(hyper_parameters), time.monotonic() + MOST_SECONDS
 
         def look(*_: Any, **__: Any) -> None:
             if time.monotonic() > ends:
                 raise TimeoutError
 
         callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=look, on_epoch_end=look)]
-        fit, rows = partial(self._fit, hyper_parameters, model), self._rows
-        with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
-            call_fit(fit, rows, rows, begun=lambda: False, epochs=epochs, verbose=0, callbacks=callbacks)
+        given: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
+        for count in tuple(epochs):
+            asked = len(hyper_parameters.space)
+            with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
+                call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **given)
+            epochs[:] = [int(count and len(hyper_parameters.space) > asked)] if count else epochs
+
+    return build_and_fit
 
 
 def _bare(name: str) -> str:

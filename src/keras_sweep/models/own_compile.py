@@ -1,6 +1,6 @@
 """What a model compiles itself with: its loss and metrics where the space names none, and what the space overrides."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, ModelError, SpaceFileError
 from keras_sweep.models.hyper_model import names_optimizer
 from keras_sweep.process.given import name_of
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import WATCHING, SweepSpec
 from keras_sweep.space.text import did_you_mean, joined, listed, quoted
 
 
@@ -23,20 +23,11 @@ def compiled_with(model: Any) -> dict[str, Any]:
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
     """Of these what the space leaves to the model. Rows that weigh unlike do so in all metrics."""
     given = compiled_with(model) if spec.own else {}
-    if "loss" not in spec.own:
-        given.pop("loss_weights", None)
-    if given:
-        metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else []
-        given |= {"metrics": None, "weighted_metrics": metrics} if data.weighs else {}
-        given |= {} if metrics else {"metrics": None, "weighted_metrics": None}
+    left = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
+    given |= {name: None for key, names in left.items() if key not in spec.own for name in names if given}
+    if data.weighs and "metrics" in spec.own:
+        given |= {"metrics": None, "weighted_metrics": list(_metrics_of(model).values())}
     return given
-
-
-def compiles_in_its_own_way(model: Any) -> bool:
-    """Whether its class has a `compile` of its own, which may take anything."""
-    import keras
-
-    return type(model).compile is not keras.Model.compile
 
 
 def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
@@ -64,12 +55,10 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
         arguments_of = {name: arguments for name, one in metrics.items() if (arguments := _arguments(one))}
         spec = replace(spec, metrics=tuple(metrics), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
-    watching = {
-        "early_stopping": spec.training.early_stopping,
-        "reduce_lr_on_plateau": spec.training.reduce_lr_on_plateau,
-    }
-    named = {f"training.{name}.monitor": section.monitor for name, section in watching.items() if section}
-    for key, name in {"metric.name": spec.objective.name, **named}.items():
+    named = {"metric.name": spec.objective.name}
+    for section in (one for one in WATCHING if getattr(spec.training, one) is not None):
+        named[f"training.{section}.monitor"] = getattr(spec.training, section).monitor
+    for key, name in named.items():
         recorded += [one.removeprefix("val_") for one in recorded] if key != "metric.name" else []
         if name not in recorded and not trains_itself:
             rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
@@ -123,18 +112,8 @@ _NAMING = ("name", "dtype", "reduction")
 
 def _metrics_of(model: Any) -> dict[str, Any]:
     """Those that a model compiles itself with, by the names by which Keras logs them."""
+    import keras
+
     given = compiled_with(model)
-    metrics = _flat([given.get("metrics"), given.get("weighted_metrics")])
-    return {
-        one if isinstance(one, str) else str(getattr(one, "name", getattr(one, "__name__", one))): one
-        for one in metrics
-    }
-
-
-def _flat(given: Any) -> Iterator[Any]:
-    """Metrics of a list, of lists, or by their outputs."""
-    if isinstance(given, Iterable) and not isinstance(given, str):
-        for one in given.values() if isinstance(given, dict) else given:
-            yield from _flat(one)
-    elif given is not None:
-        yield given
+    parts = keras.tree.flatten([given.get("metrics"), given.get("weighted_metrics")])
+    return {str(getattr(one, "name", getattr(one, "__name__", one))): one for one in parts if one is not None}

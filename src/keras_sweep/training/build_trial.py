@@ -9,7 +9,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
 from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
-from keras_sweep.models.own_compile import compiles_in_its_own_way, own_arguments
+from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import load_python
@@ -57,13 +57,16 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
     `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. Of
     what a model compiles itself with is kept what the space does not name: optimizer, loss, metrics.
     """
+    import keras
+
     model, fit = _seeded_model(spec, plan, data)
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
         before, (model, fit) = model, _seeded_model(spec, plan, data)
         pairs = zip(before.variables, model.variables, strict=True)
         if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
             break
-    as_it_is = spec.own and (compiles_in_its_own_way(model) if model.compiled else fit and "loss" in spec.own)
+    takes_others = type(model).compile is not keras.Model.compile  # nothing is known of the arguments of its `compile`
+    as_it_is = spec.own and (takes_others if model.compiled else fit and "loss" in spec.own)
     if brings_optimizer(spec, model) or as_it_is:
         optimizer: Any = getattr(model, "optimizer", None) if as_it_is else own_optimizer(model)
         if optimizer is not None and "learning_rate" in plan.optimizer_arguments:
