@@ -7,14 +7,10 @@ import pytest
 from optuna.distributions import distribution_to_json
 from rich.console import Console
 
-from keras_sweep.cli.run import show_run
+from keras_sweep.cli.run import run
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.search_space import Goal
-from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.run import RunOptions
 from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
 from tests.helpers.results import dense_sweep
 from tests.helpers.screen import without_styles
@@ -38,9 +34,9 @@ def test_importance_is_said_on_a_terminal_after_training(view, is_terminal, trai
     known = Facts("val_accuracy", Goal.MAXIMIZE, 42, SPACE, distributions)
     monkeypatch.setattr("keras_sweep.api.session.run_session", session)
     monkeypatch.setattr("keras_sweep.record.reader.read_facts", lambda _: known)
-    monkeypatch.setattr("keras_sweep.views.terminal.console.stdout_console", lambda: console)
-    spec = read_space_file(tmp_path / "dense.yaml", text=SPACE)
-    show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
+    monkeypatch.setattr("keras_sweep.cli.run.stdout_console", lambda: console)
+    (tmp_path / "dense.yaml").write_text(SPACE)
+    run(tmp_path / "dense.yaml", view=view, sweeps_dir=tmp_path)
     text = without_styles(out.getvalue())
     assert ("\nimportance\n" in text) is said
     assert "\nbest trial" in text

@@ -27,12 +27,8 @@ def write_report(access: SweepAccess, place: Path | None = None) -> Path:
     place = Path("reports") / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
     facts = SweepFacts.read(access)
-    files = {
-        PAGE: page_of(facts, datetime.now(UTC)),
-        "leaderboard.md": leaderboard_markdown(facts.ranking),
-        "leaderboard.csv": leaderboard_csv(facts.rows),
-    }
-    write_folder(place, files, PAGE, MARK)
+    tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
+    write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
     return place / PAGE
 
 

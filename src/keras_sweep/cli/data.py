@@ -11,6 +11,8 @@ import typer
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
+from keras_sweep.space.text import counted, escaped
+from keras_sweep.views.terminal.console import stdout_console
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
@@ -30,7 +32,6 @@ def data(
     from keras_sweep.data.raw_rows import save_rows
     from keras_sweep.views.data_view import print_data
     from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
-    from keras_sweep.views.terminal.console import stdout_console
 
     for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
@@ -93,9 +94,7 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
-    from keras_sweep.space.text import counted, escaped
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.views.terminal.console import stdout_console
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)

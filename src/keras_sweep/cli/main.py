@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import check, data, model, pages, read_commands, run
+from keras_sweep.cli import data, model, read_commands, run
 from keras_sweep.cli.options import NamesRegistered
+from keras_sweep.cli.read_commands import ManyNames
 from keras_sweep.errors import Interrupted, SweepError, UsageError
 from keras_sweep.process.streams import open_streams, settle_streams
+from keras_sweep.views.terminal.console import print_error, stderr_console
 
 app = typer.Typer(
     name="sweep",
@@ -45,22 +47,22 @@ def _options(
     del version, debug
 
 
-app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(check.check)
+app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(run.check)
 app.command("run", cls=NamesRegistered, short_help="Search, test the winner once, write the best model; resume.")(
     run.run
 )
 app.command("list")(read_commands.list_sweeps)
 app.command("leaderboard")(read_commands.leaderboard)
 app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
-app.command("report", short_help="Write a sweep as one self-contained page.")(pages.report)
+app.command("report", short_help="Write a sweep as one self-contained page.")(read_commands.report)
 app.command("evaluate")(model.evaluate)
 app.command("export", short_help="Write a trial's model, with its card beside it.")(model.export)
 app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(model.verify)
 app.command("replay", cls=NamesRegistered, short_help="Train a trial again by fit: are its numbers the record's?")(
     model.replay
 )
-app.command("compare", cls=pages.ManyNames, short_help="Sweeps side by side: do their winners differ?")(pages.compare)
-app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(pages.dashboard)
+app.command("compare", cls=ManyNames, short_help="Sweeps side by side: do their winners differ?")(read_commands.compare)
+app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(read_commands.dashboard)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
 app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
 app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)
@@ -91,8 +93,6 @@ def _exit_code(error: BaseException, *, debug: bool) -> Any:
         return error.code  # it has completed a word, or installed completion in a shell
     if debug:
         traceback.print_exception(error)
-    from keras_sweep.views.terminal.console import print_error, stderr_console
-
     told = _told(error)
     with contextlib.suppress(OSError):  # there may be nobody left to tell
         print_error(stderr_console(), told)

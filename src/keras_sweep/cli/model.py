@@ -1,6 +1,5 @@
 """Commands on a sweep's models: `sweep evaluate`, `export`, `verify`, `replay`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,8 @@ from keras_sweep.cli.options import (
     option,
 )
 from keras_sweep.errors import UsageError
+from keras_sweep.space.text import escaped
+from keras_sweep.views.terminal.console import stderr_console
 
 
 def evaluate(
@@ -34,21 +35,18 @@ def evaluate(
     """Evaluate the winner on the sealed test set. Every look is counted."""
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.finish import evaluate_winner
-    from keras_sweep.trial.events import Event, TestEvaluated
+    from keras_sweep.trial.events import TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    events: list[Event] = []
     with opened(name, sweeps_dir, trust, backend) as access:
-
-        def listen(event: Event) -> None:
-            events.append(event)
-            access.emit(event)
-
-        evaluate_winner(replace(access, emit=listen))
-    (look,) = [event for event in events if isinstance(event, TestEvaluated)]
-    record = event_record(look, read_facts(access.folder).objective)
+        evaluate_winner(access)
+    facts = read_facts(access.folder)
+    test = facts.test
+    assert test is not None
+    look = TestEvaluated(test.number, test.scores, test.stderrs, facts.test_looks, test.per_class, seed=test.seed)
+    record = event_record(look, facts.objective)
     answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
 
 
@@ -64,9 +62,7 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.space.text import escaped
     from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
-    from keras_sweep.views.terminal.console import stderr_console
 
     with opened(name, sweeps_dir, trust, backend) as access:
         sweep = access.folder.name

@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, find
 from keras_sweep.space.text import nearest
+from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,28 +105,18 @@ Trust = Annotated[bool, typer.Option("--trust", help="Import and run the `python
 Format = Annotated[str, option("--format", "NAME", "table or json.", callback=one_of(("table", "json")))]
 
 
-def note(message: str) -> None:
+def note(message: str, *, warns: bool = False) -> None:
     """Say on stderr what the user should know."""
-    from keras_sweep.views.terminal.console import print_notice, stderr_console
-
-    print_notice(stderr_console(), message)
-
-
-def warn_of_slips(warnings: Iterable[str]) -> None:
-    """Say on stderr what is likely a slip in a space file."""
-    from keras_sweep.views.terminal.console import print_warning, stderr_console
-
-    for warning in warnings:
-        print_warning(stderr_console(), warning)
+    print_notice(stderr_console(), message, warns=warns)
 
 
 @contextmanager
 def at_work() -> Iterator[ProgressView]:
     """Inside, what libraries print reaches neither the answer nor the user; gives the view that shows what goes on."""
     from keras_sweep.process.streams import LibraryNoise, answer_stream
-    from keras_sweep.views.running.progress import status_view
+    from keras_sweep.views.running.progress import progress_view
 
-    with answer_stream(), LibraryNoise(), status_view() as view:
+    with answer_stream(), LibraryNoise(), progress_view(elsewhere="quiet") as view:
         yield view
 
 
@@ -141,8 +132,6 @@ def opened(name: str | None, sweeps_dir: Path | None, trust: bool, backend: str 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
     """Print what was asked for, as a table or as JSON."""
-    from keras_sweep.views.terminal.console import stdout_console
-
     if format == "json":
         typer.echo(json, nl=False)
     else:

@@ -1,21 +1,42 @@
-"""Commands that read the record: `sweep list`, `leaderboard`, `show`. They import no Keras and no Optuna."""
+"""Commands that read the record: `sweep list`, `leaderboard`, `show`, without Keras and Optuna; and pages of it."""
 
+import contextlib
+import signal
 import time
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer, note, number, one_of, option
+from keras_sweep.cli.options import (
+    Format,
+    Name,
+    SweepsDir,
+    TrialNumber,
+    Trust,
+    answer,
+    names_of_sweeps,
+    note,
+    number,
+    one_of,
+    opened,
+    option,
+)
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
+from keras_sweep.record.trial_record import waiting_beside
+from keras_sweep.space.text import escaped
+from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.views.terminal.console import stderr_console, stdout_console
+from keras_sweep.views.terminal.text import waiting_text
 
 
 def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.views.leaderboard.formats import json_list
     from keras_sweep.views.sweep_list import print_sweeps, sweep_rows
-    from keras_sweep.views.terminal.text import waiting_text
 
     rows = sweep_rows(sweeps_dir)
     for row in rows:
@@ -45,12 +66,8 @@ def leaderboard(
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.api.leaderboard import leaderboard_of
-    from keras_sweep.record.trial_record import waiting_beside
-    from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.views.leaderboard.query import why_none
     from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
-    from keras_sweep.views.terminal.console import stdout_console
-    from keras_sweep.views.terminal.text import waiting_text
 
     folder = find(name, sweeps_dir)
     sweep = RecordedSweep.read(folder)
@@ -70,10 +87,7 @@ def leaderboard(
 
 def show(name: Name = None, trial: TrialNumber = None, format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
-    from keras_sweep.record.trial_record import waiting_beside
-    from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.trial.ranking import order_key
-    from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import print_trial, trial_json
 
     folder = find(name, sweeps_dir)
@@ -92,3 +106,66 @@ def show(name: Name = None, trial: TrialNumber = None, format: Format = "table",
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
     answer(lambda console: print_trial(console, sweep, result), trial_json(sweep, result), format)
+
+
+def report(
+    name: Name = None,
+    output: Annotated[
+        Path | None, option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
+    ] = False,
+    trust: Trust = False,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
+    from keras_sweep.api.report import watch_report, write_report
+
+    write = watch_report if watch else write_report
+    with opened(name, sweeps_dir, trust) as access:
+        page = write(access, output)
+    typer.echo(str(page))
+
+
+class ManyNames(TyperCommand):
+    """A command of several names, whose help does not say that these are text."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help."""
+        return super().get_help(ctx).replace(" <list[str]>", "")
+
+
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps)
+    ],
+    html: Annotated[Path | None, option("--html", "FILE", "Write it as a page, too.")] = None,
+    format: Format = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
+    from keras_sweep.api.compare import compare as compared
+    from keras_sweep.api.compare import write_page
+    from keras_sweep.views.compare import compare_json, print_comparison
+
+    found = compared(*names, sweeps_dir=sweeps_dir)
+    answer(lambda console: print_comparison(console, found), compare_json(found), format)
+    if html is not None:
+        write_page(found, html)
+        stderr_console().print(f"written: {escaped(str(html))}")
+
+
+def dashboard(
+    name: Name = None,
+    port: Annotated[int, number("--port", "Where it listens; 0 is any free port.")] = 8080,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = find(name, sweeps_dir)
+    from keras_sweep.sweep.dashboard import dashboard_server
+
+    with contextlib.suppress(KeyboardInterrupt), dashboard_server(folder, port) as server:
+        typer.echo(server.address)
+        server.serve_forever()

@@ -1,8 +1,10 @@
-"""`sweep run`: read the call, run the sweep before the user's eyes, print its end."""
+"""Commands on a space file: `sweep check`, and `sweep run`, which runs it before the user's eyes and prints its end."""
 
 from __future__ import annotations
 
 import contextlib
+from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -15,21 +17,68 @@ from keras_sweep.cli.options import (
     Space,
     SweepsDir,
     Workers,
+    at_work,
+    note,
     number,
     one_of,
     option,
     seconds_of,
-    warn_of_slips,
 )
 from keras_sweep.errors import Interrupted, UsageError
+from keras_sweep.views.terminal.console import stdout_console
 
 if TYPE_CHECKING:
-    from keras_sweep.record.sweep_folder import SweepFolder
-    from keras_sweep.space.sweep_spec import SweepSpec
-    from keras_sweep.sweep.run import RunOptions
     from keras_sweep.trial.events import Event
-    from keras_sweep.trial.wall_time import WallTime
     from keras_sweep.views.running.progress import OutputMayVanish
+
+
+def check(
+    space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
+    sets: Sets = None,
+    probe: Annotated[
+        bool | None,
+        typer.Option(
+            help="Read the data and train a few trials for an epoch, to estimate the time.",
+            show_default="--probe, unless the file names `python:` code",
+        ),
+    ] = None,
+    backend: Backend = None,
+    runner: Runner = None,
+    workers: Workers = None,
+) -> None:
+    """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
+    from keras_sweep.process.backend import choose_backend, cores
+    from keras_sweep.space_file.read import read_space_file
+    from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.training.workers.workers import workers_of
+    from keras_sweep.views.space_view import print_estimate, print_space
+
+    if schema:
+        typer.echo(dumps(space_file_schema(), indent=2))
+        return
+    if space is None:
+        raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
+    spec = read_space_file(space, sets=sets or ())
+    for warning in spec.warnings:
+        note(warning, warns=True)
+    code = spec.code
+    if code:
+        note(f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
+    make = workers_of(workers)
+    print_space(stdout_console(), spec, str(space))
+    if probe or (probe is None and not code):
+        choose_backend(backend, "--backend")
+        from keras_sweep.sweep.time_estimate import probed
+
+        count = None
+        if make is not None:
+            with contextlib.closing(make()) as opened:
+                count = opened.count()
+        with at_work() as view:
+            data, found = probed(spec, view, runner=runner)
+        print_estimate(stdout_console(), data, found, cores=len(cores()), workers=count)
+    stdout_console().print("no faults")  # only now: the data and a trial were looked at too
 
 
 def run(
@@ -77,51 +126,38 @@ def run(
     if trials is not None and more is not None:
         raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
     spec = read_space_file(space, sets=sets or (), name=name, engine=engine, sampler=sampler, trials=trials, seed=seed)
-    warn_of_slips(spec.warnings)
+    for warning in spec.warnings:
+        note(warning, warns=True)
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend, "--backend")
-    from keras_sweep.sweep.run import RunOptions
-
-    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, workers)
-    show_run(spec, folder, options, wall, view="json" if json else "quiet" if quiet else view, times=times)
-
-
-def show_run(
-    spec: SweepSpec,
-    folder: SweepFolder,
-    options: RunOptions,
-    wall: WallTime,
-    *,
-    view: str | None,
-    times: bool = False,
-) -> None:
-    """Run the sweep; progress goes to stderr, the summary (or with the view `json` every event) to stdout."""
     from keras_sweep.api.session import run_session
     from keras_sweep.record.reader import read_facts
+    from keras_sweep.sweep.run import RunOptions
     from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted
     from keras_sweep.views.running.progress import OutputMayVanish, progress_view
     from keras_sweep.views.summary import kept_text, print_summary
-    from keras_sweep.views.terminal.console import stdout_console
 
+    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, workers)
+    view = "json" if json else "quiet" if quiet else view
     last: dict[type[Event], Any] = {}  # the last event of each kind
 
-    def note(event: Event) -> None:
+    def keep(event: Event) -> None:
         last[type(event)] = event
 
     def shown(out: TextIO) -> OutputMayVanish:
         return OutputMayVanish(progress_view(view, out=out))
 
-    ended = run_session(spec, folder, options, shown, wall, others=[note], command=True)
+    ended = run_session(spec, folder, options, shown, wall, others=[keep], command=True)
     if view != "json":
         console = stdout_console()
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
         went_on = TrialEnded in last and ended.reason is not EndReason.INTERRUPTED
         weighed = console.is_terminal and view != "quiet" and went_on
-        space = read_facts(folder).distributions if weighed else None
+        known = read_facts(folder).distributions if weighed else None
         refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
         test = last.get(TestEvaluated)
         with contextlib.suppress(OSError):  # nobody reads it
-            print_summary(console, ended, spec.objective, test=test, refit=refit, distributions=space, times=times)
+            print_summary(console, ended, spec.objective, test=test, refit=refit, distributions=known, times=times)
     if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []

@@ -77,6 +77,7 @@ def replacing_path(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+        shutil.rmtree(part, ignore_errors=True)  # where it became a folder
 
 
 def clear_parts(folder: Path) -> None:
@@ -96,30 +97,19 @@ def check_place(place: Path, page: str, mark: str) -> None:
             raise UsageError(f"there is a folder {place} that `sweep` did not write", hint=_HINT)
 
 
-def write_folder(place: Path, files: Mapping[str, str], page: str, mark: str) -> None:
-    """Write texts by their names, `page` among them, which bears the mark; other files in the folder are left alone.
+def write_folder(place: Path, files: Mapping[str, str]) -> None:
+    """Write texts by their names; other files in the folder are left alone. Raises RecordError.
 
-    A new folder appears with all of them; in one that is there each takes the place of its predecessor, the page last.
-    Raises UsageError as `check_place`, or RecordError.
+    A new folder appears with all of them; in one that is there each takes the place of its predecessor, in their order.
     """
-    check_place(place, page, mark)
-    if place.exists():
-        for name in sorted(files, key=lambda one: one == page):
-            write_text(place / name, files[name], mode=SHARED)
-        return
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        with plain_errors("make", place):
+    with contextlib.ExitStack() as stack, plain_errors("make", place):
+        folder = place
+        if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            disk.make_folder(part, 0o777)
+            folder = stack.enter_context(replacing_path(place))
+            disk.make_folder(folder, 0o777)
         for name, text in files.items():
-            write_text(part / name, text, mode=SHARED)
-        with plain_errors("write", place):
-            disk.rename(part, place)
-            disk.fsync(place.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(part)
+            write_text(folder / name, text, mode=SHARED)
 
 
 def bears(path: Path, mark: str) -> bool:

@@ -1,10 +1,11 @@
 import io
+from functools import partial
 
 import pytest
 from rich.console import Console
 
 from keras_sweep.errors import Fault, Interrupted, SpaceFileError, SweepError, UsageError
-from keras_sweep.views.terminal.console import error_lines, print_error, print_notice, print_warning
+from keras_sweep.views.terminal.console import error_lines, print_error, print_notice
 from tests.helpers.screen import on_pipe, sent, terminal
 
 
@@ -34,10 +35,10 @@ def test_one_fault_is_the_error_and_several_are_a_list():
     ]
 
 
-@pytest.mark.parametrize("write", [print_notice, print_warning])
-def test_notices_and_warnings_are_one_line(write):
-    text = on_pipe(write, "[red]a\x1b[2J\nb")
-    assert text in ("note: [red]a\\x1b[2J b\n", "warning: [red]a\\x1b[2J b\n")
+@pytest.mark.parametrize(("warns", "label"), [(False, "note"), (True, "warning")])
+def test_notices_and_warnings_are_one_line(warns, label):
+    text = on_pipe(partial(print_notice, warns=warns), "[red]a\x1b[2J\nb")
+    assert text == f"{label}: [red]a\\x1b[2J b\n"
 
 
 def test_an_error_is_harmless_on_a_terminal():

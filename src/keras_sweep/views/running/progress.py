@@ -88,21 +88,12 @@ VIEWS: Mapping[str, Callable[[Console, TextIO], ProgressView]] = {
 }  # name -> a function of the console on stderr, and of stdout
 
 
-def progress_view(name: str | None = None, *, out: TextIO | None = None) -> ProgressView:
-    """The view of that name; by default the board on a terminal, plain lines elsewhere.
+def progress_view(name: str | None = None, *, out: TextIO | None = None, elsewhere: str = "plain") -> ProgressView:
+    """The view of that name; by default the board on a terminal, the view `elsewhere` where there is none.
 
     All write to stderr, and `json` to `out` (by default stdout). Raises UsageError where there is no such view.
     """
     console = stderr_console()
-    if name is None:
-        name = "board" if _can_redraw(console) else "plain"
+    if name is None:  # FORCE_COLOR makes no terminal of a pipe
+        name = "board" if console.file.isatty() and not console.is_dumb_terminal else elsewhere
     return member_of(VIEWS, "view", name)(console, out or sys.stdout)
-
-
-def status_view() -> ProgressView:
-    """A line on stderr that says what goes on, taken away at its end; nothing where there is no terminal."""
-    return progress_view("board" if _can_redraw(stderr_console()) else "quiet")
-
-
-def _can_redraw(console: Console) -> bool:
-    return console.file.isatty() and not console.is_dumb_terminal  # FORCE_COLOR makes no terminal of a pipe

@@ -113,14 +113,10 @@ def _listed(title: str, lines: Iterable[str], most: int | None = None) -> list[s
     return [title, *(f"  {line}" for line in each[:most]), *([f"  and {left:,} more"] if left else [])]
 
 
-def print_warning(console: Console, message: str) -> None:
-    """What does not stop the command but is likely a slip."""
-    _print_labelled(console, "warning: ", "bold yellow", _one_line(message))
-
-
-def print_notice(console: Console, message: str) -> None:
-    """What the user should know."""
-    _print_labelled(console, "note: ", "bold cyan", _one_line(message))
+def print_notice(console: Console, message: str, *, warns: bool = False) -> None:
+    """What the user should know, or where it `warns` what is likely a slip."""
+    label, style = ("warning: ", "bold yellow") if warns else ("note: ", "bold cyan")
+    _print_labelled(console, label, style, _one_line(message))
 
 
 def _print_labelled(console: Console, label: str, label_style: str, message: str, style: str = "") -> None:
