@@ -20,7 +20,7 @@ from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.saved import saved_trials, weights_file
+from keras_sweep.record.saved import weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
@@ -35,7 +35,7 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
 from tests.helpers.in_memory_record import Asked, Formula, plain, searched
-from tests.helpers.records import integrity
+from tests.helpers.records import integrity, saved_trials
 
 LONGEST = 40
 KINDS = [

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.record.saved import saved_trials, weights_file
+from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
+from tests.helpers.records import saved_trials
 from tests.helpers.whole_sweeps import folder_of, looks, outcome, run_space
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from keras_sweep.record.saved import numbered_files
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Value
@@ -41,6 +42,11 @@ def change(folder: SweepFolder, sql: str, *values: object) -> None:
     """Alter a record as another program might."""
     with closing(sqlite3.connect(folder.study)) as connection, connection:
         connection.execute(sql, values)
+
+
+def saved_trials(folder: SweepFolder) -> list[int]:
+    """The numbers of the trials whose weights are there, in order."""
+    return sorted(numbered_files(folder.weights))
 
 
 def same(a: object, b: object) -> bool:

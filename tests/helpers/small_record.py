@@ -18,11 +18,11 @@ from keras_sweep.files import atomic
 from keras_sweep.files.arrays import read_arrays, write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.saved import delete_others, saved_trials, weights_file
+from keras_sweep.record.saved import delete_others, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.disk_faults import KILL, Faults, injected
-from tests.helpers.records import DENSE, SPEC, identical, integrity, new_folder, same
+from tests.helpers.records import DENSE, SPEC, identical, integrity, new_folder, same, saved_trials
 from tests.helpers.results import dense_sweep
 
 TRIALS = dense_sweep(4)

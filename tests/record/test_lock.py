@@ -15,14 +15,14 @@ from filelock import FileLock
 from keras_sweep.errors import SweepBusy
 from keras_sweep.record import reader
 from keras_sweep.record.lock import Owner, SweepLock, living_owner, read_owner
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from tests.helpers.records import new_folder
 
 HOLD = """
 import sys
 from pathlib import Path
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 with SweepLock(SweepFolder(Path(sys.argv[1]))) as lock:
     print("held" if lock.taken_over is None else f"taken over from {lock.taken_over.pid}", flush=True)
     sys.stdin.read()
@@ -195,7 +195,7 @@ def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_
     folder = new_folder(tmp_path)
     old = SweepLock(folder)
     old.acquire()
-    folder.move_aside()
+    set_aside(folder.path)
     with SweepLock(folder):
         old.release()
         assert read_owner(folder) is not None

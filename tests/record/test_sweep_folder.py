@@ -13,11 +13,11 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock, read_owner
-from keras_sweep.record.saved import delete_others, load_weights, saved_trials, weights_file
+from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find, set_aside, sweep_folder, sweeps_dir
 from keras_sweep.record.trial_record import TrialRecord
-from tests.helpers.records import DENSE, SPEC, new_folder
+from tests.helpers.records import DENSE, SPEC, new_folder, saved_trials
 
 
 def begun(sweeps: Path, name: str, age: float) -> SweepFolder:
@@ -78,9 +78,9 @@ def test_no_name_leads_out_of_the_sweeps(tmp_path: Path, name: str) -> None:
 def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
     before = reader.read_results(new_folder(tmp_path))
     folder = SweepFolder(tmp_path / "dense")
-    assert folder.move_aside().name == "dense~1"
+    assert set_aside(folder.path).name == "dense~1"
     new_folder(tmp_path, 3)
-    assert folder.move_aside().name == "dense~2"
+    assert set_aside(folder.path).name == "dense~2"
     assert not folder.exists()
     moved = find("dense~1", tmp_path)
     assert reader.read_results(moved) == before

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import arrays_digest
-from tests.helpers.records import DENSE, SPEC, identical, new_study, same
+from tests.helpers.records import DENSE, SPEC, identical, new_study, same, saved_trials
 from tests.helpers.results import dense_sweep, result
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_sweep.search.engine import Sampler
-from keras_sweep.search.sampler_engine import Distinct, SamplerEngine, SeenPoints
+from keras_sweep.search.sampler_engine import SamplerEngine, SeenPoints
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
 from keras_sweep.trial.result import Result, TrialState
@@ -63,8 +63,8 @@ def test_a_sampler_that_has_no_more_ends_the_search() -> None:
 
 
 def test_in_a_space_without_end_points_come_at_random() -> None:
-    distinct = Distinct(Stubborn(LARGE))
-    points = [distinct.draw(number, np.random.default_rng(number)) for number in range(5)]
+    engine = SamplerEngine("test/stubborn", Stubborn(LARGE), seed=1)
+    points = [engine.draw(number, np.random.default_rng(number)) for number in range(5)]
     assert len({identity(point) for point in points if point is not None}) == 5
 
 

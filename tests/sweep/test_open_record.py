@@ -9,13 +9,13 @@ import pytest
 
 from keras_sweep.errors import ChangedSweep
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import saved_trials, weights_file
+from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish import set_damaged_weights_aside
 from keras_sweep.sweep.open_record import open_study
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.records import DENSE
+from tests.helpers.records import DENSE, saved_trials
 from tests.helpers.results import result
 
 SPEC = make_spec(text="data: digits\n")

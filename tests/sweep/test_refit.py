@@ -8,12 +8,13 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.files.arrays import read_arrays
-from keras_sweep.record.saved import saved_trials, weights_file
+from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import WinnerRefitted
 from tests.helpers.ran import finished, quiet
+from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small
 
 PARAMETERS = "{optimizer: adam, learning_rate: {values: [0.01, 0.02]}, batch_size: 128, epochs: {max: 3, take: best}}"

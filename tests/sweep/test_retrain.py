@@ -11,7 +11,7 @@ import keras_sweep as ks
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.saved import saved_trials, weights_file
+from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
@@ -27,7 +27,7 @@ from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 from tests.helpers.in_memory_record import Asked, InMemory, searched
 from tests.helpers.ran import finished
-from tests.helpers.records import identical
+from tests.helpers.records import identical, saved_trials
 from tests.helpers.space_texts import DIGITS, changed
 
 DATA = digits()

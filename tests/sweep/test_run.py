@@ -10,12 +10,12 @@ import pytest
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
 from keras_sweep.record import reader
-from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
 from tests.helpers.command import sweep
 from tests.helpers.ran import Ran, finished
+from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small
 from tests.helpers.whole_spaces import PLAIN
 

@@ -86,16 +86,7 @@ def run(
     spec = spec_of(space, name=name, changes=changes, engine=engine, sampler=sampler, trials=trials, seed=seed)
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend)
-    options = RunOptions(
-        runner,
-        more=more,
-        seconds=seconds,
-        fresh=fresh,
-        force=force,
-        test=test,
-        max_failures=max_failures,
-        workers=workers,
-    )
+    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, workers)
     ended = run_session(
         spec, folder, options, lambda _: default_view() if listener is None else nullcontext(listener), wall
     )
@@ -105,11 +96,7 @@ def run(
 
 
 def spec_of(
-    space: Space,
-    *,
-    name: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-    **options: Any,
+    space: Space, *, name: str | None = None, changes: Mapping[str, Any] | None = None, **options: Any
 ) -> SweepSpec:
     """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
     sets = [f"{key}={plain_yaml(value)}" for key, value in (changes or {}).items()]

@@ -51,8 +51,7 @@ def write_alone(imported: Imported, folder: SweepFolder) -> None:
         space=SearchSpace(()),
         search=SearchSettings(engine=imported.engine, sampler=""),
     )
-    _check_new(folder)
-    _check_results(imported)
+    _check(imported, folder)
     with SweepLock(folder):
         attributes = {"imported": imported.source, "trials": len(imported.results), "engine": imported.engine}
         known = {name: text for name, text in imported.distributions.items() if is_distribution(text)}
@@ -65,9 +64,8 @@ def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerp
 
     Raises UsageError as `fitted`, or where there is a sweep of that name; RecordError: the disk fails.
     """
-    _check_new(folder)
     kept = fitted(imported, spec)
-    _check_results(kept)
+    _check(kept, folder)
     with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
         study.add_many(kept.results)
     return kept
@@ -107,8 +105,10 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
     return replace(imported, objective=ours, results=tuple(kept), notes=(*imported.notes, *notes))
 
 
-def _check_results(imported: Imported) -> None:
-    """What another program wrote may be no value of a sweep. Raises UsageError before anything is written."""
+def _check(imported: Imported, folder: SweepFolder) -> None:
+    """Raises UsageError where there is such a sweep, or what another program wrote is no value of a sweep."""
+    if folder.exists():
+        raise UsageError(f"there is a sweep {folder.name!r} already", hint="Give another name with `--name`")
     for result in imported.results:
         try:
             texts = encoding.encode(result, 0)
@@ -116,11 +116,6 @@ def _check_results(imported: Imported) -> None:
         except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
             message = f"trial {result.number} of {imported.source} can't be kept: {error}"
             raise UsageError(message, hint="Nothing was imported") from error
-
-
-def _check_new(folder: SweepFolder) -> None:
-    if folder.exists():
-        raise UsageError(f"there is a sweep {folder.name!r} already", hint="Give another name with `--name`")
 
 
 def _params_in(space: SearchSpace, given: Params) -> Params:

@@ -103,12 +103,8 @@ class Facts:
         return test if test is not None and (test.number, test.seed, test.refit) == of else None
 
 
-def facts_in(attributes: Mapping[Any, Any]) -> Facts:
-    """The facts in the attributes of a study. Raises ValueError where one is damaged, or a needed one is missing."""
-    return _of_class(Facts, attributes)
-
-
-def _of_class(kind: type[T], attributes: Mapping[Any, Any]) -> T:
+def checked(kind: type[T], attributes: Mapping[Any, Any]) -> T:
+    """A record of that class, as JSON has it. Raises ValueError where one is damaged, or a needed one is missing."""
     known, types = {}, get_type_hints(kind)
     for each in fields(kind):  # type: ignore[arg-type]
         value = attributes.get(each.name, each.default)
@@ -135,7 +131,7 @@ def _of_type(wanted: Any, value: Any) -> Any:
     if kind is Mapping and isinstance(value, dict):
         return {name: _of_type(inner[1], one) for name, one in value.items()}
     if isinstance(wanted, type) and is_dataclass(wanted) and isinstance(value, dict):
-        return _of_class(wanted, value)
+        return checked(wanted, value)
     if wanted is Goal and value in tuple(Goal):
         return Goal(value)
     if wanted is OptunaText and is_distribution(value):

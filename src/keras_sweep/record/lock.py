@@ -22,7 +22,7 @@ from datetime import datetime
 from keras_sweep.errors import SweepBusy
 from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
-from keras_sweep.record.sweep_folder import SweepFolder, check_own_files
+from keras_sweep.record.sweep_folder import SweepFolder, check_own_files, set_aside
 
 _PATIENCE = 0.5  # seconds: a reader may hold the lock for a moment, and the note of a new holder is on its way
 _LONGEST = 4096  # characters of a note
@@ -82,9 +82,10 @@ class SweepLock:
     def move_aside(self) -> SweepFolder:
         """Move the sweep aside and hold a new, empty folder of its name; return where the old one is.
 
-        Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
+        Nothing in it changes: the study inside still bears its name. Raises RecordError, or SweepBusy where another
+        process was quicker to take the new folder.
         """
-        moved = self.folder.move_aside()
+        moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # until the new folder is locked
             self.acquire()
         return moved

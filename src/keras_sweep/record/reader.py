@@ -14,7 +14,7 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.facts import Facts, facts_in
+from keras_sweep.record.facts import Facts, checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.finalists import with_finalists
 from keras_sweep.trial.ranking import comparable, imported, order_key, value_key, winner
@@ -173,7 +173,7 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     if form != FORMAT:
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    facts = facts_in(attributes)
+    facts = checked(Facts, attributes)
     if facts.goal != direction:
         raise RecordError(f"the record {path} is damaged: its direction is {direction!r}", hint=DAMAGED_HINT)
     return RecordedStudy(connection, study, name, facts)

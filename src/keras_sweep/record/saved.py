@@ -68,11 +68,6 @@ def delete_others(folder: Path, numbers: Iterable[int]) -> None:
                 disk.remove(path)
 
 
-def saved_trials(folder: SweepFolder) -> list[int]:
-    """The numbers of the trials whose weights are there, in order. Raises RecordError."""
-    return sorted(numbered_files(folder.weights))
-
-
 def numbered_files(folder: Path) -> dict[int, Path]:
     """The files of a folder that bear a trial's number, by it; {} where there is no folder. Raises RecordError."""
     if not folder.is_dir():

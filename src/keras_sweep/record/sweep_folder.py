@@ -87,13 +87,6 @@ class SweepFolder:
         """Whether others than its owner may look into the folder, or write to it."""
         return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 
-    def move_aside(self) -> SweepFolder:
-        """Give the whole sweep the next free name `NAME~1`, `NAME~2`, ...; return where it is now. Raises RecordError.
-
-        Nothing in it changes: the study inside still bears its name. A lock held on it goes with it.
-        """
-        return SweepFolder(set_aside(self.path))
-
 
 def set_aside(path: Path) -> Path:
     """Rename a file or folder to the next free `NAME~1`, `NAME~2`, ... beside it; return that. Raises RecordError."""

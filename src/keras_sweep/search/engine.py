@@ -68,9 +68,9 @@ class Engine(Protocol):
 class Sampler(Protocol):
     """Draws points of a space and learns from results. One that derives from this needs `draw` alone.
 
-    It may draw a point twice: `Distinct` sees to that. It knows nothing of numbers of trials in total, of rungs, or of
-    a record. All its random numbers come from what `begin` gives it, so that one rebuilt from results goes on as if it
-    had never stopped. `SamplerEngine` makes an engine of it.
+    `SamplerEngine` makes an engine of it, which sees to points that it draws twice. It knows nothing of numbers of
+    trials in total, of rungs, or of a record. All its random numbers come from what `begin` gives it, so that one
+    rebuilt from results goes on as if it had never stopped.
     """
 
     space: SearchSpace  # what it draws from: the spec's, or a grid cut from it

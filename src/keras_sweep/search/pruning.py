@@ -34,7 +34,8 @@ class Pruner(Protocol):
         """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
 
     def complete(self, number: int) -> None:
-        """The trial ran to its end."""
+        """The trial ran to its end. By default nothing comes of that."""
+        del number
 
 
 def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
@@ -58,7 +59,7 @@ def bracket_of(number: int, shares: Sequence[int]) -> int:
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
-class Halving:
+class Halving(Pruner):
     """Successive halving, in one bracket or in Hyperband's many."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
@@ -86,12 +87,8 @@ class Halving:
                 return True
         return False
 
-    def complete(self, number: int) -> None:
-        """A rung counts all that came to it, whatever became of them."""
-        del number
 
-
-class Median:
+class Median(Pruner):
     """Stops a trial whose best value so far is worse than the median of completed trials at the same epoch."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective) -> None:

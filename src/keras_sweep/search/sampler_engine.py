@@ -23,7 +23,7 @@ class SamplerEngine(Engine):
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
-        self._distinct = Distinct(sampler)
+        self._seen = SeenPoints(sampler.space)
         self._seed = seed
         self._count = 0  # of results so far
 
@@ -39,7 +39,7 @@ class SamplerEngine(Engine):
             if place % (each or n) == 0:
                 generator = np.random.default_rng([self._seed, self._count + place])
                 self._sampler.begin(int(generator.integers(2**31)), generator)
-            if (point := self._distinct.draw(self._count + place, generator)) is None:
+            if (point := self.draw(self._count + place, generator)) is None:
                 break
             drawn.append(point)
         seconds = (time.perf_counter() - started) / max(len(drawn), 1)
@@ -48,20 +48,8 @@ class SamplerEngine(Engine):
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
             self._count += 1
-            self._distinct.add(result.params)
+            self._seen.add(result.params)
             self._sampler.learn(result)
-
-
-class Distinct:
-    """A sampler that never repeats itself, made of one that may."""
-
-    def __init__(self, sampler: Sampler) -> None:
-        self._sampler = sampler
-        self._seen = SeenPoints(sampler.space)
-
-    def add(self, params: Params) -> None:
-        """A trial has the point, whoever chose it."""
-        self._seen.add(params)
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
         """A point that no trial has: the sampler's, or after `redraws` repeats one at random. None: there is none."""
