@@ -17,7 +17,10 @@ SPACES = {
         "optuna, sampler: random, trials: 18",
         "early_terminate: {type: hyperband, min_iter: 1, eta: 2}\n",
     ),
-    "tuner": _space("{max: 2, take: best}", "keras-tuner, sampler: bayesian, trials: 10"),
+    "tuner": _space(
+        "{max: 2, take: best}\n  schedule: {values: [constant, cosine]}\n  warmup: 0.2",
+        "keras-tuner, sampler: bayesian, trials: 10",
+    ),
     "bands": _space("{min: 1, max: 4}", "keras-tuner, sampler: hyperband, trials: 20"),
     "finalists": _space("{min: 2, max: 3}", "optuna, sampler: random, trials: 5", "finalists: {top: 3, seeds: 2}\n"),
     "watched": _space(

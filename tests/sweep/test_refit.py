@@ -65,6 +65,31 @@ def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_i
         np.testing.assert_allclose(mine, plain, atol=2e-6)
 
 
+def test_a_schedule_goes_over_the_epochs_of_the_trial_though_its_value_is_of_an_earlier_one(tmp_path: Path) -> None:
+    import keras
+
+    from keras_sweep.data.catalog import load_search_data, named_set
+
+    parameters = "{optimizer: adam, learning_rate: 0.02, schedule: linear, batch_size: 128, epochs: 9}"
+    search, stops = "{trials: 1, sampler: random}", "{early_stopping: {patience: 1, min_delta: 0.2}}"
+    text = small(parameters=parameters, search=search, finalists="none", training=stops)
+    (done,) = refits(tmp_path, text + REFIT)
+    data = load_search_data(named_set("digits"))
+    x, y = (np.concatenate([getattr(rows, name) for rows in (data.train, data.validation)]) for name in "xy")
+    keras.utils.set_random_seed(42)
+    model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+    rates = keras.optimizers.schedules.PolynomialDecay(0.02, 12 * 9, 0.0)  # 1,437 rows in batches of 128
+    model.compile(optimizer=keras.optimizers.Adam(rates), loss="sparse_categorical_crossentropy")
+    assert done.refit.epochs < 9
+    model.fit(x, y, epochs=done.refit.epochs, batch_size=128, verbose=0)
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
+    for mine, plain in zip(sweep.load_model().get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, plain, atol=2e-6)
+    exported = keras.models.load_model(sweep.export(tmp_path / "model.keras"))
+    assert float(exported.optimizer.learning_rate) == pytest.approx(0.02)  # its schedule is over
+    assert sweep.replay().matches
+
+
 def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.Sweep) -> None:
     import keras
 

@@ -1,4 +1,4 @@
-"""A learning rate that goes from step to step, after a warmup: one formula for Keras and for lanes."""
+"""A learning rate from step to step, after a warmup: one formula for Keras, for lanes and for scripts."""
 
 from typing import Any
 
@@ -7,8 +7,7 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """A `keras.optimizers.schedules.LearningRateSchedule` over so many steps, of which `warmup` is a share.
 
     There the rate rises from 0, that of the first step, to `start`; then it stays, or falls to 0 (cosine, linear) or to
-    a hundredth (exponential), as by Keras's `CosineDecay`, `PolynomialDecay` and `ExponentialDecay`. It may be called
-    with an array of NumPy's, and its functions. A trial's script has this function as it stands here.
+    a hundredth (exponential), as by Keras's `CosineDecay`, `PolynomialDecay` and `ExponentialDecay`.
     """
     import keras
 

@@ -10,7 +10,6 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -224,7 +223,7 @@ class Program:
 
         def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
-            each = repeat(None) if numbers.rates is None else numbers.rates
+            each = [None] * (len(steps) + 1) if numbers.rates is None else numbers.rates
             for batch, rates in zip([*steps, tail] if len(tail) else steps, each, strict=False):
                 state, metrics = programs[len(batch)](state, metrics, prepared, batch, data, rates)
             return state, end(metrics)
