@@ -1,7 +1,4 @@
-"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card.
-
-What these and `Sweep.replay` give is a few words where it is printed, and a table in a notebook.
-"""
+"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card."""
 
 import os
 from dataclasses import fields

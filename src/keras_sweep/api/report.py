@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_sweep.files.atomic import check_place, write_folder
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import last_change
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.report.facts import SweepFacts
@@ -36,18 +36,11 @@ def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
     """Write the report again and again while the sweep runs, and once more when it has ended; returns the page."""
     folder = access.folder
     while True:
-        running, stamp, began = living_owner(folder) is not None, _stamp(folder), time.monotonic()
+        running, changed, began = living_owner(folder) is not None, last_change(folder), time.monotonic()
         page = write_report(access, place)
         if not running:
             return page
         took = time.monotonic() - began
         time.sleep(max(EVERY, SHARE * took))  # a large sweep is read for long: the sweep itself comes first
-        while _stamp(folder) == stamp and living_owner(folder) is not None:
+        while last_change(folder) == changed and living_owner(folder) is not None:
             time.sleep(EVERY)
-
-
-def _stamp(folder: SweepFolder) -> list[tuple[int, int]]:
-    """What changes when the record grows."""
-    files = (folder.study, folder.study.with_name(folder.study.name + "-wal"))
-    found = [path.stat() for path in files if path.exists()]
-    return [(one.st_mtime_ns, one.st_size) for one in found]

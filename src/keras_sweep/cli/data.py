@@ -30,8 +30,7 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.data.raw_rows import save_rows
-    from keras_sweep.views.data_view import print_data
-    from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
+    from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes, print_data
 
     for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):

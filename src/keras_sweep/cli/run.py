@@ -51,6 +51,7 @@ def check(
     from keras_sweep.process.backend import choose_backend, cores
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.sweep.time_estimate import probed
     from keras_sweep.training.workers.workers import workers_of
     from keras_sweep.views.space_view import print_estimate, print_space
 
@@ -69,8 +70,6 @@ def check(
     print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not code):
         choose_backend(backend, "--backend")
-        from keras_sweep.sweep.time_estimate import probed
-
         count = None
         if make is not None:
             with contextlib.closing(make()) as opened:

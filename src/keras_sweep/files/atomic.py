@@ -1,7 +1,4 @@
-"""Files, and folders of files that belong together, whole or absent: written beside their place, then renamed.
-
-The folder of the user's cache, too.
-"""
+"""Files and folders that are whole or absent: written beside their place, then renamed. The user's cache, too."""
 
 import contextlib
 import errno
@@ -122,12 +119,10 @@ def bears(path: Path, mark: str) -> bool:
 
 
 def user_cache(*parts: str) -> Path:
-    """The folder `parts` of the user's cache, made with mode 0700.
+    """The folder `parts` of $SWEEP_CACHE_DIR, or of the platform's place for it (~/.cache/keras-sweep); mode 0700.
 
-    The cache is $SWEEP_CACHE_DIR, or the platform's place for it (~/.cache/keras-sweep). That folder may be there
-    before, and shared by several users: its mode is left as it is. Those below it must be the user's own.
-
-    Raises OSError: one can't be made, is a link or another user's, or others may write to it.
+    The cache may be there before, and shared by several users: its mode is left as it is. Folders below it must be the
+    user's own. Raises OSError: one can't be made, is a link or another user's, or others may write to it.
     """
     import platformdirs
 

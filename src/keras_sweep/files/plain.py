@@ -57,10 +57,7 @@ def plain_errors(doing: str, path: Path) -> Iterator[None]:
 
 
 def open_plain(path: Path) -> io.BufferedReader:
-    """A plain file, open for reading; links are followed.
-
-    Raises OSError: there is none, it can't be opened, or it is a folder, a pipe, a socket or a device.
-    """
+    """A plain file, open for reading; links are followed. Raises OSError, also for a folder, pipe, socket or device."""
     # a pipe would wait for its writer
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     kind = kind_of(os.fstat(file.fileno()).st_mode)

@@ -35,10 +35,7 @@ class Imported:
 
 
 def write_alone(imported: Imported, folder: SweepFolder) -> None:
-    """A sweep of its own, to be looked at: there is no space file, so it can't be run or exported from.
-
-    Raises UsageError: there is a sweep of that name; RecordError: the disk fails.
-    """
+    """A sweep of its own, to be looked at, without a space file. Raises UsageError: its name is taken; RecordError."""
     spec = SweepSpec(
         name=folder.name,
         folder=Path(),

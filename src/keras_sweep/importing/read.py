@@ -7,15 +7,10 @@ from keras_sweep.importing.imported import Imported
 
 
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """The finished trials of another program's search. Nothing is written, not even there.
+    """The finished trials of a KerasTuner project folder, or of an Optuna database, journal file or storage URL.
 
-    Args:
-        source: a KerasTuner project folder (it holds `oracle.json`), an Optuna database or journal file, or the URL of
-            an Optuna storage ("postgresql://...").
-        study: which one, where an Optuna storage holds several.
-        metric: which one ranks: of a KerasTuner project, which does not say, and where Optuna has a value without name.
-
-    Raises UsageError: there is no such source, or it can't be read as one; MissingPackage: a database's driver.
+    `study` is one of several in an Optuna storage, `metric` ranks where the source does not say which does. Nothing is
+    written. Raises UsageError: there is no such source, or it can't be read; MissingPackage: a database's driver.
     """
     path = Path(source).expanduser()
     if "://" in source or path.is_file():

@@ -1,7 +1,4 @@
-"""Whose code a module is: an installed package's, known by its version, or the user's, by a digest of its files.
-
-Nothing is imported for that.
-"""
+"""Whose code a module is, told without importing it: an installed package's of a version, or the user's own files."""
 
 import ast
 import contextlib

@@ -77,10 +77,7 @@ def give_arrays(arrays: Any) -> str:
 
 
 def parts_given(source: str, *, now: bool = False) -> dict[str, str]:
-    """What a given function was made of when it was given, each with its digest; {} where this program has not.
-
-    Or what it is made of `now`: a global may have changed since. Raises UsageError.
-    """
+    """What a given function was made of then, or is `now`, with digests; {} where none is given. Raises UsageError."""
     parts = _given[source][1] if source in _given else {}
     return digests_of_parts(given(source), name_of(source)) if parts and now else parts
 

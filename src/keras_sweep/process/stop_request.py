@@ -124,10 +124,7 @@ class StopRequest:
 
 
 def end_now(said: str) -> None:
-    """Say that, and end the process as a kill would, for which the record is made, with the terminal as it was.
-
-    May be called by a signal handler and by any thread.
-    """
+    """Say that, and end the process as a kill would, with the terminal as it was; in any thread or signal handler."""
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
         text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{said}\n"

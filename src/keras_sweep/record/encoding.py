@@ -50,10 +50,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
 
 
 def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
-    """The result that was encoded, without its weights.
-
-    Raises ValueError where it was not written by this module, or not as it stands.
-    """
+    """The result that was encoded, without its weights. Raises ValueError where that was altered, or is of others."""
     try:
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")

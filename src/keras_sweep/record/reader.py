@@ -39,14 +39,10 @@ class RecordedStudy:
         """Number, state and value of every finished trial, in order of number."""
         return schema.rows(self.connection, self.id)
 
-    def results(self, rows: Sequence[schema.Row] | None = None) -> list[Result]:
-        """The finished trials in these rows, or all. Raises ValueError where one is damaged."""
-        return results_in(self.connection, self.rows() if rows is None else rows)
-
     def ranked_results(self) -> list[Result]:
         """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
         rows = self.rows()
-        return self._with_finalists(self.results(rows), len(rows))
+        return self._with_finalists(rows, len(rows))
 
     def best(self, rows: Sequence[schema.Row]) -> Result | None:
         """The first of all rows in order. Of most others only number, state and value are read."""
@@ -55,7 +51,7 @@ class RecordedStudy:
         least, recipes = min(keys.values(), default=None), self.facts.choice.recipes
         # Values alone leave open how equal ones rank, and finalists rank before all others: so these are read, too.
         leading = [row for row in rows if keys[row.number] == least or row.number in recipes]
-        results = self._with_finalists(self.results(leading), len(rows))
+        results = self._with_finalists(leading, len(rows))
         return min(results, key=lambda result: order_key(result, objective), default=None)
 
     def finalists(self) -> int | None:
@@ -63,9 +59,9 @@ class RecordedStudy:
         wanted = self.name + FINALISTS
         return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
 
-    def _with_finalists(self, results: list[Result], trials: int) -> list[Result]:
-        """`trials` is how many the search has."""
-        study = self.finalists()
+    def _with_finalists(self, rows: Sequence[schema.Row], trials: int) -> list[Result]:
+        """The trials in these rows; `trials` is how many the search has. Raises ValueError where one is damaged."""
+        results, study = results_in(self.connection, rows), self.finalists()
         if study is None:
             return results
         trained = results_in(self.connection, schema.rows(self.connection, study))

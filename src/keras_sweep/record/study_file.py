@@ -84,10 +84,7 @@ class StudyFile:
 
     @classmethod
     def open(cls, folder: SweepFolder) -> StudyFile:
-        """An existing record, checked. Nothing is changed where it is not sound.
-
-        Raises RecordError: it is missing, damaged, half-written, or of another program or version.
-        """
+        """An existing record. Raises RecordError, and changes nothing, where it is not sound or of another version."""
         with reader.damage_named(folder):
             reader.check_file(folder)
             connection = disk.connect(folder.study, options="mode=rw")

@@ -118,7 +118,8 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
         return []
     with plain_errors("read", sweeps):
         named = [path for path in sweeps.iterdir() if not sweep_name_fault(_ASIDE.sub("", path.name))]
-        return sorted((folder for folder in map(SweepFolder, named) if folder.exists()), key=_age)
+        there = [folder for folder in map(SweepFolder, named) if folder.exists()]
+    return sorted(there, key=lambda folder: (-last_change(folder), folder.name))
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
@@ -136,20 +137,17 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=f"Did you mean {near!r}?" if near else known)
 
 
-def _age(folder: SweepFolder) -> tuple[float, str]:
-    """Smaller is newer. Commits go to SQLite's log first, so its time counts too."""
+def last_change(folder: SweepFolder) -> float:
+    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too."""
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):
             newest = max(newest, path.stat().st_mtime)
-    return -newest, folder.name
+    return newest
 
 
 def check_own_files(folder: SweepFolder) -> None:
-    """Refuse to work in a sweep's folder that holds a link, a pipe, a socket or a device. Nothing is opened.
-
-    Raises RecordError, which names the first one.
-    """
+    """Raise RecordError where a sweep's folder holds a link, a pipe, a socket or a device. Nothing is opened."""
     with plain_errors("read", folder.path):
         for path in sorted(folder.path.iterdir()):
             mode = path.lstat().st_mode

@@ -175,10 +175,7 @@ class TrialRecord:
 
 
 def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """The trials of a sweep of `total` that wait beside a record of so many, in order. Raises RecordError.
-
-    For who only reads: nothing is opened or removed.
-    """
+    """The trials, in order, that wait beside a record of so many of `total`. Nothing is opened. Raises RecordError."""
     return [one for one in sorted(numbered_files(folder.spool)) if recorded <= one and (total is None or one < total)]
 
 

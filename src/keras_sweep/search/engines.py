@@ -28,11 +28,7 @@ HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and cont
 
 
 def make_engine(spec: SweepSpec) -> Engine:
-    """A fresh engine for `spec.search`: `replay` comes first, then `ask`.
-
-    Raises:
-        UsageError: there is no such engine, or it has no such sampler, or it can't do what the space file asks for.
-    """
+    """A fresh engine, for `replay` and then `ask`. Raises UsageError: it is not known, or can't do what is asked."""
     from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
     from keras_sweep.search.pruning import PrunedEngine
     from keras_sweep.search.sampler_engine import SamplerEngine

@@ -15,11 +15,7 @@ POINTS_A_RANGE = 10  # what a continuous range is cut into
 
 
 class Grid(Sampler):
-    """Every point of the space, continuous ranges cut into a few values, in an order that the search seed shuffles.
-
-    Raises:
-        UsageError: there are too many points.
-    """
+    """Every point of the space, ranges cut into a few values, in an order that the search seed shuffles."""
 
     learns = False
 

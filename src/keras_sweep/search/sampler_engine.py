@@ -1,7 +1,4 @@
-"""An engine made of a sampler: it numbers trials, draws whole generations and repeats none.
-
-What a sampler draws a second time is dropped and asked again, and never told.
-"""
+"""An engine made of a sampler: it numbers trials, draws whole generations, and has repeated points drawn anew."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -120,16 +120,15 @@ def best_curve(side: Side) -> list[float]:
 
 def compare_json(found: SideBySide) -> str:
     """One object with a list of the sweeps."""
-    return strict_json(
-        {
-            "metric": found.objective.name,
-            "goal": found.objective.goal.value,
-            "best": found.first.name,
-            "compared_by": "mean over seeds" if found.by_mean else "value",
-            "rows": found.rows,
-            "sweeps": [_record(found, side) for side in found.sides],
-        }
-    ) + ("\n")
+    record = {
+        "metric": found.objective.name,
+        "goal": found.objective.goal.value,
+        "best": found.first.name,
+        "compared_by": "mean over seeds" if found.by_mean else "value",
+        "rows": found.rows,
+        "sweeps": [_record(found, side) for side in found.sides],
+    }
+    return strict_json(record) + "\n"
 
 
 def _record(found: SideBySide, side: Side) -> dict[str, Any]:

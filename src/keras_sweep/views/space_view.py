@@ -1,22 +1,17 @@
 """`sweep check`: a space file as it was understood, and how long a sweep of it will take."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import MOST_LISTED, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, escaped, joined
+from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
-
-if TYPE_CHECKING:
-    from keras_sweep.data.search_data import SearchData
-    from keras_sweep.sweep.time_estimate import TimeEstimate
 
 # Points of accuracy that generations of so many trials, in place of 16, cost a search of the dense model by tpe
 # (benchmarks/generation_size.py, benchmarks/scaling.py).

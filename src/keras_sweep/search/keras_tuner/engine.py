@@ -10,7 +10,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, SilentOracle
-from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
+from keras_sweep.search.keras_tuner.space import Codes, decode, encode
 from keras_sweep.search.sampler_engine import SeenPoints
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import SearchSpace
@@ -30,9 +30,7 @@ class KerasTunerEngine(Engine):
 
     With hyperband, `epochs` is its budget and no parameter: the largest value of the space is what a trial trains at
     most, the smallest what it trains at least. A promoted trial without a schedule `continues` the one that it was.
-
-    Raises:
-        UsageError: a parameter depends on hyperband's `epochs`.
+    Raises UsageError where a parameter depends on these `epochs`.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -45,9 +43,9 @@ class KerasTunerEngine(Engine):
             least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
             searched = any(parameter.name == "epochs" for parameter in space.parameters)
             space, budget = _without_epochs(space), (least if searched else 1, most)
-        self._coded = CodedSpace(_listed(space) if self._sampler == "grid" else space)
-        self._seen = SeenPoints(self._coded.space, frozenset({"epochs"} if self._has_budgets else ()))
-        self._oracle = SilentOracle(self._sampler, self._coded, spec.objective, self._seed, self._accept, budget)
+        self._space = _listed(space) if self._sampler == "grid" else space
+        self._seen = SeenPoints(self._space, frozenset({"epochs"} if self._has_budgets else ()))
+        self._oracle = SilentOracle(self._sampler, self._space, spec.objective, self._seed, self._accept, budget)
         self._next = 0  # number of the next trial
         self._generation = 0
         self._ids: dict[int, str] = {}  # number -> the oracle's id
@@ -96,7 +94,7 @@ class KerasTunerEngine(Engine):
         asked = self._choice(number)
         if asked is None:
             return None
-        params = self._coded.decode(asked.codes)
+        params = decode(self._space, asked.codes)
         if asked.promoted is None:
             self._seen.add(params)
         if asked.epochs is not None:
@@ -114,9 +112,9 @@ class KerasTunerEngine(Engine):
                 if asked.promoted is None and self._oracle.only_phantoms(asked.id):
                     return None
                 continue
-            params = self._coded.decode(asked.codes)
+            params = decode(self._space, asked.codes)
             if asked.promoted is not None or params not in self._seen:
-                codes = self._coded.encode(params)
+                codes = encode(self._space, params)
                 if codes is not None and asked.promoted is None and self._sampler == "bayesian":
                     self._oracle.change(asked.id, codes)  # what KerasTuner rounded past the end of a range
                 return asked
@@ -134,16 +132,16 @@ class KerasTunerEngine(Engine):
 
     def _accept(self, drawn: Codes | None) -> Codes | None:
         """What the oracle drew at random, or another point where that is there already."""
-        if drawn is not None and self._coded.decode(drawn) not in self._seen:
+        if drawn is not None and decode(self._space, drawn) not in self._seen:
             return drawn
         return self._fresh(self._next)
 
     def _fresh(self, number: int) -> Codes | None:
         """A point that no trial has, drawn from (seed, number); None when there is none."""
         point = self._seen.at_random(random.Random(f"{self._seed}/{number}").random, REDRAWS)
-        if point is None and self._coded.space.size < math.inf:
+        if point is None and self._space.size < math.inf:
             point = next(self._seen.unseen(), None)
-        return None if point is None else self._coded.encode(point)
+        return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
         """Let the oracle choose a generation of its own once more; returns the numbers that came out as they were."""
@@ -166,7 +164,7 @@ class KerasTunerEngine(Engine):
 
     def _add(self, result: Result) -> bool:
         """Make the oracle learn a trial that it did not choose now; False where it is of another space."""
-        codes = self._coded.encode(result.params)
+        codes = encode(self._space, result.params)
         if codes is not None:
             self._track(result.number, self._oracle.add(codes))
         return codes is not None

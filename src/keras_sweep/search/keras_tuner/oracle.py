@@ -24,8 +24,8 @@ from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
-from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.search.keras_tuner.space import Codes, hyper_parameters
+from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 
 ORACLES: Mapping[str, str] = {
     "random": "RandomSearchOracle",
@@ -57,7 +57,7 @@ class SilentOracle:
     def __init__(
         self,
         sampler: str,
-        space: CodedSpace,
+        space: SearchSpace,
         objective: Objective,
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
@@ -193,13 +193,13 @@ class SilentOracle:
             brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
             return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
 
-    def _make(self, space: CodedSpace) -> Any:
+    def _make(self, space: SearchSpace) -> Any:
         import keras_tuner
 
         kind = getattr(keras_tuner.oracles, ORACLES[self._sampler])
         common = {
             "objective": keras_tuner.Objective(self._objective.name, self._objective.goal.value[:3]),  # "max" or "min"
-            "hyperparameters": space.hyper_parameters(),
+            "hyperparameters": hyper_parameters(space),
             "seed": self._seed,
             "allow_new_entries": False,
             "tune_new_entries": False,

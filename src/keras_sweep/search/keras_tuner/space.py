@@ -7,7 +7,6 @@ which is what KerasTuner's samplers work on anyhow: suggestions are those that t
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
@@ -19,50 +18,46 @@ Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial; "tuner/
 NOTHING = "tuner/nothing"  # stands in a space without parameters, where KerasTuner would see no trial at all
 
 
-@dataclass(frozen=True)
-class CodedSpace:
-    """A search space whose every value has a code."""
+def hyper_parameters(space: SearchSpace) -> Any:
+    """The parameters that a trial can have for KerasTuner; conditions on constants are resolved."""
+    import keras_tuner
+    from keras_tuner.src.engine.conditions import Parent
 
-    space: SearchSpace
-
-    def hyper_parameters(self) -> Any:
-        """The parameters that a trial can have for KerasTuner; conditions on constants are resolved."""
-        import keras_tuner
-        from keras_tuner.src.engine.conditions import Parent
-
-        hyper_parameters = keras_tuner.HyperParameters()
-        found: dict[str, Distribution] = {}
-        for parameter in self.space.parameters:
-            parents = []
-            for condition in parameter.when:
-                if condition.parameter in self.space.constants:
-                    if not condition.holds(self.space.constants):
-                        break
-                    continue
-                codes = _parent_codes(found, condition)
-                if not codes:  # the parent never has such a value
+    hyper_parameters = keras_tuner.HyperParameters()
+    found: dict[str, Distribution] = {}
+    for parameter in space.parameters:
+        parents = []
+        for condition in parameter.when:
+            if condition.parameter in space.constants:
+                if not condition.holds(space.constants):
                     break
-                parents.append(Parent(condition.parameter, codes))
-            else:
-                found[parameter.name] = parameter.distribution
-                hyper_parameters.merge([_hyper_parameter(parameter.name, parameter.distribution, parents)])
-        if not found:
-            hyper_parameters.Fixed(NOTHING, 0)
-        return hyper_parameters
+                continue
+            codes = _parent_codes(found, condition)
+            if not codes:  # the parent never has such a value
+                break
+            parents.append(Parent(condition.parameter, codes))
+        else:
+            found[parameter.name] = parameter.distribution
+            hyper_parameters.merge([_hyper_parameter(parameter.name, parameter.distribution, parents)])
+    if not found:
+        hyper_parameters.Fixed(NOTHING, 0)
+    return hyper_parameters
 
-    def encode(self, params: Params) -> dict[str, Code] | None:
-        """The codes of a trial's values; None where they are not of this space."""
-        if (searched := self.space.searched(params)) is None:
-            return None
-        return {one.name: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
 
-    def decode(self, codes: Codes) -> dict[str, Value]:
-        """A trial's values, constants included, of KerasTuner's values."""
-        params = dict(self.space.constants)
-        for parameter in self.space.parameters:
-            if parameter.name in codes:
-                params[parameter.name] = _value(parameter.distribution, codes[parameter.name])
-        return params
+def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
+    """The codes of a trial's values; None where they are not of this space."""
+    if (searched := space.searched(params)) is None:
+        return None
+    return {one.name: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
+
+
+def decode(space: SearchSpace, codes: Codes) -> dict[str, Value]:
+    """A trial's values, constants included, of KerasTuner's values."""
+    params = dict(space.constants)
+    for parameter in space.parameters:
+        if parameter.name in codes:
+            params[parameter.name] = _value(parameter.distribution, codes[parameter.name])
+    return params
 
 
 def _hyper_parameter(name: str, distribution: Distribution, parents: list[Any]) -> Any:

@@ -9,7 +9,7 @@ import optuna
 
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars, optuna_distribution
-from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
@@ -40,9 +40,24 @@ class OptunaSampler(Sampler):
 
     def learn(self, result: Result) -> None:
         self.drop(result.number)
-        frozen = _frozen(self.space, result)
-        if frozen is not None:
-            self._study.add_trial(frozen)
+        if (searched := self.space.searched(result.params)) is None:  # it is of another space
+            return
+        params: dict[str, Any] = {}
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {}
+        for parameter, value in searched:
+            distributions[parameter.name] = optuna_distribution(parameter.distribution)
+            if isinstance(parameter.distribution, Categorical):
+                value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
+            params[parameter.name] = value
+        score, pruned = result.value, result.state is TrialState.PRUNED
+        trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
+            state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
+            value=score,
+            params=params,
+            distributions=distributions,
+            intermediate_values={result.epochs: score} if score is not None and pruned else {},
+        )
+        self._study.add_trial(trial)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.name, parameter.distribution
@@ -103,27 +118,3 @@ class QuasiRandom(Sampler):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
             return self.space.at(iter(sequence.random(1)[0].tolist()))
-
-
-def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | None:
-    """The result as the sampling study holds it; None where its parameters are not of this space.
-
-    A failed trial becomes a pruned one without a value, which samplers rank as the worst.
-    """
-    if (searched := space.searched(result.params)) is None:
-        return None
-    params: dict[str, Any] = {}
-    distributions: dict[str, optuna.distributions.BaseDistribution] = {}
-    for parameter, value in searched:
-        distributions[parameter.name] = optuna_distribution(parameter.distribution)
-        if isinstance(parameter.distribution, Categorical):
-            value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
-        params[parameter.name] = value
-    score = result.value
-    return optuna.trial.create_trial(
-        state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
-        value=score,
-        params=params,
-        distributions=distributions,
-        intermediate_values={result.epochs: score} if score is not None and result.state is TrialState.PRUNED else {},
-    )

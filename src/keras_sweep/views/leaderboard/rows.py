@@ -1,21 +1,16 @@
 """The leaderboard as rows: ranked, with ties marked."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, Params
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, known_error, marginal
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
-
-if TYPE_CHECKING:
-    from keras_sweep.sweep.comparison import RecordedSweep
 
 
 @dataclass(frozen=True, slots=True)

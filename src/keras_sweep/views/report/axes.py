@@ -131,11 +131,6 @@ class Colours:
     axis: Axis | None  # the parameter that gives the colours
     winner: int | None = None  # which stands out in every drawing
 
-    @classmethod
-    def of(cls, axes: Sequence[Axis], winner: int | None) -> Colours:
-        fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
-        return cls(min(fit, key=lambda axis: axis.name != PREFERRED, default=None), winner)
-
     def __call__(self, number: int) -> str:
         place = None if self.axis is None else self.axis.values.get(number)
         return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)

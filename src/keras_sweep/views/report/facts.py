@@ -11,7 +11,7 @@ from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, varying_names, winning_row
-from keras_sweep.views.report.axes import Axis, Colours, clipped_range, parameter_axis
+from keras_sweep.views.report.axes import COLOURS, PREFERRED, Axis, Colours, clipped_range, parameter_axis
 from keras_sweep.views.terminal.console import error_lines
 
 
@@ -66,4 +66,6 @@ class SweepFacts:
     @cached_property
     def colours(self) -> Colours:
         """Which each trial has in every drawing."""
-        return Colours.of(self.axes, self.winner.number if self.winner else None)
+        few = [axis for axis in self.axes if axis.choices is not None and len(axis.choices) <= COLOURS]
+        axis = min(few, key=lambda one: one.name != PREFERRED, default=None)
+        return Colours(axis, self.winner.number if self.winner else None)

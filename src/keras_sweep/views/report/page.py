@@ -1,7 +1,4 @@
-"""The page of a sweep, and that of sweeps beside each other: facts in, one string of HTML out.
-
-They ask nothing of anybody: style, script, drawings and data stand in the one file.
-"""
+"""The page of a sweep, and that of sweeps beside each other: one string of HTML each, which asks nothing of anybody."""
 
 import base64
 import hashlib

@@ -70,10 +70,7 @@ def longest_value(width: int, longest: int) -> int:
 
 
 def print_error(console: Console, error: BaseException) -> None:
-    """One red line that says what, where and what to do; the faults of a space file or a table follow one a line.
-
-    An interruption is what the user asked for, no error.
-    """
+    """One red line that says what, where and what to do, then the faults of a file; yellow for an interruption."""
     first, *others = error_lines(error)
     if isinstance(error, Interrupted):
         console.print(first, style="yellow")

@@ -52,10 +52,7 @@ def params_text(params: Mapping[str, Value]) -> str:
 
 
 def decimals(value: float | None, stderr: float | None = None) -> int:
-    """How many decimals a score is written with, the same wherever it stands: four digits, three where it is tiny.
-
-    More where the standard error would not be seen otherwise.
-    """
+    """How many decimals a score has: four digits, three where it is tiny, more where its standard error needs them."""
     places = 4
     if value is not None and math.isfinite(value) and value != 0:
         power = math.floor(math.log10(abs(value)))
