@@ -61,7 +61,7 @@ class Tuner:
     def search(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 1,
         batch_size: int | None = None,

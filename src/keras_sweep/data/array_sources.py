@@ -106,8 +106,10 @@ def _is_list(value: Any) -> bool:
 
 def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
+    arrays = {key: value for key, value in arrays.items() if value is not None or not key.startswith("y")}
     parts = [part for part in PARTS if f"x{part}" in arrays]
-    whole = {f"{letter}{part}" for letter in "xy" for part in parts}
+    letters = "xy" if any(key.startswith("y") for key in arrays) else "x"  # a model may learn without labels
+    whole = {f"{letter}{part}" for letter in letters for part in parts}
     weigh = {f"sample_weight{part}" for part in parts}
     if not whole <= set(arrays) <= whole | weigh or ("" in parts) == ("_train" in parts):
         raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
@@ -124,7 +126,6 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
 
 def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
     x, y, weights = arrays
-    labels = label_array(y, f"`y{part}` of {place}")
     what = f"`x{part}` of {place}"
     rows: Features
     if type(x).__name__ == "DataFrame":
@@ -135,6 +136,7 @@ def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
         check_columns(rows, what)
     else:
         rows = input_array(x, what)
+    labels = np.zeros((len(rows), 0), np.float32) if y is None else label_array(y, f"`y{part}` of {place}")
     if len(rows) != len(labels):
         raise DataError(
             f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"

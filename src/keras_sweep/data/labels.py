@@ -103,6 +103,11 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
     `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError where the labels can't be
     brought into this form; the message says which loss could take them.
     """
+    if not y.size and form is not LabelForm.ANY:
+        raise DataError(
+            f"there are no labels, but `loss: {loss}` compares with some",
+            hint="Give `y` beside `x`, or leave `loss` to a model that compiles itself",
+        )
     if y.size == len(y) and are_classes(y, form):
         return _classes(y.reshape(-1), form, loss, names)
     if form is not LabelForm.NUMBER and y.dtype.kind not in "OUS":

@@ -33,9 +33,19 @@ class Rows:
         return len(self.x)
 
     @property
+    def labels(self) -> Array | None:
+        """y as `fit` takes it; None of rows without labels, where y is [N, 0]."""
+        return self.y if self.y.size else None
+
+    @property
     def arrays(self) -> tuple[Array, ...]:
-        """x, y and, where rows weigh unlike, their weights: as `fit` takes `validation_data`."""
+        """x, y and, where rows weigh unlike, their weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
+
+    @property
+    def validation_data(self) -> tuple[Array | None, ...]:
+        """The same as `fit` takes it."""
+        return (self.x, self.labels, *self.arrays[2:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Rows:
         """A copy of these rows."""

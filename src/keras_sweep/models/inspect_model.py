@@ -63,7 +63,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     spec = with_own_parameters(spec, data)
     model, notices = first_model(spec, data)
     notices += overridden(spec, model)
-    shape = _output_shape(spec, data, model)
+    shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation = _last_activation(model)
     if activation is None:
         notices += _strange_outputs(spec, data, model)

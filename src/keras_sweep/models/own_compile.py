@@ -45,7 +45,7 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     if "loss" in own and (loss := given.get("loss")) is not None:
         name, arguments = loss_and_arguments(loss)
         spec = replace(spec, loss=name, loss_arguments=arguments)
-    elif "loss" in own and not trains_itself:
+    elif "loss" in own and not (trains_itself or model.compiled):  # without one it may still add losses
         raise ModelError(
             f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
             hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",

@@ -17,7 +17,8 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
     An argument that it does not take is left out, and so is one that it gives beside `**kwargs` itself, as in
     `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says.
     """
-    given["validation_data"] = validation.arrays
+    given["validation_data"] = validation.validation_data
+    rows = (train.x,) if train.labels is None else (train.x, train.y)
     taken = inspect.signature(fit).parameters
     given |= {} if train.weights is None else {"sample_weight": train.weights}
     if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in taken.values()):
@@ -28,7 +29,7 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
         given = {name: value for name, value in given.items() if name in taken}
     while True:
         try:
-            return fit(train.x, train.y, **given)
+            return fit(*rows, **given)
         except TypeError as error:
             twice = re.search(r"multiple values for (?:keyword )?argument '(\w+)'", str(error))
             if twice is None or twice[1] not in given or twice[1] == "callbacks" or begun():

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -172,15 +172,13 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     """One `evaluate()` of a trial's compiled model on held-out rows."""
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
-    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, **given).items()}
-    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
-    errors = {
-        name: standard_error_of(spec, arguments, name, value, rows, lambda: outputs) for name, value in scores.items()
-    }
+    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.labels, **given).items()}
+    predict = cache(lambda: np.asarray(model.predict(rows.x, verbose=0, batch_size=1024)))
+    errors = {name: standard_error_of(spec, arguments, name, value, rows, predict) for name, value in scores.items()}
     known = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
-        labels, right = rows.classes, as_probabilities(outputs).argmax(axis=1) == rows.classes
+        labels, right = rows.classes, as_probabilities(predict()).argmax(axis=1) == rows.classes
         counts = np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
         there = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
         per_class = {name: float(np.average(right, weights=of_class)) for name, of_class in there if of_class.any()}

@@ -42,10 +42,11 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
             f"{trial.name} was trained once a fold, and no script of one training is that",
             hint="`sweep replay` without `--script` trains every fold again",
         )
-    if fits_itself(spec):
+    if fits_itself(spec) or data.train.labels is None:
+        how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else "without labels"
         raise UsageError(
-            f"{trial.name} was trained by the `fit` of {name_of(spec.model.source)}, which is its script",
-            hint="`sweep replay` without `--script` calls it again",
+            f"{trial.name} was trained {how}, of which no script is written",
+            hint="`sweep replay` without `--script` trains it again",
         )
     if rows is None:
         raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
@@ -96,11 +97,13 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
     of_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
-    loss = _called(spec, compiled["loss"], "losses", {**plan.loss_arguments, **of_loss})
-    metrics = [
-        _called(spec, one, "metrics", spec.metric_arguments.get(name, {}))
-        for name, one in zip(spec.metrics, compiled[kind], strict=True)
-    ]
+    compiling = ["optimizer=optimizer"]  # beside which Keras keeps what the model compiled itself with
+    if "loss" not in spec.own:
+        compiling.append(f"loss={_called(spec, compiled['loss'], 'losses', {**plan.loss_arguments, **of_loss})}")
+    if "metrics" not in spec.own:
+        pairs = zip(spec.metrics, compiled[kind], strict=True)
+        metrics = [_called(spec, one, "metrics", spec.metric_arguments.get(name, {})) for name, one in pairs]
+        compiling.append(f"{kind}=[{', '.join(metrics)}]")
     for source in (of_loss, *spec.metric_arguments.values()):
         own += _imports(str(source["python"]), spec) if "python" in source else []
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
@@ -126,7 +129,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         *model,
         f"optimizer = {optimizer}",
         *own_rate,
-        f"model.compile(optimizer=optimizer, loss={loss}, {kind}=[{', '.join(metrics)}])",
+        f"model.compile({', '.join(compiling)})",
         f"epochs = {epochs}{stopped}",
         f"validation = {held}",
         f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",

@@ -128,16 +128,21 @@ def verify_model(
     own = data if card.refit is None else whole(spec, data)
     x, rows, size = raw_rows(spec, own)[1], own.validation, card.params.get("batch_size")
     size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
-    scores = model.evaluate(x, rows.y, sample_weight=rows.weights, batch_size=size, **_QUIET)
+    scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, batch_size=size, **_QUIET)
     if card.refit is not None:
         checks = _checks("refit ", card.refit.scores, scores, rows)
     else:
         checks = _validation_checks(spec, card, scores, rows, lambda: predicted(model, x))
+    if not checks:
+        raise ModelError(
+            f"{path} evaluates none of its card's scores: steps of a class of yours are not in the file",
+            hint="Define `get_config` in it, and register it, before the search; `sweep replay` trains the trial again",
+        )
     looks = None
     if test:
         emit(PhaseBegan("test"))
         x, rows, looks = _test_rows(spec, card, data, own, home)
-        scores = model.evaluate(x, rows.y, sample_weight=rows.weights, **_QUIET)
+        scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, **_QUIET)
         checks += _checks("test ", card.test or {}, scores, rows)
     seen = [_leaf(check.name) for check in checks]
     if f"validation.{card.metric.name}" in seen:
@@ -230,7 +235,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
         raise ModelError(f"{path} can't be opened without code of its own: {why}", hint=hint) from error
     if anew:
         model.compile(**compile_arguments(spec, spec.loss_arguments, data))
-    if getattr(model, "loss", None) is None:
+    if not model.compiled:
         raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
     return model
 

@@ -40,9 +40,9 @@ def print_data(console: Console, data: SearchData) -> None:
     console.print(escaped(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
-    target = _columns([_statistics("target", data.train.y)]) if data.classes is None else _classes(data, data.classes)
+    target = [] if data.train.labels is None else [_target(data)]
     weights = [] if data.train.weights is None else [_columns([_statistics("sample weights", data.train.weights)])]
-    for table in (target, *weights):
+    for table in (*target, *weights):
         print_table(console, table, LONGEST)
         console.print()
     print_table(console, _columns(column_texts(data)), LONGEST, MOST_COLUMNS)
@@ -53,6 +53,10 @@ def print_data(console: Console, data: SearchData) -> None:
     for notice in data.notices:
         console.print(f"notice: {escaped(notice)}", style="yellow")
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+def _target(data: SearchData) -> list[Column]:
+    return _columns([_statistics("target", data.train.y)]) if data.classes is None else _classes(data, data.classes)
 
 
 def _parts(data: SearchData) -> list[Column]:

@@ -225,13 +225,13 @@ class FitRunner:
             else:
                 model.fit(
                     train.x,
-                    train.y,
+                    train.labels,
                     epochs=epochs,
                     initial_epoch=len(log.rows),
                     batch_size=plan.batch_size,
                     verbose=0,
                     sample_weight=train.weights,
-                    validation_data=validation.arrays,
+                    validation_data=validation.validation_data,
                     validation_batch_size=plan.batch_size,
                     class_weight=weights,
                     callbacks=callbacks,
