@@ -59,3 +59,57 @@ def one_way():
     model = OneWay([keras.Input((64,)), layers.Dense(10, "softmax")])
     model.compile(0.1)
     return model
+
+
+def tuned(hp):
+    """As notebooks of KerasTuner have it: layers are added, and the optimizer is made of hyperparameters."""
+    inputs = keras.Input((64,))
+    model = keras.Sequential([inputs])
+    model.add(layers.Dense(hp.Int("units", 8, 16, step=4), "relu"))
+    model.add(layers.Dense(10, "softmax"))
+    if hp.Boolean("skip"):
+        hidden = layers.Dense(hp.get("units"), "relu")(inputs)
+        both = layers.concatenate([hidden, inputs])
+        model = keras.Model(inputs, layers.Dense(10, "softmax")(both))
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    kinds = {
+        "adam": keras.optimizers.Adam(rate, beta_1=0.8),
+        "sgd": keras.optimizers.SGD(rate, momentum=0.5),
+        "rmsprop": keras.optimizers.RMSprop(rate, clipnorm=1.0),
+    }
+    metrics = ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(k=2)]
+    model.compile(kinds[hp.Choice("optimizer", list(kinds))], "sparse_categorical_crossentropy", metrics=metrics)
+    return model
+
+
+def measured():
+    """By a metric under a name of the user's."""
+    return compiled(metrics=[keras.metrics.SparseCategoricalAccuracy(name="hits")])
+
+
+def scheduled():
+    """Its rate falls from step to step."""
+    model = compiled()
+    falling = keras.optimizers.schedules.CosineDecay(0.01, 100)
+    model.compile(keras.optimizers.Adam(falling), model.loss, metrics=["accuracy"])
+    return model
+
+
+class SlowAdam(keras.optimizers.Adam):
+    """Of the user's own class."""
+
+
+def slow():
+    """By an optimizer of the user's."""
+    model = compiled()
+    model.compile(SlowAdam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def seldom(hp):
+    """Its rate falls only where it is high."""
+    rate = hp.Float("rate", 1e-3, 0.5)
+    model = compiled()
+    rate = keras.optimizers.schedules.CosineDecay(rate, 100) if rate == 0.5 else rate
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model

@@ -11,7 +11,7 @@ import pytest
 
 import keras_sweep as ks
 
-# That the model's own optimizer is used, and why it trains by `fit`, is said.
+# That the model's own optimizer is used is said.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 
 ROWS = 120

@@ -14,6 +14,7 @@ from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import own_compiles
 from tests.helpers.factory import make_spec
@@ -123,8 +124,54 @@ def test_a_metric_that_is_not_recorded_is_named_before_anything_trains():
         loaded("plain", objective=objective)
 
 
-def test_it_trains_by_fit_and_says_why():
-    spec, data = loaded("plain", {"optimizer": "sgd"})
-    _, why = choose_runner(spec, data, None)
-    assert why == "trials train one by one with plain fit, since the model brings its own loss and metrics"
+TUNED = {
+    "a chain": [
+        {"model.units": 8, "model.rate": 0.01, "model.optimizer": "adam"},
+        {"model.units": 12, "model.rate": 0.003, "model.optimizer": "adam"},
+        {"model.units": 8, "model.rate": 0.1, "model.optimizer": "sgd"},
+        {"model.units": 12, "model.rate": 0.05, "model.optimizer": "rmsprop"},
+    ],
+    "no chain": [{"model.units": 8, "model.rate": 0.01, "model.optimizer": "sgd", "model.skip": True}],
+}
+
+
+@pytest.mark.parametrize("params", TUNED.values(), ids=TUNED)
+def test_what_keras_has_names_for_trains_as_lanes_with_the_numbers_of_fit(params):
+    spec, data = loaded("tuned", objective=Objective("val_accuracy", Goal.MAXIMIZE))
+    spec = inspect_model(spec, data).spec
+    trials = suggestions(*({"epochs": 2, **each} for each in params))
+    runner, why = choose_runner(spec, data, None)
+    ours, theirs = train(runner, trials), train(FitRunner(spec, data), trials)
+    assert why is None and runner.name == "compiled/jax"
+    if len(params) > 1:
+        assert runner.compiled < 2 * len(params)  # they share programs for training and for validation
+    for number, one in enumerate(params):
+        assert ours[number].curve.keys() == theirs[number].curve.keys()
+        for name, values in theirs[number].curve.items():
+            np.testing.assert_allclose(ours[number].curve[name], values, rtol=1e-4, atol=1e-6, err_msg=f"{one} {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("of_the_users", "a loss of its own"),
+        ("chosen", "a loss of its own"),
+        ("measured", "metrics of its own"),
+        ("scheduled", "a schedule of its own"),
+        ("slow", "SlowAdam, an optimizer of its own"),
+        ("one_way", "a `compile` of its own"),
+    ],
+)
+def test_what_keras_has_no_name_for_trains_by_fit(name, why):
+    spec, data = loaded(name)
+    _, said = choose_runner(inspect_model(spec, data).spec, data, None)
+    assert said == f"trials train one by one with plain fit, since the model compiles itself with {why}, which " + (
+        "lanes can't have"
+    )
     assert choose_runner(user_spec("regularized"), data, None)[1] is None
+
+
+def test_a_trial_that_lanes_can_not_have_fails_and_says_what_to_do():
+    spec, data = loaded("seldom")
+    result = train(CompiledRunner(spec, data), suggestions({"epochs": 1, "model.rate": 0.5}))[0]
+    assert result.reason == "lanes can't have a schedule of its own, as this model has it. Add `--runner fit`"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from keras_sweep.data.labels import LOSS_NEEDS
@@ -10,6 +11,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, ModelError, SpaceFileError
 from keras_sweep.models.hyper_model import names_optimizer
 from keras_sweep.process.given import name_of
+from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec
 from keras_sweep.space.text import did_you_mean, joined, listed, quoted
 
@@ -85,6 +87,43 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
         yield f"{own}, which has no effect: the space file's `optimizer` is used"
         return
     yield f"{own}, which is used: the space names no optimizer"
+
+
+def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
+    """Keras's name and the arguments of the optimizer with which a trial's model compiles itself.
+
+    Or what of it is another than the sweep's, or is none of Keras's with numbers for arguments.
+    """
+    import keras
+
+    given, optimizer = compiled_with(model), model.optimizer
+    if type(model).compile is not keras.Model.compile:
+        return "a `compile` of its own"
+    if "loss" in spec.own:
+        known = (spec.loss, {**spec.loss_arguments})
+        if given.get("loss_weights") or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
+            return "a loss of its own"
+    metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else list(spec.metrics)
+    if len(metrics) != len(spec.metrics) or not all(map(partial(_is_named, spec), spec.metrics, metrics)):
+        return "metrics of its own"
+    name = type(optimizer).__name__
+    if getattr(keras.optimizers, name, None) is not type(optimizer):
+        return f"{name}, an optimizer of its own"
+    config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
+    if not all(value is None or isinstance(value, int | float) for value in config.values()):
+        return "a schedule of its own"
+    return name.lower(), {"learning_rate": config["learning_rate"], **_arguments(optimizer)}
+
+
+def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
+    """Whether Keras makes the metric by that name, with the arguments that the sweep has."""
+    import keras
+
+    arguments = {**spec.metric_arguments.get(name, {})}
+    with suppress(ValueError):  # Keras has no metric of that name
+        same = type(keras.metrics.get({"class_name": name, "config": arguments})) is type(metric)
+        return metric == name or (same and _arguments(metric) == arguments)
+    return False
 
 
 def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:

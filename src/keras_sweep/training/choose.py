@@ -1,12 +1,17 @@
 """Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.models.build import build_model
 from keras_sweep.models.inspect_model import first_model
+from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.backend import keras_config
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
@@ -14,6 +19,7 @@ from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
+from keras_sweep.trial.plan import training_plan
 
 Notice = Callable[[str], None]
 
@@ -98,17 +104,30 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "callbacks of your own are called by `fit` alone"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
-    if spec.own:
-        return f"the model brings its own {' and '.join(spec.own)}"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
-    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
-        return "the model brings its own optimizer, whose numbers are constants of a program"
+    if (strange := _strange_part(spec, data)) is not None:
+        return f"the model compiles itself with {strange}, which lanes can't have"
     names = {*spec.space.constants, *(one.name for one in spec.space.parameters)}
     if names & SCHEDULE and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
     return why_not_lanes(spec, data)
 
 
+def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
+    """What models compile themselves with that lanes can't have, as far as some trials tell."""
+    if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
+        return None
+    draw = np.random.default_rng(0)
+    for _ in range(LOOKED_AT):
+        arguments = training_plan(spec, spec.space.at(iter(draw.random, None))).model_arguments
+        with suppress(ModelError):  # the trials tell
+            found = plain_parts(spec, build_model(spec, arguments, data))
+            if isinstance(found, str):
+                return found
+    return None
+
+
+LOOKED_AT = 16  # trials, whose models are built
 BY_FIT = "keras_sweep.training.fit.folded:fit_runner"
 RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})

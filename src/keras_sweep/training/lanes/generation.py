@@ -19,6 +19,7 @@ from keras_sweep.training.lanes.packing import Job, pack
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import (
     LEARNING_RATE,
+    PER_LANE,
     OptimizerVariant,
     Signature,
     optimizer_variants,
@@ -28,7 +29,7 @@ from keras_sweep.training.lanes.signature import (
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import PhaseBegan, TrialResumed
-from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Seconds, Suggestion
 
 
@@ -44,7 +45,8 @@ class LaneGeneration:
         self._programs = programs
         self._kept = kept
         self._watch = watch
-        self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
+        own = PER_LANE if programs.brings_optimizer else ()  # in which the optimizers of trials' models may differ
+        self._varying = frozenset((*own, *(parameter.name for parameter in spec.space.parameters)))
         self._variants = optimizer_variants(spec)
         programs.planned, programs.made = set(), set()
 
@@ -85,7 +87,7 @@ class LaneGeneration:
 
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
-        plans = [training_plan(self._spec, one.params) for one in trials]
+        plans = [self._programs.plan_of(one.params) for one in trials]
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
         due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
         if any(self._programs.own_model(plan) for plan in compress(plans, due)):
@@ -170,6 +172,7 @@ class LaneGeneration:
         return group
 
     def _lane(self, suggestion: Suggestion, plan: TrainingPlan, own: OwnModel | None, *, wanted: bool) -> Lane:
+        self._programs.own_optimizer(plan)  # which lanes may not have
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant, own)
         if variant.per_lane:

@@ -3,14 +3,21 @@
 import math
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from typing import TypeAlias
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.space.distributions import Float
+from keras_sweep.errors import ModelError
+from keras_sweep.models.build import build_model
+from keras_sweep.models.inspect_model import first_model
+from keras_sweep.models.own_compile import plain_parts
+from keras_sweep.space.distributions import Float, Value
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import rows_together
@@ -25,7 +32,7 @@ from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Si
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
-from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PREFIX, TrainingPlan
+from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PREFIX, TrainingPlan, training_plan
 from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
@@ -39,6 +46,7 @@ EXTRA = 2e7
 SEGMENT = 2e9
 
 
+OwnOptimizer: TypeAlias = tuple[str, dict[str, Value]]
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
 Made: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # a program for each shape of data, once it is made
 
@@ -63,10 +71,38 @@ class Programs:
         self._building = threading.Lock()  # building a model seeds and uses generators of the process
         self._template = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._rows(fold)))
         self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
+        self._own_optimizer = lru_cache(CACHE_SIZE)(self._make_own_optimizer)
         self._looking_up = threading.Lock()
         self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.effort = cache(self._effort)  # small, so all are kept
         self.row_by_row = cache(lambda one: row_by_row(spec, self.template(one), self._rows(0).train))
+
+    @cached_property
+    def brings_optimizer(self) -> bool:
+        """Whether models come compiled, with optimizers that the space does not overrule."""
+        spec = self._spec
+        return spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, self._rows(0))[0])
+
+    def plan_of(self, params: Params) -> TrainingPlan:
+        """A trial's plan, with the optimizer that its model brings."""
+        plan = training_plan(self._spec, params)
+        with suppress(ModelError):  # which is told where its lane is made
+            if (own := self.own_optimizer(plan)) is not None:
+                plan = replace(plan, optimizer=own[0], optimizer_arguments={**own[1], **plan.optimizer_arguments})
+        return plan
+
+    def own_optimizer(self, plan: TrainingPlan) -> OwnOptimizer | None:
+        """The one with which a trial's model compiles itself, by its name and arguments; None where the space has it.
+
+        Raises ModelError where lanes can't have it, or the model can't be built.
+        """
+        if not self.brings_optimizer:
+            return None
+        with self._building:
+            found = self._own_optimizer(arguments(plan.model_arguments))
+        if isinstance(found, str):
+            raise ModelError(f"lanes can't have {found}, as this model has it", hint="Add `--runner fit`")
+        return found
 
     def plan(self, signature: Signature, lanes: int) -> None:
         """The generation comes to the signature's program for so many lanes."""
@@ -168,6 +204,10 @@ class Programs:
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
         model, activations = {name: value for name, _, value in arguments}, offered_activations(self._spec)
         return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=activations)
+
+    def _make_own_optimizer(self, arguments: Arguments) -> OwnOptimizer | str:
+        model = build_model(self._spec, {name: value for name, _, value in arguments}, self._rows(0))
+        return plain_parts(self._spec, model)
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""

@@ -27,6 +27,7 @@ _PER_LANE: Mapping[str, frozenset[str]] = {
     "adagrad": _DECAY | {"epsilon"},
     "lion": _DECAY | {"beta_1", "beta_2"},
 }
+PER_LANE = frozenset().union(*_PER_LANE.values())
 _NOT_CONSTANTS = frozenset(FIT_PARAMETERS) - {"optimizer"} | {LEARNING_RATE}
 
 ClassWeights: TypeAlias = tuple[tuple[int | str, float], ...] | str | None
@@ -107,7 +108,7 @@ def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
     if not conditions <= chosen | set(spec.space.constants):
         return ()
-    shared = chosen & frozenset().union(*_PER_LANE.values()) - conditions
+    shared = chosen & PER_LANE - conditions
     kinds = (
         replace(parameter, distribution=_kinds(parameter.distribution)) if parameter.name in shared else parameter
         for parameter in parameters

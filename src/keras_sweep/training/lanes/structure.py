@@ -210,10 +210,11 @@ def _is_known(model: Any) -> bool:
 
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
-    if getattr(model, "optimizer", None) is not None or len(model.inputs) != 1 or len(model.outputs) != 1:
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
         return False
     sums = [type(None), *(getattr(keras.regularizers, name) for name in FACTORS)]  # of what each weight costs
     (given,) = model.inputs
+    chain = type(model).__name__ == "Sequential"  # a layer of which `add` calls anew whenever another comes
     for layer in layers_of(model):
         kind = type(layer).__name__
         if kind not in _KNOWN or type(layer) is not getattr(keras.layers, kind) or not layer.trainable:
@@ -226,13 +227,13 @@ def _is_known(model: Any) -> bool:
         if not getattr(getattr(layer, "activation", None), "__module__", "keras.").startswith("keras."):
             return False
         try:
-            follows, given = layer.input is given, layer.output
+            follows, given = chain or layer.input is given, layer.output
             config = json.dumps(layer.get_config())
         except (AttributeError, TypeError, ValueError, NotImplementedError):  # called twice, or not to be written
             return False
         if not follows or '"registered_name": "' in config:
             return False
-    return given is model.outputs[0]
+    return chain or given is model.outputs[0]
 
 
 def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -47,7 +48,10 @@ class Template:
             with without_tensorflow():
                 keras.utils.set_random_seed(plan.seed)
                 self.model = model_of(signature.structure)
-            self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
+            compiled = compile_arguments(
+                replace(spec, own=()), plan.loss_arguments, data
+            )  # as the model's own parts are
+            self.model.compile(optimizer=make_optimizer(plan), **compiled)
         else:
             self.model = compiled_model(spec, plan, data)
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
