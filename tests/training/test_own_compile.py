@@ -175,3 +175,10 @@ def test_a_trial_that_lanes_can_not_have_fails_and_says_what_to_do():
     spec, data = loaded("seldom")
     result = train(CompiledRunner(spec, data), suggestions({"epochs": 1, "model.rate": 0.5}))[0]
     assert result.reason == "lanes can't have a schedule of its own, as this model has it. Add `--runner fit`"
+
+
+def test_metrics_have_the_names_that_they_have_in_a_fresh_process():
+    for _ in range(2):  # as a notebook may have, before
+        keras.metrics.SparseTopKCategoricalAccuracy(k=2)
+    spec, _ = loaded("tuned", objective=Objective("val_sparse_top_k_categorical_accuracy", Goal.MAXIMIZE))
+    assert spec.metrics == ("accuracy", "sparse_top_k_categorical_accuracy")

@@ -15,6 +15,7 @@ from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import overridden, with_own_compile
+from keras_sweep.process.backend import clear_session
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -46,6 +47,7 @@ def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
     if not spec.own:
         return spec, data
     found = load_python(spec.model.source, spec.folder, ModelError)
+    clear_session()  # a notebook may have made metrics before
     known = with_own_compile(spec, first_model(spec, data)[0], trains_itself=has_own_fit(found))
     same = loss_needs(known.loss).form is loss_needs(spec.loss).form
     return known, data if same else load_search_data(known)

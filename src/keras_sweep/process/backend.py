@@ -151,6 +151,15 @@ def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [f"keras.config.{name}: {former} -> {now}" for name, former, now in both if former != now]
 
 
+def clear_session() -> None:
+    """Have Keras forget graphs and begin names anew: "auc", not "auc_1". The dtype policy of a user's module stays."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(policy)
+
+
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     """Give this process the configuration that trials were trained with; a sentence on it where it had another one.
 

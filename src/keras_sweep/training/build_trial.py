@@ -11,7 +11,7 @@ from keras_sweep.models.build import built
 from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.models.own_fit import Fit
-from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of
@@ -59,6 +59,8 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
     """
     import keras
 
+    if "metrics" in spec.own:
+        clear_session()  # else they have other names than those that are recorded
     model, fit = _seeded_model(spec, plan, data)
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
         before, (model, fit) = model, _seeded_model(spec, plan, data)

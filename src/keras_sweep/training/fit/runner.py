@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.process.backend import only_new_garbage, versions
+from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
@@ -196,11 +196,7 @@ class FitRunner:
 
         After `at_most` epochs nobody needs more of it; `every` keeps the weights of all, in place of the best one's.
         """
-        import keras
-
-        policy = keras.config.dtype_policy()
-        keras.backend.clear_session()  # else every trial's graph stays in memory
-        keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
+        clear_session()  # else every trial's graph stays in memory
         started = time.perf_counter()
         watch.emit(PhaseBegan("build"))
         spec, log = self._spec, None

@@ -42,16 +42,13 @@ class Template:
         """Raises ModelError, as `compiled_model` does."""
         import keras
 
-        self.signature = signature
+        self.signature, spec = signature, replace(spec, own=())  # of which it has the names
         plan = _plan(signature, signature.variants[0])
         if signature.structure:
             with without_tensorflow():
                 keras.utils.set_random_seed(plan.seed)
                 self.model = model_of(signature.structure)
-            compiled = compile_arguments(
-                replace(spec, own=()), plan.loss_arguments, data
-            )  # as the model's own parts are
-            self.model.compile(optimizer=make_optimizer(plan), **compiled)
+            self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
             self.model = compiled_model(spec, plan, data)
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
