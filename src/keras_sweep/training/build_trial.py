@@ -59,8 +59,6 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
     """
     import keras
 
-    if "metrics" in spec.own:
-        clear_session()  # else they have other names than those that are recorded
     model, fit = _seeded_model(spec, plan, data)
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
         before, (model, fit) = model, _seeded_model(spec, plan, data)
@@ -84,6 +82,8 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
 def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
     import keras
 
+    if "metrics" in spec.own:
+        clear_session()  # else they have other names than those that are recorded
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
     return built(spec, plan.model_arguments, data)
