@@ -21,6 +21,7 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
     assert (rows[0].trials, rows[0].failed, f"{rows[0].value:.4f}") == (64, 4, "0.8570")
     lines = on_terminal(print_sweeps, rows, 1e9, width=160).splitlines()
     assert lines[2].split()[:4] == ["dense", "64", "4", "0.8570"] and "12m00s ago" in lines[2]
+    assert "just now" in on_terminal(print_sweeps, rows, 1e9 - 723, width=160)
     assert lines[4].split()[:3] == ["broken", "0", "-"] and "the record" in lines[4]
     foreign = replace(rows[0], value=0.9, imported=True)
     assert "0.9000 ±0.0032 imported" in on_terminal(print_sweeps, [foreign], 1e9)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_sweep.sweep.recorded import SweepAccess
-    from keras_sweep.views.running.progress import ProgressView
+    from keras_sweep.trial.events import Listener
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -111,7 +111,7 @@ def note(message: str, *, warns: bool = False) -> None:
 
 
 @contextmanager
-def at_work() -> Iterator[ProgressView]:
+def at_work() -> Iterator[Listener]:
     """Inside, what libraries print reaches neither the answer nor the user; gives the view that shows what goes on."""
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.views.running.progress import progress_view

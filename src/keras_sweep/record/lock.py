@@ -22,6 +22,7 @@ from datetime import datetime
 from keras_sweep.errors import SweepBusy
 from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
+from keras_sweep.record.facts import checked
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files, set_aside
 
 _PATIENCE = 0.5  # seconds: a reader may hold the lock for a moment, and the note of a new holder is on its way
@@ -145,12 +146,10 @@ def read_owner(folder: SweepFolder) -> Owner | None:
     """Who the note says holds the lock; None without one, or where it can't be understood."""
     try:
         with open_plain(folder.owner) as file:
-            owner = Owner(**json.loads(file.read(_LONGEST)))
-    except (OSError, ValueError, TypeError, RecursionError):
+            owner = checked(Owner, json.loads(file.read(_LONGEST)))
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     texts = (owner.host, owner.since, owner.command)
-    if type(owner.pid) is not int or not all(isinstance(text, str) for text in texts):
-        return None
     return Owner(owner.pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
 
 

@@ -16,7 +16,7 @@ from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
-from keras_sweep.views.terminal.text import ago_text, score_text
+from keras_sweep.views.terminal.text import score_text, seconds_text
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
 NO_MODEL = "no model"  # the search is done, but its best model is not written: `sweep run` of the same file does it
@@ -85,6 +85,7 @@ def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None
     if not rows:
         console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
         return
+    ages = [now - row.last_activity for row in rows]
     totals = ["" if row.total is None else f"/{row.total:,}" for row in rows]
     columns = [
         Column("sweep", [row.name for row in rows], style="bold"),
@@ -93,7 +94,7 @@ def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None
         Column("best", [score_text(row.value, row.stderr) + " imported" * row.imported for row in rows], style="green"),
         Column("metric", [row.metric for row in rows], 3),
         Column("engine", [row.engine for row in rows], 4, style="dim"),
-        Column("last change", [ago_text(now - row.last_activity) for row in rows], 2, style="dim"),
+        Column("last change", ["just now" if age < 5 else f"{seconds_text(age)} ago" for age in ages], 2, style="dim"),
         Column("state", [Text(row.state, STATE_STYLES.get(row.state, "red")) for row in rows], 1),
     ]
     shown = [column for column in columns if any(map(str, column.cells))]

@@ -19,7 +19,6 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running import json_lines
-from keras_sweep.views.running.progress import JsonLines
 from tests.helpers.results import dense_sweep, result, started
 
 RESULTS = tuple(dense_sweep())
@@ -38,7 +37,7 @@ EVENTS = (
 
 def written(*events):
     file = io.StringIO()
-    with JsonLines(file) as view:
+    with json_lines.json_lines(file) as view:
         for event in events:
             view(event)
     return file.getvalue()

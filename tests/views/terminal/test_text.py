@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.views.terminal.text import (
-    ago_text,
     decimals,
     number_text,
     params_text,
@@ -87,10 +86,6 @@ def test_every_score_can_be_written_shortly(value, stderr):
 )
 def test_lengths_of_time(seconds, text):
     assert seconds_text(seconds) == text
-
-
-def test_how_long_ago():
-    assert [ago_text(seconds) for seconds in (-3, 42, 90000)] == ["just now", "42 s ago", "1d01h ago"]
 
 
 def test_long_text_is_shortened_by_cells_not_characters():

@@ -26,15 +26,17 @@ What is not there is null; so is a number that is not finite. Fields may be adde
 
 import re
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TextIO
 
-from keras_sweep.space.search_space import Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,
     FinalistsChosen,
     GenerationAsked,
+    Listener,
     SweepEnded,
     SweepStarted,
     TestEvaluated,
@@ -45,7 +47,22 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import seeds_record
+
+
+def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
+    """What writes every event to a text file, and flushes each line."""
+    objective = Objective("value", Goal.MAXIMIZE)
+
+    def write(event: Event) -> None:
+        nonlocal objective
+        if isinstance(event, SweepStarted):
+            objective = event.objective
+        file.write(strict_json(event_record(event, objective)) + "\n")
+        file.flush()
+
+    return nullcontext(write)
 
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:

@@ -103,11 +103,6 @@ def elapsed_text(seconds: float) -> str:
     return f"{int(seconds)} s" if 0 <= seconds < 99.5 else seconds_text(seconds)
 
 
-def ago_text(seconds: float) -> str:
-    """How long ago something was: `just now`, `12m00s ago`, `3d04h ago`."""
-    return "just now" if seconds < 5 else f"{seconds_text(seconds)} ago"
-
-
 def waiting_text(count: int) -> str:
     """What is said of trials that have ended, and wait for their turn in the record."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
