@@ -25,8 +25,6 @@ MOST_ROWS = 20  # of a table in a notebook
 class Answer:
     """Made of a record of the rooms below, with all that it holds."""
 
-    __slots__ = ()
-
     @classmethod
     def of(cls, found: Any, **more: Any) -> Self:
         """The same with these fields besides, or instead."""
@@ -35,8 +33,6 @@ class Answer:
 
 class ComparedSweeps(Answer, SideBySide):
     """Sweeps side by side."""
-
-    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"ComparedSweeps({'; '.join(verdict_lines(self))})"
@@ -47,8 +43,6 @@ class ComparedSweeps(Answer, SideBySide):
 
 class ReplayedTrial(Answer, Replay):
     """A trial that was trained again."""
-
-    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
@@ -63,8 +57,6 @@ class ReplayedTrial(Answer, Replay):
 
 class VerifiedModel(Answer, Verified):
     """A model whose scores were looked at again."""
-
-    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"VerifiedModel({self.model}: {verify_verdict(self)})"

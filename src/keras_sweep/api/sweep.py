@@ -12,7 +12,9 @@ from keras_sweep.api.compare import Answer, ReplayedTrial
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
+from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import UsageError
+from keras_sweep.record.facts import TestScores
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
@@ -35,9 +37,6 @@ from keras_sweep.views.terminal.text import params_text, score_text
 
 if TYPE_CHECKING:
     import optuna
-
-    from keras_sweep.data.search_data import Rows
-    from keras_sweep.record.facts import TestScores
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)

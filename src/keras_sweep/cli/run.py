@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from contextlib import AbstractContextManager
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -25,11 +26,8 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
+from keras_sweep.trial.events import EndReason, Event, Listener, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.views.terminal.console import stdout_console
-
-if TYPE_CHECKING:
-    from keras_sweep.trial.events import Event
-    from keras_sweep.views.running.progress import OutputMayVanish
 
 
 def check(
@@ -132,7 +130,6 @@ def run(
     from keras_sweep.api.session import run_session
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.run import RunOptions
-    from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted
     from keras_sweep.views.running.progress import OutputMayVanish, progress_view
     from keras_sweep.views.summary import kept_text, print_summary
 
@@ -143,7 +140,7 @@ def run(
     def keep(event: Event) -> None:
         last[type(event)] = event
 
-    def shown(out: TextIO) -> OutputMayVanish:
+    def shown(out: TextIO) -> AbstractContextManager[Listener]:
         return OutputMayVanish(progress_view(view, out=out))
 
     ended = run_session(spec, folder, options, shown, wall, others=[keep], command=True)

@@ -1,7 +1,4 @@
-"""Every call by which the record touches the disk, so that a test can make the n-th one fail.
-
-Others call these through the module (`disk.fsync(path)`), never by a name of their own.
-"""
+"""Every call by which the record touches the disk, made through this module, so that a test can have the n-th fail."""
 
 import contextlib
 import fcntl

@@ -35,13 +35,9 @@ class RecordedStudy:
     name: str
     facts: Facts
 
-    def rows(self) -> list[schema.Row]:
-        """Number, state and value of every finished trial, in order of number."""
-        return schema.rows(self.connection, self.id)
-
     def ranked_results(self) -> list[Result]:
         """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
-        rows = self.rows()
+        rows = schema.rows(self.connection, self.id)
         return self._with_finalists(rows, len(rows))
 
     def best(self, rows: Sequence[schema.Row]) -> Result | None:
@@ -92,7 +88,7 @@ def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
 def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, where it can be without reading the others. Raises RecordError."""
     with reading(folder) as study:
-        objective, rows = study.facts.objective, study.rows()
+        objective, rows = study.facts.objective, schema.rows(study.connection, study.id)
         counts = Counter(row.state for row in rows)
         best = study.best(rows)
         if best is not None and not comparable(best, objective):
