@@ -12,6 +12,7 @@ from keras_sweep.models.own_fit import call_fit, returned
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
+from tests.helpers import own_fits
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import with_weights
 
@@ -129,6 +130,11 @@ def test_what_phases_ask_for_is_a_parameter_with_its_condition() -> None:
     assert found["batch_size"].distribution == Categorical((16, 32))
     assert found["rate"].distribution == Float(1e-3, 1e-1, log=True)
     assert found["rate"].when == (Condition("model.tune", (True,)),)
+
+
+def test_a_model_that_only_the_space_compiles_reaches_its_second_phase_too() -> None:
+    found = explored_space(sweep(), own_fits.phases, DATA).space.parameters
+    assert [one.name for one in found] == ["model.units", "model.rate"]
 
 
 def test_what_is_asked_for_in_an_epoch_is_a_parameter() -> None:

@@ -29,7 +29,7 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
     return built(spec, arguments, data)[0]
 
 
-def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, Fit | None]:
+def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, partial[Any] | None]:
     """A built model, and a `fit` of its HyperModel's own that trains it; None where its own `fit` does.
 
     A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`

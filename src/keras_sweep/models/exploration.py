@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
@@ -48,7 +49,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
     build, fit = builder(found, spec.folder, data.input_shape, data.classes)
-    exploration = Exploration(build if fit is None else _fitting_too(build, fit, data), fixed)
+    exploration = Exploration(build if fit is None else _fitting_too(build, fit, spec, data), fixed)
     exploration.run()
     own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
@@ -63,7 +64,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants))
 
 
-def _fitting_too(build: Callable[[Any], Any], fit: Fit, data: SearchData) -> Callable[[Any], None]:
+def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
     """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
 
     It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
@@ -75,6 +76,8 @@ def _fitting_too(build: Callable[[Any], Any], fit: Fit, data: SearchData) -> Cal
 
     def build_and_fit(hyper_parameters: Any) -> None:
         model, ends = build(hyper_parameters), time.monotonic() + MOST_SECONDS
+        if not model.compiled:  # the space has the loss, which matters to nothing that is looked at
+            model.compile(loss=spec.loss if spec.loss in LOSS_NEEDS else "mse")
 
         def look(*_: Any, **__: Any) -> None:
             if time.monotonic() > ends:

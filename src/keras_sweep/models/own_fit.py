@@ -1,6 +1,5 @@
 """A `fit` of a HyperModel's own: called as KerasTuner calls it, and what it returns."""
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,26 +14,22 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
     """Call it with these rows and arguments of `keras.Model.fit`; returns what it returns, raises what it raises.
 
     An argument that it does not take is left out, and so is one that it gives beside `**kwargs` itself, as in
-    `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says.
+    `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says. Raises
+    ModelError where that is what rows weigh.
     """
     given["validation_data"] = validation.validation_data
-    rows = (train.x,) if train.labels is None else (train.x, train.y)
-    taken = inspect.signature(fit).parameters
     given |= {} if train.weights is None else {"sample_weight": train.weights}
-    if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in taken.values()):
-        if "sample_weight" in given and "sample_weight" not in taken:
-            raise ModelError(
-                "rows weigh unlike, but the model's `fit` takes no `sample_weight`", hint="Let it take one"
-            )
-        given = {name: value for name, value in given.items() if name in taken}
     while True:
         try:
-            return fit(*rows, **given)
+            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **given)
         except TypeError as error:
-            twice = re.search(r"multiple values for (?:keyword )?argument '(\w+)'", str(error))
-            if twice is None or twice[1] not in given or twice[1] == "callbacks" or begun():
+            more = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+            if more is None or more[2] not in given or begun() or more.groups() == ("multiple values for", "callbacks"):
                 raise
-            del given[twice[1]]
+            del given[more[2]]
+            if more[2] == "sample_weight":
+                message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
+                raise ModelError(message, hint="Let it take one") from error
 
 
 def returned(found: Any, objective: str) -> dict[str, float]:

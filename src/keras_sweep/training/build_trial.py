@@ -1,5 +1,6 @@
 """From a training plan to a compiled Keras model, exactly as a user would write it."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
 from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
 from keras_sweep.models.own_compile import own_arguments
-from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -51,7 +51,7 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
     return compiled_trial(spec, plan, data)[0]
 
 
-def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
+def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
     """Seed all generators, then build and compile the model; and its HyperModel's own `fit`, if that trains it.
 
     `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. Of
@@ -79,7 +79,7 @@ def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tup
     return model, fit
 
 
-def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, Fit | None]:
+def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
     import keras
 
     if "metrics" in spec.own:

@@ -94,6 +94,12 @@ def test_another_metric_that_is_returned_joins_the_curve():
     assert result.state is TrialState.FAIL and "'my_metric' was not logged" in result.reason
 
 
+def test_what_it_asks_for_and_no_trial_searches_is_told():
+    result, _ = trained("late", {"epochs": 1}, objective=LOSS)
+    assert result.state is TrialState.FAIL
+    assert "`fit` asked for 'late' only once it trained, which no trial was to search" in result.reason
+
+
 def test_it_trains_by_fit_and_says_why():
     runner, why = choose_runner(own_spec("guide"), DATA, None)
     assert type(runner) is FitRunner

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.models.own_fit import Fit, call_fit, returned
+from keras_sweep.errors import ModelError
+from keras_sweep.models.own_fit import call_fit, returned
 from keras_sweep.process.user_code import process_kept
 from keras_sweep.space.sweep_spec import Training
+from keras_sweep.space.text import listed
 from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.controls import watching_callbacks
 from keras_sweep.training.fit.fit_log import FitLog
@@ -27,12 +30,19 @@ class OwnFitLog(FitLog):
         self._by_what_it_returned = False
         super().__post_init__()
 
-    def train(self, fit: Fit, data: SearchData, callbacks: list[Any], **given: Any) -> None:
+    def train(self, fit: partial[Any], data: SearchData, callbacks: list[Any], **given: Any) -> None:
         """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
         epoch; without them its best epoch does, as with KerasTuner. Raises anything."""
         given["callbacks"] = [*watching_callbacks(self._training), *callbacks]
+        hyper_parameters, built = fit.args[0], set(fit.args[0].values)
         with process_kept():
             found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **given)
+        new = [one for one in hyper_parameters.space if one.name in hyper_parameters.values and one.name not in built]
+        if unknown := [one.name for one in new if type(one).__name__ != "Fixed"]:
+            raise ModelError(
+                f"the model's `fit` asked for {listed(unknown)} only once it trained, which no trial was to search",
+                hint="Ask for it in `build`, or where `fit` begins",
+            )
         name = self.spec.objective.name
         metrics, values = returned(found, name), self.curve.get(name, ())
         best = values[self.scored_epoch(len(values)) - 1] if values else None
