@@ -15,10 +15,22 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import ModelSpec, Split
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.losses import compile_arguments, loss_of
 from tests.helpers import user_losses
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions, with_labels
+from tests.helpers.lane_trials import (
+    FOLDER,
+    assert_same_bits,
+    fitted,
+    go_on,
+    lanes,
+    stopped,
+    suggestions,
+    train,
+    with_labels,
+)
 from tests.helpers.plain_fit import plain_fit
 from tests.helpers.walk import assert_same
 
@@ -252,6 +264,15 @@ def test_metrics_of_the_users_are_recorded_by_their_names_and_may_rank(data, run
     assert result.scores.values().mean() == pytest.approx(result.value) and result.stderr > 0
     by_other = replace(spec, objective=Objective("val_MeanHighest", Goal.MAXIMIZE))
     assert run(by_other, data, PAIR[:1])[0].stderr is None  # what a row counts in it is not known
+
+
+@pytest.mark.parametrize("kind", [CompiledRunner, FitRunner])
+def test_what_was_stopped_goes_on_with_losses_and_metrics_of_the_users(data, tmp_path, kind):
+    metrics = {"sure": {"python": "user_losses:sure"}}
+    spec = spec_of("user_losses:focal", {"gamma": 2.0}, metrics, **of_user(model(10, "softmax")))
+    whole = train(kind(spec, data), PAIR)
+    done = stopped(kind, spec, data, tmp_path, PAIR, 2)
+    assert_same_bits(go_on(kind, spec, data, tmp_path, PAIR, done), whole)
 
 
 def test_a_loss_that_is_one_number_of_a_batch_has_no_score_for_each_row(data):

@@ -179,7 +179,7 @@ def standard_error(
         if values is not None and of_row is not None:
             if not add_up(metric, value, float(values.mean())):
                 return None
-            is_share = rows.weights is None and bool(np.isin(values, (0, 1)).all())
+            is_share = bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
     if rows.weights is not None:  # they say as much as so many that weigh alike: Kish 1965, "Survey sampling"
         weights = rows.weights.astype(np.float64)
