@@ -80,13 +80,10 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
     passed_over = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
     if passed_over:
         yield f"{compiles} metrics {listed(passed_over)}, which have no effect: the space file's `metrics` are recorded"
-    if optimizer is None:
-        return
-    own = f"{compiles} optimizer {type(optimizer).__name__}"
-    if names_optimizer(spec):
-        yield f"{own}, which has no effect: the space file's `optimizer` is used"
-        return
-    yield f"{own}, which is used: the space names no optimizer"
+    no_effect = "has no effect: the space file's `optimizer` is used"
+    use = no_effect if names_optimizer(spec) else "is used: the space names no optimizer"
+    if optimizer is not None:
+        yield f"{compiles} optimizer {type(optimizer).__name__}, which {use}"
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:

@@ -89,12 +89,6 @@ def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     return built(spec, plan.model_arguments, data)
 
 
-def own_callbacks(spec: SweepSpec) -> list[Any]:
-    """New ones of the user's functions, for one trial."""
-    functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
-    return [function() for function in functions]
-
-
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
     """Whether the model came compiled, with an optimizer that the space does not overrule."""
     return not names_optimizer(spec) and getattr(model, "optimizer", None) is not None

@@ -52,18 +52,11 @@ class MakeRunner(Protocol):
         ...
 
 
-def choose_runner(
-    spec: SweepSpec,
-    data: SearchData,
-    wanted: str | None,
-    *,
-    checkpoints: Path | None = None,
-    notice: Notice | None = None,
-    workers: Workers | None = None,
-) -> tuple[Runner, str | None]:
+def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given: Any) -> tuple[Runner, str | None]:
     """A runner, and one line that says why it is not the compiled one where nobody asked for another.
 
-    `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had; the rest is as in `MakeRunner`.
+    `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had. The rest is as in `MakeRunner`;
+    None is as if it were not there, since a runner of another package may not know of it.
 
     Raises:
         UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
@@ -77,8 +70,7 @@ def choose_runner(
         )
     reason = _why_not_compiled(spec, data) if wanted is None else None
     make = _lanes if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
-    asked: Any = {} if workers is None else {"workers": workers}  # of which a runner of another package may not know
-    runner = make(spec, data, checkpoints=checkpoints, notice=notice, **asked)
+    runner = make(spec, data, **{name: value for name, value in given.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 

@@ -20,7 +20,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
 from keras_sweep.training.losses import each_row
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, add_up, row_scores, row_values
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
@@ -177,7 +177,7 @@ def standard_error(
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, of_row)
         if values is not None and of_row is not None:
-            if not add_up(metric, value, float(values.mean())):
+            if penalty(metric, value, float(values.mean())) is None:
                 return None
             is_share = bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))

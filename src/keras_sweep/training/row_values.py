@@ -135,21 +135,18 @@ def row_scores(
     if (values := row_values(metric, loss, rows, predict, of_row)) is None:
         return None, None
     mean = float(values.mean())
-    if add_up(metric, value, mean):
-        rest = value - mean
-        return of_values(values if is_close(value, mean) else values + rest), None
+    if (rest := penalty(metric, value, mean)) is not None:
+        return of_values(values + rest), None
     parted = of_row is None and abs(value - mean) > PARTED * max(abs(mean), abs(value))
     return None, mean if parted else None
 
 
-def is_close(value: float, mean: float) -> bool:
-    """Whether a value that was logged is the mean of the rows."""
-    return abs(value - mean) <= CLOSE * max(abs(value), CLOSE)
-
-
-def add_up(metric: str, value: float, mean: float) -> bool:
-    """Whether rows with this mean make the value that was logged, to which a loss may have added a penalty."""
-    return is_close(value, mean) or (metric.removeprefix("val_") == "loss" and value > mean)
+def penalty(metric: str, value: float, mean: float) -> float | None:
+    """What a loss that was logged has beside its rows, of this mean: 0 but for rounding; None: they don't add up."""
+    rest = value - mean
+    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
+        return 0.0
+    return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
 
 
 def _named(metric: str, loss: str) -> str:

@@ -1,10 +1,10 @@
 """A trial trained by `fit` once a fold, one after the other, on any Keras backend; then their scores are joined."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from pathlib import Path
+from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
@@ -15,7 +15,6 @@ from keras_sweep.training.losses import metric_of
 from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import ToTheEnd, Watch
-from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan, watches
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
@@ -32,40 +31,27 @@ class FoldEnd:
     seconds: Seconds
 
 
-def fit_runner(
-    spec: SweepSpec,
-    data: SearchData,
-    *,
-    checkpoints: Path | None = None,
-    notice: Callable[[str], None] | None = None,
-    workers: Workers | None = None,
-) -> FitRunner:
-    """The plain runner of these data; the arguments are those of `FitRunner`. With folds no checkpoint is kept."""
-    if data.folds:
-        return FoldedFitRunner(spec, data, notice=notice, workers=workers)
-    return FitRunner(spec, data, checkpoints=checkpoints, notice=notice, workers=workers)
+def fit_runner(spec: SweepSpec, data: SearchData, **given: Any) -> FitRunner:
+    """The plain runner of these data; the arguments are those of `FitRunner`."""
+    return (FoldedFitRunner if data.folds else FitRunner)(spec, data, **given)
 
 
 class FoldedFitRunner(FitRunner):
     """Trains every fold to its end. A rung is asked afterwards, of the joined curve: that saves no time, and the trial
     is pruned where it would have been had its folds gone in step. A trial that was stopped begins anew."""
 
-    def __init__(
-        self,
-        spec: SweepSpec,
-        data: SearchData,
-        *,
-        notice: Callable[[str], None] | None = None,
-        workers: Workers | None = None,
-    ) -> None:
-        """Raises UsageError: what watches the curve of a trial can't wait for its last fold."""
+    def __init__(self, spec: SweepSpec, data: SearchData, **given: Any) -> None:
+        """As `FitRunner`; no checkpoint is kept.
+
+        Raises UsageError: what watches the curve of a trial can't wait for its last fold.
+        """
         if watches(spec):
             raise UsageError(
                 "with folds by `fit` each fold trains to its end before the next: `early_stopping` and "
                 "`reduce_lr_on_plateau` would watch one alone",
                 hint="Leave them out, or train lanes, on the JAX backend: those train folds in step",
             )
-        super().__init__(spec, data, notice=notice, workers=workers)
+        super().__init__(spec, data, **{**given, "checkpoints": None})
         self._anew = metrics_of_all_rows(spec)  # computed after every epoch
 
     def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
-from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, own_callbacks
+from keras_sweep.training.build_trial import called, compiled_trial, fits_itself
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
@@ -212,7 +212,8 @@ class FitRunner:
             watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
             epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
-            callbacks = [swap_of(), *own_callbacks(spec), log.callback()]
+            functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
+            callbacks = [swap_of(), *(function() for function in functions), log.callback()]
             if own is not None and isinstance(log, OwnFitLog):
                 given: dict[str, Any] = {} if weights is None else {"class_weight": weights}
                 if "batch_size" in suggestion.params:  # else it may say so itself
