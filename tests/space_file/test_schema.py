@@ -8,10 +8,10 @@ import pytest
 from pydantic import Field, ValidationError
 
 from keras_sweep.space.sweep_spec import SearchSettings, Split
-from keras_sweep.space_file.faults import Rule, broken
+from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
-from keras_sweep.space_file.yaml_tree import tree_of_text
+from keras_sweep.space_file.yaml_tree import Node, tree_of_text
 from tests.helpers.bad_files import BAD_FILES
 from tests.helpers.space_texts import SCHEMA, schema_errors
 
@@ -56,14 +56,18 @@ KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": kind_of(Loss), "metric
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_a_value_may_be_is_said_in_words(annotation: Any, words: str) -> None:
-    ((_, rule, _),) = broken(kind_of(annotation), {})
-    assert rule == f"must be {words}, but got an empty map"
+    faults = Faults(Node({}))
+    assert not faults.fits(kind_of(annotation), (), {})
+    assert faults.found[0].rule == f"must be {words}, but got an empty map"
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_kind_allows_what_its_schema_does(kind: Kind) -> None:
     schema = kind.json_schema()
-    assert [broken(kind, value) == [] for value in VALUES] == [schema_errors(value, schema) == [] for value in VALUES]
+    faults = Faults(Node({}))
+    assert [faults.fits(kind, (), value) for value in VALUES] == [
+        schema_errors(value, schema) == [] for value in VALUES
+    ]
 
 
 @pytest.mark.parametrize("wrong", [{"validation": 2.0}, {"seed": True}, {"folds": "5"}, {"seeds": 1}])

@@ -14,7 +14,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.replay import Gap, Match, gap, least_match, replay, widest
+from keras_sweep.sweep.replay import Gap, Match, gap, replay, widest
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.replay_view import replay_lines
@@ -171,7 +171,5 @@ def test_two_numbers_are_equal_or_equal_to_rounding_or_parted(metric, ours, thei
 
 
 def test_the_worst_counts():
-    assert least_match([Match.ROUNDING, Match.EQUAL]) is Match.ROUNDING
-    assert least_match([]) is Match.EQUAL
     near, far = Gap(Match.ROUNDING, 1e-7), Gap(Match.PARTED, 1e-4)
     assert widest([near, far, near]) == far

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from contextlib import AbstractContextManager
 from json import dumps
 from pathlib import Path
@@ -115,7 +116,7 @@ def run(
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
     from keras_sweep.trial.wall_time import WallTime
 
-    wall = WallTime.of_process()
+    wall = WallTime(before=time.process_time())  # nothing was done but imports, which took about as long
     from keras_sweep.process.backend import choose_backend
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.space_file.read import read_space_file

@@ -38,7 +38,7 @@ def input_array(x: Any, what: str) -> Array:
     array = _as_array(x)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
         raise DataError(f"{what} is {described(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
-    _must_be_known(array, what)
+    must_fit_32_bits(array, what)
     return array
 
 
@@ -59,7 +59,7 @@ def label_array(y: Any, what: str) -> Array:
     elif array.dtype.kind == "U":
         array = array.astype(object)
     elif array.dtype.kind == "f":
-        _must_be_known(array, what)
+        must_fit_32_bits(array, what)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
@@ -71,7 +71,7 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
             f"{what} is {described(weights)}, not one number for each of {rows:,} rows",
             hint="Sample weights are [N], a number from 0 on for each row",
         )
-    _must_be_known(array, what)
+    must_fit_32_bits(array, what)
     array = array.reshape(-1).astype(np.float32)
     if array.min() < 0:
         raise DataError(f"{what} has {array.min():g} in row {array.argmin() + 1}", hint="Weights are 0 or more")
@@ -112,18 +112,19 @@ def _as_array(value: Any) -> npt.NDArray[Any]:
         return np.empty(0, object)
 
 
-def _must_be_known(array: npt.NDArray[Any], what: str) -> None:
-    """Raises DataError for a number that is missing, infinite, or not one of 32 bits, by its place."""
+def must_fit_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
+    """Raises DataError for a number that is infinite, beyond 32 bits or, unless there may be gaps, missing."""
     if array.dtype.kind == "f":
-        bad = ~(np.abs(array) <= LARGEST_FLOAT32)
+        bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:
         bad = (array < INT32.min) | (array > INT32.max)
     else:
         return
     if bad.any():
         place = [int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape)]
+        where = f"in row {place[0] + 1}" if len(place) == 1 else f"at {place}"
         others = f", and {bad.sum() - 1:,} more" if bad.sum() > 1 else ""
         raise DataError(
-            f"{what} has {array[bad][0]!s} at {place}{others}, but models take numbers of 32 bits",
+            f"{what} has {array[bad][0]!s} {where}{others}, but models take numbers of 32 bits",
             hint="Fill gaps or leave such rows out; give smaller numbers, in another unit or counted from the lowest",
         )

@@ -5,8 +5,8 @@ from pathlib import Path
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.split import fit_encoding, read_parts
-from keras_sweep.space.search_space import Goal, Objective, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
@@ -41,12 +41,7 @@ def named_set(name: str) -> SweepSpec:
     return SweepSpec(
         name=name,
         folder=Path(),
-        text="",
         data=DataSpec("named", name),
-        model=ModelSpec("dense", "dense"),
         loss=loss or "sparse_categorical_crossentropy",
-        metrics=(),
         objective=Objective("val_loss", Goal.MINIMIZE),
-        space=SearchSpace(()),
-        search=SearchSettings(),
     )

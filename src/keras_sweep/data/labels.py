@@ -110,15 +110,13 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
         )
     if y.size == len(y) and are_classes(y, form):
         return _classes(y.reshape(-1), form, loss, names)
-    if form is not LabelForm.NUMBER and y.dtype.kind not in "OUS":
-        return _of_several(y, form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
             f"the labels are text ({listed(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
-    return Labels(form)
+    return Labels(form) if form in (LabelForm.NUMBER, LabelForm.ANY) else _of_several(y, form, loss, names)
 
 
 def are_classes(y: Array, form: LabelForm) -> bool:
@@ -136,8 +134,6 @@ def are_classes(y: Array, form: LabelForm) -> bool:
 
 def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     """Of several numbers a row: one-hot classes; else an answer for each column, pixel or step, as the loss has it."""
-    if form is LabelForm.ANY:
-        return Labels(form)
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and are_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))

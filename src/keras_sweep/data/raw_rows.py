@@ -1,9 +1,9 @@
 """Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
+
+AnyRows = TypeVar("AnyRows", Rows, RawRows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
@@ -40,7 +42,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if pictures is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
-    return data.train if data.folds else _together(data)
+    return data.train if data.folds else _together(data.train, data.validation)
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
@@ -51,7 +53,7 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
-        rows, preprocessing = _together(data), None
+        rows, preprocessing = _together(data.train, data.validation), None
     else:
         parts = read_parts(spec)
         raw = _all_raw(parts)
@@ -78,29 +80,21 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _together(data: SearchData) -> Rows:
-    """Training rows, then validation rows, as they are encoded."""
-    both = (data.train, data.validation)
-    x, y = np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both])
-    return Rows(x, y, _all_weights(both))
-
-
 def _all_raw(parts: Parts) -> RawRows:
     """Those rows of a table that are no test rows."""
     import polars as pl
 
-    if parts.folds:
-        return parts.train
-    both = (parts.train, parts.validation)
-    x = pl.concat([part.x for part in both if isinstance(part.x, pl.DataFrame)])
-    return RawRows(x, np.concatenate([part.y for part in both]), _all_weights(both))
+    return parts.train if parts.folds else _together(parts.train, parts.validation, pl.concat)
 
 
-def _all_weights(parts: Sequence[Rows | RawRows]) -> Array | None:
-    """What all rows weigh: 1 where a part does not say."""
-    if all(part.weights is None for part in parts):
-        return None
-    return np.concatenate([np.ones(len(part), np.float32) if part.weights is None else part.weights for part in parts])
+def _together(train: AnyRows, validation: AnyRows, join: Callable[[Any], Any] = np.concatenate) -> AnyRows:
+    """Training rows, then validation rows, which weigh 1 where one of the parts does not say."""
+    both, weights = (train, validation), None
+    if any(part.weights is not None for part in both):
+        weights = np.concatenate(
+            [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
+        )
+    return type(train)(join([part.x for part in both]), np.concatenate([part.y for part in both]), weights)
 
 
 def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:

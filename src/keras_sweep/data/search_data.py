@@ -25,10 +25,6 @@ class Rows:
     y: Array  # [N] class indices or targets, [N, C] one-hot, or [N, ...] as the loss takes them
     weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
 
-    def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ValueError(f"as many labels as rows are needed, but got {len(self.y)} for {len(self.x)}")
-
     def __len__(self) -> int:
         return len(self.x)
 

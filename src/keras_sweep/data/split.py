@@ -89,13 +89,9 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
 def _one_a_row(y: Array, form: LabelForm) -> Array:
     """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]."""
     flat = y.reshape(len(y), -1)
-    return (
-        flat.argmax(axis=1)
-        if flat.shape[1] > 1 and are_classes(y, form)
-        else flat[:, 0]
-        if y.size
-        else np.zeros(len(y))
-    )
+    if flat.shape[1] > 1 and are_classes(y, form):
+        return np.asarray(flat.argmax(axis=1))
+    return flat[:, 0] if y.size else np.zeros(len(y))
 
 
 def read_parts(spec: SweepSpec) -> Parts:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from keras_sweep.data.arrays import BLURRED, LARGEST_FLOAT32, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import listed, quoted
 
@@ -100,7 +100,7 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
         if "\0" in name:  # a Keras file can't hold it
             raise DataError(f"column {quoted(name)} has a null character in its name", hint="Rename it")
         if name in values:
-            must_fit_32_bits(values[name], f"column {quoted(name)}")
+            must_fit_32_bits(values[name], f"column {quoted(name)}", gaps=True)
         elif is_text(series.dtype):
             texts, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
@@ -211,19 +211,8 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
         columns.append(series)
     values = _values_of_numbers(pl.DataFrame(columns))
     for name, column in values.items():
-        must_fit_32_bits(column, f"column {quoted(name)}")
+        must_fit_32_bits(column, f"column {quoted(name)}", gaps=True)
     return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
-
-
-def must_fit_32_bits(values: npt.NDArray[np.float64], what: str) -> None:
-    """Raises DataError for an infinite number, or one that float32 does not hold, by its row."""
-    beyond = np.abs(values) > LARGEST_FLOAT32
-    if beyond.any():
-        raise DataError(
-            f"{what} has {values[beyond][0]:g} in row {beyond.argmax() + 1}, but models take numbers of 32 bits, "
-            f"up to {LARGEST_FLOAT32:.2g}",
-            hint="Leave the field empty where a value is missing, or use a larger unit",
-        )
 
 
 def check_names(names: Sequence[str], place: str) -> None:

@@ -21,14 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.table_columns import (
-    MISSING,
-    Column,
-    NumberColumn,
-    TextColumn,
-    number_matrix,
-    polars_table,
-)
+from keras_sweep.data.table_columns import MISSING, Column, NumberColumn, TextColumn, number_matrix, polars_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.text import quoted
 

@@ -51,8 +51,8 @@ class DataSpec:
 class ModelSpec:
     """What is built for a trial: the dense model, or what a user's function or HyperModel returns."""
 
-    kind: Literal["dense", "python"]
-    source: str  # "dense" or "module:function"
+    kind: Literal["dense", "python"] = "dense"
+    source: str = "dense"  # or "module:function"
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
 
 
@@ -180,14 +180,14 @@ class SweepSpec:
 
     name: str  # the file's stem, unless --name says otherwise
     folder: Path  # where the file is: `python:` modules and relative paths start here
-    text: str  # the file as it was read, after `--set`
     data: DataSpec
-    model: ModelSpec
     loss: str  # Keras's name, or "module:function" of the user's; of a model that compiles itself "" until it is known
-    metrics: tuple[str, ...]  # the names by which they are recorded
     objective: Objective
-    space: SearchSpace
-    search: SearchSettings
+    text: str = ""  # the file as it was read, after `--set`
+    model: ModelSpec = dataclasses.field(default_factory=ModelSpec)
+    metrics: tuple[str, ...] = ()  # the names by which they are recorded
+    space: SearchSpace = dataclasses.field(default_factory=lambda: SearchSpace(()))
+    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     # of some metrics; "python" among them is the "module:function" of one of the user's
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)

@@ -15,7 +15,7 @@ Parameters = Mapping[str, Parameter]  # by name, those without faults of their o
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Note conditions that name no parameter of `names`, or a value that it never has."""
+    """Note conditions that name no parameter of `names`, or a value that it never has, or that go in a circle."""
     for parameter in parameters.values():
         for condition in parameter.when:
             other = condition.parameter
@@ -37,10 +37,6 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
                     near = did_you_mean(value, map(str, choices))
                     hint = near or (f"its values are {quoted(choices)}" if choices else None)
                     faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint)
-
-
-def check_circle(parameters: Parameters, faults: Faults) -> None:
-    """Note a circle of conditions."""
     needed = {name: [condition.parameter for condition in one.when] for name, one in parameters.items()}
     try:
         TopologicalSorter(needed).prepare()

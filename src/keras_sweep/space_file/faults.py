@@ -63,16 +63,6 @@ def _words(schema: Mapping[str, Any]) -> str:
     return f"{_NOUNS[number['type']]} {bounds}".strip() + (", or null" if other else "")
 
 
-def broken(kind: TypeAdapter[Any], value: object) -> list[tuple[Path, str, str | None]]:
-    """Where a value breaks its kind, the rule there, and a hint; [] where the kind allows it."""
-    try:
-        kind.validate_python(value)
-    except ValidationError as error:
-        schema = kind.json_schema()
-        return [(each["loc"], *_sentence(each, schema)) for each in error.errors()]
-    return []
-
-
 def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
     """The rule that pydantic found broken, and a hint."""
     context = error.get("ctx", {})
@@ -113,10 +103,14 @@ class Faults:
 
     def fits(self, kind: TypeAdapter[Any], path: Path, value: object) -> bool:
         """Whether the value at a path is of the kind; its fault is noted where it is not."""
-        faults = broken(kind, value)
-        for below, rule, hint in faults:
-            self.fault((*path, *below), rule, hint)
-        return not faults
+        try:
+            kind.validate_python(value)
+        except ValidationError as error:
+            schema = kind.json_schema()
+            for each in error.errors():
+                self.fault((*path, *each["loc"]), *_sentence(each, schema))
+            return False
+        return True
 
     def section(self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None) -> Form | None:
         """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.

@@ -27,7 +27,7 @@ METRIC_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["metric_arguments"]
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
 DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 
-Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `broken` in faults.py says whether it is
+Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `Faults.fits` says whether it is
 _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 

@@ -24,8 +24,9 @@ from keras_sweep.space_file.sections import Loss, Metric, MetricSection, Source
 from keras_sweep.space_file.sources import check_source
 
 LOSS = kind_of(Loss)
-METRICS_KIND = kind_of(list[Metric])
-METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
+LIST = kind_of(list[object])
+METRIC = kind_of(Metric)
+ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
 SOURCE = kind_of(Source)
 Arguments = dict[str, Value]
 
@@ -53,23 +54,20 @@ def metrics_of(faults: Faults, folder: Path) -> dict[str, Arguments | None] | No
     """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
     given, before = faults.root.plain.get("metrics", []), len(faults.found)
     found: list[tuple[str, Arguments | None]] = []
-    plain = [one for one in given if not isinstance(one, dict)] if isinstance(given, list) else given
-    bare = [one for one in plain if isinstance(one, str) and one in METRICS_OF_ARGUMENTS] if plain else []
-    if bare:
-        example = f"as in {{name: {bare[0]}, {METRIC_ARGUMENTS[bare[0]][0]}: 0.5}}"
-        faults.fault(("metrics", given.index(bare[0])), f"{quoted(bare[0])} needs an argument", example)
-    elif faults.fits(METRICS_KIND, ("metrics",), plain):
-        for index, one in enumerate(given):
-            path = ("metrics", index)
-            each: tuple[str, Arguments | None] | None = (one, None)
-            if isinstance(one, dict):
-                each = _with_arguments(faults, path, METRIC, METRIC_ARGUMENTS, folder)
-            if each is not None and is_own(each[0]):
-                name, source = name_of(each[0]).rpartition(":")[2].rpartition(".")[2], each[0]
-                each = (name, {**(each[1] or {}), "python": source})
+    for index, one in enumerate(given if faults.fits(LIST, ("metrics",), given) else ()):
+        path = ("metrics", index)
+        if isinstance(one, str) and one in METRICS_OF_ARGUMENTS:
+            example = f"as in {{name: {one}, {METRIC_ARGUMENTS[one][0]}: 0.5}}"
+            faults.fault(path, f"{quoted(one)} needs an argument", example)
+        elif not isinstance(one, dict):
+            found += [(one, None)] if faults.fits(METRIC, path, one) else []
+        elif (each := _with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS, folder)) is not None:
+            name, arguments = each
+            if is_own(name):
+                name, arguments = name_of(name).rpartition(":")[2].rpartition(".")[2], {**arguments, "python": name}
                 if name in METRIC_ARGUMENTS or name == "loss":
                     faults.fault((*path, "python"), f"Keras has a metric {quoted(name)}", "give yours another name")
-            found += [each] if each is not None else []
+            found.append((name, arguments))
     if len(dict(found)) < len(found):
         faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
     return dict(found) if len(faults.found) == before else None

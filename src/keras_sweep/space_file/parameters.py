@@ -10,7 +10,7 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, In
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec, Seed
 from keras_sweep.space.text import did_you_mean, joined, quoted
-from keras_sweep.space_file.conditions import check_circle, check_conditions, check_optimizer_arguments
+from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
@@ -71,7 +71,6 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
             _warn(parameter, faults)
             good[name] = _as_real(parameter)
     check_conditions(good, names, faults)
-    check_circle(good, faults)
     ordered = in_order(good.values())
     check_optimizer_arguments(ordered, names, faults)
     return _space(ordered) if len(faults.found) == before else None

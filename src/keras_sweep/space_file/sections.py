@@ -193,12 +193,6 @@ class MetricArguments(Section):
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
 
 
-class PythonCallback(Section):
-    """A callback from a function of yours."""
-
-    python: Source = Field(description="module:function, which returns a new keras.callbacks.Callback")
-
-
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 

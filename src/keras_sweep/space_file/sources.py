@@ -82,7 +82,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
         return None
     node = faults.root.at("model")
     if node.value == "dense":
-        return ModelSpec("dense", "dense")
+        return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
         return _python_model(faults, folder)
     if not isinstance(node.value, dict) or "dense" not in node.value:
@@ -97,11 +97,11 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
             faults.fault(("model", key), "there is no such key here", inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
-        return ModelSpec("dense", "dense")
+        return ModelSpec()
     # With faults it is still known which arguments a dense model takes.
     given = inner.plain if faults.section(DenseSection, ("model", "dense")) is not None else {}
     arguments = {key: value_of(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
-    return ModelSpec("dense", "dense", arguments)
+    return ModelSpec(arguments=arguments)
 
 
 def _python_model(faults: Faults, folder: Path) -> ModelSpec | None:

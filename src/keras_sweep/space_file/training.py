@@ -11,7 +11,7 @@ from keras_sweep.space.sweep_spec import MODES, TRAINING_PREFIX, WATCHING, Train
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, fields_of, unknown
 from keras_sweep.space_file.keras_tables import Kind, is_maximized, kind_of
-from keras_sweep.space_file.sections import PythonCallback
+from keras_sweep.space_file.sections import PythonData
 from keras_sweep.space_file.sources import check_source
 
 CLASS_WEIGHT = kind_of(
@@ -21,7 +21,7 @@ CLASS_WEIGHT = kind_of(
     ]
 )
 CALLBACKS = kind_of(
-    Annotated[list[PythonCallback], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
+    Annotated[list[PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
 MODE = kind_of(Annotated[str, Rule(names=MODES)])
 # callbacks of Keras, and what else may be looked for here -> what serves

@@ -18,7 +18,7 @@ from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import Result
 
 ELSEWHERE = frozenset({"sweep", "open", "sha256"})  # by which is found what to look at
-OF_ALL_TRIALS = ("trials", "seeds", "estimate")  # which other trials move
+OF_ALL_TRIALS = frozenset({"trials", "seeds", "estimate"})  # which other trials move
 RELATIVE = 1e-6  # float32 in an optimizer; sums of a bootstrap on another processor
 
 
@@ -94,20 +94,15 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: RecordedSweep) -
     said, test = card.get("test"), known["test"]
     if said and test and _less(said.get("looks"), test["looks"]):
         test["looks"] = said["looks"]  # there were more since
+    left_out = {*ELSEWHERE, "data", "versions", "created"}
+    left_out |= {name for one in spec.own for name in (one, f"{one.replace('metrics', 'metric')}_arguments")}
     there = {"test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
-    of_model = [name for one in spec.own for name in (one, f"{one.replace('metrics', 'metric')}_arguments")]
-    for name in (
-        *ELSEWHERE,
-        *of_model,
-        "data",
-        "versions",
-        "created",
-        *(name for name, value in there.items() if not value),
-    ):
-        known.pop(name, None)
-    if not _less(card.get("trials"), known["trials"]):
-        return known, ""
-    return {name: value for name, value in known.items() if name not in OF_ALL_TRIALS}, "the sweep has more trials now"
+    left_out |= {name for name, value in there.items() if not value}
+    why = ""
+    if _less(card.get("trials"), known["trials"]):
+        left_out |= OF_ALL_TRIALS
+        why = "the sweep has more trials now"
+    return {name: value for name, value in known.items() if name not in left_out}, why
 
 
 def _is_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:

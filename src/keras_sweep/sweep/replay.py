@@ -60,11 +60,6 @@ def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | Non
     return Gap(Match.ROUNDING if near else Match.PARTED, relative)
 
 
-def least_match(matches: Iterable[Match]) -> Match:
-    """The worst of them; EQUAL for none."""
-    return max(matches, key=list(Match).index, default=Match.EQUAL)
-
-
 def widest(gaps: Iterable[Gap]) -> Gap:
     """The gap that is furthest from equal; an equal one for none."""
     return max(gaps, key=lambda one: (list(Match).index(one.match), one.relative), default=Gap(Match.EQUAL, 0.0))
@@ -83,12 +78,12 @@ class CurveMatch:
     def epochs(self) -> tuple[Match, ...]:
         """[E] the worst match of all metrics, epoch by epoch."""
         length = min((len(gaps) for gaps in self.gaps.values()), default=0)
-        return tuple(least_match(gaps[epoch].match for gaps in self.gaps.values()) for epoch in range(length))
+        return tuple(widest(gaps[epoch] for gaps in self.gaps.values()).match for epoch in range(length))
 
     @property
     def match(self) -> Match:
         """The worst of all epochs; parted where anything else differs."""
-        return Match.PARTED if self.differences else least_match(self.epochs)
+        return Match.PARTED if self.differences else max(self.epochs, key=list(Match).index, default=Match.EQUAL)
 
     @property
     def parted_at(self) -> int | None:

@@ -22,8 +22,7 @@ from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec, is_own
+from keras_sweep.space.sweep_spec import SweepSpec, is_own
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
@@ -191,14 +190,10 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
     spec = SweepSpec(
         name=card.sweep,
         folder=folder,
-        text="",
         data=replace(source, source=place),
-        model=ModelSpec("dense", "dense"),
         loss=card.loss,
         metrics=card.metrics,
         objective=card.metric,
-        space=SearchSpace(()),
-        search=SearchSettings(),
         loss_arguments=card.loss_arguments,
         metric_arguments=card.metric_arguments,
     )
@@ -259,11 +254,10 @@ def _validation_checks(
     ranked, scored, stderr = said.get("value"), said.get(metric), said.get("stderr")
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
-    value = scores.get(metric.removeprefix("val_"))
-    now = None
-    if value is not None:
-        now = standard_error_of(spec, spec.loss_arguments, metric, value, rows, predict)
-    if stderr is not None and now is not None:
+    if stderr is None or (value := scores.get(metric.removeprefix("val_"))) is None:
+        return checks
+    now = standard_error_of(spec, spec.loss_arguments, metric, value, rows, predict)
+    if now is not None:
         close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         apart = abs(stderr - now) / now if now else math.inf
         checks.append(Check("stderr", stderr, now, Gap(Match.EQUAL if stderr == now else close, apart)))

@@ -148,14 +148,13 @@ def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]
     plain = [replace(one, finalists=(), final=False) for one in results if one.state is TrialState.COMPLETE]
     ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
     leading = ranked[:LEADING]
-    tied = [one for one in leading if _tie(one, leading[0])]
+    # Trials tie whose values lie within one standard error, the larger one of the two.
+    tied = [
+        one
+        for one in leading
+        if abs((one.value or 0.0) - (leading[0].value or 0.0)) <= max(one.stderr or 0.0, leading[0].stderr or 0.0)
+    ]
     return [*sorted(tied, key=lambda one: unsteadiness(one, objective)), *(one for one in leading if one not in tied)]
-
-
-def _tie(one: Result, best: Result) -> bool:
-    """Whether their values lie within one standard error, the larger one of the two."""
-    assert one.value is not None and best.value is not None
-    return abs(one.value - best.value) <= max(one.stderr or 0.0, best.stderr or 0.0)
 
 
 def unsteadiness(result: Result, objective: Objective) -> float:

@@ -56,7 +56,11 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
         elif name.startswith(LOSS_PREFIX):
             loss[name.removeprefix(LOSS_PREFIX)] = value
         elif name.startswith(TRAINING_PREFIX):
-            training = with_argument(training, name.removeprefix(TRAINING_PREFIX), value)
+            section, _, argument = name.removeprefix(TRAINING_PREFIX).partition(".")
+            given: Any = value
+            if argument:  # of a section: "early_stopping.patience"
+                given = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
+            training = replace(training, **{section: given})
         elif name == "learning_rate" or name not in FIT_PARAMETERS:
             optimizer[name] = value
     epochs = _whole(params.get("epochs", DEFAULT_EPOCHS))
@@ -80,14 +84,6 @@ def watches(spec: SweepSpec) -> bool:
     names = (*spec.space.constants, *(parameter.name for parameter in spec.space.parameters))
     arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
     return spec.training.watches or any(name.startswith(arguments) for name in names)
-
-
-def with_argument(training: Training, name: str, value: Any) -> Training:
-    """The same with another `class_weight`, or another argument of a section: "early_stopping.patience"."""
-    section, _, argument = name.partition(".")
-    if argument:
-        value = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
-    return replace(training, **{section: value})
 
 
 def _whole(value: Value) -> int:

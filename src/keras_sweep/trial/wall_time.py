@@ -15,17 +15,12 @@ class WallTime:
     Used by one thread. A part inside another is counted once, as the inner one.
     """
 
-    def __init__(self, started: float | None = None) -> None:
-        """`started` is the `time.perf_counter()` of the start; None: now."""
-        self.started = time.perf_counter() if started is None else started
+    def __init__(self, before: float = 0.0) -> None:
+        """The start is now, or so many seconds before."""
+        self.started = time.perf_counter() - before
         self.parts: dict[str, float] = {}
         self.emit: Listener = lambda _: None  # is told of each phase
         self._inside = 0.0  # seconds of the parts inside the one that is open
-
-    @classmethod
-    def of_process(cls) -> WallTime:
-        """Of a process that has done nothing yet but import, which has taken about as long as its CPU time."""
-        return cls(time.perf_counter() - time.process_time())
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
