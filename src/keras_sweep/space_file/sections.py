@@ -160,35 +160,33 @@ class DenseModel(Section):
     dense: DenseSection | None
 
 
-class PythonModel(Section):
-    """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
+class WithArguments(Section):
+    """A map whose other keys are arguments of what it names."""
 
     model_config = {"extra": "allow"}
     __pydantic_extra__: dict[str, AnyValue]
 
+
+class PythonModel(WithArguments):
+    """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
+
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
 
 
-class PythonLoss(PythonModel):
+class PythonLoss(WithArguments):
     """A loss or a metric of yours, which takes `y_true` and `y_pred`; all other keys are arguments to make it with."""
 
     python: Source = Field(description="module:function, beside the space file", examples=["my_losses:focal"])
 
 
-class LossSection(Section):
+class LossSection(WithArguments):
     """A loss with arguments, which are those of Keras's class."""
-
-    model_config = {"extra": "allow"}
-    __pydantic_extra__: dict[str, AnyValue]
 
     name: Loss = Field(description="a loss of Keras")
 
 
-class MetricArguments(Section):
+class MetricArguments(WithArguments):
     """A metric with arguments, which are those of Keras's class; it is recorded by its name."""
-
-    model_config = {"extra": "allow"}
-    __pydantic_extra__: dict[str, AnyValue]
 
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
 

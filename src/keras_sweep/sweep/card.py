@@ -27,6 +27,9 @@ from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 
+MOST_CARD = 16 * 2**20  # bytes
+CARD = "card"  # the study's attribute with the digest of card.json
+
 
 class CardRows(BaseModel):
     """What is read of a card's `data`."""
@@ -201,10 +204,6 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
             f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg']}",
             hint="`sweep export` writes it again",
         ) from None
-
-
-MOST_CARD = 16 * 2**20  # bytes
-CARD = "card"  # the study's attribute with the digest of card.json
 
 
 def kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:

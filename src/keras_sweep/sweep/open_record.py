@@ -192,11 +192,6 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
 
 def _sources(spec: SweepSpec) -> list[Path]:
     """The user's files that the sweep is made of beside the space file."""
-    paths = []
-    for section in (spec.data, spec.model):
-        if section.kind == "python":
-            module = section.source.partition(":")[0]
-            paths.append(spec.folder / (module.replace(".", "/") + ".py"))
-        elif section.kind not in ("named", "dense"):
-            paths.append(Path(section.source))
-    return paths
+    modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
+    files = [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
+    return [*files, *(spec.folder / f"{module}.py" for module in modules)]

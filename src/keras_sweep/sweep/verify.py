@@ -38,6 +38,7 @@ from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
 STDERR = 1e-4  # relative
+_QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,6 @@ def verify_model(
         unseen=tuple(unseen),
         why=why,
     )
-
-
-_QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 
 def _leaf(check: str) -> str:
