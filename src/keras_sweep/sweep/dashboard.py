@@ -8,8 +8,7 @@ lead here (DNS rebinding) is refused.
 import socketserver
 import sqlite3
 import wsgiref.simple_server as wsgi
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 from keras_sweep.errors import MissingPackage, UsageError
 from keras_sweep.record.reader import read_facts
@@ -19,8 +18,6 @@ HOST = "127.0.0.1"
 NAMES = frozenset({"127.0.0.1", "localhost"})
 LOOKING = frozenset({"GET", "HEAD"})
 REFUSED = b'{"reason": "this dashboard only shows: `sweep` alone writes the record"}'
-
-App: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
@@ -52,27 +49,23 @@ def dashboard_server(folder: SweepFolder, port: int) -> Server:
     except ModuleNotFoundError:
         raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
     read_facts(folder)
-    app = only_looking(optuna_dashboard.wsgi(_storage(folder)))
+    dashboard = optuna_dashboard.wsgi(_storage(folder))
+
+    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
+        """Refuse requests that would write, or that come under another name than loopback's."""
+        host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
+        if host in NAMES and environ.get("REQUEST_METHOD") in LOOKING:
+            return dashboard(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "application/json")])
+        return [REFUSED]
+
     try:
-        return wsgi.make_server(HOST, port, app, Server, _Quiet)
+        return wsgi.make_server(HOST, port, guarded, Server, _Quiet)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"port {port} of {HOST} can't be had: {getattr(error, 'strerror', None) or error}",
             hint="Give another one with `--port`; `--port 0` takes any that is free",
         ) from error
-
-
-def only_looking(app: App) -> App:
-    """The app, but for requests that would write or come under another name than loopback's."""
-
-    def guarded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
-        if host not in NAMES or environ.get("REQUEST_METHOD") not in LOOKING:
-            start_response("403 Forbidden", [("Content-Type", "application/json")])
-            return [REFUSED]
-        return app(environ, start_response)
-
-    return guarded
 
 
 def _storage(folder: SweepFolder) -> Any:

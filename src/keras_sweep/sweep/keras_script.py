@@ -82,7 +82,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     else:
         model = _users_model(spec, plan, data)
     optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
-    (own, callbacks), own_rate = _callbacks(spec, plan), []
+    sources = [source for source in spec.code if source not in (spec.data.source, spec.model.source)]
+    own, own_rate = [line for source in sources for line in _imports(source, spec)], []
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
         if "learning_rate" in plan.optimizer_arguments:
@@ -104,8 +105,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         pairs = zip(spec.metrics, compiled[kind], strict=True)
         metrics = [_called(spec, one, "metrics", spec.metric_arguments.get(name, {})) for name, one in pairs]
         compiling.append(f"{kind}=[{', '.join(metrics)}]")
-    for source in (of_loss, *spec.metric_arguments.values()):
-        own += _imports(str(source["python"]), spec) if "python" in source else []
+    callbacks = _callbacks(spec, plan)
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
         more += f", class_weight={weights!r}"
@@ -154,18 +154,15 @@ def _called(spec: SweepSpec, what: Any, module: str, arguments: Mapping[str, Any
     return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(own)})" if wrapped else code
 
 
-def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> tuple[list[str], list[str]]:
-    """Lines that import the user's, and what makes each callback, in the order in which a trial has them."""
+def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
+    """What makes each callback, in the order in which a trial has them."""
     made = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
-    lines = []
-    for one in spec.training.callbacks:
-        lines += _imports(one.python, spec)
-        made.append(f"{one.python.partition(':')[2]}()")
+    made += [f"{one.python.partition(':')[2]}()" for one in spec.training.callbacks]
     for section, kind in (("early_stopping", "EarlyStopping"), ("reduce_lr_on_plateau", "ReduceLROnPlateau")):
         if (watching := getattr(plan.training, section)) is not None:
             given = {name: value for name, value in asdict(watching).items() if value is not None}
             made.append(f"keras.callbacks.{kind}({_arguments(given)})")
-    return lines, made
+    return made
 
 
 def _imports(source: str, spec: SweepSpec) -> list[str]:
