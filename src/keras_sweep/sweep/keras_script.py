@@ -73,6 +73,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"{result.name.capitalize()} of the sweep {spec.name} by plain Keras.",
         f"Recorded: {value} at epoch {result.epoch}{end}.",
     ]
+    own, own_rate = _imports(spec), []
     if spec.model.kind == "dense":
         given: Any = plan.model_arguments
         whole = dense(data, spec.loss, spec.loss_arguments, **given)
@@ -82,8 +83,6 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     else:
         model = _users_model(spec, plan, data)
     optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
-    sources = [source for source in spec.code if source not in (spec.data.source, spec.model.source)]
-    own, own_rate = [line for source in sources for line in _imports(source, spec)], []
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
         if "learning_rate" in plan.optimizer_arguments:
@@ -165,16 +164,18 @@ def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
     return made
 
 
-def _imports(source: str, spec: SweepSpec) -> list[str]:
-    """Lines that import a function from beside the space file. Raises UsageError: a program has it instead."""
-    if is_given(source):
-        raise UsageError(
-            f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",
-            hint="Put it into a module beside a space file: `{python: module:function}`",
-        )
-    module, _, attribute = source.partition(":")
-    place = f"sys.path.insert(0, {str(spec.folder.resolve())!r})"
-    return ["import sys", place, f"from {module} import {attribute.split('.')[0]}"]
+def _imports(spec: SweepSpec) -> list[str]:
+    """Lines that import the user's functions from beside the space file. Raises UsageError where a program has one."""
+    lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
+    for source in (one for one in spec.code if one != spec.data.source):
+        if is_given(source):
+            raise UsageError(
+                f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",
+                hint="Put it into a module beside a space file: `{python: module:function}`",
+            )
+        module, _, attribute = source.partition(":")
+        lines.append(f"from {module} import {attribute.split('.')[0]}")
+    return lines if len(lines) > 2 else []
 
 
 def _layer(layer: Any) -> str:
@@ -192,7 +193,6 @@ def _layer(layer: Any) -> str:
 
 
 def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
-    imports = _imports(spec.model.source, spec)
     found: Any = load_python(spec.model.source, spec.folder)
     attribute = spec.model.source.partition(":")[2]
     known = {"input_shape": data.input_shape, "classes": data.classes}
@@ -212,7 +212,6 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
     else:
         made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]
     return [
-        *imports,
         *made,
         "if not model.built:",
         f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",
