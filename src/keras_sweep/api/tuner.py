@@ -55,7 +55,7 @@ class Tuner:
         self._objective = objective
         self._strategy = replace(strategy or Optuna(), trials=max_trials, seed=seed)
         self._seeds = executions_per_trial
-        self._place = {"sweeps_dir": directory, "name": project_name, "fresh": overwrite}
+        self._place: dict[str, Any] = {"sweeps_dir": directory, "name": project_name, "fresh": overwrite}
         self._sweep: Sweep | None = None
 
     def search(
@@ -97,8 +97,7 @@ class Tuner:
             training={**_watching(callbacks), **({"class_weight": dict(class_weight)} if class_weight else {})},
             finalists={"top": 5, "seeds": self._seeds - 1} if self._seeds > 1 else None,
         )
-        place: Any = self._place
-        self._sweep = run(spec, **place)
+        self._sweep = run(spec, **self._place)
 
     @property
     def sweep(self) -> Sweep:

@@ -149,19 +149,16 @@ def _output_faults(
 ) -> Iterator[Fault]:
     """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
     needed, needs = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
-    usual, rows_of_many = needs.usual, len(needed) > 1
+    usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
     if needs.form is not LabelForm.ANY and not _fits(output_shape[1:], needed, needs.form):
-        what = f"outputs of shape {list(needed)}" if rows_of_many else counted(needed[0], "output")
-        yield Fault(
-            f"the model must give {what} a row for {_task(spec, data)}, "
-            f"but its output has shape {list(output_shape[1:])}",
-            "model",
-            hint="let it end in that shape"
-            if rows_of_many
-            else f"end it with `Dense({needed[0]})` and an activation that fits the loss",
-        )
+        what, end = f"outputs of shape {list(needed)}", "let it end in that shape"
+        if len(needed) == 1:
+            what = counted(needed[0], "output")
+            end = f"end it with `Dense({needed[0]})` and an activation that fits the loss"
+        got = f"but its output has shape {list(output_shape[1:])}"
+        yield Fault(f"the model must give {what} a row for {_task(spec, data)}, {got}", "model", hint=end)
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
             "the model ends with `softmax` over one output, which is 1 for every row",

@@ -39,13 +39,10 @@ def write_alone(imported: Imported, folder: SweepFolder) -> None:
     spec = SweepSpec(
         name=folder.name,
         folder=Path(),
-        text="",
         data=DataSpec("named", imported.source),
         model=ModelSpec("python", imported.source),
         loss="",
-        metrics=(),
         objective=imported.objective,
-        space=SearchSpace(()),
         search=SearchSettings(engine=imported.engine, sampler=""),
     )
     _check(imported, folder)

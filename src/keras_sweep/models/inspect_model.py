@@ -49,8 +49,7 @@ def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
     found = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have made metrics before
     known = with_own_compile(spec, first_model(spec, data)[0], trains_itself=has_own_fit(found))
-    same = loss_needs(known.loss).form is loss_needs(spec.loss).form
-    return known, data if same else load_search_data(known)
+    return known, data if loss_needs(known.loss).form is loss_needs(spec.loss).form else load_search_data(known)
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:

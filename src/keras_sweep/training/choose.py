@@ -21,8 +21,6 @@ from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.plan import training_plan
 
-Notice = Callable[[str], None]
-
 
 class MakeRunner(Protocol):
     """Makes a runner, whose name begins with the name that it is registered by: "fit/tensorflow"."""
@@ -33,7 +31,7 @@ class MakeRunner(Protocol):
         data: SearchData,
         *,
         checkpoints: Path | None = None,
-        notice: Notice | None = None,
+        notice: Callable[[str], None] | None = None,
         workers: Workers | None = None,
     ) -> Runner:
         """A runner of a sweep.
@@ -111,7 +109,7 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
     draw = np.random.default_rng(0)
-    for _ in range(LOOKED_AT):
+    for _ in range(16):
         arguments = training_plan(spec, spec.space.at(iter(draw.random, None))).model_arguments
         with suppress(ModelError):  # the trials tell
             found = plain_parts(spec, build_model(spec, arguments, data))
@@ -120,6 +118,5 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
     return None
 
 
-LOOKED_AT = 16  # trials, whose models are built
 BY_FIT = "keras_sweep.training.fit.folded:fit_runner"
 RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})

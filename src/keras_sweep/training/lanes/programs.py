@@ -205,9 +205,9 @@ class Programs:
         model, activations = {name: value for name, _, value in arguments}, offered_activations(self._spec)
         return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=activations)
 
-    def _make_own_optimizer(self, arguments: Arguments) -> OwnOptimizer | str:
-        model = build_model(self._spec, {name: value for name, _, value in arguments}, self._rows(0))
-        return plain_parts(self._spec, model)
+    def _make_own_optimizer(self, given: Arguments) -> OwnOptimizer | str:
+        model = {name: value for name, _, value in given}
+        return plain_parts(self._spec, build_model(self._spec, model, self._rows(0)))
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
