@@ -142,8 +142,7 @@ class Spec:
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
     # with which the model compiles itself
     loss: Any = None
-    # Float, Int, Choice; a list is a choice, a scalar a constant
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # Float, Int, Choice; a list is a choice
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | None = None  # each as `loss`
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:

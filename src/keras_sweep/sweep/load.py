@@ -73,8 +73,7 @@ def load(
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
-        # which raises what is amiss
-        compile_arguments(spec, training_plan(spec, spec.space.at(repeat(0.0))).loss_arguments, data)
+        compile_arguments(spec, training_plan(spec, spec.space.at(repeat(0.0))).loss_arguments, data)  # raises
         chosen, why_plain = choose_runner(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )

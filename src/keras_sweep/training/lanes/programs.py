@@ -80,8 +80,10 @@ class Programs:
     @cached_property
     def brings_optimizer(self) -> bool:
         """Whether models come compiled, with optimizers that the space does not overrule."""
-        spec = self._spec
-        return spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, self._rows(0))[0])
+        if self._spec.model.kind != "dense":
+            with suppress(ModelError):  # which its trials tell
+                return brings_optimizer(self._spec, first_model(self._spec, self._rows(0))[0])
+        return False
 
     def plan_of(self, params: Params) -> TrainingPlan:
         """A trial's plan, with the optimizer that its model brings."""
