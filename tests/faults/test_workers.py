@@ -27,17 +27,21 @@ from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
 from tests.helpers.long_sweep import wait_for
-from tests.helpers.whole_spaces import arguments, whole_text
+from tests.helpers.whole_spaces import arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 
 LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 400} for i in range(4)))
 
 
 @pytest.mark.parametrize(
-    "space", ["fit", *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned"))]
+    "space",
+    [
+        *("fit", "own_loss", "own_fit"),
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned", "own_compile")),
+    ],
 )
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:
-    (tmp_path / f"{space}.yaml").write_text(whole_text(space))
+    write_whole(tmp_path, space)
     sweep(*arguments(space, "--workers", "2"), cwd=tmp_path).ok()
     assert outcome(folder_of(tmp_path, space)) == whole(space)[2]
 

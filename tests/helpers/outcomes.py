@@ -23,7 +23,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.helpers.whole_spaces import RUNNERS, SPACES, whole_text
+from tests.helpers.whole_spaces import RUNNERS, SPACES, write_whole
 
 SEARCH_SPACES = Path(__file__).parents[2] / "search_spaces"
 OF_A_TRIAL = ("params", "curve", "epoch", "stderr", "scores", "reason", "recipe", "seed", "engine", "runner")
@@ -47,7 +47,7 @@ def outcomes() -> Iterator[tuple[str, Any]]:
         calls = {path.stem: [str(path), "--trials", "8"] for path in sorted(SEARCH_SPACES.glob("*.yaml"))}
         for space in SPACES:
             path = Path(folder, f"{space}.yaml")
-            path.write_text(whole_text(space))
+            write_whole(Path(folder), space)
             calls[f"whole {space}"] = [str(path), "--name", f"whole-{space}", *RUNNERS.get(space, [])]
         for name, words in calls.items():
             sys.stderr.write(f"{name}\n")

@@ -1,5 +1,10 @@
 """Small sweeps for the fault tests: a second each, every part of the command used."""
 
+import shutil
+from pathlib import Path
+
+WEIGHED = "data: {python: weighed_rows:rows}"
+
 
 def _space(epochs: str, search: str, more: str = "") -> str:
     return (
@@ -7,6 +12,13 @@ def _space(epochs: str, search: str, more: str = "") -> str:
         "loss: sparse_categorical_crossentropy\nmetrics: [accuracy]\nmetric: {name: val_accuracy, goal: maximize}\n"
         "parameters:\n  optimizer: {values: [sgd, adam]}\n  learning_rate: {min: 1e-4, max: 0.3, log: true}\n"
         f"  batch_size: 256\n  epochs: {epochs}\n{more}search: {{engine: {search}, seed: 42}}\n"
+    )
+
+
+def _own(model: str, parameters: str, trials: int) -> str:
+    return (
+        f"{WEIGHED}\nmodel: {{python: {model}}}\nmetric: {{name: val_accuracy, goal: maximize}}\n"
+        f"parameters:\n{parameters}search: {{engine: optuna, sampler: random, trials: {trials}, seed: 42}}\n"
     )
 
 
@@ -29,6 +41,13 @@ SPACES = {
         "training:\n  early_stopping: {patience: 1, min_delta: 0.05, restore_best_weights: true}\n"
         "  reduce_lr_on_plateau: {patience: 1}\n  class_weight: balanced\n",
     ),
+    "own_loss": _space("{max: 3, take: best}\n  loss.gamma: {min: 0.5, max: 2}", "optuna, sampler: random, trials: 6")
+    .replace("data: digits", WEIGHED)
+    .replace("sparse_categorical_crossentropy", "{python: user_losses:focal}")
+    .replace("[accuracy]", "[accuracy, {python: user_losses:sure}]")
+    .replace("val_accuracy", "val_sure"),
+    "own_compile": _own("own_compiles:tuned", "  epochs: {max: 2, take: best}\n", 3),
+    "own_fit": _own("own_fits:guide", "  epochs: 2\n", 3),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),
@@ -36,6 +55,14 @@ SPACES = {
 FEW_FINALISTS = "finalists: {top: 2, seeds: 1}\n"  # enough to see what befalls them
 PLAIN = SPACES["plain"] + "finalists: none\n"
 RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the others train in lanes
+
+
+def write_whole(folder: Path, space: str) -> None:
+    """Write NAME.yaml, with finalists, and the modules that it names."""
+    (folder / f"{space}.yaml").write_text(whole_text(space))
+    for path in Path(__file__).parent.glob("*.py"):
+        if f"{path.stem}:" in whole_text(space):
+            shutil.copy(path, folder)
 
 
 def whole_text(space: str) -> str:

@@ -13,13 +13,13 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.fault_driver import Ended, forked
 from tests.helpers.outcomes import OF_A_TRIAL, model_arrays, recorded
 from tests.helpers.records import integrity
-from tests.helpers.whole_spaces import arguments, whole_text
+from tests.helpers.whole_spaces import arguments, write_whole
 
 
 def run_space(folder: Path, space: str, *more: str, **fault: Any) -> Ended:
     """Run one of SPACES in a folder, which is made if there is none. `fault`: as fault_driver.py says."""
     folder.mkdir(exist_ok=True)
-    (folder / f"{space}.yaml").write_text(whole_text(space))
+    write_whole(folder, space)
     return forked(folder, *arguments(space, *more), **fault)
 
 

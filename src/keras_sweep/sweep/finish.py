@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.sealed_test import open_test, without_test
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError
+from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import SHARED, write_text
@@ -120,7 +120,7 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
     """
     with SweepLock(access.folder), access.opened(None) as best:
         if not best.data.test_rows:
-            raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
+            raise without_test(best.data)
         model, own, _ = final_model(best)
         return look_at_test(best, model, own)
 

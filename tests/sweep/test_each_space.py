@@ -1,0 +1,49 @@
+"""Whatever a space asks for, its winner is replayed, exported, verified, reported and scored by the same numbers."""
+
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from tests.helpers.ran import quiet
+from tests.helpers.whole_spaces import write_whole
+
+pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--trust`. imports:UserWarning")
+
+
+@pytest.fixture(scope="module", params=["tuner", "watched", "own_loss", "own_compile", "own_fit", "folds_in_lanes"])
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
+    folder: Path = tmp_path_factory.mktemp("each")
+    write_whole(folder, request.param)
+    return ks.run(folder / f"{request.param}.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+
+
+def test_plain_fit_has_the_numbers_of_its_record(sweep: ks.Sweep) -> None:
+    assert sweep.replay().matches
+    assert all(sweep.replay(trial.number).matches for trial in sweep.trials[:2])
+
+
+def test_its_file_is_what_its_card_says(sweep: ks.Sweep, tmp_path: Path) -> None:
+    path = sweep.export(tmp_path / "best.keras")
+    verified = ks.verify(path, sweeps_dir=sweep.path.parent, trust=True, test=True)
+    assert verified.matches and len(verified.checks) >= 3
+
+
+def test_its_page_names_the_winner(sweep: ks.Sweep, tmp_path: Path) -> None:
+    page = sweep.report(tmp_path / "page").read_text()
+    assert f"trial {sweep.best.number}" in page.casefold()
+    assert {f">{trial.number}<" in page for trial in sweep.leaderboard()} == {True}
+
+
+def test_a_look_at_the_test_rows_repeats_its_scores(sweep: ks.Sweep) -> None:
+    looks = sweep.test_looks
+    assert sweep.evaluate().scores == sweep.evaluate().scores
+    assert sweep.test_looks == looks + 2
+
+
+def test_opened_again_it_is_the_same(sweep: ks.Sweep) -> None:
+    again = ks.open(sweep.path.name, sweeps_dir=sweep.path.parent)
+    assert [(row.number, row.value) for row in again.leaderboard()] == [
+        (row.number, row.value) for row in sweep.leaderboard()
+    ]
+    assert again.best.seeds == sweep.best.seeds
