@@ -41,16 +41,10 @@ def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 
 
-def without_test(data: SearchData) -> DataError:
-    """What to say of data that have none."""
-    hint = "Bring some, or bring all rows as one with `split: {test: 0.2}` in the space file"
-    return DataError(f"{data.name} has no test rows", hint=hint)
-
-
 def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     """Test rows, and x as it was read."""
     if not data.test_rows:
-        raise without_test(data)
+        raise DataError(f"{data.name} has no test rows", hint="Bring some, or all as one with `split: {test: 0.2}`")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.sealed_test import open_test, without_test
+from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
@@ -119,8 +119,6 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
     Raises as `SweepAccess.opened` and `look_at_test`; SweepBusy: another process runs the sweep.
     """
     with SweepLock(access.folder), access.opened(None) as best:
-        if not best.data.test_rows:
-            raise without_test(best.data)
         model, own, _ = final_model(best)
         return look_at_test(best, model, own)
 
@@ -132,7 +130,7 @@ def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = 
 
 
 def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores:
-    """Evaluate a trial's model on the sealed rows, of which there are some, and count the look.
+    """Evaluate a trial's model on the sealed rows, of which there must be some, and count the look.
 
     `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
     scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
