@@ -10,7 +10,8 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.image_sets import IMAGE_SETS, ArrayFile, ImageSet
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.source import DATA_NAMES
-from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
+from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def arrays(found: ImageSet) -> tuple[ArrayFile, ...]:

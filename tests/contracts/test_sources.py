@@ -9,7 +9,7 @@ from tests.helpers.data_specs import HOUSES, MOONS, PLANTS
 
 from keras_sweep.data.source import SOURCES, RawRows, Source
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 
 OWN = DataSpec("python", "contract_rows:rows")
 MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN}

@@ -16,8 +16,9 @@ from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, su
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import DataSpec, EarlyStopping, ReduceLROnPlateau, Split, Training
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 from tests.helpers.data_specs import spec_of
 
 WILD = st.one_of(

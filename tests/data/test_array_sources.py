@@ -17,7 +17,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import is_number, number_matrix
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space.data_spec import DataSpec, Split
 from tests.helpers.data_specs import csv, spec_of
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])

@@ -13,7 +13,7 @@ from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.source import DATA_NAMES, read_sklearn_set
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space.data_spec import DataSpec, Split
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, csv, named, spec_of
 
 ROWS = {"digits": (1149, 288, 360), "iris": (96, 24, 30), "wine": (113, 29, 36), "breast_cancer": (364, 91, 114)}

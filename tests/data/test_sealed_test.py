@@ -15,7 +15,8 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.errors import DataError
 from keras_sweep.search.engines import make_engine
-from keras_sweep.space.sweep_spec import DataSpec, Split, SweepSpec
+from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.data_specs import HOUSES, MOONS, named, spec_of

@@ -8,7 +8,7 @@ from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.split import split
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import Split
+from keras_sweep.space.data_spec import Split
 
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:

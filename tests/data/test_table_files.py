@@ -10,7 +10,7 @@ from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import MOST_COLUMNS, number_matrix
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 
 
 def csv(tmp_path: Path, content: str | bytes) -> Path:

@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_sweep.data.catalog import named_set
 from keras_sweep.data.image_sets import ArrayFile, ImageSet
-from keras_sweep.space.sweep_spec import DataSpec, Split, SweepSpec
+from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.sweep_spec import SweepSpec
 
 TABLES = Path(__file__).parents[2] / "search_spaces" / "data"
 

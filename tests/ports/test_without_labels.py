@@ -8,7 +8,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.data.array_sources import read_npz
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 from tests.helpers import without_labels
 from tests.helpers.factory import digits
 

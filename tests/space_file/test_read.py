@@ -9,17 +9,10 @@ from typing import Any
 import pytest
 
 from keras_sweep.errors import SpaceFileError
+from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import (
-    DataSpec,
-    EarlyTerminate,
-    Finalists,
-    ModelSpec,
-    SearchSettings,
-    Split,
-    SweepSpec,
-)
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.space_texts import DENSE, dense, own_model, schema_errors, spec_of, with_parameters
@@ -215,7 +208,9 @@ def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
         ("{npz: data/a.npz}", "npz"),
         ("{npz: data/a.npz, target: y}", "npz", "y"),
     ):
-        assert read(dense(data=f"data: {text}"), tmp_path).data == DataSpec(kind, str(file / f"a.{kind}"), *more)
+        options = None if kind == "npz" else TableOptions()
+        expected = replace(DataSpec(kind, str(file / f"a.{kind}"), *more), options=options)
+        assert read(dense(data=f"data: {text}"), tmp_path).data == expected
     assert read(dense(data="data: {python: rows:load}"), tmp_path).data == DataSpec("python", "rows:load")
 
 

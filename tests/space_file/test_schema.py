@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, ValidationError
 
-from keras_sweep.space.sweep_spec import SearchSettings, Split
+from keras_sweep.space.data_spec import Split
+from keras_sweep.space.sweep_spec import SearchSettings
 from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric

@@ -9,9 +9,10 @@ import pytest
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import UsageError
+from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Split, Training, UserCallback
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.controls import Controls
 from keras_sweep.training.fit.folded import fit_runner

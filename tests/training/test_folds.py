@@ -9,8 +9,8 @@ import pytest
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.split import left_out
+from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import DataSpec, Split
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.folded import FoldedFitRunner, fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner

@@ -11,9 +11,10 @@ from keras_sweep.data.search_data import Rows
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import ModelError
 from keras_sweep.process.given import give_function
+from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import ModelSpec, Split
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner

@@ -10,9 +10,10 @@ from keras.optimizers import schedules
 
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.split import left_out
+from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Split, Training
+from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.views.data_view import column_texts, picture_grid, png_bytes, print_data
 from tests.helpers.data_specs import PLANTS, named, spec_of
 from tests.helpers.screen import on_terminal

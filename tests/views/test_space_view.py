@@ -5,7 +5,8 @@ import pytest
 
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.split import left_out
-from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Split
+from keras_sweep.space.data_spec import Split
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.space_view import cores_text, print_estimate, print_space
 from tests.helpers.factory import digits, make_spec

@@ -11,7 +11,7 @@ from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import listed
 
 PARTS = ("", "_train", "_validation", "_test")

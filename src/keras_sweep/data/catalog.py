@@ -5,8 +5,9 @@ from pathlib import Path
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.split import fit_encoding, read_parts
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:

@@ -20,7 +20,7 @@ from keras_sweep.space.text import joined, nearest
 if TYPE_CHECKING:
     import polars as pl
 
-    from keras_sweep.space.sweep_spec import DataSpec
+    from keras_sweep.space.data_spec import DataSpec
 
 Features: TypeAlias = "Array | pl.DataFrame"
 

@@ -17,7 +17,8 @@ from keras_sweep.data.labels import LabelForm, Labels, are_classes, fit_labels, 
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import Split, SweepSpec
+from keras_sweep.space.data_spec import Split
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.source import RawRows, Source, must_be_file
 from keras_sweep.data.table_columns import MISSING, check_columns, check_names, first_row, is_number, is_text
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import counted, listed, nearest
 
 

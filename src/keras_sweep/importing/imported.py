@@ -11,9 +11,10 @@ from keras_sweep.record.facts import is_distribution
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Objective, Parameter, Params, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.trial.result import Result

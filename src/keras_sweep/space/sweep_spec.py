@@ -7,44 +7,14 @@ what the JSON Schema tells an editor.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from keras_sweep.space.data_spec import STRICT, DataSpec, Seed
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, SearchSpace
-
-STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
-
-
-@dataclass(config=STRICT, frozen=True, slots=True)
-class Split:
-    """How rows are held out where the source brings no split of its own."""
-
-    validation: float = Field(default=0.2, gt=0, lt=1, description="share of the rows that are not test rows")
-    test: float = Field(default=0.2, ge=0, lt=1, description="share of all rows")
-    seed: Seed = 42
-    stratify: bool = Field(default=False, description="keep the shares of the classes")
-    folds: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="instead of `validation`: train each trial once a fold, and score each row by the training that "
-        "left it out; the winner is then trained once more on all of these rows",
-    )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DataSpec:
-    """Where rows come from: a known name, a file with a target column, or a user's function."""
-
-    kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
-    source: str  # the name; the file's absolute path; "module:function"
-    target: str | None = None  # the label column of a table, the label array of an npz
-    split: Split = dataclasses.field(default_factory=Split)
-    weights: str | None = None  # the column of a table that says what rows count
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec, Seed
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Rule

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
     SCHEDULE,
-    DataSpec,
     EarlyTerminate,
     Finalists,
     Finish,

@@ -12,8 +12,9 @@ from typing_extensions import TypeAliasType
 from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
+from keras_sweep.space.data_spec import OPTIONS, STRICT, Split
 from keras_sweep.space.distributions import Scalar
-from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split, Training
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import joined
 from keras_sweep.space_file.faults import Rule, fields_of
 from keras_sweep.space_file.keras_tables import (
@@ -134,6 +135,8 @@ def data_form(kind: str) -> type[Section]:
     fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
     if kind in ("csv", "parquet"):
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
+    options = fields_of(OPTIONS[kind]) if kind in OPTIONS else {}
+    fields |= {name: (info.annotation, info) for name, info in options.items()}
     return create_model(f"{kind}_data", __base__=Section, __doc__=doc, **fields)
 
 

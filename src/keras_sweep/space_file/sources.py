@@ -6,9 +6,10 @@ from pathlib import Path
 from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.process.given import is_given
 from keras_sweep.process.user_code import WHOSE, of_python
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, Split
+from keras_sweep.space.data_spec import OPTIONS, DataSpec, Split
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.faults import Faults
+from keras_sweep.space_file.faults import Faults, fields_of
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, PythonModel, data_form
@@ -43,7 +44,10 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         return None
     if kind == "python":
         check_source(faults, ("data", "python"), str(source), folder)
-    return DataSpec(kind, str(source), getattr(section, "target", None), split, getattr(section, "weights", None))
+    options = OPTIONS.get(kind)
+    of_kind = options and options(**{name: getattr(section, name) for name in fields_of(options)})
+    target, weights = (getattr(section, name, None) for name in ("target", "weights"))
+    return DataSpec(kind, str(source), target, split, weights, of_kind)
 
 
 def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:
