@@ -36,7 +36,7 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
 @pytest.mark.parametrize(
     "space",
     [
-        *("fit", "own_loss", "own_fit"),
+        *("fit", "own_loss", "own_fit", "folds_in_lanes"),
         *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned", "own_compile")),
     ],
 )

@@ -39,10 +39,12 @@ class Running:
     emit: Listener
     wall: WallTime
     stop: StopRequest
+    workers: Workers | None = None  # who trains; None: this process
 
     def opened(self, trial: Result) -> OpenedTrial:
         """What it takes to work on the model of one of its trials."""
-        return OpenedTrial(self.study, self.spec, self.data, trial, self.emit, self.runner, lambda: self.stop.signalled)
+        training = (self.runner, lambda: self.stop.signalled, self.workers)
+        return OpenedTrial(self.study, self.spec, self.data, trial, self.emit, *training)
 
 
 def load(

@@ -94,7 +94,7 @@ def run_sweep(
             )
         with study:
             _note_device(study, runner, emit)
-            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop), options)
+            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop, workers), options)
 
 
 def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:

@@ -150,7 +150,8 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
         schedule_epochs=training_plan(spec, training.params).epochs,  # its value may be of an earlier one
     )
     kind = (training.runner if opened.runner is None else opened.runner.name).partition("/")[0]
-    chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)
+    how = {"checkpoints": checkpoints, "notice": lambda text: opened.emit(Noticed(text)), "workers": opened.workers}
+    chosen, _ = choose_runner(alone, rows, kind, **how)
     asked = Suggestion(training.number, params)
     tell = told_as_phases(opened.emit, f"training {training.name} on all {len(rows.train):,} rows")
     again = next(chosen.run([asked], frozenset({asked.number}), Watch(emit=tell, stopping=opened.stopping)), None)
