@@ -33,10 +33,11 @@ class DataError(UsageError):
 class TableError(DataError):
     """A table with all of its faults, each a column's."""
 
-    def __init__(self, place: str, faults: Sequence[DataError]) -> None:
+    def __init__(self, place: str, faults: Sequence[DataError], *, hint: str | None = None) -> None:
+        """`hint` says what mends several of them."""
         self.place = place
         self.faults = tuple(faults)
-        super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults))
+        super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults), hint=hint)
 
 
 class ModelError(UsageError):

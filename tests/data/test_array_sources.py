@@ -277,7 +277,10 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
         ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
         ("import pandas\nreturn pandas.DataFrame({1: Y, '1': Y}), Y", "several columns called '1'"),
-        ("import pandas\nreturn pandas.DataFrame({'at': pandas.to_datetime(Y)}), Y", "column 'at' is of type Datetime"),
+        (
+            "import pandas\nreturn pandas.DataFrame({'at': pandas.to_timedelta(Y)}), Y",
+            "'at' is of type Duration",
+        ),
     ],
 )
 def test_faults_of_functions_name_what_they_may_return(returned, body: str, message: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import MOST_COLUMNS, number_matrix
 from keras_sweep.data.table_files import read_table
-from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.errors import DataError, TableError
+from keras_sweep.space.data_spec import CsvOptions, DataSpec
 
 
 def csv(tmp_path: Path, content: str | bytes) -> Path:
@@ -34,10 +34,10 @@ def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,w,target\n1,-2,p\n", "the weights column 'w' of .* has -2 in row 1. Weights are 0 or more"),
-        ("a,w,target\n1,,p\n2,3,q\n", "'w' of .* has no value in 1 row, at first in row 1"),
-        ("a,w,target\n1,x,p\n", "'w' of .* is ndarray of shape .*, not one number for each of 1 rows"),
-        ("a,w,target\n1,2020-02-02,p\n", "'w' of .* is of type Date"),
+        ("a,w,target\n1,-2,p\n", "the weights column 'w' has -2 in row 1. Weights are 0 or more"),
+        ("a,w,target\n1,,p\n2,3,q\n", "'w' has no value in 1 row, at first in row 1"),
+        ("a,w,target\n1,x,p\n", "'w' is ndarray of shape .*, not one number for each of 1 rows"),
+        ("a,w,target\n1,2020-02-02,p\n", "'w' is of type Date"),
         ("w,target\n1,p\n", "has no column but the target 'target' and the weights 'w'"),
         ("a,weigh,target\n1,2,p\n", "has no column 'w'. Its columns are"),
     ],
@@ -87,7 +87,10 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("a,target\n1,1\n1e39,2\n", "column 'a' has 1e\\+39 in row 2, but models take numbers of 32 bits"),
         ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has inf in row 1.*\n.*'b' has -inf in row 1"),
         ("a,target\n1,2\nn/a,3\n5,4\n", "'a' has text where numbers should be: 'n/a' in row 2"),
-        ("a,b,target\n1,2024-01-01,1\n?,2024-01-02,0\n3,,1\n", "'a' has text.*'[?]' in row 2.*\n.*'b' is of type Date"),
+        (
+            "a,b,target\n1,5,1\n?,x,0\n3,6,\n",
+            "target' has no value .* row 3.*\n.*'a' has .*'[?]' in row 2.*\n.*'b' has",
+        ),
         ("a,target\n1,2\n1,2,3,4\n", "can't be read as csv"),
         (b"a,target\n\xff\xfe,1\n", "can't be read as csv"),
         (b"\x00\x01\xff\x02", "can't be read as csv"),
@@ -129,3 +132,43 @@ def test_faults_of_parquet_files(tmp_path: Path) -> None:
 def test_files_that_are_not_there(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"there is no file .*\. Paths are relative to the space file"):
         read_table(DataSpec("csv", name, "target"), tmp_path)
+
+
+def told(tmp_path: Path, content: str, **options: object) -> Source:
+    data = DataSpec("csv", csv(tmp_path, content).name, "target", options=CsvOptions(**options))  # type: ignore[arg-type]
+    return read_table(data, tmp_path)
+
+
+def test_columns_are_picked_left_out_and_taken_as_categories(tmp_path: Path) -> None:
+    content = "id;a;kind;b;target\n1;0.5;3;7;p\n2;NA;1;-9;q\n3;1;;8;\n"
+    source = told(tmp_path, content, separator=";", drop=["id"], categories=["kind"],
+                  missing=["NA", -9], missing_target="drop")  # fmt: skip
+    assert source.rows.x.to_dict(as_series=False) == {"a": [0.5, None], "kind": ["3", "1"], "b": [7, None]}
+    assert source.rows.y.tolist() == ["p", "q"] and source.by_name
+    assert source.notices == ("1 row without 'target' left out",)
+    source = told(tmp_path, content, separator=";", columns=["b", "target"], missing_target="drop")
+    assert source.rows.x.columns == ["b"]
+    with pytest.raises(DataError, match=r"has no column 'target'\. Its only column is .*: write `separator: .;.`"):
+        told(tmp_path, content)
+
+
+def test_dates_and_times_become_numbers(tmp_path: Path) -> None:
+    source = told(tmp_path, "day,at,time,target\n2024-02-29,2024-02-29 13:30:00,07:15,1\n,,,2\n")
+    row = dict(zip(source.rows.x.columns, source.rows.x.row(0), strict=True))
+    of_day = {"day (year)": 2024, "day (month)": 2, "day (day)": 29, "day (weekday)": 4}
+    of_time = {f"at{name[3:]}": value for name, value in of_day.items()} | {"at (hour)": 13, "time (hour)": 7}
+    assert row == of_day | of_time and set(source.rows.x.row(1)) == {None}
+
+
+def test_all_faults_of_a_table_and_the_options_that_mend_them_are_told_at_once(tmp_path: Path) -> None:
+    rows = "\n".join(f"{n},t{n},{'NA' if n % 7 else n},{'n/a' if n % 5 == 0 else n},{n % 2 or ''}" for n in range(150))
+    with pytest.raises(TableError) as caught:
+        told(tmp_path, f"PassengerId,Name,rare,Age,target\n{rows}\n", drop=["absent"])
+    assert [str(fault).split(". ")[0] for fault in caught.value.faults] == [
+        "has no column 'absent'",
+        "the target column 'target' has no value in 75 rows, at first in row 1",
+        "column 'Age' has text where numbers should be: 'n/a' in row 1",
+        "column 'Name' has 150 different texts in 150 rows; at most 100 make categories",
+    ]
+    hint = "Write `drop: [PassengerId, Name]` and `missing: [n/a]` beside the file in `data`, or mend the table"
+    assert caught.value.hint == hint.replace("n/a", '"n/a"')

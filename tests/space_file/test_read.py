@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from keras_sweep.errors import SpaceFileError
-from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split, TableOptions
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, ModelSpec, SearchSettings, SweepSpec
@@ -208,7 +208,7 @@ def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
         ("{npz: data/a.npz}", "npz"),
         ("{npz: data/a.npz, target: y}", "npz", "y"),
     ):
-        options = None if kind == "npz" else TableOptions()
+        options = {"csv": CsvOptions(), "parquet": TableOptions()}.get(kind)
         expected = replace(DataSpec(kind, str(file / f"a.{kind}"), *more), options=options)
         assert read(dense(data=f"data: {text}"), tmp_path).data == expected
     assert read(dense(data="data: {python: rows:load}"), tmp_path).data == DataSpec("python", "rows:load")

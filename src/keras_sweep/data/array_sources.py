@@ -128,11 +128,12 @@ def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
     x, y, weights = arrays
     what = f"`x{part}` of {place}"
     rows: Features
-    if type(x).__name__ == "DataFrame":
+    if type(x).__name__ in ("DataFrame", "Table"):  # of pandas, polars, pyarrow
         from keras_sweep.data.table_columns import check_columns, check_names, polars_table
+        from keras_sweep.data.table_dates import with_parts_of_dates
 
-        check_names(list(map(str, x.columns)), what)
-        rows = polars_table(x, what)
+        check_names(list(map(str, getattr(x, "column_names", x.columns))), what)
+        rows = with_parts_of_dates(polars_table(x, what))
         check_columns(rows, what)
     else:
         rows = input_array(x, what)

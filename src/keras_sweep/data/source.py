@@ -54,6 +54,7 @@ class Source:
     image_shape: tuple[int, ...] | None = None  # where a row of x is a picture
     pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
     notices: tuple[str, ...] = ()
+    by_name: bool = False  # whether a table's columns were picked, so that its raw rows have others, too
 
 
 @dataclass(frozen=True, slots=True)

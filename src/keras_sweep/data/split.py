@@ -144,7 +144,7 @@ class Encoding:
             return self.parts.folds
         raw, encoded = self.parts.train, []
         for fold in self.parts.folds:
-            preprocessing, _ = _fit_table(raw.take(fold.train).x, self.parts.source.name)
+            preprocessing, _ = _fit_table(self.spec, raw.take(fold.train).x, self.parts.source)
             x = np.ascontiguousarray(preprocessing.transform(raw.x))
             encoded.append(Fold(fold.train, fold.held, replace(rows, x=x)))
         return tuple(encoded)
@@ -158,19 +158,19 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
-        preprocessing, of_columns = _fit_table(x, source.name)
+        preprocessing, of_columns = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
 
 
-def _fit_table(train: Any, place: str) -> tuple[TablePreprocessing, tuple[str, ...]]:
+def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePreprocessing, tuple[str, ...]]:
     from keras_sweep.data.table_columns import fit_columns
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
-    columns, notices = fit_columns(train, place)
-    return TablePreprocessing(columns), notices
+    columns, notices = fit_columns(train, source.name, keep=spec.model.kind != "dense")
+    return TablePreprocessing(columns, source.by_name), notices
 
 
 def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:

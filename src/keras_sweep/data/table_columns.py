@@ -6,16 +6,18 @@ The rules, all fitted on training rows alone:
   that misses values in training also gives a 0/1 feature that says so.
 - Text: one 0/1 feature a category, sorted. Missing text, and the empty text, are a category of their own where training
   rows have them. A category that training rows do not have gives zeros everywhere.
-- A column with one value, or none, in the training rows is dropped, with a notice.
+- A column with one value, or none, in the training rows is dropped, with a notice. For a model of the user's, which
+  counts on each column of numbers, it is kept: its feature is 0.
 
-Dates, times, lists and other types, infinite numbers, and texts that are mostly numbers are faults of any row. Texts
-that are nearly all different, and numbers at the ends of what 32 bits hold, are faults of training rows. All faults of
-a table are named at once.
+Lists and other types, infinite numbers, and texts that are mostly numbers are faults of any row. Texts that are nearly
+all different, and numbers at the ends of what 32 bits hold, are faults of training rows. All faults of a table are
+named at once, with the options of a table that mend them.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ import polars as pl
 
 from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.text import listed, quoted
+from keras_sweep.space.text import listed, quoted, yaml_list
 
 MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
 MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
@@ -32,6 +34,8 @@ MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
 MISSING = ""  # how a missing text is written
+NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
+_ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,12 @@ class NumberColumn:
     mean: float = 0.0
     deviation: float = 0.0  # the population's; 0 where training rows have one value, and then the value is no feature
     indicator: bool = False  # whether training rows miss some: then being missing is a feature
+    kept: bool = False  # whether it gives its feature, then 0, although training rows have one value
 
     @property
     def used(self) -> bool:
         """Whether it gives any feature."""
-        return self.indicator or self.deviation > 0
+        return self.indicator or self.deviation > 0 or self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ Column = NumberColumn | TextColumn
 
 
 def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
-    """A table as polars has it: one of polars, of pandas or the like, or a mapping of columns by name.
+    """A table as polars has it: one of polars, of pandas, of pyarrow or the like, or a mapping of columns by name.
 
     A gap in a text column of pandas is a float NaN, which polars takes for a value of another type: it becomes None.
     Raises DataError.
@@ -80,6 +85,8 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
     if isinstance(table, pl.DataFrame):
         return table
     try:
+        if type(table).__module__.startswith("pyarrow."):
+            return pl.DataFrame(pl.from_arrow(table))
         columns = {}
         for name in table:
             column = table[name]
@@ -92,8 +99,25 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
         raise DataError(f"{what} can't be read as a table or a mapping of columns by name: {error}") from error
 
 
-def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
-    """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
+class OddColumn(DataError):
+    """A column that an option of the table mends: it is to be left out, or some texts are to stand for no value."""
+
+    def __init__(self, message: str, column: str, missing: Sequence[str] = ()) -> None:
+        self.column, self.missing = column, missing
+        super().__init__(message)
+
+
+def check_columns(
+    table: pl.DataFrame,
+    place: str = "the table",
+    *,
+    categories: Sequence[str] = (),
+    others: Sequence[DataError] = (),
+) -> None:
+    """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault.
+
+    Texts of `categories` may be numbers. `others` are faults that were found before.
+    """
     values = _values_of_numbers(table)
 
     def look(name: str, series: pl.Series) -> None:
@@ -104,7 +128,7 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
         elif is_text(series.dtype):
             texts, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
-            if 0 < odd.sum() <= texts.count() / 2:
+            if name not in categories and 0 < odd.sum() <= texts.count() / 2:
                 raise _text_among_numbers(name, texts, odd)
         else:
             raise DataError(
@@ -112,13 +136,59 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
             )
 
-    _each_column(table, place, look)
+    _, faults = _each_column(table, look)
+    if not (faults or others):
+        return
+    # What only training rows decide is told now, too, since there is no table that has training rows.
+    faults += [fault for fault in _each_column(table, _look_at_texts)[1] if not _names(fault, faults)]
+    raise _table_error(place, [*others, *faults], _ids(values))
 
 
-def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """(columns, notices) from the training rows of a checked table. Raises TableError with every fault of a column."""
+def _look_at_texts(name: str, series: pl.Series) -> None:
+    if is_text(series.dtype):
+        _text_column(name, series)
+
+
+def _names(fault: DataError, faults: Sequence[DataError]) -> bool:
+    """Whether a fault is of a column of which there is one."""
+    return isinstance(fault, OddColumn) and any(
+        isinstance(other, OddColumn) and other.column == fault.column for other in faults
+    )
+
+
+def _table_error(place: str, faults: Sequence[DataError], ids: Sequence[str]) -> TableError:
+    """All faults, and the options of a table that mend those of odd columns."""
+    odd = [fault for fault in faults if isinstance(fault, OddColumn)]
+    missing = dict.fromkeys(text for fault in odd for text in fault.missing)
+    drop = dict.fromkeys([*(ids if odd else ()), *(fault.column for fault in odd if not fault.missing)])
+    options = [f"`{key}: {yaml_list(texts)}`" for key, texts in (("drop", drop), ("missing", missing)) if texts]
+    hint = f"Write {' and '.join(options)} beside the file in `data`, or mend the table" if options else None
+    return TableError(place, faults, hint=hint)
+
+
+def _ids(values: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:
+    """Columns of whole numbers which are another in each row, and which are called so."""
+    return [
+        name
+        for name, column in values.items()
+        if _ID.fullmatch(name) and len(column) > 2 and len(np.unique(column)) == len(column) and (column % 1 == 0).all()
+    ]
+
+
+def fit_columns(
+    train: pl.DataFrame, place: str = "the table", *, keep: bool = False
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """(columns, notices) from the training rows of a checked table. Raises TableError with every fault of a column.
+
+    With `keep` a column of numbers gives a feature where training rows have one value, too.
+    """
     values = _values_of_numbers(train)
     notices: list[str] = []
+    if ids := _ids(values):
+        notices.append(
+            f"column {listed(ids)} has another whole number in each row, as an id: `drop: {yaml_list(ids)}` beside the "
+            "file in `data` leaves it out"
+        )
 
     def fit(name: str, series: pl.Series) -> Column:
         if name not in values:
@@ -128,13 +198,23 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
             column = _number_column(name, known, missing=len(known) < len(series))
             if column.used and too_fine_columns(known[:, None]):
                 notices.append(f"column {quoted(name)} has values that {BLURRED}")
+        if not column.used and keep and isinstance(column, NumberColumn):
+            return replace(column, kept=True)
         if not column.used:
             notices.append(f"column {quoted(name)} is dropped: it has one value, or none, in the training rows")
         return column
 
-    columns: list[Column] = _each_column(train, place, fit)
+    fitted, faults = _each_column(train, fit)
+    if faults:
+        raise _table_error(place, faults, ids)
     if len(notices) > MOST_NOTICES:
         notices[MOST_NOTICES:] = [f"and so {len(notices) - MOST_NOTICES:,} more columns: `sweep data` lists them"]
+    _check_fitted(fitted, place)
+    return tuple(fitted), tuple(notices)
+
+
+def _check_fitted(columns: Sequence[Column], place: str) -> None:
+    """Raises DataError for too many columns beside text, and for none to learn from."""
     texts = sum(isinstance(column, TextColumn) for column in columns)
     if texts and len(columns) > MOST_MIXED_COLUMNS:
         raise DataError(
@@ -142,25 +222,22 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
             f"the exported model, and at most {MOST_MIXED_COLUMNS:,} are taken",
             hint="Turn text into numbers (a 0/1 column for each category), or leave columns out",
         )
-    if not any(column.used for column in columns):
+    if not any(column.used and not getattr(column, "kept", False) for column in columns):
         raise DataError(
             f"{place} has no column to learn from: each has one value or none in the training rows",
             hint="Bring more rows, or other columns",
         )
-    return tuple(columns), tuple(notices)
 
 
-def _each_column(table: pl.DataFrame, place: str, look: Callable[[str, pl.Series], Any]) -> list[Any]:
-    """What `look` makes of each column. Raises TableError with all that it raises."""
+def _each_column(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
+    """What `look` makes of each column, and all that it raises."""
     looked, faults = [], []
     for series in table.get_columns():
         try:
             looked.append(look(series.name, series.alias("")))  # polars takes some names for patterns
         except DataError as fault:
             faults.append(fault)
-    if faults:
-        raise TableError(place, faults)
-    return looked
+    return looked, faults
 
 
 def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
@@ -185,10 +262,13 @@ def _text_column(name: str, series: pl.Series) -> Column:
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
-        raise DataError(
+        texts, parsed, odd = _texts_and_numbers(series)
+        if parsed.count() and _no_values(texts, odd):
+            raise _text_among_numbers(name, texts, odd)
+        raise OddColumn(
             f"column {quoted(name)} has {len(categories)} different texts in {len(known)} rows; "
             f"at most {MOST_CATEGORIES} make categories",
-            hint="Take it out of the file, or group its values",
+            name,
         )
     if len(known) < len(series):
         categories.add(MISSING)
@@ -236,6 +316,13 @@ def is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
+def as_text(series: pl.Series) -> pl.Series:
+    """A column of categories, null where one is missing; those that are whole numbers are written without a point."""
+    if series.dtype.is_float() and (series.fill_nan(None).drop_nulls() % 1 == 0).all():
+        series = series.fill_nan(None).cast(pl.Int64)
+    return series.cast(pl.String)
+
+
 def first_row(found: pl.Series) -> int:
     """The first row of a column of truth values that is true, counted from 1."""
     return 1 + (found.fill_null(False).arg_max() or 0)
@@ -256,7 +343,15 @@ def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Seri
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
+def _no_values(texts: pl.Series, odd: pl.Series) -> list[str]:
+    """The texts of a column that are no numbers, if each is one that people write for no value."""
+    found: list[str] = sorted(texts.filter(odd).unique().to_list())
+    return found if all(text.strip().lower() in NO_VALUE for text in found) else []
+
+
 def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
-    hint = "Leave the field empty where a value is missing"
-    return DataError(f"column {quoted(name)} has text where numbers should be: {place}", hint=hint)
+    message = f"column {quoted(name)} has text where numbers should be: {place}"
+    if missing := _no_values(texts, odd):
+        return OddColumn(message, name, missing)
+    return DataError(message, hint="Leave the field empty where a value is missing")

@@ -1,71 +1,127 @@
 """Tables: CSV and Parquet files, read by polars, with the columns of target and weights taken out."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.source import RawRows, Source, must_be_file
-from keras_sweep.data.table_columns import MISSING, check_columns, check_names, first_row, is_number, is_text
+from keras_sweep.data.table_columns import (
+    MISSING,
+    as_text,
+    check_columns,
+    check_names,
+    first_row,
+    is_number,
+    is_text,
+)
+from keras_sweep.data.table_dates import with_parts_of_dates
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.text import counted, listed, nearest
+from keras_sweep.space.data_spec import DataSpec, TableOptions
+from keras_sweep.space.text import counted, escaped, listed, nearest
 
 
 def read_table(data: DataSpec, folder: Path) -> Source:
-    """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such columns."""
-    path, kind = folder / data.source, data.kind
+    """The rows of a CSV or Parquet file. Raises DataError where it can't be read, with every fault of its columns."""
+    path, options = folder / data.source, data.options or TableOptions()
     must_be_file(path)
     try:
-        if kind == "csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                header = next(csv.reader(file), [])
-            check_names(header, str(path))
-            # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
-            frame = pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
-            if len(header) == frame.width:
-                frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
-        else:
-            check_names(list(pl.read_parquet_schema(path)), str(path))
-            frame = pl.read_parquet(path)
+        frame = _frame(path, data.kind, options)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
-        raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
-    target, weights = data.target or "", data.weights
-    named = (target,) if weights is None else (target, weights)
-    for name in named:
-        if name not in frame.columns:
-            near = nearest(name, frame.columns)
-            hint = f"Did you mean {near!r}?" if near else f"Its columns are {listed(frame.columns, 10)}"
-            raise DataError(f"{path} has no column {name!r}", hint=hint)
-    features = pl.DataFrame({one.name: one for one in frame if one.name not in named})  # `drop` takes patterns
-    if not features.width:
+        raise DataError(f"{path} can't be read as {data.kind}: {reason}", hint=hint) from error
+    target, weights, notices = data.target or "", data.weights, tuple[str, ...]()
+    faults = [
+        DataError(f"has no column {name!r}", hint=_near(name, frame.columns))
+        for name in dict.fromkeys((target, weights, *options.columns, *options.drop, *options.categories))
+        if name is not None and name not in frame.columns
+    ]
+    if options.missing_target == "drop" and target in frame.columns:
+        absent = _missing(frame[target])
+        frame = frame.filter(~absent)
+        notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
+    features = _features(frame, options, {target, weights, *options.drop})
+    if not features.width and not faults:
         more = "" if weights is None else f" and the weights {weights!r}"
-        raise DataError(f"{path} has no column but the target {target!r}{more}", hint="Bring columns to learn from")
-    check_columns(features, str(path))
-    labels = _target(frame[target], f"the target column {target!r} of {path}")
-    what = f"the weights column {weights!r} of {path}"
-    given = None if weights is None else weight_array(_target(frame[weights], what), len(frame), what)
-    return Source(path.name, RawRows(features, labels, given))
+        faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
+    found: list[Array] = []
+    for name, what in ((target, "target"), (weights, "weights")):
+        if name is None or name not in frame.columns:
+            continue
+        what, drop = f"the {what} column {name!r}", ", or give `missing_target: drop`" if name == target else ""
+        try:
+            values = _values(frame[name], what, f"Take such rows out of the file{drop}")
+            found.append(values if name == target else weight_array(values, len(frame), what))
+        except DataError as fault:
+            faults.append(fault)
+    check_columns(features, str(path), categories=options.categories, others=faults)
+    by_name = bool(options.columns or options.drop or options.categories)
+    return Source(path.name, RawRows(features, *found), notices=notices, by_name=by_name)
 
 
-def _target(series: pl.Series, what: str) -> Array:
-    series = series.alias("")  # polars takes some names for patterns
-    if not is_text(series.dtype) and not is_number(series.dtype):
-        raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
+def _frame(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:
+    """All columns of a file. Raises what polars and `csv` raise, and DataError for names."""
+    texts = [one for one in options.missing if isinstance(one, str)]
+    numbers = [float(one) for one in options.missing if not isinstance(one, str)]
+    if kind == "csv":
+        separator = getattr(options, "separator", ",")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file, delimiter=separator), [])
+        check_names(header, str(path))
+        # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
+        frame = pl.read_csv(
+            path, separator=separator, null_values=texts or None, infer_schema_length=None, try_parse_dates=True
+        )
+        if len(header) == frame.width:
+            frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
+    else:
+        check_names(list(pl.read_parquet_schema(path)), str(path))
+        frame = pl.read_parquet(path)
+        frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
+    own = selectors.numeric()
+    return frame.with_columns(pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()) if numbers else frame
+
+
+def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
+    """The columns to learn from: whole-number categories as texts, dates as their parts."""
+    kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
+    texts = {one.name: as_text(one) if one.name in options.categories else one for one in kept}
+    return with_parts_of_dates(pl.DataFrame(texts))
+
+
+def _near(name: str, columns: Sequence[str]) -> str:
+    """What may be meant by a name that no column has."""
+    if len(columns) == 1 and (separator := next((one for one in ";\t|" if one in columns[0]), None)):
+        return f'Its only column is {columns[0][:40]!r}: write `separator: "{escaped(separator)}"` beside the file'
+    near = nearest(name, columns)
+    return f"Did you mean {near!r}?" if near else f"Its columns are {listed(columns, 10)}"
+
+
+def _missing(series: pl.Series) -> pl.Series:
+    """Whether each value is missing."""
     if is_text(series.dtype):
         series = series.cast(pl.String).replace(MISSING, None)
     elif series.dtype.is_float():
         series = series.fill_nan(None)
-    absent = series.is_null()
+    return series.is_null()
+
+
+def _values(series: pl.Series, what: str, hint: str) -> Array:
+    """The values of a column of targets or weights. Raises DataError, where some are missing with the hint."""
+    series = series.alias("")  # polars takes some names for patterns
+    if not is_text(series.dtype) and not is_number(series.dtype):
+        raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
+    absent = _missing(series)
     if absent.any():
         where = f"in {counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
-        raise DataError(f"{what} has no value {where}", hint="Take such rows out of the file")
+        raise DataError(f"{what} has no value {where}", hint=hint)
     if is_text(series.dtype):
-        return np.array(series.to_list(), dtype=object)
+        return np.array(series.cast(pl.String).to_list(), dtype=object)
     if series.dtype == pl.Boolean or (series.dtype.is_integer() and series.dtype not in (pl.Int128, pl.UInt128)):
         return series.to_numpy().copy()
     values = series.cast(pl.Float64).to_numpy().copy()

@@ -21,7 +21,17 @@ import numpy.typing as npt
 import polars as pl
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.table_columns import MISSING, Column, NumberColumn, TextColumn, number_matrix, polars_table
+from keras_sweep.data.table_columns import (
+    MISSING,
+    MOST_MIXED_COLUMNS,
+    Column,
+    NumberColumn,
+    TextColumn,
+    as_text,
+    number_matrix,
+    polars_table,
+)
+from keras_sweep.data.table_dates import date_part, with_dates_read
 from keras_sweep.errors import DataError
 from keras_sweep.space.text import quoted
 
@@ -38,6 +48,7 @@ class TablePreprocessing:
     """Standardised numbers, then indicators of missing numbers, then one-hot categories; each in column order."""
 
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
+    by_name: bool = False  # whether raw rows have others, too, so that columns are taken by name
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -47,7 +58,9 @@ class TablePreprocessing:
     @property
     def takes_matrix(self) -> bool:
         """Whether the exported model takes one matrix; else a dict of columns."""
-        return all(isinstance(column, NumberColumn) for column in self.columns)
+        by_name = self.by_name or any(date_part(column.name) for column in self.columns)
+        of_numbers = all(isinstance(column, NumberColumn) for column in self.columns)
+        return of_numbers and not (by_name and len(self.columns) <= MOST_MIXED_COLUMNS)
 
     @cached_property
     def _numbers(self) -> list[NumberColumn]:
@@ -112,11 +125,13 @@ class TablePreprocessing:
         """
         of_each = [(column.fill, column.mean, column.deviation) for column in self._numbers]
         fill, mean, deviation = np.array(of_each, np.float32).reshape(-1, 3).T[:, None]
-        scaled = np.flatnonzero(deviation).tolist()
+        scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
         if scaled:
             filled = library.where(library.isnan(numbers), fill, numbers)
             centred = library.subtract(library.take(filled, scaled, axis=1), mean[:, scaled])
-            yield library.multiply(centred, np.float32(1) / deviation[:, scaled])
+            deviations = deviation[:, scaled]
+            factors = np.divide(np.float32(1), deviations, out=np.zeros_like(deviations), where=deviations > 0)
+            yield library.multiply(centred, factors)
         indicated = [place for place, column in enumerate(self._numbers) if column.indicator]
         if indicated:
             yield library.take(library.isnan(numbers), indicated, axis=1)
@@ -173,6 +188,10 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
 def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[Numbers, list[Codes]]:
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
     frame = polars_table(raw)
+    try:
+        frame = with_dates_read(frame, numbers)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"a column of dates can't be read: {error}", hint="Write dates as 2020-01-31") from error
     there = set(frame.columns)
     if absent := [name for name in (*numbers, *widths) if name not in there]:
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
@@ -181,7 +200,7 @@ def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[
         )
     codes = []
     for name, width in widths.items():
-        texts = frame.get_column(name).alias("").cast(pl.String).fill_null(MISSING)  # polars takes names for patterns
+        texts = as_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
         codes.append(code_points(texts.to_list(), width))
     return number_matrix(frame, numbers), codes
 

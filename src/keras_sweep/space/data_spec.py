@@ -1,13 +1,20 @@
 """What `data` and `split` of a space file say: where rows come from, how they are read, how they are held out."""
 
 import dataclasses
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
+Text = Annotated[str, Field(min_length=1)]
+
+
+def optional(description: str, **bounds: Any) -> Any:
+    """A key that may be left out; `null` does not stand for that."""
+    return Field(default_factory=lambda: None, description=description, **bounds)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -31,6 +38,21 @@ class Split:
 class TableOptions:
     """How the columns of a table are read."""
 
+    columns: Sequence[Text] = Field(default=(), description="learn from these alone")
+    drop: Sequence[Text] = Field(default=(), description="leave these out, such as ids", examples=[["id"]])
+    categories: Sequence[Text] = Field(default=(), description="columns of numbers that are names of categories")
+    missing: Sequence[str | int | float] = Field(
+        default=(), description="what stands for no value beside an empty field", examples=[["NA", "?"]]
+    )
+    missing_target: Literal["drop"] = optional("leave out rows that have no target; by default they are an error")
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class CsvOptions(TableOptions):
+    """How the columns of a CSV file are read."""
+
+    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
@@ -41,7 +63,15 @@ class DataSpec:
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
     weights: str | None = None  # the column of a table that says what rows count
-    options: TableOptions | None = None  # how the source is read, where its kind has such keys
+    options: CsvOptions | TableOptions | None = None  # how the source is read, where its kind has such keys
+    transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What is said beside the source's defaults, as plain data."""
+        given = {"transform": self.transform, **({} if self.options is None else dataclasses.asdict(self.options))}
+        usual = {"separator": ","}
+        return {name: value for name, value in given.items() if value and usual.get(name) != value}
 
 
-OPTIONS = {"csv": TableOptions, "parquet": TableOptions}  # kind of source -> its further keys
+OPTIONS = {"csv": CsvOptions, "parquet": TableOptions}  # kind of source -> its further keys

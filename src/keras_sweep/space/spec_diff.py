@@ -17,6 +17,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {
         "data": _data_words(spec),
+        **{f"data.{name}": _plain(value) for name, value in spec.data.words.items()},
         "model": spec.model.source,
         "loss": "the model's own" if "loss" in spec.own else spec.loss,
         "metrics": [] if "metrics" in spec.own else list(spec.metrics),
@@ -83,4 +84,4 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
 
 
 def _plain(value: Value) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value

@@ -1,5 +1,6 @@
 """Text for people: values of a file that can't mislead a terminal, hints for misspelt names, names of sweeps."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -48,6 +49,12 @@ def quoted(value: object) -> str:
         text = str(value)
     text = escaped(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def yaml_list(texts: Iterable[str]) -> str:
+    """Texts as a list in a space file: `[id, "?"]`."""
+    plain = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w .-]*\w|[A-Za-z_]", re.IGNORECASE)
+    return f"[{', '.join(text if plain.fullmatch(text) else json.dumps(text) for text in texts)}]"
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:

@@ -60,7 +60,9 @@ def _words(schema: Mapping[str, Any]) -> str:
         bounds = f"from {number['minimum']:,} to {number['maximum']:,}"
     else:
         bounds = " and ".join(f"{words} {number[bound]:,}" for bound, words in _BOUNDS.items() if bound in number)
-    return f"{_NOUNS[number['type']]} {bounds}".strip() + (", or null" if other else "")
+    noun = "one character" if number.get("maxLength") == 1 else _NOUNS[number["type"]]
+    noun = f"`{number['const']}`" if "const" in number else noun
+    return f"{noun} {bounds}".strip() + (", or null" if other else "")
 
 
 def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:

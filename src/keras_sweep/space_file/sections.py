@@ -12,7 +12,7 @@ from typing_extensions import TypeAliasType
 from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
-from keras_sweep.space.data_spec import OPTIONS, STRICT, Split
+from keras_sweep.space.data_spec import OPTIONS, STRICT, Split, Text, optional
 from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import joined
@@ -34,12 +34,6 @@ LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_unif
 UNIFORM = ("int_uniform", "uniform", "q_uniform")
 
 
-def optional(description: str, **bounds: Any) -> Any:
-    """A key that may be left out; `null` does not stand for that."""
-    return Field(default_factory=lambda: None, description=description, **bounds)
-
-
-Text = Annotated[str, Field(min_length=1)]
 Value = TypeAliasType("Value", "Scalar | list[Value]")
 AnyValue = Annotated[Value, Rule("a value or a list of values")]
 Values = Annotated[list[Value], Field(min_length=1), Rule("a list of values")]
@@ -126,6 +120,16 @@ FILES: Mapping[str, tuple[str, Any]] = {
 }
 
 
+class TransformedTarget(Section):
+    """A target of numbers, of which the model learns the logarithm or the standardised value."""
+
+    column: Text
+    transform: Literal["log", "standard"]
+
+
+Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, transform: log} (or `standard`)")]
+
+
 def data_form(kind: str) -> type[Section]:
     """The keys that a kind of source takes; those of other packages all take text and a target."""
     if kind == "python":
@@ -134,6 +138,7 @@ def data_form(kind: str) -> type[Section]:
     source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
     fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
     if kind in ("csv", "parquet"):
+        fields["target"] = (Target, target)
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
     options = fields_of(OPTIONS[kind]) if kind in OPTIONS else {}
     fields |= {name: (info.annotation, info) for name, info in options.items()}

@@ -45,9 +45,11 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
     if kind == "python":
         check_source(faults, ("data", "python"), str(source), folder)
     options = OPTIONS.get(kind)
-    of_kind = options and options(**{name: getattr(section, name) for name in fields_of(options)})
+    found = {name: getattr(section, name) for name in fields_of(options)} if options else {}
+    of_kind = options and options(**{name: value for name, value in found.items() if value is not None})
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
-    return DataSpec(kind, str(source), target, split, weights, of_kind)
+    column, transform = (target, None) if isinstance(target, str | None) else (target.column, target.transform)
+    return DataSpec(kind, str(source), column, split, weights, of_kind, transform)
 
 
 def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:

@@ -118,6 +118,8 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """What a card says of the rows."""
     of, pictures = spec.data, image_set(spec.data)
     source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
+    said = {**asdict(replace(of, source=source)), "options": {**of.words, "transform": None}}
+    said["options"] = {key: one for key, one in said["options"].items() if one is not None}
     words = "rows as the source gives them, float32"
     if data.preprocessing:
         words = "raw rows"
@@ -127,7 +129,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": {key: one for key, one in asdict(replace(of, source=source)).items() if key != "weights" or one},
+        "source": {key: one for key, one in said.items() if one or key not in ("weights", "options", "transform")},
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),
