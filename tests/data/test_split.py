@@ -1,14 +1,24 @@
 """The split is scikit-learn's, row by row."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
+from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.labels import LabelForm
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.places import places
+from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.data.split import split
+from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import Split
+from keras_sweep.process.given import give_arrays
+from keras_sweep.space.data_spec import DataSpec, Split
 
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:
@@ -41,3 +51,127 @@ def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Spl
     rows = RawRows(np.zeros((len(labels), 1)), np.array(labels))
     with pytest.raises(DataError, match=message):
         split(Source("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
+
+
+def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:
+    """The parts of rows that are numbered, with classes in turn, and that have these groups or times."""
+    numbers = np.arange(len(values))
+    rows = RawRows(numbers[:, None], numbers % 2, None, places(values, len(values), how, "`by`"))
+    return split(Source("s", rows), how, LabelForm.INDEX)
+
+
+def values_of(rows: RawRows, values: list[object] | np.ndarray) -> set[object]:
+    return {values[row] for row in rows.x[:, 0]}
+
+
+groups_of_rows = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f"]), min_size=12, max_size=60)
+
+
+@given(groups_of_rows, st.sampled_from([0.1, 0.2, 0.4]), st.integers(0, 5))
+def test_no_group_stands_on_both_sides(values: list[object], share: float, seed: int) -> None:
+    how = Split(share, share, seed, groups="by")
+    try:
+        parts = split_by(values, how)
+    except DataError as error:
+        assert len(set(values)) < 4, error  # two groups are too few for three parts
+        return
+    sides = [values_of(part, values) for part in (parts.train, parts.validation, parts.test) if part is not None]
+    assert sum(map(len, sides)) == len(set(values))
+    assert all(sides)
+
+
+@given(groups_of_rows, st.sampled_from([2, 3]), st.booleans())
+def test_no_group_stands_on_both_sides_of_a_fold(values: list[object], folds: int, of_numbers: bool) -> None:
+    how, numbers = Split(folds=folds, test=0, groups="by"), np.arange(len(values))
+    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, places(values, len(values), how, "`by`"))
+    form = LabelForm.NUMBER if of_numbers else LabelForm.INDEX
+    if len(set(values)) < folds:
+        with pytest.raises(DataError, match=f"'by' has {len(set(values))} group"):
+            split(Source("s", rows), how, form)
+        return
+    parts = split(Source("s", rows), how, form)
+    assert sorted(np.concatenate([fold.held for fold in parts.folds])) == list(range(len(values)))
+    for fold in parts.folds:
+        assert not {values[row] for row in fold.held} & {values[row] for row in fold.train}
+
+
+@given(st.lists(st.integers(-3, 30) | st.floats(-3, 30), min_size=3, max_size=60), st.sampled_from([0.1, 0.3, 0.6]))
+def test_no_validation_time_is_before_a_training_time(values: list[object], share: float) -> None:
+    try:
+        parts = split_by(values, Split(share, share, time="by"))
+    except DataError as error:
+        assert "they are all of one time" in str(error)
+        return
+    train, validation, test = (values_of(part, values) for part in (parts.train, parts.validation, parts.test))
+    assert max(train) < min(validation) <= max(validation) < min(test)
+    assert len(parts.test) >= share * len(values) or len(train | validation) == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange("2026-01", "2026-06", dtype="datetime64[D]")[:100],
+        [f"2026-{month:02d}-01" for month in range(1, 11) for _ in range(10)],
+        np.linspace(-1, 1, 100),
+        pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 4, 9), eager=True),
+    ],
+)
+def test_times_are_numbers_dates_or_texts_of_dates(values: np.ndarray) -> None:
+    shuffled = np.random.default_rng(0).permutation(100)
+    mixed = [values[int(row)] for row in shuffled] if isinstance(values, list) else values[shuffled]
+    parts = split_by(mixed, Split(time="by"))
+    train, validation, test = (shuffled[part.x[:, 0]] for part in (parts.train, parts.validation, parts.test))
+    assert train.max() < validation.min() < 65 and validation.max() == 79
+    assert sorted(test) == list(range(80, 100))
+
+
+@pytest.mark.parametrize(
+    ("values", "how", "message"),
+    [
+        (["a", None, "b"], Split(groups="by"), "has nothing in row 2, which is no group"),
+        (["2026", "03/04/26"], Split(time="by"), "has '03/04/26' in row 2, which is no time.*such as 2026-03-31"),
+        ([[1, 2], [3, 4]], Split(groups="by"), "is a list of 2, not a value for each of 2 rows"),
+        ([object(), object()], Split(groups="by"), "not a value for each of 2 rows"),
+        (["a"] * 9, Split(groups="by"), "9 rows, 1 different 'by', can't be split"),
+        ([7] * 9, Split(time="by"), "they are all of one time"),
+    ],
+)
+def test_groups_and_times_that_split_nothing(values: list[object], how: Split, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        split_by(values, how)
+
+
+def test_the_column_of_a_split_is_no_feature(tmp_path: Path) -> None:
+    table = pl.DataFrame({"patient": [f"p{row // 10}" for row in range(60)], "a": range(60), "y": [0, 1] * 30})
+    table.write_csv(tmp_path / "rows.csv")
+    table.write_parquet(tmp_path / "rows.parquet")
+    how, x, y = Split(groups="patient"), table.select("a").to_numpy().astype("float32"), table["y"].to_numpy()
+    patients = table["patient"].to_numpy()
+    np.savez(tmp_path / "rows.npz", x=x, label=y, patient=patients.astype(str))
+    named = {"x": x, "y": y, "patient": patients}
+    frame = pd.DataFrame({"patient": patients, "a": range(60)})
+    sources = [
+        read_table(DataSpec("csv", "rows.csv", "y", how), tmp_path),
+        read_table(DataSpec("parquet", "rows.parquet", "y", how), tmp_path),
+        read_npz(DataSpec("npz", "rows.npz", "label", how), tmp_path),
+        call_python(DataSpec("python", give_arrays(named), split=how), tmp_path),
+        call_python(DataSpec("python", give_arrays((frame, y)), split=how), tmp_path),
+    ]
+    for source in sources:
+        assert source.rows is not None and source.rows.x.shape == (60, 1)
+        assert source.rows.places.tolist() == [1 + row // 10 for row in range(60)]
+        assert len(split(source, how, LabelForm.INDEX).test) == 20  # a fifth of six groups is two of them
+    train = {**{f"{name}_train": array for name, array in named.items()}, "x_test": x, "y_test": y}
+    parts = split(call_python(DataSpec("python", give_arrays(train), split=how), tmp_path), how, LabelForm.INDEX)
+    assert len(parts.validation) == 20 and len(parts.test) == 60
+
+
+def test_a_source_must_have_what_it_is_split_by(tmp_path: Path) -> None:
+    x = np.arange(20.0)[:, None]
+    how, whole = Split(groups="patient"), {"x_train": x, "x_validation": x, "patient_train": x[:, 0]}
+    for arrays, message in (
+        ({"x": x}, "has no column or array"),
+        (whole, "brings its own validation rows, so none are"),
+    ):
+        with pytest.raises(DataError, match=f"{message}.*'patient'"):
+            split(call_python(DataSpec("python", give_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY)

@@ -11,14 +11,14 @@ from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
-from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.text import listed
 
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
 KEYS = (
     "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`; "
-    "beside each, if rows weigh unlike, `sample_weight`"
+    "beside each, if rows weigh unlike, `sample_weight`, and the array that `groups` or `time` of `split` names"
 )
 RESULTS = (
     "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
@@ -36,7 +36,8 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
     must_be_file(path)
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
-            names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path)
+            by, every = data.split.by, {name: name for name in file.files}
+            names = every if target is None else _chosen(file.files, target, path, ("sample_weight", by))
             arrays = {key: file[name] for key, name in names.items()}  # each is read only where it is asked for
     except DataError:
         raise
@@ -45,21 +46,20 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
             f"{path} can't be read as npz: {error}",
             hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
-    return _of_dict(arrays, path.name, str(path))
+    return _of_dict(arrays, path.name, str(path), data.split)
 
 
-def _chosen(names: Sequence[str], target: str, path: Path) -> dict[str, str]:
+def _chosen(names: Sequence[str], target: str, path: Path, beside: Sequence[str | None]) -> dict[str, str]:
     """Which array of a file is taken as what."""
     has = f"It has {listed(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
     if target in ("y", "y_train"):
         return {name: name for name in names}
-    weights = {name: name for name in names if name == "sample_weight"}
-    others = [name for name in names if name != target and name not in weights]
+    others = [name for name in names if name != target and name not in beside]
     if "x" not in others and len(others) != 1:
         raise DataError(f"{path} must have an array `x` beside {target!r}", hint=has)
-    return {"x": "x" if "x" in others else others[0], "y": target, **weights}
+    return {"x": "x" if "x" in others else others[0], "y": target, **{name: name for name in names if name in beside}}
 
 
 def call_python(data: DataSpec, folder: Path) -> Source:
@@ -91,7 +91,7 @@ def call_python(data: DataSpec, folder: Path) -> Source:
             f"{place} returned {described(returned)}",
             hint=f"It may return {RESULTS}. {ARRAYS}",
         )
-    return _of_dict(arrays, name, place)
+    return _of_dict(arrays, name, place, data.split)
 
 
 def named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
@@ -104,18 +104,19 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
+def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Source:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
     arrays = {key: value for key, value in arrays.items() if value is not None or not key.startswith("y")}
     parts = [part for part in PARTS if f"x{part}" in arrays]
     letters = "xy" if any(key.startswith("y") for key in arrays) else "x"  # a model may learn without labels
     whole = {f"{letter}{part}" for letter in letters for part in parts}
-    weigh = {f"sample_weight{part}" for part in parts}
-    if not whole <= set(arrays) <= whole | weigh or ("" in parts) == ("_train" in parts):
+    weigh, at = ({f"{beside}{part}" for part in parts} for beside in ("sample_weight", how.by))
+    if not whole <= set(arrays) <= whole | weigh | at or ("" in parts) == ("_train" in parts):
         raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
     if (given := sorted(weigh & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(given):
         raise DataError(f"{place} gives {listed(given)}, but no weights of training rows", hint="Weigh these by 1")
-    rows = {part: _rows([arrays.get(f"{letter}{part}") for letter in LETTERS], part, place) for part in parts}
+    letters_and_by = (*LETTERS, how.by)
+    rows = {part: _rows([arrays.get(f"{one}{part}") for one in letters_and_by], part, place, how) for part in parts}
     for letter in "xy":
         kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
         if len(set(kinds.values())) > 1:
@@ -124,8 +125,8 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
-def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
-    x, y, weights = arrays
+def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
+    x, y, weights, by = arrays
     what = f"`x{part}` of {place}"
     rows: Features
     if type(x).__name__ in ("DataFrame", "Table"):  # of pandas, polars, pyarrow
@@ -133,7 +134,10 @@ def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
         from keras_sweep.data.table_dates import with_parts_of_dates
 
         check_names(list(map(str, getattr(x, "column_names", x.columns))), what)
-        rows = with_parts_of_dates(polars_table(x, what))
+        rows = polars_table(x, what)
+        if by is None and how.by in rows.columns:
+            by = rows[how.by]
+        rows = with_parts_of_dates(rows[[name for name in rows.columns if name != how.by]])
         check_columns(rows, what)
     else:
         rows = input_array(x, what)
@@ -143,7 +147,11 @@ def _rows(arrays: Sequence[Any], part: str, place: str) -> RawRows:
             f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
     of_rows = None if weights is None else weight_array(weights, len(rows), f"`sample_weight{part}` of {place}")
-    return RawRows(rows, labels, of_rows)
+    if by is not None:
+        from keras_sweep.data.places import places
+
+        by = places(by, len(rows), how, f"`{how.by}{part}` of {place}")
+    return RawRows(rows, labels, of_rows, by)
 
 
 def _kind(array: Features) -> str:

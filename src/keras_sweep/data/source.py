@@ -32,13 +32,15 @@ class RawRows:
     x: Features  # [N, ...] array, or a table of N rows without the target
     y: Array  # [N] or [N, C] numbers or text, or [N, ...] numbers
     weights: Array | None = None  # [N] float32, as `weight_array` gives them
+    places: npt.NDArray[np.intp] | None = None  # [N] of groups or times, where the split goes by them
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         """A copy of these rows, sharing no memory with the others."""
-        return RawRows(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
+        weights, places = (None if one is None else one[rows] for one in (self.weights, self.places))
+        return RawRows(self.x[rows], self.y[rows], weights, places)
 
 
 @dataclass(frozen=True)

@@ -14,30 +14,34 @@ import numpy as np
 from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, Labels, are_classes, fit_labels, loss_needs
+from keras_sweep.data.places import latest
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import counted, listed
 
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
-def left_out(y: Array, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """The folds of rows with these labels: scikit-learn's, shuffled by the split's seed, classes in equal shares.
+def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
+    """The folds of rows: scikit-learn's, shuffled by the split's seed, classes in equal shares, groups whole.
 
-    Raises DataError where the rows are too few.
+    Raises DataError where the rows, or the groups, are too few.
     """
-    from sklearn.model_selection import KFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    labels = _one_a_row(y, form)
-    kind = StratifiedKFold if are_classes(y, form) else KFold
+    labels, groups = _one_a_row(rows.y, form), rows.places
+    kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
+    kind = kinds[are_classes(rows.y, form)]
     try:
+        if groups is not None and (count := len(np.unique(groups))) < how.folds:
+            raise ValueError(f"{how.by!r} has {counted(count, 'group')}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
-            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str)))
+            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
     except ValueError as error:
         raise DataError(
             f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
@@ -52,36 +56,51 @@ def split(source: Source, how: Split, form: LabelForm) -> Parts:
     `form` is that of the labels; `stratify` is for classes alone. Raises DataError where a part would have no row.
     """
     train, validation, test = source.train, source.validation, source.test
+    if how.by is not None and (train or source.rows).places is None:  # type: ignore[union-attr]
+        raise DataError(
+            f"{source.name} has no column or array {how.by!r}, by which to split",
+            hint="Arrays have it beside `x` and `y`, by this name, with a value a row",
+        )
     if train is None:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
             train, test = _apart(train, how.test, how, form)
+    if validation is not None and (how.folds or how.by):
+        what, key = (
+            ("it can't be cut into folds", "folds") if how.folds else (f"none are held out by {how.by!r}", "...")
+        )
+        raise DataError(
+            f"{source.name} brings its own validation rows, so {what}",
+            hint=f"Leave out `split: {{{key}: ...}}`, or bring training and validation rows as one",
+        )
     if how.folds:
-        if validation is not None:
-            raise DataError(
-                f"{source.name} brings its own validation rows, so it can't be cut into folds",
-                hint="Leave out `split: {folds: ...}`, or bring training and validation rows as one",
-            )
-        return Parts(source, train, train, test, left_out(train.y, how, form))
+        return Parts(source, train, train, test, left_out(train, how, form))
     if validation is None:
         train, validation = _apart(train, how.validation, how, form)
     return Parts(source, train, validation, test)
 
 
 def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
-    """Those that are kept and those that are held out, as scikit-learn's `train_test_split` gives them."""
-    from sklearn.model_selection import train_test_split
+    """Those that are kept and those that are held out: by `train_test_split`, `GroupShuffleSplit`, or the latest."""
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
     if how.stratify and not are_classes(rows.y, form):
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
     strata = _one_a_row(rows.y, form) if how.stratify else None
+    at = rows.places
     try:
-        kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
+        if at is None:
+            kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
+        elif how.groups:
+            kept, held = next(GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(at, groups=at))
+        else:
+            kept, held = latest(at, share)
     except ValueError as error:
         each = "a row of each class" if how.stratify else "a row"
+        by = "" if at is None else f", {len(np.unique(at)):,} different {how.by!r},"
         raise DataError(
-            f"{len(rows)} rows can't be split with a share of {share} held out: {error}",
+            f"{len(rows)} rows{by} can't be split with a share of {share} held out: {error}",
             hint=f"Both parts need {each}: change `split`, or bring more rows",
         ) from error
     return rows.take(kept), rows.take(held)

@@ -9,6 +9,7 @@ import polars as pl
 from polars import selectors
 
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
+from keras_sweep.data.places import places
 from keras_sweep.data.source import RawRows, Source, must_be_file
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -35,17 +36,17 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{path} can't be read as {data.kind}: {reason}", hint=hint) from error
-    target, weights, notices = data.target or "", data.weights, tuple[str, ...]()
+    target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     faults = [
         DataError(f"has no column {name!r}", hint=_near(name, frame.columns))
-        for name in dict.fromkeys((target, weights, *options.columns, *options.drop, *options.categories))
+        for name in dict.fromkeys((target, weights, by, *options.columns, *options.drop, *options.categories))
         if name is not None and name not in frame.columns
     ]
     if options.missing_target == "drop" and target in frame.columns:
         absent = _missing(frame[target])
         frame = frame.filter(~absent)
         notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
-    features = _features(frame, options, {target, weights, *options.drop})
+    features = _features(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults:
         more = "" if weights is None else f" and the weights {weights!r}"
         faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
@@ -59,9 +60,16 @@ def read_table(data: DataSpec, folder: Path) -> Source:
             found.append(values if name == target else weight_array(values, len(frame), what))
         except DataError as fault:
             faults.append(fault)
+    at = None
+    if by in frame.columns:
+        try:
+            at = places(frame[by], len(frame), data.split, f"the column {by!r}")
+        except DataError as fault:
+            faults.append(fault)
     check_columns(features, str(path), categories=options.categories, others=faults)
     by_name = bool(options.columns or options.drop or options.categories)
-    return Source(path.name, RawRows(features, *found), notices=notices, by_name=by_name)
+    rows = RawRows(features, found[0], None if weights is None else found[1], at)
+    return Source(path.name, rows, notices=notices, by_name=by_name)
 
 
 def _frame(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:

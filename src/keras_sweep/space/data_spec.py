@@ -32,6 +32,13 @@ class Split:
         description="instead of `validation`: train each trial once a fold, and score each row by the training that "
         "left it out; the winner is then trained once more on all of these rows",
     )
+    groups: Text | None = Field(default=None, description="a column, or array: none of its groups is on both sides")
+    time: Text | None = Field(default=None, description="a column, or array: validation is later, and test the latest")
+
+    @property
+    def by(self) -> str | None:
+        """The column or array that says where rows go, which is no feature; None: they go by chance."""
+        return self.groups or self.time
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)

@@ -26,7 +26,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
         "epochs.take": "best" if spec.objective.take_best else "last",
-        **{f"split.{name}": value for name, value in asdict(spec.data.split).items()},
+        **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
         **{f"loss.{name}": _plain(value) for name, value in spec.loss_arguments.items() if "loss" not in spec.own},
         **{

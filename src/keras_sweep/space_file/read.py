@@ -26,7 +26,7 @@ from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of, own
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
-from keras_sweep.space_file.sources import check_folds, data_of, model_of
+from keras_sweep.space_file.sources import check_split, data_of, model_of
 from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
@@ -89,7 +89,7 @@ def read_space_file(
     folder = path.absolute().parent
     _check_keys(faults)
     data = data_of(faults, folder)
-    check_folds(faults)
+    check_split(faults)
     model = model_of(faults, folder)
     own = own_of(faults)
     loss = loss_of(faults, folder)

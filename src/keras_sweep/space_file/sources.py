@@ -65,11 +65,22 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
     return file
 
 
-def check_folds(faults: Faults) -> None:
-    """Note what can't stand beside `folds`."""
+def check_split(faults: Faults) -> None:
+    """Note what can't stand beside `groups`, `time` and `folds`."""
     split = faults.root.plain.get("split")
-    if not isinstance(split, dict) or type(folds := split.get("folds")) is not int or folds < 1:
+    if not isinstance(split, dict):
         return
+    if split.get("groups") is not None and split.get("time") is not None:
+        faults.fault(("split", "time"), "rows are held out by their groups or by their time", "leave one of them out")
+    by = next((name for name in ("groups", "time") if split.get(name) is not None), None)
+    if by and split.get("stratify") is True:
+        rule = f"with `{by}` the {by.rstrip('s')} of a row decides alone where it goes, and not its class"
+        faults.fault(("split", "stratify"), rule, f"leave out `stratify` or `{by}`")
+    if type(folds := split.get("folds")) is not int or folds < 1:
+        return
+    if by == "time":
+        rule = "with `folds` rows are scored by trainings on later ones, too"
+        faults.fault(("split", "time"), rule, "leave out `time` or `folds`")
     if folds == 1:
         rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
         faults.fault(("split", "folds"), rule)

@@ -119,6 +119,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     of, pictures = spec.data, image_set(spec.data)
     source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
     said = {**asdict(replace(of, source=source)), "options": {**of.words, "transform": None}}
+    said["split"] = {key: one for key, one in said["split"].items() if one is not None}
     said["options"] = {key: one for key, one in said["options"].items() if one is not None}
     words = "rows as the source gives them, float32"
     if data.preprocessing:
