@@ -1,7 +1,8 @@
-"""Commands on data: `sweep data`, `sweep baseline`, `sweep import`."""
+"""Commands on data: `sweep init`, `sweep data`, `sweep baseline`, `sweep import`."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,27 @@ from keras_sweep.views.terminal.console import stdout_console
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
     from keras_sweep.space.sweep_spec import SweepSpec
+
+
+def init(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, or a data set's name, as digits.")
+    ],
+    target: Annotated[
+        str | None, option("--target", "COLUMN", "What is to be predicted.", show_default="by its name, or the last")
+    ] = None,
+    wandb: Annotated[Path | None, option("--wandb", "FILE", "Take over the search of a W&B sweep file.")] = None,
+    output: Annotated[
+        Path | None, option("--output -o", "FILE", "The space file.", show_default="the source's name + .yaml")
+    ] = None,
+) -> None:
+    """Write a space file for your data, which runs as it is: its comments say what each line means."""
+    from keras_sweep.sweep.init import write_space_file
+
+    path = output or Path(re.sub(r"[^\w.-]+", "_", Path(source).stem, flags=re.ASCII) + ".yaml")
+    for text in write_space_file(source, path, target=target, wandb=wandb):
+        note(text)
+    typer.echo(str(path))
 
 
 def data(

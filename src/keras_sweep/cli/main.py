@@ -47,6 +47,7 @@ def _options(
     del version, debug
 
 
+app.command("init", short_help="Write a first space file for your data, with comments.")(data.init)
 app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(run.check)
 app.command("run", cls=NamesRegistered, short_help="Search, test the winner once, write the best model; resume.")(
     run.run
@@ -108,6 +109,8 @@ def _told(error: BaseException) -> SweepError:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path if context else 'sweep'} --help` says what there is"
+        if "SPACE" in error.format_message():
+            hint = f"Write one with `sweep init plants.csv`, say; {hint}"
         return (UsageError if error.exit_code == 2 else SweepError)(error.format_message(), hint=hint)
     if isinstance(error, SystemExit):  # nothing of ours ends the process so
         message = f"code of yours ended the command by `sys.exit({error.code!r})`"

@@ -58,7 +58,7 @@ def check(
         typer.echo(dumps(space_file_schema(), indent=2))
         return
     if space is None:
-        raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
+        raise UsageError("`sweep check` needs a space file", hint="Write one with `sweep init plants.csv`, say")
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:
         note(warning, warns=True)

@@ -117,13 +117,13 @@ def plain_yaml(value: Plain) -> str:
     return "".join(char if char <= "~" or char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
-def block_yaml(value: Plain, *, width: int = 120) -> str:
-    """A map as YAML in blocks, lists of scalars in one line."""
+def block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
+    """A map as YAML in blocks, lists of scalars in one line; with `flow` as one line in braces."""
     from ruamel.yaml import YAML
 
     out = io.StringIO()
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = None
+    writer.default_flow_style = flow
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = width
     writer.dump(value, out)

@@ -28,7 +28,7 @@ from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
 from keras_sweep.space_file.sources import check_split, data_of, model_of
 from keras_sweep.space_file.training import training_of
-from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
+from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
 
 REQUIRED = {
     "data": "as in `data: fashion_mnist`",
@@ -44,6 +44,7 @@ OTHER_KEYS = {
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
+INIT = "`sweep init SOURCE` writes one for your data"
 ENGINE = kind_of(Engine)
 PRUNING_RULE = kind_of(PruningRule)
 
@@ -70,11 +71,7 @@ def read_space_file(
     """
     path = Path(path)
     where = escaped(str(path))
-    try:
-        text = _text(path) if text is None else text
-        root = tree_of_text(text)
-    except TreeError as error:
-        raise SpaceFileError(where, _printable(error.faults)) from None
+    text, root = file_tree(path, text)
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
@@ -136,15 +133,26 @@ def read_space_file(
     )
 
 
+def file_tree(path: Path, text: str | None = None) -> tuple[str, Node]:
+    """The text of a YAML file, unless it is given, and its tree. Raises SpaceFileError."""
+    try:
+        text = _text(path) if text is None else text
+        return text, tree_of_text(text)
+    except TreeError as error:
+        raise SpaceFileError(escaped(str(path)), _printable(error.faults)) from None
+
+
 def _text(path: Path) -> str:
     try:
+        if path.suffix in (".csv", ".parquet", ".npz"):
+            raise TreeError(Fault("a space file is needed, not data", hint=f"`sweep init {path}` writes one"))
         if path.exists() and not path.is_file():  # a pipe may never end
-            raise TreeError(Fault("a space file is needed, but this is not a plain file"))
+            raise TreeError(Fault("a space file is needed, but this is not a plain file", hint=INIT))
         with path.open("rb") as file:
             return text_of_bytes(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-        raise TreeError(Fault("there is no such file", hint=near)) from None
+        raise TreeError(Fault("there is no such file", hint=near or INIT)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None

@@ -1,0 +1,96 @@
+"""`sweep init` writes a space file that runs as it is, and never over another file."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space_file.read import read_space_file
+from tests.helpers.command import called
+from tests.helpers.ran import quiet
+
+DATA = Path(__file__).parents[2] / "search_spaces" / "data"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the files of data that come with the search spaces."""
+    shutil.copytree(DATA, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(*words: str) -> tuple[SweepSpec, str]:
+    """What `sweep init` has written, read, and what it said."""
+    code, out, err = called(["init", *words])
+    assert code == 0, err
+    return read_space_file(out.strip()), " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "loss", "metric"),
+    [
+        ("data/plants.csv", "sparse_categorical_crossentropy", "val_accuracy"),
+        ("data/houses.parquet", "mean_squared_error", "val_mae"),
+        ("data/moons.npz", "binary_crossentropy", "val_accuracy"),
+        ("fashion_mnist", "sparse_categorical_crossentropy", "val_accuracy"),
+        ("breast_cancer", "binary_crossentropy", "val_accuracy"),
+        ("diabetes", "mean_squared_error", "val_mae"),
+    ],
+)
+def test_labels_say_what_suits_them(here: Path, source: str, loss: str, metric: str) -> None:
+    spec, _ = written(source)
+    assert (spec.loss, spec.objective.name, spec.warnings) == (loss, metric, ())
+    assert spec.early_terminate is not None and spec.space.constants["epochs"] == 20
+    assert spec.data.split.stratify == ("crossentropy" in loss and source != "fashion_mnist")
+
+
+def test_what_is_written_runs_as_it_is(here: Path) -> None:
+    assert "It predicts 'species'; `--target` names another of 'height_cm'," in written("data/plants.csv")[1]
+    found = ks.run("plants.yaml", trials=2, set={"finalists": "none"}, listener=quiet)
+    assert (found.path / "best.keras").exists()
+
+
+def test_an_array_of_another_name_and_rare_classes(here: Path) -> None:
+    draw = np.random.default_rng(0)
+    labels = np.repeat(["common", "usual", "rare"], [200, 180, 20])
+    np.savez("three.npz", x=draw.normal(size=(400, 3)), labels=labels, sample_weight=np.ones(400))
+    spec, _ = written("three.npz", "-o", "a.yaml")
+    assert (spec.data.target, spec.loss, spec.objective.name) == ("labels", "categorical_crossentropy", "val_auc")
+    assert spec.training.class_weight == "balanced" and spec.data.split.stratify
+    several = draw.integers(0, 2, (400, 4))
+    np.savez("several.npz", x=draw.normal(size=(400, 3)), y=several)
+    assert written("several.npz")[0].loss == "binary_crossentropy"
+    np.savez("numbers.npz", x=draw.normal(size=(400, 3)), y=draw.normal(size=(400, 2)))
+    assert written("numbers.npz")[0].loss == "mean_squared_error"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["data/plants.csv", "-o", "data/there.yaml"],
+            "data/there.yaml is there already. Give another",
+        ),
+        (["data/plants.cvs"], "data/plants.cvs is neither a file nor a data set's name. The data sets are"),
+        (["fashion-mnist"], "Did you mean `fashion_mnist`?"),
+        (["data/there.yaml"], "data/there.yaml is no .csv, .tsv, .parquet or .npz file"),
+        (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
+        (["data/plants.csv", "-o", "no/such.yaml"], "there is no folder no"),
+    ],
+)
+def test_calls_that_write_nothing(here: Path, words: list[str], message: str) -> None:
+    (here / "data" / "there.yaml").write_text("mine")
+    before = sorted(here.rglob("*"))
+    code, _, err = called(["init", *words])
+    assert code == 2 and message in " ".join(err.split())
+    assert sorted(here.rglob("*")) == before and (here / "data" / "there.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [["run"], ["check"], ["run", "data/plants.csv"], ["run", "digits"], ["check", "."]])
+def test_commands_that_lack_a_space_file_name_it(here: Path, words: list[str]) -> None:
+    code, _, err = called(words)
+    assert code == 2 and "`sweep init " in err

@@ -1,0 +1,195 @@
+"""W&B sweep files as people write them: `sweep init --wandb FILE SOURCE` makes of each a space file that trains.
+
+Their texts are ours, of the kinds that docs.wandb.ai and tutorials show.
+"""
+
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
+from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.init import write_space_file
+from tests.helpers.ran import quiet
+
+BAYES_WITH_HYPERBAND = """\
+program: train.py
+name: dropout-and-rate
+method: bayes
+metric:
+  name: val/acc
+  goal: maximize
+parameters:
+  lr:
+    min: 0.0001
+    max: 0.1
+  dropout:
+    values: [0.2, 0.3]
+  units:
+    values: [16, 32]
+  epochs:
+    value: 4
+early_terminate:
+  type: hyperband
+  max_iter: 27
+  s: 2
+  strict: true
+"""
+RANDOM_WITH_DISTRIBUTIONS = """\
+method: random
+metric: {goal: minimize, name: loss}
+run_cap: 12
+parameters:
+  batch_size:
+    distribution: q_log_uniform_values
+    max: 256
+    min: 32
+    q: 8
+  dropout: {values: [0.3, 0.4, 0.5]}
+  epochs: {value: 1}
+  fc_layer_size: {values: [16, 24, 32]}
+  learning_rate: {distribution: uniform, max: 0.1, min: 0}
+  optimizer: {values: [adam, sgd, adabound]}
+  augment_strength: {distribution: normal, mu: 0.5, sigma: 0.1}
+"""
+GRID = """\
+project: first-sweep
+entity: a-team
+program: main.py
+command:
+  - ${env}
+  - python3
+  - ${program}
+  - ${args}
+method: grid
+metric:
+  name: accuracy
+  goal: maximize
+parameters:
+  batch-size:
+    values: [64, 128]
+  hidden_layer_size:
+    values: [16, 32, 64]
+  optimizer:
+    value: Adam
+  momentum:
+    value: 0.9
+"""
+NESTED = """\
+method: random
+metric: {name: epoch/val_loss, goal: minimize}
+parameters:
+  optimizer:
+    parameters:
+      name: {values: [SGD, Adam]}
+      learning_rate: {distribution: log_uniform_values, min: 1e-3, max: 1e-1}
+      momentum: {min: 0.0, max: 0.9}
+  model:
+    parameters:
+      activation: {values: [relu, tanh]}
+      dropout: {distribution: uniform, min: 0.0, max: 0.5}
+      kernel_size: {values: [3, 5]}
+  num_epochs: {value: 2}
+"""
+LOGARITHMS_AND_STEPS = """\
+description: logarithms and steps
+method: bayes
+metric: {name: val_loss}
+parameters:
+  learning_rate: {distribution: log_uniform_values, min: 1e-4, max: 1e-1}
+  weight_decay: {distribution: log_uniform, min: -10, max: -2}
+  opt: {values: [adamw, sgd]}
+  hidden_units: {distribution: q_uniform, min: 16, max: 64, q: 16}
+  num_epochs: {distribution: int_uniform, min: 1, max: 3}
+  random_seed: {values: [1, 2]}
+"""
+
+
+def taken_over(folder: Path, text: str) -> tuple[SweepSpec, str]:
+    """What is read of the space file for digits, once two of its trials have trained, and what was said of it."""
+    (folder / "wandb.yaml").write_text(text)
+    notes = write_space_file("digits", folder / "digits.yaml", wandb=folder / "wandb.yaml")
+    written = (folder / "digits.yaml").read_text()
+    assert all(f"# {note}.\n" in written for note in notes)
+    sweep = ks.run(
+        folder / "digits.yaml", trials=2, set={"finalists": "none"}, sweeps_dir=folder / "sweeps", listener=quiet
+    )
+    assert {trial.state for trial in sweep.leaderboard()} <= {"COMPLETE", "PRUNED"}
+    return read_space_file(folder / "digits.yaml"), "\n".join(notes)
+
+
+def test_bayes_with_hyperband(tmp_path: Path) -> None:
+    spec, notes = taken_over(tmp_path, BAYES_WITH_HYPERBAND)
+    assert (spec.search.engine_name, spec.search.trials) == ("optuna/tpe", 32)
+    assert spec.objective == Objective("val_accuracy", Goal.MAXIMIZE)
+    assert spec.space.parameters == (
+        Parameter("learning_rate", Float(1e-4, 0.1)),
+        Parameter("model.dropout", Categorical((0.2, 0.3))),
+        Parameter("model.hidden", Categorical((16, 32))),
+    )
+    assert spec.space.constants == {"epochs": 4, "optimizer": "adam"}
+    assert spec.early_terminate == EarlyTerminate("hyperband", 3, 3)  # of brackets at 27 / 3 and 27 / 9
+    assert "`program` has no counterpart here: the model is `model:" in notes
+    assert "`units` is `model.hidden` here" in notes
+
+
+def test_random_with_distributions(tmp_path: Path) -> None:
+    spec, notes = taken_over(tmp_path, RANDOM_WITH_DISTRIBUTIONS)
+    assert (spec.search.sampler, spec.search.trials) == ("random", 12)
+    assert spec.objective == Objective("val_loss", Goal.MINIMIZE)
+    assert {one.name: one.distribution for one in spec.space.parameters} == {
+        "batch_size": Int(32, 256, log=True),
+        "model.dropout": Categorical((0.3, 0.4, 0.5)),
+        "model.hidden": Categorical((16, 24, 32)),
+        "learning_rate": Float(1e-5, 0.1),
+        "optimizer": Categorical(("adam", "sgd")),
+    }
+    assert "`batch_size` has no steps `q` here" in notes
+    assert "`learning_rate` begins at 1e-5 here" in notes
+    assert "`optimizer` has no 'adabound' here" in notes
+    assert "`augment_strength` has no counterpart here: no optimizer of Keras has an argument" in notes
+
+
+def test_a_grid(tmp_path: Path) -> None:
+    spec, notes = taken_over(tmp_path, GRID)
+    assert (spec.search.sampler, spec.search.trials) == ("grid", 6)
+    assert [one.name for one in spec.space.parameters] == ["batch_size", "model.hidden"]
+    assert spec.space.constants["epochs"] == 20 and spec.early_terminate is not None  # of ours: W&B's file names none
+    for key in ("project", "entity", "program", "command", "momentum"):
+        assert f"`{key}` has no counterpart here: " in notes
+
+
+def test_nested_parameters(tmp_path: Path) -> None:
+    spec, notes = taken_over(tmp_path, NESTED)
+    assert spec.space.parameters == (
+        Parameter("optimizer", Categorical(("sgd", "adam"))),
+        Parameter("learning_rate", Float(1e-3, 1e-1, log=True)),
+        Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd",)),)),
+        Parameter("model.hidden_activation", Categorical(("relu", "tanh"))),
+        Parameter("model.dropout", Float(0.0, 0.5)),
+    )
+    assert spec.space.constants == {"epochs": 2}
+    assert "`kernel_size` has no counterpart here" in notes
+    assert "`model.activation` is `model.hidden_activation` here" in notes
+
+
+def test_logarithms_and_steps(tmp_path: Path) -> None:
+    spec, _ = taken_over(tmp_path, LOGARITHMS_AND_STEPS)
+    drawn = {one.name: one.distribution for one in spec.space.parameters}
+    assert drawn["model.hidden"] == Int(16, 64, step=16)
+    assert drawn["epochs"] == Int(1, 3)
+    assert drawn["seed"] == Categorical((1, 2))
+    assert spec.early_terminate is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("[1]", r"got \[1\]"), ("method: grid", "a map of method"), ("a: [", "YAML")]
+)
+def test_a_file_that_is_none_is_an_error(tmp_path: Path, text: str, rule: str) -> None:
+    (tmp_path / "wandb.yaml").write_text(text)
+    with pytest.raises(ks.UsageError, match=rule):
+        write_space_file("digits", tmp_path / "digits.yaml", wandb=tmp_path / "wandb.yaml")
+    assert not (tmp_path / "digits.yaml").exists()
