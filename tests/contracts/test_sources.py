@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.helpers.data_specs import HOUSES, MOONS, PLANTS
+from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
 
 from keras_sweep.data.source import SOURCES, RawRows, Source
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec, SeriesOptions
 
 OWN = DataSpec("python", "contract_rows:rows")
-MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN}
+IMAGES = DataSpec("images", "photos")
+SERIES = DataSpec("series", "it.csv", "price", options=SeriesOptions(window=2))
+MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN, "images": IMAGES, "series": SERIES}
 
 
 @pytest.fixture
@@ -20,6 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     text = "import numpy as np\ndef rows():\n    return np.eye(6, dtype='float32'), np.arange(6) % 2\n"
     (tmp_path / "contract_rows.py").write_text(text)
+    (tmp_path / "it.csv").write_text("price\n" + "\n".join(map(str, range(30))) + "\n")
+    write_pictures(tmp_path / "photos", 4)
     return tmp_path
 
 

@@ -1,7 +1,7 @@
 """Specs of data that tests share, and the files of an image set that is made up."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +59,16 @@ def write_files(folder: Path, rows: int = 30) -> ImageSet:
         shape=(4, 5),
         test_rows=rows,
     )
+
+
+def write_pictures(folder: Path, rows: int, classes: Sequence[str] = ("cat", "dog")) -> None:
+    """Write so many PNG files of 12 x 12 pixels: each class has another part that is bright."""
+    import keras
+
+    rng = np.random.default_rng(rows)
+    for row in range(rows):
+        place = folder / classes[row % len(classes)]
+        place.mkdir(parents=True, exist_ok=True)
+        picture = rng.integers(0, 120, (12, 12, 3)).astype("float32")
+        picture[:, : 6 + 6 * (row % len(classes))] += 120
+        keras.utils.save_img(place / f"{row // len(classes)}.png", picture, scale=False)

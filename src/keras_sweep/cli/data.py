@@ -130,11 +130,11 @@ def import_search(
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:
-    """The rows of a spec. A user's module for them may import Keras and TensorFlow, whose log lines are not shown."""
+    """The rows of a spec. A user's module for them, or Keras's loader, may import what writes log lines: not shown."""
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.process.backend import choose_backend
 
-    if spec.data.kind != "python":
+    if spec.data.kind not in ("python", "images"):
         return load_search_data(spec)
     choose_backend(None)
     with at_work():

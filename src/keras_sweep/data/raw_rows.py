@@ -81,10 +81,11 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
 
 
 def _all_raw(parts: Parts) -> RawRows:
-    """Those rows of a table that are no test rows."""
+    """Those rows of a table, or windows of a series, that are no test rows."""
     import polars as pl
 
-    return parts.train if parts.folds else _together(parts.train, parts.validation, pl.concat)
+    join = np.concatenate if isinstance(parts.train.x, np.ndarray) else pl.concat
+    return parts.train if parts.folds else _together(parts.train, parts.validation, join)
 
 
 def _together(train: AnyRows, validation: AnyRows, join: Callable[[Any], Any] = np.concatenate) -> AnyRows:

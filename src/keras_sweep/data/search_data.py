@@ -14,6 +14,7 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
+    from keras_sweep.data.series_preprocessing import SeriesPreprocessing
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
@@ -75,7 +76,8 @@ class SearchData:
     class_names: tuple[str, ...] | None = None
     test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
     test_fingerprint: str | None = None  # SHA-256 (hex) over them; None for a published file, which is checked
-    preprocessing: TablePreprocessing | None = None  # of a table; None: the model takes the rows as they are
+    # of a table, or a series; None: the model takes the rows as they are
+    preprocessing: TablePreprocessing | SeriesPreprocessing | None = None
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold

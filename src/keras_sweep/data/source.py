@@ -55,6 +55,7 @@ class Source:
     class_names: tuple[str, ...] | None = None  # of the labels 0 .. C - 1, where the source knows them
     image_shape: tuple[int, ...] | None = None  # where a row of x is a picture
     pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
+    series: tuple[str, ...] | None = None  # the columns, where a row of x is a window of a series
     notices: tuple[str, ...] = ()
     by_name: bool = False  # whether a table's columns were picked, so that its raw rows have others, too
 
@@ -80,6 +81,8 @@ SOURCES: Plugins[Callable[[DataSpec, Path], Source]] = Plugins(
         "csv": "keras_sweep.data.table_files:read_table",
         "parquet": "keras_sweep.data.table_files:read_table",
         "npz": "keras_sweep.data.array_sources:read_npz",
+        "images": "keras_sweep.data.image_folder:read_images",
+        "series": "keras_sweep.data.series:read_series",
         "python": "keras_sweep.data.array_sources:call_python",
     },
 )  # kind -> a function of the spec's data and the folder of its file

@@ -23,6 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, listed
 
 if TYPE_CHECKING:
+    from keras_sweep.data.series_preprocessing import SeriesPreprocessing
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
@@ -126,7 +127,7 @@ class Encoding:
     spec: SweepSpec
     parts: Parts
     labels: Labels
-    preprocessing: TablePreprocessing | None  # of a table
+    preprocessing: TablePreprocessing | SeriesPreprocessing | None  # of a table, or a series
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
@@ -176,6 +177,10 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     notices = []
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
+    if source.series is not None:
+        from keras_sweep.data.series_preprocessing import fit_series
+
+        return Encoding(spec, parts, labels, fit_series(x, source.series), tuple(notices))
     if not isinstance(x, np.ndarray):
         preprocessing, of_columns = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))

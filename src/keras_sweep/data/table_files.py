@@ -28,14 +28,9 @@ from keras_sweep.space.text import counted, escaped, listed, nearest
 
 def read_table(data: DataSpec, folder: Path) -> Source:
     """The rows of a CSV or Parquet file. Raises DataError where it can't be read, with every fault of its columns."""
-    path, options = folder / data.source, data.options or TableOptions()
-    must_be_file(path)
-    try:
-        frame = _frame(path, data.kind, options)
-    except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
-        raise DataError(f"{path} can't be read as {data.kind}: {reason}", hint=hint) from error
+    path, options = folder / data.source, data.options
+    options = options if isinstance(options, TableOptions) else TableOptions()
+    frame = table_of(path, data.kind, options)
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     faults = [
         DataError(f"has no column {name!r}", hint=_near(name, frame.columns))
@@ -70,6 +65,17 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     by_name = bool(options.columns or options.drop or options.categories)
     rows = RawRows(features, found[0], None if weights is None else found[1], at)
     return Source(path.name, rows, notices=notices, by_name=by_name)
+
+
+def table_of(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:
+    """All columns of a CSV or Parquet file. Raises DataError where it can't be read."""
+    must_be_file(path)
+    try:
+        return _frame(path, kind, options)
+    except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
+        raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
 
 
 def _frame(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:

@@ -1,10 +1,10 @@
 """What `data` and `split` of a space file say: where rows come from, how they are read, how they are held out."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
@@ -61,16 +61,38 @@ class CsvOptions(TableOptions):
     separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
 
 
+@dataclass(config=STRICT, frozen=True, slots=True)
+class ImageOptions:
+    """How pictures are read."""
+
+    size: Annotated[Sequence[PositiveInt], Field(min_length=2, max_length=2)] = Field(
+        default=(64, 64), description="height and width that each picture is brought to, as in [64, 64]"
+    )
+    color: Literal["rgb", "grayscale"] = Field(default="rgb", description="`rgb` or `grayscale`")
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
+class SeriesOptions:
+    """How windows are taken from a series."""
+
+    window: PositiveInt = Field(description="rows of all columns that a prediction is made from")
+    horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
+    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
+
+
+Options: TypeAlias = CsvOptions | TableOptions | ImageOptions | SeriesOptions
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Where rows come from: a known name, a file with a target column, or a user's function."""
+    """Where rows come from: a known name, a file with a target column, a folder, or a user's function."""
 
     kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
     weights: str | None = None  # the column of a table that says what rows count
-    options: CsvOptions | TableOptions | None = None  # how the source is read, where its kind has such keys
+    options: Options | None = None  # how the source is read, where its kind has such keys
     transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
 
     @property
@@ -81,4 +103,9 @@ class DataSpec:
         return {name: value for name, value in given.items() if value and usual.get(name) != value}
 
 
-OPTIONS = {"csv": CsvOptions, "parquet": TableOptions}  # kind of source -> its further keys
+OPTIONS: Mapping[str, Any] = {  # kind of source -> its further keys
+    "csv": CsvOptions,
+    "parquet": TableOptions,
+    "images": ImageOptions,
+    "series": SeriesOptions,
+}

@@ -56,6 +56,8 @@ class Rule:
 def _words(schema: Mapping[str, Any]) -> str:
     """What a value may be by its JSON Schema: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
+    if "enum" in number:
+        return joined([f"`{name}`" for name in number["enum"]], "or")
     if "minimum" in number and "maximum" in number:
         bounds = f"from {number['minimum']:,} to {number['maximum']:,}"
     else:

@@ -112,11 +112,13 @@ class PythonData(Section):
     python: Source = Field(description="module:function, beside the space file", examples=["my_data:load"])
 
 
-# kinds whose source is a file -> what one is, and what is predicted of it
+# kinds whose source is a file, or a folder -> what one is, and what is predicted of it if that has a name
 FILES: Mapping[str, tuple[str, Any]] = {
     "csv": ("A CSV file with a target column.", Field(description="the column to predict")),
     "parquet": ("A Parquet file with a target column.", Field(description="the column to predict")),
     "npz": ("Arrays of NumPy.", optional("the array to predict")),
+    "images": ("A folder of pictures, in a folder a class.", None),
+    "series": ("A CSV file whose rows are in time order.", Field(description="the column to predict")),
 }
 
 
@@ -136,7 +138,7 @@ def data_form(kind: str) -> type[Section]:
         return PythonData
     doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
     source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
-    fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
+    fields: dict[str, Any] = {kind: (Text, source)} | ({"target": (Text, target)} if target is not None else {})
     if kind in ("csv", "parquet"):
         fields["target"] = (Target, target)
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))

@@ -56,10 +56,11 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
     file = folder / source
     try:
         file = folder / Path(source).expanduser()
-        if not file.is_file():
+        what, there = ("folder", file.is_dir()) if path[-1] == "images" else ("file", file.is_file())
+        if not there:
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
             hint = near or f"the path is relative to {escaped(str(folder))}"
-            faults.fault(path, f"there is no file {quoted(source)}", hint)
+            faults.fault(path, f"there is no {what} {quoted(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
         faults.fault(path, f"the file {quoted(source)} can't be read: {escaped(str(error))}")
     return file

@@ -234,4 +234,6 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
         weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
+    if isinstance(table, np.ndarray):  # windows of a series
+        table = None
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)

@@ -1,0 +1,82 @@
+"""Pictures in folders of classes."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.image_folder import read_images
+from keras_sweep.errors import DataError, TableError
+from keras_sweep.space.data_spec import DataSpec, ImageOptions, Split
+from tests.helpers.data_specs import spec_of, write_pictures
+
+
+def read(folder: Path, **options: object):
+    return read_images(DataSpec("images", "photos", options=ImageOptions(**options)), folder)
+
+
+def test_pictures_come_in_one_size_from_0_to_1_with_their_folders_as_classes(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 6)
+    source = read(tmp_path, size=[8, 10])
+    assert source.rows.x.shape == (6, 8, 10, 3) and source.rows.x.dtype == np.float32
+    assert 0 <= source.rows.x.min() < source.rows.x.max() <= 1
+    assert source.rows.y.tolist() == ["cat"] * 3 + ["dog"] * 3 and source.image_shape == (8, 10, 3)
+    own = keras.utils.load_img(tmp_path / "photos" / "cat" / "0.png", target_size=(8, 10), interpolation="bilinear")
+    assert np.array_equal(source.rows.x[0], keras.utils.img_to_array(own) / np.float32(255))
+
+
+def test_grey_pictures_have_one_channel(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    source = read(tmp_path, size=[4, 4], color="grayscale")
+    assert source.rows.x.shape == (4, 4, 4, 1) and source.image_shape == (4, 4)
+
+
+def test_folders_of_parts_are_those_parts(tmp_path: Path) -> None:
+    for part, rows in (("train", 8), ("val", 4), ("test", 2)):
+        write_pictures(tmp_path / "photos" / part, rows)
+    source = read(tmp_path, size=[4, 4])
+    assert source.rows is None
+    assert [len(part) for part in (source.train, source.validation, source.test)] == [8, 4, 2]
+
+
+def test_a_class_may_be_called_as_a_part_is(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4, classes=("plane", "train"))
+    assert sorted(set(read(tmp_path).rows.y)) == ["plane", "train"]
+
+
+def test_rows_are_split_where_there_are_no_folders_of_parts(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    of = DataSpec("images", "photos", split=Split(stratify=True), options=ImageOptions([4, 4]))
+    data = load_search_data(spec_of(of, folder=tmp_path))
+    assert (len(data.train), len(data.validation), data.test_rows) == (12, 4, 4)
+    assert data.class_names == ("cat", "dog") and data.image_shape == (4, 4, 3)
+
+
+def test_all_files_that_can_not_be_read_are_named_at_once(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    whole = (tmp_path / "photos" / "cat" / "0.png").read_bytes()
+    (tmp_path / "photos" / "cat" / "1.png").write_bytes(whole[:90])
+    (tmp_path / "photos" / "dog" / "2.png").write_text("no picture")
+    with pytest.raises(TableError) as caught:
+        read(tmp_path)
+    first, second = str(caught.value).splitlines()
+    assert "cat/1.png can't be read" in first and "dog/2.png can't be read: cannot identify image file" in second
+
+
+def test_files_beside_the_pictures_are_named(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    (tmp_path / "photos" / "notes.txt").write_text("of mine")
+    (tmp_path / "photos" / "cat" / ".DS_Store").write_text("")
+    assert "1 file of photos, no pictures of a class, are left out: 'notes.txt'" in read(tmp_path).notices[-1]
+
+
+def test_what_is_no_folder_of_pictures_says_what_one_is(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    with pytest.raises(DataError, match="no pictures in folders of classes"):
+        read(tmp_path)
+    for part in ("train", "test", "more"):
+        write_pictures(tmp_path / "photos" / part, 2)
+    with pytest.raises(DataError, match="'cat', 'more' beside folders"):
+        read(tmp_path)

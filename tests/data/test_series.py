@@ -1,0 +1,91 @@
+"""Windows of a series."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.series import read_series
+from keras_sweep.errors import DataError, TableError
+from keras_sweep.space.data_spec import DataSpec, SeriesOptions, Split
+from tests.helpers.data_specs import spec_of
+
+HOURS = [f"2024-01-0{1 + hour // 24} {hour % 24:02d}:00:00" for hour in range(40)]
+
+
+def write(folder: Path, header: str = "time,a,b", lines: Iterable[str] | None = None) -> None:
+    given = lines or [f"{time},{row},{row % 7}" for row, time in enumerate(HOURS)]
+    (folder / "it.csv").write_text("\n".join([header, *given]) + "\n")
+
+
+def series(window: int = 3, horizon: int = 2, target: str = "a", **split: object) -> DataSpec:
+    return DataSpec("series", "it.csv", target, Split(**split), options=SeriesOptions(window, horizon))
+
+
+def test_a_window_predicts_the_target_some_rows_after_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    source = read_series(series(), tmp_path)
+    assert source.series == ("a", "b") and "'time'" in source.notices[-1]
+    assert source.train.x[4].tolist() == [[4, 4], [5, 5], [6, 6]] and source.train.y[4] == 8
+
+
+def test_parts_follow_each_other_in_time_and_no_window_has_rows_of_two(tmp_path: Path) -> None:
+    write(tmp_path)
+    source, seen = read_series(series(test=0.25, validation=0.3), tmp_path), []
+    for part in (source.train, source.validation, source.test):
+        seen.append({*part.x[:, :, 0].reshape(-1).tolist(), *part.y.tolist()})
+    assert [(min(rows), max(rows)) for rows in seen] == [(0, 20), (21, 29), (30, 39)]
+
+
+def test_columns_are_standardised_by_training_windows_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    spec = spec_of(series(), "mean_squared_error", tmp_path)
+    data, raw = load_search_data(spec), read_series(series(), tmp_path)
+    assert data.train.x.mean(axis=(0, 1)) == pytest.approx([0, 0], abs=1e-6)
+    mean, deviation = raw.train.x.mean(axis=(0, 1)), raw.train.x.std(axis=(0, 1))
+    assert open_test(spec, data).x == pytest.approx((raw.test.x - mean) / deviation, abs=1e-5)
+    assert data.train.y.tolist() == raw.train.y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["2024-01-02 00:00:00,1,2", "2024-01-01 00:00:00,3,4"], "column 'time' goes back in row 2"),
+        ([f"{HOURS[row]},1,2" for row in range(9)], "has 5 rows for its train part|has 2 rows"),
+    ],
+)
+def test_rows_out_of_order_and_too_few_are_refused(tmp_path: Path, lines: list[str], words: str) -> None:
+    write(tmp_path, lines=lines)
+    with pytest.raises(DataError, match=words):
+        read_series(series(), tmp_path)
+
+
+def test_all_faults_of_columns_are_told_at_once(tmp_path: Path) -> None:
+    lines = [f"{time},{'' if row == 3 else row},{'' if row > 30 else 1},x" for row, time in enumerate(HOURS)]
+    write(tmp_path, "time,a,b,c", lines)
+    with pytest.raises(TableError) as caught:
+        read_series(series(target="c"), tmp_path)
+    words = ("'a' has gaps in 1 row, at first in row 4", "'b' has gaps in 9 rows", "'c' is of type")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3 and all(word in line for word, line in zip(words, lines, strict=True))
+
+
+def test_a_series_has_no_folds(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(DataError, match="can't be cut into folds"):
+        load_search_data(spec_of(series(folds=3), "mean_squared_error", tmp_path))
+
+
+def test_windows_are_as_keras_cuts_them(tmp_path: Path) -> None:
+    tensorflow = pytest.importorskip("tensorflow")  # which Keras's own cutting needs
+    import keras
+
+    write(tmp_path)
+    train = read_series(series(test=0.0, validation=0.2), tmp_path).train
+    values = np.array([[row, row % 7] for row in range(32)], np.float32)
+    own = keras.utils.timeseries_dataset_from_array(values, values[4:, 0], sequence_length=3, batch_size=None)
+    x, y = map(np.array, zip(*own.as_numpy_iterator(), strict=True))
+    assert tensorflow and np.array_equal(train.x, x) and np.array_equal(train.y, y)
