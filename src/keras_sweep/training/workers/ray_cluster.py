@@ -1,13 +1,17 @@
 """Workers of a Ray cluster that runs. None is started: Ray listens on every interface of a machine."""
 
 import threading
+import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from keras_sweep.errors import MissingPackage, SweepError
 from keras_sweep.training.workers.workers import Workers
+
+NAMESPACE = "keras-sweep"
 
 
 class RayCluster(Workers):
@@ -21,6 +25,7 @@ class RayCluster(Workers):
             raise MissingPackage("Ray is not installed", hint="pip install 'keras-sweep[ray]'") from error
         self.name = f"ray://{address}" if address else "ray"
         self._ray: Any = ray
+        self._answers = ThreadPoolExecutor(1, "ray")
         self._open()
 
     def renew(self) -> None:
@@ -28,8 +33,20 @@ class RayCluster(Workers):
             self._open()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        called = self._ray.remote(max_retries=0)(function).remote(*arguments)
-        return cast("Future[Any]", called.future())
+        answer: Future[Any] = Future()
+
+        def pass_on(called: Future[Any]) -> None:
+            """What a worker's function raised, without Ray's own error around it, which is a whole traceback."""
+            error = called.exception()
+            if error is None:
+                answer.set_result(called.result())
+            else:
+                answer.set_exception(getattr(error, "cause", None) or error)
+
+        asked = self._ray.remote(max_retries=0)(function).remote(*arguments).future()
+        # Ray's own thread must not wait for us: where it ends, whoever asks Ray for more waits for it.
+        asked.add_done_callback(lambda called: self._answers.submit(pass_on, called))
+        return answer
 
     def count(self) -> int:
         return int(self._ray.cluster_resources().get("CPU", 0))
@@ -38,13 +55,15 @@ class RayCluster(Workers):
         return self._ray.put(payload)
 
     def stop_flag(self) -> Callable[[], bool]:
-        return partial(is_set, self._event)
+        return partial(is_set, self._key)
 
     def stop(self, *, now: bool) -> None:
-        self._ray.get((self._event.set if now else self._event.clear).remote())
+        with suppress(Exception):  # a cluster that is gone trains nothing
+            self._ray.get((self._event.set if now else self._event.clear).remote())
 
     def close(self) -> None:
         self._ray.shutdown()
+        self._answers.shutdown()
 
     def _open(self) -> None:
         try:
@@ -56,11 +75,13 @@ class RayCluster(Workers):
                 f"no Ray cluster answers at {self.name}",
                 hint="Start one (`ray start --head`), or give its address; what is finished is kept",
             ) from error
-        self._event = self._ray.remote(num_cpus=0)(threading.Event).remote()
+        self._key = uuid.uuid4().hex  # a handle of the actor would not reach a worker inside what is pickled by us
+        named = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
+        self._event = named.remote()
 
 
-def is_set(event: Any) -> bool:
-    """On a worker: whether the actor, an event, is set."""
+def is_set(key: str) -> bool:
+    """On a worker: whether the actor of that name, an event, is set."""
     import ray
 
-    return bool(ray.get(event.is_set.remote()))
+    return bool(ray.get(ray.get_actor(key, namespace=NAMESPACE).is_set.remote()))

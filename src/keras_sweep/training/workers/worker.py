@@ -155,19 +155,25 @@ class SharedSweep:
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
         """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
-        found: list[Tool] = []
-        for future in self._workers.on_each(on_worker, self._key, self._sent(), look_around, look):
-            try:
-                found.append(future.result())
-            except SweepError:
-                raise
-            except Exception as error:
-                raise SweepError(f"{self._workers.name} can't be used: {said(error)}") from error
-        return found
+        try:
+            asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
+            return [future.result() for future in asked]
+        except SweepError:
+            raise
+        except Exception as error:
+            raise SweepError(f"{self._workers.name} can't be used: {said(error)}") from error
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call the function with its `Worker` and these arguments."""
-        return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+        """Have a worker call the function with its `Worker` and these arguments.
+
+        The future fails, too, where nobody can be asked: a pool broke, or a connection is gone.
+        """
+        try:
+            return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+        except Exception as error:
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
 
     def stop(self, *, now: bool) -> None:
         """Have workers stop after their epochs, or not any longer."""

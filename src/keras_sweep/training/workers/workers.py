@@ -20,13 +20,8 @@ class Workers:
         self._executor = executor
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call a function of a module. The future fails, too, where nobody can be asked."""
-        try:
-            return self._executor.submit(function, *arguments)
-        except Exception as error:  # a pool that broke, a connection that is gone
-            lost: Future[Any] = Future()
-            lost.set_exception(error)
-            return lost
+        """Have a worker call a function of a module. Raises anything where nobody can be asked."""
+        return self._executor.submit(function, *arguments)
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
         """Have every worker that is known call it; at least one."""
