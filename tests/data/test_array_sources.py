@@ -269,10 +269,6 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return pl.DataFrame({'a': [1, 2]})", r"returned DataFrame of shape \[2, 1\]. It may return \(x, y\)"),
         ("return pl.DataFrame({'a': [1, 2]}), [1]", "has 2 rows, but `y` has 1"),
         ("return (X, Y), (pl.DataFrame({'a': Y, 'b': Y}), Y)", "`x_train` numbers, .*, `x_test` a table of 2 columns"),
-        (
-            "import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)",
-            r"returned BatchDataset. It may return.* `x, y = map\(np.array, zip\(\*dataset.unbatch",
-        ),
         ("rows = 5", "is not a function"),
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
         ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
@@ -288,14 +284,8 @@ def test_faults_of_functions_name_what_they_may_return(returned, body: str, mess
         returned(body)
 
 
-def test_the_rows_of_a_tensorflow_dataset_by_the_line_that_the_message_names(returned) -> None:
-    body = """
-        import tensorflow as tf
-        dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
-        x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))
-        return x, y
-        """
-    assert has_x_and_y(returned(body))
+def test_a_tensorflow_dataset_is_taken(returned) -> None:
+    assert has_x_and_y(returned("import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)"))
 
 
 def test_a_table_of_pandas_is_taken_with_its_gaps(returned) -> None:

@@ -6,6 +6,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -154,6 +155,13 @@ class Spec:
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
     finish: Mapping[str, bool] | None = None  # {"refit": True}
 
+    @cached_property
+    def _of_datasets(self) -> Any:
+        """The arrays of datasets, read once, since a dataset that shuffles gives another order each time."""
+        from keras_sweep.data.array_sources import rows_of_datasets
+
+        return rows_of_datasets(self.data)
+
     def to_yaml(self) -> str:
         """The text of the space file that says the same. What only this program holds is named by a digest.
 
@@ -168,7 +176,7 @@ class Spec:
             )
         goal = "maximize" if self.maximize is not None else "minimize"
         sections: dict[str, Any] = {
-            "data": _data_block(self.data),
+            "data": _data_block(self.data if self._of_datasets is None else self._of_datasets),
             "split": self.split or None,
             "model": _model_block(self.model),
             "loss": _loss_block(self.loss),
@@ -198,7 +206,8 @@ def _data_block(data: Any) -> Any:
         return {"python": give_arrays(data)}
     raise UsageError(
         f"`data` of a Spec is {type(data).__name__}",
-        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), (x, y, sample_weight), or ((x, y), (x_test, y_test))",
+        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), (x, y, sample_weight), ((x, y), (x_test, y_test)), "
+        "or datasets that `fit` takes",
     )
 
 

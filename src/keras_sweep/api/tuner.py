@@ -65,14 +65,14 @@ class Tuner:
         *,
         epochs: int = 1,
         batch_size: int | None = None,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Any = None,
         validation_split: float = 0.0,
         callbacks: Sequence[Any] = (),
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         verbose: Any = None,
     ) -> None:
-        """Search with the arguments of `fit`. Without validation rows a fifth of the rows validates.
+        """Search with the arguments of `fit`, arrays or datasets. Without validation rows a fifth of all validates.
 
         `EarlyStopping` and `ReduceLROnPlateau` act on every trial as they do in `fit`. With `sample_weight` all metrics
         are weighted ones. `verbose` has no meaning.
@@ -80,10 +80,12 @@ class Tuner:
         Raises:
             UsageError: the model is not compiled, or a callback is none that is taken here; and as `keras_sweep.run`.
         """
-        from keras_sweep.data.array_sources import named
+        from keras_sweep.data.array_sources import read_parts
+        from keras_sweep.data.datasets import is_dataset
 
         del verbose
-        data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
+        held = () if validation_data is None else validation_data
+        data = read_parts({"_train": x if is_dataset(x) else (x, y, sample_weight), "_validation": held})
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(

@@ -1,12 +1,14 @@
 """Arrays: an .npz file, or what a user's function returns."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array, weight_array
+from keras_sweep.data.datasets import in_memory, is_dataset
 from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
@@ -22,7 +24,8 @@ KEYS = (
 )
 RESULTS = (
     "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
-    "or a dict of these names; a third array in a pair is what rows weigh"
+    "or a dict of these names; a third array in a pair is what rows weigh; a dataset that `fit` takes, or datasets for "
+    "training, validation and test"
 )
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
@@ -72,6 +75,7 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
     with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
         returned = function()
+    returned = rows_of_datasets(returned) or returned
     parts = returned if _is_list(returned) else []
     pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
     # Two pairs of plain lists are x and y of two rows, not training and test rows.
@@ -85,13 +89,44 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         for part, pair in zip(names, pairs, strict=True):
             arrays |= named(pair, f"_{part}")
     elif len(parts) in (2, 3):
-        arrays = named(parts, "")
+        arrays = named(list(parts), "")
     else:
         raise DataError(
             f"{place} returned {described(returned)}",
             hint=f"It may return {RESULTS}. {ARRAYS}",
         )
-    return _of_dict(arrays, name, place, data.split)
+    found = _of_dict(arrays, name, place, data.split)
+    return replace(found, notices=(*found.notices, *getattr(returned, "notices", ())))
+
+
+class DatasetRows(dict[str, Any]):
+    """Arrays by their names that were read of datasets, and what is said of that."""
+
+    notices: tuple[str, ...] = ()
+
+
+def rows_of_datasets(given: Any) -> DatasetRows | None:
+    """The arrays of a dataset, or of (training, validation[, test]); None where there is none. Raises DataError."""
+    if is_dataset(given):
+        return read_parts({"": given})
+    parts = given if _is_list(given) else ()
+    if not any(map(is_dataset, parts)):
+        return None
+    if not 2 <= len(parts) <= 3:
+        raise DataError(f"{len(parts)} datasets are given", hint="Give one, or (training, validation[, test])")
+    return read_parts(dict(zip(("_train", "_validation", "_test"), parts, strict=False)))
+
+
+def read_parts(parts: Mapping[str, Any]) -> DatasetRows:
+    """The arrays of parts by their suffix, each a dataset or x, y and weights. Raises DataError."""
+    rows = DatasetRows()
+    for part, given in parts.items():
+        arrays = given
+        if is_dataset(given):
+            arrays, said = in_memory(given, part.removeprefix("_").replace("train", "training"))
+            rows.notices += (said,)
+        rows |= named(arrays, part)
+    return rows
 
 
 def named(arrays: Sequence[Any], part: str) -> dict[str, Any]:

@@ -11,10 +11,7 @@ Array: TypeAlias = npt.NDArray[np.generic]
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = np.finfo(np.float32).max
-ARRAYS = (
-    "Give one NumPy array; of a sparse matrix that is `.toarray()`, and of a tf.data.Dataset "
-    "`x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`"
-)
+ARRAYS = "Give one NumPy array; of a sparse matrix that is `.toarray()`"
 INPUTS = (
     "Several inputs go into one array (`np.concatenate([a, b], axis=1)`), one column is `x.reshape(-1, 1)`, "
     "categories are taken as columns of a DataFrame or a file, and other text must be turned into numbers, as by "

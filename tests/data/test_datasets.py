@@ -1,0 +1,79 @@
+"""Datasets that are read into memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data import datasets
+from keras_sweep.data.array_sources import rows_of_datasets
+from keras_sweep.errors import DataError
+
+X, Y = np.arange(20.0, dtype=np.float32).reshape(10, 2), np.arange(10) % 2
+
+
+class Batches(keras.utils.PyDataset):
+    """A dataset of what a function gives for each number of a batch; without an end where there is no count."""
+
+    def __init__(self, give: Callable[[int], Any], count: int | None = 4) -> None:
+        super().__init__()
+        self.give, self.count = give, count
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.count
+
+    def __getitem__(self, place: int) -> Any:
+        return self.give(place)
+
+
+def of(*arrays: Any) -> Batches:
+    """Batches of three rows, the last one of one row."""
+    return Batches(lambda at: tuple(array[3 * at : 3 * at + 3] for array in arrays))
+
+
+def test_batches_are_joined_to_the_rows_that_they_are_of() -> None:
+    rows = rows_of_datasets(of(X, Y, Y + 1.0))
+    assert rows is not None and list(rows) == ["x", "y", "sample_weight"]
+    assert all(np.array_equal(rows[name], array) for name, array in zip(rows, (X, Y, Y + 1), strict=True))
+    assert rows.notices == ("the dataset was read into memory: 10 rows, 0.0 MB",)
+
+
+@pytest.mark.parametrize("labels", [Y, np.eye(10, 3)])
+def test_rows_one_by_one_are_seen_by_their_labels(labels: np.ndarray) -> None:
+    rows = rows_of_datasets(Batches(lambda at: (X[at], labels[at]), count=10))
+    assert rows is not None and np.array_equal(rows["x"], X) and np.array_equal(rows["y"], labels)
+
+
+def test_rows_without_labels_and_texts_are_read_too() -> None:
+    alone = rows_of_datasets(Batches(lambda at: X[3 * at : 3 * at + 3]))
+    assert alone is not None and list(alone) == ["x"]
+    texts = rows_of_datasets(of(np.array([f"é{row}".encode() for row in range(10)], object), Y))
+    assert texts is not None and texts["x"][9] == "é9"
+
+
+def test_two_are_training_and_validation_and_three_have_test_rows() -> None:
+    two = rows_of_datasets((of(X, Y), of(X[:3], Y[:3])))
+    assert two is not None and list(two) == ["x_train", "y_train", "x_validation", "y_validation"]
+    three = rows_of_datasets((of(X, Y), (X, Y), of(X, Y)))
+    assert three is not None and "x_test" in three and len(three.notices) == 2
+    assert rows_of_datasets(((X, Y), (X, Y))) is None
+
+
+def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> Any:
+        raise OSError("the disk is gone")
+
+    with pytest.raises(DataError, match=r"never ends.*`\.take\(n\)`"):
+        rows_of_datasets(Batches(lambda _: (X, Y), count=None))
+    with pytest.raises(DataError, match="the disk is gone"):
+        rows_of_datasets(Batches(fail))
+    with pytest.raises(DataError, match="gives no rows"):
+        rows_of_datasets(Batches(fail, count=0))
+    with pytest.raises(DataError, match="other shapes"):
+        rows_of_datasets(Batches(lambda at: (X[:, : 1 + at % 2], Y)))
+    monkeypatch.setattr(datasets, "MOST_BYTES", 100)
+    with pytest.raises(DataError, match="is read into memory"):
+        rows_of_datasets(of(X, Y))

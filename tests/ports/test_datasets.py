@@ -1,0 +1,82 @@
+"""Datasets as public notebooks hand them to `fit` and to a tuner: of tf.data, of Keras, of torch."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from tests.helpers.command import python
+
+READ = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 4)).astype("float32")
+Y = (X[:, 0] > 0).astype("int64")
+SPEC: dict[str, Any] = {
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+    "maximize": "val_accuracy",
+    "parameters": {"learning_rate": ks.Float(1e-2, 1.0, log=True), "epochs": 3},
+    "search": ks.Optuna("random", trials=2),
+}
+
+OF_TENSORFLOW = """
+import sys
+import tensorflow as tf
+import keras_sweep as ks
+from tests.ports.test_datasets import SPEC, X, Y
+
+data = [tf.data.Dataset.from_tensor_slices((X[at], Y[at])) for at in (slice(150), slice(150, None))]
+spec = ks.Spec(data=(data[0].shuffle(64, seed=1).batch(16).prefetch(1), data[1].batch(16)), **SPEC)
+sweep = ks.run(spec, name="it", sweeps_dir=sys.argv[1])
+assert ks.run(spec, name="it", sweeps_dir=sys.argv[1]).best == sweep.best
+assert sweep.replay().matches and sweep.best.runner == "compiled/jax"
+print(len(sweep.validation().x), sweep.best.value)
+"""
+
+
+def test_training_and_validation_datasets_of_tensorflow_train_as_lanes(tmp_path: Path) -> None:
+    ended = python(OF_TENSORFLOW, tmp_path, cwd=Path.cwd()).ok()
+    rows, value = ended.out.split()
+    assert rows == "50" and float(value) > 0.8
+    assert "the training dataset was read into memory: 150 rows" in ended.err
+
+
+@READ
+def test_a_loader_of_torch_gives_the_numbers_of_its_arrays(tmp_path: Path) -> None:
+    data = pytest.importorskip("torch.utils.data")
+    torch = pytest.importorskip("torch")
+    loaders = [
+        data.DataLoader(data.TensorDataset(torch.tensor(X[at]), torch.tensor(Y[at])), batch_size=16)
+        for at in (slice(150), slice(150, None))
+    ]
+    of_loaders = ks.run(ks.Spec(data=tuple(loaders), **SPEC), name="loaders", sweeps_dir=tmp_path)
+    arrays = {"x_train": X[:150], "y_train": Y[:150], "x_validation": X[150:], "y_validation": Y[150:]}
+    of_arrays = ks.run(ks.Spec(data=arrays, **SPEC), name="arrays", sweeps_dir=tmp_path)
+    assert of_loaders.best.value == of_arrays.best.value and of_loaders.best.curve == of_arrays.best.curve
+
+
+class Sequence(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 13
+
+    def __getitem__(self, place: int) -> Any:
+        return X[16 * place : 16 * place + 16], Y[16 * place : 16 * place + 16]
+
+
+def build(hp: Any) -> Any:
+    units = hp.Choice("units", [4, 8])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@READ
+def test_a_tuner_searches_a_dataset_of_keras(tmp_path: Path) -> None:
+    tuner = ks.Tuner(build, "val_accuracy", max_trials=2, directory=tmp_path)
+    tuner.search(
+        Sequence(), validation_data=Sequence(), epochs=2, callbacks=[keras.callbacks.EarlyStopping(patience=1)]
+    )
+    assert len(tuner.sweep.validation().x) == 200 and 0 <= tuner.sweep.best.value <= 1
