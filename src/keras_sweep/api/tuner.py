@@ -80,12 +80,13 @@ class Tuner:
         Raises:
             UsageError: the model is not compiled, or a callback is none that is taken here; and as `keras_sweep.run`.
         """
-        from keras_sweep.data.array_sources import read_parts
+        from keras_sweep.data.array_sources import named
         from keras_sweep.data.datasets import is_dataset
 
         del verbose
-        held = () if validation_data is None else validation_data
-        data = read_parts({"_train": x if is_dataset(x) else (x, y, sample_weight), "_validation": held})
+        data: Any = x if validation_data is None else (x, validation_data)
+        if not is_dataset(x):
+            data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(

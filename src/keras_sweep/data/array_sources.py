@@ -107,25 +107,14 @@ class DatasetRows(dict[str, Any]):
 
 def rows_of_datasets(given: Any) -> DatasetRows | None:
     """The arrays of a dataset, or of (training, validation[, test]); None where there is none. Raises DataError."""
-    if is_dataset(given):
-        return read_parts({"": given})
-    parts = given if _is_list(given) else ()
+    parts = [given] if is_dataset(given) else given if _is_list(given) else []
     if not any(map(is_dataset, parts)):
         return None
-    if not 2 <= len(parts) <= 3:
-        raise DataError(f"{len(parts)} datasets are given", hint="Give one, or (training, validation[, test])")
-    return read_parts(dict(zip(("_train", "_validation", "_test"), parts, strict=False)))
-
-
-def read_parts(parts: Mapping[str, Any]) -> DatasetRows:
-    """The arrays of parts by their suffix, each a dataset or x, y and weights. Raises DataError."""
     rows = DatasetRows()
-    for part, given in parts.items():
-        arrays = given
-        if is_dataset(given):
-            arrays, said = in_memory(given, part.removeprefix("_").replace("train", "training"))
-            rows.notices += (said,)
-        rows |= named(arrays, part)
+    for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
+        arrays, said = in_memory(part, suffix[1:]) if is_dataset(part) else (part, None)
+        rows |= named(arrays, suffix)
+        rows.notices += () if said is None else (said,)
     return rows
 
 

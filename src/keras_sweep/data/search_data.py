@@ -14,8 +14,7 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
-    from keras_sweep.data.series_preprocessing import SeriesPreprocessing
-    from keras_sweep.data.table_preprocessing import TablePreprocessing
+    from keras_sweep.data.table_preprocessing import SeriesPreprocessing, TablePreprocessing
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, listed
 
 if TYPE_CHECKING:
-    from keras_sweep.data.series_preprocessing import SeriesPreprocessing
-    from keras_sweep.data.table_preprocessing import TablePreprocessing
+    from keras_sweep.data.table_preprocessing import SeriesPreprocessing, TablePreprocessing
 
 
 def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
@@ -178,7 +177,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
     if source.series is not None:
-        from keras_sweep.data.series_preprocessing import fit_series
+        from keras_sweep.data.series import fit_series
 
         return Encoding(spec, parts, labels, fit_series(x, source.series), tuple(notices))
     if not isinstance(x, np.ndarray):

@@ -33,7 +33,7 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     frame = table_of(path, data.kind, options)
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     faults = [
-        DataError(f"has no column {name!r}", hint=_near(name, frame.columns))
+        DataError(f"has no column {name!r}", hint=near_column(name, frame.columns))
         for name in dict.fromkeys((target, weights, by, *options.columns, *options.drop, *options.categories))
         if name is not None and name not in frame.columns
     ]
@@ -108,7 +108,7 @@ def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | No
     return with_parts_of_dates(pl.DataFrame(texts))
 
 
-def _near(name: str, columns: Sequence[str]) -> str:
+def near_column(name: str, columns: Sequence[str]) -> str:
     """What may be meant by a name that no column has."""
     if len(columns) == 1 and (separator := next((one for one in ";\t|" if one in columns[0]), None)):
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escaped(separator)}"` beside the file'

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +138,34 @@ class TablePreprocessing:
         for column, texts in zip(self._texts, codes, strict=True):
             vocabulary = code_points(list(column.categories), column.width)
             yield library.all(library.equal(library.expand_dims(texts, 1), vocabulary[None]), axis=-1)
+
+
+@dataclass(frozen=True)
+class SeriesPreprocessing:
+    """Every column of a series standardised, at each step of a window. The exported model takes raw windows."""
+
+    columns: tuple[NumberColumn, ...]
+    window: int
+    dropped: ClassVar[tuple[str, ...]] = ()
+
+    def inputs(self, raw: Any) -> Numbers:
+        """Raw windows, [N, window, columns], as the exported model takes them."""
+        return np.array(raw, np.float32)
+
+    def transform(self, raw: Any) -> Numbers:
+        """Raw windows as `wrap` scales them."""
+        return np.asarray(self._scaled(self.inputs(raw)))
+
+    def wrap(self, model: Any) -> Any:
+        """A `keras.Model` from raw windows to the output of `model`."""
+        import keras
+
+        inputs = keras.Input((self.window, len(self.columns)), dtype="float32", name="windows")
+        return keras.Model(inputs, model(self._scaled(inputs)), name=f"{model.name}_on_raw_rows")
+
+    def _scaled(self, x: Any) -> Any:
+        mean, factor = np.array([(one.mean, 1 / one.deviation) for one in self.columns], np.float32).T
+        return (x - mean) * factor
 
 
 def input_name(column: str) -> str:
