@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.data.table_preprocessing import model_inputs
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.command import called
@@ -50,7 +52,7 @@ def test_labels_say_what_suits_them(here: Path, source: str, loss: str, metric: 
 
 def test_what_is_written_runs_as_it_is(here: Path) -> None:
     assert "It predicts 'species'; `--target` names another of 'height_cm'," in written("data/plants.csv")[1]
-    found = ks.run("plants.yaml", trials=2, set={"finalists": "none"}, listener=quiet)
+    found = ks.run("plants.yaml", trials=1, set={"finalists": "none"}, listener=quiet)
     assert (found.path / "best.keras").exists()
 
 
@@ -94,3 +96,36 @@ def test_calls_that_write_nothing(here: Path, words: list[str], message: str) ->
 def test_commands_that_lack_a_space_file_name_it(here: Path, words: list[str]) -> None:
     code, _, err = called(words)
     assert code == 2 and "`sweep init " in err
+
+
+def customers(rows: int = 400) -> str:
+    """A table as it comes from an office: `;`, an id, dates, gaps, NA, free text, rare leavers, unknown targets."""
+    draw = np.random.default_rng(0)
+    lines = ["customer_id;signed;age;income;plan;note;left"]
+    for row in range(rows):
+        leaves = draw.random() < 0.12
+        age = "" if draw.random() < 0.05 else draw.integers(18, 80)
+        income = "NA" if row % 16 == 3 else f"{draw.normal(3000 - 900 * leaves, 500):.1f}"
+        plan, note = draw.choice(["basic", "plus", ""]), " ".join(map(str, draw.integers(0, 99, 5)))
+        left = "" if row in (7, 99) else "yes" if leaves else "no"
+        lines.append(f"{row + 1000};2024-0{1 + row % 9}-11;{age};{income};{plan};calls: {note};{left}")
+    return "\n".join(lines) + "\n"
+
+
+def test_a_table_as_it_comes_goes_from_init_to_predictions_on_raw_rows(here: Path) -> None:
+    (here / "customers.csv").write_text(customers())
+    spec, _ = written("customers.csv")
+    assert spec.data.words == {
+        "separator": ";",
+        "drop": ["customer_id", "note"],
+        "missing": ["NA"],
+        "missing_target": "drop",
+    }
+    assert (spec.data.target, spec.loss, spec.objective.name) == ("left", "binary_crossentropy", "val_auc")
+    assert spec.training.class_weight == "balanced" and spec.data.split.stratify
+    small = {"finalists": "none", "epochs.max": 4, "model.hidden": {"value": [8]}, "optimizer": "adam"}
+    found = ks.run("customers.yaml", trials=2, set=small, listener=quiet)
+    assert found.best.value > 0.6
+    raw = pl.read_csv("customers.csv", separator=";", null_values="NA").drop("left")
+    predicted = found.load_model().predict(model_inputs(found.load_model(), raw), verbose=0)
+    assert predicted.shape == (400, 1) and np.isfinite(predicted).all()

@@ -161,9 +161,10 @@ def _table_error(place: str, faults: Sequence[DataError], ids: Sequence[str]) ->
     odd = [fault for fault in faults if isinstance(fault, OddColumn)]
     missing = dict.fromkeys(text for fault in odd for text in fault.missing)
     drop = dict.fromkeys([*(ids if odd else ()), *(fault.column for fault in odd if not fault.missing)])
-    options = [f"`{key}: {yaml_list(texts)}`" for key, texts in (("drop", drop), ("missing", missing)) if texts]
-    hint = f"Write {' and '.join(options)} beside the file in `data`, or mend the table" if options else None
-    return TableError(place, faults, hint=hint)
+    options = {key: list(texts) for key, texts in (("drop", drop), ("missing", missing)) if texts}
+    said = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
+    hint = f"Write {said} beside the file in `data`, or mend the table" if options else None
+    return TableError(place, faults, hint=hint, options=options)
 
 
 def _ids(values: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:
@@ -173,6 +174,11 @@ def _ids(values: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:
         for name, column in values.items()
         if _ID.fullmatch(name) and len(column) > 2 and len(np.unique(column)) == len(column) and (column % 1 == 0).all()
     ]
+
+
+def id_columns(table: pl.DataFrame) -> list[str]:
+    """The columns of a table that tell its rows apart, and nothing else."""
+    return _ids(_values_of_numbers(table))
 
 
 def fit_columns(

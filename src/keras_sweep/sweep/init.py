@@ -1,18 +1,21 @@
 """`sweep init`: a first space file for somebody's data, whose labels say which loss and which metric it has."""
 
+import csv
 import math
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from jinja2 import Environment
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.labels import LabelForm, fit_labels
 from keras_sweep.data.source import DATA_NAMES, SOURCES, Source, read_source
-from keras_sweep.errors import DataError, UsageError
+from keras_sweep.data.table_columns import fit_columns, id_columns
+from keras_sweep.errors import DataError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, listed
 from keras_sweep.space_file.options import block_yaml
@@ -36,8 +39,15 @@ def write_space_file(source: str, path: Path, *, target: str | None = None, wand
     if path.exists() or not path.parent.is_dir():
         what = f"{path} is there already" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(what, hint="Give another name: `-o FILE`")
-    draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
-    found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
+    try:
+        found = _read(data, path)
+    except TableError as error:  # with what mends it
+        data |= error.options | {"missing_target": "drop"}
+        found = _read(data, path)
+        if not found.notices:
+            del data["missing_target"]
+    if found.rows is not None and isinstance(found.rows.x, pl.DataFrame) and (ids := id_columns(found.rows.x)):
+        data["drop"] = [*ids, *data.get("drop", ())]
     says = _task(found, notes) | {
         "early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 3},
         "parameters": {},
@@ -73,25 +83,32 @@ def _data(source: str, path: Path, target: str | None) -> tuple[Any, list[str]]:
         what = f"is no {joined(KINDS, 'or')} file" if file.exists() else "is neither a file nor a data set's name"
         hint = did_you_mean(source, DATA_NAMES) or f"The data sets are {joined(DATA_NAMES)}"
         raise UsageError(f"{source} {what}", hint=hint)
-    data = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
-    if target is not None or kind == "images":
+    data, names = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}, list[str]()
+    if kind == "csv":
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            line = opened.readline()
+        heads = {one: next(csv.reader([line], delimiter=one), []) for one in ",;\t|"}
+        separator = max(heads, key=lambda one: len(heads[one]))
+        names, data = heads[separator], data | ({} if separator == "," else {"separator": separator})
+    elif kind == "parquet":
+        names = list(pl.read_parquet_schema(file))
+    elif kind == "npz":
+        with np.load(file) as arrays:
+            names = [] if {"y", "y_train"} & set(arrays.files) else arrays.files
+    if target is not None or not names:
         return data | ({} if target is None else {"target": target}), []
-    names = _names(file, kind)
-    if kind == "npz" and {"y", "y_train"} & set(names):
-        return data, []
     plain = [name for name in names if name.lower() in TARGETS]
     target = plain[0] if len(plain) == 1 else names[-1]
     return data | {"target": target}, [f"It predicts {target!r}; `--target` names another of {listed(names, 50)}"]
 
 
-def _names(file: Path, kind: str) -> list[str]:
-    """The columns of a table, or the arrays of an npz."""
-    import polars as pl
-
-    if kind == "npz":
-        with np.load(file) as arrays:
-            return list(arrays.files)
-    return (pl.scan_csv if kind == "csv" else pl.scan_parquet)(file).collect_schema().names()
+def _read(data: Any, path: Path) -> Source:
+    """The rows. Raises DataError, TableError for what the rules of a table's columns meet, too."""
+    draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
+    found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
+    if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
+        fit_columns(found.rows.x, found.name)
+    return found
 
 
 def _task(found: Source, notes: list[str]) -> dict[str, Any]:
