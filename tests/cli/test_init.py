@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import polars as pl
 import pytest
@@ -127,5 +128,6 @@ def test_a_table_as_it_comes_goes_from_init_to_predictions_on_raw_rows(here: Pat
     found = ks.run("customers.yaml", trials=2, set=small, listener=quiet)
     assert found.best.value > 0.6
     raw = pl.read_csv("customers.csv", separator=";", null_values="NA").drop("left")
-    predicted = found.load_model().predict(model_inputs(found.load_model(), raw), verbose=0)
+    model = keras.models.load_model(found.path / "best.keras")
+    predicted = model.predict(model_inputs(model, raw), verbose=0)
     assert predicted.shape == (400, 1) and np.isfinite(predicted).all()

@@ -99,7 +99,7 @@ def spec_of(
     space: Space, *, name: str | None = None, changes: Mapping[str, Any] | None = None, **options: Any
 ) -> SweepSpec:
     """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
-    sets = [f"{key}={plain_yaml(value)}" for key, value in (changes or {}).items()]
+    sets = [f"{key}={plain_yaml(value, flow=True)}" for key, value in (changes or {}).items()]
     if not isinstance(space, Spec):
         return read_space_file(Path(space), sets=sets, name=name, **options)
     if name is None:

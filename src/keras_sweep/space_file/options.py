@@ -104,10 +104,10 @@ def _keys(root: Node, section: str) -> Iterator[str]:
     yield from below.value if below is not None and isinstance(below.value, dict) else ()
 
 
-def plain_yaml(value: Plain) -> str:
-    """A map as YAML that reads back to an equal one: ruamel.yaml can't write everything that it can read."""
+def plain_yaml(value: Plain, *, flow: bool | None = None) -> str:
+    """A value as YAML that reads back to an equal one, by JSON where ruamel.yaml can't write what it can read."""
     try:
-        text = block_yaml(value)
+        text = block_yaml(value, flow=flow)
         if tree_of_text(text).plain == value:
             return text
     except Exception:  # of many kinds, from a writer that met what it can't write
