@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class SweepError(Exception):
@@ -33,12 +33,9 @@ class DataError(UsageError):
 class TableError(DataError):
     """A table with all of its faults, each a column's."""
 
-    def __init__(
-        self, place: str, faults: Sequence[DataError], *, hint: str | None = None, options: Any = None
-    ) -> None:
-        """`hint` says what mends several of them, and so do `options` of a table: `drop` and `missing` with a list."""
+    def __init__(self, place: str, faults: Sequence[DataError], *, hint: str | None = None) -> None:
+        """`hint` says what mends several of them."""
         self.place = place
-        self.options: dict[str, list[str]] = options or {}
         self.faults = tuple(faults)
         super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults), hint=hint)
 

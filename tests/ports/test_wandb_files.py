@@ -111,7 +111,8 @@ parameters:
 def taken_over(folder: Path, text: str) -> tuple[SweepSpec, str]:
     """What is read of the space file for digits, once two of its trials have trained, and what was said of it."""
     (folder / "wandb.yaml").write_text(text)
-    notes = write_space_file("digits", folder / "digits.yaml", wandb=folder / "wandb.yaml")
+    notes: list[str] = []
+    write_space_file("digits", folder / "digits.yaml", notes, target=None, wandb=folder / "wandb.yaml")
     written = (folder / "digits.yaml").read_text()
     assert all(f"# {note}.\n" in written for note in notes)
     sweep = ks.run(
@@ -173,7 +174,7 @@ def test_nested_parameters(tmp_path: Path) -> None:
     )
     assert spec.space.constants == {"epochs": 2}
     assert "`kernel_size` has no counterpart here" in notes
-    assert "`model.activation` is `model.hidden_activation` here" in notes
+    assert "`activation` is `model.hidden_activation` here" in notes
 
 
 def test_logarithms_and_steps(tmp_path: Path) -> None:
@@ -186,10 +187,10 @@ def test_logarithms_and_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rule"), [("[1]", r"got \[1\]"), ("method: grid", "a map of method"), ("a: [", "YAML")]
+    ("text", "rule"), [("[1]", "no W&B sweep file"), ("method: grid", "map of `parameters`"), ("a: [", "YAML")]
 )
 def test_a_file_that_is_none_is_an_error(tmp_path: Path, text: str, rule: str) -> None:
     (tmp_path / "wandb.yaml").write_text(text)
     with pytest.raises(ks.UsageError, match=rule):
-        write_space_file("digits", tmp_path / "digits.yaml", wandb=tmp_path / "wandb.yaml")
+        write_space_file("digits", tmp_path / "digits.yaml", [], target=None, wandb=tmp_path / "wandb.yaml")
     assert not (tmp_path / "digits.yaml").exists()

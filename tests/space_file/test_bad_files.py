@@ -115,7 +115,7 @@ def test_a_path_that_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "dense.yaml").write_text(DENSE)
     with pytest.raises(SpaceFileError, match=r"there is no such file \(did you mean `dense.yaml`\?\)"):
         read_space_file(tmp_path / "dens.yaml")
-    with pytest.raises(SpaceFileError, match="this is not a plain file"):
+    with pytest.raises(SpaceFileError, match="a space file is needed, not data"):
         read_space_file(tmp_path)
     with pytest.raises(SpaceFileError, match=r"can't be read|no such file"):
         read_space_file(tmp_path / "a\0b.yaml")

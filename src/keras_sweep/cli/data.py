@@ -21,23 +21,21 @@ if TYPE_CHECKING:
 
 
 def init(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, or a data set's name, as digits.")
-    ],
-    target: Annotated[
-        str | None, option("--target", "COLUMN", "What is to be predicted.", show_default="by its name, or the last")
-    ] = None,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, a folder, or digits.")],
+    target: Annotated[str | None, option("--target", "COLUMN", "What to predict.", show_default="the last")] = None,
     wandb: Annotated[Path | None, option("--wandb", "FILE", "Take over the search of a W&B sweep file.")] = None,
-    output: Annotated[
-        Path | None, option("--output -o", "FILE", "The space file.", show_default="the source's name + .yaml")
-    ] = None,
+    output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="SOURCE.yaml")] = None,
 ) -> None:
     """Write a space file for your data, which runs as it is: its comments say what each line means."""
     from keras_sweep.sweep.init import write_space_file
 
     path = output or Path(re.sub(r"[^\w.-]+", "_", Path(source).stem, flags=re.ASCII) + ".yaml")
-    for text in write_space_file(source, path, target=target, wandb=wandb):
-        note(text)
+    notes: list[str] = []
+    try:
+        write_space_file(source, path, notes, target=target, wandb=wandb)
+    finally:  # an error may come of what was guessed
+        for text in notes:
+            note(text)
     typer.echo(str(path))
 
 

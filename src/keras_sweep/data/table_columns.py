@@ -161,10 +161,9 @@ def _table_error(place: str, faults: Sequence[DataError], ids: Sequence[str]) ->
     odd = [fault for fault in faults if isinstance(fault, OddColumn)]
     missing = dict.fromkeys(text for fault in odd for text in fault.missing)
     drop = dict.fromkeys([*(ids if odd else ()), *(fault.column for fault in odd if not fault.missing)])
-    options = {key: list(texts) for key, texts in (("drop", drop), ("missing", missing)) if texts}
-    said = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
-    hint = f"Write {said} beside the file in `data`, or mend the table" if options else None
-    return TableError(place, faults, hint=hint, options=options)
+    options = [f"`{key}: {yaml_list(texts)}`" for key, texts in (("drop", drop), ("missing", missing)) if texts]
+    hint = f"Write {' and '.join(options)} beside the file in `data`, or mend the table" if options else None
+    return TableError(place, faults, hint=hint)
 
 
 def _ids(values: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:

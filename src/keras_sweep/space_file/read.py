@@ -44,7 +44,6 @@ OTHER_KEYS = {
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
-INIT = "`sweep init SOURCE` writes one for your data"
 ENGINE = kind_of(Engine)
 PRUNING_RULE = kind_of(PruningRule)
 
@@ -144,15 +143,15 @@ def file_tree(path: Path, text: str | None = None) -> tuple[str, Node]:
 
 def _text(path: Path) -> str:
     try:
-        if path.suffix in (".csv", ".parquet", ".npz"):
+        if path.suffix in (".csv", ".parquet", ".npz") or path.is_dir():
             raise TreeError(Fault("a space file is needed, not data", hint=f"`sweep init {path}` writes one"))
         if path.exists() and not path.is_file():  # a pipe may never end
-            raise TreeError(Fault("a space file is needed, but this is not a plain file", hint=INIT))
+            raise TreeError(Fault("a space file is needed, but this is not a plain file"))
         with path.open("rb") as file:
             return text_of_bytes(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-        raise TreeError(Fault("there is no such file", hint=near or INIT)) from None
+        raise TreeError(Fault("there is no such file", hint=near or "`sweep init SOURCE` writes one")) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None

@@ -4,13 +4,15 @@ Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys. Parameters have W
 There a program gives them their meaning, which here the names tell that such programs usually have.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.errors import Fault, SpaceFileError
+from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space.text import escaped, listed, quoted
+from keras_sweep.space.text import listed
 from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.options import plain_yaml
@@ -19,77 +21,64 @@ from keras_sweep.space_file.read import file_tree
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
 
-_HIDDEN = "units hidden_units num_units hidden_size hidden_dim hidden_layer_size layer_size fc_layer_size dense_units"
-_MEANINGS = {
-    **dict.fromkeys(_HIDDEN.split(), "model.hidden"),
-    **dict.fromkeys(("activation", "act"), "model.hidden_activation"),
-    **dict.fromkeys(("epoch", "num_epochs", "n_epochs", "max_epochs"), "epochs"),
-    **dict.fromkeys(("random_seed", "random_state"), "seed"),
-    **dict.fromkeys(("opt", "optim"), "optimizer"),
-    "lr": "learning_rate",
-    "bs": "batch_size",
-    "wd": "weight_decay",
-    "beta1": "beta_1",
-    "beta2": "beta_2",
-    "dropout_rate": "model.dropout",
-    "acc": "accuracy",
-    "rmse": "root_mean_squared_error",
-}
-_ROWS = ("val", "valid", "validation", "epoch", "eval", "test", "dev")  # before a metric's name: whose it is
+_HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_size", "layer_size", "fc_layer_size")
+_MEANINGS = dict.fromkeys(_HIDDEN, "model.hidden") | dict.fromkeys(("epoch", "num_epochs", "n_epochs"), "epochs")
+_MEANINGS |= {"activation": "model.hidden_activation", "dropout_rate": "model.dropout", "lr": "learning_rate"}
+_MEANINGS |= {"opt": "optimizer", "random_seed": "seed", "acc": "accuracy"}
 
 
-def read_wandb_file(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """(sections, what its reader should know). Raises SpaceFileError where it is no such file."""
-    _, root = file_tree(path)
-    given = root.plain
-    notes: list[str] = []
+def with_wandb_file(sections: Mapping[str, Any], path: Path, notes: list[str]) -> dict[str, Any]:
+    """Sections of a space file with the search of a W&B sweep file in their place; `notes` say what is other here.
+
+    Raises UsageError where it is no such file.
+    """
+    given = file_tree(path)[1].plain
     if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict):
-        rule = f"a W&B sweep file is a map with `parameters`, but got {quoted(given)}"
-        raise SpaceFileError(escaped(str(path)), [Fault(rule, line=root.line)])
-    sections: dict[str, Any] = {"parameters": _parameters(given["parameters"], notes), "search": {}}
+        raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")
+    search: dict[str, Any] = {"sampler": "tpe", "trials": 32, "seed": 42}
+    found = {**sections, "parameters": _parameters(given["parameters"], notes), "search": search}
     for key, value in given.items():
-        if key == "method":
-            sections["search"]["sampler"] = value if value in ("grid", "random") else "tpe"
-        elif key == "run_cap":
-            sections["search"]["trials"] = value
+        if key == "method" and value in ("grid", "random", "bayes"):
+            search["sampler"] = "tpe" if value == "bayes" else value
+            if value == "grid":
+                blocks = found["parameters"].values()
+                search["trials"] = math.prod(len(block["values"]) for block in blocks if "values" in block)
         elif key == "metric" and isinstance(value, dict) and (name := _metric(str(value.get("name")))):
-            sections[key] = {**value, "name": name}
+            found["metric"] = {**value, "name": f"val_{name}"}
+            found["metrics"] = list(dict.fromkeys([*found["metrics"], *({name} - {"loss"})]))
         elif key == "early_terminate" and isinstance(value, dict):
+            found[key] = {one: value[one] for one in ("type", "min_iter", "eta") if one in value}
             most, eta, brackets = value.get("max_iter"), value.get("eta", 3), value.get("s", 1)
-            whole = all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets))
-            first = {"min_iter": max(1, most // eta**brackets)} if whole else {}  # where the first bracket ends
-            kept = {one: value[one] for one in ("type", "min_iter", "eta") if one in value}
-            sections[key] = first | kept
-        elif key != "parameters":
+            if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
+                found[key].setdefault("min_iter", max(1, most // eta**brackets))  # where the first bracket ends
+        elif key not in ("parameters", "run_cap"):
             why = PASSED_OVER.get(key, "nothing does the like").format(value=value, sampler="tpe")
             notes.append(f"`{key}` has no counterpart here: {why}")
-    return sections, notes
+    search["trials"] = given.get("run_cap", search["trials"])
+    return found
 
 
 def _metric(name: str) -> str | None:
-    """The recorded metric that is meant, `val_accuracy` by `val/acc`; None where Keras records none of the like."""
-    words = name.lower().replace("/", "_").replace("-", "_").replace(".", "_").split("_")
-    while words[0] in _ROWS and len(words) > 1:
-        words = words[1:]
-    plain = _MEANINGS.get("_".join(words), "_".join(words))
-    return f"val_{plain}" if plain in (*METRICS, "loss") else None
+    """The metric of Keras that is meant, `accuracy` by `val/acc`, too; None where there is none of the like."""
+    plain = re.sub(r"^((val|valid|validation|epoch|eval|test|dev)[/_.-])+", "", name.lower())
+    plain = _MEANINGS.get(plain, plain)
+    return plain if plain in (*METRICS, "loss") else None
 
 
 def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """The parameters by their names here, with the optimizers that take each; nested ones are flat."""
     found: dict[str, dict[str, Any]] = {"optimizer": {"value": "adam"}}
-    for path, given_block in _flat(given, ()):
-        last = path[-2] if len(path) > 1 and path[-1] in ("name", "type") else path[-1]  # `optimizer.name`
-        plain, told = last.lower().replace("-", "_"), f"`{'.'.join(path)}`"
+    for told, given_block in _flat(given):
+        plain = told.lower().replace("-", "_")
         name = _MEANINGS.get(plain, f"model.{plain}" if plain in DENSE_ARGUMENTS else plain)
-        if name != path[-1]:
-            notes.append(f"{told} is `{name}` here")
+        if name != told:
+            notes.append(f"`{told}` is `{name}` here")
         block = dict(given_block) if isinstance(given_block, dict) else {"value": given_block}
         if block.get("distribution") in LOG_UNIFORM and block.pop("q", 1) != 1:
-            notes.append(f"{told} has no steps `q` here, since its range is logarithmic")
+            notes.append(f"`{told}` has no steps `q` here, since its range is logarithmic")
         if name == "learning_rate" and block.get("min") == 0:
             block["min"] = 1e-5
-            notes.append(f"{told} begins at 1e-5 here: a rate of 0 trains nothing")
+            notes.append(f"`{told}` begins at 1e-5 here: a rate of 0 trains nothing")
         found[name] = block
     values = found["optimizer"].get("values")
     names = [str(value).lower() for value in (values if isinstance(values, list) else found["optimizer"].values())]
@@ -110,9 +99,9 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     return found
 
 
-def _flat(given: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _flat(given: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, block in given.items():
         if isinstance(block, dict) and isinstance(block.get("parameters"), dict):
-            yield from _flat(block["parameters"], (*above, str(key)))
+            yield from _flat(block["parameters"], key)
         else:
-            yield (*above, str(key)), block
+            yield above if above and key in ("name", "type") else key, block
