@@ -56,7 +56,7 @@ def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Spl
 def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:
     """The parts of rows that are numbered, with classes in turn, and that have these groups or times."""
     numbers = np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2, None, places(values, len(values), how, "`by`"))
+    rows = RawRows(numbers[:, None], numbers % 2, None, {"by": places(values, len(values), how, "`by`")})
     return split(Source("s", rows), how, LabelForm.INDEX)
 
 
@@ -83,7 +83,7 @@ def test_no_group_stands_on_both_sides(values: list[object], share: float, seed:
 @given(groups_of_rows, st.sampled_from([2, 3]), st.booleans())
 def test_no_group_stands_on_both_sides_of_a_fold(values: list[object], folds: int, of_numbers: bool) -> None:
     how, numbers = Split(folds=folds, test=0, groups="by"), np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, places(values, len(values), how, "`by`"))
+    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, {"by": places(values, len(values), how, "`by`")})
     form = LabelForm.NUMBER if of_numbers else LabelForm.INDEX
     if len(set(values)) < folds:
         with pytest.raises(DataError, match=f"'by' has {len(set(values))} group"):
@@ -159,7 +159,7 @@ def test_the_column_of_a_split_is_no_feature(tmp_path: Path) -> None:
     ]
     for source in sources:
         assert source.rows is not None and source.rows.x.shape == (60, 1)
-        assert source.rows.places.tolist() == [1 + row // 10 for row in range(60)]
+        assert source.rows.places["patient"].tolist() == [1 + row // 10 for row in range(60)]
         assert len(split(source, how, LabelForm.INDEX).test) == 20  # a fifth of six groups is two of them
     train = {**{f"{name}_train": array for name, array in named.items()}, "x_test": x, "y_test": y}
     parts = split(call_python(DataSpec("python", give_arrays(train), split=how), tmp_path), how, LabelForm.INDEX)

@@ -161,10 +161,8 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "a negative seed": bad("split", "{seed: -1}", "seed", "from 0 to 4,294,967,295, but got -1"),
     "one fold": bad("split", "{folds: 1}", "folds", "must be 0, for none, or at least 2, but got 1"),
     "folds beside a share": bad("split", "{folds: 5, validation: 0.2}", "validation", "so there is no share of them"),
-    "groups beside times": bad("split", "{groups: a, time: b}", "time", "by their groups or by their time"),
-    "classes beside groups": bad(
-        "split", "{groups: a, stratify: true}", "stratify", "the group of a row decides alone"
-    ),
+    "groups beside times": bad("split", "{groups: a, time: b}", "groups", "rows go by one of `groups`, `time` and"),
+    "classes beside groups": bad("split", "{groups: a, stratify: true}", "stratify", "here `groups` says where"),
     "folds in time": bad("split", "{folds: 5, time: a}", "time", "with `folds` rows are scored by trainings on later"),
     "a group that is no name": bad("split", "{groups: 3}", "groups", "must be text, or null, but got 3"),
     "folds without a refit": bad("finish", "{refit: false}", "refit", "must be true with `folds`", "split: {folds: 5}"),

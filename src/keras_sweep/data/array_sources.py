@@ -139,8 +139,8 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
         raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
     if (given := sorted(weigh & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(given):
         raise DataError(f"{place} gives {listed(given)}, but no weights of training rows", hint="Weigh these by 1")
-    letters_and_by = (*LETTERS, how.by)
-    rows = {part: _rows([arrays.get(f"{one}{part}") for one in letters_and_by], part, place, how) for part in parts}
+    names = (*LETTERS, how.by)
+    rows = {part: _rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     for letter in "xy":
         kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
         if len(set(kinds.values())) > 1:
@@ -171,11 +171,13 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
             f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
     of_rows = None if weights is None else weight_array(weights, len(rows), f"`sample_weight{part}` of {place}")
-    if by is not None:
-        from keras_sweep.data.places import places
+    at = {}
+    if by is not None or not isinstance(rows, np.ndarray):
+        from keras_sweep.data.places import group_columns, places
 
-        by = places(by, len(rows), how, f"`{how.by}{part}` of {place}")
-    return RawRows(rows, labels, of_rows, by)
+        what = f"`{how.by}{part}` of {place}"
+        at = group_columns(rows) if by is None else {str(how.by): places(by, len(rows), how, what)}
+    return RawRows(rows, labels, of_rows, at)
 
 
 def _kind(array: Features) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.split import fit_encoding, read_parts
@@ -20,6 +21,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     source, (train, validation) = encoding.parts.source, encoding.of_search()
     folds = encoding.folds(train)
     test_rows, test_fingerprint = seal(encoding)
+    leaks = leak_notices(encoding.parts, encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,
@@ -31,7 +33,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         test_fingerprint=test_fingerprint,
         preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
-        notices=(*source.notices, *encoding.notices),
+        notices=(*source.notices, *encoding.notices, *leaks),
         folds=folds,
     )
 

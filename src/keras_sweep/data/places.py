@@ -1,36 +1,41 @@
-"""What a split goes by in place of chance: the groups of rows, or their times, each as its place among them all."""
+"""Groups and times of rows, by which a split goes; and columns that seem to be such, where it goes by chance."""
 
 import math
+import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from polars import selectors
 
 from keras_sweep.data.arrays import described
 from keras_sweep.data.table_columns import polars_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import Split
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quoted, yaml_list
 
 ISO_TIME = r"^\d{4}(-|$)"  # 2026-03-31T12:00, 2026-Q1, 2026
+LEAST_VALUES = 10  # different ones in a column of groups or times
+_NAMES = "id|uuid|patient|subject|person|user|customer|client|student|speaker|household|session|device|group"
+GROUP_NAME = re.compile(rf"(^|[^a-z])({_NAMES})s?($|[^a-z])|(?-i:[a-z]I[dD]$)", re.IGNORECASE)
+GROUP_CODE = r"^[A-Za-z]+[-_ ]?\d+$"  # P017, user_3
 Places = npt.NDArray[np.intp]
 
 
 def places(values: Any, rows: int, how: Split, what: str) -> Places:
     """[N] of so many rows the place of each one's group or time, from 1 on. Raises DataError for a gap, and no time."""
-    if isinstance(values, np.ndarray):  # polars takes days for no unit of time, and Python's objects for no values
-        values = values.tolist() if values.dtype.kind == "O" else values
-        values = values.astype("datetime64[us]") if getattr(values, "dtype", values) == "datetime64[D]" else values
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OM":  # polars takes no days, nor objects
+        values = values.tolist()
     series = polars_table({"": values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
         raise DataError(f"{what} is {described(values)}, not a value for each of {rows:,} rows")
     series = series.fill_nan(None) if series.dtype.is_float() else series
-    right = series.is_not_null()
-    if series.dtype == pl.String:
-        right &= series.str.contains(ISO_TIME if how.time else ".").fill_null(False)
+    text, kind = (ISO_TIME, "time") if how.time else (".", "group")
+    right = series.str.contains(text).fill_null(False) if series.dtype == pl.String else series.is_not_null()
     if not right.all():
-        row, kind = int((~right).arg_max() or 0), "time" if how.time else "group"
+        row = int((~right).arg_max() or 0)
         raise DataError(
             f"{what} has {quoted(series[row])} in row {row + 1:,}, which is no {kind}",
             hint="Fill gaps, or take such rows out; times are numbers, dates, or texts such as 2026-03-31",
@@ -49,3 +54,24 @@ def latest(times: Places, share: float) -> tuple[Places, Places]:
     if cut == len(order):
         raise ValueError("they are all of one time")
     return order[:cut], order[cut:]
+
+
+def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Places]:
+    """Columns of text or whole numbers that seem to name groups of rows, by their name or as codes, by their ranks."""
+    found = {}
+    for series in table.get_columns():
+        text = series.dtype == pl.String
+        coded = text and bool(series.drop_nulls().str.contains(GROUP_CODE).all())
+        named = (text or series.dtype.is_integer()) and GROUP_NAME.search(series.name)
+        if series.name not in but and (coded or named) and LEAST_VALUES <= series.n_unique() <= len(series) / 2:
+            found[series.name] = np.asarray(series.rank("dense").fill_null(0).to_numpy(), np.intp)
+    return found
+
+
+def rows_in_time(table: pl.DataFrame) -> tuple[str, ...]:
+    """A notice where rows that are to be split by chance stand in the order of a date or time."""
+    for series in table.select(selectors.temporal()).get_columns():
+        if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
+            mend = f"`split: {{time: {yaml_list([series.name])[1:-1]}}}` holds out the latest"
+            return (f"the rows stand in the order of {series.name!r}, and a random split mixes its times: {mend}",)
+    return ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -32,15 +32,16 @@ class RawRows:
     x: Features  # [N, ...] array, or a table of N rows without the target
     y: Array  # [N] or [N, C] numbers or text, or [N, ...] numbers
     weights: Array | None = None  # [N] float32, as `weight_array` gives them
-    places: npt.NDArray[np.intp] | None = None  # [N] of groups or times, where the split goes by them
+    # [N] of groups or times, by the name of their column: that which the split goes by, or those that seem to be some
+    places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         """A copy of these rows, sharing no memory with the others."""
-        weights, places = (None if one is None else one[rows] for one in (self.weights, self.places))
-        return RawRows(self.x[rows], self.y[rows], weights, places)
+        weights = None if self.weights is None else self.weights[rows]
+        return RawRows(self.x[rows], self.y[rows], weights, {name: of[rows] for name, of in self.places.items()})
 
 
 @dataclass(frozen=True)

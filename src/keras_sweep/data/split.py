@@ -33,7 +33,7 @@ def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     """
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    labels, groups = _one_a_row(rows.y, form), rows.places
+    labels, groups = _one_a_row(rows.y, form), rows.places.get(how.by or "")
     kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
     kind = kinds[are_classes(rows.y, form)]
     try:
@@ -56,7 +56,7 @@ def split(source: Source, how: Split, form: LabelForm) -> Parts:
     `form` is that of the labels; `stratify` is for classes alone. Raises DataError where a part would have no row.
     """
     train, validation, test = source.train, source.validation, source.test
-    if how.by is not None and (train or source.rows).places is None:  # type: ignore[union-attr]
+    if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         raise DataError(
             f"{source.name} has no column or array {how.by!r}, by which to split",
             hint="Arrays have it beside `x` and `y`, by this name, with a value a row",
@@ -67,12 +67,10 @@ def split(source: Source, how: Split, form: LabelForm) -> Parts:
         if test is None and how.test:
             train, test = _apart(train, how.test, how, form)
     if validation is not None and (how.folds or how.by):
-        what, key = (
-            ("it can't be cut into folds", "folds") if how.folds else (f"none are held out by {how.by!r}", "...")
-        )
+        what = "it can't be cut into folds" if how.folds else f"none are held out by {how.by!r}"
         raise DataError(
             f"{source.name} brings its own validation rows, so {what}",
-            hint=f"Leave out `split: {{{key}: ...}}`, or bring training and validation rows as one",
+            hint="Leave that out of `split`, or bring training and validation rows as one",
         )
     if how.folds:
         return Parts(source, train, train, test, left_out(train, how, form))
@@ -88,7 +86,7 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
     if how.stratify and not are_classes(rows.y, form):
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
     strata = _one_a_row(rows.y, form) if how.stratify else None
-    at = rows.places
+    at = rows.places.get(how.by or "")
     try:
         if at is None:
             kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)

@@ -9,7 +9,7 @@ import polars as pl
 from polars import selectors
 
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
-from keras_sweep.data.places import places
+from keras_sweep.data.places import group_columns, places, rows_in_time
 from keras_sweep.data.source import RawRows, Source, must_be_file
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -55,14 +55,15 @@ def read_table(data: DataSpec, folder: Path) -> Source:
             found.append(values if name == target else weight_array(values, len(frame), what))
         except DataError as fault:
             faults.append(fault)
-    at = None
+    at = group_columns(frame, (target, weights)) if by is None else {}
     if by in frame.columns:
         try:
-            at = places(frame[by], len(frame), data.split, f"the column {by!r}")
+            at = {by: places(frame[by], len(frame), data.split, f"the column {by!r}")}
         except DataError as fault:
             faults.append(fault)
     check_columns(features, str(path), categories=options.categories, others=faults)
     by_name = bool(options.columns or options.drop or options.categories)
+    notices += rows_in_time(frame) if by is None else ()
     rows = RawRows(features, found[0], None if weights is None else found[1], at)
     return Source(path.name, rows, notices=notices, by_name=by_name)
 

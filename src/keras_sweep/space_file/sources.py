@@ -71,15 +71,13 @@ def check_split(faults: Faults) -> None:
     split = faults.root.plain.get("split")
     if not isinstance(split, dict):
         return
-    if split.get("groups") is not None and split.get("time") is not None:
-        faults.fault(("split", "time"), "rows are held out by their groups or by their time", "leave one of them out")
-    by = next((name for name in ("groups", "time") if split.get(name) is not None), None)
-    if by and split.get("stratify") is True:
-        rule = f"with `{by}` the {by.rstrip('s')} of a row decides alone where it goes, and not its class"
-        faults.fault(("split", "stratify"), rule, f"leave out `stratify` or `{by}`")
+    going = [name for name in ("time", "groups", "stratify") if split.get(name) not in (None, False)]
+    if len(going) > 1:
+        rule = f"rows go by one of `groups`, `time` and `stratify`, and here `{going[0]}` says where"
+        faults.fault(("split", going[-1]), rule, "leave out the others")
     if type(folds := split.get("folds")) is not int or folds < 1:
         return
-    if by == "time":
+    if split.get("time") is not None:
         rule = "with `folds` rows are scored by trainings on later ones, too"
         faults.fault(("split", "time"), rule, "leave out `time` or `folds`")
     if folds == 1:

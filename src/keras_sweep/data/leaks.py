@@ -1,0 +1,96 @@
+"""Leaks: what makes scores better than they are on new rows, looked for while test rows are at hand; told by counts."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.source import Features, Parts, RawRows
+from keras_sweep.space.text import listed, yaml_list
+
+LEAST_ROWS, LEAST_SHARE = 3, 0.01  # of held-out rows that have a training row alike: fewer hardly move a score
+SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, by which columns are looked at
+LEAST_APART, TELLS_ALL = 20, 0.95  # of them: neighbours apart by chance; the measure of a rule right in 99 of 100
+
+
+def leak_notices(parts: Parts, classes: bool) -> tuple[str, ...]:
+    """A line for each leak, which warns and is no fault; `classes` says whether labels are some, and not numbers."""
+    cut = _cut_groups(parts) if parts.source.rows is not None else ()
+    return (*_rows_alike(parts), *cut, *_telling_columns(parts.train, classes))
+
+
+def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
+    """Which rows are held out (in each fold, or for validation, or as test rows), what is `of` them, and of others."""
+    train = of(parts.train)
+    for fold in parts.folds:
+        yield "", train[fold.held], train[fold.train]
+    if not parts.folds:
+        yield "validation ", of(parts.validation), train
+    if parts.test is not None:
+        yield "test ", of(parts.test), train
+
+
+def _rows_alike(parts: Parts) -> Iterator[str]:
+    counts: dict[str, Any] = {}
+    for which, held, train in _held(parts, _keys):
+        alike, same = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
+        counts[which] = counts.get(which, 0) + np.array([len(held), alike.sum(), (alike & ~same).sum()])
+    found = [
+        f"{alike:,} of {rows:,} {which}rows{f' ({other:,} with another label)' if other else ''}"
+        for which, (rows, alike, other) in counts.items()
+    ]
+    rows, alike, _ = sum(counts.values())
+    if alike >= max(LEAST_ROWS, LEAST_SHARE * rows):
+        yield f"{' and '.join(found)} equal a training row in all features, which flatters scores: take copies out"
+
+
+def _keys(rows: RawRows) -> Array:
+    """[N, 2] numbers that are the same for rows with the same features, and with the same features and label."""
+    x, y = _hashes(rows.x), _hashes(rows.y)
+    return np.stack([x, x * 31 + y], axis=1)
+
+
+def _hashes(rows: Features) -> npt.NDArray[np.int64]:
+    if not isinstance(rows, np.ndarray):
+        return rows.hash_rows().to_numpy().view(np.int64)
+    if rows.dtype.kind == "O" or not rows.size:
+        return np.array([hash(str(row)) for row in rows.tolist()])
+    flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
+    wholes = flat.view(f"V{flat.itemsize * flat.shape[1]}").ravel()  # each row as one value: its bytes
+    return np.array([hash(row) for part in np.array_split(wholes, 1 + len(rows) // 10_000) for row in part.tolist()])
+
+
+def _cut_groups(parts: Parts) -> Iterator[str]:
+    for name in parts.train.places:
+        both = [np.intersect1d(held, train) for _, held, train in _held(parts, lambda rows, of=name: rows.places[of])]
+        if cut := len(np.unique(np.concatenate(both))):
+            mend = (
+                f"if their rows are alike, `split: {{groups: {yaml_list([name])[1:-1]}}}` gives the score of new groups"
+            )
+            yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
+
+
+def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
+    """A line for columns each of which alone gives the label: neighbours by its value have the same label, or near it.
+
+    The measure is 1 less the mean distance of labels of neighbours over that of any two rows: of numbers, by their
+    ranks, Chatterjee's xi (2021, "A new coefficient of correlation"); of classes it is 0 or 1.
+    """
+    x, y = train.x, train.y.reshape(-1)
+    if len(y) != len(train) or len(x.shape) != 2 or x.shape[1] < 2:
+        return
+    rows = np.random.default_rng(0).permutation(len(y))[: min(SAMPLE, MOST_NUMBERS // x.shape[1])]
+    x, names = x[rows], getattr(x, "columns", range(x.shape[1]))
+    x = x if isinstance(x, np.ndarray) else np.stack([one.rank("dense").to_numpy() for one in x.get_columns()], axis=1)
+    ranks = np.unique(y[rows], return_inverse=True)[1]
+    distance: Any = np.not_equal if classes else lambda one, other: np.abs(one - other)
+    any_two = distance(ranks[:, None], ranks).mean()
+    ordered = ranks[x.argsort(axis=0, kind="stable")]
+    # The steps of labels in order are the least that there can be, which tell nothing against a column.
+    near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * any_two
+    telling = [name for name, of_label in zip(names, near, strict=True) if of_label]
+    if telling and any_two * len(rows) >= LEAST_APART:
+        mend = f": `drop: {yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
+        yield f"column {listed(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"
