@@ -1,8 +1,9 @@
 """Every error class, cut by what the caller does next. Each carries the exit code of the command that meets it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -33,9 +34,16 @@ class DataError(UsageError):
 class TableError(DataError):
     """A table with all of its faults, each a column's."""
 
-    def __init__(self, place: str, faults: Sequence[DataError], *, hint: str | None = None) -> None:
-        """`hint` says what mends several of them."""
+    def __init__(
+        self,
+        place: str,
+        faults: Sequence[DataError],
+        hint: str | None = None,
+        options: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """`options` are keys of `data` that mend some of them, as `hint` says."""
         self.place = place
+        self.options = options
         self.faults = tuple(faults)
         super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults), hint=hint)
 

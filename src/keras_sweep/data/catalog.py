@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_sweep.data.labels import fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
@@ -34,6 +35,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
         notices=(*source.notices, *encoding.notices, *leaks),
+        scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),
         folds=folds,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import Array, of_32_bits, own
 from keras_sweep.errors import DataError
+from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.text import listed
 
 
@@ -180,3 +181,23 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
             hint="Use `loss: sparse_categorical_crossentropy`",
         )
     return Labels(form, tuple(values), names if names is not None and len(names) == len(values) else tuple(known))
+
+
+def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
+    """The scale of training targets, [N]. Raises DataError for classes, and for numbers that it does not fit."""
+    numbers = y.astype(np.float64)
+    if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.ndim > 1:
+        raise DataError(
+            f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",
+            hint="Use a loss such as `mean_squared_error`, or give the target without `transform`",
+        )
+    if transform == "log" and numbers.min() < 0:
+        raise DataError(
+            f"`transform: log` is log(1 + target) of targets of at least 0, but the least is {numbers.min():g}",
+            hint="Use `transform: standard`",
+        )
+    if numbers.min() == numbers.max():
+        raise DataError(f"all training targets are {numbers[0]:g}", hint="Bring rows with other targets")
+    if transform == "log":
+        return TargetScale(transform, float(np.log1p(numbers).mean()))
+    return TargetScale(transform, float(numbers.mean()), float(numbers.std()))

@@ -33,6 +33,7 @@ MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the expor
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
+MOST_ALIKE = 20  # of texts that differ
 MISSING = ""  # how a missing text is written
 NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
 _ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
@@ -99,26 +100,14 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
         raise DataError(f"{what} can't be read as a table or a mapping of columns by name: {error}") from error
 
 
-class OddColumn(DataError):
-    """A column that an option of the table mends: it is to be left out, or some texts are to stand for no value."""
-
-    def __init__(self, message: str, column: str, missing: Sequence[str] = ()) -> None:
-        self.column, self.missing = column, missing
-        super().__init__(message)
-
-
 def check_columns(
-    table: pl.DataFrame,
-    place: str = "the table",
-    *,
-    categories: Sequence[str] = (),
-    others: Sequence[DataError] = (),
+    table: pl.DataFrame, place: str = "the table", *, texts: Sequence[str] = (), others: Sequence[DataError] = ()
 ) -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault.
 
-    Texts of `categories` may be numbers. `others` are faults that were found before.
+    Columns of `texts` are categories although they may be numbers. `others` are faults that were found before.
     """
-    values = _values_of_numbers(table)
+    values, free = _values_of_numbers(table), []
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
@@ -126,10 +115,14 @@ def check_columns(
         if name in values:
             must_fit_32_bits(values[name], f"column {quoted(name)}", gaps=True)
         elif is_text(series.dtype):
-            texts, _, odd = _texts_and_numbers(series)
+            known, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
-            if name not in categories and 0 < odd.sum() <= texts.count() / 2:
-                raise _text_among_numbers(name, texts, odd)
+            if name not in texts and 0 < odd.sum() <= known.count() / 2:
+                raise _text_among_numbers(name, known, odd)
+            try:
+                _text_column(name, series)
+            except DataError as fault:
+                free.append(fault)  # which training rows decide; it is told now if nothing trains on them
         else:
             raise DataError(
                 f"column {quoted(name)} is of type {series.dtype}, which is neither number nor text",
@@ -137,47 +130,31 @@ def check_columns(
             )
 
     _, faults = _each_column(table, look)
-    if not (faults or others):
-        return
-    # What only training rows decide is told now, too, since there is no table that has training rows.
-    faults += [fault for fault in _each_column(table, _look_at_texts)[1] if not _names(fault, faults)]
-    raise _table_error(place, [*others, *faults], _ids(values))
+    if faults or others:
+        options = odd_columns(table)
+        raise TableError(place, [*others, *faults, *free], _mending(options), options)
 
 
-def _look_at_texts(name: str, series: pl.Series) -> None:
-    if is_text(series.dtype):
-        _text_column(name, series)
+def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
+    """The options of `data` that mend a table: `drop` for ids and free text, `missing` for texts among numbers."""
+    drop, missing = [], set()
+    for name, series in zip(table.columns, table.get_columns(), strict=True):
+        if series.dtype == pl.String:
+            texts, numbers, odd = _texts_and_numbers(series.alias(""))
+            no_value = set(texts.filter(odd).unique())
+            if numbers.count() and all(text.strip().lower() in NO_VALUE for text in no_value):
+                missing |= no_value
+            elif texts.n_unique() > min(MOST_CATEGORIES, max(MOST_ALIKE, texts.count() / 2)):
+                drop.append(name)
+        elif series.dtype.is_integer() and _ID.fullmatch(name) and 2 < series.n_unique() == len(series):
+            drop.append(name)
+    return {key: texts for key, texts in (("drop", drop), ("missing", sorted(missing))) if texts}
 
 
-def _names(fault: DataError, faults: Sequence[DataError]) -> bool:
-    """Whether a fault is of a column of which there is one."""
-    return isinstance(fault, OddColumn) and any(
-        isinstance(other, OddColumn) and other.column == fault.column for other in faults
-    )
-
-
-def _table_error(place: str, faults: Sequence[DataError], ids: Sequence[str]) -> TableError:
-    """All faults, and the options of a table that mend those of odd columns."""
-    odd = [fault for fault in faults if isinstance(fault, OddColumn)]
-    missing = dict.fromkeys(text for fault in odd for text in fault.missing)
-    drop = dict.fromkeys([*(ids if odd else ()), *(fault.column for fault in odd if not fault.missing)])
-    options = [f"`{key}: {yaml_list(texts)}`" for key, texts in (("drop", drop), ("missing", missing)) if texts]
-    hint = f"Write {' and '.join(options)} beside the file in `data`, or mend the table" if options else None
-    return TableError(place, faults, hint=hint)
-
-
-def _ids(values: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:
-    """Columns of whole numbers which are another in each row, and which are called so."""
-    return [
-        name
-        for name, column in values.items()
-        if _ID.fullmatch(name) and len(column) > 2 and len(np.unique(column)) == len(column) and (column % 1 == 0).all()
-    ]
-
-
-def id_columns(table: pl.DataFrame) -> list[str]:
-    """The columns of a table that tell its rows apart, and nothing else."""
-    return _ids(_values_of_numbers(table))
+def _mending(options: Mapping[str, Sequence[str]]) -> str | None:
+    said = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
+    what = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
+    return f"{said} {what}" if said else None
 
 
 def fit_columns(
@@ -188,12 +165,8 @@ def fit_columns(
     With `keep` a column of numbers gives a feature where training rows have one value, too.
     """
     values = _values_of_numbers(train)
-    notices: list[str] = []
-    if ids := _ids(values):
-        notices.append(
-            f"column {listed(ids)} has another whole number in each row, as an id: `drop: {yaml_list(ids)}` beside the "
-            "file in `data` leaves it out"
-        )
+    mending = _mending(options := odd_columns(train))
+    notices = [] if mending is None else [mending]
 
     def fit(name: str, series: pl.Series) -> Column:
         if name not in values:
@@ -211,7 +184,7 @@ def fit_columns(
 
     fitted, faults = _each_column(train, fit)
     if faults:
-        raise _table_error(place, faults, ids)
+        raise TableError(place, faults, mending, options)
     if len(notices) > MOST_NOTICES:
         notices[MOST_NOTICES:] = [f"and so {len(notices) - MOST_NOTICES:,} more columns: `sweep data` lists them"]
     _check_fitted(fitted, place)
@@ -267,13 +240,9 @@ def _text_column(name: str, series: pl.Series) -> Column:
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
-        texts, parsed, odd = _texts_and_numbers(series)
-        if parsed.count() and _no_values(texts, odd):
-            raise _text_among_numbers(name, texts, odd)
-        raise OddColumn(
+        raise DataError(
             f"column {quoted(name)} has {len(categories)} different texts in {len(known)} rows; "
-            f"at most {MOST_CATEGORIES} make categories",
-            name,
+            f"at most {MOST_CATEGORIES} make categories"
         )
     if len(known) < len(series):
         categories.add(MISSING)
@@ -348,15 +317,7 @@ def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Seri
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
-def _no_values(texts: pl.Series, odd: pl.Series) -> list[str]:
-    """The texts of a column that are no numbers, if each is one that people write for no value."""
-    found: list[str] = sorted(texts.filter(odd).unique().to_list())
-    return found if all(text.strip().lower() in NO_VALUE for text in found) else []
-
-
 def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
-    message = f"column {quoted(name)} has text where numbers should be: {place}"
-    if missing := _no_values(texts, odd):
-        return OddColumn(message, name, missing)
-    return DataError(message, hint="Leave the field empty where a value is missing")
+    hint = "Leave the field empty where a value is missing"
+    return DataError(f"column {quoted(name)} has text where numbers should be: {place}", hint=hint)

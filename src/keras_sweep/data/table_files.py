@@ -61,7 +61,7 @@ def read_table(data: DataSpec, folder: Path) -> Source:
             at = {by: places(frame[by], len(frame), data.split, f"the column {by!r}")}
         except DataError as fault:
             faults.append(fault)
-    check_columns(features, str(path), categories=options.categories, others=faults)
+    check_columns(features, str(path), texts=options.categories, others=faults)
     by_name = bool(options.columns or options.drop or options.categories)
     notices += rows_in_time(frame) if by is None else ()
     rows = RawRows(features, found[0], None if weights is None else found[1], at)

@@ -14,6 +14,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import asking, has_own_fit, is_hyper_model
+from keras_sweep.models.own_compile import compiled_with
 from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.code_files import code_files
 from keras_sweep.process.given import is_given, parts_given
@@ -40,7 +41,8 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
     """
     if spec.model.kind == "dense":
         try:
-            return dense(data, spec.loss, spec.loss_arguments, **arguments), None  # type: ignore[arg-type]
+            model = dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]
+            return in_own_units(model, spec), None
         except (TypeError, ValueError) as error:
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
     function, fit = load_python(spec.model.source, spec.folder, ModelError), None
@@ -51,8 +53,39 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
         fit = own and partial(own, hyper_parameters, model)
     else:
         model = _returned(spec, function, arguments, data)
+    model = in_own_units(model, spec)
     _build(model, spec, data)
     return model, fit
+
+
+def in_own_units(model: Any, spec: SweepSpec) -> Any:
+    """A model that undoes the transform of its target, by layers of Keras at its end; as it is where there is none.
+
+    Raises ModelError for a model that is neither sequential nor functional.
+    """
+    import keras
+
+    if spec.scale is None:
+        return model
+    layers = [keras.layers.Rescaling(spec.scale.deviation, spec.scale.mean)]
+    if spec.scale.transform == "log":
+        layers += [keras.layers.Activation("exponential"), keras.layers.Rescaling(1.0, -1.0)]
+    if type(model) is keras.Sequential:
+        for layer in layers:
+            model.add(layer)
+        return model
+    if type(model).__name__ != "Functional":
+        raise ModelError(
+            f"the model of {spec.model.source} is a class of yours, whose end can't undo `transform`",
+            hint="Return a sequential or functional model, or let it learn the target as it is",
+        )
+    output = model.output
+    for layer in layers:
+        output = layer(output)
+    whole = keras.Model(model.input, output, name=model.name)
+    if model.compiled:
+        whole.compile(**compiled_with(model))
+    return whole
 
 
 def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
@@ -44,6 +44,7 @@ def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
     """The rows of a sweep, as its loss takes them; and the sweep, with the model's own loss and metrics where it names
     none. Raises DataError, and as `first_model` and `with_own_compile`."""
     data = load_search_data(spec)
+    spec = replace(spec, scale=data.scale)
     if not spec.own:
         return spec, data
     found = load_python(spec.model.source, spec.folder, ModelError)

@@ -97,10 +97,18 @@ class DataSpec:
 
     @property
     def words(self) -> dict[str, Any]:
-        """What is said beside the source's defaults, as plain data."""
-        given = {"transform": self.transform, **({} if self.options is None else dataclasses.asdict(self.options))}
-        usual = {"separator": ","}
-        return {name: value for name, value in given.items() if value and usual.get(name) != value}
+        """What is said of how the source is read, as plain data; not what is so by default."""
+        given = {} if self.options is None else dataclasses.asdict(self.options)
+        return {name: value for name, value in given.items() if value and (name, value) != ("separator", ",")}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TargetScale:
+    """How a target of numbers and what the model learns in its place go together, by the training rows."""
+
+    transform: str  # "log": log(1 + target); "standard": (target - mean) / deviation
+    mean: float  # of the targets, or of their logarithms
+    deviation: float = 1.0
 
 
 OPTIONS: Mapping[str, Any] = {  # kind of source -> its further keys

@@ -70,6 +70,7 @@ def _data_words(spec: SweepSpec) -> str:
     if spec.data.kind in ("named", "python"):
         return spec.data.source
     target = f", target {spec.data.target}" if spec.data.target else ""
+    target += f", transform {spec.data.transform}" if spec.data.transform else ""
     target += f", weights {spec.data.weights}" if spec.data.weights else ""
     return f"{spec.data.kind} {Path(spec.data.source).name}{target}"
 

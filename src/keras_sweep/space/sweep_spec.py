@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.space.data_spec import STRICT, DataSpec, Seed
+from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, SearchSpace
 
@@ -167,6 +167,7 @@ class SweepSpec:
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
+    scale: TargetScale | None = None  # of a target that is transformed; known once the rows are read
     schedule_epochs: int = 0  # over which schedules of learning rates go; 0: over the trial's own
     file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
@@ -178,6 +179,12 @@ class SweepSpec:
         loss = [self.loss] if is_own(self.loss) else []
         metrics = [str(one["python"]) for one in self.metric_arguments.values() if "python" in one]
         return (*parts, *loss, *metrics, *(one.python for one in self.training.callbacks))
+
+    @property
+    def compiles_code(self) -> bool:
+        """Whether models are compiled with a loss or a metric that plain Keras does not know."""
+        own_metric = any("python" in one for one in self.metric_arguments.values())
+        return self.scale is not None or is_own(self.loss) or own_metric
 
     @property
     def refits(self) -> bool:

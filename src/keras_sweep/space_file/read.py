@@ -86,6 +86,8 @@ def read_space_file(
     _check_keys(faults)
     data = data_of(faults, folder)
     check_split(faults)
+    if data is not None and data.transform is not None and "loss" in own_of(faults):
+        faults.fault(("data", "target"), "needs `loss` in this file, which compares what the model learns")
     model = model_of(faults, folder)
     own = own_of(faults)
     loss = loss_of(faults, folder)

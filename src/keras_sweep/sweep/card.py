@@ -118,12 +118,14 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """What a card says of the rows."""
     of, pictures = spec.data, image_set(spec.data)
     source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
-    said = {**asdict(replace(of, source=source)), "options": {**of.words, "transform": None}}
+    said = {**asdict(replace(of, source=source)), "options": of.words}
     said["split"] = {key: one for key, one in said["split"].items() if one is not None}
-    said["options"] = {key: one for key, one in said["options"].items() if one is not None}
     words = "rows as the source gives them, float32"
+    code = {}
     if data.preprocessing:
-        words = "raw rows"
+        from keras_sweep.data.inputs_code import inputs_code
+
+        words, code = "raw rows", inputs_code(of, data.preprocessing)
     elif isinstance(of.options, ImageOptions):
         words = f"pictures, {of.options.color}, pixels divided by 255, as float32"
     elif pictures is not None:
@@ -139,6 +141,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "test_rows": data.test_rows,
         "input_shape": list(data.input_shape),
         "input": words,
+        **code,
         "classes": list(data.class_names) if data.class_names else data.classes,
     }
 

@@ -39,6 +39,8 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 
     Raises ModelError: Keras can't write the model down.
     """
+    import keras
+
     try:
         whole = fileable(model, data.train.x)
     except ValueError as error:
@@ -55,6 +57,8 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     if whole is not model:
         whole.compile(optimizer=type(optimizer).from_config(optimizer.get_config()), **compiled)
     if data.preprocessing is not None:  # it comes first, as Keras layers
+        if spec.compiles_code and getattr(whole, "inputs", None):  # Keras would compile a model inside another anew
+            whole = keras.Model(whole.inputs, whole.outputs, name=whole.name)
         whole = data.preprocessing.wrap(whole)
         whole.compile(**compiled)
     if whole is not model:

@@ -15,7 +15,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.labels import LabelForm, fit_labels
 from keras_sweep.data.source import DATA_NAMES, Source, read_source
-from keras_sweep.data.table_columns import OddColumn, fit_columns, id_columns
+from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.text import did_you_mean, escaped, joined, listed
@@ -46,10 +46,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     except TableError as error:  # with the options that mend it
         if "target" not in data:
             raise
-        odd = [fault for fault in error.faults if isinstance(fault, OddColumn)]
-        options = {"drop": [one.column for one in odd if not one.missing], "missing_target": "drop"}
-        options["missing"] = sorted({text for one in odd for text in one.missing})
-        data |= {name: value for name, value in options.items() if value}
+        data |= {**error.options, "missing_target": "drop"}
         found = _read(data, path)
         if not found.notices:
             del data["missing_target"]
@@ -102,7 +99,7 @@ def _read(data: Any, path: Path) -> Source:
     found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
     if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
         fit_columns(found.rows.x, found.name)  # which says more than reading alone
-        if isinstance(data, dict) and (ids := id_columns(found.rows.x)):
+        if isinstance(data, dict) and (ids := odd_columns(found.rows.x).get("drop")):
             data["drop"] = [*ids, *data.get("drop", ())]
     return found
 

@@ -48,6 +48,11 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
             f"{trial.name} was trained {how}, of which no script is written",
             hint="`sweep replay` without `--script` trains it again",
         )
+    if spec.scale is not None:
+        raise UsageError(
+            f"{trial.name} learnt `transform: {spec.scale.transform}` of its target, of which no script is written",
+            hint="`sweep replay` without `--script` trains it again",
+        )
     if rows is None:
         raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
     import keras

@@ -22,7 +22,7 @@ from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import SweepSpec, is_own
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
@@ -118,6 +118,7 @@ def verify_model(
     spec = _spec_of(card, data_dir, trust=trust, emit=emit)
     emit(PhaseBegan("data"))
     data = load_search_data(spec)
+    spec = replace(spec, scale=data.scale)
     if data.fingerprint != card.data.fingerprint:
         raise ChangedSweep(
             f"the rows of {data.name} are not those that {card_file} is about",
@@ -216,7 +217,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
         own = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
-    anew = is_own(card.loss) or any("python" in one for one in card.metric_arguments.values())
+    anew = spec.compiles_code
     try:
         with without_tensorflow():
             model = keras.models.load_model(path, custom_objects=own, safe_mode=True, compile=not anew)

@@ -10,8 +10,11 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, user_code
+from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec, is_own
+
+LEAST = 1e-6  # above -1, of which there is no logarithm of 1 + it
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
@@ -31,10 +34,34 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, list[Any]]:
 
 
 def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """The loss: its name, or the one function or object that has these arguments. Raises ModelError."""
-    if not arguments and not is_own(spec.loss):
-        return spec.loss
-    return _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
+    """The loss: its name, or the one function or object that has these arguments. Raises ModelError.
+
+    Of a target that is transformed it compares what the model learns: the transformed targets and outputs.
+    """
+    named = not arguments and not is_own(spec.loss)
+    loss = spec.loss if named else _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
+    return loss if spec.scale is None else _of_transformed(loss, spec.scale)
+
+
+@cache
+def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
+    """A loss of each row, of targets and outputs in the target's own units, which are transformed first."""
+    import keras
+    from keras import ops
+
+    found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    function = getattr(found, "call", found)
+
+    def transformed(values: Any) -> Any:
+        values = ops.cast(values, "float32")
+        if scale.transform == "log":
+            return ops.log1p(ops.maximum(values, -1 + LEAST))
+        return (values - scale.mean) / scale.deviation
+
+    def loss_of_transformed(y_true: Any, y_pred: Any) -> Any:
+        return function(transformed(y_true), transformed(y_pred))
+
+    return loss_of_transformed
 
 
 @cache
