@@ -22,7 +22,6 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     source, (train, validation) = encoding.parts.source, encoding.of_search()
     folds = encoding.folds(train)
     test_rows, test_fingerprint = seal(encoding)
-    leaks = leak_notices(encoding.parts, encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,
@@ -34,7 +33,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         test_fingerprint=test_fingerprint,
         preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
-        notices=(*source.notices, *encoding.notices, *leaks),
+        notices=(*source.notices, *encoding.notices, *leak_notices(encoding.parts, encoding.labels.values is not None)),
         scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),
         folds=folds,
     )

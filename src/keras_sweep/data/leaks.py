@@ -17,8 +17,7 @@ LEAST_APART, TELLS_ALL = 20, 0.95  # of them: neighbours apart by chance; the me
 
 def leak_notices(parts: Parts, classes: bool) -> tuple[str, ...]:
     """A line for each leak, which warns and is no fault; `classes` says whether labels are some, and not numbers."""
-    cut = _cut_groups(parts) if parts.source.rows is not None else ()
-    return (*_rows_alike(parts), *cut, *_telling_columns(parts.train, classes))
+    return (*_rows_alike(parts), *_cut_groups(parts), *_telling_columns(parts.train, classes))
 
 
 def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
@@ -63,7 +62,7 @@ def _hashes(rows: Features) -> npt.NDArray[np.int64]:
 
 
 def _cut_groups(parts: Parts) -> Iterator[str]:
-    for name in parts.train.places:
+    for name in parts.train.places if parts.source.rows is not None else ():  # else each part has places of its own
         both = [np.intersect1d(held, train) for _, held, train in _held(parts, lambda rows, of=name: rows.places[of])]
         if cut := len(np.unique(np.concatenate(both))):
             mend = (
@@ -73,11 +72,8 @@ def _cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """A line for columns each of which alone gives the label: neighbours by its value have the same label, or near it.
-
-    The measure is 1 less the mean distance of labels of neighbours over that of any two rows: of numbers, by their
-    ranks, Chatterjee's xi (2021, "A new coefficient of correlation"); of classes it is 0 or 1.
-    """
+    """A line for columns each of which gives the label: 1 less the mean distance of labels of neighbours by its value,
+    over that of any two rows, is near 1. With distances of ranks, of numbers, it is Chatterjee's xi (2021)."""
     x, y = train.x, train.y.reshape(-1)
     if len(y) != len(train) or len(x.shape) != 2 or x.shape[1] < 2:
         return

@@ -26,9 +26,8 @@ Places = npt.NDArray[np.intp]
 
 def places(values: Any, rows: int, how: Split, what: str) -> Places:
     """[N] of so many rows the place of each one's group or time, from 1 on. Raises DataError for a gap, and no time."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "OM":  # polars takes no days, nor objects
-        values = values.tolist()
-    series = polars_table({"": values}, what)[""]
+    as_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes no days, nor objects
+    series = polars_table({"": values.tolist() if as_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
         raise DataError(f"{what} is {described(values)}, not a value for each of {rows:,} rows")
     series = series.fill_nan(None) if series.dtype.is_float() else series
@@ -44,10 +43,7 @@ def places(values: Any, rows: int, how: Split, what: str) -> Places:
 
 
 def latest(times: Places, share: float) -> tuple[Places, Places]:
-    """The earlier rows and the latest, each in the order of time. Rows of one time stay together, among the latest.
-
-    Raises ValueError where all are of one time.
-    """
+    """The earlier rows and the latest, in the order of time; no time is in both. Raises ValueError for one time."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))

@@ -32,8 +32,7 @@ class RawRows:
     x: Features  # [N, ...] array, or a table of N rows without the target
     y: Array  # [N] or [N, C] numbers or text, or [N, ...] numbers
     weights: Array | None = None  # [N] float32, as `weight_array` gives them
-    # [N] of groups or times, by the name of their column: that which the split goes by, or those that seem to be some
-    places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)
+    places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # [N] groups or times, by their column
 
     def __len__(self) -> int:
         return len(self.y)
