@@ -7,15 +7,20 @@ import keras
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 import keras_sweep as ks
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.table_preprocessing import model_inputs
+from keras_sweep.models.dense import dense
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.command import called
+from tests.helpers.pages import blocks
 from tests.helpers.ran import quiet
+from tests.helpers.records import ROOT
 
-DATA = Path(__file__).parents[2] / "search_spaces" / "data"
+DATA = ROOT / "search_spaces" / "data"
 
 
 @pytest.fixture
@@ -69,6 +74,31 @@ def test_an_array_of_another_name_and_rare_classes(here: Path) -> None:
     assert written("several.npz")[0].loss == "binary_crossentropy"
     np.savez("numbers.npz", x=draw.normal(size=(400, 3)), y=draw.normal(size=(400, 2)))
     assert written("numbers.npz")[0].loss == "mean_squared_error"
+
+
+def test_the_page_shows_what_is_written(here: Path) -> None:
+    written("fashion_mnist")
+    (shown,) = [text for kind, text in blocks(ROOT / "docs/how-to/first-space-file.md") if kind == "yaml"]
+    assert Path("fashion_mnist.yaml").read_text() == shown
+
+
+def test_groups_of_a_table_stay_together_and_its_times_are_told(here: Path) -> None:
+    start = np.datetime64("2024-01-01")
+    rows = [f"P{row // 10:03},{start + row},{row % 7},{row % 3 % 2}" for row in range(200)]
+    (here / "visits.csv").write_text("\n".join(["patient,day,pulse,ill", *rows, ""]))
+    spec, told = written("visits.csv")
+    assert spec.data.split.groups == "patient" and not spec.data.split.stratify
+    assert "`split: {time: day}` holds out the latest" in told and "`split: {time: day}`" in spec.text
+
+
+def test_a_folder_of_pictures(here: Path) -> None:
+    for place, shade in (("dark", 40), ("light", 200)):
+        (here / "shades" / place).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (8, 8), (shade + number,) * 3).save(here / "shades" / place / f"{number}.png")
+    spec, _ = written("shades")
+    assert (spec.data.kind, spec.loss) == ("images", "binary_crossentropy")
+    assert dense(load_search_data(spec), spec.loss).layers[0].name.startswith("rescaling")  # from 0 to 255 to 0 to 1
 
 
 @pytest.mark.parametrize(

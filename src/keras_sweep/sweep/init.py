@@ -48,8 +48,9 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
             raise
         data |= {**error.options, "missing_target": "drop"}
         found = _read(data, path)
-        if not found.notices:
+        if not any("left out" in notice for notice in found.notices):
             del data["missing_target"]
+    notes += found.notices
     says = _task(found)
     if wandb is not None:
         says = with_wandb_file(says, wandb, notes)
@@ -124,7 +125,9 @@ def _task(found: Source) -> dict[str, Any]:
         loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
     else:
         loss, metrics, goal = "mean_squared_error", ["mae"], "minimize"
+    groups = [name for name, ranks in rows.places.items() if ranks.all()]  # 0 is a gap
     strata = {"stratify": True} if classes and counts.min() >= FEWEST else {}
-    split = {"validation": 0.2, "test": 0.2, "seed": 42} | strata if found.rows else {}
+    going = {"groups": groups[0]} if groups else strata
+    split = {"validation": 0.2, "test": 0.2, "seed": 42} | going if found.rows else {}
     metric = {"name": f"val_{metrics[-1 if rare else 0]}", "goal": goal}
     return {"split": split, "loss": loss, "metrics": metrics, "metric": metric, "rare": rare}
