@@ -42,8 +42,6 @@ def dense(
 
     penalty = keras.regularizers.L2(l2) if l2 else None
     layers: list[Any] = [keras.layers.Input(data.input_shape)]
-    if data.image_shape and data.train.x.max() > 1:  # a folder's pictures come as Keras reads them, from 0 to 255
-        layers.append(keras.layers.Rescaling(1 / 255))
     if len(data.input_shape) > 1:
         layers.append(keras.layers.Flatten())
     widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)

@@ -14,7 +14,7 @@ from jinja2 import Environment
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.labels import LabelForm, fit_labels
-from keras_sweep.data.source import DATA_NAMES, Source, read_source
+from keras_sweep.data.source import DATA_NAMES, RawRows, Source, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
@@ -51,7 +51,13 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         if not any("left out" in notice for notice in found.notices):
             del data["missing_target"]
     notes += found.notices
-    says = _task(found)
+    rows = found.rows or found.train
+    assert rows is not None
+    says = _task(found, rows)
+    if says["loss"] == "mean_squared_error" and isinstance(rows.x, pl.DataFrame) and isinstance(data, dict):
+        low, high, deviation = rows.y.min(), rows.y.max(), rows.y.std()
+        form = "log" if 0 < 10 * low < high else "standard" if not 0.1 < deviation < 10 else None
+        data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     if wandb is not None:
         says = with_wandb_file(says, wandb, notes)
     template = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(TEMPLATE.read_text("utf-8"))
@@ -105,10 +111,8 @@ def _read(data: Any, path: Path) -> Source:
     return found
 
 
-def _task(found: Source) -> dict[str, Any]:
+def _task(found: Source, rows: RawRows) -> dict[str, Any]:
     """What the labels say: how rows are held out, the loss, and the metric that ranks."""
-    rows = found.rows or found.train
-    assert rows is not None
     y, counts = rows.y, np.zeros(0, int)  # rows of each class
     with contextlib.suppress(DataError):  # numbers
         labels = fit_labels(y, LabelForm.INDEX, "", found.class_names)
