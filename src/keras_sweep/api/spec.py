@@ -149,13 +149,14 @@ class Spec:
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
-    # with which the model compiles itself
+    # with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)  # Float, Int, Choice; a list is a choice
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
-    metrics: Sequence[Any] | None = None  # each as `loss`
+    metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
     minimize: str | None = None  # the one of which less is better, "val_loss"
+    loss_weights: Mapping[str, float] | None = None  # of several outputs, {"price": 1.0, "kind": 0.2}
     search: Optuna | KerasTuner = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
     training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
@@ -188,7 +189,8 @@ class Spec:
             "split": self.split or None,
             "model": _model_block(self.model),
             "loss": _loss_block(self.loss),
-            "metrics": None if self.metrics is None else list(map(_loss_block, self.metrics)),
+            "metrics": _metrics_block(self.metrics),
+            "loss_weights": self.loss_weights or None,
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
             "parameters": {
                 name: {"values": value} if isinstance(value, list | tuple | range) else value
@@ -237,7 +239,15 @@ def _model_block(model: Any) -> Any:
 def _loss_block(loss: Any) -> Any:
     if isinstance(loss, Mapping) and callable(loss.get("python")):
         return {**loss, "python": give_function(loss["python"])}
+    if isinstance(loss, Mapping) and not {"python", "name"} & set(loss):
+        return {name: _loss_block(one) for name, one in loss.items()}
     return {"python": give_function(loss)} if callable(loss) else loss
+
+
+def _metrics_block(metrics: Any) -> Any:
+    if isinstance(metrics, Mapping):
+        return {name: _metrics_block(one) for name, one in metrics.items()}
+    return list(map(_loss_block, metrics)) if isinstance(metrics, list | tuple) else metrics
 
 
 def _training_block(training: Mapping[str, Any]) -> Any:

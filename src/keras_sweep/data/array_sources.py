@@ -1,13 +1,26 @@
 """Arrays: an .npz file, or what a user's function returns."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array, weight_array
+from keras_sweep.data.arrays import (
+    ARRAYS,
+    Arrays,
+    are_several,
+    arrays_of,
+    by_name,
+    described,
+    input_array,
+    label_array,
+    leaves,
+    of_names,
+    weight_array,
+)
 from keras_sweep.data.datasets import in_memory, is_dataset
 from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
@@ -20,7 +33,8 @@ PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
 KEYS = (
     "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`; "
-    "beside each, if rows weigh unlike, `sample_weight`, and the array that `groups` or `time` of `split` names"
+    "beside each, if rows weigh unlike, `sample_weight`, and the array that `groups` or `time` of `split` names; "
+    "of several inputs a dict of arrays, in npz `x/a` and `x/b`"
 )
 RESULTS = (
     "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
@@ -49,7 +63,7 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
             f"{path} can't be read as npz: {error}",
             hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
-    return _of_dict(arrays, path.name, str(path), data.split)
+    return _of_dict(of_names(arrays), path.name, str(path), data.split)
 
 
 def _chosen(names: Sequence[str], target: str, path: Path, beside: Sequence[str | None]) -> dict[str, str]:
@@ -80,7 +94,7 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
     # Two pairs of plain lists are x and y of two rows, not training and test rows.
     three = len(parts) == 3 and all(len(pair) == 2 for pair in pairs)
-    of_arrays = three or any(hasattr(array, "shape") for pair in pairs for array in pair)
+    of_arrays = three or any(hasattr(one, "shape") or isinstance(one, Mapping) for pair in pairs for one in pair)
     if isinstance(returned, Mapping):
         arrays = dict(returned)
     elif len(pairs) == len(parts) in (2, 3) and of_arrays:
@@ -142,7 +156,7 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
     names = (*LETTERS, how.by)
     rows = {part: _rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     for letter in "xy":
-        kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
+        kinds = {f"{letter}{part}": _kind(getattr(one, letter)) for part, one in rows.items()}
         if len(set(kinds.values())) > 1:
             alike = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
             raise DataError(f"the parts of {place} are not alike: {alike}", hint="Give all parts alike")
@@ -164,23 +178,39 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
         rows = with_parts_of_dates(rows[[name for name in rows.columns if name != how.by]])
         check_columns(rows, what)
     else:
-        rows = input_array(x, what)
-    labels = np.zeros((len(rows), 0), np.float32) if y is None else label_array(y, f"`y{part}` of {place}")
-    if len(rows) != len(labels):
-        raise DataError(
-            f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
-        )
-    of_rows = None if weights is None else weight_array(weights, len(rows), f"`sample_weight{part}` of {place}")
+        rows = arrays_of(x, input_array, what, _rows_of(y))
+    count = len(leaves(rows)[0])
+    labels: Arrays = np.zeros((count, 0), np.float32)
+    if y is not None:
+        labels = arrays_of(y, label_array, f"`y{part}` of {place}", count)
+    counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", labels)}
+    for key, array in counts.items():
+        if len(array) != count:
+            raise DataError(
+                f"`{next(iter(counts))}` of {place} has {count:,} rows, but `{key}` has {len(array):,}",
+                hint="One label a row is needed" if key[0] == "y" else "A row of each input makes a row",
+            )
+    of_rows = None if weights is None else weight_array(weights, count, f"`sample_weight{part}` of {place}")
     at = {}
-    if by is not None or not isinstance(rows, np.ndarray):
+    if by is not None or not isinstance(rows, np.ndarray | dict | tuple):
         from keras_sweep.data.places import group_columns, places
 
         what = f"`{how.by}{part}` of {place}"
-        at = group_columns(rows) if by is None else {str(how.by): places(by, len(rows), how, what)}
+        at = group_columns(rows) if by is None else {str(how.by): places(by, count, how, what)}
     return RawRows(rows, labels, of_rows, at)
 
 
+def _rows_of(y: Any) -> int | None:
+    """How many rows labels are of, where that can be told before they are read."""
+    with suppress(TypeError, IndexError):  # what is no array at all is told when it is read
+        several = are_several(y, -1) and not isinstance(y, list)
+        return len(leaves(y)[0] if several else y)
+    return None
+
+
 def _kind(array: Features) -> str:
+    if isinstance(array, dict | tuple):
+        return ", ".join(f"{name.removeprefix('/')} {_kind(one)}" for name, one in by_name("", array).items())
     if not isinstance(array, np.ndarray):
         return f"a table of {len(array.columns)} columns"
     return f"{'text' if array.dtype.kind == 'O' else 'numbers'}, each row of shape {list(array.shape[1:])}"

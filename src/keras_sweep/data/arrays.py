@@ -1,5 +1,6 @@
 """Arrays of a user, seen to be what a model can train on: real numbers of 32 bits, one row an example, none missing."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -8,12 +9,13 @@ import numpy.typing as npt
 from keras_sweep.errors import DataError
 
 Array: TypeAlias = npt.NDArray[np.generic]
+Arrays: TypeAlias = Any  # an array; of several inputs, or outputs, a dict of arrays by their names, or a tuple of them
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = np.finfo(np.float32).max
 ARRAYS = "Give one NumPy array; of a sparse matrix that is `.toarray()`"
 INPUTS = (
-    "Several inputs go into one array (`np.concatenate([a, b], axis=1)`), one column is `x.reshape(-1, 1)`, "
+    "Several inputs are a dict of arrays by their names, one column is `x.reshape(-1, 1)`, "
     "categories are taken as columns of a DataFrame or a file, and other text must be turned into numbers, as by "
     f"`keras.layers.TextVectorization`. {ARRAYS}"
 )
@@ -30,6 +32,54 @@ def described(value: Any) -> str:
     return kind + shape + (f" and type {value.dtype}" if hasattr(value, "dtype") else "")
 
 
+def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
+    """What a function gives of arrays; of those of several inputs a dict, or a tuple, of what it gives of each."""
+    if isinstance(first, Mapping):
+        return {name: function(one, *(other[name] for other in others)) for name, one in first.items()}
+    if isinstance(first, list | tuple):
+        return tuple(function(*parts) for parts in zip(first, *others, strict=True))
+    return function(first, *others)
+
+
+def cut(arrays: Arrays, start: int, end: int | None = None) -> Arrays:
+    """The rows from one on, before another."""
+    return each(lambda array: array[start:end], arrays)
+
+
+def leaves(arrays: Arrays) -> list[Any]:
+    """The arrays themselves: of several inputs each, in their order."""
+    return list(by_name("", arrays).values())
+
+
+def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
+    """The arrays by names: `x`, or of several `x/a` and `x/b`, or `x/0` and `x/1` in a tuple."""
+    if not isinstance(arrays, Mapping | tuple):
+        return {name: arrays}
+    parts = arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays)
+    return {f"{name}/{part}": array for part, array in parts}
+
+
+def of_names(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
+    """What `by_name` made such names of."""
+    found: dict[str, Any] = {}
+    for name, array in arrays.items():
+        first, several, part = name.partition("/")
+        found |= {first: {**found.get(first, {}), part: array}} if several else {name: array}
+    places = {name: [str(place) for place in range(len(one))] for name, one in found.items() if isinstance(one, dict)}
+    return found | {name: tuple(found[name].values()) for name, wanted in places.items() if list(found[name]) == wanted}
+
+
+def are_several(value: Any, rows: int | None = None) -> bool:
+    """Whether it is a dict, or a list or tuple, of arrays, a row of each of which makes a row together.
+
+    A list of as many arrays as there are rows is one of rows; where these are not known, it is none of inputs.
+    """
+    if isinstance(value, Mapping):
+        return True
+    listed = isinstance(value, list | tuple) and rows is not None and len(value) != rows
+    return listed and len(value) > 0 and all(getattr(one, "ndim", 0) > 0 for one in value)
+
+
 def input_array(x: Any, what: str) -> Array:
     """Inputs as an array of numbers, [N, ...]. Raises DataError for others, and for numbers that 32 bits can't hold."""
     array = _as_array(x)
@@ -37,6 +87,19 @@ def input_array(x: Any, what: str) -> Array:
         raise DataError(f"{what} is {described(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
     must_fit_32_bits(array, what)
     return array
+
+
+def arrays_of(given: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
+    """What `read` makes of what is given; of several inputs or outputs of each, which may be one column, [N]."""
+    if not are_several(given, rows):
+        return read(given, what)
+    if not len(given):
+        raise DataError(f"{what} is {described(given)}", hint="Give an array for each input")
+    parts = {str(name): given[name] for name in given} if isinstance(given, Mapping) else tuple(given)
+    names = each(lambda name: f"{name.removeprefix('/')!r} of {what}", tuple(by_name("", parts)))
+    columns = [one[:, None] if read is input_array and one.ndim == 1 else one for one in map(_as_array, leaves(parts))]
+    found = tuple(read(one, name) for one, name in zip(columns, names, strict=True))
+    return dict(zip(parts, found, strict=True)) if isinstance(parts, dict) else found
 
 
 def label_array(y: Any, what: str) -> Array:

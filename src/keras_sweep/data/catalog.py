@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_sweep.data.labels import fit_scale
+from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
@@ -20,20 +20,26 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     """
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.of_search()
-    folds = encoding.folds(train)
+    folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
+    by_name = bool(spec.data.inputs)
+    if by_name:
+        train, whole = encoding.as_taken("train", train), train
+        validation = train if validation is whole else encoding.as_taken("validation", validation)
     test_rows, test_fingerprint = seal(encoding)
+    one = isinstance(encoding.labels, Labels)  # else there are several outputs
+    leaks = leak_notices(encoding.parts, one and encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,
         validation=validation,
-        fingerprint=fingerprint(train, validation, folds=folds),
-        classes=encoding.labels.classes,
-        class_names=encoding.labels.names or source.class_names,
+        fingerprint=digest,
+        classes=encoding.labels.classes if one else None,
+        class_names=encoding.labels.names or source.class_names if one else None,
         test_rows=test_rows,
         test_fingerprint=test_fingerprint,
-        preprocessing=encoding.preprocessing,
+        preprocessing=None if by_name else encoding.preprocessing,
         image_shape=source.image_shape,
-        notices=(*source.notices, *encoding.notices, *leak_notices(encoding.parts, encoding.labels.values is not None)),
+        notices=(*source.notices, *(() if by_name else encoding.notices), *leaks),
         scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),
         folds=folds,
     )

@@ -1,6 +1,8 @@
 """Whether loss, metrics, the model's output and the labels go together: looked at before anything trains."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -38,23 +40,45 @@ INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that t
 def check_task(
     spec: SweepSpec,
     data: SearchData,
-    output_shape: tuple[int | None, ...] | None = None,
-    activation: str | None = None,
+    output_shape: Any = None,
+    activation: Any = None,
 ) -> None:
     """See that what the space file says goes together with the data. Raises SpaceFileError with every mismatch.
 
     `output_shape` is of a built model, rows first, and `activation` what it ends with, if that is known; for the dense
-    model its arguments are looked at instead.
+    model its arguments are looked at instead. Of several outputs both are by their names.
     """
-    if not spec.loss:  # that of a loop of the user's
+    several = isinstance(data.train.y, dict | tuple)
+    if spec.outputs and several and output_shape is not None and "loss" not in spec.own:
+        found = [
+            replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
+            for name in spec.outputs
+            for fault in _faults(spec.output(name), _alone(spec, data, name), output_shape[name], activation[name])
+        ]
+    elif not spec.loss or several:  # that of a loop, or a compile, of the user's
         return
+    else:
+        found = _faults(spec, data, output_shape, activation)
+    if found:
+        raise SpaceFileError(spec.file, found)
+
+
+def _alone(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
+    """The data as if the labels were of one output alone."""
+    y = spec.part(data.train.y, name)
+    indices = y.ndim == 1 and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
+    return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
+
+
+def _faults(
+    spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
+) -> list[Fault]:
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
     if output_shape is not None:
         faults += _output_faults(spec, data, output_shape, activation)
     elif spec.model.kind == "dense":
         faults += _dense_faults(spec, data)
-    if faults:
-        raise SpaceFileError(spec.file, faults)
+    return faults
 
 
 def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import each, leaves
 from keras_sweep.errors import DataError
 
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
@@ -33,19 +34,19 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     parts, size = [], 0
     try:
         for element in _elements(dataset, name):
-            parts.append([_array(one) for one in (element if isinstance(element, tuple | list) else [element])])
-            size += sum(one.nbytes for one in parts[-1])
+            parts.append([each(_array, one) for one in (element if isinstance(element, tuple | list) else [element])])
+            size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
             if size > MOST_BYTES:
                 raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
         if not parts:
             raise DataError(f"{name} gives no rows", hint="An iterator that has come to its end gives nothing more")
         join = np.concatenate if _in_batches(parts[0]) else np.stack
-        columns = [join(column) for column in zip(*parts, strict=True)]
+        columns = [each(lambda *of_one: join(of_one), *column) for column in zip(*parts, strict=True)]
     except DataError:
         raise
     except Exception as error:  # whatever the user's code raises; NumPy for rows of other shapes
         raise DataError(f"{name} can't be read: {str(error).strip() or type(error).__name__}") from error
-    return columns, f"{name} was read into memory: {len(columns[0]):,} rows, {size / 1e6:,.1f} MB"
+    return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
 
 
 def _elements(dataset: Any, name: str) -> Iterable[Any]:
@@ -65,4 +66,5 @@ def _array(value: Any) -> Any:
 
 def _in_batches(arrays: Sequence[Any]) -> bool:
     """Whether x and y are of several rows: labels of one row are mostly a number, or of another length than its x."""
-    return len({one.shape[:1] for one in arrays}) == 1 and arrays[0].ndim > 0
+    every = [array for one in arrays for array in leaves(one)]
+    return len({one.shape[:1] for one in every}) == 1 and every[0].ndim > 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
 from keras_sweep.space.text import listed, yaml_list
 
@@ -52,6 +52,8 @@ def _keys(rows: RawRows) -> Array:
 
 
 def _hashes(rows: Features) -> npt.NDArray[np.int64]:
+    if isinstance(rows, dict | tuple):
+        return np.asarray(sum(31**place * _hashes(array) for place, array in enumerate(leaves(rows))))
     if not isinstance(rows, np.ndarray):
         return rows.hash_rows().to_numpy().view(np.int64)
     if rows.dtype.kind == "O" or not rows.size:
@@ -74,6 +76,8 @@ def _cut_groups(parts: Parts) -> Iterator[str]:
 def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     """A line for columns each of which gives the label: 1 less the mean distance of labels of neighbours by its value,
     over that of any two rows, is near 1. With distances of ranks, of numbers, it is Chatterjee's xi (2021)."""
+    if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
+        return
     x, y = train.x, train.y.reshape(-1)
     if len(y) != len(train) or len(x.shape) != 2 or x.shape[1] < 2:
         return

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, by_name, each
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, image_set
 from keras_sweep.data.split import fit_encoding, read_parts
@@ -95,9 +95,10 @@ def _together(train: AnyRows, validation: AnyRows, join: Callable[[Any], Any] = 
         weights = np.concatenate(
             [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
         )
-    return type(train)(join([part.x for part in both]), np.concatenate([part.y for part in both]), weights)
+    y = each(lambda *parts: np.concatenate(parts), train.y, validation.y)
+    return type(train)(each(lambda *parts: join(parts), train.x, validation.x), y, weights)
 
 
 def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:
-    columns = {f"x_{part}/{column}": array for column, array in x.items()} if isinstance(x, dict) else {f"x_{part}": x}
-    return columns | dict(zip((f"y_{part}", f"sample_weight_{part}"), rows.arrays[1:], strict=False))
+    arrays = dict(zip((f"x_{part}", f"y_{part}", f"sample_weight_{part}"), (x, *rows.arrays[1:]), strict=False))
+    return {name: array for key, one in arrays.items() for name, array in by_name(key, one).items()}

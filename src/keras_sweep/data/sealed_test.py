@@ -60,4 +60,4 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
             "this winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
-    return test, encoding.parts.test.x
+    return encoding.as_taken("test", test), encoding.parts.test.x

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, Arrays, each, leaves
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 class Rows:
     """Inputs and labels of one split, as `fit` takes them."""
 
-    x: Array  # [N, ...], float32 unless the user's own function says otherwise
-    y: Array  # [N] class indices or targets, [N, C] one-hot, or [N, ...] as the loss takes them
+    x: Arrays  # [N, ...], float32 unless the user's own function says otherwise
+    y: Arrays  # [N] class indices or targets, [N, C] one-hot, or [N, ...] as the loss takes them
     weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(leaves(self.x)[0])
 
     @property
-    def labels(self) -> Array | None:
+    def labels(self) -> Arrays | None:
         """y as `fit` takes it; None of rows without labels, where y is [N, 0]."""
-        return self.y if self.y.size else None
+        return self.y if any(array.size for array in leaves(self.y)) else None
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[Arrays, ...]:
         """x, y and, where rows weigh unlike, their weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
-    def validation_data(self) -> tuple[Array | None, ...]:
+    def validation_data(self) -> tuple[Arrays | None, ...]:
         """The same as `fit` takes it."""
         return (self.x, self.labels, *self.arrays[2:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Rows:
         """A copy of these rows."""
-        return Rows(*(array[rows] for array in self.arrays))
+        return Rows(*(each(lambda array: array[rows], arrays) for arrays in self.arrays))
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
         """[N] the class of each row, where each has one."""
-        y = self.y
+        y: Array = self.y
         return (y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
 
 
@@ -94,16 +94,22 @@ class SearchData:
         return self.class_names or tuple(map(str, range(self.classes))) if self.classes else ()
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one row of x."""
-        return tuple(self.train.x.shape[1:])
+    def input_shape(self) -> Any:
+        """The shape of one row of x; of several inputs a dict, or a tuple, of theirs."""
+        return each(lambda array: tuple(array.shape[1:]), self.train.x)
+
+    def symbol(self) -> Any:
+        """A `keras.KerasTensor` of a batch of x, which shows what a model makes of it."""
+        import keras
+
+        return each(lambda array: keras.KerasTensor((None, *array.shape[1:]), dtype=str(array.dtype)), self.train.x)
 
     @property
     def row_shape(self) -> str:
         """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
         dropped = listed(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: one value in the training rows)" if dropped else ""
-        return f"{list(self.input_shape)}{without}"
+        return f"{_words(self.input_shape)}{without}"
 
     def fold(self, index: int) -> SearchData:
         """What a fold trains and validates on, copied out of all rows."""
@@ -118,6 +124,14 @@ class SearchData:
         )
 
 
+def _words(shape: Any) -> str:
+    """`[8, 8]`; of several inputs `a [8, 8], b [3]`."""
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {list(one)}" for name, one in shape.items())
+    several = bool(shape) and isinstance(shape[0], tuple)
+    return ", ".join(map(_words, shape)) if several else str(list(shape))
+
+
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
     """SHA-256 (hex) over type, shape and bytes of all arrays of the parts, in order, and of which rows folds leave out.
 
@@ -128,6 +142,7 @@ def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
         digest.update(fold.held.data)
     for rows in {id(rows): rows for rows in parts}.values():
         for array in rows.arrays:
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for one in leaves(array):
+                digest.update(f"{one.dtype.str}{one.shape}".encode())
+                digest.update(np.ascontiguousarray(one).data)
     return digest.hexdigest()

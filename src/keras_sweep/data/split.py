@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
-from keras_sweep.data.labels import LabelForm, Labels, are_classes, fit_labels, loss_needs
+from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs
 from keras_sweep.data.places import latest
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import SeriesPreprocessing, TablePreprocessing
 
 
+AnyLabels: TypeAlias = Any  # `Labels`; of several outputs a dict, or a tuple, of theirs
+
+
 def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     """The folds of rows: scikit-learn's, shuffled by the split's seed, classes in equal shares, groups whole.
 
@@ -35,7 +38,7 @@ def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
     labels, groups = _one_a_row(rows.y, form), rows.places.get(how.by or "")
     kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    kind = kinds[are_classes(rows.y, form)]
+    kind = kinds[isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)]
     try:
         if groups is not None and (count := len(np.unique(groups))) < how.folds:
             raise ValueError(f"{how.by!r} has {counted(count, 'group')}")
@@ -83,6 +86,8 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
     """Those that are kept and those that are held out: by `train_test_split`, `GroupShuffleSplit`, or the latest."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+    if how.stratify and not isinstance(rows.y, np.ndarray):
+        raise DataError("`stratify: true` needs a class a row, but there are several outputs", hint="Set it to false")
     if how.stratify and not are_classes(rows.y, form):
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
     strata = _one_a_row(rows.y, form) if how.stratify else None
@@ -104,8 +109,9 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
     return rows.take(kept), rows.take(held)
 
 
-def _one_a_row(y: Array, form: LabelForm) -> Array:
-    """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]."""
+def _one_a_row(y: Arrays, form: LabelForm) -> Array:
+    """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]; of the first output."""
+    y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
     if flat.shape[1] > 1 and are_classes(y, form):
         return np.asarray(flat.argmax(axis=1))
@@ -123,7 +129,7 @@ class Encoding:
 
     spec: SweepSpec
     parts: Parts
-    labels: Labels
+    labels: AnyLabels
     preprocessing: TablePreprocessing | SeriesPreprocessing | None  # of a table, or a series
     notices: tuple[str, ...]
 
@@ -138,8 +144,7 @@ class Encoding:
             assert isinstance(raw.x, np.ndarray)
             return picture_rows(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            assert isinstance(raw.x, np.ndarray)
-            x = own(of_32_bits(raw.x))
+            x = each(lambda array: own(of_32_bits(array)), raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
@@ -148,16 +153,27 @@ class Encoding:
                 )
         if raw.weights is not None and not raw.weights.any():
             raise DataError(f"the {what} all weigh 0", hint="Give some of them a weight above 0")
-        return Rows(x, self.labels.encode(raw.y, what), None if raw.weights is None else own(raw.weights))
+        y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
+        return Rows(x, y, None if raw.weights is None else own(raw.weights))
 
     def of_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
         train = self.rows("train")
         return train, train if self.parts.folds else self.rows("validation")
 
+    def as_taken(self, part: str, rows: Rows) -> Rows:
+        """The rows of a part as the model takes them, of which `rows` has them: with columns of a table by name as they
+        were read, where its inputs have their names. Raises DataError for a column that is none of numbers."""
+        if not self.spec.data.inputs:
+            return rows
+        from keras_sweep.data.table_columns import number_matrix
+
+        raw = getattr(self.parts, part).x
+        return replace(rows, x={name: number_matrix(raw, [name]) for name in self.spec.data.inputs})
+
     def folds(self, rows: Rows) -> tuple[Fold, ...]:
         """The folds; of a table each with all rows in columns that are fitted on the fold's training rows alone."""
-        if self.preprocessing is None:
+        if self.preprocessing is None or self.spec.data.inputs:
             return self.parts.folds
         raw, encoded = self.parts.train, []
         for fold in self.parts.folds:
@@ -170,20 +186,36 @@ class Encoding:
 def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     """The encoding, from training rows alone. Raises DataError."""
     source, x, y = parts.source, parts.train.x, parts.train.y
-    labels = fit_labels(y, loss_needs(spec.loss).form, spec.loss, source.class_names)
-    notices = []
-    if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
-        notices.append(f"the labels of {source.name} {BLURRED}")
+    labels, notices = _fit_labels(spec, y, source), []
+    for of_one, array in zip(leaves(labels), leaves(y), strict=True):
+        if of_one.form is LabelForm.NUMBER and too_fine_columns(array.reshape(len(array), -1)):
+            notices.append(f"the labels of {source.name} {BLURRED}")
     if source.series is not None:
         from keras_sweep.data.series import fit_series
 
         return Encoding(spec, parts, labels, fit_series(x, source.series), tuple(notices))
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray | dict | tuple):
         preprocessing, of_columns = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
-    if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
+    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
+
+
+def _fit_labels(spec: SweepSpec, y: Arrays, source: Source) -> AnyLabels:
+    """How labels are encoded; those of several outputs each as its own loss takes them. Raises DataError."""
+    if not spec.outputs or isinstance(y, tuple):
+        names = source.class_names if isinstance(y, np.ndarray) else None
+        form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
+        return each(lambda array: fit_labels(array, form, spec.loss, names), y)
+    there = listed(list(y)) if isinstance(y, dict) else "one array"
+    if not isinstance(y, dict) or set(y) != set(spec.outputs):
+        raise DataError(
+            f"`loss` names the outputs {listed(list(spec.outputs))}, but the labels of {source.name} are {there}",
+            hint="Give `y` as a dict of arrays by these names",
+        )
+    forms = {name: LabelForm.ANY if one.own else loss_needs(one.loss).form for name, one in spec.outputs.items()}
+    return {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
 
 
 def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePreprocessing, tuple[str, ...]]:

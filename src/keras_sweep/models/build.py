@@ -163,7 +163,7 @@ def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
         return
     what = f"the model of {spec.model.source} can't be built for rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError):
-        if isinstance(model, keras.Sequential):
+        if isinstance(model, keras.Sequential) and not isinstance(data.train.x, dict | tuple):
             model.build((None, *data.input_shape))
         else:
             called(model, data)
@@ -171,11 +171,9 @@ def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
 def called(model: Any, data: SearchData) -> Any:
     """What a model gives for a symbol of a batch: a `keras.KerasTensor`, or a structure of them. Raises anything."""
-    import keras
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns beside what it raises
-        return model(keras.KerasTensor((None, *data.input_shape), dtype=str(data.train.x.dtype)))
+        return model(data.symbol())
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:

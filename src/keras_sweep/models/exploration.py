@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from keras_sweep.data.arrays import cut
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
@@ -72,7 +73,7 @@ def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: S
     """
     import keras
 
-    rows, epochs = Rows(*(array[:ROWS] for array in data.train.arrays)), [0, 1]
+    rows, epochs = Rows(*(cut(arrays, 0, ROWS) for arrays in data.train.arrays)), [0, 1]
 
     def build_and_fit(hyper_parameters: Any) -> None:
         model, ends = build(hyper_parameters), time.monotonic() + MOST_SECONDS

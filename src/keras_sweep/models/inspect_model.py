@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
+from keras_sweep.data.arrays import cut
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
@@ -19,6 +20,7 @@ from keras_sweep.process.backend import clear_session
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import listed
 from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
@@ -35,30 +37,46 @@ class Inspected:
     """What is known of a model before anything trains."""
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
-    output_shape: tuple[int | None, ...] | None = None  # rows first; None for the dense model, which fits the labels
-    activation: str | None = None  # that it ends with, if that can be known
+    output_shape: Any = None  # rows first; None for the dense model, which fits the labels
+    activation: Any = None  # that it ends with, if that can be known; of several outputs both are by their names
     notices: tuple[str, ...] = ()
 
 
 def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
-    """The rows of a sweep, as its loss takes them; and the sweep, with the model's own loss and metrics where it names
-    none. Raises DataError, and as `first_model` and `with_own_compile`."""
+    """The rows of a sweep, as its loss and its model take them; and the sweep, with the model's own loss and metrics
+    where it names none. Raises DataError, and as `first_model` and `with_own_compile`."""
     data = load_search_data(spec)
     spec = replace(spec, scale=data.scale)
-    if not spec.own:
+    if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
         return spec, data
     found = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have made metrics before
-    known = with_own_compile(spec, first_model(spec, data)[0], trains_itself=has_own_fit(found))
-    return known, data if loss_needs(known.loss).form is loss_needs(spec.loss).form else load_search_data(known)
+    model = first_model(spec, data)[0]
+    names = list(map(str, getattr(model, "output_names", None) or ()))
+    if set(names) == set(spec.outputs):  # in the model's order, which is that of labels in a tuple
+        spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
+    known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
+    if spec.own:
+        known = with_own_compile(known, model, trains_itself=has_own_fit(found))
+    as_before = known.data == spec.data and loss_needs(known.loss).form is loss_needs(spec.loss).form
+    return known, data if as_before else load_search_data(known)
+
+
+def _columns_of(model: Any, data: SearchData) -> tuple[str, ...]:
+    """The inputs of a model that takes several, where each bears the name of a column of a table; else none."""
+    inputs = getattr(model, "input", None)
+    of_list = inputs if isinstance(inputs, list) else ()
+    names = list(inputs) if isinstance(inputs, dict) else [one.name for one in of_list]
+    columns = {column.name for column in getattr(data.preprocessing, "columns", ())}
+    return tuple(names) if len(names) > 1 and set(names) <= columns else ()
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     """Build the model and look at it.
 
     Raises:
-        ModelError: it can't be imported or built at any of `PLACES`, it has nothing to train, or it is no model from
-            one array of inputs to one of outputs.
+        ModelError: it can't be imported or built at any of `PLACES`, it has nothing to train, or its outputs are not
+            those that the labels are of.
     """
     if spec.model.kind == "dense":
         return Inspected(spec)
@@ -66,8 +84,12 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     model, notices = first_model(spec, data)
     notices += overridden(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
-    activation = _last_activation(model)
-    if activation is None:
+    activation: Any = _last_activation(model)
+    if isinstance(shape, dict):
+        activation = {
+            name: _last_activation(model, place) for place, name in enumerate(_names_of_outputs(model, shape))
+        }
+    elif activation is None:
         notices += _strange_outputs(spec, data, model)
     notices += _file_words(data, model)
     return Inspected(spec, shape, activation, tuple(notices))
@@ -109,21 +131,65 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     raise faults[0][1]
 
 
-def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | None, ...]:
-    """The shape that rows of the data come out in. Raises ModelError where one array does not come out of one array."""
-    source = spec.model.source
+def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
+    """The shape that rows of the data come out in, of several outputs by their names. Raises ModelError."""
+    source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
-    with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
+    several = isinstance(data.train.x, dict | tuple)
+    hint = (
+        "It is called with the inputs as the data have them"
+        if several
+        else "It is called with one array of inputs, [N, ...]"
+    )
+    with user_code(what, spec.folder, ModelError, hint=hint):
         outputs = called(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
     shape = getattr(outputs, "shape", None)
+    if isinstance(y, dict | tuple) or spec.outputs:
+        return _output_shapes(spec, model, y, outputs)
     if shape is None:
         raise ModelError(
             f"the model of {source} gives a {type(outputs).__name__}, but a sweep trains one output, by one loss",
-            hint="Return a model with the one output that is to be searched for: `keras.Model(inputs, output)`",
+            hint="Return a model with the one output that is to be searched for, `keras.Model(inputs, output)`; of "
+            "several outputs labels are a dict by their names, and so is `loss`",
         )
     return tuple(shape)
+
+
+def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
+    """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
+    source = spec.model.source
+    names = _names_of_outputs(model, outputs)
+    are = (
+        f"the outputs of the model of {source} are {listed(names)}"
+        if names
+        else f"the model of {source} has one output"
+    )
+    if isinstance(outputs, list | tuple) and isinstance(y, dict):
+        pairs = ", ".join(f"{name!r}: ..." for name in y)
+        raise ModelError(
+            f"{are} in a list, and Keras takes no dict of labels for a list",
+            hint=f"End it with `keras.Model(inputs, {{{pairs}}})`, or give the labels in a tuple, in this order",
+        )
+    if isinstance(outputs, dict) and not isinstance(y, dict):
+        raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
+    if not (spec.outputs or spec.own):
+        pairs = ", ".join(f"{name}: ..." for name in names)
+        raise ModelError(f"{are}, but `loss` is one", hint=f"Give it as a map from their names: {{{pairs}}}")
+    wanted = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
+    if not names or set(wanted) != set(names) or len(names) != len(y):
+        raise ModelError(f"{are}, but those of {'`loss`' if spec.outputs else 'the labels'} are {listed(wanted)}")
+    shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
+    return {name: tuple(shapes[name].shape) for name in names}
+
+
+def _names_of_outputs(model: Any, outputs: Any) -> list[str]:
+    """The names of several outputs, in Keras's order; [] of one."""
+    if not isinstance(outputs, dict | list | tuple):
+        return []
+    names = getattr(model, "output_names", None) or (outputs if isinstance(outputs, dict) else range(len(outputs)))
+    return list(map(str, names))
 
 
 def _file_words(data: SearchData, model: Any) -> Iterator[str]:
@@ -148,7 +214,7 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
     if needed not in ("softmax", "sigmoid"):
         return
     with contextlib.suppress(Exception), process_kept():  # what it raises is told when it trains
-        outputs = keras.ops.convert_to_numpy(model(data.train.x[:ROWS], training=False))
+        outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
             yield (
@@ -157,11 +223,11 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
             )
 
 
-def _last_activation(model: Any) -> str | None:
+def _last_activation(model: Any, output: int = 0) -> str | None:
     """The activation that a model ends with ("softmax", "linear", ...), or None where its last layers do not tell."""
     import keras
 
-    for operation in _steps_back(model):
+    for operation in _steps_back(model, output):
         kind = type(operation)
         if kind.__module__.split(".")[0] != "keras":
             return None
@@ -178,7 +244,7 @@ def _last_activation(model: Any) -> str | None:
     return None
 
 
-def _steps_back(model: Any) -> Iterator[Any]:
+def _steps_back(model: Any, output: int) -> Iterator[Any]:
     """The layers and operations that an output comes from, the last one first, as far as each has one input."""
     import keras
 
@@ -186,7 +252,7 @@ def _steps_back(model: Any) -> Iterator[Any]:
         yield from reversed(model.layers)
         return
     operations = getattr(model, "operations", None)  # of a functional model: a class of the user's has none
-    tensor = model.outputs[0] if operations else None
+    tensor = model.outputs[output] if operations else None
     while made := [one for one in operations or () if one.output is tensor]:
         yield made[0]
         tensor = made[0].input

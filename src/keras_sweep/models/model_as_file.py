@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 ROWS = 8  # on which two models are compared
 
 
-def fileable(model: Any, x: Array) -> Any:
+def fileable(model: Any, x: Arrays) -> Any:
     """The model itself if Keras can write it down; else a functional model of the layers that its `call` goes through.
 
     A subclassed model without `get_config` can't be written. Called on a symbol it shows which layers it is made of,
@@ -96,19 +96,21 @@ def _why_not(model: Any) -> str | None:
     return None
 
 
-def _functional(model: Any, x: Array) -> Any | None:
+def _functional(model: Any, x: Arrays) -> Any | None:
     import keras
 
     given: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
     with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
         warnings.simplefilter("ignore")
-        inputs = keras.Input(x.shape[1:], dtype=str(x.dtype))
+        inputs = each(lambda array: keras.Input(array.shape[1:], dtype=str(array.dtype)), x)
         outputs = model.call(inputs, **given)
         functional = keras.Model(inputs, outputs, name=model.name)
         if {id(one) for one in functional.weights} != {id(one) for one in model.weights}:
             return None
-        ours, theirs = (keras.ops.convert_to_numpy(one(x[:ROWS], training=False)) for one in (functional, model))
-        return functional if np.allclose(ours, theirs, rtol=1e-5, atol=1e-6) else None
+        to_numpy = keras.ops.convert_to_numpy
+        ours, theirs = (leaves(each(to_numpy, one(cut(x, 0, ROWS), training=False))) for one in (functional, model))
+        pairs = zip(ours, theirs, strict=True)
+        return functional if all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in pairs) else None
     return None
 
 

@@ -1,6 +1,6 @@
 """What a model compiles itself with: its loss and metrics where the space names none, and what the space overrides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from keras_sweep.errors import Fault, ModelError, SpaceFileError
 from keras_sweep.models.hyper_model import names_optimizer
 from keras_sweep.process.given import name_of
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.sweep_spec import WATCHING, SweepSpec
+from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, recorded_names
 from keras_sweep.space.text import did_you_mean, joined, listed, quoted
 
 
@@ -28,7 +28,9 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
     left = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     given |= {name: None for key, names in left.items() if key not in spec.own for name in names if given}
     if data.weighs and "metrics" in spec.own:
-        given |= {"metrics": None, "weighted_metrics": list(_metrics_of(model).values())}
+        of_outputs = given.get("metrics") or given.get("weighted_metrics")
+        weighted = of_outputs if spec.outputs else list(_metrics_of(model).values())
+        given |= {"metrics": None, "weighted_metrics": weighted}
     return given
 
 
@@ -45,8 +47,9 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
     if "loss" in own and (loss := given.get("loss")) is not None:
-        name, arguments = loss_and_arguments(loss)
-        spec = replace(spec, loss=name, loss_arguments=arguments)
+        outputs = _outputs_of(model, given)
+        name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
+        spec = replace(spec, loss=name, loss_arguments=arguments, outputs=outputs)
     elif "loss" in own and not (trains_itself or model.compiled):  # without one it may still add losses
         raise ModelError(
             f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
@@ -56,6 +59,8 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     if "metrics" in own:
         arguments_of = {name: arguments for name, one in metrics.items() if (arguments := _arguments(one))}
         spec = replace(spec, metrics=tuple(metrics), metric_arguments=arguments_of)
+        if spec.outputs:
+            spec = replace(spec, metrics=recorded_names(spec.outputs), metric_arguments={})
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     named = {"metric.name": spec.objective.name}
     for section in (one for one in WATCHING if getattr(spec.training, one) is not None):
@@ -66,6 +71,25 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
             rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
     return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
+
+
+def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
+    """What a model of several outputs compiles itself with of each; {} of one output."""
+    names = list(map(str, getattr(model, "output_names", None) or ()))
+
+    def of(part: Any, name: str) -> Any:
+        if isinstance(part, Mapping):
+            return part.get(name)
+        return part[names.index(name)] if isinstance(part, list | tuple) and len(part) == len(names) else part
+
+    found = {}
+    for name in names if len(names) > 1 else ():
+        metrics = _by_name([of(given.get(key), name) for key in ("metrics", "weighted_metrics")])
+        arguments_of = {metric: arguments for metric, one in metrics.items() if (arguments := _arguments(one))}
+        loss = of(given.get("loss"), name)
+        known = ("", {}) if loss is None else loss_and_arguments(loss)
+        found[name] = Output(*known, tuple(metrics), arguments_of, own=True)
+    return found
 
 
 def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
@@ -148,8 +172,12 @@ _NAMING = ("name", "dtype", "reduction")
 
 def _metrics_of(model: Any) -> dict[str, Any]:
     """Those that a model compiles itself with, by the names by which Keras logs them."""
+    given = compiled_with(model)
+    return _by_name([given.get("metrics"), given.get("weighted_metrics")])
+
+
+def _by_name(metrics: Any) -> dict[str, Any]:
     import keras
 
-    given = compiled_with(model)
-    parts = keras.tree.flatten([given.get("metrics"), given.get("weighted_metrics")])
+    parts = keras.tree.flatten(metrics)
     return {str(getattr(one, "name", getattr(one, "__name__", one))): one for one in parts if one is not None}

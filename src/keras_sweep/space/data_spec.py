@@ -94,6 +94,7 @@ class DataSpec:
     weights: str | None = None  # the column of a table that says what rows count
     options: Options | None = None  # how the source is read, where its kind has such keys
     transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
+    inputs: tuple[str, ...] = ()  # columns of a table that go to inputs of the model by name; known once it is built
 
     @property
     def words(self) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         },
         **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},
     }
+    for name, output in () if "loss" in spec.own else spec.outputs.items():
+        flat |= {f"loss.{name}": output.loss, f"loss_weights.{name}": output.weight}
+        flat |= {f"loss.{name}.{key}": _plain(value) for key, value in output.loss_arguments.items()}
+        arguments = output.metric_arguments.items()
+        flat |= {f"metrics.{name}.{one}.{key}": _plain(value) for one, of in arguments for key, value in of.items()}
     for name, value in asdict(spec.training).items():
         if isinstance(value, Mapping):
             flat |= {f"training.{name}.{key}": each for key, each in value.items()}

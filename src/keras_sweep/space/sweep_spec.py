@@ -7,7 +7,7 @@ what the JSON Schema tells an editor.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -145,6 +145,26 @@ class Finish:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Output:
+    """One of several outputs of a model: the loss and the metrics that it has for itself."""
+
+    loss: str
+    loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    metrics: tuple[str, ...] = ()  # each is recorded with the output's name before it: "price_mae"
+    metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    weight: float | None = None  # of its loss in the sum of all; None: 1
+    own: bool = False  # the model compiles itself with the loss, and takes the labels as they are
+
+
+def recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
+    """The names by which losses and metrics of outputs are recorded: "price_loss", "price_mae"."""
+    return tuple(f"{name}_{metric}" for name, one in outputs.items() for metric in ("loss", *one.metrics))
+
+
+LOSS_OF_OUTPUTS = "that of each output"  # the word for a loss in messages, where there are several
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:
     """One sweep, as its space file says it."""
 
@@ -161,6 +181,7 @@ class SweepSpec:
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     # of some metrics; "python" among them is the "module:function" of one of the user's
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)  # by name, where `loss` is a map of them
     own: tuple[str, ...] = ()  # "loss" and "metrics" where the file names none, and the model's own are used
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
@@ -176,15 +197,42 @@ class SweepSpec:
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
         parts = [part.source for part in (self.data, self.model) if part.kind == "python"]
-        loss = [self.loss] if is_own(self.loss) else []
-        metrics = [str(one["python"]) for one in self.metric_arguments.values() if "python" in one]
+        losses = [self.loss, *(output.loss for output in self.outputs.values())]
+        loss = [one for one in losses if is_own(one)]
+        of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]
+        metrics = [str(one["python"]) for each in of_metrics for one in each.values() if "python" in one]
         return (*parts, *loss, *metrics, *(one.python for one in self.training.callbacks))
+
+    def output(self, name: str) -> "SweepSpec":
+        """The sweep as if the model had this output alone."""
+        one = self.outputs[name]
+        return dataclasses.replace(
+            self,
+            loss=one.loss,
+            loss_arguments=one.loss_arguments,
+            metrics=one.metrics,
+            metric_arguments=one.metric_arguments,
+            outputs={},
+        )
+
+    def part(self, of_all: Any, name: str) -> Any:
+        """What an output has of what there is of all: of a dict by its name, of a tuple by its place."""
+        return of_all[list(self.outputs).index(name)] if isinstance(of_all, tuple) else of_all[name]
+
+    def output_of(self, metric: str) -> tuple[str, str] | None:
+        """The output that a recorded metric is of, and its name there: ("price", "val_mae") of "val_price_mae"."""
+        before, bare = ("val_" if metric.startswith("val_") else ""), metric.removeprefix("val_")
+        for name, output in self.outputs.items():
+            if bare.removeprefix(f"{name}_") in ("loss", *output.metrics) and bare.startswith(f"{name}_"):
+                return name, before + bare.removeprefix(f"{name}_")
+        return None
 
     @property
     def compiles_code(self) -> bool:
         """Whether models are compiled with a loss or a metric that plain Keras does not know."""
-        own_metric = any("python" in one for one in self.metric_arguments.values())
-        return self.scale is not None or is_own(self.loss) or own_metric
+        parts = [self, *map(self.output, self.outputs)]
+        own_metric = any("python" in one for part in parts for one in part.metric_arguments.values())
+        return self.scale is not None or any(is_own(part.loss) for part in parts) or own_metric
 
     @property
     def refits(self) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import PositiveFloat, PositiveInt
+
 from keras_sweep.process.given import name_of
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import is_own
+from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, Output, is_own
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, unknown
 from keras_sweep.space_file.keras_tables import (
@@ -28,7 +30,9 @@ LIST = kind_of(list[object])
 METRIC = kind_of(Metric)
 ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
 SOURCE = kind_of(Source)
+WEIGHTS = kind_of(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
 Arguments = dict[str, Value]
+Place = tuple[str | int, ...]
 
 
 def own_of(faults: Faults) -> tuple[str, ...]:
@@ -38,24 +42,66 @@ def own_of(faults: Faults) -> tuple[str, ...]:
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 
-def loss_of(faults: Faults, folder: Path) -> tuple[str, Arguments] | None:
+def names_outputs(faults: Faults) -> bool:
+    """Whether `loss` is a map from the names of outputs: no loss with arguments, which has a `name`, or `python`."""
+    given = faults.root.plain.get("loss")
+    of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
+    return of_outputs and any(isinstance(one, str | dict) for one in given.values())
+
+
+def outputs_of(faults: Faults, folder: Path) -> dict[str, Output]:
+    """What `loss`, `metrics` and `loss_weights` say of each output, where `loss` names them; faults are noted."""
+    plain = faults.root.plain
+    of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
+    if not names_outputs(faults):
+        for key in ("metrics", "loss_weights"):
+            if isinstance(plain.get(key), dict):
+                hint = "as in `loss: {price: mean_squared_error, kind: sparse_categorical_crossentropy}`"
+                faults.fault((key,), "names outputs, and `loss` does not", hint)
+        return {}
+    faults.fits(WEIGHTS, ("loss_weights",), weights)
+    if not isinstance(of_metrics, dict):
+        rule = (
+            f"must be a map from outputs to lists of metrics, as `loss` is one of outputs, but got {quoted(of_metrics)}"
+        )
+        faults.fault(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
+        return {}
+    for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
+        for name in given if isinstance(given, dict) else ():
+            if name not in plain["loss"]:
+                rule = f"there is no output {quoted(name)} in `loss`"
+                faults.fault((key, name), rule, did_you_mean(name, list(plain["loss"])))
+    found = {}
+    for name in plain["loss"]:
+        loss = loss_of(faults, folder, ("loss", name))
+        metrics = metrics_of(faults, folder, ("metrics", name)) if name in of_metrics else {}
+        if loss is not None and metrics is not None:
+            arguments = {metric: values for metric, values in metrics.items() if values is not None}
+            found[str(name)] = Output(*loss, tuple(metrics), arguments, dict(weights).get(name))
+    return found
+
+
+def loss_of(faults: Faults, folder: Path, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
     """What `loss` says: a name and arguments, "" where it is the model's; None with its faults noted."""
     if "loss" in own_of(faults):
         return "", {}
     if not faults.has("loss"):
         return None
-    given = faults.root.at("loss").plain
+    if path == ("loss",) and names_outputs(faults):
+        return LOSS_OF_OUTPUTS, {}
+    given = faults.root.at(*path).plain
     if isinstance(given, dict):
-        return _with_arguments(faults, ("loss",), LOSS, LOSS_ARGUMENTS, folder)
-    return (given, {}) if faults.fits(LOSS, ("loss",), given) else None
+        return _with_arguments(faults, path, LOSS, LOSS_ARGUMENTS, folder)
+    return (given, {}) if faults.fits(LOSS, path, given) else None
 
 
-def metrics_of(faults: Faults, folder: Path) -> dict[str, Arguments | None] | None:
+def metrics_of(faults: Faults, folder: Path, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
     """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
-    given, before = faults.root.plain.get("metrics", []), len(faults.found)
+    given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
+    given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
     found: list[tuple[str, Arguments | None]] = []
-    for index, one in enumerate(given if faults.fits(LIST, ("metrics",), given) else ()):
-        path = ("metrics", index)
+    for index, one in enumerate(given if faults.fits(LIST, place, given) else ()):
+        path = (*place, index)
         if isinstance(one, str) and one in METRICS_OF_ARGUMENTS:
             example = f"as in {{name: {one}, {METRIC_ARGUMENTS[one][0]}: 0.5}}"
             faults.fault(path, f"{quoted(one)} needs an argument", example)
@@ -69,12 +115,12 @@ def metrics_of(faults: Faults, folder: Path) -> dict[str, Arguments | None] | No
                     faults.fault((*path, "python"), f"Keras has a metric {quoted(name)}", "give yours another name")
             found.append((name, arguments))
     if len(dict(found)) < len(found):
-        faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
+        faults.fault(place, f"a metric is there twice, got {quoted(given)}")
     return dict(found) if len(faults.found) == before else None
 
 
 def _with_arguments(
-    faults: Faults, path: tuple[str | int, ...], kind: Kind, known: Mapping[str, Sequence[str]], folder: Path
+    faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]], folder: Path
 ) -> tuple[str, Arguments] | None:
     """The name, or "module:function", and the arguments of a map of both; None with its faults noted."""
     given, before = faults.root.at(*path).plain, len(faults.found)
@@ -98,7 +144,9 @@ def _with_arguments(
     return (name, arguments) if len(faults.found) == before else None
 
 
-def objective_of(faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str, ...]) -> Objective | None:
+def objective_of(
+    faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str, ...], outputs: Mapping[str, Output]
+) -> Objective | None:
     """What `metric` says; None with its fault noted. What a model's `own` are is known once it is built."""
     if not faults.has("metric"):
         return None
@@ -115,7 +163,8 @@ def objective_of(faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
         faults.fault(("metric", "name"), rule, hint)
         return None
-    maximized = is_maximized(name)
+    bare = next((one for one in outputs if name.startswith(f"val_{one}_")), None)  # of an output's metric
+    maximized = is_maximized(name if bare is None else name.removeprefix(f"val_{bare}_"))
     if maximized is None and section.goal is None:
         rule = f"`goal` is missing: {quoted(name)} is of yours, and may be better where it is more or where it is less"
         faults.fault(("metric",), rule, f"as in {{name: {name}, goal: maximize}}")

@@ -18,11 +18,19 @@ from keras_sweep.space.sweep_spec import (
     Finish,
     SearchSettings,
     SweepSpec,
+    recorded_names,
 )
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.losses import loss_of, metrics_of, objective_of, own_of
+from keras_sweep.space_file.losses import (
+    loss_of,
+    metrics_of,
+    names_outputs,
+    objective_of,
+    outputs_of,
+    own_of,
+)
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
@@ -91,9 +99,10 @@ def read_space_file(
     model = model_of(faults, folder)
     own = own_of(faults)
     loss = loss_of(faults, folder)
-    found = metrics_of(faults, folder)
-    metrics = None if found is None else tuple(found)
-    objective = objective_of(faults, metrics, own)
+    outputs = outputs_of(faults, folder)
+    found = {} if names_outputs(faults) else metrics_of(faults, folder)
+    metrics = None if found is None else (*found, *recorded_names(outputs))
+    objective = objective_of(faults, metrics, own, outputs)
     space = parameters(faults, model) if faults.has("parameters") else None
     training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
@@ -121,6 +130,7 @@ def read_space_file(
         metrics=metrics,
         metric_arguments={name: arguments for name, arguments in (found or {}).items() if arguments is not None},
         objective=objective,
+        outputs=outputs,
         space=space,
         search=search,
         own=own,

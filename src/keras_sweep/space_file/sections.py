@@ -201,15 +201,24 @@ class MetricArguments(WithArguments):
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
 
 
+OneLoss = Loss | LossSection | PythonLoss
+Metrics = list[Metric | MetricArguments | PythonLoss]
+
+
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
     data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
-    loss: Loss | LossSection | PythonLoss = optional("may be left out where the model is yours, and compiles itself")
-    metrics: list[Metric | MetricArguments | PythonLoss] = Field(
-        default_factory=list, description="recorded beside the loss"
+    loss: OneLoss | dict[str, OneLoss] = optional(
+        "may be left out where the model is yours, and compiles itself; of several outputs a map from their names"
+    )
+    metrics: Metrics | dict[str, Metrics] = Field(
+        default_factory=list, description="recorded beside the loss; of several outputs a map from their names"
+    )
+    loss_weights: dict[str, PositiveFloat | PositiveInt] = optional(
+        "of several outputs: what the loss of each counts in their sum, 1 where it is left out"
     )
     metric: MetricSection
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(

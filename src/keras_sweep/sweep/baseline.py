@@ -53,6 +53,8 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if not all(isinstance(array, np.ndarray) for array in data.train.arrays):
+        raise DataError("the baseline is a linear model from one array of inputs to one output, and there are several")
     started = time.perf_counter()
     model: Any = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
     metric, text = "accuracy", str(model)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from keras_sweep.data.arrays import each
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
@@ -29,6 +30,7 @@ from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
+MAY_LACK = ("weights", "options", "transform", "inputs")  # of what a card says of the source
 CARD = "card"  # the study's attribute with the digest of card.json
 
 
@@ -60,6 +62,7 @@ class Card(BaseModel):
     loss_arguments: dict[str, Any] = {}
     metrics: tuple[str, ...]
     metric_arguments: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, dict[str, Any]] = {}  # of several outputs the loss and the metrics of each
     metric: Objective
     runner: str
     data: CardRows
@@ -96,6 +99,7 @@ def model_card(
         "loss": spec.loss,
         "metrics": list(spec.metrics),
         **{name: values for name, values in arguments.items() if values},
+        **({"outputs": {name: asdict(one) for name, one in spec.outputs.items()}} if spec.outputs else {}),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
         "engine": training.engine,
         "runner": training.runner,
@@ -134,12 +138,14 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": {key: one for key, one in said.items() if one or key not in ("weights", "options", "transform")},
+        "source": {key: one for key, one in said.items() if one or key not in MAY_LACK},
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),
         "test_rows": data.test_rows,
-        "input_shape": list(data.input_shape),
+        "input_shape": each(list, data.input_shape)
+        if isinstance(data.train.x, dict | tuple)
+        else list(data.input_shape),
         "input": words,
         **code,
         "classes": list(data.class_names) if data.class_names else data.classes,

@@ -96,6 +96,7 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: RecordedSweep) -
         test["looks"] = said["looks"]  # there were more since
     left_out = {*ELSEWHERE, "data", "versions", "created"}
     left_out |= {name for one in spec.own for name in (one, f"{one.replace('metrics', 'metric')}_arguments")}
+    left_out |= {"outputs"} if spec.own else set()
     there = {"test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
     left_out |= {name for name, value in there.items() if not value}
     why = ""

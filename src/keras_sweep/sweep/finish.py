@@ -38,9 +38,7 @@ from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
-from keras_sweep.training.losses import each_row
-from keras_sweep.training.outcome import standard_error_of
-from keras_sweep.training.row_values import row_scores
+from keras_sweep.training.outcome import row_scores_of, standard_error_of
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -171,7 +169,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.labels, **given).items()}
-    predict = cache(lambda: np.asarray(model.predict(rows.x, verbose=0, batch_size=1024)))
+    predict = cache(lambda: predicted(model, rows.x))
     errors = {name: standard_error_of(spec, arguments, name, value, rows, predict) for name, value in scores.items()}
     known = {name: error for name, error in errors.items() if error is not None}
     per_class = None
@@ -242,10 +240,10 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
         weights = load_weights_of(running.study.folder, trial)
     except RecordError:
         return None
-    of_row = each_row(spec, spec.objective.name, training_plan(spec, trial.params).loss_arguments)
+    arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
-        scores, _ = row_scores(spec.objective.name, spec.loss, trial.value, data.validation, predict, of_row)
+        scores, _ = row_scores_of(spec, arguments, name, trial.value, data.validation, predict)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

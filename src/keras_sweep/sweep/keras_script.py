@@ -10,6 +10,8 @@ from inspect import getsource
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.data.array_sources import named
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
@@ -42,8 +44,10 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
             f"{trial.name} was trained once a fold, and no script of one training is that",
             hint="`sweep replay` without `--script` trains every fold again",
         )
-    if fits_itself(spec) or data.train.labels is None:
-        how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else "without labels"
+    several = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
+    if fits_itself(spec) or several or data.train.labels is None:
+        how = "on several inputs or outputs" if several else "without labels"
+        how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else how
         raise UsageError(
             f"{trial.name} was trained {how}, of which no script is written",
             hint="`sweep replay` without `--script` trains it again",
@@ -56,7 +60,6 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
     if rows is None:
         raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
     import keras
-    import numpy as np
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation

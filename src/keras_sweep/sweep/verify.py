@@ -22,7 +22,7 @@ from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
@@ -195,6 +195,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         objective=card.metric,
         loss_arguments=card.loss_arguments,
         metric_arguments=card.metric_arguments,
+        outputs={name: Output(**one) for name, one in card.outputs.items()},
     )
     ask_for_trust([one for one in spec.code if not was_given(one)], folder, "card", trust=trust, emit=emit)
     return spec

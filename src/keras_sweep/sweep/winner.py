@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Arrays, each
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
@@ -181,14 +181,14 @@ def validation_outputs(
     result: Result,
     weights: Weights,
     data: SearchData,
-    call: Callable[[Any, Array], Array] = predicted,
-) -> npt.NDArray[np.floating]:
+    call: Callable[[Any, Arrays], Arrays] = predicted,
+) -> Arrays:
     """[N, ...] what the weights that earned a trial's value say of the validation rows."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
-        return np.asarray(outputs, np.float32)
+        return each(partial(np.asarray, dtype=np.float32), outputs)
     model = trained_model(spec, result, weights, data)
-    return np.asarray(call(model, data.validation.x))
+    return each(np.asarray, call(model, data.validation.x))
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,8 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     with access.opened(None) as best:
         weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
+    if not isinstance(outputs, np.ndarray):
+        raise DataError(f"what the model of several outputs says of each row of {best.data.name} is not drawn")
     table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
     if isinstance(table, np.ndarray):  # windows of a series
         table = None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
@@ -102,17 +102,19 @@ def fits_itself(spec: SweepSpec) -> bool:
 ROWS = 1024  # at once
 
 
-def called(model: Any, x: Array) -> Array:
-    """[N, ...] outputs on [N, ...] rows as `evaluate` has them. `predict` would first compile, for this once."""
+def called(model: Any, x: Arrays) -> Arrays:
+    """[N, ...] outputs on rows as `evaluate` has them. `predict` would first compile, for this once."""
     import keras
 
     try:
-        parts = [model(x[start : start + ROWS], training=False) for start in range(0, len(x), ROWS)]
-        return np.concatenate([np.asarray(keras.ops.convert_to_numpy(part)) for part in parts])
+        starts = range(0, len(leaves(x)[0]), ROWS)
+        parts = [model(cut(x, start, start + ROWS), training=False) for start in starts]
+        to_numpy = keras.ops.convert_to_numpy
+        return each(lambda *of_one: np.concatenate([np.asarray(to_numpy(part)) for part in of_one]), *parts)
     except Exception:  # a layer that works in a compiled program alone
         return predicted(model, x)
 
 
-def predicted(model: Any, x: Array) -> Array:
+def predicted(model: Any, x: Arrays) -> Arrays:
     """The same by a compiled program, whose last digits may be others."""
-    return np.asarray(model.predict(x, batch_size=ROWS, verbose=0))
+    return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

@@ -143,7 +143,7 @@ class LatestCheckpoint:
         model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
-        arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments))
+        arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments, *spec.outputs.items()))
         about = (model, arguments, self._data.fingerprint, packages, asked, self._lane_limit)
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from keras_sweep.process.backend import keras_config
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
-from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
+from keras_sweep.training.row_values import is_mean_over_rows, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.plan import training_plan
@@ -60,7 +60,7 @@ def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given
         UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
     """
     name = spec.objective.name
-    if data.folds and not is_row_by_row(name, spec.loss) and not metrics_of_all_rows(spec):
+    if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):
         raise UsageError(
             f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
             "so its value over all folds can't be had from theirs",
@@ -92,6 +92,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
     if spec.training.callbacks:
         return "callbacks of your own are called by `fit` alone"
+    if isinstance(data.train.y, dict | tuple):
+        return "the model has several outputs, whose losses `fit` adds up"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
     if data.folds and metrics_of_all_rows(spec):

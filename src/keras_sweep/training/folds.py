@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, Arrays, each
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -20,8 +20,8 @@ def fold_outputs(
     data: SearchData,
     params: Params,
     weights: Sequence[Weights],
-    call: Callable[[Any, Array], Array] = called,
-) -> list[Array]:
+    call: Callable[[Any, Arrays], Arrays] = called,
+) -> list[Arrays]:
     """Of each of these weights [N, ...] the outputs on all rows, in their order.
 
     They are those of a trial after one of several epochs: of each fold's model, one fold's after the other's.
@@ -31,12 +31,12 @@ def fold_outputs(
         rows = data.fold(index)
         model = compiled_model(spec, training_plan(spec, params), rows)
         outputs = []
-        for each in weights:
-            count = len(each) // len(data.folds)
-            model.set_weights(list(each[count * index : count * (index + 1)]))
+        for one in weights:
+            count = len(one) // len(data.folds)
+            model.set_weights(list(one[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [rows_together(each, data) for each in zip(*parts, strict=True)]
+    return [each(lambda *of_folds: rows_together(of_folds, data), *one) for one in zip(*parts, strict=True)]
 
 
 def joined_score(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
@@ -46,7 +46,7 @@ def joined_score(name: str, values: Sequence[Any], rows: Sequence[Array], weight
     unlike; Keras divides a loss by the number of rows all the same. One that is no mean is taken as if it were.
     """
     own = None if name in ("loss", "val_loss") else weights
-    counts = np.array([len(each) if own is None else own[each].sum(dtype=np.float64) for each in rows], np.float64)
+    counts = np.array([len(one) if own is None else own[one].sum(dtype=np.float64) for one in rows], np.float64)
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     # Equally many right rows are equal, whichever folds have them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:

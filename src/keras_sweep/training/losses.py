@@ -23,14 +23,28 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
     Raises:
         ModelError: Keras does not take them, or the user's own can't be made.
     """
-    return {**({} if "loss" in spec.own else {"loss": loss_of(spec, arguments)}), **metrics_argument(spec, data)}
+    given: dict[str, Any] = {}
+    if "loss" not in spec.own:
+        of_each = {name: loss_of(spec.output(name), one.loss_arguments) for name, one in spec.outputs.items()}
+        given = {"loss": of_each or loss_of(spec, arguments), **loss_weights(spec)}
+    return {**given, **metrics_argument(spec, data)}
 
 
-def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, list[Any]]:
+def loss_weights(spec: SweepSpec) -> dict[str, Any]:
+    """Of this what the loss of each output counts in the sum of all, where one counts for more or less than 1."""
+    weights = {name: 1.0 if output.weight is None else output.weight for name, output in spec.outputs.items()}
+    return {"loss_weights": weights} if "loss" not in spec.own and set(weights.values()) - {1.0} else {}
+
+
+def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """Of this the metrics. Where rows weigh unlike they are `weighted_metrics`: to others Keras gives no weights."""
     if "metrics" in spec.own:
         return {}
-    return {"weighted_metrics" if data.weighs else "metrics": [metric_of(spec, name) for name in spec.metrics]}
+    found: Any = [metric_of(spec, name) for name in spec.metrics]
+    if spec.outputs:
+        outputs = {name: one for name, one in spec.outputs.items() if one.metrics}
+        found = {name: [metric_of(spec.output(name), one) for one in of.metrics] for name, of in outputs.items()}
+    return {"weighted_metrics" if data.weighs else "metrics": found}
 
 
 def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:

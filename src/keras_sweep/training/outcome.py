@@ -7,12 +7,12 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, Arrays
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import SweepError
 from keras_sweep.space.distributions import Value
@@ -20,10 +20,18 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
 from keras_sweep.training.losses import each_row
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, penalty, row_scores, row_values
+from keras_sweep.training.row_values import (
+    ACCURACIES,
+    TOP_K,
+    Function,
+    is_row_by_row,
+    penalty,
+    row_scores,
+    row_values,
+)
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
-from keras_sweep.trial.row_scores import of_values
+from keras_sweep.trial.row_scores import RowScores, of_values
 
 
 def diverged(logs: Sequence[float]) -> bool:
@@ -85,7 +93,7 @@ def scored(
     arguments = training_plan(spec, suggestion.params).loss_arguments
     if scores is None and can_win and name.startswith("val_") and is_by_rows(spec, name):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = row_scores(name, spec.loss, value, rows, outputs, each_row(spec, name, arguments))
+            scores, parted = row_scores_of(spec, arguments, name, value, rows, outputs)
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -161,10 +169,45 @@ def is_by_rows(spec: SweepSpec, metric: str) -> bool:
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
+def _of_output(
+    spec: SweepSpec, arguments: Mapping[str, Value], metric: str, rows: Rows, predict: Callable[[], Arrays]
+) -> tuple[SweepSpec, Mapping[str, Value], str, Rows, Callable[[], Array]]:
+    """The same of the output that a metric is of, as if the model had no other; as it is where it is of no one."""
+    if (found := spec.output_of(metric)) is None:
+        return spec, arguments, metric, rows, predict
+    name, metric = found
+    alone, of_one = spec.output(name), replace(rows, y=spec.part(rows.y, name))
+    return alone, alone.loss_arguments, metric, of_one, lambda: spec.part(predict(), name)
+
+
+def row_scores_of(
+    spec: SweepSpec,
+    arguments: Mapping[str, Value],
+    metric: str,
+    value: float,
+    rows: Rows,
+    predict: Callable[[], Arrays],
+) -> tuple[RowScores | None, float | None]:
+    """`row_scores` of a metric of the sweep, of a trial whose loss has these arguments."""
+    several = bool(spec.outputs)
+    spec, arguments, metric, rows, predict = _of_output(spec, arguments, metric, rows, predict)
+    if several and not is_row_by_row(metric, spec.loss):  # the statistics know metrics of all rows of one output
+        return None, None
+    return row_scores(metric, spec.loss, value, rows, predict, each_row(spec, metric, arguments))
+
+
 def standard_error_of(
-    spec: SweepSpec, arguments: Mapping[str, Value], metric: str, value: float, rows: Rows, predict: Callable[[], Array]
+    spec: SweepSpec,
+    arguments: Mapping[str, Value],
+    metric: str,
+    value: float,
+    rows: Rows,
+    predict: Callable[[], Arrays],
 ) -> float | None:
     """`standard_error` of a metric of the sweep, of a trial whose loss has these arguments."""
+    spec, arguments, metric, rows, predict = _of_output(spec, arguments, metric, rows, predict)
+    if spec.outputs:  # it is of all outputs together
+        return None
     of_row = each_row(spec, metric, arguments)
     return standard_error(metric, spec.loss, value, rows, predict, of_row) if is_by_rows(spec, metric) else None
 

@@ -32,8 +32,17 @@ def is_row_by_row(metric: str, loss: str) -> bool:
     return name in ACCURACIES | TOP_K | LOSSES
 
 
+def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
+    """Whether a metric of the sweep is such a mean; that of an output by its own loss, the sum by each of these."""
+    if (found := spec.output_of(metric)) is not None:
+        return is_row_by_row(found[1], spec.outputs[found[0]].loss)
+    return all(is_row_by_row(metric, one) for one in [output.loss for output in spec.outputs.values()] or [spec.loss])
+
+
 def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     """Metrics ("auc") that are no means over rows, if trials are ranked by one of them: of folds they are had anew."""
+    if spec.outputs:
+        return ()
     names = tuple(name for name in spec.metrics if "metrics" not in spec.own and not is_row_by_row(name, spec.loss))
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 

@@ -57,7 +57,9 @@ def row_weights(wanted: ClassWeight, data: SearchData) -> Array | None:
 
 def _classes(data: SearchData) -> Array:
     """[N] the class of each training row. Raises UsageError: the labels are none."""
-    y = data.train.y
+    y: Array = data.train.y
+    if isinstance(y, dict | tuple):
+        raise UsageError("Keras takes no `class_weight` beside several outputs", hint="Give `sample_weight`")
     if data.classes is None and not set(np.unique(y)) <= {0, 1}:
         raise UsageError(
             f"`class_weight` weighs classes, but the labels of {data.name} are numbers", hint="Leave it out"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, Arrays, by_name
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.space.text import escaped
@@ -56,7 +56,9 @@ def print_data(console: Console, data: SearchData) -> None:
 
 
 def _target(data: SearchData) -> list[Column]:
-    return _columns([_statistics("target", data.train.y)]) if data.classes is None else _classes(data, data.classes)
+    if data.classes is not None:
+        return _classes(data, data.classes)
+    return _columns([_statistics(name, values) for name, values in by_name("target", data.train.y).items()])
 
 
 def _parts(data: SearchData) -> list[Column]:
@@ -70,8 +72,10 @@ def _parts(data: SearchData) -> list[Column]:
     return [Column("part", names), Column("rows", counts, right=True), Column("one row", x), Column("label", y)]
 
 
-def _row_text(array: Array) -> str:
-    """`784 float32`."""
+def _row_text(array: Arrays) -> str:
+    """`784 float32`; of several arrays `a 784 float32, b 3 int32`."""
+    if isinstance(array, dict | tuple):
+        return ", ".join(f"{name.removeprefix('/')} {_row_text(one)}" for name, one in by_name("", array).items())
     shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
     return f"{shape} {array.dtype}"
 
@@ -91,7 +95,7 @@ def _classes(data: SearchData, classes: int) -> list[Column]:
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
     """What training rows hold in each column of a table, or in all inputs."""
     if data.preprocessing is None:
-        return [_statistics("all inputs", data.train.x)]
+        return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
     for column in data.preprocessing.columns:
         name = column.name or "(no name)"

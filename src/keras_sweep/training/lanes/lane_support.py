@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import cut, leaves
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective
@@ -34,7 +35,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
         return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
     parts = [data.train] if once else [data.train, data.validation]
-    arrays = [array for rows in parts for array in (rows.x, rows.y)]
+    arrays = [array for rows in parts for array in (*leaves(rows.x), rows.y)]
     for array in arrays:
         if array.dtype.kind not in "biuf":
             return f"lanes need numbers, and the data hold {array.dtype}"
@@ -92,7 +93,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
             return f"the model has its own `{name}`"
     generators = generator_states()
     try:
-        program = _traced(template, layout, Rows(data.train.x[:2], data.train.y[:2]))
+        program = _traced(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
         if not of_user(error):
             raise

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from keras_sweep.data.arrays import cut, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat, State, lies_flat
@@ -58,8 +59,8 @@ class DeviceData:
     @property
     def shapes(self) -> Any:
         """What a program of these rows is compiled for."""
-        rows = len(self.x) if self.train is None else len(self.train)
-        return rows, *(array.shape for array in (self.x, self.y, *self.validation))
+        rows = len(self.y) if self.train is None else len(self.train)
+        return rows, *(array.shape for one in (self.x, self.y, *self.validation) for array in leaves(one))
 
 
 def layout_of(template: Template, lanes: int) -> Layout:
@@ -241,16 +242,18 @@ class Program:
         self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, counted: Any = None
     ) -> tuple[State, list[Any]]:
         """Traced: a step on these rows, of which those count that `counted` says; `rates` [T] are this step's own."""
+        import jax
+
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
-        x, y, weights = (None if array is None else _rows(array, rows) for array in data)
+        x, y, weights = jax.tree.map(lambda array: _rows(array, rows), data)
         return self.layout.step(state, metrics, prepared, x, y, weights, counted)
 
     def _traced_validate(self, state: State, numbers: Numbers, *held: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
         import jax.numpy as jnp
 
-        rows, size = held[0].shape[0], min(self._validation_batch, held[0].shape[0])
+        rows, size = held[1].shape[0], min(self._validation_batch, held[1].shape[0])
         whole = rows // size
         prepared, metrics = self._begin(numbers)
 
@@ -261,14 +264,15 @@ class Program:
             return (other if self._carry else [], metrics), right
 
         def body(carry: Any, index: Any) -> Any:
-            return test(carry, [jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in held])
+            batch = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, index * size, size), held)
+            return test(carry, batch)
 
         before = (state[1] if self._carry else [], metrics)
         carry, right = jax.lax.scan(body, before, jnp.arange(whole))  # right: [whole, T, B]
         if right is not None:
             right = jnp.moveaxis(right, 0, 1).reshape(self.lanes, -1)
         if rows > whole * size:
-            carry, last = test(carry, [array[whole * size :] for array in held])
+            carry, last = test(carry, [cut(arrays, whole * size) for arrays in held])
             right = None if right is None else jnp.concatenate([right, last], axis=1)
         other, metrics = carry
         return other, self._logs(metrics), self.layout.finite(state), right
@@ -281,7 +285,7 @@ def _training_rows(template: Template, data: DeviceData) -> tuple[Any, Any, Any]
     weights = template.row_weights
     if weights is None:
         return data.x, data.y, None
-    of_all = np.zeros(len(data.x), np.float32)
+    of_all = np.zeros(len(data.y), np.float32)
     of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
     return data.x, data.y, jax.device_put(of_all)
 

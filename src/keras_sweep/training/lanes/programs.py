@@ -156,7 +156,7 @@ class Programs:
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""
         folds, train = self._data.folds, self._data.train
-        held = [(fold.rows or train).x[fold.held] for fold in folds] or [self._data.validation.x]
+        held = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._parts(lane, state), held, strict=True)
         outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
         return rows_together(outputs, self._data) if folds else outputs[0]
@@ -265,7 +265,7 @@ class Programs:
         weights = sum(value.nbytes for value in (*template.trainable, *template.other))
         outputs = 4 * signature.batch_size * template.layer_outputs
         lane_bytes = weights * (2 + 3 * len(signature.variants)) + 3 * outputs
-        return min(max(self._device.bytes // lane_bytes, 1), self._device.lanes)
+        return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
 
     def _effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
@@ -57,7 +57,7 @@ class Template:
         weights: Any = signature.class_weight
         self._weighs = data.weighs
         self.row_weights = row_weights(dict(weights) if isinstance(weights, tuple) else weights, data)
-        self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
+        self._batch = each(lambda array: array[: plan.batch_size].copy(), train.x)  # a view would keep all rows alive
         one_batch = (self._batch, train.y[: plan.batch_size])
         self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
         self.model.reset_metrics()
@@ -196,13 +196,13 @@ class Template:
 
         return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
 
-    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
+    def predict(self, state: TrainingState, x: Any, own: OwnModel | None = None) -> Array:
         """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
         trainable = self.averaged(state.trainable, state.optimizer)
         numbers = None if own is None else LaneNumbers.of(own)
         parts = [
-            self._call(numbers, trainable, list(state.other), x[start : start + ROWS])
-            for start in range(0, len(x), ROWS)
+            self._call(numbers, trainable, list(state.other), cut(x, start, start + ROWS))
+            for start in range(0, len(leaves(x)[0]), ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
@@ -245,6 +245,8 @@ def built_own_model(
     """
     import keras
 
+    if isinstance(data.train.x, dict | tuple):  # what is taken apart is a chain of layers, from one array on
+        return None
     with without_tensorflow():
         keras.utils.set_random_seed(seed)
     order = np.random.get_state()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -99,7 +100,7 @@ def changes_state(template: Template, rows: Rows) -> bool:
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
-        data = (rows.x[:TRACED], rows.y[:TRACED])
+        data = (cut(rows.x, 0, TRACED), rows.y[:TRACED])
         return template.model.test_step((trainable, other, metrics), data)[1][1]
 
     program = jax.make_jaxpr(step)(list(template.other)).jaxpr

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup, escape
 
+from keras_sweep.data.arrays import by_name
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
@@ -75,8 +76,9 @@ def _columns(found: ValidationOutputs) -> Mapping[str, Any]:
         return {}
     if found.table is not None:
         return found.table.to_dict(as_series=True)
-    x = found.data.validation.x
-    return {f"x{index}": column for index, column in enumerate(x.reshape(len(x), -1).T)}
+    inputs = by_name("x", found.data.validation.x)
+    arrays = {name.removeprefix("x/"): x.reshape(len(x), -1).T for name, x in inputs.items()}
+    return {f"{name}{index}": column for name, columns in arrays.items() for index, column in enumerate(columns)}
 
 
 def _cell_text(value: object) -> str:
