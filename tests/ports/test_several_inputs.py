@@ -183,3 +183,27 @@ finalists: none
     opened = keras.models.load_model(sweep.export(tmp_path / "best.keras"))
     assert opened.predict({name: column[:3] for name, column in held.items()}, verbose=0).shape == (3, 1)
     assert ks.verify(tmp_path / "best.keras", sweeps_dir=tmp_path / "sweeps", test=True).matches
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+def test_a_dataset_of_dicts_of_features_trains(tmp_path: Path) -> None:
+    torch_data = pytest.importorskip("torch.utils.data")
+    x, y = tickets()
+    rows = [({name: one[row] for name, one in x.items()}, y["department"][row]) for row in range(200)]
+    spec = ks.Spec(
+        data=torch_data.DataLoader(rows, batch_size=32),
+        model=sort_departments,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        maximize="val_accuracy",
+        parameters={**RATES, "model.units": 4},
+        search=ks.Optuna("random", trials=1),
+        finalists="none",
+    )
+    sweep = ks.run(spec, name="loader", sweeps_dir=tmp_path, listener=quiet)
+    assert set(sweep.validation().x) == set(x) and sweep.best.runner.startswith("compiled")
+
+
+def sort_departments(units: int) -> Any:
+    model = sorter(units)
+    return keras.Model(model.inputs, model.output["department"])
