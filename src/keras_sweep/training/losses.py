@@ -40,10 +40,9 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """Of this the metrics. Where rows weigh unlike they are `weighted_metrics`: to others Keras gives no weights."""
     if "metrics" in spec.own:
         return {}
-    found: Any = [metric_of(spec, name) for name in spec.metrics]
-    if spec.outputs:
-        outputs = {name: one for name, one in spec.outputs.items() if one.metrics}
-        found = {name: [metric_of(spec.output(name), one) for one in of.metrics] for name, of in outputs.items()}
+    alone = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
+    of_each: Any = {name: [metric_of(one, metric) for metric in one.metrics] for name, one in alone.items()}
+    found = of_each if spec.outputs else [metric_of(spec, name) for name in spec.metrics]
     return {"weighted_metrics" if data.weighs else "metrics": found}
 
 
