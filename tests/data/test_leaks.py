@@ -12,6 +12,7 @@ import pytest
 from keras_sweep.data.catalog import load_search_data, named_set
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import SKLEARN_SETS
+from keras_sweep.errors import TableError
 from keras_sweep.process.given import give_arrays
 from tests.helpers.command import sweep
 from tests.helpers.space_texts import small, spec_of
@@ -109,6 +110,13 @@ def test_a_column_of_groups_is_named_with_how_many_are_cut(tmp_path: Path, name:
     assert "of which the split cuts" in looked_at(tmp_path, table, more=more, split="{folds: 3}").notices[0]
     assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}}}").notices == ()
     assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}, folds: 3}}").notices == ()
+
+
+def test_texts_that_are_too_many_for_categories_may_name_groups(tmp_path: Path) -> None:
+    table = columns(who=[f"case {row // 4} of 2024" for row in range(ROWS)])
+    with pytest.raises(TableError, match=r"'who' has 1\d\d different texts .* names groups for `split: \{groups: "):
+        looked_at(tmp_path, table)
+    assert looked_at(tmp_path, table, split="{groups: who}").notices == ()
 
 
 def test_rows_in_the_order_of_their_dates_are_seen(tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ from keras_sweep.space.text import quoted, yaml_list
 
 ISO_TIME = r"^\d{4}(-|$)"  # 2026-03-31T12:00, 2026-Q1, 2026
 LEAST_VALUES = 10  # different ones in a column of groups or times
-_NAMES = "id|uuid|patient|subject|person|user|customer|client|student|speaker|household|session|device|group"
-GROUP_NAME = re.compile(rf"(^|[^a-z])({_NAMES})s?($|[^a-z])|(?-i:[a-z]I[dD]$)", re.IGNORECASE)
+GROUP_NAME = r"(?i)(^|[^a-z])(id|patient|subject|person|user|customer|session|device)s?([^a-z]|$)|(?-i:[a-z]I[dD]$)"
 GROUP_CODE = r"^[A-Za-z]+[-_ ]?\d+$"  # P017, user_3
 Places = npt.NDArray[np.intp]
 
@@ -58,7 +57,7 @@ def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Pla
     for series in table.get_columns():
         text = series.dtype == pl.String
         coded = text and bool(series.drop_nulls().str.contains(GROUP_CODE).all())
-        named = (text or series.dtype.is_integer()) and GROUP_NAME.search(series.name)
+        named = (text or series.dtype.is_integer()) and re.search(GROUP_NAME, series.name)
         if series.name not in but and (coded or named) and LEAST_VALUES <= series.n_unique() <= len(series) / 2:
             found[series.name] = np.asarray(series.rank("dense").fill_null(0).to_numpy(), np.intp)
     return found

@@ -240,10 +240,9 @@ def _text_column(name: str, series: pl.Series) -> Column:
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
-        raise DataError(
-            f"column {quoted(name)} has {len(categories)} different texts in {len(known)} rows; "
-            f"at most {MOST_CATEGORIES} make categories"
-        )
+        groups = ", or names groups for `split: {groups: ...}`" if len(known) >= 2 * len(categories) else ""
+        texts = f"{len(categories)} different texts in {len(known)} rows"
+        raise DataError(f"column {quoted(name)} has {texts}; at most {MOST_CATEGORIES} make categories{groups}")
     if len(known) < len(series):
         categories.add(MISSING)
     return TextColumn(name, tuple(sorted(categories)))

@@ -1,0 +1,48 @@
+"""A sweep whose rows are held out by groups or by time: trained, exported, verified and replayed as any other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.errors import UsageError
+from keras_sweep.sweep.verify import verify_model
+from tests.helpers.ran import finished, quiet
+from tests.helpers.space_texts import small
+
+SPACE = small(
+    data="{csv: visits.csv, target: ill}",
+    model="{dense: {hidden: [4]}}",
+    loss="binary_crossentropy",
+    parameters="{optimizer: adam, learning_rate: {min: 0.01, max: 0.1}, epochs: 2}",
+    finalists="none",
+)
+
+
+def write_visits(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    patients = np.repeat(np.arange(30), 8)
+    pulse = random.normal(70, 10, 30)[patients] + random.normal(size=240)
+    table = {"patient": [f"P{patient}" for patient in patients], "day": np.arange(240) // 2, "pulse": pulse}
+    table |= {"age": random.normal(50, 9, 240), "ill": random.normal(70, 5, 30)[patients] < pulse}
+    pl.DataFrame(table).write_csv(folder / "visits.csv")
+
+
+@pytest.mark.parametrize("split", ["{time: day}", "{groups: patient, folds: 3}"])
+def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tmp_path: Path, split: str) -> None:
+    write_visits(tmp_path)
+    ran = finished(tmp_path, SPACE + f"split: {split}\n", trials=2)
+    assert not any("split" in notice for notice in ran.notices)
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
+    sweep.export(tmp_path / "best.keras")
+    done = verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True)
+    assert done.matches
+    assert "test accuracy" in {check.name for check in done.checks}
+    assert sweep.replay(sweep.best.number).matches
+    said = json.loads((tmp_path / "best.card.json").read_text())["data"]["source"]["split"]
+    assert {"patient", "day"} & set(map(str, said.values())) and None not in said.values()
+    with pytest.raises(UsageError, match=r"split\.(groups|time): '?\w+'? -> not there"):
+        finished(tmp_path, SPACE, trials=2)
