@@ -1,5 +1,6 @@
 """`sweep init` writes a space file that runs as it is, and never over another file."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -116,12 +117,18 @@ def test_a_folder_of_pictures(here: Path) -> None:
         (["data/plants.cvs"], "data/plants.cvs is no .csv, .tsv, .parquet or .npz file, no folder, and no data set"),
         (["fashion-mnist"], "Did you mean `fashion_mnist`?"),
         (["data/there.yaml"], "The data sets are fashion_mnist, mnist, digits"),
+        (["data/empty.csv"], "data/empty.csv can't be read as csv"),
+        (["data/pipe.csv"], "data/pipe.csv is no .csv"),
+        (["data/one.csv"], "there is only one class in the training rows: 'same'"),
         (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
         (["data/plants.csv", "-o", "no/such.yaml"], "there is no folder no"),
     ],
 )
 def test_calls_that_write_nothing(here: Path, words: list[str], message: str) -> None:
     (here / "data" / "there.yaml").write_text("mine")
+    (here / "data" / "empty.csv").touch()
+    (here / "data" / "one.csv").write_text("a,b\n1,same\n2,same\n3,same\n")
+    os.mkfifo(here / "data" / "pipe.csv")
     before = sorted(here.rglob("*"))
     code, _, err = called(["init", *words])
     assert code == 2 and message in " ".join(err.split())

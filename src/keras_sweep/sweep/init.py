@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
 MOST_CLASSES = 20  # whole numbers of more values are no classes
 RARE = 0.4  # of its even share: a class with fewer rows is rare
-TEMPLATE = Path(__file__).with_name("space.yaml.j2")
 FEWEST = 4  # rows of a class of which some are held out
 
 
@@ -46,6 +44,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     except TableError as error:  # with the options that mend it
         if "target" not in data:
             raise
+        notes += [f"It is read with `{key}`: {listed(texts, 50)}" for key, texts in error.options.items()]
         data |= {**error.options, "missing_target": "drop"}
         found = _read(data, path)
         if not any("left out" in notice for notice in found.notices):
@@ -60,14 +59,17 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     if wandb is not None:
         says = with_wandb_file(says, wandb, notes)
-    template = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(TEMPLATE.read_text("utf-8"))
-    shown = {"path": escaped(str(path)), "notes": [escaped(note) for note in notes]}
-    line = partial(block_yaml, width=1 << 20, flow=True)
-    text = template.render(says, data=data, **shown, yaml=lambda **section: line(section).strip()[1:-1])
+    template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
+    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note) for note in notes], "yaml": _line}
+    text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
     spec = read_space_file(path, text=text)
     check_task(spec, load_search_data(spec))
     with plain_errors("write", path), path.open("x", encoding="utf-8") as file:
         file.write(text)
+
+
+def _line(**section: Any) -> str:
+    return block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
 
 
 def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
@@ -76,7 +78,7 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
         return source
     file = Path(source)
     kind = "images" if file.is_dir() else KINDS.get(file.suffix.lower())
-    if kind is None or not file.exists():
+    if kind is None or not (file.is_dir() or file.is_file()):
         what = f"{source} is no {joined(KINDS, 'or')} file, no folder, and no data set's name"
         raise UsageError(what, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {joined(DATA_NAMES)}")
     data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
@@ -97,7 +99,8 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
         notes.append(f"It predicts {target!r}; `--target` names another of {listed(names, 50)}")
-    return data | ({"target": target} if target else {})
+    tabular = kind in ("csv", "parquet")  # which have a target, whatever it is in a file that can't be read
+    return data | ({"target": target or "?"} if target or tabular else {})
 
 
 def _read(data: Any, path: Path) -> Source:
@@ -106,7 +109,8 @@ def _read(data: Any, path: Path) -> Source:
     found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
     if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
         fit_columns(found.rows.x, found.name)  # which says more than reading alone
-        if isinstance(data, dict) and (ids := odd_columns(found.rows.x).get("drop")):
+        ids = odd_columns(found.rows.x).get("drop", ())
+        if isinstance(data, dict) and 0 < len(ids) < found.rows.x.width:
             data["drop"] = [*ids, *data.get("drop", ())]
     return found
 
@@ -114,10 +118,13 @@ def _read(data: Any, path: Path) -> Source:
 def _task(found: Source, rows: RawRows) -> dict[str, Any]:
     """What the labels say: how rows are held out, the loss, and the metric that ranks."""
     y, counts = rows.y, np.zeros(0, int)  # rows of each class
-    with contextlib.suppress(DataError):  # numbers
+    try:
         labels = fit_labels(y, LabelForm.INDEX, "", found.class_names)
         if labels.classes and (found.class_names or y.dtype.kind not in "iuf" or labels.classes <= MOST_CLASSES):
             counts = np.bincount(labels.encode(y, "rows"))
+    except DataError:
+        if y.dtype.kind not in "iuf":
+            raise
     classes = len(counts)
     rare = classes and counts.min() * classes < RARE * len(y)
     metrics, goal = ["accuracy", "auc"], "maximize"
