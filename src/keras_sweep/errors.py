@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class SweepError(Exception):
@@ -34,16 +33,10 @@ class DataError(UsageError):
 class TableError(DataError):
     """A table with all of its faults, each a column's."""
 
-    def __init__(
-        self,
-        place: str,
-        faults: Sequence[DataError],
-        hint: str | None = None,
-        options: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    ) -> None:
-        """`options` are keys of `data` that mend some of them, as `hint` says."""
+    def __init__(self, place: str, faults: Sequence[DataError], hint: str | None = None, options: Any = None) -> None:
+        """`options`, keys of `data` and their texts, mend some of them, as `hint` says."""
         self.place = place
-        self.options = options
+        self.options: Mapping[str, Sequence[str]] = options or {}
         self.faults = tuple(faults)
         super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults), hint=hint)
 

@@ -144,7 +144,7 @@ def test_columns_are_picked_left_out_and_taken_as_categories(tmp_path: Path) -> 
     source = told(tmp_path, content, separator=";", drop=["id"], categories=["kind"],
                   missing=["NA", -9], missing_target="drop")  # fmt: skip
     assert source.rows.x.to_dict(as_series=False) == {"a": [0.5, None], "kind": ["3", "1"], "b": [7, None]}
-    assert source.rows.y.tolist() == ["p", "q"] and source.by_name
+    assert source.rows.y.tolist() == ["p", "q"]
     assert source.notices == ("1 row without 'target' left out",)
     source = told(tmp_path, content, separator=";", columns=["b", "target"], missing_target="drop")
     assert source.rows.x.columns == ["b"]
@@ -152,11 +152,11 @@ def test_columns_are_picked_left_out_and_taken_as_categories(tmp_path: Path) -> 
         told(tmp_path, content)
 
 
-def test_dates_and_times_become_numbers(tmp_path: Path) -> None:
-    source = told(tmp_path, "day,at,time,target\n2024-02-29,2024-02-29 13:30:00,07:15,1\n,,,2\n")
+def test_dates_become_numbers(tmp_path: Path) -> None:
+    source = told(tmp_path, "day,at,target\n29.02.2024,2024-02-29 13:30:00,1\n,,2\n")
     row = dict(zip(source.rows.x.columns, source.rows.x.row(0), strict=True))
     of_day = {"day (year)": 2024, "day (month)": 2, "day (day)": 29, "day (weekday)": 4}
-    of_time = {f"at{name[3:]}": value for name, value in of_day.items()} | {"at (hour)": 13, "time (hour)": 7}
+    of_time = {f"at{name[3:]}": value for name, value in of_day.items()} | {"at (hour)": 13}
     assert row == of_day | of_time and set(source.rows.x.row(1)) == {None}
 
 

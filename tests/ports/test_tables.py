@@ -163,7 +163,7 @@ def test_a_file_with_semicolons_dates_ids_gaps_and_free_text_goes_to_predictions
         {
             "order_id": np.arange(rows) + 1000,
             "created": day.strftime("%Y-%m-%d %H:%M:%S"),
-            "shipped": [one.strftime("%Y-%m-%d") if number % 9 else "?" for number, one in enumerate(day)],
+            "shipped": [one.strftime("%d.%m.%Y") if number % 9 else "?" for number, one in enumerate(day)],
             "amount": np.where(DRAW.random(rows) < 0.1, "?", amount.astype(str)),
             "region": DRAW.choice([3, 7, 11], rows),
             "channel": DRAW.choice(["web", "shop", "?"], rows),

@@ -37,7 +37,8 @@ def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
     texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
     lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")
     if dates:
-        part = "getattr(pd.to_datetime(table[c]).dt, p).to_numpy('float32')[:, None] + (p == 'day_of_week')"
+        date = "pd.to_datetime(table[c], dayfirst=not table[c].astype(str).str.match('[0-9]{4}').any())"
+        part = f"getattr({date}.dt, p).to_numpy('float32')[:, None] + (p == 'day_of_week')"
         lines.append(f"x |= {{n: {part} for n, c, p in {dates}}}")
     if texts:
         text = "table[c].convert_dtypes().astype('string').fillna('')"

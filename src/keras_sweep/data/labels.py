@@ -196,8 +196,6 @@ def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
             f"`transform: log` is log(1 + target) of targets of at least 0, but the least is {numbers.min():g}",
             hint="Use `transform: standard`",
         )
-    if numbers.min() == numbers.max():
-        raise DataError(f"all training targets are {numbers[0]:g}", hint="Bring rows with other targets")
     if transform == "log":
         return TargetScale(transform, float(np.log1p(numbers).mean()))
-    return TargetScale(transform, float(numbers.mean()), float(numbers.std()))
+    return TargetScale(transform, float(numbers.mean()), float(numbers.std()) or 1.0)

@@ -58,7 +58,6 @@ class Source:
     pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
     series: tuple[str, ...] | None = None  # the columns, where a row of x is a window of a series
     notices: tuple[str, ...] = ()
-    by_name: bool = False  # whether a table's columns were picked, so that its raw rows have others, too
 
 
 @dataclass(frozen=True, slots=True)

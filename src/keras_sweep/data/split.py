@@ -222,8 +222,9 @@ def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePrepro
     from keras_sweep.data.table_columns import fit_columns
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
+    picks = bool(spec.data.split.by or {"columns", "drop", "categories"}.intersection(spec.data.words))
     columns, notices = fit_columns(train, source.name, keep=spec.model.kind != "dense")
-    return TablePreprocessing(columns, source.by_name), notices
+    return TablePreprocessing(columns, picks), notices
 
 
 def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:

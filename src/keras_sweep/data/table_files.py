@@ -62,10 +62,9 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         except DataError as fault:
             faults.append(fault)
     check_columns(features, str(path), texts=options.categories, others=faults)
-    by_name = bool(options.columns or options.drop or options.categories or by)
     notices += rows_in_time(frame) if by is None else ()
     rows = RawRows(features, found[0], None if weights is None else found[1], at)
-    return Source(path.name, rows, notices=notices, by_name=by_name)
+    return Source(path.name, rows, notices=notices)
 
 
 def table_of(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:

@@ -53,8 +53,9 @@ def quoted(value: object) -> str:
 
 def yaml_list(texts: Iterable[str]) -> str:
     """Texts as a list in a space file: `[id, "?"]`."""
-    plain = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w .-]*\w|[A-Za-z_]", re.IGNORECASE)
-    return f"[{', '.join(text if plain.fullmatch(text) else json.dumps(text) for text in texts)}]"
+    constants = ("null", "true", "false")
+    plain = (text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts)
+    return f"[{', '.join(plain)}]"
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:

@@ -65,14 +65,11 @@ def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
     function = getattr(found, "call", found)
 
-    def transformed(values: Any) -> Any:
-        values = ops.cast(values, "float32")
+    def loss_of_transformed(*targets_and_outputs: Any) -> Any:
+        pair = [ops.cast(values, "float32") for values in targets_and_outputs]
         if scale.transform == "log":
-            return ops.log1p(ops.maximum(values, -1 + LEAST))
-        return (values - scale.mean) / scale.deviation
-
-    def loss_of_transformed(y_true: Any, y_pred: Any) -> Any:
-        return function(transformed(y_true), transformed(y_pred))
+            return function(*(ops.log1p(ops.maximum(values, -1 + LEAST)) for values in pair))
+        return function(*((values - scale.mean) / scale.deviation for values in pair))
 
     return loss_of_transformed
 
