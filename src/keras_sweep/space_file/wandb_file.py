@@ -35,26 +35,25 @@ def with_wandb_file(sections: Mapping[str, Any], path: Path, notes: list[str]) -
     given = file_tree(path)[1].plain
     if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict):
         raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")
-    search: dict[str, Any] = {"sampler": "tpe", "trials": 32, "seed": 42}
+    search: dict[str, Any] = {"sampler": "tpe", "trials": given.get("run_cap", 32), "seed": 42}
     found = {**sections, "parameters": _parameters(given["parameters"], notes), "search": search}
     for key, value in given.items():
         if key == "method" and value in ("grid", "random", "bayes"):
             search["sampler"] = "tpe" if value == "bayes" else value
-            if value == "grid":
+            if value == "grid" and "run_cap" not in given:
                 blocks = found["parameters"].values()
                 search["trials"] = math.prod(len(block["values"]) for block in blocks if "values" in block)
         elif key == "metric" and isinstance(value, dict) and (name := _metric(str(value.get("name")))):
             found["metric"] = {**value, "name": f"val_{name}"}
             found["metrics"] = list(dict.fromkeys([*found["metrics"], *({name} - {"loss"})]))
         elif key == "early_terminate" and isinstance(value, dict):
-            found[key] = {one: value[one] for one in ("type", "min_iter", "eta") if one in value}
+            found[key] = {one: value[one] for one in value if one not in ("max_iter", "s", "strict")}
             most, eta, brackets = value.get("max_iter"), value.get("eta", 3), value.get("s", 1)
             if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
                 found[key].setdefault("min_iter", max(1, most // eta**brackets))  # where the first bracket ends
         elif key not in ("parameters", "run_cap"):
             why = PASSED_OVER.get(key, "nothing does the like").format(value=value, sampler="tpe")
             notes.append(f"`{key}` has no counterpart here: {why}")
-    search["trials"] = given.get("run_cap", search["trials"])
     return found
 
 
