@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, fit_labels
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels, fit_labels, fit_scale
 from keras_sweep.errors import DataError
 from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES
 
@@ -114,3 +114,25 @@ def test_a_class_without_training_rows_is_named(known: np.ndarray) -> None:
     strange = np.array(["a", "new"], dtype=object) if known.dtype == object else np.array([1, 77])
     with pytest.raises(DataError, match=r"test rows have classes that no training row has: '(new|77)'.*stratify: true"):
         labels.encode(strange, "test rows")
+
+
+@pytest.mark.parametrize(
+    ("transform", "y", "form", "message"),
+    [
+        ("log", [3.0, -1.0], LabelForm.NUMBER, r"of targets of at least 0, but the least is -1. Use `transform: stand"),
+        ("log", [0, 1], LabelForm.INDEX, "is for a target of numbers, but the loss takes class indices"),
+        ("standard", [["a"], ["b"]], LabelForm.ANY, "is for a target of numbers"),
+    ],
+)
+def test_a_target_that_no_transform_fits_is_told(transform: str, y: object, form: LabelForm, message: str) -> None:
+    labels = np.array(y)
+    with pytest.raises(DataError, match=message):
+        fit_scale(transform, fit_labels(labels, form, "it"), labels)
+
+
+def test_a_scale_is_of_the_training_targets() -> None:
+    labels = Labels(LabelForm.NUMBER)
+    assert fit_scale("log", labels, np.array([0, np.e**2 - 1])).mean == pytest.approx(1.0)
+    scale = fit_scale("standard", labels, np.array([1, 3]))
+    assert (scale.mean, scale.deviation) == (2.0, 1.0)
+    assert fit_scale("standard", labels, np.array([5, 5])).deviation == 1.0

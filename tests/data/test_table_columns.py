@@ -13,6 +13,8 @@ from keras_sweep.data.table_columns import (
     TextColumn,
     check_columns,
     fit_columns,
+    odd_columns,
+    polars_table,
 )
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError, TableError
@@ -143,3 +145,34 @@ def test_a_name_that_a_keras_file_can_not_hold_is_refused() -> None:
     for values in ([1.0, 2.0, 3.0, 4.0], ["x", "y", "x", "y"]):
         with pytest.raises(TableError, match=r"column 'a\\x00b' has a null character in its name. Rename it"):
             check_columns(pl.DataFrame({"a\0b": values, "other": OTHER}))
+
+
+def test_a_model_of_the_users_gets_columns_of_one_value_as_zeros() -> None:
+    train = pl.DataFrame({"a": [7.0, 7.0], "gaps": [None, 3.0], "none": [None, None], "b": [1.0, 2.0]}, strict=False)
+    columns, notices = fit_columns(train, keep=True)
+    new = pl.DataFrame({"a": [255.0], "gaps": [None], "none": [1.0], "b": [2.0]})
+    np.testing.assert_array_equal(TablePreprocessing(columns).transform(new), [[0, 0, 0, 1, 1]])
+    assert not notices
+    with pytest.raises(DataError, match="no column to learn from"):
+        fit_columns(train.select("a", "none"), keep=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        ({"PassengerId": range(30)}, {"drop": ["PassengerId"]}),
+        ({"order_id": range(30), "": range(30)}, {"drop": ["order_id", ""]}),
+        ({"paid": range(30), "id": [1.5, *range(29)], "year": range(30)}, {}),
+        ({"name": [f"t{one}" for one in range(30)]}, {"drop": ["name"]}),
+        ({"kind": [f"t{one % 15}" for one in range(30)]}, {}),
+        ({"a": ["NA", "?"] * 14 + ["1", "2"], "b": ["NA", "x"] * 15}, {"missing": ["?", "NA"]}),
+    ],
+)
+def test_what_is_odd_is_known_by_names_and_values(values: dict[str, object], options: object) -> None:
+    assert odd_columns(pl.DataFrame(values, strict=False)) == options
+
+
+def test_frames_of_pyarrow_are_tables() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    table = polars_table(arrow.table({"a": [1, None], "b": ["x", None]}))
+    assert table.to_dict(as_series=False) == {"a": [1, None], "b": ["x", None]}

@@ -123,6 +123,40 @@ def test_house_prices_learn_another_form_of_the_price_and_predict_prices(tmp_pat
     assert np.abs(said - table["SalePrice"]).mean() < spread
 
 
+@pytest.mark.parametrize("backend", ["lanes", "fit"])
+def test_an_own_model_that_compiles_itself_learns_logarithms_too(tmp_path: Path, backend: str) -> None:
+    houses(120).to_csv(tmp_path / "train.csv", index=False)
+
+    def build(input_shape: tuple[int, ...]) -> Any:
+        given = keras.Input(input_shape)
+        wide, deep = keras.layers.Dense(4)(given), keras.layers.Dense(8, activation="relu")(given)
+        model = keras.Model(given, keras.layers.Dense(1)(keras.layers.Concatenate()([wide, deep])))
+        model.compile("adam", "mse", metrics=["mae"])
+        return model
+
+    def subclassed() -> Any:
+        class Own(keras.Model):
+            def call(self, rows: Any) -> Any:
+                return rows[:, :1]
+
+        return Own()
+
+    data = ks.Csv(tmp_path / "train.csv", {"column": "SalePrice", "transform": "log"}, drop=["Id"], missing=["NA"])
+    parameters = {"learning_rate": 0.05, "epochs": 4}
+    search = {"search": ks.Optuna("random", trials=1), "finalists": "none", "minimize": "val_mae"}
+    own = ks.Spec(data=data, model=build, loss="mae", parameters=parameters, **search)
+    sweep = ks.run(own, name="own", sweeps_dir=tmp_path, runner="fit" if backend == "fit" else None)
+    assert sweep.best.value > 1000 and sweep.best.curve["val_loss"][-1] < 1 and sweep.replay().matches
+    with pytest.raises(ks.UsageError, match="subclassed is a class of yours, whose end can't undo `transform`"):
+        ks.run(
+            ks.Spec(data=data, model=subclassed, loss="mae", metrics=["mae"], parameters=parameters, **search),
+            name="no",
+            sweeps_dir=tmp_path,
+        )
+    with pytest.raises(ks.UsageError, match=r"data\.target: needs `loss` in this file"):
+        ks.run(ks.Spec(data=data, model=build, parameters=parameters, **search), name="no", sweeps_dir=tmp_path)
+
+
 def test_digit_recognizer_reshapes_all_pixels_the_constant_ones_too(tmp_path: Path) -> None:
     pixels = np.zeros((120, 64), int)
     labels = DRAW.integers(0, 3, 120)

@@ -185,12 +185,12 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
     """The scale of training targets, [N]. Raises DataError for classes, and for numbers that it does not fit."""
-    numbers = y.astype(np.float64)
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.ndim > 1:
         raise DataError(
             f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",
             hint="Use a loss such as `mean_squared_error`, or give the target without `transform`",
         )
+    numbers = y.astype(np.float64)
     if transform == "log" and numbers.min() < 0:
         raise DataError(
             f"`transform: log` is log(1 + target) of targets of at least 0, but the least is {numbers.min():g}",

@@ -176,7 +176,7 @@ def fit_columns(
             column = _number_column(name, known, missing=len(known) < len(series))
             if column.used and too_fine_columns(known[:, None]):
                 notices.append(f"column {quoted(name)} has values that {BLURRED}")
-        if not column.used and keep and isinstance(column, NumberColumn):
+        if keep and isinstance(column, NumberColumn) and not column.deviation:
             return replace(column, kept=True)
         if not column.used:
             notices.append(f"column {quoted(name)} is dropped: it has one value, or none, in the training rows")

@@ -17,7 +17,7 @@ from keras_sweep.models.hyper_model import asking, has_own_fit, is_hyper_model
 from keras_sweep.models.own_compile import compiled_with
 from keras_sweep.models.own_fit import Fit
 from keras_sweep.process.code_files import code_files
-from keras_sweep.process.given import is_given, parts_given
+from keras_sweep.process.given import is_given, name_of, parts_given
 from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -76,7 +76,7 @@ def in_own_units(model: Any, spec: SweepSpec) -> Any:
         return model
     if type(model).__name__ != "Functional":
         raise ModelError(
-            f"the model of {spec.model.source} is a class of yours, whose end can't undo `transform`",
+            f"the model of {name_of(spec.model.source)} is a class of yours, whose end can't undo `transform`",
             hint="Return a sequential or functional model, or let it learn the target as it is",
         )
     output = model.output

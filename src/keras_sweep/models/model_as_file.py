@@ -11,6 +11,7 @@ from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
+UNCOMPILED = "keras.models.load_model(path, compile=False)"
 ROWS = 8  # on which two models are compared
 
 
@@ -69,7 +70,8 @@ def opening_words(call: str) -> str | None:
     """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
     if call == PLAIN:
         return None
-    return f"plain `load_model` refuses the model's file, which holds code of yours; this opens it: `{call}`"
+    which = "is compiled with a loss or metric that Keras lacks" if call == UNCOMPILED else "holds code of yours"
+    return f"plain `load_model` refuses the model's file, which {which}; this opens it: `{call}`"
 
 
 def _known_to_keras(function: Mapping[str, Any]) -> bool:
