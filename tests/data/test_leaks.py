@@ -48,16 +48,16 @@ DATES = [date(2024, 1, 1) + timedelta(days=row) for row in range(ROWS)]
 
 def test_what_has_no_leak_is_passed_over_in_silence(tmp_path: Path) -> None:
     usual = columns(age=np.arange(ROWS) % 60, town=[f"town{'abcdefghij'[row % 10]}" for row in range(ROWS)])
-    assert looked_at(tmp_path, usual).notices == ()
+    assert looked_at(tmp_path, usual).leaks == ()
     for name in SKLEARN_SETS:
-        assert load_search_data(named_set(name)).notices == ()
+        assert load_search_data(named_set(name)).leaks == ()
 
 
 def test_rows_that_stand_on_both_sides_are_counted(tmp_path: Path) -> None:
     data = looked_at(tmp_path, twice(columns()))
     train = {row.tobytes() for row in data.train.x}
     alike = sum(row.tobytes() in train for row in data.validation.x)
-    (notice,) = data.notices
+    (notice,) = data.leaks
     assert re.fullmatch(
         rf"{alike} of 99 validation rows and \d of 124 test rows equal a training row in all features, .*", notice
     )
@@ -70,25 +70,25 @@ def test_with_folds_a_row_may_have_one_alike_in_another_fold(tmp_path: Path) -> 
         for row in data.train.x[fold.held]:
             folds.setdefault(row.tobytes(), set()).add(place)
     alike = sum(len(there) for there in folds.values() if len(there) > 1)
-    assert f"{alike} of 494 rows and " in data.notices[0]
+    assert f"{alike} of 494 rows and " in data.leaks[0]
 
 
 def test_rows_alike_with_another_label_are_told_apart(tmp_path: Path) -> None:
     table = pl.DataFrame(columns())
     others = table.head(200).with_columns(y=pl.when(pl.col("y") == "ill").then(pl.lit("well")).otherwise(pl.lit("ill")))
-    (notice,) = looked_at(tmp_path, pl.concat([table, others])).notices
+    (notice,) = looked_at(tmp_path, pl.concat([table, others])).leaks
     assert re.match(r"(\d+) of 128 validation rows \(\1 with another label\)", notice)
 
 
 def test_a_few_rows_alike_move_no_score(tmp_path: Path) -> None:
-    assert looked_at(tmp_path, twice(columns(), 2)).notices == ()
+    assert looked_at(tmp_path, twice(columns(), 2)).leaks == ()
 
 
 def test_rows_of_arrays_are_counted_too(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(100, 4, 4)).astype("float32")
     arrays = {"x_train": x, "y_train": np.arange(100) % 2, "x_test": x[:20], "y_test": 1 - np.arange(20) % 2}
     spec = spec_of(small(data=f"{{python: {give_arrays(arrays)!r}}}"), tmp_path)
-    (notice,) = load_search_data(spec).notices
+    (notice,) = load_search_data(spec).leaks
     assert notice.startswith("0 of 20 validation rows and ")
     assert "of 20 test rows (" in notice and "with another label" in notice
 
@@ -104,38 +104,38 @@ def test_rows_of_arrays_are_counted_too(tmp_path: Path) -> None:
 )
 def test_a_column_of_groups_is_named_with_how_many_are_cut(tmp_path: Path, name: str, values: Any, more: str) -> None:
     table = columns(**{name: values})
-    (notice,) = looked_at(tmp_path, table, more=more).notices
+    (notice,) = looked_at(tmp_path, table, more=more).leaks
     assert notice.startswith(f"column '{name}' seems to name groups, ") and f"`split: {{groups: {name}}}`" in notice
     assert int(notice.split("groups, ")[1].split()[0]) > 40
-    assert "of which the split cuts" in looked_at(tmp_path, table, more=more, split="{folds: 3}").notices[0]
-    assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}}}").notices == ()
-    assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}, folds: 3}}").notices == ()
+    assert "of which the split cuts" in looked_at(tmp_path, table, more=more, split="{folds: 3}").leaks[0]
+    assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}}}").leaks == ()
+    assert looked_at(tmp_path, table, more="", split=f"{{groups: {name}, folds: 3}}").leaks == ()
 
 
 def test_texts_that_are_too_many_for_categories_may_name_groups(tmp_path: Path) -> None:
     table = columns(who=[f"case {row // 4} of 2024" for row in range(ROWS)])
     with pytest.raises(TableError, match=r"'who' has 1\d\d different texts .* names groups for `split: \{groups: "):
         looked_at(tmp_path, table)
-    assert looked_at(tmp_path, table, split="{groups: who}").notices == ()
+    assert looked_at(tmp_path, table, split="{groups: who}").leaks == ()
 
 
 def test_rows_in_the_order_of_their_dates_are_seen(tmp_path: Path) -> None:
     table = columns(day=DATES)
     for given in (table, pl.DataFrame(table).reverse()):
-        (notice,) = looked_at(tmp_path, given).notices
+        (notice,) = looked_at(tmp_path, given).leaks
         assert "in the order of 'day'" in notice and "`split: {time: day}`" in notice
-    assert looked_at(tmp_path, table, split="{time: day}").notices == ()
-    assert looked_at(tmp_path, pl.DataFrame(table).sample(fraction=1, shuffle=True, seed=1)).notices == ()
+    assert looked_at(tmp_path, table, split="{time: day}").leaks == ()
+    assert looked_at(tmp_path, pl.DataFrame(table).sample(fraction=1, shuffle=True, seed=1)).leaks == ()
 
 
 def test_a_column_that_gives_the_label_is_named(tmp_path: Path) -> None:
     table = columns()
     table["copied"] = np.where(table["y"] == "ill", "yes", "no")
     table["nearly"] = np.where(table["y"] == "ill", 5.0, -5.0) + np.random.default_rng(1).normal(size=ROWS)
-    (notice,) = looked_at(tmp_path, table).notices
+    (notice,) = looked_at(tmp_path, table).leaks
     assert notice.startswith("column 'copied', 'nearly' alone gives nearly every label")
     assert "`drop: [copied, nearly]`" in notice
-    assert looked_at(tmp_path, table, more=", drop: [copied, nearly]").notices == ()
+    assert looked_at(tmp_path, table, more=", drop: [copied, nearly]").leaks == ()
 
 
 def test_a_column_that_gives_a_target_of_numbers_is_named(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_a_column_that_gives_a_target_of_numbers_is_named(tmp_path: Path) -> Non
     table["y"] = table["a"] * 3 + table["b"]
     sections = {"loss": "mean_squared_error", "metrics": "[]", "metric": "{name: val_loss, goal: minimize}"}
     sections["model"] = "dense"
-    assert looked_at(tmp_path, table, **sections).notices == ()
+    assert looked_at(tmp_path, table, **sections).leaks == ()
     table["other_unit"] = np.exp(-table["y"])
-    (notice,) = looked_at(tmp_path, table, **sections).notices
+    (notice,) = looked_at(tmp_path, table, **sections).leaks
     assert "'other_unit' alone" in notice
 
 
@@ -153,7 +153,7 @@ def test_a_column_of_an_array_is_named_by_its_number(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 3, ROWS)
     x = np.stack([random.normal(size=ROWS), np.array([4.0, 1.0, 9.0])[y]], axis=1)
-    (notice,) = load_search_data(spec_of(small(data=f"{{python: {give_arrays((x, y))!r}}}"), tmp_path)).notices
+    (notice,) = load_search_data(spec_of(small(data=f"{{python: {give_arrays((x, y))!r}}}"), tmp_path)).leaks
     assert notice.startswith("column 1 alone gives") and "drop" not in notice
 
 
@@ -161,7 +161,7 @@ def test_check_names_each_leak_as_a_warning_and_no_fault(tmp_path: Path) -> None
     table = twice(columns(patient=PATIENTS, day=DATES)).sort("day")
     leaks = ("equal a training row in all features", "`split: {groups: patient}`", "`split: {time: day}`")
     for split in ("{groups: patient}", "{time: day}"):
-        assert looked_at(tmp_path, table, split=split).notices == ()
+        assert looked_at(tmp_path, table, split=split).leaks == ()
     text = small(data="{csv: rows.csv, target: y}", model="{dense: {units: 2, activation: softmax}}")
     (tmp_path / "leaky.yaml").write_text(text)
     said = sweep("check", "leaky.yaml", cwd=tmp_path).ok()

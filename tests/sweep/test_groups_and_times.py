@@ -10,6 +10,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.errors import UsageError
 from keras_sweep.sweep.verify import verify_model
+from tests.helpers.command import sweep
 from tests.helpers.ran import finished, quiet
 from tests.helpers.space_texts import small
 
@@ -36,13 +37,21 @@ def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tm
     write_visits(tmp_path)
     ran = finished(tmp_path, SPACE + f"split: {split}\n", trials=2)
     assert not any("split" in notice for notice in ran.notices)
-    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    sweep.export(tmp_path / "best.keras")
+    opened = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
+    opened.export(tmp_path / "best.keras")
     done = verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True)
     assert done.matches
     assert "test accuracy" in {check.name for check in done.checks}
-    assert sweep.replay(sweep.best.number).matches
+    assert opened.replay(opened.best.number).matches
     said = json.loads((tmp_path / "best.card.json").read_text())["data"]["source"]["split"]
     assert {"patient", "day"} & set(map(str, said.values())) and None not in said.values()
     with pytest.raises(UsageError, match=r"split\.(groups|time): '?\w+'? -> not there"):
         finished(tmp_path, SPACE, trials=2)
+
+
+def test_the_summary_says_again_what_makes_scores_too_good(tmp_path: Path) -> None:
+    write_visits(tmp_path)
+    (tmp_path / "visits.yaml").write_text(SPACE)
+    said = sweep("run", "visits.yaml", "--trials", "1", cwd=tmp_path).ok()
+    assert "warning: column 'patient' seems to name groups, 29 of which the split cuts" in " ".join(said.out.split())
+    assert "note: column 'patient'" in said.err

@@ -27,8 +27,8 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
-from keras_sweep.trial.events import EndReason, Event, Listener, TestEvaluated, TrialEnded, WinnerRefitted
-from keras_sweep.views.terminal.console import stdout_console
+from keras_sweep.trial.events import EndReason, Event, Listener, Noticed, TestEvaluated, TrialEnded, WinnerRefitted
+from keras_sweep.views.terminal.console import print_notice, stdout_console
 
 
 def check(
@@ -137,9 +137,11 @@ def run(
     options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, workers)
     view = "json" if json else "quiet" if quiet else view
     last: dict[type[Event], Any] = {}  # the last event of each kind
+    leaks: list[str] = []
 
     def keep(event: Event) -> None:
         last[type(event)] = event
+        leaks.extend([event.message] if isinstance(event, Noticed) and event.leak else [])
 
     def shown(out: TextIO) -> AbstractContextManager[Listener]:
         return OutputMayVanish(progress_view(view, out=out))
@@ -155,6 +157,8 @@ def run(
         test = last.get(TestEvaluated)
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(console, ended, spec.objective, test=test, refit=refit, distributions=known, times=times)
+            for leak in leaks:
+                print_notice(console, leak, warns=True)
     if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []

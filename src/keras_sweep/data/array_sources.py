@@ -49,12 +49,11 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
 
     The target is the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
     """
-    path, target = folder / data.source, data.target
+    path, target, by = folder / data.source, data.target, data.split.by
     must_be_file(path)
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
-            by, every = data.split.by, {name: name for name in file.files}
-            names = every if target is None else _chosen(file.files, target, path, ("sample_weight", by))
+            names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path, by)
             arrays = {key: file[name] for key, name in names.items()}  # each is read only where it is asked for
     except DataError:
         raise
@@ -66,17 +65,18 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
     return _of_dict(of_names(arrays), path.name, str(path), data.split)
 
 
-def _chosen(names: Sequence[str], target: str, path: Path, beside: Sequence[str | None]) -> dict[str, str]:
+def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
     """Which array of a file is taken as what."""
     has = f"It has {listed(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
     if target in ("y", "y_train"):
         return {name: name for name in names}
-    others = [name for name in names if name != target and name not in beside]
+    beside = {name: name for name in names if name in ("sample_weight", by)}
+    others = [name for name in names if name not in (target, *beside)]
     if "x" not in others and len(others) != 1:
         raise DataError(f"{path} must have an array `x` beside {target!r}", hint=has)
-    return {"x": "x" if "x" in others else others[0], "y": target, **{name: name for name in names if name in beside}}
+    return {"x": "x" if "x" in others else others[0], "y": target, **beside}
 
 
 def call_python(data: DataSpec, folder: Path) -> Source:

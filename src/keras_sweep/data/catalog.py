@@ -39,7 +39,8 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         test_fingerprint=test_fingerprint,
         preprocessing=None if by_name else encoding.preprocessing,
         image_shape=source.image_shape,
-        notices=(*source.notices, *(() if by_name else encoding.notices), *leaks),
+        notices=(*source.notices, *(() if by_name else encoding.notices)),
+        leaks=(*source.leaks, *leaks),
         scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),
         folds=folds,
     )

@@ -34,7 +34,8 @@ def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, An
 
 def _rows_alike(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
-    for which, held, train in _held(parts, _keys):
+    # Of each row two numbers, which are the same for the same features, and for the same features and label.
+    for which, held, train in _held(parts, lambda rows: np.stack([x := _hashes(rows.x), x * 31 + _hashes(rows.y)], 1)):
         alike, same = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
         counts[which] = counts.get(which, 0) + np.array([len(held), alike.sum(), (alike & ~same).sum()])
     found = [
@@ -44,12 +45,6 @@ def _rows_alike(parts: Parts) -> Iterator[str]:
     rows, alike, _ = sum(counts.values())
     if alike >= max(LEAST_ROWS, LEAST_SHARE * rows):
         yield f"{' and '.join(found)} equal a training row in all features, which flatters scores: take copies out"
-
-
-def _keys(rows: RawRows) -> Array:
-    """[N, 2] numbers that are the same for rows with the same features, and with the same features and label."""
-    x, y = _hashes(rows.x), _hashes(rows.y)
-    return np.stack([x, x * 31 + y], axis=1)
 
 
 def _hashes(rows: Features) -> npt.NDArray[np.int64]:

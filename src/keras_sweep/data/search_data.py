@@ -80,6 +80,7 @@ class SearchData:
     preprocessing: TablePreprocessing | SeriesPreprocessing | None = None
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
+    leaks: tuple[str, ...] = ()  # what makes scores too good
     scale: TargetScale | None = None  # of a target that is transformed; `y` of all rows is in its own units
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
 

@@ -58,6 +58,7 @@ class Source:
     pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
     series: tuple[str, ...] | None = None  # the columns, where a row of x is a window of a series
     notices: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()  # that the order of its rows shows
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,25 +46,23 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         more = "" if weights is None else f" and the weights {weights!r}"
         faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
     found: list[Array] = []
-    for name, what in ((target, "target"), (weights, "weights")):
+    at = group_columns(frame, (target, weights)) if by is None else {}
+    for name, what in ((target, "target"), (weights, "weights"), (by, "split")):
         if name is None or name not in frame.columns:
             continue
-        what, drop = f"the {what} column {name!r}", ", or give `missing_target: drop`" if name == target else ""
+        split, what = what == "split", f"the {what} column {name!r}"
+        hint = f"Take such rows out of the file{', or give `missing_target: drop`' if name == target else ''}"
         try:
-            values = _values(frame[name], what, f"Take such rows out of the file{drop}")
-            found.append(values if name == target else weight_array(values, len(frame), what))
-        except DataError as fault:
-            faults.append(fault)
-    at = group_columns(frame, (target, weights)) if by is None else {}
-    if by in frame.columns:
-        try:
-            at = {by: places(frame[by], len(frame), data.split, f"the column {by!r}")}
+            if split:
+                at = {name: places(frame[name], len(frame), data.split, what)}
+            else:
+                values = _values(frame[name], what, hint)
+                found.append(values if name == target else weight_array(values, len(frame), what))
         except DataError as fault:
             faults.append(fault)
     check_columns(features, str(path), texts=options.categories, others=faults)
-    notices += rows_in_time(frame) if by is None else ()
     rows = RawRows(features, found[0], None if weights is None else found[1], at)
-    return Source(path.name, rows, notices=notices)
+    return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else ())
 
 
 def table_of(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:

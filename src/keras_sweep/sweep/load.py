@@ -85,9 +85,9 @@ def load(
             f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
             "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
         )
-    for text in (*data.notices, *inspected.notices, why_plain, one_by_one):
+    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
         if text is not None:
-            emit(Noticed(text))
+            emit(Noticed(text, leak=text in data.leaks))
     return spec, data, chosen
 
 

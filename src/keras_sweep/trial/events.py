@@ -108,6 +108,7 @@ class Noticed(Event):
     """Something the user should know: a fall back to another runner, an exhausted space."""
 
     message: str
+    leak: bool = False  # whether it is of rows that make scores too good, which the summary says again
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def print_data(console: Console, data: SearchData) -> None:
         console.print()
         for line in sample_lines(data, console):
             console.print(line)
-    for notice in data.notices:
+    for notice in (*data.notices, *data.leaks):
         console.print(f"notice: {escaped(notice)}", style="yellow")
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
 

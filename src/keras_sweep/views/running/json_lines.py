@@ -104,7 +104,7 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
             told = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
             return {**told, **_own(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
         case _:
-            return _own(event)
+            return _own(event, "leak")
 
 
 def _own(event: Event, *left_out: str) -> dict[str, Any]:
