@@ -259,7 +259,7 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return {'x': X, 'y': [None] * 6}", "mixes types, or has missing labels: None is label 1"),
         ("return {'x': [[1], [1, 2]], 'y': [0, 1]}", "is a list of 2, not real numbers"),
         ("return X, {'a': Y, 'b': Y[:2]}", "`x` of .* has 6 rows, but `y/b` has 2"),
-        ("return X.astype(str), Y", "and type <U32, .* categories.* as columns of a DataFrame.*TextVectorization"),
+        ("return X.astype(str), Y", "and type <U32, .* categories.* as columns of a DataFrame.*one text a row"),
         ("return np.ma.masked_array(X, X > 3), Y", r"has nan at \[2, 0\], and 7 more"),
         (
             "import scipy.sparse\nreturn scipy.sparse.csr_matrix(X), Y",

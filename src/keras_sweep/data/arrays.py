@@ -16,8 +16,8 @@ LARGEST_FLOAT32 = np.finfo(np.float32).max
 ARRAYS = "Give one NumPy array; of a sparse matrix that is `.toarray()`"
 INPUTS = (
     "Several inputs are a dict of arrays by their names, one column is `x.reshape(-1, 1)`, "
-    "categories are taken as columns of a DataFrame or a file, and other text must be turned into numbers, as by "
-    f"`keras.layers.TextVectorization`. {ARRAYS}"
+    "categories are taken as columns of a DataFrame or a file, and one text a row is an array of `str`, [N]. "
+    f"{ARRAYS}"
 )
 BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtract their mean, or use another unit"
 STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
@@ -81,8 +81,10 @@ def are_several(value: Any, rows: int | None = None) -> bool:
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Inputs as an array of numbers, [N, ...]. Raises DataError for others, and for numbers that 32 bits can't hold."""
+    """Inputs as numbers, [N, ...], or texts, [N] of `str`, as Keras has them. Raises DataError for what is neither."""
     array = _as_array(x)
+    if array.ndim and array.size == len(array) > 0 and all(isinstance(one, str) for one in array.flat):
+        return array.reshape(-1).astype(object)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
         raise DataError(f"{what} is {described(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
     must_fit_32_bits(array, what)
@@ -151,10 +153,10 @@ def too_fine_columns(array: Array) -> list[int]:
 
 
 def of_32_bits(x: Array) -> Array:
-    """Real numbers and booleans as float32; whole numbers stay whole, for models that look them up (Embedding)."""
+    """Real numbers and booleans as float32; texts and whole numbers, for models that look them up, as they are."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
-    if x.dtype.itemsize > 4:
+    if x.dtype.itemsize > 4 and x.dtype.kind != "O":
         return x.astype(np.int32)
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 

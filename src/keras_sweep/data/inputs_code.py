@@ -11,7 +11,7 @@ def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
 
     Empty where the rows are no table.
     """
-    if not isinstance(preprocessing, TablePreprocessing):
+    if not isinstance(preprocessing, TablePreprocessing) or preprocessing.steps:
         return {}
     missing = list(getattr(data.options, "missing", ()))
     lines = ["import numpy as np, pandas as pd"]

@@ -76,6 +76,7 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
     else:
         arrays |= _named("validation", validation, data.validation)
+    arrays = {name: array.astype(str) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     with plain_errors("write", path), replacing(path, mode=SHARED) as file:
         np.savez(file, allow_pickle=False, **arrays)
 

@@ -14,7 +14,7 @@ from keras_sweep.data.arrays import Array, Arrays, each, leaves
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
-    from keras_sweep.data.table_preprocessing import SeriesPreprocessing, TablePreprocessing
+    from keras_sweep.data.table_preprocessing import TablePreprocessing
     from keras_sweep.space.data_spec import TargetScale
 
 
@@ -76,8 +76,7 @@ class SearchData:
     class_names: tuple[str, ...] | None = None
     test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
     test_fingerprint: str | None = None  # SHA-256 (hex) over them; None for a published file, which is checked
-    # of a table, or a series; None: the model takes the rows as they are
-    preprocessing: TablePreprocessing | SeriesPreprocessing | None = None
+    preprocessing: TablePreprocessing | None = None  # of a table or series; None: the model takes the rows as they are
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
     leaks: tuple[str, ...] = ()  # what makes scores too good
@@ -96,14 +95,23 @@ class SearchData:
 
     @property
     def input_shape(self) -> Any:
-        """The shape of one row of x; of several inputs a dict, or a tuple, of theirs."""
-        return each(lambda array: tuple(array.shape[1:]), self.train.x)
+        """The shape of one row of x; of several inputs a dict, or a tuple, of theirs. A text is one."""
+        return each(lambda array: tuple(array.shape[1:]) or (1,), self.train.x)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether rows of x, or of one of several inputs, are texts."""
+        return any(array.dtype.kind == "O" for array in leaves(self.train.x))
 
     def symbol(self) -> Any:
         """A `keras.KerasTensor` of a batch of x, which shows what a model makes of it."""
         import keras
 
-        return each(lambda array: keras.KerasTensor((None, *array.shape[1:]), dtype=str(array.dtype)), self.train.x)
+        def symbol(array: Array) -> Any:
+            kind = "string" if array.dtype.kind == "O" else str(array.dtype)
+            return keras.KerasTensor((None, *(array.shape[1:] or (1,))), dtype=kind)
+
+        return each(symbol, self.train.x)
 
     @property
     def row_shape(self) -> str:
@@ -145,5 +153,6 @@ def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
         for array in rows.arrays:
             for one in leaves(array):
                 digest.update(f"{one.dtype.str}{one.shape}".encode())
-                digest.update(np.ascontiguousarray(one).data)
+                texts = one.dtype.kind == "O"
+                digest.update(repr(one.tolist()).encode() if texts else np.ascontiguousarray(one).data)
     return digest.hexdigest()

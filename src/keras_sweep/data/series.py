@@ -14,24 +14,24 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import NumberColumn, check_columns, first_row, is_number
 from keras_sweep.data.table_files import near_column, table_of
-from keras_sweep.data.table_preprocessing import SeriesPreprocessing
+from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
-from keras_sweep.space.text import counted, joined, quoted
+from keras_sweep.space.data_spec import DataSpec, SeriesOptions, TableOptions
+from keras_sweep.space.text import counted, quoted
 
 
-def fit_series(x: Any, columns: tuple[str, ...]) -> SeriesPreprocessing:
+def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
     """Mean and deviation of each column over training windows, [N, window, columns]."""
     means, deviations = x.mean(axis=(0, 1), dtype=float), x.std(axis=(0, 1), dtype=float)
     of_each = zip(columns, means.tolist(), deviations.tolist(), strict=True)
-    known = (NumberColumn(name, mean=mean, deviation=deviation or 1.0) for name, mean, deviation in of_each)
-    return SeriesPreprocessing(tuple(known), x.shape[1])
+    known = (NumberColumn(name, mean=mean, deviation=deviation, kept=True) for name, mean, deviation in of_each)
+    return TablePreprocessing(tuple(known), steps=x.shape[1:2])
 
 
 def read_series(data: DataSpec, folder: Path) -> Source:
     """The windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
     path, options = folder / data.source, data.options
-    numbers, labels = _columns(path, data.target or "", getattr(options, "separator", ","))
+    numbers, labels = _columns(path, data.target or "")
     assert isinstance(options, SeriesOptions)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()
@@ -50,16 +50,16 @@ def read_series(data: DataSpec, folder: Path) -> Source:
         # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend; these are views.
         windows = np.lib.stride_tricks.sliding_window_view(values[start : end - horizon], window, axis=0)
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
-    counts = joined([f"{len(each):,} {part}" for part, each in parts.items()], "and")
-    said = f"{path.name} is split in time into {counts} windows, none with rows of two parts; columns are standardised"
-    notice = f"{said} by the training windows; columns that are no numbers are left out; the target keeps its unit"
+    notice = (
+        f"{path.name} is split in time; columns of numbers are standardised, others left out; the target is as it is"
+    )
     split = (parts["train"], parts["validation"], parts.get("test"))
     return Source(path.name, None, *split, series=tuple(numbers.columns), notices=(notice,))
 
 
-def _columns(path: Path, target: str, separator: str) -> tuple[pl.DataFrame, Array]:
+def _columns(path: Path, target: str) -> tuple[pl.DataFrame, Array]:
     """The columns of numbers, and the target's values. Columns of dates or other text are left out. Raises as above."""
-    frame, place = table_of(path, "csv", CsvOptions(separator=separator)), str(path)
+    frame, place = table_of(path, "csv", TableOptions()), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]

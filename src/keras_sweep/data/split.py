@@ -23,7 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, listed
 
 if TYPE_CHECKING:
-    from keras_sweep.data.table_preprocessing import SeriesPreprocessing, TablePreprocessing
+    from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
 AnyLabels: TypeAlias = Any  # `Labels`; of several outputs a dict, or a tuple, of theirs
@@ -130,7 +130,7 @@ class Encoding:
     spec: SweepSpec
     parts: Parts
     labels: AnyLabels
-    preprocessing: TablePreprocessing | SeriesPreprocessing | None  # of a table, or a series
+    preprocessing: TablePreprocessing | None  # of a table or series
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ class TablePreprocessing:
 
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
     by_name: bool = False  # whether raw rows have others, too, so that columns are taken by name
+    steps: tuple[int, ...] = ()  # of a series (its window,), where raw rows are arrays [N, window, columns]
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class TablePreprocessing:
         """Whether the exported model takes one matrix; else a dict of columns."""
         by_name = self.by_name or any(date_part(column.name) for column in self.columns)
         of_numbers = all(isinstance(column, NumberColumn) for column in self.columns)
-        return of_numbers and not (by_name and len(self.columns) <= MOST_MIXED_COLUMNS)
+        return bool(self.steps) or (of_numbers and not (by_name and len(self.columns) <= MOST_MIXED_COLUMNS))
 
     @cached_property
     def _numbers(self) -> list[NumberColumn]:
@@ -80,6 +81,8 @@ class TablePreprocessing:
 
         Raises DataError where a column is missing or is not what it was in training.
         """
+        if self.steps:
+            return np.array(raw, np.float32)
         numbers, codes = self._read(raw)
         if not self.takes_matrix:
             columns: list[Column] = [*self._numbers, *self._texts]
@@ -90,9 +93,9 @@ class TablePreprocessing:
         return matrix
 
     def transform(self, raw: Any) -> Numbers:
-        """Raw rows -> [N, F] float32, the features that `wrap` computes. Raises DataError as `inputs` does."""
+        """Raw rows -> [N, F] float32, or [N, window, F], what `wrap` computes. Raises DataError as `inputs` does."""
         features = [part.astype(np.float32) for part in self._features(np, *self._read(raw))]
-        return np.concatenate(features, axis=1)
+        return np.concatenate(features, axis=-1)
 
     def wrap(self, model: Any) -> Any:
         """A `keras.Model` from raw rows to the output of `model`, of Keras's own layers and operations alone.
@@ -103,18 +106,21 @@ class TablePreprocessing:
         from keras import ops
 
         inputs: Any
+        axis = 1 + len(self.steps)
         if self.takes_matrix:
-            inputs = keras.Input((len(self.columns),), dtype="float32", name="columns")
-            numbers, codes = ops.take(inputs, self._places, axis=1), []
+            inputs = keras.Input((*self.steps, len(self.columns)), dtype="float32", name="columns")
+            numbers, codes = ops.take(inputs, self._places, axis=axis), []
         else:
             singles = [keras.Input((1,), dtype="float32", name=input_name(one.name)) for one in self._numbers]
             codes = [keras.Input((one.width,), dtype="int32", name=input_name(one.name)) for one in self._texts]
             inputs = {tensor.name: tensor for tensor in (*singles, *codes)}
             numbers = ops.concatenate(singles, axis=1) if singles else None
         features = [ops.cast(part, "float32") for part in self._features(ops, numbers, codes)]
-        return keras.Model(inputs, model(ops.concatenate(features, axis=1)), name=f"{model.name}_on_raw_rows")
+        return keras.Model(inputs, model(ops.concatenate(features, axis=axis)), name=f"{model.name}_on_raw_rows")
 
     def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
+        if self.steps:
+            return np.asarray(raw, np.float32)[..., self._places], []
         return _read(raw, [column.name for column in self._numbers], {one.name: one.width for one in self._texts})
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
@@ -128,7 +134,7 @@ class TablePreprocessing:
         scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
         if scaled:
             filled = library.where(library.isnan(numbers), fill, numbers)
-            centred = library.subtract(library.take(filled, scaled, axis=1), mean[:, scaled])
+            centred = library.subtract(library.take(filled, scaled, axis=1 + len(self.steps)), mean[:, scaled])
             deviations = deviation[:, scaled]
             factors = np.divide(np.float32(1), deviations, out=np.zeros_like(deviations), where=deviations > 0)
             yield library.multiply(centred, factors)
@@ -138,34 +144,6 @@ class TablePreprocessing:
         for column, texts in zip(self._texts, codes, strict=True):
             vocabulary = code_points(list(column.categories), column.width)
             yield library.all(library.equal(library.expand_dims(texts, 1), vocabulary[None]), axis=-1)
-
-
-@dataclass(frozen=True)
-class SeriesPreprocessing:
-    """Every column of a series standardised, at each step of a window. The exported model takes raw windows."""
-
-    columns: tuple[NumberColumn, ...]
-    window: int
-    dropped: ClassVar[tuple[str, ...]] = ()
-
-    def inputs(self, raw: Any) -> Numbers:
-        """Raw windows, [N, window, columns], as the exported model takes them."""
-        return np.array(raw, np.float32)
-
-    def transform(self, raw: Any) -> Numbers:
-        """Raw windows as `wrap` scales them."""
-        return np.asarray(self._scaled(self.inputs(raw)))
-
-    def wrap(self, model: Any) -> Any:
-        """A `keras.Model` from raw windows to the output of `model`."""
-        import keras
-
-        inputs = keras.Input((self.window, len(self.columns)), dtype="float32", name="windows")
-        return keras.Model(inputs, model(self._scaled(inputs)), name=f"{model.name}_on_raw_rows")
-
-    def _scaled(self, x: Any) -> Any:
-        mean, factor = np.array([(one.mean, 1 / one.deviation) for one in self.columns], np.float32).T
-        return (x - mean) * factor
 
 
 def input_name(column: str) -> str:

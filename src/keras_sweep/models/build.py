@@ -55,6 +55,8 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
         model = _returned(spec, function, arguments, data)
     model = in_own_units(model, spec)
     _build(model, spec, data)
+    if spec.training.adapt:
+        _adapt(model, spec, data)
     return model, fit
 
 
@@ -86,6 +88,18 @@ def in_own_units(model: Any, spec: SweepSpec) -> Any:
     if model.compiled:
         whole.compile(**compiled_with(model))
     return whole
+
+
+def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
+    """Have layers that learn by `adapt`, such as `TextVectorization`, learn from training rows. Raises ModelError."""
+    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer]) if hasattr(inner, "adapt")]
+    if not layers:
+        hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
+        raise ModelError("no layer of the model can adapt to training rows", hint=hint)
+    for layer in layers:
+        with user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
+            x = data.train.x
+            layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
 
 
 def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:

@@ -10,13 +10,13 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError
+from keras_sweep.errors import DataError, ModelError
 from keras_sweep.models.build import build_model, called
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import overridden, with_own_compile
-from keras_sweep.process.backend import clear_session
+from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -45,7 +45,12 @@ class Inspected:
 def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
     """The rows of a sweep, as its loss and its model take them; and the sweep, with the model's own loss and metrics
     where it names none. Raises DataError, and as `first_model` and `with_own_compile`."""
-    data = load_search_data(spec)
+    data, backend = load_search_data(spec), import_keras().backend.backend()
+    if data.has_texts and backend != "tensorflow":
+        raise DataError(
+            f"the rows of {data.name} are texts, which layers of Keras take on TensorFlow alone, and this is {backend}",
+            hint="Add `--backend tensorflow`, or give ids of words, which train on any backend",
+        )
     spec = replace(spec, scale=data.scale)
     if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
         return spec, data

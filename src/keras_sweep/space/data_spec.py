@@ -65,9 +65,7 @@ class CsvOptions(TableOptions):
 class ImageOptions:
     """How pictures are read."""
 
-    size: Annotated[Sequence[PositiveInt], Field(min_length=2, max_length=2)] = Field(
-        default=(64, 64), description="height and width that each picture is brought to, as in [64, 64]"
-    )
+    size: Sequence[PositiveInt] = Field(default=(64, 64), min_length=2, max_length=2, description="height and width")
     color: Literal["rgb", "grayscale"] = Field(default="rgb", description="`rgb` or `grayscale`")
 
 
@@ -77,7 +75,6 @@ class SeriesOptions:
 
     window: PositiveInt = Field(description="rows of all columns that a prediction is made from")
     horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
-    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
 
 
 Options: TypeAlias = CsvOptions | TableOptions | ImageOptions | SeriesOptions

@@ -89,6 +89,7 @@ class Training:
         default=None, description="`balanced`, or class: weight; what a row of the class counts in the loss"
     )
     callbacks: Sequence[UserCallback] = ()
+    adapt: bool = Field(default=False, description="layers such as TextVectorization first learn from training rows")
 
     @property
     def watches(self) -> bool:

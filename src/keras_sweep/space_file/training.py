@@ -23,6 +23,7 @@ CLASS_WEIGHT = kind_of(
 CALLBACKS = kind_of(
     Annotated[list[PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
+ADAPT = kind_of(bool)
 MODE = kind_of(Annotated[str, Rule(names=MODES)])
 # callbacks of Keras, and what else may be looked for here -> what serves
 OF_KERAS: Mapping[str, str] = {
@@ -66,7 +67,8 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -
         for index, each in enumerate(callbacks):
             check_source(faults, ("training", "callbacks", index, "python"), each["python"], folder)
         parts["callbacks"] = tuple(UserCallback(each["python"]) for each in callbacks)
-    return Training(class_weight=weights, **parts) if len(faults.found) == before else None
+    faults.fits(ADAPT, ("training", "adapt"), adapt := given.get("adapt", False))
+    return Training(class_weight=weights, adapt=adapt, **parts) if len(faults.found) == before else None
 
 
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:

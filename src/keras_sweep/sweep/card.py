@@ -20,7 +20,7 @@ from keras_sweep.files.plain import file_digest, plain_errors, read_plain
 from keras_sweep.process.backend import keras_config, versions
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.data_spec import DataSpec, ImageOptions
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import RecordedSweep
@@ -130,8 +130,6 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         from keras_sweep.data.inputs_code import inputs_code
 
         words, code = "raw rows", inputs_code(of, data.preprocessing)
-    elif isinstance(of.options, ImageOptions):
-        words = f"pictures, {of.options.color}, pixels divided by 255, as float32"
     elif pictures is not None:
         words = f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return {

@@ -45,8 +45,10 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
             hint="`sweep replay` without `--script` trains every fold again",
         )
     several = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
-    if fits_itself(spec) or several or data.train.labels is None:
+    adapts = spec.training.adapt or data.has_texts
+    if fits_itself(spec) or several or adapts or data.train.labels is None:
         how = "on several inputs or outputs" if several else "without labels"
+        how = "on texts, or with layers that adapt," if adapts else how
         how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else how
         raise UsageError(
             f"{trial.name} was trained {how}, of which no script is written",

@@ -77,7 +77,7 @@ def _row_text(array: Arrays) -> str:
     if isinstance(array, dict | tuple):
         return ", ".join(f"{name.removeprefix('/')} {_row_text(one)}" for name, one in by_name("", array).items())
     shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
-    return f"{shape} {array.dtype}"
+    return f"{shape} {'text' if array.dtype.kind == 'O' else array.dtype}"
 
 
 def _classes(data: SearchData, classes: int) -> list[Column]:
@@ -111,6 +111,8 @@ def column_texts(data: SearchData) -> list[tuple[str, ...]]:
 
 
 def _statistics(name: str, values: Array) -> tuple[str, ...]:
+    if values.dtype.kind == "O":
+        return name, "text", "", "", "", "", ""
     mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
     return name, "numbers", f"{mean:.4g}", f"{deviation:.4g}", f"{values.min():.4g}", f"{values.max():.4g}", ""
 

@@ -1,0 +1,87 @@
+"""Text classification as on keras.io: from raw strings, by layers that work on TensorFlow, and from ids of words."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from tests.helpers.command import python
+
+GOOD, BAD = ("fine", "great", "lovely", "superb"), ("dull", "poor", "awful", "flat")
+OTHER = ("film", "plot", "actor", "scene", "music")
+
+
+def reviews(rows: int = 160) -> tuple[list[str], np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, rows)
+    words = [rng.permutation([*rng.choice(GOOD if label else BAD, 2), *rng.choice(OTHER, 3)]) for label in y]
+    return [" ".join(each) for each in words], y
+
+
+def from_texts(units: int) -> Any:
+    """A vocabulary, an embedding of each word, their mean, two classes."""
+    return keras.Sequential(
+        [
+            keras.Input((1,), dtype="string"),
+            keras.layers.TextVectorization(max_tokens=40, output_sequence_length=6),
+            *from_ids(units).layers,
+        ]
+    )
+
+
+def from_ids(units: int) -> Any:
+    layers = keras.layers
+    mean = layers.GlobalAveragePooling1D()
+    return keras.Sequential([keras.Input((6,)), layers.Embedding(40, units), mean, layers.Dense(2, "softmax")])
+
+
+SPEC: dict[str, Any] = {
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+    "maximize": "val_accuracy",
+    "parameters": {"learning_rate": ks.Float(3e-2, 1e-1, log=True), "epochs": 6, "model.units": [4, 8]},
+    "search": ks.Optuna("random", trials=2),
+    "finalists": "none",
+}
+RAW = """
+import sys
+from pathlib import Path
+import keras
+import numpy as np
+import keras_sweep as ks
+from tests.ports.test_text import SPEC, from_texts, reviews
+
+folder = Path(sys.argv[1])
+texts, y = reviews()
+spec = ks.Spec(data=(np.array(texts), y), model=from_texts, training={"adapt": True}, **SPEC)
+sweep = ks.run(spec, name="raw", sweeps_dir=folder, trials=1)
+sweep = ks.run(spec, name="raw", sweeps_dir=folder)
+file = sweep.export(folder / "best.keras")
+assert sweep.replay().matches and ks.verify(file, sweeps_dir=folder).matches
+opened = keras.models.load_model(file)
+says = opened.predict(np.array(["a superb lovely plot"], object), verbose=0).argmax()
+print(sweep.best.value, "superb" in opened.layers[0].get_vocabulary(), says)
+"""
+
+
+def test_raw_strings_train_on_tensorflow_with_a_vocabulary_of_training_rows(tmp_path: Path) -> None:
+    ended = python(RAW, tmp_path, cwd=Path.cwd(), backend="tensorflow").ok()
+    value, knows, says = ended.out.split()
+    assert float(value) > 0.8 and (knows, says) == ("True", "1")
+
+
+def test_ids_of_words_train_as_lanes(tmp_path: Path) -> None:
+    texts, y = reviews()
+    words = sorted({word for text in texts for word in text.split()})
+    ids = np.array([[*map(words.index, text.split()), 39] for text in texts])
+    sweep = ks.run(ks.Spec(data=(ids, y), model=from_ids, **SPEC), name="ids", sweeps_dir=tmp_path)
+    assert sweep.best.value > 0.8 and sweep.best.runner == "compiled/jax" and sweep.replay().matches
+
+
+def test_raw_strings_on_another_backend_are_told_what_serves(tmp_path: Path) -> None:
+    texts, y = reviews()
+    with pytest.raises(ks.UsageError, match=r"this is jax\. Add `--backend tensorflow`, or give ids of words"):
+        ks.run(ks.Spec(data=(texts, y), model=from_texts, **SPEC), name="raw", sweeps_dir=tmp_path)
