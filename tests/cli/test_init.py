@@ -76,7 +76,7 @@ def test_an_array_of_another_name_and_rare_classes(here: Path) -> None:
 
 
 def test_the_page_shows_what_is_written(here: Path) -> None:
-    written("fashion_mnist")
+    written("--example", "fashion_mnist")
     (shown,) = [text for kind, text in blocks(ROOT / "docs/how-to/first-space-file.md") if kind == "yaml"]
     assert Path("fashion_mnist.yaml").read_text() == shown
 
@@ -116,6 +116,8 @@ def test_a_folder_of_pictures(here: Path) -> None:
         ),
         (["data/plants.cvs"], "data/plants.cvs is no .csv, .tsv, .parquet or .npz file, no folder, and no data set"),
         (["fashion-mnist"], "Did you mean `fashion_mnist`?"),
+        (["--example", "irs"], "Did you mean `iris`?"),
+        ([], "one of SOURCE and `--example` is needed"),
         (["data/there.yaml"], "The data sets are fashion_mnist, mnist, digits"),
         (["data/empty.csv"], "data/empty.csv can't be read as csv"),
         (["data/pipe.csv"], "data/pipe.csv is no .csv"),

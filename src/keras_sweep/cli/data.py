@@ -21,14 +21,23 @@ if TYPE_CHECKING:
 
 
 def init(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, a folder, or digits.")],
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, or a folder.")
+    ] = None,
+    example: Annotated[str | None, option("--example", "NAME", "A known data set in place of SOURCE: digits.")] = None,
     target: Annotated[str | None, option("--target", "COLUMN", "What to predict.", show_default="the last")] = None,
     wandb: Annotated[Path | None, option("--wandb", "FILE", "Take over the search of a W&B sweep file.")] = None,
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="SOURCE.yaml")] = None,
 ) -> None:
     """Write a space file for your data, which runs as it is: its comments say what each line means."""
+    from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.sweep.init import write_space_file
 
+    if (source is None) == (example is None):
+        raise UsageError("one of SOURCE and `--example` is needed", hint="For example `sweep init --example digits`")
+    if example is not None and example not in DATA_NAMES:
+        raise unknown_name(example)
+    source = source or example or ""
     path = output or Path(re.sub(r"[^\w.-]+", "_", Path(source).stem, flags=re.ASCII) + ".yaml")
     notes: list[str] = []
     try:
