@@ -49,7 +49,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         found = _read(data, path)
         if not any("left out" in notice for notice in found.notices):
             del data["missing_target"]
-    notes += found.notices
+    notes += (*found.notices, *found.leaks)
     rows = found.rows or found.train
     assert rows is not None
     says = _task(found, rows)
