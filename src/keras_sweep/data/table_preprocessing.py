@@ -177,7 +177,8 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
         DataError: a column is missing, or there are more or fewer than the model takes.
     """
     frame = polars_table(raw)
-    if not isinstance(model.input, dict):
+    inputs = {one.name: one for one in model.input} if isinstance(model.input, list) else model.input
+    if not isinstance(inputs, dict):
         width = model.input.shape[-1]
         if len(frame.columns) != width:
             raise DataError(
@@ -185,7 +186,7 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
                 hint="Give those of the training file, without the target, in its order",
             )
         return number_matrix(frame, frame.columns)
-    tensors = {column_name(name): tensor for name, tensor in model.input.items()}
+    tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
     numbers = [name for name in tensors if name not in widths]
     return _by_input([*numbers, *widths], *_read(frame, numbers, widths))

@@ -15,7 +15,7 @@ from keras_sweep.models.build import build_model, called
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import overridden, with_own_compile
+from keras_sweep.models.own_compile import names_of_outputs, overridden, with_own_compile
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
@@ -57,7 +57,7 @@ def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
     found = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have made metrics before
     model = first_model(spec, data)[0]
-    names = list(map(str, getattr(model, "output_names", None) or ()))
+    names = names_of_outputs(model, getattr(model, "output", None))
     if set(names) == set(spec.outputs):  # in the model's order, which is that of labels in a tuple
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
     known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
@@ -91,9 +91,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
     if isinstance(shape, dict):
-        activation = {
-            name: _last_activation(model, place) for place, name in enumerate(_names_of_outputs(model, shape))
-        }
+        activation = {name: _last_activation(model, place) for place, name in enumerate(names_of_outputs(model, shape))}
     elif activation is None:
         notices += _strange_outputs(spec, data, model)
     notices += _file_words(data, model)
@@ -165,7 +163,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
 def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
     """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
     source = spec.model.source
-    names = _names_of_outputs(model, outputs)
+    names = names_of_outputs(model, outputs)
     are = (
         f"the outputs of the model of {source} are {listed(names)}"
         if names
@@ -187,14 +185,6 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
         raise ModelError(f"{are}, but those of {'`loss`' if spec.outputs else 'the labels'} are {listed(wanted)}")
     shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
     return {name: tuple(shapes[name].shape) for name in names}
-
-
-def _names_of_outputs(model: Any, outputs: Any) -> list[str]:
-    """The names of several outputs, in Keras's order; [] of one."""
-    if not isinstance(outputs, dict | list | tuple):
-        return []
-    names = getattr(model, "output_names", None) or (outputs if isinstance(outputs, dict) else range(len(outputs)))
-    return list(map(str, names))
 
 
 def _file_words(data: SearchData, model: Any) -> Iterator[str]:

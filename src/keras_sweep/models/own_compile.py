@@ -73,9 +73,17 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
 
 
+def names_of_outputs(model: Any, outputs: Any) -> list[str]:
+    """The names of several outputs by which Keras logs them, in its order; [] of one."""
+    if isinstance(outputs, dict):
+        return sorted(outputs)
+    of_list = isinstance(outputs, list | tuple)
+    return list(map(str, getattr(model, "output_names", None) or range(len(outputs)))) if of_list else []
+
+
 def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     """What a model of several outputs compiles itself with of each; {} of one output."""
-    names = list(map(str, getattr(model, "output_names", None) or ()))
+    names = names_of_outputs(model, getattr(model, "output", None))
 
     def of(part: Any, name: str) -> Any:
         if isinstance(part, Mapping):
