@@ -11,7 +11,7 @@ from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
 from keras_sweep.space.text import listed, yaml_list
 
-LEAST_ROWS, LEAST_SHARE = 3, 0.01  # of held-out rows that have a training row alike: fewer hardly move a score
+LEAST_ROWS, LEAST_SHARE = 3, 0.015  # of held-out rows that have a training row alike: fewer hardly move a score
 SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, by which columns are looked at
 LEAST_APART, TELLS_ALL = 20, 0.95  # of them: neighbours apart by chance; the measure of a rule right in 99 of 100
 
