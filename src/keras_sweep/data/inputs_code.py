@@ -7,10 +7,7 @@ from keras_sweep.space.data_spec import DataSpec
 
 
 def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
-    """`inputs`, code that reads the file `path`, or has a DataFrame `table`, and makes `x`, which `predict` takes.
-
-    Empty where the rows are no table.
-    """
+    """`inputs`: code that makes `x` for `predict`, of the file `path` or a DataFrame `table`; {} for other rows."""
     if not isinstance(preprocessing, TablePreprocessing) or preprocessing.steps:
         return {}
     missing = list(getattr(data.options, "missing", ()))
@@ -20,9 +17,7 @@ def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
         gaps = f"na_values={['', *missing]}, keep_default_na=False, low_memory=False"
         lines.append(f"table = pd.read_csv(path, sep={separator!r}, {gaps})")
     elif data.kind == "parquet":
-        lines.append(
-            "table = pd.read_parquet(path)" + (f".pipe(lambda t: t.mask(t.isin({missing})))" if missing else "")
-        )
+        lines += ["table = pd.read_parquet(path)", *([f"table = table.mask(table.isin({missing}))"] if missing else [])]
     if preprocessing.takes_matrix:
         names = [column.name for column in preprocessing.columns]
         others = [name for name in (data.target, data.weights, data.split.by) if name is not None]
@@ -30,9 +25,8 @@ def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
         return {"inputs": "\n".join([*lines, f"x = table{columns}.to_numpy('float32')"])}
     used = [column for column in preprocessing.columns if column.used]
     numbers = [column.name for column in used if isinstance(column, NumberColumn)]
-    called = {"weekday": "day_of_week"}  # by pandas, which counts from 0
-    parts = [(name, *found) for name in numbers if (found := date_part(name)) is not None]
-    dates = [(input_name(name), column, called.get(part, part)) for name, column, part in parts]
+    parts = [(input_name(name), *found) for name in numbers if (found := date_part(name)) is not None]
+    dates = [(name, column, part.replace("weekday", "day_of_week")) for name, column, part in parts]
     plain = [(input_name(name), name) for name in numbers if date_part(name) is None]
     texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
     lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")

@@ -191,11 +191,11 @@ def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
             hint="Use a loss such as `mean_squared_error`, or give the target without `transform`",
         )
     numbers = y.astype(np.float64)
-    if transform == "log" and numbers.min() < 0:
+    if transform == "standard":
+        return TargetScale(transform, float(numbers.mean()), float(numbers.std()) or 1.0)
+    if numbers.min() < 0:
         raise DataError(
             f"`transform: log` is log(1 + target) of targets of at least 0, but the least is {numbers.min():g}",
             hint="Use `transform: standard`",
         )
-    if transform == "log":
-        return TargetScale(transform, float(np.log1p(numbers).mean()))
-    return TargetScale(transform, float(numbers.mean()), float(numbers.std()) or 1.0)
+    return TargetScale(transform, float(np.log1p(numbers).mean()))

@@ -162,8 +162,7 @@ def fit_columns(
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """(columns, notices) from the training rows of a checked table. Raises TableError with every fault of a column.
 
-    With `keep` a column of numbers gives a feature where training rows have one value, too.
-    """
+    With `keep` each column of numbers gives a feature."""
     values = _values_of_numbers(train)
     mending = _mending(options := odd_columns(train))
     notices = [] if mending is None else [mending]

@@ -61,10 +61,7 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
 
 
 def in_own_units(model: Any, spec: SweepSpec) -> Any:
-    """A model that undoes the transform of its target, by layers of Keras at its end; as it is where there is none.
-
-    Raises ModelError for a model that is neither sequential nor functional.
-    """
+    """A model whose last layers undo the transform of its target, if there is one. Raises ModelError for a class."""
     import keras
 
     if spec.scale is None:

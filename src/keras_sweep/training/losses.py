@@ -47,10 +47,8 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """The loss: its name, or the one function or object that has these arguments. Raises ModelError.
-
-    Of a target that is transformed it compares what the model learns: the transformed targets and outputs.
-    """
+    """The loss, of a transformed target what compares it: its name, or the one function or object that has these
+    arguments. Raises ModelError."""
     named = not arguments and not is_own(spec.loss)
     loss = spec.loss if named else _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _of_transformed(loss, spec.scale)
