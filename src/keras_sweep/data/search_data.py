@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array, Arrays, each, leaves
+from keras_sweep.data.arrays import Array, Arrays, by_name, each, leaves
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class SearchData:
         """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
         dropped = listed(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: one value in the training rows)" if dropped else ""
-        return f"{_words(self.input_shape)}{without}"
+        shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
+        return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def fold(self, index: int) -> SearchData:
         """What a fold trains and validates on, copied out of all rows."""
@@ -131,14 +132,6 @@ class SearchData:
             fingerprint=f"{self.fingerprint} fold {index}",
             folds=(),
         )
-
-
-def _words(shape: Any) -> str:
-    """`[8, 8]`; of several inputs `a [8, 8], b [3]`."""
-    if isinstance(shape, dict):
-        return ", ".join(f"{name} {list(one)}" for name, one in shape.items())
-    several = bool(shape) and isinstance(shape[0], tuple)
-    return ", ".join(map(_words, shape)) if several else str(list(shape))
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:

@@ -141,9 +141,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),
         "test_rows": data.test_rows,
-        "input_shape": each(list, data.input_shape)
-        if isinstance(data.train.x, dict | tuple)
-        else list(data.input_shape),
+        "input_shape": each(lambda array: list(array.shape[1:]), data.train.x),
         "input": words,
         **code,
         "classes": list(data.class_names) if data.class_names else data.classes,
