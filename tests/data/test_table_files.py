@@ -11,6 +11,7 @@ from keras_sweep.data.table_columns import MOST_COLUMNS, number_matrix
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec
+from keras_sweep.views.terminal.console import error_lines
 
 
 def csv(tmp_path: Path, content: str | bytes) -> Path:
@@ -172,3 +173,4 @@ def test_all_faults_of_a_table_and_the_options_that_mend_them_are_told_at_once(t
     ]
     assert caught.value.hint is not None
     assert caught.value.hint.startswith('`drop: [PassengerId, Name]` and `missing: [NA, "n/a"]` leaves out ids, free')
+    assert error_lines(caught.value)[-1] == caught.value.hint

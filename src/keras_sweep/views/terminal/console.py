@@ -88,7 +88,8 @@ def error_lines(error: BaseException) -> list[str]:
         return faults if len(faults) == 1 else _listed(title, faults)
     if isinstance(error, TableError) and len(error.faults) > 1:
         title = f"{escaped(error.place)} has {counted(len(error.faults), 'fault')}"
-        return _listed(title, [" ".join(error_lines(fault)) for fault in error.faults], MOST_FAULTS)
+        told = _listed(title, [" ".join(error_lines(fault)) for fault in error.faults], MOST_FAULTS)
+        return [*told, *([escaped(error.hint)] if error.hint else [])]
     if isinstance(error, ChangedSweep) and error.changes:
         lines = _listed(f"{error.title}:", error.changes, MOST_FAULTS)
         return [escaped(line) for line in (*lines, *([error.hint] if error.hint else []))]
