@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import UsageError
 from keras_sweep.space.data_spec import Split
@@ -130,7 +131,7 @@ def test_a_rung_stops_no_trial_that_has_ended_by_itself_and_both_runners_agree(d
 
 def test_folds_stop_by_their_joint_curve_in_lanes_and_are_refused_by_fit():
     rows = digits(192, 0)
-    folds = tuple(left_out(rows.train.y, Split(folds=2), LabelForm.INDEX))
+    folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))
     data = replace(rows, validation=rows.train, folds=folds)
     spec = make_spec(training=Training(early_stopping=STOP, class_weight="balanced"))
     result = lanes(spec, data, suggestions(WILD))[0]

@@ -8,6 +8,7 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
@@ -37,7 +38,9 @@ def in_folds(count: int = 3, rows: int = 288):
     """The first rows of digits in folds; those of these three are whole batches."""
     data = digits(rows, 0)
     return replace(
-        data, validation=data.train, folds=tuple(left_out(data.train.y, Split(folds=count), LabelForm.INDEX))
+        data,
+        validation=data.train,
+        folds=tuple(left_out(RawRows(data.train.x, data.train.y), Split(folds=count), LabelForm.INDEX)),
     )
 
 

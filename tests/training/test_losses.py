@@ -8,6 +8,7 @@ import pytest
 
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.search_data import Rows
+from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import ModelError
 from keras_sweep.process.given import give_function
@@ -188,7 +189,7 @@ def test_a_metric_with_arguments_ranks_and_no_part_of_a_row_is_made_up(data):
 
 def test_folds_join_a_metric_with_arguments_over_all_rows():
     rows = halves(digits(192, 0))
-    folds = tuple(left_out(rows.train.y[:, 0], Split(folds=2), LabelForm.INDEX))
+    folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))
     data = replace(rows, validation=rows.train, folds=folds)
     metrics, goal = {"precision_at_recall": RECALL}, Objective("val_precision_at_recall", Goal.MAXIMIZE)
     result = fitted(spec_of("binary_crossentropy", {}, metrics, objective=goal), data, PAIR)[0]

@@ -9,6 +9,7 @@ import pytest
 from keras.optimizers import schedules
 
 from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
@@ -136,7 +137,7 @@ def test_every_layout_has_the_numbers_of_fit(spec, given):
 
 def test_each_fold_has_steps_of_its_own():
     rows = digits(65, 0)  # 33 and 32 of them train
-    folds = tuple(left_out(rows.train.y, Split(folds=2), LabelForm.INDEX))
+    folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))
     assert {math.ceil(len(fold.train) / 32) for fold in folds} == {1, 2}
     data = replace(rows, validation=rows.train, folds=folds)
     ours, theirs = (run(make_spec(), data, suggestions(trial(warmup=0.3)))[0] for run in (lanes, fitted))

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 
 from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
@@ -30,7 +31,8 @@ def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_al
 
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:
     rows = digits(40, 0)
-    data = replace(rows, validation=rows.train, folds=tuple(left_out(rows.train.y, Split(folds=2), LabelForm.INDEX)))
+    folds = left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX)
+    data = replace(rows, validation=rows.train, folds=folds)
     estimate = TimeEstimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
     said = on_pipe(partial(print_estimate, cores=2), data, estimate)
     assert "40 rows in 2 folds, on each of which every trial is trained once" in said
