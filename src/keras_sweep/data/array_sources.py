@@ -10,7 +10,6 @@ import numpy as np
 
 from keras_sweep.data.arrays import (
     ARRAYS,
-    Arrays,
     are_several,
     arrays_of,
     by_name,
@@ -105,10 +104,7 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     elif len(parts) in (2, 3):
         arrays = named(list(parts), "")
     else:
-        raise DataError(
-            f"{place} returned {described(returned)}",
-            hint=f"It may return {RESULTS}. {ARRAYS}",
-        )
+        raise DataError(f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}. {ARRAYS}")
     found = _of_dict(arrays, name, place, data.split)
     return replace(found, notices=(*found.notices, *getattr(returned, "notices", ())))
 
@@ -180,10 +176,8 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
     else:
         rows = arrays_of(x, input_array, what, _rows_of(y))
     count = len(leaves(rows)[0])
-    labels: Arrays = np.zeros((count, 0), np.float32)
-    if y is not None:
-        labels = arrays_of(y, label_array, f"`y{part}` of {place}", count)
-    counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", labels)}
+    y = np.zeros((count, 0), np.float32) if y is None else arrays_of(y, label_array, f"`y{part}` of {place}", count)
+    counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", y)}
     for key, array in counts.items():
         if len(array) != count:
             raise DataError(
@@ -197,7 +191,7 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
 
         what = f"`{how.by}{part}` of {place}"
         at = group_columns(rows) if by is None else {str(how.by): places(by, count, how, what)}
-    return RawRows(rows, labels, of_rows, at)
+    return RawRows(rows, y, of_rows, at)
 
 
 def _rows_of(y: Any) -> int | None:

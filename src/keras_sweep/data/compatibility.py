@@ -37,12 +37,7 @@ UNFIT_METRICS: Mapping[LabelForm, frozenset[str]] = {
 INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that take class indices
 
 
-def check_task(
-    spec: SweepSpec,
-    data: SearchData,
-    output_shape: Any = None,
-    activation: Any = None,
-) -> None:
+def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, activation: Any = None) -> None:
     """See that what the space file says goes together with the data. Raises SpaceFileError with every mismatch.
 
     `output_shape` is of a built model, rows first, and `activation` what it ends with, if that is known; for the dense

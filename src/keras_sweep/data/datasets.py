@@ -4,7 +4,6 @@ None of these packages is imported here: a dataset of one has been made by it.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -33,14 +32,20 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:
-        for element in _elements(dataset, name):
+        count = dataset.cardinality() if hasattr(dataset, "cardinality") else getattr(dataset, "num_batches", 0)
+        if count is None or count == -1:  # as a PyDataset, and tf.data, say that there is no end
+            raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
+        for element in map(dataset.__getitem__, range(count)) if hasattr(dataset, "num_batches") else dataset:
             parts.append([each(_array, one) for one in (element if isinstance(element, tuple | list) else [element])])
             size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
             if size > MOST_BYTES:
                 raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
         if not parts:
             raise DataError(f"{name} gives no rows", hint="An iterator that has come to its end gives nothing more")
-        join = np.concatenate if _in_batches(parts[0]) else np.stack
+        every = [array for one in parts[0] for array in leaves(one)]
+        # Labels of one row are mostly a number, or of another length than its x.
+        in_batches = len({one.shape[:1] for one in every}) == 1 and every[0].ndim > 0
+        join = np.concatenate if in_batches else np.stack
         columns = [each(lambda *of_one: join(of_one), *column) for column in zip(*parts, strict=True)]
     except DataError:
         raise
@@ -49,22 +54,9 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
 
 
-def _elements(dataset: Any, name: str) -> Iterable[Any]:
-    count = dataset.cardinality() if hasattr(dataset, "cardinality") else getattr(dataset, "num_batches", 0)
-    if count is None or count == -1:  # as a PyDataset, and tf.data, say that there is no end
-        raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
-    return (dataset[place] for place in range(count)) if hasattr(dataset, "num_batches") else dataset
-
-
 def _array(value: Any) -> Any:
     """An array of NumPy, texts as `str`."""
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.reshape(-1)):  # of TensorFlow
         return np.array([text.decode() for text in array.reshape(-1)], object).reshape(array.shape)
     return array
-
-
-def _in_batches(arrays: Sequence[Any]) -> bool:
-    """Whether x and y are of several rows: labels of one row are mostly a number, or of another length than its x."""
-    every = [array for one in arrays for array in leaves(one)]
-    return len({one.shape[:1] for one in every}) == 1 and every[0].ndim > 0

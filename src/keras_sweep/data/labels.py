@@ -172,8 +172,7 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
     known = [text.lower() for text in known] if y.dtype.kind == "b" else known
     if len(values) < 2:
         raise DataError(
-            f"there is only one class in the training rows: {listed(known)}",
-            hint="Bring rows of at least two classes",
+            f"there is only one class in the training rows: {listed(known)}", hint="Bring rows of at least two classes"
         )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(

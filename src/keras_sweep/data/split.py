@@ -86,10 +86,9 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
     """Those that are kept and those that are held out: by `train_test_split`, `GroupShuffleSplit`, or the latest."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    if how.stratify and not isinstance(rows.y, np.ndarray):
-        raise DataError("`stratify: true` needs a class a row, but there are several outputs", hint="Set it to false")
-    if how.stratify and not are_classes(rows.y, form):
-        raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
+    if how.stratify and not (isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)):
+        are = "the labels are numbers" if isinstance(rows.y, np.ndarray) else "there are several outputs"
+        raise DataError(f"`stratify: true` needs classes, but {are}", hint="Set it to false")
     strata = _one_a_row(rows.y, form) if how.stratify else None
     at = rows.places.get(how.by or "")
     try:

@@ -11,15 +11,7 @@ from polars import selectors
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.places import group_columns, places, rows_in_time
 from keras_sweep.data.source import RawRows, Source, must_be_file
-from keras_sweep.data.table_columns import (
-    MISSING,
-    as_text,
-    check_columns,
-    check_names,
-    first_row,
-    is_number,
-    is_text,
-)
+from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
 from keras_sweep.data.table_dates import with_parts_of_dates
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, TableOptions

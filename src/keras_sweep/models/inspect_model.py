@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.data.arrays import cut
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import loss_needs
@@ -138,13 +140,8 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     """The shape that rows of the data come out in, of several outputs by their names. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
-    several = isinstance(data.train.x, dict | tuple)
-    hint = (
-        "It is called with the inputs as the data have them"
-        if several
-        else "It is called with one array of inputs, [N, ...]"
-    )
-    with user_code(what, spec.folder, ModelError, hint=hint):
+    given = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
+    with user_code(what, spec.folder, ModelError, hint=f"It is called with {given}"):
         outputs = called(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
@@ -164,11 +161,7 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
     source = spec.model.source
     names = names_of_outputs(model, outputs)
-    are = (
-        f"the outputs of the model of {source} are {listed(names)}"
-        if names
-        else f"the model of {source} has one output"
-    )
+    are = f"the model of {source} gives {f'the outputs {listed(names)}' if names else 'one output'}"
     if isinstance(outputs, list | tuple) and isinstance(y, dict):
         pairs = ", ".join(f"{name!r}: ..." for name in y)
         raise ModelError(

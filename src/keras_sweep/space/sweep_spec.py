@@ -207,14 +207,8 @@ class SweepSpec:
     def output(self, name: str) -> "SweepSpec":
         """The sweep as if the model had this output alone."""
         one = self.outputs[name]
-        return dataclasses.replace(
-            self,
-            loss=one.loss,
-            loss_arguments=one.loss_arguments,
-            metrics=one.metrics,
-            metric_arguments=one.metric_arguments,
-            outputs={},
-        )
+        of_metrics: Any = {"metrics": one.metrics, "metric_arguments": one.metric_arguments}
+        return dataclasses.replace(self, loss=one.loss, loss_arguments=one.loss_arguments, outputs={}, **of_metrics)
 
     def part(self, of_all: Any, name: str) -> Any:
         """What an output has of what there is of all: of a dict by its name, of a tuple by its place."""

@@ -61,9 +61,7 @@ def outputs_of(faults: Faults, folder: Path) -> dict[str, Output]:
         return {}
     faults.fits(WEIGHTS, ("loss_weights",), weights)
     if not isinstance(of_metrics, dict):
-        rule = (
-            f"must be a map from outputs to lists of metrics, as `loss` is one of outputs, but got {quoted(of_metrics)}"
-        )
+        rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quoted(of_metrics)}"
         faults.fault(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
         return {}
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):

@@ -23,14 +23,7 @@ from keras_sweep.space.sweep_spec import (
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.losses import (
-    loss_of,
-    metrics_of,
-    names_outputs,
-    objective_of,
-    outputs_of,
-    own_of,
-)
+from keras_sweep.space_file.losses import loss_of, metrics_of, names_outputs, objective_of, outputs_of, own_of
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule

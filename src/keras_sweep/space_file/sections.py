@@ -41,9 +41,7 @@ Number = Annotated[int | float, Rule("a number")]  # whole or not, as it stands 
 Step = Annotated[PositiveInt | PositiveFloat, Rule("a number above 0")]
 Shares = Annotated[list[float], Rule("a list of numbers")]
 Conditions = Annotated[
-    dict[str, Scalar | Values],
-    Field(min_length=1),
-    Rule("a map, as in {optimizer: sgd} or {optimizer: [sgd, adam]}"),
+    dict[str, Scalar | Values], Field(min_length=1), Rule("a map, as in {optimizer: sgd} or {optimizer: [sgd, adam]}")
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
 Source = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]

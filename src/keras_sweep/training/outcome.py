@@ -20,15 +20,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
 from keras_sweep.training.losses import each_row
-from keras_sweep.training.row_values import (
-    ACCURACIES,
-    TOP_K,
-    Function,
-    is_row_by_row,
-    penalty,
-    row_scores,
-    row_values,
-)
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import RowScores, of_values
