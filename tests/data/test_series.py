@@ -80,7 +80,6 @@ def test_a_series_has_no_folds(tmp_path: Path) -> None:
 
 
 def test_windows_are_as_keras_cuts_them(tmp_path: Path) -> None:
-    tensorflow = pytest.importorskip("tensorflow")  # which Keras's own cutting needs
     import keras
 
     write(tmp_path)
@@ -88,4 +87,4 @@ def test_windows_are_as_keras_cuts_them(tmp_path: Path) -> None:
     values = np.array([[row, row % 7] for row in range(32)], np.float32)
     own = keras.utils.timeseries_dataset_from_array(values, values[4:, 0], sequence_length=3, batch_size=None)
     x, y = map(np.array, zip(*own.as_numpy_iterator(), strict=True))
-    assert tensorflow and np.array_equal(train.x, x) and np.array_equal(train.y, y)
+    assert np.array_equal(train.x, x) and np.array_equal(train.y, y)

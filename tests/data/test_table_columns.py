@@ -173,6 +173,7 @@ def test_what_is_odd_is_known_by_names_and_values(values: dict[str, object], opt
 
 
 def test_frames_of_pyarrow_are_tables() -> None:
-    arrow = pytest.importorskip("pyarrow")
-    table = polars_table(arrow.table({"a": [1, None], "b": ["x", None]}))
+    import pyarrow as pa
+
+    table = polars_table(pa.table({"a": [1, None], "b": ["x", None]}))
     assert table.to_dict(as_series=False) == {"a": [1, None], "b": ["x", None]}

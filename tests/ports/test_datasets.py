@@ -46,8 +46,9 @@ def test_training_and_validation_datasets_of_tensorflow_train_as_lanes(tmp_path:
 
 @READ
 def test_a_loader_of_torch_gives_the_numbers_of_its_arrays(tmp_path: Path) -> None:
-    data = pytest.importorskip("torch.utils.data")
-    torch = pytest.importorskip("torch")
+    import torch
+    from torch.utils import data
+
     loaders = [
         data.DataLoader(data.TensorDataset(torch.tensor(X[at]), torch.tensor(Y[at])), batch_size=16)
         for at in (slice(150), slice(150, None))

@@ -187,7 +187,8 @@ finalists: none
 
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_a_dataset_of_dicts_of_features_trains(tmp_path: Path) -> None:
-    torch_data = pytest.importorskip("torch.utils.data")
+    from torch.utils import data as torch_data
+
     x, y = tickets()
     rows = [({name: one[row] for name, one in x.items()}, y["department"][row]) for row in range(200)]
     spec = ks.Spec(
