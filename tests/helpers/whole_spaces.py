@@ -1,6 +1,7 @@
 """Small sweeps for the fault tests: a second each, every part of the command used."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 WEIGHED = "data: {python: weighed_rows:rows}"
@@ -48,6 +49,20 @@ SPACES = {
     .replace("val_accuracy", "val_sure"),
     "own_compile": _own("own_compiles:tuned", "  epochs: {max: 2, take: best}\n", 3),
     "own_fit": _own("own_fits:guide", "  epochs: 2\n", 3),
+    "several": (
+        "data: {python: several_parts:rows}\nmodel: {python: several_parts:build}\n"
+        "loss: {digit: sparse_categorical_crossentropy, dark: mean_squared_error}\nloss_weights: {dark: 3}\n"
+        "metrics: {digit: [accuracy]}\nmetric: {name: val_digit_accuracy, goal: maximize}\n"
+        "parameters: {model.units: {values: [4, 16]}, optimizer: adam, learning_rate: 0.01, epochs: {min: 1, max: 3}}\n"
+        "search: {engine: optuna, sampler: random, trials: 3, seed: 42}\n"
+    ),
+    "prices": (
+        "data: {csv: prices.csv, separator: ;, target: {column: price, transform: log}, drop: [id], missing: [NA]}\n"
+        "split: {groups: street}\nmodel: dense\nloss: mean_squared_error\nmetrics: [mean_absolute_error]\n"
+        "metric: {name: val_mean_absolute_error, goal: minimize}\n"
+        "parameters:\n  learning_rate: {min: 1e-3, max: 0.3, log: true}\n  epochs: {max: 3, take: best}\n"
+        "search: {engine: optuna, sampler: random, trials: 6, seed: 42}\n"
+    ),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),
@@ -58,11 +73,23 @@ RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the othe
 
 
 def write_whole(folder: Path, space: str) -> None:
-    """Write NAME.yaml, with finalists, and the modules that it names."""
+    """Write NAME.yaml, with finalists, and the modules and the table that it names."""
     (folder / f"{space}.yaml").write_text(whole_text(space))
+    if "prices.csv" in whole_text(space):
+        (folder / "prices.csv").write_text("\n".join(_prices()))
     for path in Path(__file__).parent.glob("*.py"):
         if f"{path.stem}:" in whole_text(space):
             shutil.copy(path, folder)
+
+
+def _prices() -> Iterator[str]:
+    """A table as it comes: ids, dates, gaps, some houses a street."""
+    yield "id;sold;rooms;garden;street;price"
+    for row in range(300):
+        rooms, garden = row * 7 % 9 + 1, "yes" if row % 3 else "no"
+        price = 40_000 * rooms + 500 * (row % 50) + (90_000 if row % 3 else 0)
+        told = rooms if row % 11 else "NA"
+        yield f"{row + 1};2024-0{row % 9 + 1}-1{row % 10};{told};{garden};S{row // 5:03};{price}"
 
 
 def whole_text(space: str) -> str:

@@ -11,7 +11,10 @@ from tests.helpers.whole_spaces import write_whole
 pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--trust`. imports:UserWarning")
 
 
-@pytest.fixture(scope="module", params=["tuner", "watched", "own_loss", "own_compile", "own_fit", "folds_in_lanes"])
+@pytest.fixture(
+    scope="module",
+    params=["tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"],
+)
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
     folder: Path = tmp_path_factory.mktemp("each")
     write_whole(folder, request.param)
