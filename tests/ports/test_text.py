@@ -56,7 +56,10 @@ from tests.ports.test_text import SPEC, from_texts, reviews
 
 folder = Path(sys.argv[1])
 texts, y = reviews()
-spec = ks.Spec(data=(np.array(texts), y), model=from_texts, training={"adapt": True}, **SPEC)
+lines = [f"{n},{text},{'good' if label else 'bad'}" for n, (text, label) in enumerate(zip(texts, y))]
+(folder / "reviews.csv").write_text("\\n".join(["id,review,mood", *lines]))
+data = ks.Csv(folder / "reviews.csv", target="mood", text="review")
+spec = ks.Spec(data=data, model=from_texts, training={"adapt": True}, **SPEC)
 sweep = ks.run(spec, name="raw", sweeps_dir=folder, trials=1)
 sweep = ks.run(spec, name="raw", sweeps_dir=folder)
 file = sweep.export(folder / "best.keras")

@@ -118,6 +118,7 @@ class Parquet(_TableFile):
     drop: Sequence[str] = ()  # not these
     categories: Sequence[str] = ()  # numbers that are names of categories
     missing: Sequence[str | float] = ()  # what stands for no value
+    text: str | None = None  # the column of texts that a model of yours takes, and no other
     missing_target: str | None = None  # "drop": without the rows that have none
 
 

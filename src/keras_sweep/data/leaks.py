@@ -63,9 +63,8 @@ def _cut_groups(parts: Parts) -> Iterator[str]:
     for name in parts.train.places if parts.source.rows is not None else ():  # else each part has places of its own
         both = [np.intersect1d(held, train) for _, held, train in _held(parts, lambda rows, of=name: rows.places[of])]
         if cut := len(np.unique(np.concatenate(both))):
-            mend = (
-                f"if their rows are alike, `split: {{groups: {yaml_list([name])[1:-1]}}}` gives the score of new groups"
-            )
+            groups = yaml_list([name])[1:-1]
+            mend = f"if their rows are alike, `split: {{groups: {groups}}}` gives the score of new groups"
             yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
 
 

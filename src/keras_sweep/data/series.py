@@ -50,9 +50,7 @@ def read_series(data: DataSpec, folder: Path) -> Source:
         # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend; these are views.
         windows = np.lib.stride_tricks.sliding_window_view(values[start : end - horizon], window, axis=0)
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
-    notice = (
-        f"{path.name} is split in time; columns of numbers are standardised, others left out; the target is as it is"
-    )
+    notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
     split = (parts["train"], parts["validation"], parts.get("test"))
     return Source(path.name, None, *split, series=tuple(numbers.columns), notices=(notice,))
 

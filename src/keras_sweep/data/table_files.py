@@ -26,15 +26,17 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     faults = [
         DataError(f"has no column {name!r}", hint=near_column(name, frame.columns))
-        for name in dict.fromkeys((target, weights, by, *options.columns, *options.drop, *options.categories))
+        for name in dict.fromkeys(
+            (target, weights, by, options.text, *options.columns, *options.drop, *options.categories)
+        )
         if name is not None and name not in frame.columns
     ]
     if options.missing_target == "drop" and target in frame.columns:
         absent = _missing(frame[target])
         frame = frame.filter(~absent)
         notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
-    features = _features(frame, options, {target, weights, by, *options.drop})
-    if not features.width and not faults:
+    features = pl.DataFrame() if options.text else _features(frame, options, {target, weights, by, *options.drop})
+    if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
         faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
     found: list[Array] = []
@@ -53,7 +55,12 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         except DataError as fault:
             faults.append(fault)
     check_columns(features, str(path), texts=options.categories, others=faults)
-    rows = RawRows(features, found[0], None if weights is None else found[1], at)
+    x = (
+        features
+        if options.text is None
+        else np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
+    )
+    rows = RawRows(x, found[0], None if weights is None else found[1], at)
     return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else ())
 
 

@@ -151,8 +151,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     if shape is None:
         raise ModelError(
             f"the model of {source} gives a {type(outputs).__name__}, but a sweep trains one output, by one loss",
-            hint="Return a model with the one output that is to be searched for, `keras.Model(inputs, output)`; of "
-            "several outputs labels are a dict by their names, and so is `loss`",
+            hint="Return `keras.Model(inputs, output)`; of several outputs labels and `loss` are dicts by their names",
         )
     return tuple(shape)
 

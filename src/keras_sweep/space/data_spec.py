@@ -51,6 +51,7 @@ class TableOptions:
     missing: Sequence[str | int | float] = Field(
         default=(), description="what stands for no value beside an empty field", examples=[["NA", "?"]]
     )
+    text: Text | None = Field(default=None, description="the column of texts that a model of yours takes, and no other")
     missing_target: Literal["drop"] = optional("leave out rows that have no target; by default they are an error")
 
 

@@ -164,10 +164,7 @@ class SharedSweep:
             raise SweepError(f"{self._workers.name} can't be used: {said(error)}") from error
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call the function with its `Worker` and these arguments.
-
-        The future fails, too, where nobody can be asked: a pool broke, or a connection is gone.
-        """
+        """Have a worker call this with its `Worker` and these arguments; the future fails, too, if none is there."""
         try:
             return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
         except Exception as error:
