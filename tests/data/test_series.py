@@ -28,7 +28,7 @@ def series(window: int = 3, horizon: int = 2, target: str = "a", **split: object
 def test_a_window_predicts_the_target_some_rows_after_it(tmp_path: Path) -> None:
     write(tmp_path)
     source = read_series(series(), tmp_path)
-    assert source.series == ("a", "b") and "others left out" in source.notices[0]
+    assert source.series == ("a", "b") and "other columns left out" in source.notices[0]
     assert source.train.x[4].tolist() == [[4, 4], [5, 5], [6, 6]] and source.train.y[4] == 8
 
 
