@@ -62,6 +62,16 @@ def test_two_are_training_and_validation_and_three_have_test_rows() -> None:
     assert rows_of_datasets(((X, Y), (X, Y))) is None
 
 
+def test_a_training_dataset_that_is_too_large_or_of_so_many_steps_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Batches(lambda _: (X, Y), count=None)
+    rows = rows_of_datasets((never, of(X, Y), of(X, Y)), 7)
+    assert rows is not None and rows.streamed is never and rows.steps == 7
+    assert rows["x_train"] is rows["x_validation"] and rows.notices[0].endswith("as it is, 7 batches an epoch")
+    monkeypatch.setattr(datasets, "MOST_BYTES", 150)  # the first of four batches has three rows of 16 bytes
+    large = rows_of_datasets((of(X, Y), of(X[:3], Y[:3])))
+    assert large is not None and large.steps == 4 and len(large["x_train"]) == 3
+
+
 def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int) -> Any:
         raise OSError("the disk is gone")

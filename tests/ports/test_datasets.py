@@ -81,3 +81,44 @@ def test_a_tuner_searches_a_dataset_of_keras(tmp_path: Path) -> None:
         Sequence(), validation_data=Sequence(), epochs=2, callbacks=[keras.callbacks.EarlyStopping(patience=1)]
     )
     assert len(tuner.sweep.validation().x) == 200 and 0 <= tuner.sweep.best.value <= 1
+
+
+class Endless(Sequence):
+    num_batches = None
+
+    def __getitem__(self, place: int) -> Any:
+        return super().__getitem__(place % 12)
+
+
+@READ
+def test_a_dataset_that_never_ends_is_iterated_by_fit_and_begins_anew_for_each_trial(tmp_path: Path) -> None:
+    begun: list[Endless] = []
+
+    def load() -> Any:
+        begun.append(Endless())
+        return begun[-1], Sequence(), (X[:50], Y[:50])
+
+    spec = ks.Spec(data={"python": load, "steps_per_epoch": 5}, **SPEC)
+    sweep = ks.run(spec, name="endless", sweeps_dir=tmp_path)
+    assert sweep.best.runner == "fit/jax" and len(begun) >= 1 + 2 and sweep.replay().matches
+    # By plain Keras, the same numbers.
+    keras.utils.set_random_seed(42)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+    model.compile(keras.optimizers.RMSprop(sweep.best.params["learning_rate"]), SPEC["loss"], metrics=["accuracy"])
+    by_hand = model.fit(Endless(), steps_per_epoch=5, epochs=3, validation_data=(X, Y), shuffle=False, verbose=0)
+    assert by_hand.history["val_loss"] == list(sweep.best.curve["val_loss"])
+
+
+@READ
+def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit_iterates(tmp_path: Path) -> None:
+    def tried(data: Any, **more: Any) -> str:
+        with pytest.raises(ks.UsageError) as raised:
+            ks.run(ks.Spec(data=data, **{**SPEC, **more}), name="no", sweeps_dir=tmp_path)
+        return str(raised.value)
+
+    endless = {"python": lambda: (Endless(), Sequence()), "steps_per_epoch": 5}
+    assert "`class_weight: balanced`" in tried(endless, training={"class_weight": "balanced"})
+    assert "`finish: {refit: true}`" in tried(endless, finish={"refit": True})
+    assert "`batch_size`" in tried(endless, parameters={"batch_size": [16, 32]})
+    assert "would be encoded" in tried(endless, loss="categorical_crossentropy")
+    assert "Return (training, validation)" in tried({"python": lambda: Endless(), "steps_per_epoch": 5})

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from keras_sweep.errors import SpaceFileError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec, ImageOptions, SeriesOptions, Split, TableOptions
+from keras_sweep.space.data_spec import (
+    CsvOptions,
+    DataSpec,
+    ImageOptions,
+    PythonOptions,
+    SeriesOptions,
+    Split,
+    TableOptions,
+)
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, ModelSpec, SearchSettings, SweepSpec
@@ -211,7 +219,9 @@ def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
         options = {"csv": CsvOptions(), "parquet": TableOptions()}.get(kind)
         expected = replace(DataSpec(kind, str(file / f"a.{kind}"), *more), options=options)
         assert read(dense(data=f"data: {text}"), tmp_path).data == expected
-    assert read(dense(data="data: {python: rows:load}"), tmp_path).data == DataSpec("python", "rows:load")
+    for text, options in {"": PythonOptions(), ", steps_per_epoch: 9": PythonOptions(9)}.items():
+        expected = DataSpec("python", "rows:load", options=options)
+        assert read(dense(data=f"data: {{python: rows:load{text}}}"), tmp_path).data == expected
     pictures = DataSpec("images", str(file), options=ImageOptions([8, 9]))
     assert read(dense(data="data: {images: data, size: [8, 9]}"), tmp_path).data == pictures
     series = DataSpec("series", str(file / "a.csv"), "y", options=SeriesOptions(29, 2))

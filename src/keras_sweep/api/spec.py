@@ -209,6 +209,8 @@ class Spec:
 def _data_block(data: Any) -> Any:
     if isinstance(data, str | _TableFile):
         return data
+    if isinstance(data, Mapping) and callable(data.get("python")):
+        return {**data, "python": give_function(data["python"], of_rows=True)}
     if isinstance(data, Mapping) and any(isinstance(value, str | os.PathLike) for value in data.values()):
         return data  # the keys of a space file; no array is a text
     if callable(data):

@@ -70,6 +70,7 @@ class Tuner:
         callbacks: Sequence[Any] = (),
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
+        steps_per_epoch: int | None = None,
         verbose: Any = None,
     ) -> None:
         """Search with the arguments of `fit`, arrays or datasets. Without validation rows a fifth of all validates.
@@ -85,7 +86,9 @@ class Tuner:
 
         del verbose
         data: Any = x if validation_data is None else (x, validation_data)
-        if not is_dataset(x):
+        if steps_per_epoch is not None:
+            data = {"python": lambda: (x, validation_data), "steps_per_epoch": steps_per_epoch}
+        elif not is_dataset(x):
             data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")

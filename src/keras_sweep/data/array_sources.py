@@ -20,7 +20,8 @@ from keras_sweep.data.arrays import (
     of_names,
     weight_array,
 )
-from keras_sweep.data.datasets import in_memory, is_dataset
+from keras_sweep.data.datasets import in_memory, is_dataset, steps_of_large
+from keras_sweep.data.search_data import Stream
 from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
@@ -87,8 +88,8 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     if not callable(function):
         raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
     with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
-        returned = function()
-    returned = rows_of_datasets(returned) or returned
+        made = function()
+    returned = rows_of_datasets(made, getattr(data.options, "steps_per_epoch", None)) or made
     parts = returned if _is_list(returned) else []
     pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
     # Two pairs of plain lists are x and y of two rows, not training and test rows.
@@ -106,24 +107,39 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     else:
         raise DataError(f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}. {ARRAYS}")
     found = _of_dict(arrays, name, place, data.split)
-    return replace(found, notices=(*found.notices, *getattr(returned, "notices", ())))
+    if isinstance(returned, DatasetRows):
+        first, anew = returned.streamed, returned is not made
+        stream = Stream(lambda: function()[0] if anew else first, returned.steps) if returned.steps else None
+        return replace(found, stream=stream, notices=(*found.notices, *returned.notices))
+    return found
 
 
 class DatasetRows(dict[str, Any]):
     """Arrays by their names that were read of datasets, and what is said of that."""
 
     notices: tuple[str, ...] = ()
+    streamed: Any = None  # the dataset that `fit` is to iterate: the validation rows stand for its own
+    steps: int = 0  # batches of its epoch
 
 
-def rows_of_datasets(given: Any) -> DatasetRows | None:
-    """The arrays of a dataset, or of (training, validation[, test]); None where there is none. Raises DataError."""
+def rows_of_datasets(given: Any, steps: int | None = None) -> DatasetRows | None:
+    """The arrays of a dataset, or of (training, validation[, test]); None where there is none.
+
+    With `steps` an epoch the training dataset is not read, nor is one that is too large. Raises DataError.
+    """
     parts = [given] if is_dataset(given) else given if _is_list(given) else []
     if not any(map(is_dataset, parts)):
         return None
     rows = DatasetRows()
+    if steps and not (len(parts) > 1 and is_dataset(parts[0])):
+        raise DataError("`steps_per_epoch` is of a training dataset", hint="Return (training, validation)")
     for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
+        if suffix == "_train" and is_dataset(part) and (count := steps or steps_of_large(part)):
+            rows.streamed, rows.steps = part, count
+            rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches an epoch",)
+            continue
         arrays, said = in_memory(part, suffix[1:]) if is_dataset(part) else (part, None)
-        rows |= named(arrays, suffix)
+        rows |= named(arrays, suffix) | (named(arrays, "_train") if rows.steps and suffix == "_validation" else {})
         rows.notices += () if said is None else (said,)
     return rows
 

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import SearchData, fingerprint
-from keras_sweep.data.split import fit_encoding, read_parts
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
+from keras_sweep.data.split import Encoding, fit_encoding, read_parts
+from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -20,6 +24,11 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     """
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.of_search()
+    if source.stream is not None and not _as_given(encoding, train):
+        raise DataError(
+            f"x or y of {source.name} would be encoded, but `fit` iterates its training dataset as it is",
+            hint="Give arrays of numbers, and labels as the loss takes them",
+        )
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)
     if by_name:
@@ -27,7 +36,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         validation = train if validation is whole else encoding.as_taken("validation", validation)
     test_rows, test_fingerprint = seal(encoding)
     one = isinstance(encoding.labels, Labels)  # else there are several outputs
-    leaks = leak_notices(encoding.parts, one and encoding.labels.values is not None)
+    leaks = () if source.stream else leak_notices(encoding.parts, one and encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,
@@ -42,8 +51,14 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         notices=(*source.notices, *(() if by_name else encoding.notices)),
         leaks=(*source.leaks, *leaks),
         scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),
+        stream=source.stream,
         folds=folds,
     )
+
+
+def _as_given(encoding: Encoding, rows: Rows) -> bool:
+    pairs = zip(leaves(encoding.parts.train.y), leaves(rows.y), strict=True)
+    return encoding.preprocessing is None and all(np.array_equal(*pair) for pair in pairs)
 
 
 def named_set(name: str) -> SweepSpec:

@@ -1,9 +1,10 @@
-"""What `fit` iterates, read into memory: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of torch.
+"""What `fit` iterates: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` of torch; read where it fits.
 
 None of these packages is imported here: a dataset of one has been made by it.
 """
 
 import sys
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -14,13 +15,23 @@ from keras_sweep.errors import DataError
 
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
 MOST_BYTES = 4 << 30  # of one dataset
-FEWER = "Give as many rows as fit, as by `.take(n)`: of a dataset that never ends those of an epoch"
+FEWER = (
+    "Of training rows, beside validation rows that do end, `data: {python: ..., steps_per_epoch: 100}` says how many "
+    "batches are an epoch; else give as many rows as fit, as by `.take(n)`"
+)
 
 
 def is_dataset(value: Any) -> bool:
     """Whether it is one of these, and not arrays."""
     loaded = [(sys.modules[module], name) for module, name in KINDS if module in sys.modules]
     return any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
+
+
+def steps_of_large(dataset: Any) -> int:
+    """How many batches it gives, where so many of the size of the first are more than `MOST_BYTES`; else 0."""
+    elements, count = _elements(dataset)
+    size = sum(array.nbytes for one in _parts(next(elements)) for array in leaves(one)) if count > 1 else 0
+    return count if size * count > MOST_BYTES else 0
 
 
 def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
@@ -32,11 +43,11 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:
-        count = dataset.cardinality() if hasattr(dataset, "cardinality") else getattr(dataset, "num_batches", 0)
-        if count is None or count == -1:  # as a PyDataset, and tf.data, say that there is no end
+        elements, count = _elements(dataset)
+        if count == -1:
             raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
-        for element in map(dataset.__getitem__, range(count)) if hasattr(dataset, "num_batches") else dataset:
-            parts.append([each(_array, one) for one in (element if isinstance(element, tuple | list) else [element])])
+        for element in elements:
+            parts.append(_parts(element))
             size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
             if size > MOST_BYTES:
                 raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
@@ -60,3 +71,19 @@ def _array(value: Any) -> Any:
     if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.reshape(-1)):  # of TensorFlow
         return np.array([text.decode() for text in array.reshape(-1)], object).reshape(array.shape)
     return array
+
+
+def _parts(element: Any) -> list[Any]:
+    """x, y and weights of a batch, or of a row, as arrays."""
+    return [each(_array, one) for one in (element if isinstance(element, tuple | list) else [element])]
+
+
+def _elements(dataset: Any) -> tuple[Iterator[Any], int]:
+    """What it gives, and how much that is; -1: it never ends, -2: it does not say, both as tf.data has it."""
+    if hasattr(dataset, "num_batches"):  # of Keras, older versions of which iterate over no PyDataset
+        count = dataset.num_batches
+        return map(dataset.__getitem__, range(count or 0)), -1 if count is None else count
+    try:
+        return iter(dataset), int(dataset.cardinality()) if hasattr(dataset, "cardinality") else len(dataset)
+    except TypeError:  # a DataLoader of an iterable
+        return iter(dataset), -2

@@ -11,6 +11,7 @@ from keras_sweep.data.arrays import Array, by_name, each
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, image_set
 from keras_sweep.data.split import fit_encoding, read_parts
+from keras_sweep.errors import DataError
 from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -38,6 +39,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     Pictures are in their own order and in float64, exactly `images / 255.0`, because a sum of many such numbers shows
     the difference; other rows are training rows, then validation rows.
     """
+    if data.stream is not None:
+        raise DataError(f"the training rows of {data.name} are a dataset, of which not all are in memory")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.search_arrays()
@@ -70,7 +73,7 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
     rows can't be read, and RecordError where the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = _named("train", train, data.train)
+    arrays = {} if data.stream else _named("train", train, data.train)
     if data.folds:
         order = np.concatenate([fold.held for fold in data.folds]).argsort()
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A dataset that `fit` iterates in place of training rows, since it never ends or does not fit into memory."""
+
+    begin: Callable[[], Any]  # gives it from its start, where a function of the user's makes it
+    steps: int  # batches of an epoch
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """A part of the rows that is left out of a training on all the others, and scored by it."""
 
@@ -81,6 +89,7 @@ class SearchData:
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
     leaks: tuple[str, ...] = ()  # what makes scores too good
     scale: TargetScale | None = None  # of a target that is transformed; `y` of all rows is in its own units
+    stream: Stream | None = None  # what is trained on; `train` then has the validation rows, which show its form
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
 
     @property
@@ -120,6 +129,18 @@ class SearchData:
         without = f" (without {dropped}: one value in the training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
+
+    def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
+        """Training rows as `fit` takes them, a dataset for x, and how large a batch, or how long an epoch, is."""
+        if self.stream is None:
+            return self.train, {"batch_size": batch_size}
+        dataset = self.stream.begin()
+        ends = getattr(dataset, "num_batches", None) is not None  # of others Keras warns that it can't shuffle batches
+        return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": ends}
+
+    def trained_rows(self, batch_size: int) -> int:
+        """How many rows an epoch trains on."""
+        return len(self.train) if self.stream is None else self.stream.steps * batch_size
 
     def fold(self, index: int) -> SearchData:
         """What a fold trains and validates on, copied out of all rows."""

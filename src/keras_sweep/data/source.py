@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, Arrays, each, leaves
 from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
-from keras_sweep.data.search_data import Fold
+from keras_sweep.data.search_data import Fold, Stream
 from keras_sweep.errors import DataError
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.text import joined, nearest
@@ -57,6 +57,7 @@ class Source:
     image_shape: tuple[int, ...] | None = None  # where a row of x is a picture
     pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
     series: tuple[str, ...] | None = None  # the columns, where a row of x is a window of a series
+    stream: Stream | None = None  # what is trained on in place of `train`, which then has the validation rows
     notices: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()  # that the order of its rows shows
 

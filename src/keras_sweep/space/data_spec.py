@@ -78,7 +78,14 @@ class SeriesOptions:
     horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
 
 
-Options: TypeAlias = CsvOptions | TableOptions | ImageOptions | SeriesOptions
+@dataclass(config=STRICT, frozen=True, slots=True)
+class PythonOptions:
+    """How what a function returns is trained on."""
+
+    steps_per_epoch: PositiveInt = optional("batches of a training dataset, which `fit` then iterates as it is")
+
+
+Options: TypeAlias = CsvOptions | TableOptions | ImageOptions | SeriesOptions | PythonOptions
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,4 +122,5 @@ OPTIONS: Mapping[str, Any] = {  # kind of source -> its further keys
     "parquet": TableOptions,
     "images": ImageOptions,
     "series": SeriesOptions,
+    "python": PythonOptions,
 }

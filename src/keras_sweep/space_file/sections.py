@@ -132,17 +132,18 @@ Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, 
 
 def data_form(kind: str) -> type[Section]:
     """The keys that a kind of source takes; those of other packages all take text and a target."""
-    if kind == "python":
-        return PythonData
     doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
     source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
     fields: dict[str, Any] = {kind: (Text, source)} | ({"target": (Text, target)} if target is not None else {})
+    if kind == "python":
+        doc, fields = PythonData.__doc__, {}
     if kind in ("csv", "parquet"):
         fields["target"] = (Target, target)
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
     options = fields_of(OPTIONS[kind]) if kind in OPTIONS else {}
     fields |= {name: (info.annotation, info) for name, info in options.items()}
-    return create_model(f"{kind}_data", __base__=Section, __doc__=doc, **fields)
+    base = PythonData if kind == "python" else Section
+    return create_model(f"{kind}_data", __base__=base, __doc__=doc, **fields)
 
 
 class DenseSection(Section):

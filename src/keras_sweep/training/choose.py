@@ -94,6 +94,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "callbacks of your own are called by `fit` alone"
     if isinstance(data.train.y, dict | tuple):
         return "the model has several outputs, whose losses `fit` adds up"
+    if data.stream is not None:
+        return "`fit` alone iterates a dataset"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
     if data.folds and metrics_of_all_rows(spec):

@@ -63,6 +63,8 @@ def _target(data: SearchData) -> list[Column]:
 
 def _parts(data: SearchData) -> list[Column]:
     parts: dict[str, Rows] = {"training": data.train, "validation": data.validation}
+    if data.stream is not None:
+        del parts["training"]
     if data.folds:
         parts = {f"in {len(data.folds)} folds": data.train}
     lines = [(name, f"{len(rows):,}", _row_text(rows.x), _row_text(rows.y)) for name, rows in parts.items()]
@@ -82,14 +84,14 @@ def _row_text(array: Arrays) -> str:
 
 def _classes(data: SearchData, classes: int) -> list[Column]:
     training, validation = (np.bincount(rows.classes, minlength=classes) for rows in (data.train, data.validation))
-    most = max(int(training.max()), 1)
+    most, once = max(int(training.max()), 1), bool(data.folds or data.stream)
     columns = [
         Column("class", data.names_of_classes),
-        Column("rows" if data.folds else "training", [f"{count:,}" for count in training], right=True),
+        Column("rows" if once else "training", [f"{count:,}" for count in training], right=True),
         Column("validation", [f"{count:,}" for count in validation], right=True),
         Column("", [bar(count / most, BAR) for count in training], keep=1, style="cyan"),
     ]
-    return [column for column in columns if not (data.folds and column.header == "validation")]  # each row is both
+    return [column for column in columns if not (once and column.header == "validation")]  # each row is both
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:

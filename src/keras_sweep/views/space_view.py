@@ -61,7 +61,8 @@ def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
     """The data's sizes, the time here, and what the sweep does with so many cores, or with so many workers instead."""
-    rows = f"{len(data.train):,} training and {len(data.validation):,} validation rows"
+    training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
+    rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:
         rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
     test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -78,15 +79,21 @@ class FitRunner:
         fits = fits_itself(spec)  # which KerasTuner scores by its best epoch
         self._spec = replace(spec, objective=replace(spec.objective, take_best=True)) if fits else spec
         self._data = data
+        if data.stream is not None and (wrong := _beside_stream(spec)) is not None:
+            raise UsageError(
+                f"`fit` iterates the training dataset as it is, beside which there is no {wrong}",
+                hint=f"Leave {wrong} out, or give training rows that fit into memory",
+            )
         self._checkpoint: LatestCheckpoint | None = None
         self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
-        # TensorFlow's shuffle can't be set to where it stood, nor can a callback, or a `fit`, of the user's
+        # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's
         elif (
             checkpoints is not None
             and backend != "tensorflow"
+            and data.stream is None
             and not spec.training.callbacks
             and not fits_itself(spec)
         ):
@@ -204,11 +211,12 @@ class FitRunner:
             plan = training_plan(spec, suggestion.params)
             model, own = compiled_trial(spec, plan, data)
             if plan.schedule is not None:
-                schedule = keras_schedule(float(model.optimizer.learning_rate), *plan.schedule.over(len(data.train)))
+                rows = data.trained_rows(plan.batch_size)
+                schedule = keras_schedule(float(model.optimizer.learning_rate), *plan.schedule.over(rows))
                 model.optimizer.learning_rate = schedule
             kind = FitLog if own is None else OwnFitLog
             log = kind(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
-            train, validation = data.train, data.validation
+            (train, batches), validation = data.for_fit(plan.batch_size), data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
             epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
@@ -216,16 +224,16 @@ class FitRunner:
             callbacks = [swap_of(), *(function() for function in functions), log.callback()]
             if own is not None and isinstance(log, OwnFitLog):
                 given: dict[str, Any] = {} if weights is None else {"class_weight": weights}
-                if "batch_size" in suggestion.params:  # else it may say so itself
-                    given["batch_size"] = plan.batch_size
-                log.train(own, data, callbacks, epochs=epochs, **given)
+                if "batch_size" in suggestion.params or data.stream is not None:  # else it may say so itself
+                    given |= batches
+                log.train(own, replace(data, train=train), callbacks, epochs=epochs, **given)
             else:
                 model.fit(
                     train.x,
                     train.labels,
                     epochs=epochs,
                     initial_epoch=len(log.rows),
-                    batch_size=plan.batch_size,
+                    **batches,
                     verbose=0,
                     sample_weight=train.weights,
                     validation_data=validation.validation_data,
@@ -248,6 +256,18 @@ class FitRunner:
             reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
             return failed(suggestion, Failure(reason), log.curve, log.seconds)
         return log
+
+
+def _beside_stream(spec: SweepSpec) -> str | None:
+    """What of the space needs training rows in memory."""
+    training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
+    found = {
+        "`finish: {refit: true}`": spec.refits,
+        "`class_weight: balanced`": training.class_weight == "balanced" or "training.class_weight" in names,
+        "`adapt`": training.adapt,
+        "parameter `batch_size`": "batch_size" in names,
+    }
+    return next((what for what, there in found.items() if there), None)
 
 
 _one_trial = threading.Lock()  # trains in a process: `fit` draws from the generators of the process
