@@ -1,5 +1,6 @@
 """Arrays: an .npz file, or what a user's function returns."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -81,13 +82,14 @@ def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 def call_python(data: DataSpec, folder: Path) -> Source:
     """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
-    source = data.source
+    source, name = data.source, name_of(data.source)
     function = load_python(source, folder, DataError)
-    name = name_of(source)
     place = name if is_given(source) else f"`python: {source}`"
     if not callable(function):
         raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
     with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
+        if tensorflow := sys.modules.get("tensorflow"):  # a trial's seed would change what `shuffle(n, seed=1)` draws
+            tensorflow.random.set_seed(None)
         made = function()
     returned = rows_of_datasets(made, getattr(data.options, "steps_per_epoch", None)) or made
     parts = returned if _is_list(returned) else []
@@ -99,9 +101,8 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         arrays = dict(returned)
     elif len(pairs) == len(parts) in (2, 3) and of_arrays:
         names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
-        arrays = {}
-        for part, pair in zip(names, pairs, strict=True):
-            arrays |= named(pair, f"_{part}")
+        of_parts = (named(pair, f"_{part}") for part, pair in zip(names, pairs, strict=True))
+        arrays = {key: array for arrays in of_parts for key, array in arrays.items()}
     elif len(parts) in (2, 3):
         arrays = named(list(parts), "")
     else:
