@@ -37,7 +37,7 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
     "space",
     [
         *("fit", "own_loss", "own_fit", "folds_in_lanes"),
-        *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned", "own_compile")),
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned", "own_compile", "dataset")),
     ],
 )
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:

@@ -1,8 +1,11 @@
 """Small sweeps for the fault tests: a second each, every part of the command used."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.helpers.data_specs import write_pictures
 
 WEIGHED = "data: {python: weighed_rows:rows}"
 
@@ -21,6 +24,12 @@ def _own(model: str, parameters: str, trials: int) -> str:
         f"{WEIGHED}\nmodel: {{python: {model}}}\nmetric: {{name: val_accuracy, goal: maximize}}\n"
         f"parameters:\n{parameters}search: {{engine: optuna, sampler: random, trials: {trials}, seed: 42}}\n"
     )
+
+
+def _few(data: str) -> str:
+    """Two trials on few rows."""
+    text = _space("2", "optuna, sampler: random, trials: 2").replace("digits", data)
+    return text.replace("model:\n  dense: {units: 10, activation: softmax}", "model: dense").replace("256", "32")
 
 
 SPACES = {
@@ -63,6 +72,12 @@ SPACES = {
         "parameters:\n  learning_rate: {min: 1e-3, max: 0.3, log: true}\n  epochs: {max: 3, take: best}\n"
         "search: {engine: optuna, sampler: random, trials: 6, seed: 42}\n"
     ),
+    "pictures": _few("{images: photos, size: [6, 6], color: grayscale}"),
+    "series": _few("{series: weather.csv, target: warmth, window: 4, horizon: 2}")
+    .replace("sparse_categorical_crossentropy", "mean_squared_error")
+    .replace("val_accuracy, goal: maximize", "val_loss, goal: minimize")
+    .replace("accuracy", "mean_absolute_error"),
+    "dataset": _few("{python: digit_batches:parts}"),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),
@@ -73,10 +88,15 @@ RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the othe
 
 
 def write_whole(folder: Path, space: str) -> None:
-    """Write NAME.yaml, with finalists, and the modules and the table that it names."""
+    """Write NAME.yaml, with finalists, and the modules, tables and pictures that it names."""
     (folder / f"{space}.yaml").write_text(whole_text(space))
     if "prices.csv" in whole_text(space):
         (folder / "prices.csv").write_text("\n".join(_prices()))
+    if "weather.csv" in whole_text(space):
+        lines = (f"{hour % 24},{10 + 5 * math.sin(hour / 4):.2f}" for hour in range(80))
+        (folder / "weather.csv").write_text("\n".join(("hour,warmth", *lines)))
+    if "photos" in whole_text(space) and not (folder / "photos").exists():
+        write_pictures(folder / "photos", 60)
     for path in Path(__file__).parent.glob("*.py"):
         if f"{path.stem}:" in whole_text(space):
             shutil.copy(path, folder)

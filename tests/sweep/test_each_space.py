@@ -13,7 +13,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
 
 @pytest.fixture(
     scope="module",
-    params=["tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"],
+    params=[
+        *("tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"),
+        *("pictures", "series", "dataset"),
+    ],
 )
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
     folder: Path = tmp_path_factory.mktemp("each")
