@@ -73,10 +73,11 @@ def test_all_faults_of_columns_are_told_at_once(tmp_path: Path) -> None:
     assert len(lines) == 3 and all(word in line for word, line in zip(words, lines, strict=True))
 
 
-def test_a_series_has_no_folds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", [{"folds": 3}, {"time": "time"}, {"groups": "b"}])
+def test_a_series_is_split_in_no_other_way(tmp_path: Path, split: dict[str, object]) -> None:
     write(tmp_path)
-    with pytest.raises(DataError, match="can't be cut into folds"):
-        load_search_data(spec_of(series(folds=3), "mean_squared_error", tmp_path))
+    with pytest.raises(DataError, match=r"it\.csv is split in time"):
+        load_search_data(spec_of(series(**split), "mean_squared_error", tmp_path))
 
 
 def test_windows_are_as_keras_cuts_them(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
 def read_series(data: DataSpec, folder: Path) -> Source:
     """The windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
     path, options = folder / data.source, data.options
+    if data.split.folds or data.split.by:
+        raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
     numbers, labels = _columns(path, data.target or "")
     assert isinstance(options, SeriesOptions)
     window, horizon, rows = options.window, options.horizon, len(labels)

@@ -71,10 +71,8 @@ def split(source: Source, how: Split, form: LabelForm) -> Parts:
             train, test = _apart(train, how.test, how, form)
     if validation is not None and (how.folds or how.by):
         what = "it can't be cut into folds" if how.folds else f"none are held out by {how.by!r}"
-        raise DataError(
-            f"{source.name} brings its own validation rows, so {what}",
-            hint="Leave that out of `split`, or bring training and validation rows as one",
-        )
+        hint = "Leave that out of `split`, or bring training and validation rows as one"
+        raise DataError(f"{source.name} brings its own validation rows, so {what}", hint=hint)
     if how.folds:
         return Parts(source, train, train, test, left_out(train, how, form))
     if validation is None:
