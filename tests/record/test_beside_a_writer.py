@@ -48,7 +48,6 @@ while last < 300:
     results = reader.read_results(folder)
     assert len(results) >= last
     assert repr(results) == repr(wanted[: len(results)])
-    assert sum(reader.read_summary(folder).trials.values()) >= len(results)
     for words in (["leaderboard", "dense"], ["list"], ["show", "dense", "0"]):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
             assert not main([*words, "--sweeps-dir", str(folder.path.parent)])
@@ -145,7 +144,6 @@ def test_a_record_in_a_folder_that_can_not_be_written_to() -> None:
         try:
             with unprivileged():
                 assert same(reader.read_results(folder), dense_sweep(12))
-                assert reader.read_summary(folder).best is not None
             assert [path.name for path in folder.path.iterdir()] == ["study.db"]
         finally:
             folder.path.chmod(0o755)

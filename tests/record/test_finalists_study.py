@@ -8,9 +8,10 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.importing.read import read_trials
-from keras_sweep.record.reader import read_facts, read_results, read_summary
+from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.records import change
@@ -45,8 +46,7 @@ def test_a_finalist_comes_back_to_the_last_digit_with_its_recipe(folder: SweepFo
     found = read_results(folder)
     assert [one.final for one in found] == [True, True, False, False]
     assert found[1].finalists == (result(0, 0.95, recipe=1),)
-    assert read_summary(folder).best.number == 1
-    assert sum(read_summary(folder).trials.values()) == 4
+    assert RecordedSweep.read(folder).best.number == 1
 
 
 def test_it_is_begun_as_optuna_begins_a_study(folder: SweepFolder) -> None:
@@ -67,7 +67,7 @@ def test_a_choice_among_fewer_trials_decides_nothing(folder: SweepFolder) -> Non
     with StudyFile.open(folder) as study:
         study.add(result(4, 0.1))
     assert not any(one.final for one in read_results(folder))
-    assert read_summary(folder).best.number == 0
+    assert RecordedSweep.read(folder).best.number == 0
     assert read_results(folder)[1].finalists
 
 
@@ -83,7 +83,7 @@ def test_studies_that_no_sweep_writes_are_refused(folder: SweepFolder, sql: str)
     change(folder, sql)
     if "INSERT" in sql:
         change(folder, "INSERT INTO study_directions (study_id, direction, objective) VALUES (3, 'MAXIMIZE', 0)")
-    for read in (read_results, read_summary, read_facts, StudyFile.open):
+    for read in (read_results, read_facts, StudyFile.open):
         with pytest.raises(RecordError, match="studies, but a sweep's record holds one"):
             read(folder)
 
@@ -109,7 +109,7 @@ def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) ->
 def test_any_choice_of_the_right_types_can_be_read(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
     assert len(read_results(folder)) == 4
-    assert read_summary(folder).best is not None
+    assert RecordedSweep.read(folder).best is not None
 
 
 def test_a_finalist_of_a_trial_that_is_not_there_is_nobodys(folder: SweepFolder) -> None:

@@ -18,6 +18,7 @@ from keras_sweep.record.study_file import StudyFile, empty_tables
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.records import SPEC, integrity, new_folder, new_study, results, same
@@ -97,7 +98,7 @@ def test_optuna_finds_the_winner_and_its_parameters(tmp_path: Path) -> None:
     wanted = dense_sweep(64)
     folder = new_folder(tmp_path, 64)
     study = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
-    best = reader.read_summary(folder).best
+    best = winner(reader.read_results(folder), SPEC.objective)
     assert best is not None and study.best_trial.number == best.number
     assert study.best_params == dict(best.params)
     assert study.user_attrs["fingerprint"] == "abc"

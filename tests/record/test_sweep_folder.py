@@ -84,7 +84,8 @@ def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
     assert not folder.exists()
     moved = find("dense~1", tmp_path)
     assert reader.read_results(moved) == before
-    assert reader.read_summary(moved).name == "dense"
+    with reader.reading(moved) as study:
+        assert study.name == "dense"
 
 
 def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:

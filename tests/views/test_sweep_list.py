@@ -3,9 +3,13 @@ import os
 import shutil
 from dataclasses import asdict, replace
 
+import pytest
+
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import json_list
 from keras_sweep.views.sweep_list import print_sweeps, sweep_rows
-from tests.helpers.records import new_folder
+from tests.helpers.records import new_folder, new_study
+from tests.helpers.results import result
 from tests.helpers.screen import on_terminal
 
 
@@ -31,6 +35,26 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
         *("engine", "state", "last_activity", "imported", "waiting"),
     ]
     assert [one["name"] for one in read] == ["dense", "old", "broken"] and read[2]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ({"optuna/tpe": 0.7, "import/optuna": 0.9}, 0.7),
+        ({"import/optuna": 0.9, "import/keras-tuner": 0.8}, 0.9),
+        ({"optuna/tpe": None, "import/optuna": 0.9}, None),
+        ({}, None),
+    ],
+    ids=["imported trials do not win", "but where there are no others", "nor where all others failed", "none"],
+)
+def test_the_value_is_that_of_the_winner(tmp_path, values, best):
+    states = {None: TrialState.FAIL}
+    some = [
+        result(number, value, state=states.get(value, TrialState.COMPLETE), engine=engine)
+        for number, (engine, value) in enumerate(values.items())
+    ]
+    new_study(tmp_path, some).close()
+    assert [row.value for row in sweep_rows(tmp_path)] == [best]
 
 
 def test_no_sweeps_say_how_to_start_one():

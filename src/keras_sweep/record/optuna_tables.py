@@ -10,8 +10,7 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -31,16 +30,6 @@ SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a datab
 STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
 _LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
 _TIME = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy writes it
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A trial, before its attributes are read."""
-
-    id: int
-    number: int
-    state: TrialState
-    value: float | None
 
 
 def revision(connection: sqlite3.Connection) -> str | None:
@@ -139,33 +128,32 @@ def insert_trial(
     )
 
 
-def rows(connection: sqlite3.Connection, study: int) -> list[Row]:
-    """The finished trials in order of number. Raises ValueError where a column is not of its type."""
+def trials(connection: sqlite3.Connection, study: int) -> list[tuple[int, TrialState, float | None, dict[str, str]]]:
+    """The finished trials in order of number: (number, state, value, user attributes, still as JSON texts).
+
+    Raises ValueError where a column is not of its type.
+    """
     sql = (
         "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
         "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
         f"WHERE t.study_id = ? AND t.state IN {STATES} ORDER BY t.number"
     )
+    texts: dict[int, dict[str, str]] = {}
     found = []
     for trial, number, state, value, kind in connection.execute(sql, (study,)):
         value = _INFINITE.get(kind, value)
         if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(value, float | None):
             raise ValueError(f"its trial {number!r} of the value {value!r} is none that a sweep writes")
-        found.append(Row(trial, number, TrialState(state), value))
-    return found
-
-
-def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> dict[int, dict[str, str]]:
-    """The user attributes of each row, by its id, still as JSON texts. Raises ValueError where one is no text."""
-    texts: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+        found.append((number, TrialState(state), value, texts.setdefault(trial, {})))
     sql = (
-        "SELECT trial_id, key, value_json FROM trial_user_attributes WHERE trial_id IN (SELECT value FROM json_each(?))"
+        "SELECT a.trial_id, a.key, a.value_json FROM trials t JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
+        f"WHERE t.study_id = ? AND t.state IN {STATES}"
     )
-    for trial, key, text in connection.execute(sql, (json.dumps(list(texts)),)):
+    for trial, key, text in connection.execute(sql, (study,)):
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"the attribute {key!r} of a trial is no text")
         texts[trial][key] = text
-    return texts
+    return found
 
 
 @cache

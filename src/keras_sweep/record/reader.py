@@ -4,8 +4,7 @@ import contextlib
 import gc
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -17,8 +16,7 @@ from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.finalists import with_finalists
-from keras_sweep.trial.ranking import comparable, imported, order_key, value_key, winner
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import Result
 
 FINALISTS = " finalists"  # ends the name of the second study in a record; no sweep's name holds a blank
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
@@ -37,41 +35,15 @@ class RecordedStudy:
 
     def ranked_results(self) -> list[Result]:
         """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
-        rows = schema.rows(self.connection, self.id)
-        return self._with_finalists(rows, len(rows))
-
-    def best(self, rows: Sequence[schema.Row]) -> Result | None:
-        """The first of all rows in order. Of most others only number, state and value are read."""
-        objective = self.facts.objective
-        keys = {row.number: value_key(row.number, row.state, row.value, objective) for row in rows}
-        least, recipes = min(keys.values(), default=None), self.facts.choice.recipes
-        # Values alone leave open how equal ones rank, and finalists rank before all others: so these are read, too.
-        leading = [row for row in rows if keys[row.number] == least or row.number in recipes]
-        results = self._with_finalists(leading, len(rows))
-        return min(results, key=lambda result: order_key(result, objective), default=None)
+        results, study = results_in(self.connection, self.id), self.finalists()
+        if study is None:
+            return results
+        return with_finalists(results, results_in(self.connection, study), self.facts.choice, len(results))
 
     def finalists(self) -> int | None:
         """The id of the study of finalists, where there is one beside it."""
         wanted = self.name + FINALISTS
         return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
-
-    def _with_finalists(self, rows: Sequence[schema.Row], trials: int) -> list[Result]:
-        """The trials in these rows; `trials` is how many the search has. Raises ValueError where one is damaged."""
-        results, study = results_in(self.connection, rows), self.finalists()
-        if study is None:
-            return results
-        trained = results_in(self.connection, schema.rows(self.connection, study))
-        return with_finalists(results, trained, self.facts.choice, trials)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A sweep at a glance."""
-
-    name: str  # the study's
-    facts: Facts
-    trials: Mapping[TrialState, int]
-    best: Result | None  # the winner; of a sweep that was imported as a whole, its best trial
 
 
 def read_results(folder: SweepFolder) -> list[Result]:
@@ -83,20 +55,6 @@ def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
     """What is known of the whole sweep, and its trials in order of number, as of one moment. Raises RecordError."""
     with reading(folder) as study:
         return study.facts, study.ranked_results()
-
-
-def read_summary(folder: SweepFolder) -> Summary:
-    """Name, attributes, counts and best trial, where it can be without reading the others. Raises RecordError."""
-    with reading(folder) as study:
-        objective, rows = study.facts.objective, schema.rows(study.connection, study.id)
-        counts = Counter(row.state for row in rows)
-        best = study.best(rows)
-        if best is not None and not comparable(best, objective):
-            best = None
-        elif best is not None and imported(best):  # which can't win where there are others
-            results = study.ranked_results()
-            best = best if all(map(imported, results)) else winner(results, objective)
-    return Summary(study.name, study.facts, {state: counts[state] for state in TrialState}, best)
 
 
 def read_facts(folder: SweepFolder) -> Facts:
@@ -171,18 +129,17 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     return RecordedStudy(connection, study, name, facts)
 
 
-def results_in(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> list[Result]:
-    """The results in rows. Raises ValueError where one is damaged, or another program wrote it."""
+def results_in(connection: sqlite3.Connection, study: int) -> list[Result]:
+    """The results of a study, in order of number. Raises ValueError where one is damaged, or another program's."""
     results = []
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
     try:
-        texts = schema.attribute_texts(connection, rows)
-        for row in rows:
+        for number, state, value, texts in schema.trials(connection, study):
             try:
-                results.append(encoding.decode(row.number, row.state, row.value, texts[row.id]))
+                results.append(encoding.decode(number, state, value, texts))
             except ValueError as error:
-                raise ValueError(f"trial {row.number} is damaged, or was not written by a sweep: {error}") from error
+                raise ValueError(f"trial {number} is damaged, or was not written by a sweep: {error}") from error
     finally:
         if collecting:
             gc.enable()

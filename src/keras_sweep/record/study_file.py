@@ -170,7 +170,7 @@ class StudyFile:
     def results(self) -> list[Result]:
         """Every trial in order of number, without weights. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return reader.results_in(self._connection, schema.rows(self._connection, self._study))
+            return reader.results_in(self._connection, self._study)
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""

@@ -30,15 +30,8 @@ def order_key(result: Result, objective: Objective) -> Order:
         failed = 1 + len(result.finalists) - len(ended)
         value, loss = mean([one.value or 0.0 for one in ended]), mean([_loss(one, objective) for one in ended])
         return -1, failed, objective.key(value), loss, result.epochs, result.number
-    group, value = value_key(result.number, result.state, result.value, objective)
-    return group, 0, value, _loss(result, objective), result.epochs, result.number
-
-
-def value_key(number: int, state: TrialState, value: float | None, objective: Objective) -> tuple[int, float]:
-    """What of `order_key` is known without the curve, for trials that finalists do not decide."""
-    if state is TrialState.FAIL or value is None or not math.isfinite(value):
-        return 2, number
-    return 1 if state is TrialState.PRUNED and not objective.take_best else 0, objective.key(value)
+    below = result.state is TrialState.PRUNED and not objective.take_best
+    return int(below), 0, objective.key(result.value), _loss(result, objective), result.epochs, result.number
 
 
 def has_value(result: Result) -> bool:

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.reader import read_summary
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps
 from keras_sweep.record.trial_record import waiting_beside
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import score
-from keras_sweep.trial.ranking import imported
+from keras_sweep.trial.ranking import comparable, imported, order_key
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text
@@ -50,11 +50,15 @@ def sweep_rows(sweeps_dir: Path | None = None) -> list[SweepRow]:
 def _row_of(folder: SweepFolder) -> SweepRow:
     active = folder.study.lstat().st_mtime
     try:
-        known = read_summary(folder)
-        facts, best, trials = known.facts, known.best, sum(known.trials.values())
+        sweep = RecordedSweep.read(folder)
+        facts, trials = sweep.facts, len(sweep.results)
         waiting = waiting_beside(folder, trials, facts.trials)
     except RecordError as error:
         return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
+    best = sweep.best
+    if all(map(imported, sweep.results)):  # of which none can win
+        leading = (one for one in sweep.results if comparable(one, sweep.objective))
+        best = min(leading, key=lambda one: order_key(one, sweep.objective), default=None)
     state = EXHAUSTED if facts.exhausted == trials else "done" if trials >= (facts.trials or 0) else "stopped"
     if living_owner(folder):
         state = "running"
@@ -67,7 +71,7 @@ def _row_of(folder: SweepFolder) -> SweepRow:
         name=folder.name,
         trials=trials,
         total=facts.trials,
-        failed=known.trials.get(TrialState.FAIL, 0),
+        failed=sum(one.state is TrialState.FAIL for one in sweep.results),
         value=value,
         stderr=stderr,
         metric=facts.metric,
