@@ -37,6 +37,14 @@ BUILT = (
     ["export", "dense", "--trial", "1", "-o", "nowhere/x.keras"],
 )
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.\u2066\r\n\x9b31m\u2028\ud800"
+BASELINE = {
+    "model": "x",
+    "metric": "r2",
+    "fold_scores": [0.5],
+    "validation": {"val_accuracy": 0.5},
+    "seconds": 1.0,
+    "mean_score": 0.5,
+}
 UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 words = st.text(max_size=8) | st.sampled_from([EVIL, "", "optuna/tpe", "val_accuracy", "maximize", "1", "nan"])
@@ -94,8 +102,8 @@ def changed(sweeps: Path) -> Callable[..., None]:
 @example(key="engine", value=EVIL)
 @example(key="metric", value=EVIL)
 @example(key="seed", value=EVIL)
-@example(key="baseline", value={"model": EVIL, "validation": {"val_accuracy": 0.5}})
-@example(key="baseline", value={"model": "x", "validation": {"val_accuracy": [1]}})
+@example(key="baseline", value={**BASELINE, "model": EVIL})
+@example(key="baseline", value={**BASELINE, "validation": {"val_accuracy": [1]}})
 @example(key="imported", value=EVIL)
 @example(key="test", value={"number": 1, "rows": 1, "scores": {}, "stderr": None, "stderrs": [1], "per_class": None})
 @example(key="origin", value="a\0b" + EVIL)

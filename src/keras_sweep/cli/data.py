@@ -96,7 +96,7 @@ def baseline(
     found = _rows_of(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
-    record = {**asdict(fitted), "mean_score": fitted.mean_score}
+    record = asdict(fitted)
     folder = sweep_folder(spec.name, sweeps_dir)
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:

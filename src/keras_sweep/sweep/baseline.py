@@ -3,8 +3,6 @@
 import os
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.data.raw_rows import rows_in_order
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import DataError
+from keras_sweep.record.facts import Baseline
 from keras_sweep.space.sweep_spec import SweepSpec
 
 FOLDS = 5  # the default of scikit-learn's `cross_validate`
@@ -21,22 +20,6 @@ SEED = 42
 MOST_THREADS = 2  # each holds a copy of its fold's rows
 # What is expected: five passes do not converge, and a class may have fewer rows than there are folds.
 QUIET: Any = {"action": "ignore", "category": UserWarning}
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """How the reference model did. It is no trial: nothing was searched."""
-
-    model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
-    metric: str  # what the scores are: "accuracy", or "r2" for regression
-    fold_scores: tuple[float, ...]  # [FOLDS], cross-validated over training and validation rows
-    validation: Mapping[str, float]  # by Keras's names, of a fit on the training rows; with folds out of fold
-    seconds: float  # wall time of all fits
-
-    @property
-    def mean_score(self) -> float:
-        """The mean of the cross-validated scores."""
-        return float(np.mean(self.fold_scores))
 
 
 def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
@@ -77,7 +60,8 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
             why = str(error).rstrip(".")
             raise DataError(f"the baseline can't be cross-validated: {why}", hint="Bring more rows") from error
         validation = _validated(model, data)
-    return Baseline(text, metric, tuple(map(float, scores)), validation, time.perf_counter() - started)
+    each, seconds = tuple(map(float, scores)), time.perf_counter() - started
+    return Baseline(text, metric, each, validation, seconds, mean_score=float(np.mean(each)))
 
 
 def _validated(model: Any, data: SearchData) -> dict[str, float]:

@@ -15,8 +15,8 @@ from rich.text import Text
 from keras_sweep.data.arrays import Array, Arrays, by_name
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
+from keras_sweep.record.facts import Baseline
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.baseline import Baseline
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text

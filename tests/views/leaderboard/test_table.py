@@ -155,7 +155,7 @@ def test_any_width_can_be_drawn(width, values):
 
 
 def test_a_baseline_stands_below_the_trials_as_a_reference():
-    baseline = Baseline("SGDClassifier()", {"val_accuracy": 0.834})
+    baseline = Baseline("SGDClassifier()", "accuracy", (), {"val_accuracy": 0.834}, 1.0, 0.83)
     lines = text_of(baseline=baseline, width=120).splitlines()
     assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
     assert "baseline: SGDClassifier() on the same rows" in lines
