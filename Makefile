@@ -47,7 +47,7 @@ docs: $(STAMP)  ## the site, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 data: $(STAMP)  ## find or fetch the data
-	@$(BIN)/python -m keras_sweep.data.image_sets
+	@$(BIN)/python -c "from keras_sweep.data.image_sets import FASHION_MNIST; print(FASHION_MNIST.locate())"
 
 browser:
 	@for p in chromium chromium-browser google-chrome chrome; do command -v $$p >/dev/null && exit 0; done; \

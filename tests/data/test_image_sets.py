@@ -72,14 +72,11 @@ print(*(path for path in opened if "ubyte" in path), sep="\\n")
     assert "train-images" in printed and "t10k" not in printed
 
 
-def test_the_command_says_in_one_line_where_the_data_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_looking_for_the_data_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     for file in FASHION_MNIST.files:
-        (tmp_path / file).touch()  # looking for the data opens no file
-    image_sets.main()
-    assert capsys.readouterr() == (f"Fashion-MNIST: {tmp_path}\n", "")
+        (tmp_path / file).touch()
+    assert FASHION_MNIST.locate() == tmp_path
 
 
 def test_the_users_folder_comes_first_then_kerass_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,8 +105,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nowhere")
 def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out() -> None:
-    with pytest.raises(SystemExit) as ended:
-        image_sets.main()
+    with pytest.raises(DataError) as ended:
+        FASHION_MNIST.locate()
     said = str(ended.value)
     assert "SWEEP_DATA_DIR" in said and "apt-get install" in said and "load_data()" in said
 

@@ -1,7 +1,6 @@
 """Sets of pictures that are published as files, their test rows in arrays of their own: where the files are, and rows.
 
 A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest.
-`python -m keras_sweep.data.image_sets` finds or fetches Fashion-MNIST and says in one line where it is.
 """
 
 import contextlib
@@ -11,7 +10,6 @@ import io
 import os
 import struct
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -228,17 +226,3 @@ MNIST = ImageSet(
 )
 
 IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}
-
-
-def main() -> None:
-    """Say where Fashion-MNIST is, fetching it if need be."""
-    if FASHION_MNIST.find() is None:
-        print("Fashion-MNIST is not here yet: fetching it ...", file=sys.stderr)  # noqa: T201
-    try:
-        print(f"Fashion-MNIST: {FASHION_MNIST.locate()}")  # noqa: T201
-    except DataError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()
