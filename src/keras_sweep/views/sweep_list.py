@@ -9,7 +9,7 @@ from rich.text import Text
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps
+from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, last_change
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import score
@@ -43,12 +43,11 @@ class SweepRow:
 
 def sweep_rows(sweeps_dir: Path | None = None) -> list[SweepRow]:
     """Every sweep of a folder, newest first; one that can't be read says why."""
-    rows = map(_row_of, all_sweeps(sweeps_dir))
-    return sorted(rows, key=lambda row: (-row.last_activity, row.name))
+    return list(map(_row_of, all_sweeps(sweeps_dir)))
 
 
 def _row_of(folder: SweepFolder) -> SweepRow:
-    active = folder.study.lstat().st_mtime
+    active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)
         facts, trials = sweep.facts, len(sweep.results)

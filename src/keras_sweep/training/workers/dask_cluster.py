@@ -34,7 +34,7 @@ class DaskCluster(Workers):
 
         if self._client is not None and self._client.status == "running":
             return
-        self._let_go()
+        self.close()
         try:
             self._client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -73,9 +73,6 @@ class DaskCluster(Workers):
             event.set() if now else event.clear()
 
     def close(self) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
         if self._client is not None:
             self._client.close(timeout=1)
 
