@@ -133,11 +133,6 @@ class TrialRecord:
                 self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
         return found
 
-    @property
-    def numbers_waiting(self) -> list[int]:
-        """The trials that wait, in order."""
-        return sorted(self._waiting)
-
     def discard(self, number: int) -> None:
         """Forget a trial that waits: the record has it, or it is not to be used. Raises RecordError."""
         path = self._waiting.pop(number, None)

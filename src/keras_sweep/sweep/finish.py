@@ -38,7 +38,7 @@ from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
-from keras_sweep.training.outcome import row_scores_of, standard_error_of
+from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -170,7 +170,8 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.labels, **given).items()}
     predict = cache(lambda: predicted(model, rows.x))
-    errors = {name: standard_error_of(spec, arguments, name, value, rows, predict) for name, value in scores.items()}
+    logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
+    errors = {one.metric: one.standard_error() for one in logged}
     known = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
@@ -243,7 +244,7 @@ def _scores_again(running: Running, trial: Result) -> RowScores | None:
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
-        scores, _ = row_scores_of(spec, arguments, name, trial.value, data.validation, predict)
+        scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

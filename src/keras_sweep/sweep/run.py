@@ -13,7 +13,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import train_finalists
@@ -128,7 +128,7 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     with wall.part("record"):
         results = study.ranked_results()
         if complete:
-            waiting = [number for number in record.numbers_waiting if number < total]
+            waiting = waiting_beside(folder, len(results), total)
             if stop and len(results) < total:
                 unfinished = set(range(len(results), total)).difference(waiting)
                 epochs = kept_epochs(folder.checkpoints)

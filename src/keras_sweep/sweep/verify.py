@@ -33,7 +33,7 @@ from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
-from keras_sweep.training.outcome import standard_error_of
+from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
@@ -256,7 +256,7 @@ def _validation_checks(
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     if stderr is None or (value := scores.get(metric.removeprefix("val_"))) is None:
         return checks
-    now = standard_error_of(spec, spec.loss_arguments, metric, value, rows, predict)
+    now = Logged(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
     if now is not None:
         close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         apart = abs(stderr - now) / now if now else math.inf

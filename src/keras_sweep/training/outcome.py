@@ -82,10 +82,10 @@ def scored(
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
     scores = of_values(right) if right is not None and known else None
     parted = None
-    arguments = training_plan(spec, suggestion.params).loss_arguments
+    logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, outputs)
     if scores is None and can_win and name.startswith("val_") and is_by_rows(spec, name):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = row_scores_of(spec, arguments, name, value, rows, outputs)
+            scores, parted = logged.row_scores()
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -97,7 +97,7 @@ def scored(
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=standard_error_of(spec, arguments, name, value, rows, outputs) if parted is None else None,
+        stderr=logged.standard_error() if parted is None else None,
     )
 
 
@@ -161,47 +161,40 @@ def is_by_rows(spec: SweepSpec, metric: str) -> bool:
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
-def _of_output(
-    spec: SweepSpec, arguments: Mapping[str, Value], metric: str, rows: Rows, predict: Callable[[], Arrays]
-) -> tuple[SweepSpec, Mapping[str, Value], str, Rows, Callable[[], Array]]:
-    """The same of the output that a metric is of, as if the model had no other; as it is where it is of no one."""
-    if (found := spec.output_of(metric)) is None:
-        return spec, arguments, metric, rows, predict
-    name, metric = found
-    alone, of_one = spec.output(name), replace(rows, y=spec.part(rows.y, name))
-    return alone, alone.loss_arguments, metric, of_one, lambda: spec.part(predict(), name)
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A metric of the sweep that a trial logged, and what it takes to have it row by row."""
 
+    spec: SweepSpec
+    arguments: Mapping[str, Value]  # of the trial's loss
+    metric: str  # "val_accuracy"
+    value: float
+    rows: Rows
+    predict: Callable[[], Arrays]  # outputs on these rows
 
-def row_scores_of(
-    spec: SweepSpec,
-    arguments: Mapping[str, Value],
-    metric: str,
-    value: float,
-    rows: Rows,
-    predict: Callable[[], Arrays],
-) -> tuple[RowScores | None, float | None]:
-    """`row_scores` of a metric of the sweep, of a trial whose loss has these arguments."""
-    several = bool(spec.outputs)
-    spec, arguments, metric, rows, predict = _of_output(spec, arguments, metric, rows, predict)
-    if several and not is_row_by_row(metric, spec.loss):  # the statistics know metrics of all rows of one output
-        return None, None
-    return row_scores(metric, spec.loss, value, rows, predict, each_row(spec, metric, arguments))
+    def row_scores(self) -> tuple[RowScores | None, float | None]:
+        """`row_scores` of the metric."""
+        one = self._of_output()
+        if self.spec.outputs and not is_row_by_row(one.metric, one.spec.loss):
+            return None, None  # the statistics know metrics of all rows of one output
+        of_row = each_row(one.spec, one.metric, one.arguments)
+        return row_scores(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
 
+    def standard_error(self) -> float | None:
+        """`standard_error` of the metric; None for one of all outputs together."""
+        one = self._of_output()
+        if one.spec.outputs or not is_by_rows(one.spec, one.metric):
+            return None
+        of_row = each_row(one.spec, one.metric, one.arguments)
+        return standard_error(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
 
-def standard_error_of(
-    spec: SweepSpec,
-    arguments: Mapping[str, Value],
-    metric: str,
-    value: float,
-    rows: Rows,
-    predict: Callable[[], Arrays],
-) -> float | None:
-    """`standard_error` of a metric of the sweep, of a trial whose loss has these arguments."""
-    spec, arguments, metric, rows, predict = _of_output(spec, arguments, metric, rows, predict)
-    if spec.outputs:  # it is of all outputs together
-        return None
-    of_row = each_row(spec, metric, arguments)
-    return standard_error(metric, spec.loss, value, rows, predict, of_row) if is_by_rows(spec, metric) else None
+    def _of_output(self) -> Logged:
+        """The same of the output that the metric is of, as if the model had no other; itself where it is of no one."""
+        if (found := self.spec.output_of(self.metric)) is None:
+            return self
+        (name, metric), spec = found, self.spec
+        alone, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
+        return Logged(alone, alone.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name))
 
 
 def standard_error(
