@@ -15,8 +15,9 @@ from terminal_svg import progress_at, record_svg
 from keras_sweep.api.report import write_report
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.trial.events import EndReason, SweepEnded, SweepStarted, TestEvaluated
+from keras_sweep.trial.events import EndReason, SweepEnded, SweepStarted
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary
 
@@ -29,9 +30,7 @@ def draw(name: str) -> None:
     total = facts.trials or 0
     place = Path(__file__).parents[1] / "reports" / name
     picture(write_report(SweepAccess(folder), place), place / "page.png")
-    test = facts.test
-    assert test is not None
-    looked = TestEvaluated(test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
+    looked = last_look(facts)
     model = f"sweeps/{name}/best.keras"
     ended = SweepEnded(name, EndReason.DONE, tuple(results), facts.seconds, model, comparison=sweep.comparison)
     title = f"sweep run search_spaces/{name}.yaml"

@@ -11,6 +11,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import SweepStarted
+from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 
@@ -31,6 +32,12 @@ def result(number=0, value=0.85, *, state=TrialState.COMPLETE, stderr=0.0033, ep
         **more,
     }
     return Result(Suggestion(number, params, generation), state, value, stderr=stderr, **fields)
+
+
+def looked(number=50, scores=None, stderrs=None, looks=1, per_class=None, **more: Any) -> Evaluated:
+    """A look at the test rows."""
+    seen: dict[str, Any] = {"scores": scores or {}, "stderrs": stderrs or {}, "per_class": per_class}
+    return Evaluated(**{"rows": 1000, **seen, "number": number, "seed": None, "refit": False, "looks": looks, **more})
 
 
 def recorded(results: Sequence[Result], objective: Objective = ACCURACY) -> RecordedSweep:

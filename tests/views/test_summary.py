@@ -7,7 +7,6 @@ from optuna.distributions import distribution_to_json
 
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.events import EndReason, SweepEnded
-from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
@@ -15,14 +14,14 @@ from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.summary import importance_lines, look_lines, next_commands, print_summary, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
-from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.results import ACCURACY, dense_sweep, looked, result
 from tests.helpers.screen import on_terminal
 
 RESULTS = tuple(dense_sweep())
 SECONDS = {"train": 31.2, "compile": 6.1, "sampler": 1.2, "total": 41.5}
 NAMES = ("Shirt", "Sandal", "Coat", "Bag", "Dress", "Sneaker", "Trouser", "Pullover", "T-shirt/top", "Ankle boot")
 CLASSES = {name: 0.5 + 0.05 * index for index, name in enumerate(NAMES)}
-TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "accuracy": 0.00365}, 1, CLASSES)
+TEST = looked(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "accuracy": 0.00365}, 1, CLASSES)
 ENDED = SweepEnded("dense", EndReason.DONE, RESULTS, SECONDS, "sweeps/dense/best.keras")
 SPACE = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
 
@@ -89,7 +88,7 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
     for score, said in ((0.8413, True), (0.8490, False)):
         estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
         ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
-        text = text_of(ended, Evaluated(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
+        text = text_of(ended, looked(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
         assert (
             "The test score is 1.33 points below what was expected: more than chance, so the test rows differ" in text
         ) is said
@@ -125,7 +124,7 @@ def end(*results, reason=EndReason.DONE, **more):
 
 
 def look(scores, stderrs, looks=1, **more):
-    return Evaluated(50, scores, stderrs, looks, **more)
+    return looked(50, scores, stderrs, looks, **more)
 
 
 FAILED = [result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3)]
@@ -170,5 +169,5 @@ def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
 
 
 def test_regression_scores_and_odd_class_names():
-    text = "\n".join(line.plain for line in look_lines(Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
+    text = "\n".join(line.plain for line in look_lines(looked(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
     assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text

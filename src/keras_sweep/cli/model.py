@@ -33,8 +33,7 @@ def evaluate(
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
     from keras_sweep.record.reader import read_facts
-    from keras_sweep.sweep.finish import evaluate_winner
-    from keras_sweep.trial.events import TestEvaluated
+    from keras_sweep.sweep.finish import evaluate_winner, last_look
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
@@ -42,9 +41,7 @@ def evaluate(
     with opened(name, sweeps_dir, trust, backend) as access:
         evaluate_winner(access)
     facts = read_facts(access.folder)
-    test = facts.test
-    assert test is not None
-    look = TestEvaluated(test.number, test.scores, test.stderrs, facts.test_looks, test.per_class, seed=test.seed)
+    look = last_look(facts)
     record = event_record(look, facts.objective)
     answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
 

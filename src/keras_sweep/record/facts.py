@@ -14,34 +14,13 @@ from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import quoted
-from keras_sweep.trial.events import Refit
+from keras_sweep.trial.events import Refit, TestLook, TestScores
 from keras_sweep.trial.finalists import Choice
 from keras_sweep.trial.result import Result
 
 LARGEST = 2**63 - 1  # SQLite knows no larger whole number
 T = TypeVar("T")
 OptunaText = NewType("OptunaText", str)  # one of Optuna's distributions, as its JSON text
-
-
-@dataclass(frozen=True, slots=True)
-class TestScores:
-    """What `evaluate()` gave on the sealed test rows."""
-
-    __test__ = False  # not a test class, whatever its name begins with
-
-    rows: int
-    scores: Mapping[str, float]  # "loss", "accuracy"
-    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
-    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
-
-
-@dataclass(frozen=True, slots=True)
-class TestLook(TestScores):
-    """The last look at the test rows, and whose model it was at."""
-
-    number: int
-    seed: int | None  # of the finalist; None: the trial's own
-    refit: bool  # whether it was trained on all rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
-from keras_sweep.record.facts import TestScores
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import (
     load_scores_of,
@@ -39,7 +39,7 @@ from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.outcome import Logged
-from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
+from keras_sweep.trial.events import Listener, Noticed, TestEvaluated, TestScores
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
@@ -58,7 +58,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     folder, opened = study.folder, running.opened(best)
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:
-        emit(known_look(best, scores, study.facts.test_looks))
+        emit(last_look(study.facts, earlier=True))
 
     def card(opening: str) -> dict[str, Any]:
         """As it is to be, but for the file's checksum."""
@@ -121,10 +121,10 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
         return look_at_test(best, model, own)
 
 
-def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
-    """What tells of a look, by default again of an earlier one."""
-    seen = (scores.scores, scores.stderrs, looks, scores.per_class)
-    return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
+def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
+    """The event of the last look, of which there is one; `earlier`: it is only told again."""
+    assert facts.test is not None
+    return TestEvaluated(**asdict(facts.test), looks=facts.test_looks, earlier=earlier)
 
 
 def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores:
@@ -143,7 +143,7 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
     rows = open_test(spec, data, like=own)
-    looks = count_look(study)
+    count_look(study)
     scores = evaluate(spec, best, model, rows, data)
     kept = {
         "number": best.recipe,
@@ -153,7 +153,7 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
         **asdict(scores),
     }
     study.set_attributes({"test": kept})
-    opened.emit(known_look(best, scores, looks, earlier=False))
+    opened.emit(last_look(study.facts))
     return scores
 
 

@@ -22,7 +22,7 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.finish import known_look
+from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.winner import refit_weights
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded, WinnerRefitted, exhausted_text
@@ -148,8 +148,8 @@ def tell_again(
     emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
     if sweep.refit is not None:
         emit(WinnerRefitted(sweep.refit, earlier=True))
-    if (scores := sweep.facts.test_of(training)) is not None:
-        emit(known_look(training, scores, sweep.facts.test_looks))
+    if sweep.facts.test_of(training) is not None:
+        emit(last_look(sweep.facts, earlier=True))
     if len(results) >= spec.search.trials:
         reason, more = EndReason.DONE, "; `--more N` adds some"
         done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"

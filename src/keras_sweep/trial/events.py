@@ -43,6 +43,27 @@ class Refit:
 
 
 @dataclass(frozen=True, slots=True)
+class TestScores:
+    """What `evaluate()` gave on the sealed test rows."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy"
+    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
+    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
+
+
+@dataclass(frozen=True, slots=True)
+class TestLook(TestScores):
+    """The last look at the test rows, and whose model it was at."""
+
+    number: int
+    seed: int | None  # of the finalist; None: the trial's own
+    refit: bool  # whether it was trained on all rows
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happens during a sweep."""
 
@@ -148,16 +169,11 @@ class WinnerRefitted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class TestEvaluated(Event):
+class TestEvaluated(TestLook, Event):
     """The winner was evaluated on the sealed test set."""
 
-    number: int
-    scores: Mapping[str, float]  # loss and metrics
-    stderrs: Mapping[str, float]  # standard error of each score that has a formula
     looks: int  # how often this sweep has looked at the test set, this time included
-    per_class: Mapping[str, float] | None = None  # class -> accuracy
     earlier: bool = False  # whether that was in an earlier run, and is only told again
-    seed: int | None = None  # of the finalist whose model it is; None: the trial's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ from keras_sweep.trial.events import (
     TrialEnded,
     TrialResumed,
 )
-from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running import json_lines
-from tests.helpers.results import dense_sweep, result, started
+from tests.helpers.results import dense_sweep, looked, result, started
 
 RESULTS = tuple(dense_sweep())
 EVENTS = (
@@ -30,7 +29,7 @@ EVENTS = (
     EpochEnded(8, 1, {"val_accuracy": 0.5, "loss": math.nan}),
     TrialEnded(RESULTS[21]),
     Noticed("größe \x1b[31m\nline"),
-    Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, {"loss": 0.01, "accuracy": 0.0037}, 1, {"Bag": 0.94}),
+    looked(50, {"loss": 0.46, "accuracy": 0.84}, {"loss": 0.01, "accuracy": 0.0037}, 1, {"Bag": 0.94}),
     SweepEnded("dense", EndReason.DONE, RESULTS, {"train": 3.0}, "sweeps/dense/best.keras", {51: 8}, (53,)),
 )
 

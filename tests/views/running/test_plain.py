@@ -3,11 +3,10 @@ import threading
 
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, TrialEnded
-from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
-from tests.helpers.results import dense_sweep, result, started
+from tests.helpers.results import dense_sweep, looked, result, started
 from tests.helpers.screen import on_pipe
 
 
@@ -53,7 +52,7 @@ def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
         started(name="[bold]\x07", objective=Objective("[m]", Goal.MAXIMIZE), parameters=("[red]a",)),
         TrialEnded(odd),
         Noticed("[red]two\nlines\x1b[0m"),
-        Evaluated(0, {"loss": 0.5}, {}, 1),
+        looked(0, {"loss": 0.5}, {}, 1),
     )
     assert len(lines) == 4
     assert lines[0].startswith("[bold]\\x07: ") and "[red]a=\\x1b[31m\\nb" in lines[1]

@@ -15,7 +15,7 @@
     finalist_ended    recipe seed, and the fields of trial_ended from state on
     winner_refitted   of the training on all rows: its fields, earlier
     test_evaluated    number seed(of the finalist; null: the trial's own) scores{name: number}
-                      stderr(of the metric that ranks) stderrs{name: number} looks per_class{class: accuracy}
+                      stderr(of the metric that ranks) stderrs{name: number} per_class{class: accuracy} looks
                       earlier(whether that was in an earlier run)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params seeds seeds_mean
                       seeds_stderr} seconds{part: s}
@@ -96,7 +96,7 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
         case TestEvaluated():
             stderr = event.stderrs.get(objective.name.removeprefix("val_"))
             whose = {"number": event.number, "seed": event.seed}
-            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event)}
+            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event, "rows", "refit")}
         case SweepEnded():
             counts = Counter(result.state for result in event.results)
             ended = {state.value: counts[state] for state in TrialState}
