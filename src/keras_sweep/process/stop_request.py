@@ -52,13 +52,8 @@ class StopRequest:
         """Ask for the end so many seconds from now."""
         self._deadline = time.monotonic() + seconds
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the time given has passed."""
-        return time.monotonic() >= self._deadline
-
     def __bool__(self) -> bool:
-        return self.signalled or self.out_of_time
+        return self.signalled or time.monotonic() >= self._deadline
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:

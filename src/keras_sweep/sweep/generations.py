@@ -51,7 +51,7 @@ class Generations:
 
     engine: Engine  # another one after `reopen`, and perhaps after `close`
     _index: int  # of the generation that is asked next
-    _opened: Generation | None  # the one that the record holds in part, until `next` gives it
+    opened: Generation | None  # the next one, where the record holds it in part, so that the engine was asked for it
 
     def __init__(
         self,
@@ -72,15 +72,10 @@ class Generations:
         with wall.phase("sampler"):
             self._rebuild(finished)
 
-    @property
-    def has_opened(self) -> bool:
-        """Whether the next one is in the record in part, and the engine was asked for it."""
-        return self._opened is not None
-
     def next(self) -> Generation:
         """The generation that is incomplete, or else a new one, which is empty where the space is exhausted."""
-        if self._opened is not None:
-            generation, self._opened = self._opened, None
+        if self.opened is not None:
+            generation, self.opened = self.opened, None
             return generation
         with self._wall.phase("sampler"):
             return Generation(self._index, self._ask())
@@ -101,7 +96,7 @@ class Generations:
 
     def _rebuild(self, finished: Sequence[Result]) -> None:
         recorded = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
-        self.engine, self._index, self._opened = self._make_engine(), 0, None
+        self.engine, self._index, self.opened = self._make_engine(), 0, None
         if not recorded:
             return
         *earlier, last = recorded
@@ -114,7 +109,7 @@ class Generations:
                 for one, result in zip(again, last, strict=False)
             )
             if begins and len(again) > len(last):
-                self._opened = Generation(self._index, again, last)
+                self.opened = Generation(self._index, again, last)
                 return
             # The generation is complete, or was asked with another engine or size and can't be continued: begin the
             # next with an engine that has not been asked yet.

@@ -52,7 +52,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
             continue
         if generation.is_recorded:
             generations.close(generation, finished)
-            if not generations.has_opened:  # else some of its trials may continue others
+            if generations.opened is None:  # else some of its trials may continue others
                 runner.keep_only(generations.engine.continuable())
         elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")

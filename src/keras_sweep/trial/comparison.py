@@ -82,15 +82,6 @@ class Comparison:
         )
 
 
-def shift(estimate: Estimate, test: float, stderr: float) -> float:
-    """By how many standard errors a test score differs from what the validation rows promised.
-
-    Two and more say that the test rows are unlike the validation rows. It is not selection: that is taken off already.
-    """
-    error = math.hypot((estimate.high - estimate.low) / 3.92, stderr)  # of the 95 % interval a standard error
-    return (test - estimate.value) / error if error > 0 else 0.0
-
-
 def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
     """Ties are the values within one standard error, the larger one, of the best; none where it stands alone.
 

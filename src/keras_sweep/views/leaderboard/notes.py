@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts, shift
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
@@ -13,7 +13,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_
 from keras_sweep.views.terminal.drawing import TIE
 from keras_sweep.views.terminal.text import params_text, score_text
 
-CHANCE = 1.96  # standard errors
+CHANCE = 1.96  # standard errors: a 95 % interval is twice as wide
 
 
 def leaderboard_notes(ranking: Ranking) -> list[str]:
@@ -78,7 +78,8 @@ def unlike_text(
         return None
     seeds = winner.seeds if winner is not None and winner.final else None
     spread = 0.0 if seeds is None or seeds.stderr is None else seeds.stderr * math.sqrt(seeds.count)
-    if abs(shift(estimate, score, math.hypot(stderr, spread))) <= CHANCE:
+    error = math.hypot((estimate.high - estimate.low) / (2 * CHANCE), stderr, spread)
+    if not error or abs(score - estimate.value) <= CHANCE * error:
         return None
     distance = difference_text(abs(score - estimate.value), objective, unit=True)
     side = "below" if score < estimate.value else "above"
