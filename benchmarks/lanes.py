@@ -99,7 +99,7 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.training.lanes.device import device_here
+    from keras_sweep.training.lanes.packing import device_here
     from keras_sweep.training.lanes.programs import Programs
 
     spec = read_space_file(SPACE)

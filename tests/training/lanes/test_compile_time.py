@@ -8,7 +8,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.compiling import LOW, MEDIUM, Effort, effort
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.lanes.device import Device
+from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import Watching, assert_as_fit, signatures, suggestions, train, user_spec

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.lanes.device import CPU, Device, device_here
+from keras_sweep.training.lanes.packing import CPU, Device, device_here
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of

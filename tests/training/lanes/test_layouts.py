@@ -5,9 +5,9 @@ import pytest
 
 from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.lanes.device import Device
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
+from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of

@@ -1,4 +1,4 @@
-"""Which trials train in which program: a pure function of the trials alone.
+"""Which trials train in which program: a pure function of the trials, and of how the device describes itself.
 
 The shape of a program moves the last digits of its sums, so nothing here looks at a clock, a measured speed, the number
 of threads, what is compiled already, or how a lane fares.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 LANE_LIMIT = 4  # lanes of a program: more are hardly faster, and idle longer beside the one that trains longest
 LANE_COUNTS = (1, 2, 4, 8, 16, 32, 64)  # each count compiles once, so there are few
+CPU_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count; of an accelerator half of its memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,37 @@ def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int,
         numbers = [job.number for job in sharing]
         packed += [tuple(numbers[start : start + limits[key]]) for start in range(0, len(numbers), limits[key])]
     return packed
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as JAX describes it."""
+
+    platform: str = "cpu"
+    kind: str = "cpu"
+    bytes: int = CPU_BYTES  # that the lanes of a program may take
+    lanes: int = LANE_LIMIT  # of a program, at most
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether lanes are hardly faster beside others where they have much to do, and a thread a core trains."""
+        return self.platform == "cpu"
+
+    @property
+    def text(self) -> str:
+        """What the record says of it."""
+        return f"{self.kind}: up to {self.lanes} lanes a program, in {self.bytes / 2**30:.0f} GiB"
+
+
+CPU = Device()
+
+
+def device_here() -> Device:
+    """The first device of this process."""
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        return CPU
+    memory = (device.memory_stats() or {}).get("bytes_limit", 2 * CPU_BYTES)
+    return Device(device.platform, device.device_kind, memory // 2, LANE_COUNTS[-1])

@@ -21,12 +21,11 @@ from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import rows_together
-from keras_sweep.training.lanes.device import CPU, Device
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane
 from keras_sweep.training.lanes.lane_numbers import offered_activations
-from keras_sweep.training.lanes.packing import lane_count
+from keras_sweep.training.lanes.packing import CPU, Device, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone

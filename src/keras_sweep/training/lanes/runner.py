@@ -16,10 +16,10 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.lanes.device import Device, device_here
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group, Report, Segment
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.lanes.packing import Device, device_here
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
 from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch

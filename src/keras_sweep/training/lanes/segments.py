@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from keras_sweep.training.lanes.device import Device
 from keras_sweep.training.lanes.group import Group, Segment
+from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.workers.worker import Worker
 from keras_sweep.training.workers.workers import error_of
