@@ -30,14 +30,14 @@ CONDITIONAL = SearchSpace(
         Parameter("epochs", Int(1, 9)),
     ),
     {"seed": 7},
+    ("model.units * batch_size <= 100", "optimizer != 'sgd' or learning_rate < 0.3"),
 )
 
 
 def spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
     """A sweep of that space; no model is ever built."""
     return make_spec(
-        space.parameters,
-        constants=space.constants,
+        space=space,
         objective=Objective("val_accuracy", goal),
         search=SearchSettings(engine, sampler, 64, seed),
     )
@@ -112,9 +112,10 @@ def summary(results: Sequence[Result]) -> list[tuple[object, ...]]:
 
 
 def in_space(space: SearchSpace, params: Params) -> bool:
-    """Whether a trial has exactly the active parameters and the constants, each with a value of its distribution."""
+    """Whether a trial has exactly the active parameters and the constants, with values that the space may have."""
     values = space.searched(params)
-    return values is not None and {**space.constants, **{each.name: value for each, value in values}} == dict(params)
+    own = {**space.constants, **{each.name: value for each, value in values or ()}}
+    return values is not None and own == dict(params) and space.allows(params)
 
 
 class EngineContract:

@@ -31,5 +31,12 @@ def test_a_grid_too_large_to_list_says_what_to_use_instead():
         shuffled_points(space, 0)
 
 
+def test_points_that_break_a_constraint_are_left_out_and_none_left_is_refused():
+    rates = Parameter("learning_rate", Float(0.0, 0.9))
+    assert grid_space(SearchSpace((rates,), {}, ("learning_rate > 0.45",))).size == 5
+    with pytest.raises(UsageError, match="no point of a grid meets `where`"):
+        grid_space(SearchSpace((rates,), {}, ("0.5 < learning_rate < 0.51",)))
+
+
 def test_a_stepped_range_keeps_its_own_points():
     assert grid_space(SearchSpace((Parameter("momentum", Float(0.0, 0.9, step=0.3)),))).size == 4

@@ -160,6 +160,7 @@ class Spec:
     loss_weights: Mapping[str, float] | None = None  # of several outputs, {"price": 1.0, "kind": 0.2}
     search: Optuna | KerasTuner = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
+    where: Sequence[str] = ()  # constraints over parameters, ["model.units * model.layers <= 512"]
     training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
@@ -197,6 +198,7 @@ class Spec:
                 name: {"values": value} if isinstance(value, list | tuple | range) else value
                 for name, value in self.parameters.items()
             },
+            "where": self.where or None,
             "training": _training_block(self.training) if self.training else None,
             "early_terminate": self.early_terminate or None,
             "search": self.search,

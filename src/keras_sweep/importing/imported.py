@@ -136,6 +136,8 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
         return value
 
     params = space.with_values(value_of)
+    if not space.allows(params):
+        raise ValueError("it breaks `where`")
     if unknown := sorted(set(renamed) - set(params)):
         raise ValueError(f"the space has no `{unknown[0]}`")
     return params

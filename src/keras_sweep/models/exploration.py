@@ -62,7 +62,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
             )
     new = [parameter for parameter in exploration.parameters() if parameter.name not in own]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants))
+    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
 
 
 def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -120,7 +119,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     Raises ModelError where it can't be built, or has no weights to train.
     """
     faults: list[tuple[str, ModelError]] = []
-    plans = (training_plan(spec, spec.space.at(repeat(place))).model_arguments for place in PLACES)
+    plans = (training_plan(spec, spec.space.example(place)).model_arguments for place in PLACES)
     for arguments in {repr(sorted(each.items())): each for each in plans}.values():
         given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         try:

@@ -31,7 +31,10 @@ class Grid(Sampler):
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """The space with every continuous range cut into `POINTS_A_RANGE` values, both ends included."""
+    """The space with every continuous range cut into `POINTS_A_RANGE` values, both ends included.
+
+    Raises UsageError where `where` leaves none of its points.
+    """
     parameters = []
     for parameter in space.parameters:
         searched = parameter.distribution
@@ -39,7 +42,12 @@ def grid_space(space: SearchSpace) -> SearchSpace:
             inner = (searched.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
             parameter = replace(parameter, distribution=Categorical((searched.low, *inner, searched.high)))
         parameters.append(parameter)
-    return SearchSpace(tuple(parameters), space.constants)
+    cut = replace(space, parameters=tuple(parameters))
+    if space.where and cut.size == 0:
+        raise UsageError(
+            "no point of a grid meets `where`", hint="Use `sampler: random`, or give continuous ranges as `values`"
+        )
+    return cut
 
 
 def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:

@@ -71,7 +71,7 @@ class SamplerEngine(Engine):
 
 
 class SeenPoints:
-    """The points of a space that trials have had."""
+    """The points of a space that are not to be drawn: trials have had them, or they break a constraint."""
 
     def __init__(self, space: SearchSpace, ignoring: frozenset[str] = frozenset()) -> None:
         self._space = space
@@ -83,7 +83,7 @@ class SeenPoints:
         self._seen.add(self._key(params))
 
     def __contains__(self, params: Params) -> bool:
-        return self._key(params) in self._seen
+        return self._key(params) in self._seen or not self._space.allows(params)
 
     @property
     def exhausted(self) -> bool:
@@ -98,8 +98,8 @@ class SeenPoints:
     def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
         """The first of so many random points that no trial has; `unit` draws from [0, 1)."""
         for _ in range(tries):
-            point = self._space.at(iter([unit() for _ in self._space.parameters]))
-            if point not in self:
+            point = self._space.drawn(unit)
+            if point is None or point not in self:
                 return point
         return None
 

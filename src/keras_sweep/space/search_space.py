@@ -1,13 +1,15 @@
 """What is searched, and what ranks trials: parameters, some conditional on others, beside constants; the objective."""
 
 import math
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice
+from itertools import islice, repeat
 from typing import TypeAlias
 
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Distribution, Int, Value
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
@@ -46,6 +48,7 @@ class SearchSpace:
 
     parameters: tuple[Parameter, ...]
     constants: Params = field(default_factory=dict)
+    where: tuple[str, ...] = ()  # constraints, which all of its points meet
 
     def __post_init__(self) -> None:
         known = set(self.constants)
@@ -62,7 +65,9 @@ class SearchSpace:
     @cached_property
     def size(self) -> float:
         """The number of different trials; infinite where a range is continuous, or where conditions make very many."""
-        if not any(parameter.when for parameter in self.parameters):
+        if self.where and replace(self, where=()).size > MOST_LISTED:  # as many would be tried
+            return math.inf
+        if not self.where and not any(parameter.when for parameter in self.parameters):
             sizes = [parameter.distribution.size for parameter in self.parameters]
             return math.inf if math.inf in sizes else math.prod(sizes)
         try:
@@ -85,12 +90,32 @@ class SearchSpace:
         found = iter([dict(self.constants)])
         for parameter in self.parameters:
             found = _with_values(found, parameter)
-        return found
+        return filter(self.allows, found) if self.where else found
 
     def at(self, units: Iterator[float]) -> dict[str, Value]:
         """The trial at a point of the unit cube: one number in [0, 1) a parameter, drawn also for inactive ones."""
         places = {parameter.name: next(units) for parameter in self.parameters}
         return self.with_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
+
+    def drawn(self, unit: Callable[[], float]) -> dict[str, Value] | None:
+        """The first random point that `where` allows, `unit` drawing from [0, 1); None where there is hardly any."""
+        for _ in range(MOST_LISTED):
+            point = self.at(iter([unit() for _ in self.parameters]))
+            if self.allows(point):
+                return point
+        return None
+
+    def example(self, place: float) -> dict[str, Value]:
+        """The trial at one place in [0, 1) of every range; a random one instead where `where` does not allow it."""
+        point = self.at(repeat(place))
+        return point if self.allows(point) else self.drawn(random.Random(place).random) or point
+
+    def allows(self, params: Params) -> bool:
+        """Whether values meet all of `where`; those of which one can't be computed do not."""
+        try:
+            return all(constraint(text).holds(params) for text in self.where)
+        except (ArithmeticError, TypeError, ValueError):
+            return False
 
     def with_values(self, value_of: Callable[[Parameter], Value]) -> dict[str, Value]:
         """A trial with a value for each parameter that is active by those before it, constants included."""

@@ -52,6 +52,8 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         flat |= {f"{key}.{name}": value for name, value in _distribution(parameter.distribution).items()}
         for condition in parameter.when:
             flat[f"{key}.when.{condition.parameter}"] = _plain(condition.values)
+    if spec.space.where:
+        flat["where"] = list(spec.space.where)
     if spec.early_terminate:
         flat |= {f"early_terminate.{name}": value for name, value in asdict(spec.early_terminate).items()}
     return flat

@@ -1,16 +1,20 @@
-"""`when`: whether conditions can hold, the order in which they look back, and which optimizers an argument meets."""
+"""`when` and `where`: whether conditions can hold, look back, and which optimizers an argument meets by them."""
 
 import math
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
 from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.ranges import path_of
 
+AS_IN = "as in `where: ['model.units * model.layers <= 512']`"
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
 
 
@@ -85,3 +89,45 @@ def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, n
     fix = able[0] if len(able) == 1 else f"[{joined(able)}]"
     others = joined(optimizer for optimizer in possible if optimizer not in takers)
     faults.fault(path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
+
+
+def with_where(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
+    """The space with the constraints of the section; faults of theirs are noted."""
+    before, texts = len(faults.found), _constraints(faults)
+    if space is None or not texts or len(faults.found) > before:
+        return space
+    unit = random.Random(0).random
+    for index, text in enumerate(texts):
+        try:
+            for _ in range(100):
+                constraint(text).holds(space.at(iter(unit, None)))
+        except ArithmeticError:
+            continue  # such a point is not drawn
+        except (TypeError, ValueError) as error:
+            faults.fault(("where", index), f"can't be computed: {error}")
+    space = replace(space, where=tuple(texts))
+    if len(faults.found) == before and not (space.size if space.size < math.inf else space.drawn(unit)):
+        faults.fault(("where",), "no point of the space meets all of it")
+    return space
+
+
+def _constraints(faults: Faults) -> Sequence[str]:
+    """What the section says; what is none, or names no parameter, is noted."""
+    texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
+    if not isinstance(texts, list):
+        faults.fault(("where",), f"must be a list of constraints, but got {quoted(texts)}", AS_IN)
+        return ()
+    names = tuple(parameters) if isinstance(parameters, dict) else ()
+    for index, text in enumerate(texts):
+        try:
+            if not isinstance(text, str):
+                raise ValueError("is no text")
+            named = constraint(text).names
+        except ValueError as error:
+            faults.fault(("where", index), f"{quoted(text)} {error}", AS_IN)
+            continue
+        for name in sorted(named.difference(names)):
+            whole = f"model.{name}"
+            hint = did_you_mean(whole if whole in names else name, names) or "text stands in quotes"
+            faults.fault(("where", index), f"there is no parameter {quoted(name)}", hint)
+    return [text for text in texts if isinstance(text, str)]

@@ -21,6 +21,7 @@ from keras_sweep.space.sweep_spec import (
     recorded_names,
 )
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
+from keras_sweep.space_file.conditions import with_where
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.losses import loss_of, metrics_of, names_outputs, objective_of, outputs_of, own_of
@@ -96,7 +97,7 @@ def read_space_file(
     found = {} if names_outputs(faults) else metrics_of(faults, folder)
     metrics = None if found is None else (*found, *recorded_names(outputs))
     objective = objective_of(faults, metrics, own, outputs)
-    space = parameters(faults, model) if faults.has("parameters") else None
+    space = with_where(parameters(faults, model) if faults.has("parameters") else None, faults)
     training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)

@@ -223,6 +223,11 @@ class SpaceFile(Section):
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"
     )
+    where: list[Text] = Field(
+        default_factory=list,
+        description="constraints over parameters, which every trial meets",
+        examples=[["model.units * model.layers <= 512"]],
+    )
     training: Training = Field(default_factory=Training, description="what `fit` does beside the optimizer")
     early_terminate: EarlyTerminate | None = None
     search: SearchSettings = Field(default_factory=SearchSettings)

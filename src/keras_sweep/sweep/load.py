@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 
 from keras_sweep.data.compatibility import check_task
@@ -75,7 +74,7 @@ def load(
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
-        compile_arguments(spec, training_plan(spec, spec.space.at(repeat(0.0))).loss_arguments, data)  # raises
+        compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
         chosen, why_plain = choose_runner(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )

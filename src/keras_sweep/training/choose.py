@@ -114,7 +114,7 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
         return None
     draw = np.random.default_rng(0)
     for _ in range(16):
-        arguments = training_plan(spec, spec.space.at(iter(draw.random, None))).model_arguments
+        arguments = training_plan(spec, spec.space.drawn(draw.random) or spec.space.constants).model_arguments
         with suppress(ModelError):  # the trials tell
             found = plain_parts(spec, build_model(spec, arguments, data))
             if isinstance(found, str):

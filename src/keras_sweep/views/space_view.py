@@ -31,9 +31,13 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     width = max((len(escaped(name)) for name in said), default=0)
     for name, words in said.items():
         console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
-    infinite = spec.space.size == math.inf
+    for text in spec.space.where:
+        console.print(Text(f"  where {escaped(text)}"))
+    infinite, some = spec.space.size == math.inf, "those that `where` allows of " if spec.space.where else ""
     size = (
-        f"more than {MOST_LISTED:,} different trials" if infinite else counted(int(spec.space.size), "different trial")
+        f"{some}more than {MOST_LISTED:,} different trials"
+        if infinite
+        else counted(int(spec.space.size), "different trial")
     )
     if spec.model.kind == "python" and spec.space.size < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"

@@ -155,6 +155,9 @@ def test_a_parameter_that_depends_on_hyperbands_epochs_is_refused() -> None:
     late = Parameter("momentum", Float(0.0, 1.0), (Condition("epochs", (3,)),))
     with pytest.raises(UsageError, match="`momentum` depends on `epochs`"):
         hyperband(Parameter("epochs", Int(1, 3)), late)
+    bounded = SearchSpace((Parameter("epochs", Int(1, 3)),), {}, ("epochs < 3",))
+    with pytest.raises(UsageError, match="`where` has `epochs` in 'epochs < 3', which hyperband takes"):
+        make_engine(spec(bounded, "keras-tuner", "hyperband"))
 
 
 def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, SilentOracle
 from keras_sweep.search.keras_tuner.space import Codes, decode, encode
 from keras_sweep.search.sampler_engine import SeenPoints
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
@@ -190,9 +191,16 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
                 f"`{parameter.name}` depends on `epochs`, which hyperband takes for its budget",
                 hint="Drop that `when`, or use another sampler",
             )
+    for text in space.where:
+        if "epochs" in constraint(text).names:
+            raise UsageError(
+                f"`where` has `epochs` in {text!r}, which hyperband takes for its budget",
+                hint="Leave that out, or use another sampler",
+            )
     return SearchSpace(
         tuple(parameter for parameter in space.parameters if parameter.name != "epochs"),
         {name: value for name, value in space.constants.items() if name != "epochs"},
+        space.where,
     )
 
 
@@ -203,4 +211,4 @@ def _listed(space: SearchSpace) -> SearchSpace:
         replace(one, distribution=replace(one.distribution, log=False)) if isinstance(one.distribution, Int) else one
         for one in cut.parameters
     )
-    return SearchSpace(tuple(parameters), cut.constants)
+    return replace(cut, parameters=tuple(parameters))

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -105,16 +106,20 @@ class QuasiRandom(Sampler):
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = spec.space
-        self._seed = spec.search.seed
+        self._units = self._sequence(spec.search.seed)
+        self._points: list[dict[str, Value]] = []  # of the sequence so far those that `where` allows
 
-    def draw(self, number: int) -> dict[str, Value]:
-        if not self.space.parameters:
-            return dict(self.space.constants)
+    def draw(self, number: int) -> dict[str, Value] | None:
+        while len(self._points) <= number:
+            if (point := self.space.drawn(lambda: next(self._units))) is None:
+                return None
+            self._points.append(point)
+        return self._points[number]
+
+    def _sequence(self, seed: int) -> Iterator[float]:
+        """The numbers of one point after the other."""
         from scipy.stats import qmc
 
-        sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(self._seed))
-        if number:  # scipy's own 0 overflows
-            sequence.fast_forward(number)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
-            return self.space.at(iter(sequence.random(1)[0].tolist()))
+        sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(seed))
+        while True:
+            yield from sequence.random(1)[0].tolist()

@@ -78,7 +78,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     import keras
 
-    plan = training_plan(spec, spec.space.at(iter([0.5] * len(spec.space.parameters))))
+    plan = training_plan(spec, spec.space.example(0.5))
     if built_own_model(spec, plan.model_arguments, plan.seed, data, widen=None, activations=()) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
