@@ -121,6 +121,14 @@ def test_the_size_of_a_generation_is_the_runners_unless_it_is_given():
     assert spec_of(digits_spec(search=ks.Optuna(generation=8)), name="mine").search.generation == 8
 
 
+def test_a_search_may_start_with_points_and_stop_at_a_value():
+    start = [{"learning_rate": np.float64(0.01), "epochs": 1}, {"epochs": 2}]
+    search = ks.Optuna("random", trials=3, start=start, stop={"value": 0.9})
+    spec = spec_of(digits_spec(search=search), name="mine")
+    assert spec.search.start == ({"learning_rate": 0.01, "epochs": 1}, {"epochs": 2})
+    assert spec.search.stop is not None and spec.search.stop.value == 0.9
+
+
 def test_changes_are_made_as_by_the_option_set():
     spec = spec_of(digits_spec(), name="mine", changes={"learning_rate.max": 0.5, "search.trials": 7})
     assert distributions(spec)["learning_rate"] == Float(1e-3, 0.5, log=True)

@@ -125,8 +125,9 @@ class EngineContract:
     sampler: str
     has_budgets: bool = False  # chooses `epochs` by itself and continues trials
 
-    def fresh(self, space: SearchSpace, **more: Any) -> Engine:
-        return make_engine(spec(space, self.engine, self.sampler, **more))
+    def fresh(self, space: SearchSpace, start: Sequence[Params] = (), **more: Any) -> Engine:
+        made = spec(space, self.engine, self.sampler, **more)
+        return make_engine(replace(made, search=replace(made.search, start=start)))
 
     def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
         """Generations of another engine."""
@@ -248,6 +249,28 @@ class EngineContract:
         ours = flat(searched(engine, 20, 4, start=1))
         points = {identity(result.params) for result in flat(theirs)}
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
+
+    def test_points_to_start_with_come_first_and_a_search_with_them_resumes_alike(self) -> None:
+        start = [{"optimizer": "adam", "learning_rate": 0.02}, {"optimizer": "sgd", "momentum": 0.3, "nesterov": False}]
+        start += [{"model.hidden": (64, 32)}, {"optimizer": "adam", "batch_size": 48, "model.units": 2}, {}]
+        whole = searched(self.fresh(CONDITIONAL, start), 5, 4)
+        results = flat(whole)
+        assert len(results) == 20 and all(in_space(CONDITIONAL, result.params) for result in results)
+        for given, result in zip(start, results, strict=False):
+            assert given.items() <= result.params.items()
+            assert result.suggestion.continues is None
+        for closed in (1, 2, 4):
+            engine = self.fresh(CONDITIONAL, start)
+            engine.replay(whole[:closed])
+            rest = searched(engine, 5 - closed, 4, start=closed)
+            assert summary(flat(rest)) == summary(flat(whole[closed:]))
+
+    def test_a_point_to_start_with_that_a_trial_has_is_passed_over(self) -> None:
+        start = [{"optimizer": "adam", "batch_size": 32}, {"optimizer": "adam"}] * 2
+        engine = self.fresh(SMALL, start)
+        results = [one for one in flat(searched(engine, 30, 4)) if one.suggestion.continues is None]
+        points = [(one.params["optimizer"], one.params["batch_size"]) for one in results]
+        assert points[0] == ("adam", 32) and len(points) == len(set(points)) == 6
 
     def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
         if not self.has_budgets:  # whose rungs are trials that continue others

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -83,3 +84,22 @@ def test_the_least_and_the_most_of_a_parameter_are_those_of_the_space() -> None:
         assert SearchSpace((Parameter("epochs", epochs),)).least_and_most("epochs", 5) == least_and_most
     assert SearchSpace((), {"epochs": 4}).least_and_most("epochs", 5) == (4, 4)
     assert SearchSpace(()).least_and_most("epochs", 5) == (5, 5)
+
+
+def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
+    rate = Parameter("rate", Float(0.0, 2.0))
+    units = Parameter("units", Int(2, 8, step=2), (Condition("kind", ("wide", "deep")),))
+    space = SearchSpace((Parameter("kind", Categorical(("wide", "deep", "flat"))), rate, units), {"epochs": 3})
+    assert space.as_drawn({"rate": 1, "units": 4.0, "epochs": 3}) == {"rate": 1.0, "units": 4, "epochs": 3}
+    assert space.misfits({"kind": "deep", "units": 4, "epochs": 3}) == {}
+    assert space.misfits({"kind": "thin", "rate": 3.0, "epochs": 4, "depth": 1}) == {
+        "kind": "must be one of 'wide', 'deep', 'flat', but got 'thin'",
+        "rate": "must be from 0.0 to 2.0, but got 3.0",
+        "epochs": "is 3 in every trial, but got 4",
+        "depth": "is no parameter of this search",
+    }
+    assert space.misfits({"kind": "flat", "units": 4}) == {"units": "is there only beside `kind: wide or deep`"}
+    assert space.misfits({"kind": "wide", "units": 5})["units"].startswith("must be a whole number from 2 to 8 in st")
+    bounded = replace(space, where=("rate * epochs < 3",))
+    assert bounded.misfits({"kind": "flat", "rate": 1.5}) == {"": "is ruled out by `where`"}
+    assert bounded.misfits({"kind": "wide", "rate": 1.5}) == {}  # not whole yet

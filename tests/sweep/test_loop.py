@@ -11,7 +11,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search
@@ -91,6 +91,28 @@ def test_a_total_that_ends_inside_a_generation_changes_nothing_that_follows(tota
     for total in [*sorted(totals), 25]:
         run(spec, pieces, total)
         assert len(pieces.kept) == total
+    assert plain(pieces.results()) == plain(whole.results())
+
+
+class FarAhead(Formula):
+    """Would rather train three generations as one."""
+
+    ahead = 3
+
+
+def test_a_search_that_is_good_enough_ends_with_its_generation_and_goes_on_for_a_better_value():
+    spec = make_spec(SPACE, sampler="random")
+    whole = InMemory()
+    run(spec, whole, 24)
+    good = sorted(result.value for result in whole.kept if result.value is not None)[-3]
+    enough = replace(spec, search=replace(spec.search, stop=Stop(good)))
+    pieces = InMemory()
+    for total in (2, 24, 24):  # the first ends inside a generation, the last finds nothing to do
+        reason, events = run(enough, pieces, total, runner=FarAhead())
+    assert reason == "good enough" and "which is as good as `search.stop` asks for" in events[0].message
+    assert plain(pieces.kept) == plain(whole.kept[: len(pieces.kept)]) and len(pieces.kept) in range(4, 24, 4)
+    assert not any((result.value or 0.0) >= good for result in pieces.kept[:-4])
+    run(replace(enough, search=replace(spec.search, stop=Stop(99.0))), pieces, 24)
     assert plain(pieces.results()) == plain(whole.results())
 
 

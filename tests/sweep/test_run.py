@@ -12,7 +12,8 @@ from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError,
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial import events as happened
-from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
+from keras_sweep.trial.events import EndReason, EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
+from keras_sweep.views.sweep_list import sweep_rows
 from tests.helpers.command import sweep
 from tests.helpers.ran import Ran, finished
 from tests.helpers.records import saved_trials
@@ -108,6 +109,17 @@ def listed(folder: Path) -> dict[str, object]:
     """The one sweep as `sweep list` has it."""
     (row,) = json.loads(sweep("list", "--format", "json", cwd=folder).out)
     return row  # type: ignore[no-any-return]
+
+
+def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(tmp_path: Path) -> None:
+    enough = PLAIN.replace("seed: 42}", "seed: 42, generation: 2, stop: {value: 0.05}}")
+    ended = finished(tmp_path, enough, trials=4).ended
+    assert (ended.reason, len(ended.results)) == (EndReason.GOOD_ENOUGH, 2) and ended.model is not None
+    again = finished(tmp_path, enough, trials=4)
+    assert again.ended.reason is EndReason.GOOD_ENOUGH and "nothing is left to do" in again.notices[-1]
+    assert [row.state for row in sweep_rows(tmp_path / "sweeps")] == ["done"]
+    better = finished(tmp_path, enough.replace("0.05", "1.5"), trials=4)
+    assert (better.ended.reason, len(better.ended.results)) == (EndReason.DONE, 4)
 
 
 def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:

@@ -77,13 +77,16 @@ class _Search:
     trials: int = 64  # in total
     seed: int = 42
     generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
+    start: Sequence[Mapping[str, Any]] = ()  # points that are tried first
+    stop: Mapping[str, float] | None = None  # {"value": 0.86}: a search with such a trial ends
 
 
 @dataclass(frozen=True, slots=True)
 class Optuna(_Search):
     """Optuna's samplers (tpe, random, grid, qmc), for so many `trials` in total.
 
-    `generation` trials are asked at once; 0 means as many as the runner likes.
+    `generation` trials are asked at once; 0 means as many as the runner likes. The points of `start`,
+    `[{"optimizer": "adam", "learning_rate": 1e-3}]`, are tried first; the sampler chooses what one leaves out.
     """
 
     engine: ClassVar[str] = "optuna"
@@ -273,7 +276,8 @@ def _plain(value: Any) -> Any:
             weights = None if value.probabilities is None else list(value.probabilities)
             keys = {"values": list(value.values), "probabilities": weights}
         case _Search():
-            keys = {"engine": value.engine, **asdict(value), "generation": value.generation or None}
+            given = {name: one for name, one in asdict(value).items() if one or name in ("trials", "seed")}
+            keys = {"engine": value.engine, **given}
         case _TableFile():
             path = Path(value.path).expanduser().absolute()
             keys = {value.kind: path, **{name: one or None for name, one in asdict(value).items() if name != "path"}}

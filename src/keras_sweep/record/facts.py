@@ -47,6 +47,7 @@ class Facts:
     engine: str = ""  # "optuna/tpe"
     trials: int | None = None  # that there are to be
     exhausted: int | None = None  # how many trials were recorded when no point of the space was left
+    good_enough: int | None = None  # how many trials were recorded when one had the value of `search.stop`
     fingerprint: str | None = None
     test_fingerprint: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

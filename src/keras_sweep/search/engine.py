@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.trial.result import Result, Suggestion
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class Sampler(Protocol):
 
     def draw(self, number: int) -> dict[str, Value] | None:
         """A point for trial `number`, constants included; None when there are no more."""
+
+    def fill(self, number: int, given: Params) -> dict[str, Value]:
+        """A point for trial `number` which has the given values. By default what is not given is as in a draw."""
+        return self.space.with_values(lambda one: one.distribution.at(0.5), {**(self.draw(number) or {}), **given})
 
     def drop(self, number: int) -> None:
         """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""

@@ -11,6 +11,7 @@ from keras_sweep.space.plugins import Plugins, member_of
 
 if TYPE_CHECKING:
     from keras_sweep.search.engine import Engine, Sampler
+    from keras_sweep.space.distributions import Value
     from keras_sweep.space.sweep_spec import SweepSpec
 
 SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
@@ -25,6 +26,15 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
 )
 ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
+
+
+def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
+    """The points to start with, as they are drawn. Raises UsageError where one is none of the space."""
+    points = [spec.space.as_drawn(given) for given in spec.search.start]
+    for index, point in enumerate(points):
+        for name, rule in spec.space.misfits(point).items():
+            raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
+    return points
 
 
 def make_engine(spec: SweepSpec) -> Engine:
@@ -42,7 +52,7 @@ def make_engine(spec: SweepSpec) -> Engine:
         )
     engine: Engine
     if name == "optuna":
-        engine = SamplerEngine(f"optuna/{sampler}", make(spec), spec.search.seed)
+        engine = SamplerEngine(f"optuna/{sampler}", make(spec), spec.search.seed, start_of(spec))
     else:
-        engine = KerasTunerEngine(spec)
+        engine = KerasTunerEngine(spec, start_of(spec))
     return engine if spec.early_terminate is None else PrunedEngine(engine, spec, spec.early_terminate)

@@ -8,7 +8,7 @@ import numpy as np
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value
-from keras_sweep.space.search_space import MOST_LISTED, SearchSpace
+from keras_sweep.space.search_space import MOST_LISTED, Params, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 
 POINTS_A_RANGE = 10  # what a continuous range is cut into
@@ -22,12 +22,19 @@ class Grid(Sampler):
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)
         points = shuffled_points(self.space, spec.search.seed)
+        self._points = points
         self._left = iter(points)
         self.redraws = len(points) + 1  # once through all of them
 
     def draw(self, number: int) -> dict[str, Value] | None:
         del number
         return next(self._left, None)
+
+    def fill(self, number: int, given: Params) -> dict[str, Value]:
+        """The first point of the grid that has the given values, or one beside the grid where it has none."""
+        del number
+        fits = (point for point in self._points if given.items() <= point.items())
+        return self.space.with_values(lambda one: one.distribution.at(0.5), {**next(fits, self._points[0]), **given})
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:

@@ -8,21 +8,26 @@ import numpy as np
 from keras_sweep.search.engine import Engine, Sampler
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MOST_LISTED, Params, SearchSpace, identity
+from keras_sweep.trial.ranking import searched
 from keras_sweep.trial.result import Result, Suggestion
 
+FILLS = 10  # of a point to start with, before it counts as one that trials have had
 RANDOM_REDRAWS = 1_000  # of a space too large to list, before it counts as exhausted
 
 
 class SamplerEngine(Engine):
     """Asks by a sampler. Its random numbers depend on (search seed, number of trials so far) alone."""
 
-    def __init__(self, name: str, sampler: Sampler, seed: int) -> None:
+    def __init__(self, name: str, sampler: Sampler, seed: int, start: Sequence[Params] = ()) -> None:
+        """`start` are points, whole or in part, which the first trials of its own have."""
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
         self._seen = SeenPoints(sampler.space)
         self._seed = seed
+        self._start = start
         self._count = 0  # of results so far
+        self._others = 0  # of them, those that no engine asked for
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         for results in generations:
@@ -36,7 +41,8 @@ class SamplerEngine(Engine):
             if place % (each or n) == 0:
                 generator = np.random.default_rng([self._seed, self._count + place])
                 self._sampler.begin(int(generator.integers(2**31)), generator)
-            if (point := self.draw(self._count + place, generator)) is None:
+            number = self._count + place
+            if (point := self._started(number) or self.draw(number, generator)) is None:
                 break
             drawn.append(point)
         seconds = (time.perf_counter() - started) / max(len(drawn), 1)
@@ -45,8 +51,22 @@ class SamplerEngine(Engine):
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
             self._count += 1
+            self._others += not searched(result)
             self._seen.add(result.params)
             self._sampler.learn(result)
+
+    def _started(self, number: int) -> dict[str, Value] | None:
+        """The point to start with that is this trial's; None where there is none, or another trial has that point."""
+        place = number - self._others
+        if place >= len(self._start):
+            return None
+        for _ in range(FILLS):
+            point = self._sampler.fill(number, self._start[place])
+            if point not in self._seen:
+                self._seen.add(point)
+                return point
+            self._sampler.drop(number)
+        return None
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
         """A point that no trial has: the sampler's, or after `redraws` repeats one at random. None: there is none."""

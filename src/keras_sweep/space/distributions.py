@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from keras_sweep.space.text import quoted
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
@@ -166,6 +168,23 @@ class Categorical:
 
 
 Distribution: TypeAlias = Float | Int | Categorical
+
+
+def as_drawn(distribution: Distribution, value: Value) -> Value:
+    """The value as the distribution draws it: people and programs write 1 for 1.0, and 1.0 for 1."""
+    if isinstance(distribution, Float) and type(value) is int:
+        return float(value)
+    whole = isinstance(distribution, Int) and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value  # type: ignore[arg-type]
+
+
+def range_words(distribution: Distribution) -> str:
+    """What a value of it may be, for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
+    if isinstance(distribution, Categorical):
+        return f"one of {', '.join(map(quoted, distribution.choices))}"
+    steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
+    whole = "a whole number " if isinstance(distribution, Int) else ""
+    return f"{whole}from {distribution.low} to {distribution.high}{steps}"
 
 
 def as_value(plain: Any) -> Value:

@@ -10,7 +10,8 @@ from itertools import islice, repeat
 from typing import TypeAlias
 
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Distribution, Int, Value
+from keras_sweep.space.distributions import Distribution, Int, Value, as_drawn, range_words
+from keras_sweep.space.text import joined, quoted
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
 MOST_LISTED = 100_000  # points of a space
@@ -117,18 +118,47 @@ class SearchSpace:
         except (ArithmeticError, TypeError, ValueError):
             return False
 
-    def with_values(self, value_of: Callable[[Parameter], Value]) -> dict[str, Value]:
-        """A trial with a value for each parameter that is active by those before it, constants included."""
-        params = dict(self.constants)
+    def with_values(self, value_of: Callable[[Parameter], Value], given: Params | None = None) -> dict[str, Value]:
+        """A trial with a value for each parameter that is active by those before it, constants included.
+
+        Parameters that are `given` have those values.
+        """
+        params, given = dict(self.constants), given or {}
         for parameter in self.parameters:
             if parameter.active(params):
-                params[parameter.name] = value_of(parameter)
+                params[parameter.name] = given[parameter.name] if parameter.name in given else value_of(parameter)
         return params
 
     def searched(self, params: Params) -> list[tuple[Parameter, Value]] | None:
         """The active parameters of a trial with their values; None where a value is not of its parameter's."""
         active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
+
+    def as_drawn(self, given: Params) -> dict[str, Value]:
+        """The given values of some parameters, each as its distribution draws it."""
+        known = {parameter.name: parameter.distribution for parameter in self.parameters}
+        return {name: as_drawn(known[name], value) if name in known else value for name, value in given.items()}
+
+    def misfits(self, given: Params) -> dict[str, str]:
+        """Name -> why no trial has the value that is given, or none without another one; "" -> why none has them all.
+
+        Values are as drawn.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        faults: dict[str, str] = {}
+        for name, value in given.items():
+            if (parameter := known.get(name)) is None:
+                if name not in self.constants:
+                    faults[name] = "is no parameter of this search"
+                elif value != self.constants[name]:
+                    faults[name] = f"is {quoted(self.constants[name])} in every trial, but got {quoted(value)}"
+            elif not parameter.distribution.contains(value):
+                faults[name] = f"must be {range_words(parameter.distribution)}, but got {quoted(value)}"
+            elif not parameter.active({**self.constants, **given}):
+                needed = joined(f"{one.parameter}: {joined(map(str, one.values), 'or')}" for one in parameter.when)
+                faults[name] = f"is there only beside `{needed}`"
+        whole = self.with_values(lambda _: None, given)
+        return faults if faults or None in whole.values() or self.allows(whole) else {"": "is ruled out by `where`"}
 
 
 def _with_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Iterator[dict[str, Value]]:

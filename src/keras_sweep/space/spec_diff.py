@@ -25,6 +25,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "metric.goal": spec.objective.goal.value,
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
+        **({"search.start": [*map(dict, spec.search.start)]} if spec.search.start else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},

@@ -107,6 +107,13 @@ class EarlyTerminate:
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
+class Stop:
+    """When a search is good enough."""
+
+    value: float = Field(description="of the metric: with the generation that has it, or better, the search ends")
+
+
+@dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
     """Who asks for trials, how often, and from which seed."""
 
@@ -121,6 +128,13 @@ class SearchSettings:
         description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: 16 as "
         "lanes, 1 by `fit`",
     )
+    start: Sequence[Any] = Field(
+        default=(),
+        description="points that are tried first; the sampler chooses what one leaves out",
+        examples=[[{"optimizer": "adam", "learning_rate": 0.001}]],
+        json_schema_extra={"items": {"type": "object"}},
+    )
+    stop: Stop | None = Field(default=None, description="end the search early, where it is good enough")
 
     @property
     def engine_name(self) -> str:

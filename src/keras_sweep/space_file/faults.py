@@ -116,10 +116,13 @@ class Faults:
             return False
         return True
 
-    def section(self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None) -> Form | None:
+    def section(
+        self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
+    ) -> Form | None:
         """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.
 
         None where it is no map, or lacks a key that must be there. `hints` say what to write instead of unknown keys.
+        Keys `apart` are sections of their own, which are read by themselves.
         """
         if not self.has(str(path[0])):
             return form()
@@ -128,6 +131,7 @@ class Faults:
             names = joined(f"`{name}`" for name in fields)
             self.fault(path, f"must be a map with {names}, but got {quoted(values)}")
             return None
+        values = {key: value for key, value in values.items() if key not in apart}
         try:
             return form(**values)
         except ValidationError as error:

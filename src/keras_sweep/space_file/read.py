@@ -4,19 +4,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
     SCHEDULE,
     EarlyTerminate,
     Finalists,
     Finish,
+    ModelSpec,
     SearchSettings,
+    Stop,
     SweepSpec,
     recorded_names,
 )
@@ -27,6 +30,7 @@ from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.losses import loss_of, metrics_of, names_outputs, objective_of, outputs_of, own_of
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
+from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
 from keras_sweep.space_file.sources import check_split, data_of, model_of
 from keras_sweep.space_file.training import training_of
@@ -108,6 +112,7 @@ def read_space_file(
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {counted(int(space.size), 'point')}"
             faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
+        search = replace(search, start=_start_of(faults, search.start, space, model))
         _warn(faults, space, search.sampler, early)
     if faults.found or not (
         data and model and loss and objective and space and search and training and metrics is not None
@@ -188,7 +193,9 @@ def _check_keys(faults: Faults) -> None:
 def _search_of(faults: Faults) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = faults.section(SearchSettings, ("search",), hints)
+    section = faults.section(SearchSettings, ("search",), hints, apart=("stop",))
+    if section is not None and faults.root.at("search").plain.get("stop") is not None:
+        section = replace(section, stop=faults.section(Stop, ("search", "stop")))
     if section is None or not faults.fits(ENGINE, ("search", "engine"), section.engine):
         return None
     samplers = ENGINES[section.engine]
@@ -201,6 +208,24 @@ def _search_of(faults: Faults) -> SearchSettings | None:
         faults.fault(("search", "sampler"), rule, hint)
         return None
     return section
+
+
+def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None) -> tuple[Params, ...]:
+    """The points to start with; what one has that no trial may have is noted."""
+    points = []
+    for index, given in enumerate(start):
+        path = ("search", "start", index)
+        if not isinstance(given, dict):
+            faults.fault(path, f"must be a map of parameters, but got {quoted(given)}", "as in {learning_rate: 0.01}")
+            continue
+        point = space.as_drawn({name: value_of(name, value) for name, value in given.items()})
+        for name, rule in space.misfits(point).items():
+            known = (*space.constants, *(parameter.name for parameter in space.parameters))
+            if name in (*known, "") or model is None or model.kind != "python":  # whose parameters are not known yet
+                at = (*path, name) if name else path
+                faults.fault(at, rule, None if name in (*known, "") else unknown(name, known))
+        points.append(point)
+    return tuple(points)
 
 
 def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:

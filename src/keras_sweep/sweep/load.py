@@ -12,7 +12,7 @@ from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.engines import make_engine
+from keras_sweep.search.engines import make_engine, start_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
@@ -72,6 +72,7 @@ def load(
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
+        start_of(spec)  # raises, before anything is written
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises

@@ -9,11 +9,13 @@ from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
 from keras_sweep.training.runner import Judge, Watch
-from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, exhausted_text
+from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
+from keras_sweep.trial.ranking import good_enough
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
@@ -31,12 +33,16 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
-    ahead = getattr(runner, "ahead", 1)  # which a runner of another package need not have
+    # A runner of another package need not have `ahead`; where a value ends the search, each generation may be the last.
+    ahead = getattr(runner, "ahead", 1) if running.spec.search.stop is None else 1
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
     training = GenerationTraining(running, record)
     while len(finished) < total:
         if stop:
             return stopped(stop)
+        if generations.opened is None and (good := _good_enough(running.spec, finished)):
+            emit(Noticed(good))
+            return EndReason.GOOD_ENOUGH
         generation = generations.next()
         if not generation.asked:
             emit(Noticed(exhausted_text(len(finished))))
@@ -57,6 +63,15 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
         elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
+
+
+def _good_enough(spec: SweepSpec, finished: Sequence[Result]) -> str | None:
+    """The sentence on the trial that has the value of `search.stop`, if one has."""
+    wanted, objective = spec.search.stop, spec.objective
+    good = good_enough(finished, objective, wanted.value) if wanted is not None else None
+    if good is None or wanted is None:
+        return None
+    return f"{good.name} has {objective.name} {good.value:.4f}, which {enough_text(wanted.value)}"
 
 
 def stopped(stop: StopRequest) -> EndReason:

@@ -25,7 +25,15 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.winner import refit_weights
-from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded, WinnerRefitted, exhausted_text
+from keras_sweep.trial.events import (
+    EndReason,
+    Listener,
+    Noticed,
+    SweepEnded,
+    WinnerRefitted,
+    enough_text,
+    exhausted_text,
+)
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
@@ -153,8 +161,11 @@ def tell_again(
     if len(results) >= spec.search.trials:
         reason, more = EndReason.DONE, "; `--more N` adds some"
         done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
-    else:
+    elif sweep.facts.exhausted == len(results):
         reason, more, done = EndReason.EXHAUSTED, "", exhausted_text(len(results))
+    else:
+        reason, more = EndReason.GOOD_ENOUGH, ""
+        done = f"a trial {enough_text(spec.search.stop.value if spec.search.stop else 0.0)}"
     emit(Noticed(f"{done}, and nothing is left to do{more}"))
     model = short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
@@ -167,8 +178,9 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     folder, facts, results = sweep.folder, sweep.facts, sweep.results
     if (spec.search.trials, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
         return False
-    searched = len(results) >= spec.search.trials or facts.exhausted == len(results)
-    if not searched or best.final is not bool(chosen(spec, results).recipes):
+    if len(results) < spec.search.trials and len(results) not in (facts.exhausted, facts.good_enough):
+        return False
+    if best.final is not bool(chosen(spec, results).recipes):
         return False
     waits = folder.spool.exists() or folder.finalists.spool.exists()
     if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:

@@ -27,7 +27,7 @@ from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import workers_of
-from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
+from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import DIVERGED
 from keras_sweep.trial.wall_time import WallTime
@@ -133,8 +133,8 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
                 unfinished = set(range(len(results), total)).difference(waiting)
                 epochs = kept_epochs(folder.checkpoints)
                 stopped_at = {number: epochs[number] for number in sorted(unfinished) if epochs.get(number)}
-        if ended is EndReason.EXHAUSTED:
-            study.set_attributes({"exhausted": len(results)})
+        if ended in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
+            study.set_attributes({ended.name.lower(): len(results)})
     best = winner(results, spec.objective)
     model, comparison = None, None
     if best is not None and not stop.signalled:
@@ -173,6 +173,6 @@ def _search(running: Running, record: TrialRecord, total: int, most_failures: in
     with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
         reason = search(running, record, total, most_failures=most_failures)
         record.close()
-        complete = reason not in (EndReason.DONE, EndReason.EXHAUSTED) or train_finalists(running, record.results())
+        complete = reason not in SEARCHED or train_finalists(running, record.results())
     running.wall.split("train", running.runner.spent, rest="report")  # telling of epochs
     return reason, complete

@@ -15,14 +15,23 @@ class EndReason(StrEnum):
 
     DONE = "done"  # as many trials as were asked for are recorded
     EXHAUSTED = "the space is exhausted"  # every different trial of the space has been tried
+    GOOD_ENOUGH = "good enough"  # a trial has the value at which the space file says to stop
     OUT_OF_TIME = "time is up"
     INTERRUPTED = "interrupted"  # by a signal
+
+
+SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # no run of the same file searches on
 
 
 def exhausted_text(trials: int) -> str:
     """What is said of a space of which so many trials are all that there are."""
     which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
     return f"{which} of the space has been tried"
+
+
+def enough_text(value: float) -> str:
+    """What is said of a search that ends by `search.stop`."""
+    return f"is as good as `search.stop` asks for, {value:g}; a better value there goes on"
 
 
 @dataclass(frozen=True, slots=True)

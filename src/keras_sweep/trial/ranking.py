@@ -9,6 +9,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
 IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
+ADDED = "added"  # stands for it of a trial whose point the user named
 
 Order: TypeAlias = tuple[int, int, float, float, int, int]  # of one trial; the smallest is the best
 
@@ -44,6 +45,11 @@ def imported(result: Result) -> bool:
     return result.engine.startswith(IMPORTED)
 
 
+def searched(result: Result) -> bool:
+    """Whether an engine of this sweep asked for it."""
+    return not imported(result) and result.engine != ADDED
+
+
 def comparable(result: Result, objective: Objective) -> bool:
     """Whether its value is of as many epochs as those of other trials."""
     return order_key(result, objective)[0] <= 0
@@ -52,6 +58,12 @@ def comparable(result: Result, objective: Objective) -> bool:
 def can_win(result: Result, objective: Objective) -> bool:
     """Whether it was trained here and its value compares: an imported trial guides a search, but has no weights."""
     return comparable(result, objective) and not imported(result)
+
+
+def good_enough(results: Iterable[Result], objective: Objective, value: float) -> Result | None:
+    """The first trial that can win and has the value, or a better one."""
+    good = (one for one in results if can_win(one, objective) and not objective.better(value, one.value or 0.0))
+    return next(good, None)
 
 
 def winner(results: Iterable[Result], objective: Objective) -> Result | None:

@@ -58,7 +58,8 @@ def _row_of(folder: SweepFolder) -> SweepRow:
     if all(map(imported, sweep.results)):  # of which none can win
         leading = (one for one in sweep.results if comparable(one, sweep.objective))
         best = min(leading, key=lambda one: order_key(one, sweep.objective), default=None)
-    state = EXHAUSTED if facts.exhausted == trials else "done" if trials >= (facts.trials or 0) else "stopped"
+    done = facts.good_enough == trials or trials >= (facts.trials or 0)
+    state = EXHAUSTED if facts.exhausted == trials else "done" if done else "stopped"
     if living_owner(folder):
         state = "running"
     elif best is not None and facts.choice.recipes and not best.final:

@@ -11,12 +11,13 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, SilentOracle
 from keras_sweep.search.keras_tuner.space import Codes, decode, encode
-from keras_sweep.search.sampler_engine import SeenPoints
+from keras_sweep.search.sampler_engine import FILLS, SeenPoints
 from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Int
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
+from keras_sweep.trial.ranking import searched
 from keras_sweep.trial.result import Result, Suggestion
 
 REDRAWS = 100  # at random, before the points of a finite space are gone through in order
@@ -34,7 +35,7 @@ class KerasTunerEngine(Engine):
     Raises UsageError where a parameter depends on these `epochs`.
     """
 
-    def __init__(self, spec: SweepSpec) -> None:
+    def __init__(self, spec: SweepSpec, start: Sequence[Params] = ()) -> None:
         self._sampler = spec.search.sampler
         self.name = f"keras-tuner/{self._sampler}"
         self._seed = spec.search.seed
@@ -44,9 +45,12 @@ class KerasTunerEngine(Engine):
             least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
             searched = any(parameter.name == "epochs" for parameter in space.parameters)
             space, budget = _without_epochs(space), (least if searched else 1, most)
+        self._budget = budget
         self._space = _listed(space) if self._sampler == "grid" else space
         self._seen = SeenPoints(self._space, frozenset({"epochs"} if self._has_budgets else ()))
         self._oracle = SilentOracle(self._sampler, self._space, spec.objective, self._seed, self._accept, budget)
+        self._start = start
+        self._others = 0  # trials that no engine asked for
         self._next = 0  # number of the next trial
         self._generation = 0
         self._ids: dict[int, str] = {}  # number -> the oracle's id
@@ -57,6 +61,7 @@ class KerasTunerEngine(Engine):
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         for results in generations:
             in_order = sorted(results, key=lambda result: result.number)
+            self._others += sum(not searched(result) for result in results)
             again = self._ask_again([result for result in in_order if result.engine == self.name])
             for result in in_order:
                 if result.number not in again:  # of another engine
@@ -92,6 +97,8 @@ class KerasTunerEngine(Engine):
     def _suggest(self) -> Suggestion | None:
         """The oracle's next choice that is to be trained; None when it has none now."""
         number = self._next
+        if (started := self._started(number)) is not None:
+            return started
         asked = self._choice(number)
         if asked is None:
             return None
@@ -105,6 +112,23 @@ class KerasTunerEngine(Engine):
         before = asked.promoted if SCHEDULE.isdisjoint(params) else None
         continues = self._numbers[before] if before is not None else None
         return Suggestion(number, params, self._generation, continues)
+
+    def _started(self, number: int) -> Suggestion | None:
+        """The trial of its point to start with, completed at random. Of all oracles bayesian alone learns from it."""
+        place = number - self._others
+        if place >= len(self._start):
+            return None
+        unit, given = random.Random(f"{self._seed}/{number}").random, self._start[place]
+        filled = (self._space.with_values(lambda one: one.distribution.at(unit()), given) for _ in range(FILLS))
+        if (params := next((one for one in filled if one not in self._seen), None)) is None:
+            return None
+        self._seen.add(params)
+        self._next += 1
+        if self._sampler == "bayesian" and (codes := encode(self._space, params)) is not None:
+            self._track(number, self._oracle.add(codes))
+        if self._budget is not None:
+            params["epochs"] = given.get("epochs", self._budget[1])
+        return Suggestion(number, params, self._generation)
 
     def _choice(self, number: int) -> Asked | None:
         while (asked := self._oracle.ask(number)) is not None:
@@ -177,7 +201,8 @@ class KerasTunerEngine(Engine):
 
     def _cancel(self, number: int) -> None:
         self._untold.discard(number)
-        self._oracle.drop(self._ids.pop(number))
+        if number in self._ids:  # a point to start with need not be the oracle's
+            self._oracle.drop(self._ids.pop(number))
 
     def _forget_untold(self) -> None:
         for number in sorted(self._untold):

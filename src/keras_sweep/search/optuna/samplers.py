@@ -10,7 +10,7 @@ import optuna
 
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars, optuna_distribution
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Parameter, Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
@@ -31,8 +31,11 @@ class OptunaSampler(Sampler):
         self._study.sampler = self._optuna_sampler(seed)
 
     def draw(self, number: int) -> dict[str, Value]:
+        return self.fill(number, {})
+
+    def fill(self, number: int, given: Params) -> dict[str, Value]:
         trial = self._asked[number] = self._study.ask()
-        return self.space.with_values(lambda parameter: self._value(trial, parameter))
+        return self.space.with_values(lambda parameter: self._value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
         trial = self._asked.pop(number, None)
