@@ -37,6 +37,7 @@ bench: data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/honest_winner.py --quick
 	$(BIN)/python benchmarks/peers_by_space.py --quick
 	$(BIN)/python benchmarks/convolutions.py --quick
+	$(BIN)/python benchmarks/search_quality.py --quick
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

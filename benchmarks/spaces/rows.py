@@ -17,3 +17,11 @@ def series(rows=123, steps=29, seed=0):
     time = np.linspace(0, 40, rows + steps)
     values = np.stack([np.sin(time), np.cos(1.7 * time), noise], axis=-1).astype("float32")
     return np.stack([values[start : start + steps] for start in range(rows)]), values[steps:, 0]
+
+
+def friedman(rows=2000, columns=10, noise=0.1, seed=0):
+    """x [N, 10] and y [N], which five of them decide, to a mean of 0 and a variance of 1: Friedman 1991, "MARS"."""
+    from sklearn.datasets import make_friedman1
+
+    x, y = make_friedman1(rows, columns, noise=noise, random_state=seed)
+    return x.astype("float32") - 0.5, ((y - y.mean()) / y.std()).astype("float32")
