@@ -78,6 +78,9 @@ SPACES = {
     .replace("val_accuracy, goal: maximize", "val_loss, goal: minimize")
     .replace("accuracy", "mean_absolute_error"),
     "dataset": _few("{python: digit_batches:parts}"),
+    "goals": _space(
+        "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}", "optuna, sampler: tpe, trials: 18"
+    ).replace("metric: {name: val_accuracy, goal: maximize}", "metric: [{name: val_accuracy}, {name: parameters}]"),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),

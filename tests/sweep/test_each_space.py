@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
     scope="module",
     params=[
         *("tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"),
-        *("pictures", "series", "dataset"),
+        *("pictures", "series", "dataset", "goals"),
     ],
 )
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from keras_sweep.trial.ranking import can_win, improvements, order_key, spent_seconds, trained_epochs, winner
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.trial.ranking import can_win, front, improvements, order_key, spent_seconds, trained_epochs, winner
 from keras_sweep.trial.result import Seconds, TrialState
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
@@ -50,6 +51,24 @@ def test_an_imported_trial_ranks_by_its_value_but_never_wins():
     assert winner([theirs, ours], ACCURACY) == ours
     assert not can_win(theirs, ACCURACY)
     assert winner([theirs], ACCURACY) is None
+
+
+def test_the_front_has_the_trials_that_no_other_beats_in_one_goal_and_equals_in_the_rest():
+    small = Objective("parameters", Goal.MINIMIZE)
+    two = replace(ACCURACY, further=(small, LOSS))
+
+    def made(number, value, parameters, loss=0.3, **more):
+        curve = {"val_accuracy": (value,), "val_loss": (loss,)}
+        return result(number, value, curve=curve, epoch=1, measured={"parameters": parameters}, **more)
+
+    results = [made(0, 0.9, 100.0), made(1, 0.9, 50.0), made(2, 0.9, 50.0), made(3, 0.8, 70.0), made(4, 0.8, 70.0, 0.1)]
+    results += [made(5, 0.99, 1.0, engine="import/optuna"), result(6, None, state=TrialState.FAIL)]
+    assert front(results, two) == {1, 2, 4}
+    assert front(results, replace(two, further=(small,))) == {1, 2}
+    assert front(results, ACCURACY) == set()
+    decided = [replace(results[3], final=True), results[1]]  # finalists rank before all others
+    assert front(decided, replace(two, further=(small,))) == {3, 1}
+    assert front([decided[0], results[0]], replace(two, further=(small,))) == {3}
 
 
 def test_a_loss_is_minimized():

@@ -44,6 +44,7 @@ class Facts:
     seed: int
     space: str  # text of the space file
     distributions: Mapping[str, OptunaText]  # of the parameters
+    goals: tuple[Objective, ...] = ()  # beside the metric
     engine: str = ""  # "optuna/tpe"
     trials: int | None = None  # that there are to be
     exhausted: int | None = None  # how many trials were recorded when no point of the space was left
@@ -68,7 +69,8 @@ class Facts:
     @property
     def objective(self) -> Objective:
         """What ranks the trials."""
-        return Objective(self.metric, self.goal, take_best=(self.spec or {}).get("epochs.take") == "best")
+        take_best = (self.spec or {}).get("epochs.take") == "best"
+        return Objective(self.metric, self.goal, take_best=take_best, further=self.goals)
 
     @property
     def choice(self) -> Choice:

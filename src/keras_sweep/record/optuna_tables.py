@@ -10,12 +10,13 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.space.distributions import Value, as_scalar
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
 if TYPE_CHECKING:
@@ -42,21 +43,24 @@ def revision(connection: sqlite3.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def studies(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
-    """Every study: its id, name and direction ("maximize" or "minimize")."""
+def studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
+    """Every study: its id, name and directions ("maximize" or "minimize"), one a goal."""
     sql = (
         "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
-        "JOIN study_directions d ON d.study_id = s.study_id WHERE d.objective = 0 ORDER BY s.study_id"
+        "JOIN study_directions d ON d.study_id = s.study_id ORDER BY s.study_id, d.objective"
     )
-    return [(int(number), str(name), str(direction)) for number, name, direction in connection.execute(sql)]
+    found: dict[tuple[int, str], list[str]] = {}
+    for number, name, direction in connection.execute(sql):
+        found.setdefault((int(number), str(name)), []).append(str(direction))
+    return [(*study, directions) for study, directions in found.items()]
 
 
-def insert_study(connection: sqlite3.Connection, name: str, direction: str) -> int:
+def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence[str]) -> int:
     """Write a study without trials, inside the caller's transaction; returns its id."""
     study = connection.execute("INSERT INTO studies (study_name) VALUES (?)", (name,)).lastrowid
     assert study is not None
-    sql = "INSERT INTO study_directions (study_id, direction, objective) VALUES (?, ?, 0)"
-    connection.execute(sql, (study, direction.upper()))
+    sql = "INSERT INTO study_directions (study_id, direction, objective) VALUES (?, ?, ?)"
+    connection.executemany(sql, [(study, direction.upper(), place) for place, direction in enumerate(directions)])
     return study
 
 
@@ -94,7 +98,7 @@ def insert_trial(
     study: int,
     result: Result,
     texts: Mapping[str, str],
-    objective: str,
+    objective: Objective,
     distributions: Mapping[str, str],
 ) -> None:
     """Write one finished trial and its user attributes (`texts`), inside the caller's transaction.
@@ -109,9 +113,10 @@ def insert_trial(
         (result.number, study, result.state.value, begin.strftime(_TIME), end.strftime(_TIME)),
     ).lastrowid
     if result.value is not None:
-        connection.execute(
-            "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, ?)",
-            (trial, *_stored(result.value)),
+        values = [result.value, *(result.goal(goal.name) for goal in objective.further)]
+        connection.executemany(
+            "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)",
+            [(trial, place, *_stored(value)) for place, value in enumerate(values) if value is not None],
         )
     connection.executemany(
         "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
@@ -120,7 +125,7 @@ def insert_trial(
     connection.executemany(
         "INSERT INTO trial_intermediate_values "
         "(trial_id, step, intermediate_value, intermediate_value_type) VALUES (?, ?, ?, ?)",
-        [(trial, step, *_stored(value)) for step, value in enumerate(result.curve.get(objective, ()), start=1)],
+        [(trial, step, *_stored(value)) for step, value in enumerate(result.curve.get(objective.name, ()), start=1)],
     )
     connection.executemany(
         "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",

@@ -15,6 +15,7 @@ from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, checked
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.text import joined
 from keras_sweep.trial.finalists import with_finalists
 from keras_sweep.trial.result import Result
 
@@ -115,7 +116,7 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     found = schema.studies(connection)
     if not found or [one[1] for one in found[1:]] not in ([], [found[0][1] + FINALISTS]):
         raise RecordError(f"{path} holds {len(found)} studies, but a sweep's record holds one", hint=DAMAGED_HINT)
-    study, name, direction = found[0]
+    study, name, directions = found[0]
     attributes = schema.study_attributes(connection, study)
     form = attributes.get("format")
     if type(form) is not int:
@@ -124,8 +125,9 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     facts = checked(Facts, attributes)
-    if facts.goal != direction:
-        raise RecordError(f"the record {path} is damaged: its direction is {direction!r}", hint=DAMAGED_HINT)
+    if directions != list(facts.objective.directions):
+        said = joined(directions, "and")
+        raise RecordError(f"the record {path} is damaged: its direction is {said!r}", hint=DAMAGED_HINT)
     return RecordedStudy(connection, study, name, facts)
 
 

@@ -62,10 +62,12 @@ class StudyFile:
             stray = folder.study.with_name(folder.study.name + suffix)
             if stray.exists():
                 set_aside(stray)
+        further = spec.objective.further
         own = {
             "format": reader.FORMAT,
             "metric": spec.objective.name,
             "goal": spec.objective.goal.value,
+            **({"goals": goals} if (goals := [{"name": one.name, "goal": one.goal} for one in further]) else {}),
             "seed": spec.search.seed,
             "space": spec.text,
             "distributions": optuna_texts(
@@ -75,7 +77,7 @@ class StudyFile:
         }
         with contextlib.closing(sqlite3.connect(":memory:")) as connection:
             connection.deserialize(empty_tables())
-            study = schema.insert_study(connection, spec.name, spec.objective.goal)
+            study = schema.insert_study(connection, spec.name, spec.objective.directions)
             for key, value in {**own, **attributes}.items():
                 schema.set_study_attribute(connection, study, key, json.dumps(value))
             connection.commit()
@@ -134,9 +136,11 @@ class StudyFile:
         """
         for result in results:
             value, state = result.value, result.state
+            goals = [result.goal(goal.name) for goal in self._begun.objective.further]
             wrong = state is TrialState.COMPLETE if value is None else state is TrialState.FAIL or math.isnan(value)
-            if wrong:
-                raise ValueError(f"trial {result.number}: {state} must not have the value {value}")
+            if wrong or (value is not None and None in goals):
+                values = ", ".join(map(str, (value, *goals)))
+                raise ValueError(f"trial {result.number}: {state} must not have the value {values}")
         texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
@@ -144,7 +148,7 @@ class StudyFile:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
                 schema.insert_trial(
-                    self._connection, self._study, result, text, self._begun.metric, self._distributions
+                    self._connection, self._study, result, text, self._begun.objective, self._distributions
                 )
 
     def ranked_results(self) -> list[Result]:
@@ -161,7 +165,9 @@ class StudyFile:
             study = self._recorded().finalists()
             if study is None:
                 with self._commit():
-                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._begun.goal)
+                    study = schema.insert_study(
+                        self._connection, self.name + reader.FINALISTS, self._begun.objective.directions
+                    )
                     schema.set_study_attribute(self._connection, study, "finalists_of", json.dumps(self.name))
             schema.next_number(self._connection, study)
         other._study = study  # noqa: SLF001  # as above

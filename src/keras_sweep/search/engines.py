@@ -22,6 +22,7 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
         "random": "keras_sweep.search.optuna.samplers:Random",
         "grid": "keras_sweep.search.grid:Grid",
         "qmc": "keras_sweep.search.optuna.samplers:QuasiRandom",
+        "nsgaii": "keras_sweep.search.optuna.samplers:Nsga2",
     },
 )
 ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default

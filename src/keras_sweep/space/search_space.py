@@ -15,6 +15,7 @@ from keras_sweep.space.text import joined, quoted
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
 MOST_LISTED = 100_000  # points of a space
+MEASURED = ("parameters", "predict_seconds", "train_seconds")  # goals that no epoch logs; less of each is better
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics, or how their names end
 
 
@@ -195,11 +196,17 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The recorded metric that ranks trials."""
+    """The recorded metric that ranks trials, and what else is wanted of them."""
 
-    name: str  # as Keras logs it: "val_accuracy", "val_loss"
+    name: str  # as Keras logs it: "val_accuracy", "val_loss"; of a further goal it may be one of `MEASURED`
     goal: Goal
     take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
+    further: tuple["Objective", ...] = field(default=(), repr=False)  # goals beside this one: trials make up a front
+
+    @property
+    def directions(self) -> tuple[Goal, ...]:
+        """Its own, and that of each further goal."""
+        return self.goal, *(one.goal for one in self.further)
 
     @property
     def is_share(self) -> bool:

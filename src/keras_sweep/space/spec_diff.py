@@ -15,6 +15,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
 
     The engine, the sampler and the number of trials are left out: a sweep may go on with others.
     """
+    goals = spec.objective.further
     flat: dict[str, Any] = {
         "data": _data_words(spec),
         **{f"data.{name}": _plain(value) for name, value in spec.data.words.items()},
@@ -23,6 +24,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "metrics": [] if "metrics" in spec.own else list(spec.metrics),
         "metric.name": spec.objective.name,
         "metric.goal": spec.objective.goal.value,
+        **({"metric.further": further} if (further := [f"{one.goal} {one.name}" for one in goals]) else {}),
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
         **({"search.start": [*map(dict, spec.search.start)]} if spec.search.start else {}),

@@ -1,6 +1,7 @@
 """`loss`, `metrics` and `metric`: what trials are trained and scored by, of Keras or of the user's own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from keras_sweep.process.given import name_of
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import MEASURED, Goal, Objective
 from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, Output, is_own
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, unknown
@@ -148,27 +149,51 @@ def objective_of(
     """What `metric` says; None with its fault noted. What a model's `own` are is known once it is built."""
     if not faults.has("metric"):
         return None
+    given = faults.root.at("metric").plain
+    places: list[Place] = [("metric", index) for index in range(len(given))] if isinstance(given, list) else []
+    first, *further = [_goal_of(faults, place, metrics, own, outputs) for place in places or [("metric",)]]
+    if first is None or None in further:
+        return None
+    others = tuple(one for one in further if one is not None)
+    if len({one.name for one in (first, *others)}) <= len(others):
+        faults.fault(("metric",), f"a goal is there twice, got {quoted(given)}")
+    return replace(first, further=others)
+
+
+def _goal_of(
+    faults: Faults,
+    place: Place,
+    metrics: tuple[str, ...] | None,
+    own: tuple[str, ...],
+    outputs: Mapping[str, Output],
+) -> Objective | None:
+    """One goal; None with its fault noted."""
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
-    section = faults.section(MetricSection, ("metric",), hints)
+    section = faults.section(MetricSection, place, hints)
     if section is None or metrics is None:  # which ones are recorded is not known
         return None
-    name = section.name
-    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
+    name, further = section.name, place not in (("metric",), ("metric", 0))
+    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics), *(MEASURED if further else ()))
+    if name in MEASURED and not further:
+        rule = f"ranks trials epoch by epoch, which {quoted(name)} can't: that is a further goal"
+        faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
+        return None
     if name not in recorded and not own:
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
         metric = name.removeprefix("val_")
         missing = metric in METRICS and f"val_{metric}" not in recorded
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
-        faults.fault(("metric", "name"), rule, hint)
+        faults.fault((*place, "name"), rule, hint)
         return None
     bare = next((one for one in outputs if name.startswith(f"val_{one}_")), None)  # of an output's metric
-    maximized = is_maximized(name if bare is None else name.removeprefix(f"val_{bare}_"))
+    bare_name = name if bare is None else name.removeprefix(f"val_{bare}_")
+    maximized = name not in MEASURED and is_maximized(bare_name)
     if maximized is None and section.goal is None:
         rule = f"`goal` is missing: {quoted(name)} is of yours, and may be better where it is more or where it is less"
-        faults.fault(("metric",), rule, f"as in {{name: {name}, goal: maximize}}")
+        faults.fault(place, rule, f"as in {{name: {name}, goal: maximize}}")
         return None
     natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
     goal = Goal(section.goal or natural)
     if goal is not natural and maximized is not None:
-        faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
+        faults.warn((*place, "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
     return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")

@@ -105,6 +105,13 @@ def read_space_file(
     training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
+    if objective is not None and objective.further:
+        if early is not None:
+            faults.fault(
+                ("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out"
+            )
+        if search is not None and search.engine != "optuna":
+            faults.fault(("search", "engine"), f"{search.engine} knows one goal, and there are several", "use optuna")
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
     _check_plateau(faults, data, finish)

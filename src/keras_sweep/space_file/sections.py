@@ -14,6 +14,7 @@ from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.data_spec import OPTIONS, STRICT, Split, Text, optional
 from keras_sweep.space.distributions import Scalar
+from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import joined
 from keras_sweep.space_file.faults import Rule, fields_of
@@ -219,7 +220,10 @@ class SpaceFile(Section):
     loss_weights: dict[str, PositiveFloat | PositiveInt] = optional(
         "of several outputs: what the loss of each counts in their sum, 1 where it is left out"
     )
-    metric: MetricSection
+    metric: MetricSection | Annotated[list[MetricSection], Field(min_length=1)] = Field(
+        description="what ranks trials; in a list further goals follow, which may be "
+        f"{joined([f'`{name}`' for name in MEASURED], 'or')}, too: then trials make up a front (Pareto)"
+    )
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"
     )

@@ -39,6 +39,14 @@ def fold_outputs(
     return [each(lambda *of_folds: rows_together(of_folds, data), *one) for one in zip(*parts, strict=True)]
 
 
+def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
+    """The compiled Keras model of a trial that has these weights, with folds that of the first, and rows for it."""
+    rows = data.fold(0) if data.folds else data
+    model = compiled_model(spec, training_plan(spec, params), rows)
+    model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
+    return model, rows.validation.x
+
+
 def joined_score(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """A metric over the rows of all folds, float64: [T], or one number.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
 from keras_sweep.training.losses import each_row
+from keras_sweep.training.measures import measured
 from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
@@ -61,10 +63,11 @@ def scored(
     seconds: Seconds,
     rows: Rows,
     predict: Callable[[], Array],
+    model: Callable[[], tuple[Any, Arrays]],
     right: Array | None = None,
     pruned_at: int | None = None,
 ) -> Result:
-    """The result of a trial that ran to its end or was pruned.
+    """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value.
 
     Args:
         curve: at least one epoch.
@@ -72,6 +75,7 @@ def scored(
         weights: of that epoch.
         rows: those of validation.
         predict: outputs of the model with `weights` on the validation rows; called at most once.
+        model: the Keras model that has them, and rows for it, as `measured` wants them.
         right: [N] whether each validation row was right at the scored epoch, where the runner knows.
         pruned_at: the epoch after which the engine stopped it.
     """
@@ -86,7 +90,11 @@ def scored(
     if scores is None and can_win and name.startswith("val_") and is_by_rows(spec, name):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores, parted = logged.row_scores()
-    return Result(
+    try:
+        of_model = measured(spec, weights, model) if spec.objective.further else {}
+    except Exception as error:  # as above
+        return failed(suggestion, Failure.of(error), curve, seconds)
+    result = Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
         value,
@@ -98,7 +106,12 @@ def scored(
         scores=scores,
         rows_value=parted,
         stderr=logged.standard_error() if parted is None else None,
+        measured=of_model,
     )
+    for goal in (one.name for one in spec.objective.further):
+        if not math.isfinite(result.goal(goal) or 0.0) or result.goal(goal) is None:
+            return failed(suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
@@ -70,6 +70,32 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
     """The first in order of those that can win; None without one."""
     candidates = (result for result in results if can_win(result, objective))
     return min(candidates, key=lambda result: order_key(result, objective), default=None)
+
+
+def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
+    """The trials than which no other is as good in all goals and better in one (Pareto); none where there is one goal.
+
+    In the first goal trials are as good as they rank: those that finalists decide before all others.
+    """
+    if not objective.further:
+        return frozenset()
+    keys = {
+        one.number: (order_key(one, objective)[:3], *goal_keys(one, objective))
+        for one in results
+        if can_win(one, objective)
+    }
+    found: dict[int, tuple[Any, ...]] = {}
+    for number, own in sorted(keys.items(), key=lambda item: item[1]):  # who is better than another comes before it
+        others = found.values()
+        if not any(all(a <= b for a, b in zip(other, own, strict=True)) and other != own for other in others):
+            found[number] = own
+    return frozenset(found)
+
+
+def goal_keys(result: Result, objective: Objective) -> list[float]:
+    """A sort key for each further goal: smaller is better; infinite without a value."""
+    values = [(goal, result.goal(goal.name)) for goal in objective.further]
+    return [math.inf if value is None or math.isnan(value) else goal.key(value) for goal, value in values]
 
 
 def best_training(result: Result, objective: Objective) -> Result:

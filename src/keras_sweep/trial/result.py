@@ -85,6 +85,7 @@ class Result:
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
     rows_value: float | None = None  # the metric by the model's outputs on those rows, where that is not `value`
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
+    measured: Mapping[str, float] = field(default_factory=dict)  # of its model, for further goals: "parameters"
     finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
     final: bool = False  # whether those decide: all that were to be trained with other seeds have been
 
@@ -127,6 +128,12 @@ class Result:
         if self.epoch is None:
             return {}
         return {name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch}
+
+    def goal(self, name: str) -> float | None:
+        """What it comes to in a further goal: a metric at the scored epoch, or what was measured; None without it."""
+        if name == "train_seconds":
+            return self.seconds.training
+        return self.measured.get(name, self.metrics.get(name))
 
     @property
     def epochs(self) -> int:

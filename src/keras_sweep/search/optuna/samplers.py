@@ -14,6 +14,8 @@ from keras_sweep.space.search_space import Parameter, Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
+POPULATION = 16  # of NSGA-II: as many as train at once as lanes
+
 
 class OptunaSampler(Sampler):
     """What all have in common that draw by a sampler of Optuna's."""
@@ -23,7 +25,9 @@ class OptunaSampler(Sampler):
     def __init__(self, spec: SweepSpec) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.space = spec.space
-        self._study = optuna.create_study(direction=spec.objective.goal.value)
+        self._objective = spec.objective
+        directions = [optuna.study.StudyDirection[one.name] for one in spec.objective.directions]
+        self._study = optuna.create_study(directions=directions, sampler=self._optuna_sampler(spec.search.seed))
         self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
@@ -54,13 +58,19 @@ class OptunaSampler(Sampler):
                 value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
             params[parameter.name] = value
         score, pruned = result.value, result.state is TrialState.PRUNED
+        further = [result.goal(one.name) for one in self._objective.further]
+        values = [value for value in (score, *further) if value is not None]
         trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
             state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
-            value=score,
+            values=values if score is not None else None,
             params=params,
             distributions=distributions,
             intermediate_values={result.epochs: score} if score is not None and pruned else {},
         )
+        self._add(trial)
+
+    def _add(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Have the study hold a trial that ended."""
         self._study.add_trial(trial)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
@@ -84,6 +94,26 @@ class Tpe(OptunaSampler):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=conditional, constant_liar=True)
+
+
+class Nsga2(OptunaSampler):
+    """NSGA-II (Deb et al. 2002): of `POPULATION` trials that complete, and their parents, the best have children."""
+
+    def _add(self, trial: optuna.trial.FrozenTrial) -> None:
+        # Optuna notes which generation a trial is of, and who that has for parents, only where a trial has not ended:
+        # so each of the record is begun here, and ended, and both are noted as they were when it was asked for.
+        self._study.enqueue_trial(trial.params)
+        asked = self._study.ask(trial.distributions)
+        generation = self._parents.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[-1])
+        self._parents.get_parent_population(self._study, generation)
+        if trial.state is optuna.trial.TrialState.COMPLETE:
+            self._study.tell(asked, trial.values)
+        else:
+            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+
+    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        self._parents = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
+        return self._parents
 
 
 class Random(OptunaSampler):

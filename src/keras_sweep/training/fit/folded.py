@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner, Trained
-from keras_sweep.training.folds import fold_outputs, joined_score
+from keras_sweep.training.folds import fold_outputs, joined_score, model_of
 from keras_sweep.training.losses import metric_of
 from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
@@ -111,6 +111,7 @@ class FoldedFitRunner(FitRunner):
                 seconds=seconds,
                 rows=self._data.validation,
                 predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
+                model=lambda: model_of(self._spec, self._data, suggestion.params, weights),
                 pruned_at=pruned_at,
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
@@ -148,10 +149,13 @@ class FitRunner:
             curve, epoch = curve_of(log.rows[:epochs]), log.scored_epoch(epochs)
             weights = log.every_weights[epoch - 1] if rungs else log.best_weights or end
 
+            def model() -> tuple[Any, Arrays]:
+                log.model.set_weights(list(weights))
+                return log.model, self._data.validation.x
+
             def predict() -> Any:
                 with self._wall.part("score"):
-                    log.model.set_weights(list(weights))
-                    return called(log.model, self._data.validation.x)
+                    return called(*model())
 
             return scored(
                 self._spec,
@@ -162,6 +166,7 @@ class FitRunner:
                 seconds=log.seconds,
                 rows=self._data.validation,
                 predict=predict,
+                model=model,
                 pruned_at=pruned_at,
             )
 

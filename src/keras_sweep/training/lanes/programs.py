@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
-from keras_sweep.training.folds import rows_together
+from keras_sweep.training.folds import model_of, rows_together
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane
@@ -151,6 +151,12 @@ class Programs:
         """What `fit` leaves to a lane in this state; with folds one fold's after the other's."""
         parts = self._parts(lane, state)
         return tuple(array for template, part in parts for array in template.weights(part, lane.own))
+
+    def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
+        """The Keras model of a lane in this state, with folds that of the first, and rows for it."""
+        weights = self.weights(lane, state)
+        with self._building:
+            return model_of(self._spec, self._data, lane.suggestion.params, weights)
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""

@@ -253,5 +253,6 @@ class CompiledRunner:
                 rows=rows,
                 right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
+                model=lambda: self._programs.model(lane, state),
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

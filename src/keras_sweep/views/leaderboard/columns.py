@@ -8,9 +8,9 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.query import is_number
+from keras_sweep.views.leaderboard.query import FRONT, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_names
-from keras_sweep.views.terminal.drawing import TIE
+from keras_sweep.views.terminal.drawing import ON_FRONT, TIE
 from keras_sweep.views.terminal.text import decimals, score_text, seconds_text, value_text
 
 PARAMETER = "params."  # begins the key of a parameter's column
@@ -62,6 +62,9 @@ def leaderboard_columns(
     if is_paired(of):
         head = behind_head(objective)
         columns.append(LeaderboardColumn("behind", head, lambda row: behind_text(row, objective), keep=3, style=""))
+    if objective.further:
+        mark = LeaderboardColumn(FRONT, FRONT, lambda row: ON_FRONT if row.front else "", number=False)
+        columns += [*(_goal(goal.name) for goal in objective.further), mark]
     columns += [_parameter(name, of, keeps[name]) for name in names if name != "epochs"]  # which has its own column
     if any(row.imported or row.state is not TrialState.COMPLETE for row in rows):
         keep = 2 if any(row.imported for row in rows) else 60  # it says what can't win
@@ -75,6 +78,14 @@ def leaderboard_columns(
     if len({row.engine for row in rows}) > 1:
         columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), 201, False, "dim"))
     return columns
+
+
+def _goal(name: str) -> LeaderboardColumn:
+    def text(row: LeaderboardRow) -> str:
+        value = row.metrics.get(name)
+        return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
+
+    return LeaderboardColumn(name, name, text)
 
 
 def _parameter(name: str, of: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:

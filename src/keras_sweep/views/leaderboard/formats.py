@@ -12,7 +12,7 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.text import escaped
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.query import FIRST_KEYS, LAST_KEYS, cell, machine_keys
+from keras_sweep.views.leaderboard.query import FIRST_KEYS, FRONT, LAST_KEYS, cell, machine_keys
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
@@ -46,6 +46,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
     return {
         **{key: cell(row, key) for key in FIRST_KEYS},
         "state": str(row.state),
+        **({} if row.front is None else {FRONT: row.front}),
         "params": dict(row.params),
         "metrics": dict(row.metrics),
         **{key: cell(row, key) for key in LAST_KEYS},

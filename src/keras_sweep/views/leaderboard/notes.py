@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_names, winning_row
-from keras_sweep.views.terminal.drawing import TIE
+from keras_sweep.views.terminal.drawing import ON_FRONT, TIE
 from keras_sweep.views.terminal.text import params_text, score_text
 
 CHANCE = 1.96  # standard errors: a 95 % interval is twice as wide
@@ -27,6 +27,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
+    notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
@@ -99,6 +100,19 @@ def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) ->
         return f"{len(tied):,} trials have the best value: they are ties"
     within = score_text(best.value, best.stderr).partition(" ")[2]
     return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
+
+
+def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
+    """What the front is, and where goals were measured."""
+    names = [one.name for one in objective.further]
+    if not names:
+        return []
+    count = counted(sum(row.front is True for row in rows), "trial")
+    better = f"no other trial is as good in {joined([objective.name, *names], 'and')} and better in one of them"
+    notes = [f"{ON_FRONT} {count} on the front: {escaped(better)}; `--where front=true` shows these"]
+    if "predict_seconds" in names:
+        notes.append("predict_seconds: a call with 32 rows, the median of 50, on the machine that trained")
+    return notes
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:

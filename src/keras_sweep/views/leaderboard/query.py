@@ -18,6 +18,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
 # a row's own, before and after its parameters and metrics
 FIRST_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
+FRONT = "front"  # after the first, where there are several goals
 LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
 # a column's head, where it is not the key
 HEADS = {
@@ -117,14 +118,15 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
     """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
     params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
     metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
-    return [*FIRST_KEYS, *params, *metrics, *LAST_KEYS]
+    goals = [FRONT] if any(row.front is not None for row in rows) else []
+    return [*FIRST_KEYS, *goals, *params, *metrics, *LAST_KEYS]
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
     """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
-    if key in FIRST_KEYS or key in LAST_KEYS:
+    if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
         value: Value = getattr(row, key)
         return value
     if key in row.params:

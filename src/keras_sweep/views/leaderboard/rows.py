@@ -1,7 +1,7 @@
 """The leaderboard as rows: ranked, with ties marked."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keras_sweep.space.distributions import Value
@@ -9,7 +9,7 @@ from keras_sweep.space.search_space import Objective, Params
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, known_error, marginal
 from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
+from keras_sweep.trial.ranking import comparable, front, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 
 
@@ -24,7 +24,7 @@ class LeaderboardRow:
     behind: float | None  # how far behind the best, in the metric's unit; None for a trial that could not have won
     behind_stderr: float | None  # of that difference, by pairs of scores on the same rows; None without them
     params: Params
-    metrics: Mapping[str, float | None]  # at the scored epoch; None for a number that is not finite
+    metrics: Mapping[str, float | None]  # at the scored epoch, and goals; None for a number that is not finite
     epochs: int  # trained
     seconds: float  # of training and validation: compiling is not what a trial costs
     engine: str
@@ -37,6 +37,7 @@ class LeaderboardRow:
     seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
     final: bool = False  # whether these rank it, and not its value
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
+    front: bool | None = None  # of several goals, whether no other trial is as good in all and better in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def leaderboard_rows(
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
-    behind = (comparison or marginal(ranked, objective)).behind
+    behind, among = (comparison or marginal(ranked, objective)).behind, front(ranked, objective)
     return [
         LeaderboardRow(
             rank=rank,
@@ -71,7 +72,7 @@ def leaderboard_rows(
             behind=None if own is None else own.behind,
             behind_stderr=None if own is None else own.stderr,
             params=result.params,
-            metrics={name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
+            metrics={name: value if math.isfinite(value) else None for name, value in _metrics(result, objective)},
             epochs=result.epochs,
             seconds=round(result.seconds.training, 6),
             engine=result.engine,
@@ -84,6 +85,7 @@ def leaderboard_rows(
             seeds=seed_scores(result),
             final=result.final,
             rows_value=result.rows_value,
+            front=result.number in among if objective.further else None,
         )
         for rank, (result, own) in enumerate(((one, behind.get(one.number)) for one in ranked), start=1)
     ]
@@ -111,6 +113,14 @@ def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict
     """Its parameters that not all rows share; all of them where nothing differs."""
     varying = varying_names(rows)
     return {name: value for name, value in row.params.items() if name in varying} or dict(row.params)
+
+
+def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]]:
+    """What was logged at the scored epoch; then further goals, as far as there are values."""
+    yield from result.metrics.items()
+    if has_value(result):
+        goals = ((one.name, result.goal(one.name)) for one in objective.further)
+        yield from ((name, value) for name, value in goals if value is not None)
 
 
 def _seed(result: Result, default: int | None) -> int | None:

@@ -57,6 +57,7 @@ def leaderboard_table(
     """
     of, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
     curves = [row.curve for row in of if row.state is not TrialState.FAIL]
+    right = RIGHT | {goal.name for goal in ranking.objective.further}
     scale = scale or CurveScale(curves, ranking.objective.goal)  # of the sweep, whatever part of it is shown
 
     def form(curve_width: int, errors: bool, reasons: bool) -> list[Column]:
@@ -76,7 +77,7 @@ def leaderboard_table(
             known = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(known.get(column.key, ""), style="magenta") for column in columns])
         return [
-            Column(_cut(escaped(column.head), column, longest), cells, column.keep, column.key in RIGHT)
+            Column(_cut(escaped(column.head), column, longest), cells, column.keep, column.key in right)
             for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
             if timing or column.key not in TIMING
         ]

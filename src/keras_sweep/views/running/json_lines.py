@@ -1,12 +1,13 @@
 """`sweep run --json`: every event as one line of strict JSON in ASCII, with the field `event` first.
 
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: very large)
-                      parameters[name]
+                      parameters[name] goals{name: goal}(further ones, if there are)
     generation_asked  generation trials[{number params continues}]
     phase_began       phase done total
     trial_resumed     number epochs curve{name: [number]}
     epoch_ended       number epoch logs{name: number}
     trial_ended       number generation state value stderr params metrics epoch epochs
+                      measured{name: number}(for further goals)
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
     finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
@@ -73,7 +74,7 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
 def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
         case SweepStarted():
-            ranks = {"metric": event.objective.name, "goal": event.objective.goal.value}
+            ranks = {"metric": event.objective.name, "goal": event.objective.goal.value, **_goals(event.objective)}
             return {**_own(event, "objective"), **ranks, "finished": len(event.finished)}
         case GenerationAsked():
             trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
@@ -107,6 +108,10 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
             return _own(event, "leak")
 
 
+def _goals(objective: Objective) -> dict[str, Any]:
+    return {"goals": {one.name: one.goal.value for one in objective.further}} if objective.further else {}
+
+
 def _own(event: Event, *left_out: str) -> dict[str, Any]:
     """The fields that the event itself has, in their order."""
     return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in left_out}
@@ -118,7 +123,8 @@ def result_record(result: Result) -> dict[str, Any]:
     of_trial = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
     scored = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}
     trained = {name: getattr(result, name) for name in ("curve", "engine", "runner", "reason")}
-    return {**of_trial, **scored, "seconds": seconds, **trained}
+    measured = {"measured": result.measured} if result.measured else {}
+    return {**of_trial, **scored, **measured, "seconds": seconds, **trained}
 
 
 def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:

@@ -136,7 +136,8 @@ def begun_text(event: SweepStarted | FinalistsChosen) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or who trains again."""
     if isinstance(event, SweepStarted):
         by = f"by {escaped(event.engine)}, trained by {escaped(event.runner)}"
-        goal = f"to {event.objective.goal} {escaped(event.objective.name)}"
+        goals = (event.objective, *event.objective.further)
+        goal = "to " + joined([f"{one.goal} {escaped(one.name)}" for one in goals], "and")
         text = f"{escaped(event.name)}: {counted(event.total, 'trial')} {by}, {goal}"
     else:
         seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"

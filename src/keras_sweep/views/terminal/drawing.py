@@ -13,6 +13,7 @@ HALF, FULL, TRACK = "╸", "━", "─"  # of a bar: half a cell, a cell, what i
 GAP = "×"  # a curve's point that is no finite number
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"  # turns while something goes on
 TIE = "≈"
+ON_FRONT = "●"
 
 
 def resampled(values: Sequence[float], width: int) -> list[float]:
