@@ -88,7 +88,9 @@ def run(
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
     engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
-    sampler: Annotated[str | None, option("--sampler", "NAME", "tpe, random, grid, qmc, nsgaii, bayesian, hyperband.")] = None,
+    sampler: Annotated[
+        str | None, option("--sampler", "NAME", "tpe, nsgaii, random, grid, qmc, bayesian, hyperband.")
+    ] = None,
     backend: Backend = None,
     runner: Runner = None,
     workers: Workers = None,
