@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.errors import ModelError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.sweep.export import check_target, file_model, save_keras
+from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import odd_models
@@ -158,18 +158,3 @@ def test_a_config_that_names_other_code_is_not_opened(saved: Path, tmp_path: Pat
     done = python(code, path, cwd=tmp_path)
     assert done.code == 1 and "Error" in done.err
     assert not (tmp_path / "pwned").exists()
-
-
-def test_a_file_takes_the_place_of_an_older_one_and_nothing_stands_beside_it(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    for _ in ("new", "over the older one"):
-        check_target(tmp_path / "model.keras")
-        save_keras(model, tmp_path / "model.keras")
-        assert [one.name for one in tmp_path.iterdir()] == ["model.keras"]
-
-
-@pytest.mark.parametrize("wrong", ["model.other", "folder.keras", "nowhere/model.keras"])
-def test_other_suffixes_and_folders_are_refused_before_any_work(wrong: str, tmp_path: Path) -> None:
-    (tmp_path / "folder.keras").mkdir()
-    with pytest.raises(UsageError):
-        check_target(tmp_path / wrong)

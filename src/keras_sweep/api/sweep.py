@@ -207,13 +207,13 @@ class Sweep:
         """How often the sweep has looked at its test rows."""
         return read_facts(self._folder).test_looks
 
-    def export(self, path: str | os.PathLike[str], number: int | None = None) -> Path:
+    def export(self, path: str | os.PathLike[str], number: int | None = None, *, format: str = "keras") -> Path:
         """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
 
         Raises:
-            UsageError: the path can't take a model, or there is no such trial.
+            UsageError: there is no such format, the path can't take a model, or there is no such trial.
         """
-        export_trial(self._access, Path(path), number)
+        export_trial(self._access, Path(path), number, format=format)
         return Path(path)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:

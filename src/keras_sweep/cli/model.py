@@ -16,6 +16,7 @@ from keras_sweep.cli.options import (
     answer,
     at_work,
     number,
+    one_of,
     opened,
     option,
 )
@@ -49,18 +50,21 @@ def evaluate(
 def export(
     name: Name = None,
     trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
+    format: Annotated[
+        str, option("--format", "NAME", "keras.", callback=one_of("sweep.export:EXPORT_FORMATS"))
+    ] = "keras",
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
     trust: Trust = False,
     backend: Backend = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.sweep.export import export_trial
+    from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
 
     with opened(name, sweeps_dir, trust, backend) as access:
         sweep = access.folder.name
-        path = output if output is not None else Path(f"{sweep}.keras")
-        exported, card = export_trial(access, path, trial)
+        path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
+        exported, card = export_trial(access, path, trial, format=format)
     typer.echo(str(path))
     stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(card))}")
 

@@ -69,7 +69,7 @@ class Card(BaseModel):
     validation: dict[str, float | None]
     test: dict[str, Any] | None
     keras_config: dict[str, Any] | None = None
-    sha256: str = ""  # of the model's file
+    sha256: str = ""  # of the model's file; of a folder there is none
 
 
 def model_card(

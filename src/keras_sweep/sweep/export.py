@@ -1,6 +1,8 @@
 """Writes a trained trial as a model file, whole or not at all, with its card beside it."""
 
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, open
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.record.study_file import StudyFile
+from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
@@ -20,6 +23,15 @@ from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A form of a model's file."""
+
+    suffix: str  # of the file: ".keras"
+    write: Callable[[Any, Path], None]  # a Keras model to a path where nothing stands yet, or an older file
+    opening: str | None = None  # the call that opens the file, for its card; None: as Keras's own file
 
 
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
@@ -69,35 +81,41 @@ def save_keras(model: Any, path: Path) -> None:
             raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, form: ExportFormat) -> None:
     """Refuse a path that can't be written, before any work is done. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
-    if path.suffix != ".keras":
-        raise UsageError(f"a model's file must end in .keras, but got {path.name!r}", hint="Name it so with -o")
+    if path.suffix != form.suffix:
+        raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint="Name it so with -o")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", hint="Name a file with -o")
 
 
-def export_trial(access: SweepAccess, path: Path, number: int | None) -> tuple[Result, Path]:
+EXPORT_FORMATS: Mapping[str, ExportFormat] = {"keras": ExportFormat(".keras", save_keras)}
+
+
+def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> tuple[Result, Path]:
     """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
 
-    Returns the trial, and where its card is. Raises as `SweepAccess.opened`; and UsageError: the path can't take a
-    model.
+    Returns the trial, and where its card is. Raises as `SweepAccess.opened`; and UsageError: there is no such format,
+    or the path can't take a model.
     """
-    check_target(path)
+    form = member_of(EXPORT_FORMATS, "export format", format)
+    check_target(path, form)
     with StudyFile.open(access.folder) as study:
         refuse_imported(study.facts, study.name)
         trial = trial_of(study, study.facts.objective, number)
-        card = _copied(study, trial, path, access.emit)
+        card = _copied(study, trial, path, access.emit) if format == "keras" else None
     if card is None:
         with access.opened(number) as opened:
             study, (model, own, refit) = opened.study, final_model(opened)
             whole = file_model(opened.spec, model, own)
-            save_keras(whole, path)
+            form.write(whole, path)
+            opening = form.opening or opening_call(whole)
             sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
-            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening_call(whole), refit=refit)
-        card["sha256"] = file_digest(path)
+            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
+        if path.is_file():
+            card["sha256"] = file_digest(path)
     if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
         access.emit(Noticed(words))
     beside = path.with_name(f"{path.stem}.card.json")
