@@ -46,8 +46,8 @@ class Kind:
 KINDS = {
     "dense": Kind(HERE.parent / "search_spaces" / "dense.yaml", 300, grid=True),
     "digits": Kind(HERE / "spaces" / "digits_mlp.yaml", 800),
-    "wide": Kind(HERE / "spaces" / "wide.yaml", 400, rows=6_000),
-    "friedman": Kind(HERE / "spaces" / "friedman.yaml", 400),
+    "wide": Kind(HERE / "spaces" / "wide.yaml", 300, rows=6_000),
+    "friedman": Kind(HERE / "spaces" / "friedman.yaml", 300),
 }
 
 
