@@ -1,45 +1,44 @@
 """`where`: constraints over the values of a trial, such as `model.units * model.layers <= 512`.
 
-They look like Python and are none: the text is parsed, and what it may be made of is listed here and computed here, on
-numbers as numbers. So one of somebody else's file can neither run code nor fill the memory.
+They look like Python and are none: the text is parsed, what it may be made of is listed here, and computed here.
 """
 
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 from keras_sweep.space.distributions import Value
 
 LONGEST = 300  # characters
-_Computed: TypeAlias = Callable[[Mapping[str, Value]], Any]
-_OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
+OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: math.pow,  # of whole numbers as of real ones: never more digits than a real one has
+    # Of numbers alone (texts have no `+ 0`), and never longer than a real one: none of these may fill the memory.
+    ast.Mult: lambda a, b: (a + 0) * (b + 0),
+    ast.Mod: lambda a, b: (a + 0) % b,
+    ast.Pow: math.pow,
     ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-_COMPARISONS: Mapping[type[ast.AST], Callable[..., bool]] = {
+    ast.Not: operator.not_,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.In: lambda value, values: value in values,
-    ast.NotIn: lambda value, values: value not in values,
+    ast.In: lambda one, all: one in all,
+    ast.NotIn: lambda one, all: one not in all,
 }
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {"abs": abs, "len": len, "max": max, "min": min, "sum": sum}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {"abs": abs, "len": len, "max": max, "min": min, "sum": sum}
 KNOWN = "numbers, text in quotes, parameters, + - * / // % **, comparisons, in, and, or, not, abs, len, max, min, sum"
+PARTS = (ast.Constant, ast.Tuple, ast.List, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.BinOp, ast.Compare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,14 @@ class Constraint:
     """What a text says of a trial."""
 
     names: frozenset[str]  # the parameters that it is about
-    _met: _Computed
+    tree: ast.expr
 
     def holds(self, params: Mapping[str, Value]) -> bool:
-        """Whether values meet it. It says nothing of a trial that lacks one of its parameters.
+        """Whether values meet it; a trial that lacks one of its parameters does.
 
         Raises ArithmeticError, TypeError or ValueError where it can't be computed of these values.
         """
-        return not self.names <= params.keys() or bool(self._met(params))
+        return not self.names <= params.keys() or bool(_value(self.tree, params))
 
 
 @cache
@@ -62,61 +61,43 @@ def constraint(text: str) -> Constraint:
     """The constraint that a text says. Raises ValueError, with what is wrong with it."""
     if len(text) > LONGEST:
         raise ValueError(f"has {len(text)} characters, and at most {LONGEST} are read")
-    names: set[str] = set()
     try:
-        body = ast.parse(text.strip(), mode="eval").body
-        met = _computed(body, names)
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"is no comparison that can be read ({getattr(error, 'msg', 'it is too deep')})") from None
-    if not isinstance(body, ast.Compare | ast.BoolOp) and not isinstance(getattr(body, "op", None), ast.Not):
+        tree = ast.parse(text.strip(), mode="eval").body
+        names = frozenset(_names(tree))
+    except (SyntaxError, RecursionError, MemoryError):
+        raise ValueError("is no comparison that can be read") from None
+    if not isinstance(tree, ast.Compare | ast.BoolOp) and not isinstance(getattr(tree, "op", None), ast.Not):
         raise ValueError("is neither true nor false: it must compare something")
-    return Constraint(frozenset(names), met)
+    return Constraint(names, tree)
 
 
-def _computed(node: ast.expr, names: set[str]) -> _Computed:
-    """What computes a part of a constraint of a trial's values; the parameters in it are added to the names."""
-    match node:
-        case ast.Constant(value=bool() | int() | float() | str() | None):
-            return lambda _: node.value
-        case ast.Name() | ast.Attribute() if (name := _dotted(node)) is not None:
-            names.add(name)
-            return lambda params: params[name]
-        case ast.Tuple() | ast.List():
-            each = [_computed(one, names) for one in node.elts]
-            return lambda params: tuple(one(params) for one in each)
-        case ast.BoolOp():
-            parts, decide = [_computed(one, names) for one in node.values], all if isinstance(node.op, ast.And) else any
-            return lambda params: decide(one(params) for one in parts)
-        case ast.UnaryOp(op=ast.Not()):
-            inner = _computed(node.operand, names)
-            return lambda params: not inner(params)
-        case ast.UnaryOp() | ast.BinOp() if type(node.op) in _OPERATORS:
-            of = [node.operand] if isinstance(node, ast.UnaryOp) else [node.left, node.right]
-            operands, compute = [_computed(one, names) for one in of], _OPERATORS[type(node.op)]
-            return lambda params: compute(*(_number(one(params)) for one in operands))
-        case ast.Compare() if all(type(one) in _COMPARISONS for one in node.ops):
-            sides = [_computed(one, names) for one in (node.left, *node.comparators)]
-            compared = [_COMPARISONS[type(one)] for one in node.ops]
-            return lambda params: all(
-                compare(a, b)
-                for compare, (a, b) in zip(compared, pairwise([side(params) for side in sides]), strict=True)
-            )
-        case ast.Call(func=ast.Name(id=called), keywords=[]) if called in _FUNCTIONS:
-            given = [_computed(one, names) for one in node.args]
-            return lambda params: _FUNCTIONS[called](*(one(params) for one in given))
-    raise ValueError(f"may not have `{ast.unparse(node)}` in it: there are {KNOWN}")
+def _names(part: ast.AST) -> Iterator[str]:
+    """The parameters in a part of a constraint. Raises ValueError where that may not be in one."""
+    if isinstance(part, ast.Name | ast.Attribute) and re.fullmatch(r"\w+(\.\w+)*", ast.unparse(part)):
+        yield ast.unparse(part)
+        return
+    called = part.func.id if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) else None
+    if called not in FUNCTIONS and not isinstance(part, (*PARTS, *OPERATORS)):
+        raise ValueError(f"may not have `{ast.unparse(part)}` in it: there are {KNOWN}")
+    for inner in _inner(part):
+        yield from _names(inner)
 
 
-def _dotted(node: ast.expr) -> str | None:
-    """The name of a parameter, which may have dots; None for what is none."""
-    if isinstance(node, ast.Name):
-        return node.id
-    before = _dotted(node.value) if isinstance(node, ast.Attribute) else None
-    return f"{before}.{node.attr}" if before is not None and isinstance(node, ast.Attribute) else None
+def _inner(part: ast.AST) -> Iterable[ast.AST]:
+    return (*part.args, *part.keywords) if isinstance(part, ast.Call) else ast.iter_child_nodes(part)
 
 
-def _number(value: Any) -> int | float:
-    """The value itself. Raises TypeError where it is no number: texts and lists could grow without end."""
-    if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
-    return value
+def _value(part: Any, params: Mapping[str, Value]) -> Any:
+    """What a part of a constraint comes to."""
+    if isinstance(part, ast.Constant):
+        return part.value
+    if isinstance(part, ast.Name | ast.Attribute):
+        return params[ast.unparse(part)]
+    if isinstance(part, ast.BoolOp):
+        return (all if isinstance(part.op, ast.And) else any)(_value(one, params) for one in part.values)
+    inner = [_value(one, params) for one in _inner(part) if isinstance(one, ast.expr)]
+    if isinstance(part, ast.Compare):
+        return all(OPERATORS[type(one)](*two) for one, two in zip(part.ops, pairwise(inner), strict=True))
+    if isinstance(part, ast.Call):
+        return FUNCTIONS[ast.unparse(part.func)](*inner)
+    return tuple(inner) if isinstance(part, ast.Tuple | ast.List) else OPERATORS[type(part.op)](*inner)

@@ -93,41 +93,23 @@ def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, n
 
 def with_where(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
     """The space with the constraints of the section; faults of theirs are noted."""
-    before, texts = len(faults.found), _constraints(faults)
-    if space is None or not texts or len(faults.found) > before:
-        return space
-    unit = random.Random(0).random
-    for index, text in enumerate(texts):
-        try:
-            for _ in range(100):
-                constraint(text).holds(space.at(iter(unit, None)))
-        except ArithmeticError:
-            continue  # such a point is not drawn
-        except (TypeError, ValueError) as error:
-            faults.fault(("where", index), f"can't be computed: {error}")
-    space = replace(space, where=tuple(texts))
-    if len(faults.found) == before and not (space.size if space.size < math.inf else space.drawn(unit)):
-        faults.fault(("where",), "no point of the space meets all of it")
-    return space
-
-
-def _constraints(faults: Faults) -> Sequence[str]:
-    """What the section says; what is none, or names no parameter, is noted."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
         faults.fault(("where",), f"must be a list of constraints, but got {quoted(texts)}", AS_IN)
-        return ()
-    names = tuple(parameters) if isinstance(parameters, dict) else ()
+        return space
+    before, names = len(faults.found), tuple(parameters) if isinstance(parameters, dict) else ()
     for index, text in enumerate(texts):
         try:
-            if not isinstance(text, str):
-                raise ValueError("is no text")
-            named = constraint(text).names
+            named = constraint(text if isinstance(text, str) else "").names
         except ValueError as error:
             faults.fault(("where", index), f"{quoted(text)} {error}", AS_IN)
             continue
         for name in sorted(named.difference(names)):
-            whole = f"model.{name}"
-            hint = did_you_mean(whole if whole in names else name, names) or "text stands in quotes"
-            faults.fault(("where", index), f"there is no parameter {quoted(name)}", hint)
-    return [text for text in texts if isinstance(text, str)]
+            near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
+            faults.fault(("where", index), f"there is no parameter {quoted(name)}", near or "text stands in quotes")
+    if space is None or not texts or len(faults.found) > before:
+        return space
+    space, unit = replace(space, where=tuple(texts)), random.Random(0).random
+    if not (space.size if space.size < math.inf else space.drawn(unit)):
+        faults.fault(("where",), "no point of the space meets all of it", "text and numbers don't compare")
+    return space

@@ -33,12 +33,11 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
         console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
         console.print(Text(f"  where {escaped(text)}"))
-    infinite, some = spec.space.size == math.inf, "those that `where` allows of " if spec.space.where else ""
+    infinite = spec.space.size == math.inf
     size = (
-        f"{some}more than {MOST_LISTED:,} different trials"
-        if infinite
-        else counted(int(spec.space.size), "different trial")
+        f"more than {MOST_LISTED:,} different trials" if infinite else counted(int(spec.space.size), "different trial")
     )
+    size += " before `where`" if infinite and spec.space.where else ""
     if spec.model.kind == "python" and spec.space.size < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
     console.print(f"{size}; {counted(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")

@@ -210,17 +210,12 @@ class KerasTunerEngine(Engine):
 
 
 def _without_epochs(space: SearchSpace) -> SearchSpace:
-    for parameter in space.parameters:
-        if any(condition.parameter == "epochs" for condition in parameter.when):
+    depends = {parameter.name: {one.parameter for one in parameter.when} for parameter in space.parameters}
+    for what, names in (depends | {text: constraint(text).names for text in space.where}).items():
+        if "epochs" in names:
             raise UsageError(
-                f"`{parameter.name}` depends on `epochs`, which hyperband takes for its budget",
-                hint="Drop that `when`, or use another sampler",
-            )
-    for text in space.where:
-        if "epochs" in constraint(text).names:
-            raise UsageError(
-                f"`where` has `epochs` in {text!r}, which hyperband takes for its budget",
-                hint="Leave that out, or use another sampler",
+                f"`{what}` depends on `epochs`, which hyperband takes for its budget",
+                hint="Drop that, or use another sampler",
             )
     return SearchSpace(
         tuple(parameter for parameter in space.parameters if parameter.name != "epochs"),

@@ -150,7 +150,6 @@ class QuasiRandom(Sampler):
         return self._points[number]
 
     def _sequence(self, seed: int) -> Iterator[float]:
-        """The numbers of one point after the other."""
         from scipy.stats import qmc
 
         sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(seed))
