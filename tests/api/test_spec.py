@@ -34,6 +34,16 @@ def test_ranges_choices_and_constants_are_those_of_a_space_file():
     assert (momentum.when[0].parameter, momentum.when[0].values) == ("optimizer", ("sgd",))
 
 
+def test_constraints_and_cases_are_those_of_a_space_file():
+    cases = [ks.Float(0.1, 1, log=True, when={"optimizer": "sgd"}), ks.Choice([1e-3], when={"optimizer": ["adam"]})]
+    parameters = {"optimizer": ["sgd", "adam"], "learning_rate": cases}
+    space = spec_of(digits_spec(parameters=parameters, where=["learning_rate < 0.5"]), name="mine").space
+    drawn = [(one.key, one.distribution, one.when[0].values) for one in space.parameters[1:]]
+    assert drawn[0] == ("learning_rate@1", Float(0.1, 1.0, log=True), ("sgd",))
+    assert drawn[1] == ("learning_rate@2", Categorical((1e-3,)), ("adam",))
+    assert space.where == ("learning_rate < 0.5",)
+
+
 def test_all_faults_of_a_spec_are_told_at_once():
     wrong = digits_spec(loss="crossentropie", parameters={"learning_rat": ks.Float(0.1, 1)}, maximize="val_accurcy")
     with pytest.raises(ks.UsageError) as caught:

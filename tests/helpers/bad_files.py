@@ -53,6 +53,7 @@ MISS_ONE = "{values: [1, 2], probabilities: [0.5, 0.4]}"
 SEARCHED = "optimizer: {values: [sgd, rmsprop, adam]}"
 REAL = "momentum: {min: 0.1, max: 0.9}"
 SGDD = "{value: 0.9, when: {optimizer: [sgdd]}}"
+RATE_OF_SGD = "{when: {optimizer: sgd}, min: 0.1, max: 1.0}"
 NEVER_HAD = "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)"
 NO_DOCUMENTS: Mapping[str, BadFile] = {
     "empty": ("", None, "", "the file is empty"),
@@ -299,6 +300,28 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     ),
     "when of itself": bad("seed", "{value: 1, when: {seed: 1}}", "when", "seed -> seed"),
     "when a word": bad("seed", "{value: 1, when: epochs}", "when", "must be a map, as in"),
+    "a case without when": bad("epochs", "[{min: 1, max: 2}]", "0", "each case needs a `when`"),
+    "a bad case": bad(
+        "learning_rate",
+        f"[{RATE_OF_SGD}, {{when: {{optimizer: adam}}, min: 0.0, max: 1}}]",
+        "1.min",
+        "above 0",
+        SEARCHED,
+    ),
+    "cases of one value": bad(
+        "learning_rate", f"[{RATE_OF_SGD}, {RATE_OF_SGD}]", "1.when", "together with that of case 1", SEARCHED
+    ),
+    "a bad when of a case": bad(
+        "learning_rate", "[{when: {optimizer: sgdd}, value: 0.1}]", "0.when.optimizer", NEVER_HAD, SEARCHED
+    ),
+    "when of cases": bad(
+        "seed",
+        "{value: 1, when: {learning_rate: 0.1}}",
+        "when.learning_rate",
+        "has cases, on which nothing",
+        SEARCHED,
+        f"learning_rate: [{RATE_OF_SGD}]",
+    ),
     "when empty": bad("seed", "{value: 1, when: {epochs: []}}", "when", "must be a map, as in {optimizer", "epochs: 1"),
 }
 BAD_FILES: Mapping[str, BadFile] = {**NO_DOCUMENTS, **BAD_SECTIONS, **BAD_PARAMETERS}  # by what is bad in it

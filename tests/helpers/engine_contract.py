@@ -21,7 +21,8 @@ LONG = SearchSpace((LEARNING_RATE,), {"epochs": 9})
 CONDITIONAL = SearchSpace(
     (
         OPTIMIZER,
-        LEARNING_RATE,
+        Parameter("learning_rate", Float(1e-3, 1.0, log=True), (Condition("optimizer", ("sgd",)),), 1),
+        Parameter("learning_rate", Float(1e-4, 1e-2), (Condition("optimizer", ("rmsprop", "adam")),), 2),
         Parameter("momentum", Float(0.0, 0.9, step=0.3), (Condition("optimizer", ("sgd",)),)),
         Parameter("nesterov", Categorical((True, False)), (Condition("momentum", (0.3, 0.6)),)),
         Parameter("model.hidden", Categorical(((), (32,), (64, 32)))),

@@ -32,6 +32,10 @@ def _few(data: str) -> str:
     return text.replace("model:\n  dense: {units: 10, activation: softmax}", "model: dense").replace("256", "32")
 
 
+CASES = """
+    - {when: {optimizer: sgd}, min: 1e-2, max: 0.3, log: true}
+    - {when: {optimizer: adam}, min: 1e-4, max: 1e-2}"""
+WHERE = "where: [128 * epochs <= batch_size + 128, learning_rate < 1e-3 or learning_rate > 2e-3]\n"
 SPACES = {
     "plain": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 18"),
     "pruned": _space(
@@ -81,6 +85,9 @@ SPACES = {
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}", "optuna, sampler: tpe, trials: 18"
     ).replace("metric: {name: val_accuracy, goal: maximize}", "metric: [{name: val_accuracy}, {name: parameters}]"),
+    "cases": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 18", WHERE)
+    .replace("{min: 1e-4, max: 0.3, log: true}", CASES)
+    .replace("batch_size: 256", "batch_size: {values: [128, 256]}"),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),

@@ -147,6 +147,18 @@ def test_a_condition_may_be_on_a_constant_or_on_another_condition(lines: list[st
     assert read(with_parameters(*lines)).space.size == size
 
 
+def test_a_range_may_depend_on_the_value_of_another_parameter() -> None:
+    lines = ("  - {when: {optimizer: SGD}, min: 1e-3, max: 1, log: true}", "  - {when: {optimizer: adam}, value: 1e-4}")
+    spec = read(with_parameters("optimizer: {values: [sgd, adam, muon]}", "learning_rate:", *lines))
+    assert spec.space.parameters[1:] == (
+        Parameter("learning_rate", Float(1e-3, 1.0, log=True), (Condition("optimizer", ("sgd",)),), 1),
+        Parameter("learning_rate", Categorical((1e-4,)), (Condition("optimizer", ("adam",)),), 2),
+    )
+    assert spec.space.distributions["learning_rate"] == Float(1e-4, 1.0, log=True)
+    assert spec.space.example(0.5)["learning_rate"] == 1e-4
+    assert "learning_rate" not in spec.space.example(0.9)
+
+
 def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:
     for block in ("{max: 20, take: best}", "{value: 20, take: best}"):
         spec = read(dense(epochs=f"  epochs: {block}"))

@@ -155,7 +155,9 @@ class Spec:
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
     # with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # Float, Int, Choice; a list is a choice
+    parameters: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # Float, Int, Choice, or a list of cases; other lists are choices
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
@@ -198,7 +200,7 @@ class Spec:
             "loss_weights": self.loss_weights or None,
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
             "parameters": {
-                name: {"values": value} if isinstance(value, list | tuple | range) else value
+                name: {"values": value} if isinstance(value, list | tuple | range) and not _cases(value) else value
                 for name, value in self.parameters.items()
             },
             "where": self.where or None,
@@ -209,6 +211,10 @@ class Spec:
             "finish": self.finish or None,
         }
         return block_yaml({key: _plain(value) for key, value in sections.items() if value is not None}, width=4096)
+
+
+def _cases(value: Sequence[Any]) -> bool:
+    return any(isinstance(one, Float | Int | Choice) for one in value)
 
 
 def _data_block(data: Any) -> Any:

@@ -71,8 +71,7 @@ class StudyFile:
             "seed": spec.search.seed,
             "space": spec.text,
             "distributions": optuna_texts(
-                {one.name: one.distribution for one in spec.space.parameters}
-                | {name: Categorical((value,)) for name, value in spec.space.constants.items()}
+                spec.space.distributions | {name: Categorical((value,)) for name, value in spec.space.constants.items()}
             ),
         }
         with contextlib.closing(sqlite3.connect(":memory:")) as connection:

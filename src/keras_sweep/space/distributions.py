@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -185,6 +186,20 @@ def range_words(distribution: Distribution) -> str:
     steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
     whole = "a whole number " if isinstance(distribution, Int) else ""
     return f"{whole}from {distribution.low} to {distribution.high}{steps}"
+
+
+def united(drawn: Sequence[Distribution]) -> Distribution:
+    """One that has the values of all, if any is a range only their numbers."""
+    if len(drawn) == 1:
+        return drawn[0]
+    if all(isinstance(one, Categorical) for one in drawn):
+        return Categorical(tuple(dict.fromkeys(value for one in drawn for value in one.values())))
+    several = [one.choices if isinstance(one, Categorical) else (one.low, one.high) for one in drawn]
+    ends = [end for each in several for end in each if isinstance(end, int | float)]
+    log = all(isinstance(one, Categorical) or one.log for one in drawn) and min(ends) > 0
+    if all(isinstance(end, int) for end in ends):
+        return Int(int(min(ends)), int(max(ends)), log)
+    return Float(min(ends), max(ends), log)
 
 
 def as_value(plain: Any) -> Value:

@@ -10,7 +10,7 @@ from itertools import islice, repeat
 from typing import TypeAlias
 
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Distribution, Int, Value, as_drawn, range_words
+from keras_sweep.space.distributions import Distribution, Int, Value, as_drawn, range_words, united
 from keras_sweep.space.text import joined, quoted
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
@@ -33,11 +33,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One searched parameter."""
+    """One searched parameter, or one case of it, where its distribution depends on other parameters."""
 
     name: str
     distribution: Distribution
     when: tuple[Condition, ...] = ()  # all must hold
+    case: int = 0  # of several, whose conditions never hold together; they count from 1
+
+    @property
+    def key(self) -> str:
+        """What samplers know it by, of which each name has one distribution: `learning_rate@1` of the first case."""
+        return f"{self.name}@{self.case}" if self.case else self.name
 
     def active(self, params: Params) -> bool:
         """Whether a trial with these values has the parameter."""
@@ -55,7 +61,7 @@ class SearchSpace:
     def __post_init__(self) -> None:
         known = set(self.constants)
         for parameter in self.parameters:
-            if parameter.name in known:
+            if parameter.name in known and not parameter.case:
                 raise ValueError(f"parameter {parameter.name!r} is there twice")
             for condition in parameter.when:
                 if condition.parameter not in known:
@@ -78,9 +84,17 @@ class SearchSpace:
             return math.inf
         return count if count <= MOST_LISTED else math.inf
 
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """By name; of a parameter with cases one that has the values of all."""
+        cases: dict[str, list[Distribution]] = {}
+        for parameter in self.parameters:
+            cases.setdefault(parameter.name, []).append(parameter.distribution)
+        return {name: united(drawn) for name, drawn in cases.items()}
+
     def least_and_most(self, name: str, default: int) -> tuple[int, int]:
         """What a trial may have of a parameter that is a whole number."""
-        searched = next((one.distribution for one in self.parameters if one.name == name), None)
+        searched = self.distributions.get(name)
         if isinstance(searched, Int):
             return searched.low, searched.high
         values = searched.values() if searched else (self.constants.get(name, default),)

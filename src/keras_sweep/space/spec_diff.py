@@ -51,7 +51,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         elif value:
             flat[f"training.{name}"] = _plain(value)
     for parameter in spec.space.parameters:
-        key = f"parameters.{parameter.name}"
+        key = f"parameters.{parameter.key}"
         flat |= {f"{key}.{name}": value for name, value in _distribution(parameter.distribution).items()}
         for condition in parameter.when:
             flat[f"{key}.when.{condition.parameter}"] = _plain(condition.values)

@@ -5,9 +5,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
 
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.distributions import Categorical, united
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
@@ -20,6 +21,7 @@ Parameters = Mapping[str, Parameter]  # by name, those without faults of their o
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
     """Note conditions that name no parameter of `names`, or a value that it never has, or that go in a circle."""
+    _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:
             other = condition.parameter
@@ -50,12 +52,26 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
         faults.fault(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
 
 
+def _check_cases(parameters: Parameters, faults: Faults) -> None:
+    """Note cases of which two may hold together, and conditions on a parameter with cases."""
+    cases = [parameter for parameter in parameters.values() if parameter.case]
+    for a, b in combinations(cases, 2):
+        both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]
+        if a.name == b.name and all(set(some) & set(others) for some, others in both):
+            hint = "let the `when` of each name other values of one parameter"
+            faults.fault((*path_of(b), "when"), f"may hold together with that of case {a.case}", hint)
+    for parameter in parameters.values():
+        for name in sorted({one.parameter for one in parameter.when} & {case.name for case in cases}):
+            faults.fault((*path_of(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
+
+
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
     """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
     optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
     if "optimizer" in names and optimizer is None:
         return  # which ones are searched is not known
-    drawn = Categorical((DEFAULT_OPTIMIZER,)) if optimizer is None else optimizer.distribution
+    cases = [parameter.distribution for parameter in ordered if parameter.name == "optimizer"]
+    drawn = united(cases or [Categorical((DEFAULT_OPTIMIZER,))])
     searched = [str(value) for value in drawn.choices if value in OPTIMIZERS] if isinstance(drawn, Categorical) else []
     if not searched:
         return  # others were told

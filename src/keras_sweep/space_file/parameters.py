@@ -12,7 +12,7 @@ from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
-from keras_sweep.space_file.faults import Faults, Rule
+from keras_sweep.space_file.faults import Faults, Path, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
@@ -61,16 +61,17 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     good: dict[str, Parameter] = {}
     for name in names:
         _check_name(name, model, faults)
-        try:
-            parameter = _parameter(name, faults)
-        except Refused as error:
-            key, rule, hint = error.args
-            faults.fault(("parameters", name, *filter(None, (key,))), rule, hint)
-            continue
-        if parameter is not None:
-            _check_values(parameter, model, faults)
-            _warn(parameter, faults)
-            good[name] = _as_real(parameter)
+        for path in _places(name, faults):
+            try:
+                parameter = _parameter(name, path, faults)
+            except Refused as error:
+                key, rule, hint = error.args
+                faults.fault((*path, *filter(None, (key,))), rule, hint)
+                continue
+            if parameter is not None:
+                _check_values(parameter, model, faults)
+                _warn(parameter, faults)
+                good[parameter.key] = _as_real(parameter)
     check_conditions(good, names, faults)
     ordered = in_order(good.values())
     check_optimizer_arguments(ordered, names, faults)
@@ -92,13 +93,20 @@ def _space(ordered: Iterable[Parameter]) -> SearchSpace:
     return SearchSpace(tuple(searched), constants)
 
 
-def _parameter(name: str, faults: Faults) -> Parameter | None:
-    """The parameter of that name, read by itself; faults are noted, and it may be None with them.
+def _places(name: str, faults: Faults) -> list[Path]:
+    """Where the parameter of that name stands, or each of its cases."""
+    given = faults.root.at("parameters", name).value
+    if isinstance(given, list) and given and all(isinstance(case.value, dict) for case in given):
+        return [("parameters", name, index) for index in range(len(given))]
+    return [("parameters", name)]
+
+
+def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
+    """The parameter or the case at that path, read by itself; faults are noted, and it may be None with them.
 
     Raises:
         Refused: with the fault that tells most.
     """
-    path = ("parameters", name)
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quoted(node.plain)
@@ -121,13 +129,16 @@ def _parameter(name: str, faults: Faults) -> Parameter | None:
     for other, wanted in (block.when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
         when.append(Condition(other, tuple(dict.fromkeys(value_of(other, value) for value in values))))
-    parameter = Parameter(name, _drawn(block, path, faults), tuple(when))
+    case = int(path[2]) + 1 if len(path) > 2 else 0
+    if case and not when:
+        raise Refused(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")
+    parameter = Parameter(name, _drawn(block, path, faults), tuple(when), case)
     return None if told else parameter
 
 
-def _drawn(block: AnyParameter, path: tuple[str, ...], faults: Faults) -> Distribution:
+def _drawn(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
     """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
-    if block.take is not None and path[-1] != "epochs":
+    if block.take is not None and path[1] != "epochs":
         raise Refused("take", "`take` is for `epochs` only")
     if block.take == "best":
         rule = "with `take: best` every trial trains to the maximum"

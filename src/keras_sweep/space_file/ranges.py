@@ -35,14 +35,14 @@ def value_of(name: str, plain: Any) -> Value:
     return plain.lower() if known else as_value(plain)
 
 
-def distribution_of(block: AnyParameter, path: tuple[str, ...], faults: Faults) -> Distribution:
+def distribution_of(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
     """What the block at a path draws from. Raises Refused where its keys do not go together."""
     try:
         if isinstance(block, ConstantSection):
-            return Constant((value_of(path[-1], block.value),))
+            return Constant((value_of(str(path[1]), block.value),))
         if isinstance(block, ChoiceSection):
             shares = None if block.probabilities is None else tuple(block.probabilities)
-            return Categorical(tuple(value_of(path[-1], value) for value in block.values), shares)
+            return Categorical(tuple(value_of(str(path[1]), value) for value in block.values), shares)
         return _range(block, path, faults)
     except ValueError as error:  # which begins with the key that it is about
         raise Refused(str(error).split("`")[1].split()[0], str(error)) from None
@@ -60,12 +60,12 @@ def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def path_of(parameter: Parameter) -> tuple[str, ...]:
-    """Where the parameter stands in the file."""
-    return ("parameters", parameter.name)
+def path_of(parameter: Parameter) -> Path:
+    """Where the parameter stands in the file, or the case of it."""
+    return ("parameters", parameter.name, *([parameter.case - 1] if parameter.case else []))
 
 
-def _range(block: RangeSection, path: tuple[str, ...], faults: Faults) -> Float | Int:
+def _range(block: RangeSection, path: Path, faults: Faults) -> Float | Int:
     """What is drawn from one end to the other: numbers, whole numbers, powers of e, or multiples of `q`."""
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:

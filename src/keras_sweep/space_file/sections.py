@@ -96,6 +96,9 @@ class RangeSection(ParameterSection):
     )
 
 
+ParameterForm = ConstantSection | ChoiceSection | RangeSection
+
+
 class MetricSection(Section):
     """The recorded metric that ranks trials."""
 
@@ -224,8 +227,8 @@ class SpaceFile(Section):
         description="what ranks trials; in a list further goals follow, which may be "
         f"{joined([f'`{name}`' for name in MEASURED], 'or')}, too: then trials make up a front (Pareto)"
     )
-    parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
-        description="what is searched, and constants"
+    parameters: dict[str, Scalar | ParameterForm | Annotated[list[ParameterForm], Field(min_length=1)]] = Field(
+        description="what is searched, and constants; a list has cases, each with a `when`"
     )
     where: list[Text] = Field(
         default_factory=list,

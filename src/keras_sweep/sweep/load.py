@@ -104,7 +104,7 @@ def sweep_started(
         finished=tuple(finished),
         objective=spec.objective,
         space_size=spec.space.size,
-        parameters=tuple(parameter.name for parameter in spec.space.parameters),
+        parameters=tuple(spec.space.distributions),
     )
 
 

@@ -26,10 +26,10 @@ COSTS = {
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
     console.print(Text(escaped(path), style="bold"))
-    said = {parameter.name: parameter_text(parameter) for parameter in spec.space.parameters}
-    said |= {name: f"always {value_text(value)}" for name, value in spec.space.constants.items()}
-    width = max((len(escaped(name)) for name in said), default=0)
-    for name, words in said.items():
+    said = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
+    said += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
+    width = max((len(escaped(name)) for name, _ in said), default=0)
+    for name, words in said:
         console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
         console.print(Text(f"  where {escaped(text)}"))

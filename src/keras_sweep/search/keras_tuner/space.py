@@ -37,8 +37,8 @@ def hyper_parameters(space: SearchSpace) -> Any:
                 break
             parents.append(Parent(condition.parameter, codes))
         else:
-            found[parameter.name] = parameter.distribution
-            hyper_parameters.merge([_hyper_parameter(parameter.name, parameter.distribution, parents)])
+            found[parameter.key] = parameter.distribution
+            hyper_parameters.merge([_hyper_parameter(parameter.key, parameter.distribution, parents)])
     if not found:
         hyper_parameters.Fixed(NOTHING, 0)
     return hyper_parameters
@@ -48,15 +48,15 @@ def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
     """The codes of a trial's values; None where they are not of this space."""
     if (searched := space.searched(params)) is None:
         return None
-    return {one.name: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
+    return {one.key: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
 
 
 def decode(space: SearchSpace, codes: Codes) -> dict[str, Value]:
     """A trial's values, constants included, of KerasTuner's values."""
     params = dict(space.constants)
     for parameter in space.parameters:
-        if parameter.name in codes:
-            params[parameter.name] = _value(parameter.distribution, codes[parameter.name])
+        if parameter.key in codes:
+            params[parameter.name] = _value(parameter.distribution, codes[parameter.key])
     return params
 
 

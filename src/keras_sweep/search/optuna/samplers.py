@@ -53,10 +53,10 @@ class OptunaSampler(Sampler):
         params: dict[str, Any] = {}
         distributions: dict[str, optuna.distributions.BaseDistribution] = {}
         for parameter, value in searched:
-            distributions[parameter.name] = optuna_distribution(parameter.distribution)
+            distributions[parameter.key] = optuna_distribution(parameter.distribution)
             if isinstance(parameter.distribution, Categorical):
                 value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
-            params[parameter.name] = value
+            params[parameter.key] = value
         score, pruned = result.value, result.state is TrialState.PRUNED
         further = [result.goal(one.name) for one in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
@@ -74,7 +74,7 @@ class OptunaSampler(Sampler):
         self._study.add_trial(trial)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
-        name, distribution = parameter.name, parameter.distribution
+        name, distribution = parameter.key, parameter.distribution
         if isinstance(distribution, Categorical):
             scalars = choices_as_scalars(distribution)
             return distribution.choices[scalars.index(trial.suggest_categorical(name, scalars))]
