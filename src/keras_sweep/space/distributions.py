@@ -196,7 +196,7 @@ def united(drawn: Sequence[Distribution]) -> Distribution:
         return Categorical(tuple(dict.fromkeys(value for one in drawn for value in one.values())))
     several = [one.choices if isinstance(one, Categorical) else (one.low, one.high) for one in drawn]
     ends = [end for each in several for end in each if isinstance(end, int | float)]
-    log = all(isinstance(one, Categorical) or one.log for one in drawn) and min(ends) > 0
+    log = any(getattr(one, "log", False) for one in drawn) and min(ends) > 0
     if all(isinstance(end, int) for end in ends):
         return Int(int(min(ends)), int(max(ends)), log)
     return Float(min(ends), max(ends), log)
