@@ -252,7 +252,10 @@ class EngineContract:
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
 
     def test_points_to_start_with_come_first_and_a_search_with_them_resumes_alike(self) -> None:
-        start = [{"optimizer": "adam", "learning_rate": 0.02}, {"optimizer": "sgd", "momentum": 0.3, "nesterov": False}]
+        start = [
+            {"optimizer": "adam", "learning_rate": 0.002},
+            {"optimizer": "sgd", "momentum": 0.3, "nesterov": False},
+        ]
         start += [{"model.hidden": (64, 32)}, {"optimizer": "adam", "batch_size": 48, "model.units": 2}, {}]
         whole = searched(self.fresh(CONDITIONAL, start), 5, 4)
         results = flat(whole)

@@ -103,3 +103,16 @@ def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
     bounded = replace(space, where=("rate * epochs < 3",))
     assert bounded.misfits({"kind": "flat", "rate": 1.5}) == {"": "is ruled out by `where`"}
     assert bounded.misfits({"kind": "wide", "rate": 1.5}) == {}  # not whole yet
+
+
+def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
+    kind = Parameter("kind", Categorical(("wide", "deep")))
+    wide = Parameter("units", Int(1, 4), (Condition("kind", ("wide",)),), 1)
+    deep = Parameter("units", Int(6, 9), (Condition("kind", ("deep",)),), 2)
+    space = SearchSpace((kind, wide, deep))
+    assert space.size == 8
+    assert space.misfits({"kind": "deep", "units": 6}) == {}
+    assert space.misfits({"kind": "deep", "units": 2}) == {"units": "must be a whole number from 6 to 9, but got 2"}
+    assert space.misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
+    assert space.filled({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
+    assert space.filled({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}

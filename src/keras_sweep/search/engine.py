@@ -86,7 +86,7 @@ class Sampler(Protocol):
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
         """A point for trial `number` which has the given values. By default what is not given is as in a draw."""
-        return self.space.with_values(lambda one: one.distribution.at(0.5), {**(self.draw(number) or {}), **given})
+        return self.space.filled(given, self.draw(number) or {})
 
     def drop(self, number: int) -> None:
         """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""

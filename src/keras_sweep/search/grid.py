@@ -34,7 +34,7 @@ class Grid(Sampler):
         """The first point of the grid that has the given values, or one beside the grid where it has none."""
         del number
         fits = (point for point in self._points if given.items() <= point.items())
-        return self.space.with_values(lambda one: one.distribution.at(0.5), {**next(fits, self._points[0]), **given})
+        return self.space.filled(given, next(fits, self._points[0]))
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:

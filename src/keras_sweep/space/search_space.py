@@ -144,6 +144,15 @@ class SearchSpace:
                 params[parameter.name] = given[parameter.name] if parameter.name in given else value_of(parameter)
         return params
 
+    def filled(self, given: Params, others: Params) -> dict[str, Value]:
+        """The trial with the given values, else with those of `others` that fit, else in the middle of their ranges."""
+
+        def value_of(parameter: Parameter) -> Value:
+            value, drawn = others.get(parameter.name), parameter.distribution
+            return value if drawn.contains(value) else drawn.at(0.5)
+
+        return self.with_values(value_of, given)
+
     def searched(self, params: Params) -> list[tuple[Parameter, Value]] | None:
         """The active parameters of a trial with their values; None where a value is not of its parameter's."""
         active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
@@ -151,7 +160,7 @@ class SearchSpace:
 
     def as_drawn(self, given: Params) -> dict[str, Value]:
         """The given values of some parameters, each as its distribution draws it."""
-        known = {parameter.name: parameter.distribution for parameter in self.parameters}
+        known = self.distributions
         return {name: as_drawn(known[name], value) if name in known else value for name, value in given.items()}
 
     def misfits(self, given: Params) -> dict[str, str]:
@@ -159,18 +168,20 @@ class SearchSpace:
 
         Values are as drawn.
         """
-        known = {parameter.name: parameter for parameter in self.parameters}
         faults: dict[str, str] = {}
         for name, value in given.items():
-            if (parameter := known.get(name)) is None:
+            cases = [one for one in self.parameters if one.name == name]
+            fits = [one for one in cases if one.distribution.contains(value)]
+            active = [one for one in cases if one.active({**self.constants, **given})]
+            if not cases:
                 if name not in self.constants:
                     faults[name] = "is no parameter of this search"
                 elif value != self.constants[name]:
                     faults[name] = f"is {quoted(self.constants[name])} in every trial, but got {quoted(value)}"
-            elif not parameter.distribution.contains(value):
-                faults[name] = f"must be {range_words(parameter.distribution)}, but got {quoted(value)}"
-            elif not parameter.active({**self.constants, **given}):
-                needed = joined(f"{one.parameter}: {joined(map(str, one.values), 'or')}" for one in parameter.when)
+            elif not any(one in fits for one in active or cases):
+                faults[name] = f"must be {range_words((active or cases)[0].distribution)}, but got {quoted(value)}"
+            elif not active:
+                needed = joined(f"{one.parameter}: {joined(map(str, one.values), 'or')}" for one in fits[0].when)
                 faults[name] = f"is there only beside `{needed}`"
         whole = self.with_values(lambda _: None, given)
         return faults if faults or None in whole.values() or self.allows(whole) else {"": "is ruled out by `where`"}
