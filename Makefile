@@ -1,5 +1,7 @@
 # `make run` and `make test` do all of their own set-up: a .venv, the pinned packages, the data.
 SHELL := /bin/bash
+# Or each of the many processes that tests start would compile all of src/.
+export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     if command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv

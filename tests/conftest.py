@@ -33,7 +33,8 @@ settings.load_profile("busy machine")
 
 gc.set_threshold(50_000, 20, 50)  # or a tenth of the time goes into looking through what tracing makes, which lives on
 
-LONG = ("faults", "sweep", "training", "cli", "api")  # folders
+# Folders, and files of none.
+LONG = ("faults", "sweep", "contracts", "test_docs.py", "test_search_spaces.py", "ports", "training", "cli", "api")
 LOW_EFFORT = ("training", "sweep")  # folders where tests train much
 
 
