@@ -1,0 +1,10 @@
+"""Sweeps that nothing befell are compared with many that something did: each is run once for all workers."""
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_sweeps(made_once) -> None:
+    from tests.helpers import whole_sweeps
+
+    whole_sweeps.made_once = made_once
