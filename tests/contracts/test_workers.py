@@ -4,7 +4,7 @@ What a segment may be is the same whoever trains it, and so is tried over proces
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,16 @@ TRIALS = {CompiledRunner: GENERATION, fit_runner: BY_FIT}
 either = pytest.mark.parametrize("kind", TRIALS, ids=["lanes", "fit"])
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
-    with KINDS[request.param]() as make, closing(make()) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Callable[[str], Workers]]:
+    """Workers of each kind, which are started once."""
+    with ExitStack() as stack:
+        yield cache(lambda kind: stack.enter_context(closing(stack.enter_context(KINDS[kind]())())))
+
+
+@pytest.fixture(params=KINDS)
+def workers(request: pytest.FixtureRequest, opened: Callable[[str], Workers]) -> Workers:
+    return opened(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +100,7 @@ class TestEveryKindOfWorkers:
 
 @pytest.mark.parametrize("workers", ["processes"], indirect=True)
 class TestWhatTheyTrain:
-    @either
-    @pytest.mark.parametrize("take_best", [False, True])
+    @pytest.mark.parametrize(("kind", "take_best"), [(CompiledRunner, False), (fit_runner, True)])
     def test_a_rung_stops_what_it_stops_here(
         self, workers: Workers, data: SearchData, kind: Any, take_best: bool
     ) -> None:

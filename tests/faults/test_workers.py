@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -26,7 +24,7 @@ from tests.helpers.clusters import address_of, dask_cluster
 from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
-from tests.helpers.long_sweep import wait_for
+from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.whole_spaces import arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 
@@ -36,8 +34,11 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
 @pytest.mark.parametrize(
     "space",
     [
-        *("fit", "own_loss", "own_fit", "folds_in_lanes"),
-        *(pytest.param(one, marks=pytest.mark.soak) for one in ("plain", "bands", "pruned", "own_compile", "dataset")),
+        *("own_fit", "folds_in_lanes"),
+        *(
+            pytest.param(one, marks=pytest.mark.soak)
+            for one in ("fit", "own_loss", "plain", "bands", "pruned", "own_compile", "dataset")
+        ),
     ],
 )
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:
@@ -66,8 +67,8 @@ def trainers(parent: int) -> list[int]:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A sweep over two processes, which takes long."""
+def running(tmp_path: Path) -> Iterator[Started]:
+    """A sweep over two processes, which have begun; it takes long."""
     text = (
         whole_text("plain")
         .replace("trials: 18", "trials: 6")
@@ -75,20 +76,19 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         .replace("batch_size: 256", "batch_size: 8")
     )
     (tmp_path / "long.yaml").write_text(text)
-    words = [sys.executable, "-m", "keras_sweep", "run", "long.yaml", "--workers", "2", "--view", "plain"]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Started(tmp_path, "--workers", "2", "--view", "plain")
+    wait_for(lambda: len(trainers(process.pid)) == 2, process)
+    wait_for(folder_of(tmp_path, "long").exists, process)
     yield process
-    process.kill()
+    process.send_signal(signal.SIGKILL)
     process.communicate()
 
 
-def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Any) -> None:
-    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
-    wait_for(folder_of(tmp_path, "long").exists)
+def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Started) -> None:
     time.sleep(1)
     for victim in trainers(running.pid):
         os.kill(victim, signal.SIGKILL)
-    _, err = running.communicate(timeout=PATIENCE)
+    _, err = running.communicate()
     assert running.returncode == 0, err
     assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
     sweep("run", "long.yaml", "--name", "alone", cwd=tmp_path).ok()
@@ -98,23 +98,19 @@ def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, r
         assert str(mine[part]).replace("long", "alone") == str(alone[part])
 
 
-def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, running: Any) -> None:
-    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
-    wait_for(folder_of(tmp_path, "long").exists)
+def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, running: Started) -> None:
     below = children(running.pid)
     time.sleep(1)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=PATIENCE)
+    _, err = running.communicate()
     assert running.returncode == 130, err
     assert "The same command resumes" in err.splitlines()[-1]
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
 
 
 def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_killed(
-    tmp_path: Path, running: Any
+    tmp_path: Path, running: Started
 ) -> None:
-    wait_for(lambda: running.poll() is not None or len(trainers(running.pid)) == 2)
-    wait_for(folder_of(tmp_path, "long").exists)
     below = children(running.pid)
     for process in (running.pid, *below):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
@@ -124,7 +120,7 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
                     _, local, _, state, *more = line.split()
                     if state == "0A" and f"socket:[{more[5]}]" in sockets:
                         assert local.startswith("0100007F:"), line
-    running.kill()
+    running.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
 
 

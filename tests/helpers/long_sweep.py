@@ -35,11 +35,11 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
 class Started:
     """A sweep in a process that is forked from one that has imported everything; it is used as one of `subprocess`."""
 
-    def __init__(self, folder: Path, *, nohup: bool = False) -> None:
+    def __init__(self, folder: Path, *words: str, nohup: bool = False) -> None:
         self._output = Path(tempfile.mkdtemp(dir=folder))
         self.returncode: int | None = None
-        job = {"folder": str(folder), "output": str(self._output), "arguments": ("run", "long.yaml"), "nohup": nohup}
-        self.pid: int = Forks("jax").ask(detached=True, **job)["pid"]
+        job = {"folder": str(folder), "output": str(self._output), "nohup": nohup}
+        self.pid: int = Forks("jax").ask(detached=True, arguments=("run", "long.yaml", *words), **job)["pid"]
 
     def poll(self) -> int | None:
         if self.returncode is None:
