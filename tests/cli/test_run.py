@@ -5,9 +5,7 @@ import io
 import json
 import shutil
 
-import pytest
-
-from tests.helpers.command import leaderboard, python, sweep
+from tests.helpers.command import leaderboard, sweep
 from tests.helpers.space_texts import DIGITS
 
 
@@ -63,52 +61,6 @@ def test_list_and_show(finished):
     assert sweep("show", "digits", cwd=finished).out.splitlines()[0].startswith(f"trial {best} ")
     missing = sweep("show", "digits", "99", cwd=finished)
     assert (missing.code, "0 to 5" in missing.err) == (2, True)
-
-
-LOAD = """
-import json, sys
-import keras, numpy as np
-from sklearn.datasets import load_digits
-from keras_sweep.space_file.read import read_space_file
-from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.sealed_test import open_test
-spec = read_space_file("digits.yaml")
-data = load_search_data(spec)
-test = open_test(spec, data)
-model = keras.models.load_model(sys.argv[1])
-json.dump([model.evaluate(r.x, r.y, verbose=0, return_dict=True) for r in (data.validation, test)], sys.stdout)
-"""
-
-
-@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
-def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished, backend, tmp_path):
-    model = tmp_path / "model.keras"
-    exported = sweep("export", "digits", "-o", model, cwd=finished)
-    assert (exported.code, exported.out.strip()) == (0, str(model))
-    card = json.loads((tmp_path / "model.card.json").read_text())
-    loaded = python(LOAD, model, cwd=finished, backend=backend).ok()
-    validation, test = json.loads(loaded.out[loaded.out.index("[") :])
-    assert validation["accuracy"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
-    assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
-    rows = leaderboard(finished)
-    assert card["validation"]["value"] == rows[0]["value"]
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(finished, backend, tmp_path):
-    shutil.copytree(finished, tmp_path / "copy")
-    first = json.loads((finished / "sweeps/digits/card.json").read_text())
-    evaluated = sweep("evaluate", "digits", "--backend", backend, "--format", "json", cwd=tmp_path / "copy").ok()
-    assert f"was trained on jax: on {backend} its numbers may differ in the last digits" in evaluated.err
-    assert json.loads(evaluated.out)["scores"]["loss"] == pytest.approx(first["test"]["loss"], rel=1e-5)
-    other = str((first["trial"] + 1) % 6)
-    exported = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
-    assert (exported.code, exported.out) == (0, "digits.keras\n"), exported.err
-    (tmp_path / f"copy/sweeps/digits/weights/{int(other):06d}.npz").unlink()
-    refused = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
-    assert refused.code == 2
-    assert "must be trained again on jax, since its weights are not kept" in refused.err
-    assert f"but the backend is {backend}. Give `--backend jax`" in refused.err
 
 
 def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_trained(finished, tmp_path):

@@ -1,11 +1,12 @@
 """The same space on every Keras backend, each in a process of its own, with modules of a user."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import leaderboard, script, sweep
+from tests.helpers.command import leaderboard, python, script, sweep
 from tests.helpers.space_texts import DIGITS, small
 from tests.helpers.whole_spaces import FEW_FINALISTS
 
@@ -33,6 +34,12 @@ def boards(folders):
     return found
 
 
+@pytest.fixture(scope="module")
+def jax(folders, boards):
+    """The folder of the sweep of lanes."""
+    return folders["jax", "compiled"]
+
+
 def test_every_backend_is_asked_for_the_same_trials(boards):
     asked = [{row["number"]: row["params"] for row in rows} for rows in boards.values()]
     assert all(one == asked[0] for one in asked)
@@ -56,11 +63,59 @@ def test_lanes_and_fit_on_jax_give_the_same_leaderboard(boards):
         assert row["value"] == pytest.approx(fit[number]["value"], abs=1 / 280)  # one validation row
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=pytest.mark.soak)])
 def test_a_trial_is_replayed_on_its_backend(folders, boards, backend):
     number = boards[backend, "fit"][0]["number"]
     ended = sweep("replay", "digits", str(number), cwd=folders[backend, "fit"], new=True).ok()
     assert f"fit/{backend} against the record (fit/{backend}): equal" in ended.out
+
+
+LOAD = """
+import json, sys, warnings
+import keras
+from keras_sweep.space_file.read import read_space_file
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.sealed_test import open_test
+spec = read_space_file("digits.yaml")
+data = load_search_data(spec)
+test = open_test(spec, data)
+warnings.simplefilter("error", RuntimeWarning)
+model = keras.models.load_model(sys.argv[1])
+scores = [model.evaluate(r.x, r.y, verbose=0, return_dict=True) for r in (data.validation, test)]
+json.dump([*scores, keras.backend.backend(), model.jit_compile], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_the_exported_model_scores_what_its_card_says_on_every_backend(jax, boards, backend, tmp_path):
+    model = tmp_path / "model.keras"
+    exported = sweep("export", "digits", "-o", model, cwd=jax)
+    assert (exported.code, exported.out.strip()) == (0, str(model))
+    card = json.loads((tmp_path / "model.card.json").read_text())
+    loaded = python(LOAD, model, cwd=jax, backend=backend).ok()
+    validation, test, name, compiles = json.loads(loaded.out[loaded.out.index("[") :])
+    assert name == backend
+    assert backend != "torch" or compiles is False  # for minutes, else
+    assert validation["accuracy"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
+    assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
+    assert card["validation"]["value"] == boards["jax", "compiled"][0]["value"]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(jax, backend, tmp_path):
+    shutil.copytree(jax, tmp_path / "copy")
+    first = json.loads((jax / "sweeps/digits/card.json").read_text())
+    evaluated = sweep("evaluate", "digits", "--backend", backend, "--format", "json", cwd=tmp_path / "copy").ok()
+    assert f"was trained on jax: on {backend} its numbers may differ in the last digits" in evaluated.err
+    assert json.loads(evaluated.out)["scores"]["loss"] == pytest.approx(first["test"]["loss"], rel=1e-5)
+    other = str((first["trial"] + 1) % 3)
+    exported = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
+    assert (exported.code, exported.out) == (0, "digits.keras\n"), exported.err
+    (tmp_path / f"copy/sweeps/digits/weights/{int(other):06d}.npz").unlink()
+    refused = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
+    assert refused.code == 2
+    assert "must be trained again on jax, since its weights are not kept" in refused.err
+    assert f"but the backend is {backend}. Give `--backend jax`" in refused.err
 
 
 def test_lanes_on_another_backend_are_refused_with_the_reason(tmp_path):
@@ -89,6 +144,7 @@ def test_a_missing_backend_is_named_with_the_command_that_installs_it(tmp_path):
     assert not (tmp_path / "sweeps").exists()
 
 
+@pytest.mark.soak
 def test_the_lessons_own_point_gives_its_figures_on_tensorflow(tmp_path):
     """keras.utils.set_random_seed(42), RMSprop, five epochs: the figures that the lesson's own script prints."""
     space = Path(__file__).parents[2] / "search_spaces" / "reference.yaml"
@@ -119,7 +175,7 @@ def rows():
 """
 
 
-@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+@pytest.mark.parametrize("backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.soak)])
 def test_keras_is_wholly_imported_before_a_module_of_the_users_begins(backend: str, tmp_path: Path) -> None:
     model, search = "{dense: {units: 2, activation: softmax}}", "{sampler: random, trials: 1}"
     (tmp_path / "space.yaml").write_text(small(data='{python: "mine:rows"}', model=model, search=search))

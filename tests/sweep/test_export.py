@@ -74,23 +74,9 @@ def test_a_model_that_keras_cant_write_is_refused_in_a_sentence() -> None:
 
 
 def test_the_file_leaves_compiling_to_where_it_is_opened(tmp_path: Path) -> None:
-    _, path, outputs = written("subclassed", tmp_path)
+    _, path, _ = written("subclassed", tmp_path)  # what each backend does then: test_backends.py
     with zipfile.ZipFile(path) as archive:
         assert json.loads(archive.read("config.json"))["compile_config"]["jit_compile"] == "auto"
-    np.save(tmp_path / "x.npy", DATA.validation.x)
-    code = (
-        "import keras, numpy, sys, warnings\n"
-        "warnings.simplefilter('error', RuntimeWarning)\n"
-        "model = keras.models.load_model(sys.argv[1])\n"
-        "numpy.save(sys.argv[3], model.predict(numpy.load(sys.argv[2]), verbose=0))\n"
-        "print(keras.backend.backend(), model.jit_compile)\n"
-    )
-    for backend in ("torch", "tensorflow", "jax"):
-        ended = python(code, path, tmp_path / "x.npy", tmp_path / "y.npy", cwd=tmp_path, backend=backend).ok()
-        assert ended.out.split()[0] == backend
-        if backend == "torch":  # for minutes, else
-            assert ended.out.split()[1] == "False"
-        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), outputs, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
