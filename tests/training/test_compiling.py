@@ -1,7 +1,6 @@
 """Compiled programs are kept for the next process, in a folder that nobody else can write to."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 
 from keras_sweep.training import compiling
 from keras_sweep.training.compiling import Effort, is_known
-from tests.helpers.command import python
+from tests.helpers.command import process, python
 from tests.helpers.ran import ran_as
+from tests.helpers.records import ROOT
 from tests.helpers.whole_spaces import PLAIN
 
 COMPILE = """\
@@ -21,12 +21,10 @@ jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
 
 
-def kept(folder: Path, **environment: str) -> tuple[str, int]:
+def kept(folder: Path) -> tuple[str, int]:
     """What a process says that keeps its programs in a folder of this cache, and how many files lie there then."""
-    command = [sys.executable, "-c", COMPILE]
-    given = {**os.environ, "SWEEP_CACHE_DIR": str(folder.parent), **environment}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=given)
-    return done.stdout.strip(), len(list(folder.rglob("*"))) if folder.exists() else 0
+    done = python(COMPILE, cwd=ROOT, SWEEP_CACHE_DIR=str(folder.parent)).ok()
+    return done.out.strip(), len(list(folder.rglob("*"))) if folder.exists() else 0
 
 
 def test_programs_are_kept_where_the_user_alone_can_write(tmp_path: Path) -> None:
@@ -47,8 +45,10 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
-    said, files = kept(tmp_path / "compiled", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs"))
-    assert (said, files) == ("None", 0)
+    own = {"SWEEP_CACHE_DIR": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "theirs")}
+    done = process([sys.executable, "-c", COMPILE], environment={**os.environ, **own}).ok()  # JAX reads it at its start
+    assert done.out == "None\n"
+    assert not (tmp_path / "compiled").exists()
 
 
 @pytest.mark.parametrize("look", [["evaluate", "plain"], ["verify", "sweeps/plain/best.keras"]])

@@ -91,11 +91,8 @@ def shares(data):
     return with_labels(data, lambda y: (np.eye(10)[y] * 0.8 + np.eye(10)[(y + 1) % 10] * 0.2).astype(np.float32))
 
 
-SMOOTH = {"label_smoothing": 0.1}
 RECALL = {"recall": 0.7}
-CASES = {
-    "smoothed labels": (one_hot, "categorical_crossentropy", SMOOTH, {}, model(10, "softmax")),
-    "logits": (one_hot, "categorical_crossentropy", {"from_logits": True}, {}, model(10, "linear")),
+CASES = {  # smoothed labels and logits of one-hot labels stand in test_as_people_train.py
     "logits of class indices": (
         lambda data: data,
         "sparse_categorical_crossentropy",
@@ -151,18 +148,19 @@ def spec_of(loss, arguments, metrics, **changes):
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # which Keras asks of JAX for `mean_io_u`
-@pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize(("labels", "loss", "arguments", "metrics", "build"), CASES.values(), ids=CASES)
-def test_it_has_the_numbers_of_a_script_with_keras_own_objects(data, labels, loss, arguments, metrics, build, run):
+def test_it_has_the_numbers_of_a_script_with_keras_own_objects(data, labels, loss, arguments, metrics, build):
     rows, spec = labels(data), spec_of(loss, arguments, metrics, **of_user(build))
-    results = run(spec, rows, PAIR)
+    both = {name: run(spec, rows, PAIR) for name, run in RUNNERS.items()}
     for number, trial in enumerate(PAIR):
         expected = plain_fit(build, rows, trial.params, **of_keras(loss, arguments, metrics))
-        assert set(results[number].curve) == set(expected.history)
-        assert_same(results[number], expected, trial.params)
-        # What each row contributes adds up, so that trials are compared row by row.
-        assert results[number].scores.values().mean() == pytest.approx(results[number].value, rel=1e-4)
-        assert results[number].stderr > 0
+        for name, results in both.items():
+            result = results[number]
+            assert set(result.curve) == set(expected.history)
+            assert_same(result, expected, f"{name}: {trial.params}")
+            # What each row contributes adds up, so that trials are compared row by row.
+            assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-4)
+            assert result.stderr > 0
 
 
 def test_an_argument_of_the_loss_may_be_a_parameter(data):
@@ -235,17 +233,17 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize(("labels", "name", "arguments", "loss"), OWN.values(), ids=OWN)
-def test_a_loss_of_the_users_has_the_numbers_of_a_script_and_a_score_for_each_row(
-    data, labels, name, arguments, loss, run
-):
+def test_a_loss_of_the_users_has_the_numbers_of_a_script_and_a_score_for_each_row(data, labels, name, arguments, loss):
     build = model(10, "softmax")
     rows, spec = labels(data), spec_of(f"user_losses:{name}", arguments, {}, **of_user(build))
-    result = run(spec, rows, PAIR)[0]
-    assert_same(result, plain_fit(build, rows, PAIR[0].params, loss=loss, metrics=[]), name)
-    assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-4)
-    assert result.stderr == pytest.approx(result.scores.values().std(ddof=1) / len(rows.validation) ** 0.5, rel=1e-3)
+    expected = plain_fit(build, rows, PAIR[0].params, loss=loss, metrics=[])
+    for run in RUNNERS.values():
+        result = run(spec, rows, PAIR)[0]
+        assert_same(result, expected, f"{name}, {run.__name__}")
+        scores = result.scores.values()
+        assert scores.mean() == pytest.approx(result.value, rel=1e-4)
+        assert result.stderr == pytest.approx(scores.std(ddof=1) / len(rows.validation) ** 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("run", RUNNERS.values(), ids=RUNNERS)

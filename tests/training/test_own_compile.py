@@ -1,6 +1,7 @@
 """Models that compile themselves, where the space names no loss, no metrics or no optimizer."""
 
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -23,9 +24,11 @@ from tests.helpers.lane_trials import FOLDER, suggestions, train, user_spec
 OWN = {"loss": "", "metrics": (), "own": ("loss", "metrics"), "objective": Objective("val_loss", Goal.MINIMIZE)}
 
 
-def loaded(name, constants=None, **changes):
+@cache  # looking at a model takes longer than most of these tests
+def loaded(name, constants=(), **changes):
     """The sweep with what its model brings, and few rows as its loss takes them."""
-    given = {"folder": FOLDER, "model": ModelSpec("python", f"own_compiles:{name}"), "constants": constants, **OWN}
+    model = ModelSpec("python", f"own_compiles:{name}")
+    given = {"folder": FOLDER, "model": model, "constants": dict(constants), **OWN}
     spec, data = load_rows(make_spec((), **{**given, **changes}))
     few = {part: Rows(*(one[:96] for one in getattr(data, part).arrays)) for part in ("train", "validation")}
     return spec, replace(data, **few)
@@ -70,7 +73,7 @@ def test_labels_have_the_form_that_its_loss_takes():
 
 @pytest.mark.parametrize("named", [{"optimizer": "sgd", "learning_rate": 0.1}, {"learning_rate": 0.1}])
 def test_an_optimizer_of_the_space_stands_in_place_of_its_own(named):
-    spec, data = loaded("of_the_users", named)
+    spec, data = loaded("of_the_users", tuple(named.items()))
     model = compiled_model(spec, training_plan(spec, named), data)
     assert type(model.optimizer) is (keras.optimizers.SGD if "optimizer" in named else keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
