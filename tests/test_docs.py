@@ -3,6 +3,7 @@
 A page's commands run in a copy of `search_spaces/` in which the searches are short.
 """
 
+import gzip
 import re
 import shlex
 from pathlib import Path
@@ -25,12 +26,14 @@ def of_kind(page: str, *kinds: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where Keras's own loader finds Fashion-MNIST without asking anybody."""
+    """Where Keras's own loader finds the first rows of Fashion-MNIST without asking anybody."""
     home = tmp_path_factory.mktemp("keras")
     cache = home / "datasets" / "fashion-mnist"
     cache.mkdir(parents=True)
     for file in FASHION_MNIST.locate().glob("*.gz"):
-        (cache / file.name).symlink_to(file)
+        header, row = (16, 28 * 28) if "images" in file.name else (8, 1)  # bytes
+        with gzip.open(file) as whole, gzip.open(cache / file.name, "wb") as few:
+            few.write(whole.read(header + 2000 * row))
     return home
 
 

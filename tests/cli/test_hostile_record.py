@@ -94,11 +94,9 @@ def changed(sweeps: Path) -> Callable[..., None]:
     return change
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from([*Facts.__dataclass_fields__, "of_another_program"]), value=json_values)
-@example(key="engine", value=["optuna"])
 @example(key="engine", value={})
-@example(key="engine", value=3)
 @example(key="engine", value=EVIL)
 @example(key="metric", value=EVIL)
 @example(key="seed", value=EVIL)
@@ -117,7 +115,7 @@ def test_any_json_in_an_attribute_of_the_sweep(sweeps: Path, changed, key: str, 
         check(arguments, sweeps)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(sorted(encoding.encode(dense_sweep(2)[1], 0))), value=json_values)
 @example(key="engine", value=EVIL)
 @example(key="runner", value=EVIL)

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from tests.helpers.calls import calls_of
@@ -7,15 +9,16 @@ from tests.helpers.records import new_study, same
 from tests.helpers.results import dense_sweep
 
 
-def test_twenty_thousand_trials_are_no_burden_and_come_back(tmp_path: Path) -> None:
-    results = dense_sweep(20_000)
+@pytest.mark.parametrize("count", [8_000, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: int) -> None:
+    results = dense_sweep(count)
     with new_study(tmp_path) as study:
         for first in range(0, len(results), 200):
             study.add_many(results[first : first + 200])
     folder = study.folder
     assert same(reader.read_results(folder), results)
     with StudyFile.open(folder) as again:
-        assert again.next_number == 20_000
-    assert calls_of(lambda: StudyFile.open(folder).close()) < 20_000 // 4  # calls: nothing is done trial by trial
-    assert calls_of(lambda: reader.read_results(folder)) < 300 * 20_000
-    assert folder.study.stat().st_size < 20_000 * 4096
+        assert again.next_number == count
+    assert calls_of(lambda: StudyFile.open(folder).close()) < count // 4  # calls: nothing is done trial by trial
+    assert calls_of(lambda: reader.read_results(folder)) < 300 * count
+    assert folder.study.stat().st_size < count * 4096

@@ -51,7 +51,7 @@ changes = st.tuples(st.integers(0, len(DENSE)), st.integers(0, 12), inserts)
 
 
 @given(st.lists(changes, min_size=1, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_small_change_of_a_good_file(found: list[tuple[int, int, str]]) -> None:
     text = DENSE
     for start, length, insert in found:
@@ -93,7 +93,7 @@ parameters = st.dictionaries(st.one_of(names, st.text(max_size=4)), st.one_of(bl
 
 
 @given(parameters)
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example({"epochs": {"distribution": "q_uniform", "min": 1e-300, "max": 1e300, "q": 1e-300}})
 @example({"learning_rate": {"distribution": "log_uniform", "min": -(2**63), "max": 700}})
 @example({"seed": {"min": -(2**63), "max": 2**63 - 1, "q": 2**62}})
