@@ -36,7 +36,7 @@ def test_a_name_that_is_not_registered_never_samples() -> None:
         make_engine(spec(SMALL, "hyperopt", "tpe"))
     with pytest.raises(UsageError, match=r"there is no optuna sampler 'cmaes'. There are tpe, random"):
         make_engine(spec(SMALL, "optuna", "cmaes"))
-    with pytest.raises(SpaceFileError, match="must be one of tpe, random, .* with optuna, but got 'cmaes'"):
+    with pytest.raises(SpaceFileError, match=r"must be one of tpe, random, .* with optuna, but got 'cmaes'"):
         read_space_file(Path("space.yaml"), text=dense(search="search: {sampler: cmaes}"))
 
 
