@@ -83,7 +83,9 @@ SPACES = {
     .replace("accuracy", "mean_absolute_error"),
     "dataset": _few("{python: digit_batches:parts}"),
     "goals": _space(
-        "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}", "optuna, sampler: tpe, trials: 18"
+        "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
+        "optuna, sampler: tpe, trials: 18",
+        "finish: {choose: {where: parameters <= 700}}\n",
     ).replace("metric: {name: val_accuracy, goal: maximize}", "metric: [{name: val_accuracy}, {name: parameters}]"),
     "cases": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 18", WHERE)
     .replace("{min: 1e-4, max: 0.3, log: true}", CASES)

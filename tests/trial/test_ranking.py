@@ -66,9 +66,18 @@ def test_the_front_has_the_trials_that_no_other_beats_in_one_goal_and_equals_in_
     assert front(results, two) == {1, 2, 4}
     assert front(results, replace(two, further=(small,))) == {1, 2}
     assert front(results, ACCURACY) == set()
-    decided = [replace(results[3], final=True), results[1]]  # finalists rank before all others
-    assert front(decided, replace(two, further=(small,))) == {3, 1}
-    assert front([decided[0], results[0]], replace(two, further=(small,))) == {3}
+    assert front([replace(results[3], final=True), results[1]], replace(two, further=(small,))) == {1}
+
+
+def test_a_winner_meets_what_its_goals_are_to_meet():
+    two = replace(
+        ACCURACY, further=(Objective("parameters", Goal.MINIMIZE),), where="parameters <= 60 and val_accuracy > 0.5"
+    )
+    results = [result(n, v, measured={"parameters": p}) for n, (v, p) in enumerate([(0.9, 90), (0.8, 60), (0.7, 5)])]
+    assert winner(results, two) == results[1]
+    assert [one for one in results if can_win(one, two)] == results[1:]
+    assert winner(results, replace(two, where="parameters / 0 < 1")) is None
+    assert winner([result(0, 0.9)], two) is None
 
 
 def test_a_loss_is_minimized():

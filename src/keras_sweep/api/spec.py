@@ -169,7 +169,8 @@ class Spec:
     training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
-    finish: Mapping[str, bool] | None = None  # {"refit": True}
+    finish: Mapping[str, Any] | None = None  # {"refit": True, "choose": {"where": "parameters <= 40000"}}
+    goals: Mapping[str, str] | None = None  # beside the first: {"parameters": "minimize"}
 
     @cached_property
     def _of_datasets(self) -> Any:
@@ -191,6 +192,8 @@ class Spec:
                 "a Spec takes one of `maximize` and `minimize`", hint='For example: maximize="val_accuracy"'
             )
         goal = "maximize" if self.maximize is not None else "minimize"
+        first = {"name": self.maximize or self.minimize, "goal": goal}
+        further = [{"name": name, "goal": each} for name, each in (self.goals or {}).items()]
         sections: dict[str, Any] = {
             "data": _data_block(self.data if self._of_datasets is None else self._of_datasets),
             "split": self.split or None,
@@ -198,7 +201,7 @@ class Spec:
             "loss": _loss_block(self.loss),
             "metrics": _metrics_block(self.metrics),
             "loss_weights": self.loss_weights or None,
-            "metric": {"name": self.maximize or self.minimize, "goal": goal},
+            "metric": [first, *further] if further else first,
             "parameters": {
                 name: {"values": value} if isinstance(value, list | tuple | range) and not _cases(value) else value
                 for name, value in self.parameters.items()

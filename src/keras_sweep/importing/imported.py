@@ -75,6 +75,11 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
     Raises UsageError: the metric or its direction is another one, or no trial fits.
     """
     ours, theirs = spec.objective, imported.objective
+    if ours.further:
+        raise UsageError(
+            f"trials of {imported.source} have one goal each, but this sweep has several",
+            hint="Give `metric` of the space file one goal",
+        )
     if theirs.goal is not ours.goal or theirs.name not in (ours.name, *UNNAMED):
         raise UsageError(
             f"{imported.source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}",

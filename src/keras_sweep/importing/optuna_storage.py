@@ -130,7 +130,9 @@ def _chosen(names: Sequence[str], study: str | None, shown: str) -> str:
 
 def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     if len(study.directions) != 1:
-        raise UsageError(f"study {study.study_name!r} has {len(study.directions)} objectives, but a sweep has one")
+        raise UsageError(
+            f"study {study.study_name!r} has {len(study.directions)} objectives: only those of one can be read"
+        )
     trials = study.get_trials(deepcopy=False)
     finished = [trial for trial in trials if trial.state.is_finished()]
     if not any(trial.state.name == "COMPLETE" for trial in finished):

@@ -12,6 +12,7 @@ from keras_sweep.errors import Fault, ModelError, SpaceFileError
 from keras_sweep.models.hyper_model import names_optimizer
 from keras_sweep.process.given import name_of
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, recorded_names
 from keras_sweep.space.text import did_you_mean, joined, listed, quoted
 
@@ -62,11 +63,12 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
         if spec.outputs:
             spec = replace(spec, metrics=recorded_names(spec.outputs), metric_arguments={})
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
-    named = {"metric.name": spec.objective.name}
+    further = [one.name for one in spec.objective.further if one.name not in MEASURED]
+    named = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}
     for section in (one for one in WATCHING if getattr(spec.training, one) is not None):
         named[f"training.{section}.monitor"] = getattr(spec.training, section).monitor
     for key, name in named.items():
-        recorded += [one.removeprefix("val_") for one in recorded] if key != "metric.name" else []
+        recorded += [one.removeprefix("val_") for one in recorded] if not key.startswith("metric.") else []
         if name not in recorded and not trains_itself:
             rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])

@@ -45,6 +45,7 @@ class Facts:
     space: str  # text of the space file
     distributions: Mapping[str, OptunaText]  # of the parameters
     goals: tuple[Objective, ...] = ()  # beside the metric
+    choose: str = ""  # what the winner's goals must meet
     engine: str = ""  # "optuna/tpe"
     trials: int | None = None  # that there are to be
     exhausted: int | None = None  # how many trials were recorded when no point of the space was left
@@ -70,7 +71,7 @@ class Facts:
     def objective(self) -> Objective:
         """What ranks the trials."""
         take_best = (self.spec or {}).get("epochs.take") == "best"
-        return Objective(self.metric, self.goal, take_best=take_best, further=self.goals)
+        return Objective(self.metric, self.goal, take_best=take_best, further=self.goals, where=self.choose)
 
     @property
     def choice(self) -> Choice:

@@ -15,6 +15,7 @@ from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, checked
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.text import joined
 from keras_sweep.trial.finalists import with_finalists
 from keras_sweep.trial.result import Result
@@ -125,6 +126,8 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     facts = checked(Facts, attributes)
+    if facts.choose:
+        constraint(facts.choose)  # which raises
     if directions != list(facts.objective.directions):
         said = joined(directions, "and")
         raise RecordError(f"the record {path} is damaged: its direction is {said!r}", hint=DAMAGED_HINT)

@@ -227,6 +227,7 @@ class Objective:
     goal: Goal
     take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
     further: tuple["Objective", ...] = field(default=(), repr=False)  # goals beside this one: trials make up a front
+    where: str = field(default="", repr=False)  # a constraint over goals, which the winner meets
 
     @property
     def directions(self) -> tuple[Goal, ...]:

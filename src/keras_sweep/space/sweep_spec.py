@@ -157,6 +157,11 @@ class Finish:
     """What becomes of the winner before it is tested and exported."""
 
     refit: bool = Field(default=False, description="train it once more, on all rows of training and validation")
+    choose: Mapping[str, str] | None = Field(
+        default=None,
+        description="which trial wins: {where: parameters <= 40000} says what its goals must meet, and `maximize` or "
+        "`minimize` may name the first goal, by which trials rank",
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

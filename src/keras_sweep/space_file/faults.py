@@ -22,6 +22,7 @@ _NOUNS = {
     "boolean": "true or false",
     "string": "text",
     "array": "a list",
+    "object": "a map",
 }
 _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of at most", "exclusiveMaximum": "below"}
 

@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import PositiveFloat, PositiveInt
 
 from keras_sweep.process.given import name_of
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED, Goal, Objective
-from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, Output, is_own
+from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, Finish, Output, is_own
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, unknown
 from keras_sweep.space_file.keras_tables import (
@@ -158,6 +159,30 @@ def objective_of(
     if len({one.name for one in (first, *others)}) <= len(others):
         faults.fault(("metric",), f"a goal is there twice, got {quoted(given)}")
     return replace(first, further=others)
+
+
+def with_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
+    """The goals with what `finish: {choose: ...}` says of the winner's; faults are noted."""
+    if objective is None or finish is None or finish.choose is None:
+        return objective
+    path, given, names = ("finish", "choose"), finish.choose, [one.name for one in (objective, *objective.further)]
+    for key, value in given.items():
+        if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
+            rule = f"must be the first goal, by which trials rank, {quoted(objective.name)}, but got {quoted(value)}"
+            faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
+        elif key not in (*Goal, "where"):
+            faults.fault((*path, key), "there is no such key here", unknown(key, (*Goal, "where")))
+    try:
+        strange = [name for name in constraint(given.get("where", "")).names if name not in names]
+    except ValueError as error:
+        faults.fault(
+            (*path, "where"), f"{quoted(given.get('where', ''))} {error}", "as in {where: parameters <= 40000}"
+        )
+    else:
+        for name in strange:
+            hint = did_you_mean(name, names) or f"the goals are {joined(names)}"
+            faults.fault((*path, "where"), f"there is no goal {quoted(name)}", hint)
+    return replace(objective, where=given.get("where", ""))
 
 
 def _goal_of(

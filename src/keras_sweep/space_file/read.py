@@ -27,7 +27,15 @@ from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quote
 from keras_sweep.space_file.conditions import with_where
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.losses import loss_of, metrics_of, names_outputs, objective_of, outputs_of, own_of
+from keras_sweep.space_file.losses import (
+    loss_of,
+    metrics_of,
+    names_outputs,
+    objective_of,
+    outputs_of,
+    own_of,
+    with_choice,
+)
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
@@ -114,6 +122,7 @@ def read_space_file(
             faults.fault(("search", "engine"), f"{search.engine} knows one goal, and there are several", "use optuna")
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
+    objective = with_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:

@@ -81,6 +81,7 @@ def model_card(
     """
     recipe, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
+    goals = {one.name: training.goal(one.name) for one in spec.objective.further}
     arguments = {
         "loss_arguments": dict(training_plan(spec, training.params).loss_arguments),
         "metric_arguments": {name: dict(values) for name, values in spec.metric_arguments.items()},
@@ -101,6 +102,9 @@ def model_card(
         **{name: values for name, values in arguments.items() if values},
         **({"outputs": {name: asdict(one) for name, one in spec.outputs.items()}} if spec.outputs else {}),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
+        **(
+            {"goals": goals} if (goals := {one.name: training.goal(one.name) for one in spec.objective.further}) else {}
+        ),
         "engine": training.engine,
         "runner": training.runner,
         "data": data_record(spec, data),

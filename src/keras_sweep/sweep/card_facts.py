@@ -61,6 +61,8 @@ def card_facts(
     known, why = (None, "its sweep is not here") if home is None else _of_record(card, data, home)
     for name, value in (known or {}).items():
         facts += _facts(name, card.get(name), value, "record")
+    if "parameters" in card.get("goals", {}) and data.preprocessing is None and not data.folds:
+        facts.append(Fact("goals.parameters", card["goals"]["parameters"], model.count_params(), "file"))
     if known is None and data.preprocessing is None:  # which is compiled without the trial's optimizer
         config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
         in_file = {name: config.get(name) for name in card["params"] if isinstance(config.get(name), int | float | str)}

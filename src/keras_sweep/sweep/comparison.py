@@ -98,7 +98,8 @@ class RecordedSweep:
             return result.state, result.value, result.stderr, result.engine, result.scores_digest
 
         facts, objective = self.facts, self.objective
-        about = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
+        about: list[object] = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
+        about += [objective.where] if objective.where else []
         trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
         return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
 

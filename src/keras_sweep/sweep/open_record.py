@@ -80,6 +80,8 @@ def open_study(
         check_same(spec, study.facts, {"fingerprint": fingerprint, **sealed})
         _write_space(folder, spec, study.facts.space, emit)
         search = spec.search
+        if spec.objective.where != study.facts.choose:
+            study.set_attributes({"choose": spec.objective.where})
         study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
     except BaseException:
         study.close()

@@ -26,7 +26,7 @@ from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import best_training, imported, winner
+from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import Result
 
 
@@ -185,6 +185,9 @@ def backend_of(runner: str) -> str | None:
     return backend if backend in BACKENDS else None
 
 
+CHOOSE_ANEW = "With another `where` in `finish: {choose: ...}` the same command chooses anew among these trials"
+
+
 def needed_winner(name: str, results: Sequence[Result], objective: Objective) -> Result:
     """The winner of a sweep. Raises RecordError where no trial was trained here, or none completed."""
     best = winner(results, objective)
@@ -193,6 +196,8 @@ def needed_winner(name: str, results: Sequence[Result], objective: Objective) ->
     if results and all(imported(result) for result in results):
         message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
         raise RecordError(message, hint="`sweep run` of its space file goes on from them")
+    if objective.where and any(comparable(result, objective) for result in results):
+        raise RecordError(f"no trial of sweep {name!r} meets `{objective.where}`", hint=CHOOSE_ANEW)
     why = f": {why_none(results)}" if results else ""
     raise RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
 

@@ -151,6 +151,7 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
         "the end": tuple(f"{one.state} ({one.reason})" if one.reason else str(one.state) for one in (recorded, again)),
         "the number of epochs": (recorded.epochs, again.epochs),
         "the scored epoch": (recorded.epoch, again.epoch),
+        "the number of parameters": tuple(one.measured.get("parameters") for one in (recorded, again)),
         "the metrics": (", ".join(sorted(recorded.curve)), ", ".join(sorted(again.curve))),
     }
     one, other = recorded.stderr, again.stderr

@@ -21,14 +21,14 @@ from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, se
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.sweep.loop import search, stopped
 from keras_sweep.sweep.open_record import check_same, open_study, tell_again
-from keras_sweep.sweep.recorded import why_none
+from keras_sweep.sweep.recorded import CHOOSE_ANEW, why_none
 from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
-from keras_sweep.trial.ranking import best_training, imported, winner
+from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED
 from keras_sweep.trial.wall_time import WallTime
 
@@ -160,6 +160,8 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     told = SweepEnded(spec.name, reason, tuple(results), seconds, model, stopped_at, tuple(waiting), comparison)
     emit(told)
     if best is None and own and reason is not EndReason.OUT_OF_TIME and not stop.signalled:
+        if any(comparable(one, spec.objective) for one in own):
+            raise SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
         hint = f"`sweep show {spec.name} {own[0].number}` says more"
         if any(one.reason == DIVERGED for one in own):
             hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"

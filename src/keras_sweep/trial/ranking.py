@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from keras_sweep.space.constraint import constraint
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
@@ -56,8 +57,20 @@ def comparable(result: Result, objective: Objective) -> bool:
 
 
 def can_win(result: Result, objective: Objective) -> bool:
-    """Whether it was trained here and its value compares: an imported trial guides a search, but has no weights."""
-    return comparable(result, objective) and not imported(result)
+    """Whether it was trained here and its value compares: an imported trial guides a search, but has no weights.
+
+    Where the winner must meet something, it must, too.
+    """
+    return comparable(result, objective) and not imported(result) and (not objective.where or _meets(result, objective))
+
+
+def _meets(result: Result, objective: Objective) -> bool:
+    wanted, goals = constraint(objective.where), (objective, *objective.further)
+    values = {one.name: value for one in goals if (value := result.goal(one.name)) is not None}
+    try:
+        return wanted.names <= values.keys() and wanted.holds(values)
+    except (ArithmeticError, TypeError, ValueError):
+        return False
 
 
 def good_enough(results: Iterable[Result], objective: Objective, value: float) -> Result | None:
@@ -75,16 +88,16 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
 def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
     """The trials than which no other is as good in all goals and better in one (Pareto); none where there is one goal.
 
-    In the first goal trials are as good as they rank: those that finalists decide before all others.
+    Each trial counts as it was trained with the seed of the search, which all have in common.
     """
     if not objective.further:
         return frozenset()
     keys = {
-        one.number: (order_key(one, objective)[:3], *goal_keys(one, objective))
+        one.number: (objective.key(one.value), *_further_keys(one, objective))
         for one in results
-        if can_win(one, objective)
+        if comparable(one, objective) and not imported(one) and one.value is not None
     }
-    found: dict[int, tuple[Any, ...]] = {}
+    found: dict[int, tuple[float, ...]] = {}
     for number, own in sorted(keys.items(), key=lambda item: item[1]):  # who is better than another comes before it
         others = found.values()
         if not any(all(a <= b for a, b in zip(other, own, strict=True)) and other != own for other in others):
@@ -92,7 +105,7 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
     return frozenset(found)
 
 
-def goal_keys(result: Result, objective: Objective) -> list[float]:
+def _further_keys(result: Result, objective: Objective) -> list[float]:
     """A sort key for each further goal: smaller is better; infinite without a value."""
     values = [(goal, result.goal(goal.name)) for goal in objective.further]
     return [math.inf if value is None or math.isnan(value) else goal.key(value) for goal, value in values]

@@ -40,7 +40,8 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
     notes += map(escaped, doubts(objective.name, rows))
-    candidates = sum(row.comparable and not row.imported for row in rows)
+    could_win = [row for row in rows if row.behind is not None] if objective.where else rows
+    candidates = sum(row.comparable and not row.imported for row in could_win)
     if best is not None and comparison is not None and comparison.estimate is not None:
         corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
         notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}")
@@ -105,14 +106,15 @@ def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) ->
 def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
     """What the front is, and where goals were measured."""
     names = [one.name for one in objective.further]
+    chosen = [f"the winner is the best by {objective.name} of those with {objective.where}"] if objective.where else []
     if not names:
-        return []
+        return [*map(escaped, chosen)]
     count = counted(sum(row.front is True for row in rows), "trial")
     better = f"no other trial is as good in {joined([objective.name, *names], 'and')} and better in one of them"
     notes = [f"{ON_FRONT} {count} on the front: {escaped(better)}; `--where front=true` shows these"]
     if "predict_seconds" in names:
         notes.append("predict_seconds: a call with 32 rows, the median of 50, on the machine that trained")
-    return notes
+    return [*notes, *map(escaped, chosen)]
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:

@@ -30,7 +30,8 @@ def winner_sentence(facts: SweepFacts) -> str:
     seeds = facts.winner.seeds
     over = f" Over {seeds.count} seeds its configuration scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     best = f"Trial {facts.winner.number} is the best of {trials}{more}"
-    return f"{best}, by {facts.sweep.objective.name} ({goal} is better).{over}"
+    those = f", of those with {facts.sweep.objective.where}" if facts.sweep.objective.where else ""
+    return f"{best}, by {facts.sweep.objective.name} ({goal} is better){those}.{over}"
 
 
 def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
