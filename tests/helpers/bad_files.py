@@ -228,6 +228,21 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "where that runs": bad("where", "['exec(\"1\") == 1']", "0", "may not have `exec('1')` in it: there are numbers"),
     "where of other kinds": bad("where", "[optimizer < 3]", "", "no point of the space meets all of it (text"),
     "where never": bad("where", "[epochs < 20, epochs >= 20]", "", "no point of the space meets all of it"),
+    "what is measured as the first goal": bad("metric", "{name: parameters}", "name", "ranks trials epoch by epoch"),
+    "a goal twice": bad("metric", "[{name: val_loss}, {name: val_loss}]", "", "a goal is there twice"),
+    "no goal": bad("metric", "[]", "", "must be a map with `name`, `goal`"),
+    "a goal that is none": bad(
+        "metric", "[{name: val_loss}, {name: parameter}]", "1.name", "but got 'parameter' (did you mean `parameters`?)"
+    ),
+    "a choice that is no map": bad("finish", "{choose: small}", "choose", "must be a map, or null, but got 'small'"),
+    "a choice without a constraint": bad("finish", "{choose: {}}", "choose.where", "no comparison that can be read"),
+    "a choice by another goal": bad(
+        "finish", "{choose: {minimize: val_loss, where: val_accuracy > 0}}", "choose.minimize", "must be the first goal"
+    ),
+    "a choice by what is no goal": bad(
+        "finish", "{choose: {where: parameters < 5}}", "choose.where", "there is no goal 'parameters'"
+    ),
+    "a choice with another key": bad("finish", "{choose: {when: 1 < 2}}", "choose.when", "there is no such key here"),
     "a refit that is no yes or no": bad("finish", "{refit: 5}", "refit", "but got 5"),
 }
 BAD_PARAMETERS: Mapping[str, BadFile] = {

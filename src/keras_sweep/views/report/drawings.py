@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from markupsafe import Markup, escape
 
+from keras_sweep.space.search_space import Goal
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
@@ -23,6 +25,7 @@ MOST_POINTS = 48  # of a line
 SPARK = (80, 22)
 SPARK_POINTS = 24
 NAMES, BARS_END, BAR_LINE = 120, 320, 24
+MOST_SAID = 8  # trials of a front
 LEAST_SHARE = 0.005  # with which a part is drawn
 
 
@@ -85,6 +88,27 @@ def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
     parts.append(label((LEFT + RIGHT) / 2, FOOT + 32, x.name, kind="l", longest=40))
     parts.append(label(4, TOP - 9, y.name, anchor="start", kind="l", longest=40))
     return across, up, parts
+
+
+def pareto(goal: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
+    """The drawing of a further goal beside the first one; where there are no others, with the line of the front."""
+    objective = facts.sweep.objective
+    places = [row.value for row in facts.rows if row.front and row.value is not None]
+    low, high = min([value.low, *places]), max([value.high, *places])
+    across, up, parts = crossed(goal, replace(value, low=low, high=high))
+    for row in reversed(drawn):
+        if row.value is not None and row.number in goal.values:
+            parts.append(dot(row, across(goal.values[row.number]), up(row.value), facts.colours))
+    held = {goal.values[row.number]: row.value for row in facts.rows if row.front and row.value is not None}
+    front = sorted(held.items())
+    if len(objective.further) == 1 and front:
+        more = objective.further[0].goal is Goal.MAXIMIZE
+        line = steps(((across(x), up(y)) for x, y in (front[::-1] if more else front)), LEFT if more else RIGHT)
+        parts.append(f'<path class="best" d="{line}"/>')
+    said = ", ".join(f"{score_text(y)} at {goal.text(x)}" for x, y in front[:MOST_SAID])
+    words = f"{value.name} over {goal.name}. No other trial is as good in all goals and better in one: {said}"
+    more_said = f" and {len(front) - MOST_SAID} more" if len(front) > MOST_SAID else ""
+    return figure(f"front-{goal.name}", f"{value.name} and {goal.name}", f"{words}{more_said}.", parts)
 
 
 def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:

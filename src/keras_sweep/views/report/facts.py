@@ -14,6 +14,8 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of,
 from keras_sweep.views.report.axes import COLOURS, PREFERRED, Axis, Colours, clipped_range, parameter_axis
 from keras_sweep.views.terminal.console import error_lines
 
+WIDE = 20.0  # how often a goal's greatest value holds the least, for an axis to be logarithmic
+
 
 @dataclass(frozen=True)
 class SweepFacts:
@@ -62,6 +64,18 @@ class SweepFacts:
         """The objective; its worst values lie beyond the axis. None where no trial has a value."""
         values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
         return Axis(objective.name, *clipped_range(values.values(), objective), values) if values else None
+
+    @cached_property
+    def goal_axes(self) -> list[Axis]:
+        """One for each further goal of which there are values."""
+        found = []
+        for name in (goal.name for goal in self.sweep.objective.further):
+            known = {row.number: value for row in self.rows if (value := row.metrics.get(name)) is not None}
+            if known:
+                whole = all(value.is_integer() for value in known.values())
+                low, high = min(known.values()), max(known.values())
+                found.append(Axis(name, low, high, known, log=low > 0 and high >= WIDE * low, whole=whole))
+        return found
 
     @cached_property
     def colours(self) -> Colours:

@@ -25,6 +25,7 @@ from keras_sweep.views.report.drawings import (
     figure,
     importance_bars,
     learning_curves,
+    pareto,
     steps,
     time_bars,
 )
@@ -51,9 +52,10 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
     found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
     value, edges, name = facts.value_axis, range_edges(facts), facts.sweep.folder.name
     columns, rows = table_of(facts, drawn)
-    axes = [*facts.axes, *([value] if value else [])]
+    axes = [*facts.axes, *facts.goal_axes, *([value] if value else [])]
     outputs, best = None if isinstance(facts.outputs, str) else facts.outputs, facts.winner
     curves = learning_curves(facts, drawn)
+    fronts = [pareto(axis, value, facts, drawn) for axis in facts.goal_axes] if value else []
     first = [axis for one in found for axis in facts.axes if axis.name == one.name][:2]  # that matter most
     return rendered(
         "index.html.j2",
@@ -72,7 +74,7 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
         curves=any(column.key == "curve" for column in columns),
         rows=rows,
         drawn=len(drawn),
-        progress=[*(best_so_far(facts, drawn, value) if value else []), *([curves] if curves else [])],
+        progress=[*fronts, *(best_so_far(facts, drawn, value) if value else []), *([curves] if curves else [])],
         slices=[slice_of(index, axis, value, facts, drawn) for index, axis in enumerate(facts.axes) if value],
         edges=edges,
         widening=widening_call(name, edges),

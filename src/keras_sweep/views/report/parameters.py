@@ -89,7 +89,7 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
     """All parameters at once, a line a trial; the last axis is the objective."""
-    shown, rows = [*facts.axes, value], [row for row in drawn if row.value is not None]
+    shown, rows = [*facts.axes, *facts.goal_axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(shown))
     step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
     scales = [(MARGIN_LEFT + index * step, axis, along(axis, AXIS_FOOT, AXIS_TOP)) for index, axis in enumerate(shown)]

@@ -1,0 +1,98 @@
+"""A sweep of several goals: what is measured, what Optuna makes of its record, and who wins."""
+
+import json
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.dashboard import HOST, Server, dashboard_server
+from tests.helpers.ran import quiet, ran_as
+from tests.helpers.whole_spaces import SPACES
+
+MEASURED = "[{name: val_accuracy}, {name: parameters}, {name: predict_seconds}, {name: train_seconds}]"
+TEXT = SPACES["goals"].replace("trials: 18", "trials: 6") + "finalists: none\n"
+GOALS = "[{name: val_accuracy}, {name: parameters}]"
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
+    return ran_as(tmp_path_factory.mktemp("goals"), "goals", TEXT.replace(GOALS, MEASURED))
+
+
+def test_optuna_finds_the_same_front_in_the_record(sweep: ks.Sweep) -> None:
+    study = sweep.study
+    assert [one.name for one in study.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE", "MINIMIZE"]
+    rows = sweep.leaderboard(where=["front=true"])
+    assert {one.number for one in study.best_trials} == {row.number for row in rows}
+    for row in sweep.leaderboard():
+        goals = [row.metrics[name] for name in ("parameters", "predict_seconds", "train_seconds")]
+        assert study.trials[row.number].values == [row.value, *goals]
+        assert all(0 < value < 60 for value in goals[1:] if value is not None)
+
+
+def test_parameters_are_those_that_keras_counts_and_the_winner_has_no_more_than_it_may(sweep: ks.Sweep) -> None:
+    counted = {(): 650, (4,): 310, (16,): 1210}
+    assert all(row.metrics["parameters"] == counted[row.params["model.hidden"]] for row in sweep.leaderboard())
+    assert counted[sweep.best.params["model.hidden"]] <= 700
+
+
+def test_a_trial_trained_again_by_fit_has_as_many_parameters(sweep: ks.Sweep) -> None:
+    replayed = sweep.replay(0)
+    assert replayed.matches
+    assert replayed.plain.again.measured["parameters"] == replayed.recorded.measured["parameters"]
+
+
+def asked(server: Server, study: str) -> Any:
+    with urllib.request.urlopen(f"http://{HOST}:{server.server_port}/api/studies{study}") as answer:
+        return json.load(answer)
+
+
+def test_the_dashboard_opens_it(sweep: ks.Sweep) -> None:
+    with dashboard_server(SweepFolder(sweep.path), 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        (study,) = asked(server, "")["study_summaries"]
+        whole = asked(server, f"/{study['study_id']}")
+        server.shutdown()
+        thread.join()
+    assert study["directions"] == ["maximize", "minimize", "minimize", "minimize"]
+    assert [len(trial["values"]) for trial in whole["trials"]] == [4] * 6
+
+
+def test_its_page_draws_each_further_goal_and_has_an_axis_for_it(sweep: ks.Sweep, tmp_path: Path) -> None:
+    page = sweep.report(tmp_path / "page").read_text()
+    for name in ("parameters", "predict_seconds", "train_seconds"):
+        assert f'<figure id="front-{name}">' in page and f'<g class="brush" data-axis="{name}">' in page
+    drawing = page.partition('<figure id="front-parameters">')[2].partition("</figure>")[0]
+    assert all(f'data-t="{trial.number}"' in drawing for trial in sweep.trials)
+
+
+def test_another_where_chooses_anew_among_the_same_trials(tmp_path: Path) -> None:
+    def run(where: str) -> ks.Sweep:
+        return ran_as(tmp_path, "goals", TEXT.replace("parameters <= 700", where))
+
+    small = run("parameters <= 700")
+    values, hidden = [one.value for one in small.trials], small.best.params["model.hidden"]
+    large = run("parameters > 1000")
+    assert [one.value for one in large.trials] == values
+    assert (hidden, large.best.params["model.hidden"]) == ((), (16,))
+    assert json.loads((large.path / "card.json").read_text())["goals"] == {"parameters": 1210}
+    with pytest.raises(ks.SweepError, match=r"no trial meets `parameters < 9`"):
+        run("parameters < 9")
+    with pytest.raises(ks.SweepError, match=r"no trial of sweep 'goals' meets `parameters < 9`"):
+        ks.open("goals", sweeps_dir=tmp_path / "sweeps").load_model()
+
+
+@pytest.mark.parametrize("split", ["", "split: {folds: 2}\n"])
+def test_plain_fit_measures_a_model_too_with_folds_the_first(tmp_path: Path, split: str) -> None:
+    text = TEXT.replace(GOALS, "[{name: val_accuracy}, {name: predict_seconds}, {name: parameters}, {name: val_loss}]")
+    (tmp_path / "by_fit.yaml").write_text(text.replace("trials: 6", "trials: 2") + split)
+    sweep = ks.run(tmp_path / "by_fit.yaml", sweeps_dir=tmp_path / "sweeps", listener=quiet, runner="fit")
+    for row in sweep.leaderboard():
+        assert row.metrics["parameters"] in (310, 650, 1210)
+        assert (row.metrics["predict_seconds"] or 0.0) > 0
