@@ -5,10 +5,15 @@ from tests.helpers.engine_contract import EngineContract
 
 from keras_sweep.search.engines import ENGINES, HAVE_RUNGS
 
-MEMBERS = [(engine, sampler) for engine, samplers in ENGINES.items() for sampler in samplers]
+SLOW = {("optuna", "gp")}  # a second for every point; tests/search/optuna has what it promises in short
+MEMBERS = [
+    pytest.param((engine, sampler), marks=[pytest.mark.soak] * ((engine, sampler) in SLOW), id=f"{engine}/{sampler}")
+    for engine, samplers in ENGINES.items()
+    for sampler in samplers
+]
 
 
-@pytest.fixture(params=MEMBERS, ids="/".join)
+@pytest.fixture(params=MEMBERS)
 def member(request: pytest.FixtureRequest) -> tuple[str, str]:
     """An engine and one of its samplers."""
     engine, sampler = request.param

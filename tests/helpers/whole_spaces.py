@@ -43,6 +43,10 @@ SPACES = {
         "optuna, sampler: random, trials: 18",
         "early_terminate: {type: hyperband, min_iter: 1, eta: 2}\n",
     ),
+    "started": _space(
+        "{min: 1, max: 3}",
+        "optuna, sampler: cmaes, trials: 24, generation: 4, start: [{optimizer: sgd}, {epochs: 3}], stop: {value: .4}",
+    ),
     "tuner": _space(
         "{max: 2, take: best}\n  schedule: {values: [constant, cosine]}\n  warmup: 0.2",
         "keras-tuner, sampler: bayesian, trials: 10",

@@ -83,7 +83,7 @@ class _Search:
 
 @dataclass(frozen=True, slots=True)
 class Optuna(_Search):
-    """Optuna's samplers (tpe, random, grid, qmc, nsgaii), for so many `trials` in total.
+    """Optuna's samplers (tpe, gp, cmaes, random, grid, qmc, nsgaii), for so many `trials` in total.
 
     `generation` trials are asked at once; 0 means as many as the runner likes. The points of `start`,
     `[{"optimizer": "adam", "learning_rate": 1e-3}]`, are tried first; the sampler chooses what one leaves out.

@@ -89,7 +89,7 @@ def run(
     ] = None,
     engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
     sampler: Annotated[
-        str | None, option("--sampler", "NAME", "tpe, nsgaii, random, grid, qmc, bayesian, hyperband.")
+        str | None, option("--sampler", "NAME", "tpe, gp, cmaes, nsgaii, random, grid, qmc, bayesian, hyperband.")
     ] = None,
     backend: Backend = None,
     runner: Runner = None,

@@ -21,6 +21,8 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
         "tpe": "keras_sweep.search.optuna.samplers:Tpe",
         "random": "keras_sweep.search.optuna.samplers:Random",
         "grid": "keras_sweep.search.grid:Grid",
+        "gp": "keras_sweep.search.optuna.samplers:Gp",
+        "cmaes": "keras_sweep.search.cma_es:CmaEs",
         "qmc": "keras_sweep.search.optuna.samplers:QuasiRandom",
         "nsgaii": "keras_sweep.search.optuna.samplers:Nsga2",
     },

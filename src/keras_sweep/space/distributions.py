@@ -179,6 +179,18 @@ def as_drawn(distribution: Distribution, value: Value) -> Value:
     return int(value) if whole else value  # type: ignore[arg-type]
 
 
+def unit_of(distribution: Distribution, value: Value) -> float:
+    """The place in [0, 1] whose value, by `at`, this one of a range is; of whole numbers and steps the middle."""
+    assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if distribution.log:
+        half, over = (0.5, 1) if isinstance(distribution, Int) else (0.0, 0)
+        return (math.log(value + half) - math.log(low)) / ((math.log(high + over) - math.log(low)) or 1.0)
+    if step is not None:
+        return (round((value - low) / step) + 0.5) / distribution.size
+    return (value - low) / ((high - low) or 1.0)
+
+
 def range_words(distribution: Distribution) -> str:
     """What a value of it may be, for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):

@@ -10,7 +10,7 @@ from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Params, SearchSpace
+from keras_sweep.space.search_space import Objective, Params, SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
     SCHEDULE,
@@ -113,13 +113,7 @@ def read_space_file(
     training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
-    if objective is not None and objective.further:
-        if early is not None:
-            faults.fault(
-                ("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out"
-            )
-        if search is not None and search.engine != "optuna":
-            faults.fault(("search", "engine"), f"{search.engine} knows one goal, and there are several", "use optuna")
+    _check_goals(faults, objective, search, early)
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
     objective = with_choice(faults, objective, finish)
@@ -272,6 +266,9 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if parameter.name.startswith(LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
             faults.warn(path, "trials with another loss are ranked by `val_loss`, which is another number for each")
+        if sampler in ("cmaes", "gp") and (parameter.when or (sampler == "cmaes" and isinstance(drawn, Categorical))):
+            what = "choices and what only some trials have" if sampler == "cmaes" else "what only some trials have"
+            faults.warn(path, f"`{sampler}` draws {what} at random; `tpe` learns from them")
         if sampler == "grid" and drawn.size == math.inf:
             faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and sampler != "random":
@@ -282,6 +279,20 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
         faults.warn(("early_terminate",), rule)
     if early is not None and sampler == "hyperband":
         faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")
+
+
+def _check_goals(
+    faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
+) -> None:
+    """Note what can't be beside several goals."""
+    if objective is None or not objective.further:
+        return
+    if early is not None:
+        faults.fault(("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out")
+    if search is not None and search.engine != "optuna":
+        faults.fault(("search", "engine"), f"{search.engine} knows one goal, and there are several", "use optuna")
+    if search is not None and search.sampler == "cmaes":
+        faults.fault(("search", "sampler"), "cmaes knows one goal, and there are several", "use tpe, gp or nsgaii")
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:

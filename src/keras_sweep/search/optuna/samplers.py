@@ -3,11 +3,13 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import optuna
 
+from keras_sweep.errors import MissingPackage
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars, optuna_distribution
 from keras_sweep.space.search_space import Parameter, Params
@@ -61,7 +63,7 @@ class OptunaSampler(Sampler):
         further = [result.goal(one.name) for one in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
         trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
-            state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
+            state=optuna.trial.TrialState[self._state(result)],
             values=values if score is not None else None,
             params=params,
             distributions=distributions,
@@ -72,6 +74,10 @@ class OptunaSampler(Sampler):
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
         """Have the study hold a trial that ended."""
         self._study.add_trial(trial)
+
+    def _state(self, result: Result) -> str:
+        """The state of a trial in the study; by its name in Optuna."""
+        return result.state.value if result.value is not None else "PRUNED"
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
@@ -114,6 +120,22 @@ class Nsga2(OptunaSampler):
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         self._parents = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
         return self._parents
+
+
+class Gp(OptunaSampler):
+    """A Gaussian process over what every trial has; the rest is drawn at random. The value of a pruned trial counts."""
+
+    def __init__(self, spec: SweepSpec) -> None:
+        if find_spec("torch") is None:
+            raise MissingPackage("`sampler: gp` needs torch", hint="pip install 'keras-sweep[torch]'")
+        super().__init__(spec)
+
+    def _state(self, result: Result) -> str:
+        whole = result.value is not None and not self._objective.further
+        return "COMPLETE" if whole else super()._state(result)
+
+    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
 class Random(OptunaSampler):

@@ -1,0 +1,22 @@
+"""The Gaussian process is rebuilt from results alone; the whole contract runs over it in the long tests."""
+
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.trial.result import TrialState
+from tests.helpers.engine_contract import flat, in_space, searched, spec, summary
+from tests.helpers.factory import LEARNING_RATE, MOMENTUM
+
+SPACE = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), LEARNING_RATE, MOMENTUM))
+
+
+def test_a_search_by_a_gaussian_process_resumes_alike_once_it_models_results() -> None:
+    made = spec(SPACE, "optuna", "gp")
+    whole = searched(make_engine(made), 2, 10)  # the first ten are at random
+    engine = make_engine(made)
+    engine.replay(whole[:1])
+    assert summary(flat(searched(engine, 1, 4, start=1))) == summary(whole[1][:4])
+    assert all(in_space(SPACE, result.params) for result in flat(whole))
+    rates = [[result.params["learning_rate"] for result in one] for one in whole]
+    near = [sum(1e-3 < rate < 1e-1 for rate in one) for one in rates]
+    assert near[1] > near[0] and all(result.state is TrialState.COMPLETE for result in flat(whole))

@@ -1,0 +1,67 @@
+"""CMA-ES goes to where results are good, by results alone."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical, Float, Int, unit_of
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from tests.helpers.engine_contract import flat, searched, spec, summary
+
+SPACE = SearchSpace(
+    (
+        Parameter("a", Float(1e-6, 1.0, log=True)),
+        Parameter("b", Float(-5.0, 5.0)),
+        Parameter("c", Int(1, 1000, log=True)),
+        Parameter("kind", Categorical(("x", "y"))),
+        Parameter("d", Float(0.0, 1.0), (Condition("kind", ("x",)),)),
+    )
+)
+
+
+def far(suggestion) -> float:
+    """How near a point is to (1e-4, 3, 30), whatever else it has; the best is 0."""
+    params = suggestion.params
+    return -(abs(math.log10(params["a"]) + 4) + abs(params["b"] - 3) + abs(math.log10(params["c"] / 30)))
+
+
+def test_it_comes_near_to_the_best_which_random_points_do_not() -> None:
+    found = {}
+    for sampler in ("cmaes", "random"):
+        results = flat(searched(make_engine(spec(SPACE, "optuna", sampler)), 15, 16, far))
+        found[sampler] = max(result.value or 0.0 for result in results)
+        assert {result.params["kind"] for result in results[-16:]} == {"x", "y"}
+    assert found["cmaes"] > -0.1 > -0.3 > found["random"]
+
+
+@pytest.mark.parametrize("generation", [1, 5])
+def test_points_do_not_depend_on_how_many_results_come_at_once(generation: int) -> None:
+    """The distribution moves by as many results as the file says, however many are asked at a time."""
+    made = spec(SPACE, "optuna", "cmaes")
+    made = replace(made, search=replace(made.search, generation=10))
+    whole = searched(make_engine(made), 30 // generation, generation, far)
+    again = make_engine(made)
+    again.replay(whole[: 20 // generation])
+    rest = searched(again, 10 // generation, generation, far, start=20 // generation)
+    assert summary(flat(rest)) == summary(flat(whole)[20:])
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        Float(1e-4, 1.0, log=True),
+        Float(-2.0, 2.0),
+        Float(0.0, 0.9, step=0.3),
+        Float(2.0, 2.0, log=True),
+        Int(3, 30, step=3),
+        Int(1, 500, log=True),
+        Int(7, 7),
+    ],
+)
+def test_the_place_of_a_value_has_that_value(distribution: Float | Int) -> None:
+    for place in (0.0, 0.2, 0.5, 0.99):
+        value = distribution.at(place)
+        assert 0.0 <= unit_of(distribution, value) <= 1.0
+        assert distribution.at(unit_of(distribution, value)) == pytest.approx(value)
