@@ -113,7 +113,7 @@ class SeenPoints:
 
     def unseen(self) -> Iterator[dict[str, Value]]:
         """The points of a finite space that no trial has, in the order of the file."""
-        return (point for point in self._space.points() if point not in self)
+        return (point for point in self._space.points() if self._key(point) not in self._seen)
 
     def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
         """The first of so many random points that no trial has; `unit` draws from [0, 1)."""

@@ -46,14 +46,14 @@ class Constraint:
     """What a text says of a trial."""
 
     names: frozenset[str]  # the parameters that it is about
-    tree: ast.expr
+    met: Callable[[Mapping[str, Value]], Any]  # by values of all of these
 
     def holds(self, params: Mapping[str, Value]) -> bool:
         """Whether values meet it; a trial that lacks one of its parameters does.
 
         Raises ArithmeticError, TypeError or ValueError where it can't be computed of these values.
         """
-        return not self.names <= params.keys() or bool(_value(self.tree, params))
+        return not self.names <= params.keys() or bool(self.met(params))
 
 
 @cache
@@ -63,12 +63,12 @@ def constraint(text: str) -> Constraint:
         raise ValueError(f"has {len(text)} characters, and at most {LONGEST} are read")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-        names = frozenset(_names(tree))
+        found = Constraint(frozenset(_names(tree)), _computed(tree))
     except (SyntaxError, RecursionError, MemoryError):
         raise ValueError("is no comparison that can be read") from None
     if not isinstance(tree, ast.Compare | ast.BoolOp) and not isinstance(getattr(tree, "op", None), ast.Not):
         raise ValueError("is neither true nor false: it must compare something")
-    return Constraint(names, tree)
+    return found
 
 
 def _names(part: ast.AST) -> Iterator[str]:
@@ -87,17 +87,18 @@ def _inner(part: ast.AST) -> Iterable[ast.AST]:
     return (*part.args, *part.keywords) if isinstance(part, ast.Call) else ast.iter_child_nodes(part)
 
 
-def _value(part: Any, params: Mapping[str, Value]) -> Any:
-    """What a part of a constraint comes to."""
+def _computed(part: Any) -> Callable[[Mapping[str, Value]], Any]:
+    """What computes a part of a constraint, which may be in one, of a trial's values."""
     if isinstance(part, ast.Constant):
-        return part.value
+        return lambda _: part.value
     if isinstance(part, ast.Name | ast.Attribute):
-        return params[ast.unparse(part)]
-    if isinstance(part, ast.BoolOp):
-        return (all if isinstance(part.op, ast.And) else any)(_value(one, params) for one in part.values)
-    inner = [_value(one, params) for one in _inner(part) if isinstance(one, ast.expr)]
+        return operator.itemgetter(ast.unparse(part))
+    inner = [_computed(one) for one in _inner(part) if isinstance(one, ast.expr)]
     if isinstance(part, ast.Compare):
-        return all(OPERATORS[type(one)](*two) for one, two in zip(part.ops, pairwise(inner), strict=True))
-    if isinstance(part, ast.Call):
-        return FUNCTIONS[ast.unparse(part.func)](*inner)
-    return tuple(inner) if isinstance(part, ast.Tuple | ast.List) else OPERATORS[type(part.op)](*inner)
+        sides = [(OPERATORS[type(one)], *two) for one, two in zip(part.ops, pairwise(inner), strict=True)]
+        return lambda params: all(compare(a(params), b(params)) for compare, a, b in sides)
+    if isinstance(part, ast.BoolOp | ast.Tuple | ast.List):  # of which the first end where they are decided
+        whole = tuple if not isinstance(part, ast.BoolOp) else all if isinstance(part.op, ast.And) else any
+        return lambda params: whole(one(params) for one in inner)
+    compute = FUNCTIONS[ast.unparse(part.func)] if isinstance(part, ast.Call) else OPERATORS[type(part.op)]
+    return lambda params: compute(*[one(params) for one in inner])

@@ -122,7 +122,8 @@ def with_where(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
             continue
         for name in sorted(named.difference(names)):
             near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
-            faults.fault(("where", index), f"there is no parameter {quoted(name)}", near or "text stands in quotes")
+            hint = "give its range under `parameters`" if "." in name else "text stands in quotes"
+            faults.fault(("where", index), f"there is no parameter {quoted(name)}", near or hint)
     if space is None or not texts or len(faults.found) > before:
         return space
     space, unit = replace(space, where=tuple(texts)), random.Random(0).random
