@@ -11,7 +11,8 @@ from tests.helpers.command import sweep
 SPACES = Path(__file__).parents[1] / "search_spaces"
 FILES = sorted(SPACES.glob("*.yaml"))
 TRIALS = {"dense": 4, "hyperband": 4, "reference": 1}
-SHORT = {"dense": ["--set", "epochs.max=2"], "hyperband": ["--set", "epochs.max=4"], "cnn": ["--set", "epochs.max=2"]}
+SHORTER = {"dense": 2, "dense_fast": 3, "hyperband": 4, "cnn": 2}  # epochs
+SHORT = {name: ["--set", f"epochs.max={most}"] for name, most in SHORTER.items()}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

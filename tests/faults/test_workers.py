@@ -37,7 +37,7 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
         *("own_fit", "folds_in_lanes"),
         *(
             pytest.param(one, marks=pytest.mark.soak)
-            for one in ("fit", "own_loss", "plain", "bands", "pruned", "own_compile", "dataset")
+            for one in ("fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile", "dataset")
         ),
     ],
 )

@@ -47,6 +47,11 @@ SPACES = {
         "{min: 1, max: 3}",
         "optuna, sampler: cmaes, trials: 24, generation: 4, start: [{optimizer: sgd}, {epochs: 3}], stop: {value: .4}",
     ),
+    "halved": _space(
+        "{min: 1, max: 4}",
+        "optuna, sampler: tpe, trials: 18",
+        "early_terminate: {type: halving, first: 12, min_iter: 1, eta: 2}\n",
+    ),
     "tuner": _space(
         "{max: 2, take: best}\n  schedule: {values: [constant, cosine]}\n  warmup: 0.2",
         "keras-tuner, sampler: bayesian, trials: 10",

@@ -3,16 +3,21 @@
 import math
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
-from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares
+from keras_sweep.errors import SpaceFileError, UsageError
+from keras_sweep.search.engines import make_engine
+from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, expected_epochs
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.space_file.read import read_space_file
 from tests.helpers.engine_contract import spec
+from tests.helpers.space_texts import dense
 
 UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)
 
@@ -83,3 +88,49 @@ def test_a_value_that_is_no_number_stops_its_trial() -> None:
             pruner.stops(number, 1, 0.5)
             pruner.complete(number)
         assert pruner.stops(9, 1, math.nan)
+
+
+@pytest.mark.parametrize(
+    ("least", "more"),
+    [
+        (2, ""),
+        (0, "training: {early_stopping: {patience: 2}}\n"),
+        (0, "  schedule: cosine\n"),
+        (0, "  batch_size: {values: [16, 32], when: {epochs: [2, 3]}}\n"),
+        (0, "where: [epochs * learning_rate < 1]\n"),
+    ],
+)
+def test_epochs_are_read_off_curves_where_a_shorter_trial_begins_like_a_longer_one(least: int, more: str) -> None:
+    text = dense().replace("epochs: {min: 1, max: 20}\n", "epochs: {min: 2, max: 20}\n" + more)
+    rule = "early_terminate: {type: successive_halving, min_iter: 2, eta: 3}\n"
+    found = read_space_file(Path("space.yaml"), text=text + rule)
+    assert (found.objective.epochs_from, found.objective.take_best) == (least, least > 0)
+    assert found.drawn_space.constants.get("epochs") == (20 if least else None)
+    assert read_space_file(Path("space.yaml"), text=text).objective.epochs_from == 0
+
+
+def test_the_first_generation_of_halving_is_halved_at_once_and_later_trials_come_later() -> None:
+    rule = EarlyTerminate("halving", 1, 2, first=8)
+    pruner = PRUNING_RULES.find("halving")(sweep(rule), rule)
+    assert pruner.rungs(20) == (1, 2, 4, 8, 16)
+    first = {number: number / 10 for number in range(8)}
+    assert pruner.rung(1, first) == {0, 1, 2, 3}
+    assert pruner.rung(2, {number: first[number] for number in (4, 5, 6, 7)}) == {4, 5}
+    assert pruner.rung(1, {8: 0.0, 9: 0.9}) == frozenset()
+    assert pruner.rung(2, {8: 0.0, 9: 0.9}) == {8}  # beside the four that came there before
+
+
+def test_only_halving_has_a_first_generation_and_keras_tuner_none() -> None:
+    text = dense() + "early_terminate: {type: median, first: 8}\n"
+    with pytest.raises(SpaceFileError, match="only `type: halving` has a first generation"):
+        read_space_file(Path("space.yaml"), text=text)
+    halved = read_space_file(Path("space.yaml"), text=dense() + "early_terminate: {type: halving, eta: 2}\n")
+    assert halved.early_terminate == EarlyTerminate("halving", 1, 2, 32)
+    with pytest.raises(UsageError, match="KerasTuner's oracles can't learn"):
+        make_engine(replace(halved, search=replace(halved.search, engine="keras-tuner", sampler="bayesian")))
+
+
+def test_expected_epochs_are_those_of_trials_in_a_random_order() -> None:
+    rule = EarlyTerminate("successive_halving", 2, 3)
+    found = expected_epochs(sweep(rule), rule, [20] * 64, 16)
+    assert 64 * 4 < found < 64 * 6  # of 20 each: a third goes on at epochs 2, 6 and 18

@@ -41,6 +41,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "generation": suggestion.generation,
         "continues": suggestion.continues,
         "recipe": suggestion.recipe,
+        "reads_epochs": result.reads_epochs or None,
         "sampler_seconds": _number(suggestion.sampler_seconds),
         "reason": result.reason and result.reason[-TEXT_LIMIT:],
         "traceback": result.traceback and result.traceback[-TEXT_LIMIT:],
@@ -80,6 +81,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             measured={name: float(value) for name, value in read.get("measured", {}).items()},
             scores_digest=_optional(read, "scores", _text),
             weights_digest=_optional(read, "weights", _text),
+            reads_epochs="reads_epochs" in read,
         )
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
@@ -89,7 +91,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value", "measured"}
+    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value", "measured", "reads_epochs"}
 )
 
 

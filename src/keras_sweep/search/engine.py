@@ -30,6 +30,7 @@ class Engine(Protocol):
     """
 
     name: str  # "optuna/tpe"
+    first: int = 0  # trials of the first generation, where several are asked at once; 0: as many as of later ones
     learns: bool = True  # whether what it asks depends on results; else it takes the `each` of `SamplerEngine.ask`
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import UsageError
@@ -53,9 +54,21 @@ def make_engine(spec: SweepSpec) -> Engine:
             f"`sampler: {sampler}` takes no `early_terminate`: it stops poor trials by itself",
             hint="Leave out `early_terminate`, or use another sampler",
         )
+    rule = spec.early_terminate
+    if name != "optuna" and rule is not None and rule.first:
+        raise UsageError(
+            "`type: halving` draws its first trials at random, of which KerasTuner's oracles can't learn",
+            hint="Use `type: successive_halving`, or `engine: optuna`",
+        )
+    drawn = replace(spec, space=spec.drawn_space)
+    read = {"epochs"} if spec.objective.epochs_from else set()
+    start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]
     engine: Engine
     if name == "optuna":
-        engine = SamplerEngine(f"optuna/{sampler}", make(spec), spec.search.seed, start_of(spec))
+        engine = SamplerEngine(f"optuna/{sampler}", make(drawn), spec.search.seed, start)
     else:
-        engine = KerasTunerEngine(spec, start_of(spec))
-    return engine if spec.early_terminate is None else PrunedEngine(engine, spec, spec.early_terminate)
+        engine = KerasTunerEngine(drawn, start)
+    if rule is None:
+        return engine
+    first = SamplerEngine(engine.name, SAMPLERS.find("random")(drawn), spec.search.seed, start) if rule.first else None
+    return PrunedEngine(engine, spec, rule, first)

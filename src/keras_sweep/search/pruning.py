@@ -7,6 +7,7 @@ compares after every epoch. All decide as Optuna's pruners do, which a test chec
 """
 
 import math
+import random
 import zlib
 from bisect import bisect
 from collections import defaultdict
@@ -15,11 +16,13 @@ from itertools import accumulate, count, takewhile
 from typing import Protocol
 
 from keras_sweep.search.engine import Engine
+from keras_sweep.space.constraint import constraint
+from keras_sweep.space.distributions import Int
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
-from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.space.sweep_spec import SCHEDULE, EarlyTerminate, SweepSpec
+from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan, watches
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 MEDIAN_OF = 5  # completed trials, before the median rule stops any
 
@@ -32,6 +35,10 @@ class Pruner(Protocol):
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
         """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """Those of the trials that come there together that stop. By default each is judged after those before it."""
+        return frozenset(number for number in sorted(values) if self.stops(number, epoch, values[number]))
 
     def complete(self, number: int) -> None:
         """The trial ran to its end. By default nothing comes of that."""
@@ -88,6 +95,27 @@ class Halving(Pruner):
         return False
 
 
+class FirstHalved(Halving):
+    """Successive halving whose first trials, a generation at random, come to each rung together: half of them goes on.
+
+    Those after them have no rung before `min_iter * eta`. Where each trial trains alone, none has others beside it.
+    """
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        if len(values) < 2 or max(values) >= self._rule.first:
+            return super().rung(epoch, values)
+        passed = len(self.rungs(epoch + 1))
+        self._values[0, passed - 1] += values.values()
+        self._passed |= dict.fromkeys(values, passed)
+        ranked = sorted(values, key=lambda number: (self._objective.key(values[number]), number))
+        return frozenset(ranked[max(len(values) // self._rule.eta, 1) :])
+
+    def stops(self, number: int, epoch: int, value: float) -> bool:
+        if number >= self._rule.first:
+            self._passed.setdefault(number, 1)
+        return super().stops(number, epoch, value)
+
+
 class Median(Pruner):
     """Stops a trial whose best value so far is worse than the median of completed trials at the same epoch."""
 
@@ -118,6 +146,22 @@ class Median(Pruner):
         self._complete.append(number)
 
 
+def epochs_read_from(spec: SweepSpec) -> int:
+    """The least `epochs` of a trial, where poor trials stop and all others train on to the most.
+
+    A trial of fewer epochs is the beginning of a longer one, off whose curve it is read. 0: it is not so, since nothing
+    stops, `epochs` is not searched or other parameters depend on it, or a trial's rate or end depends on its length.
+    """
+    space = spec.space
+    epochs = next((one.distribution for one in space.parameters if one.name == "epochs" and not one.when), None)
+    if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
+        return 0
+    names = {*space.constants, *(one.name for one in space.parameters)}
+    conditions = {condition.parameter for one in space.parameters for condition in one.when}
+    depends = "epochs" in conditions.union(*(constraint(text).names for text in space.where))
+    return 0 if depends or names & SCHEDULE else epochs.low
+
+
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
     _, longest = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest, rule.min_iter)))
@@ -128,10 +172,27 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
     "keras_sweep.pruning_rules",
     {
         "hyperband": _hyperband,
+        "halving": lambda spec, rule: FirstHalved(rule, spec.objective),
         "median": lambda spec, rule: Median(rule, spec.objective),
         "successive_halving": lambda spec, rule: Halving(rule, spec.objective),
     },
 )
+
+
+def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
+    """How many epochs trials that may train so long do in all, were each as good as a number that is drawn for it."""
+    pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
+    for start in range(0, len(lengths), generation):
+        left = dict(enumerate(lengths[start : start + generation], start))
+        for epoch in range(1, max(left.values())):
+            here = [number for number, length in left.items() if epoch in pruner.rungs(length)]
+            stopped = pruner.rung(epoch, {number: random.Random(number).random() for number in here})
+            total += epoch * len(stopped)
+            left = {number: length for number, length in left.items() if number not in stopped}
+        total += sum(left.values())
+        for number in left:
+            pruner.complete(number)
+    return total
 
 
 class PrunedEngine:
@@ -139,18 +200,29 @@ class PrunedEngine:
 
     learns = True
 
-    def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate) -> None:
-        self.name = engine.name
+    def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
+        """`first` asks for the first generation, of `rule.first` trials, where that is drawn at random."""
+        self.name, self._first = engine.name, first
         self._engine = engine
         self._spec = spec
         self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
-        self.ask, self.continuable, self.rungs = engine.ask, engine.continuable, self._pruner.rungs
+        self.first = rule.first if first is not None else 0
+        self._count = 0  # of results so far
+        self.continuable = engine.continuable
+
+    def ask(self, n: int) -> list[Suggestion]:
+        return (self._engine if self._first is None or self._count >= self.first else self._first).ask(n)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The rule's, but for those before the least that a trial trains."""
+        return tuple(one for one in self._pruner.rungs(epochs) if one >= self._spec.objective.epochs_from)
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results; values come to the rungs again in the order in which they did."""
         for results in generations:
             curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
-            rungs = {result.number: self.rungs(training_plan(self._spec, result.params).epochs) for result in results}
+            plans = {one.number: training_plan(self._spec, one.suggestion.params) for one in results}
+            rungs = {number: self.rungs(plan.epochs) for number, plan in plans.items()}
             for epoch in sorted({epoch for epochs in rungs.values() for epoch in epochs}):
                 came = {
                     number: curve[epoch - 1]
@@ -158,17 +230,22 @@ class PrunedEngine:
                     if epoch in rungs[number] and len(curve) >= epoch and math.isfinite(curve[epoch - 1])
                 }
                 self.rung(epoch, came)
-            self._note_complete(results)
+            self._note(results)
         self._engine.replay(generations)
+        if self._first is not None:
+            self._first.replay(generations)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        return frozenset(number for number in sorted(values) if self._pruner.stops(number, epoch, values[number]))
+        return self._pruner.rung(epoch, values)
 
     def tell(self, results: Sequence[Result]) -> None:
-        self._note_complete(results)
+        self._note(results)
         self._engine.tell(results)
+        if self._first is not None:
+            self._first.tell(results)
 
-    def _note_complete(self, results: Sequence[Result]) -> None:
+    def _note(self, results: Sequence[Result]) -> None:
+        self._count += len(results)
         for result in results:
             if result.state is TrialState.COMPLETE:
                 self._pruner.complete(result.number)

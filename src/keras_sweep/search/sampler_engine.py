@@ -52,7 +52,7 @@ class SamplerEngine(Engine):
         for result in results:
             self._count += 1
             self._others += not searched(result)
-            self._seen.add(result.params)
+            self._seen.add(result.suggestion.params)
             self._sampler.learn(result)
 
     def _started(self, number: int) -> dict[str, Value] | None:

@@ -226,6 +226,7 @@ class Objective:
     name: str  # as Keras logs it: "val_accuracy", "val_loss"; of a further goal it may be one of `MEASURED`
     goal: Goal
     take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
+    epochs_from: int = field(default=0, repr=False)  # its best epoch from this one on is its `epochs`; 0: it is not
     further: tuple["Objective", ...] = field(default=(), repr=False)  # goals beside this one: trials make up a front
     where: str = field(default="", repr=False)  # a constraint over goals, which the winner meets
 

@@ -58,7 +58,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
     if spec.space.where:
         flat["where"] = list(spec.space.where)
     if spec.early_terminate:
-        flat |= {f"early_terminate.{name}": value for name, value in asdict(spec.early_terminate).items()}
+        flat |= {f"early_terminate.{name}": value for name, value in asdict(spec.early_terminate).items() if value}
     return flat
 
 

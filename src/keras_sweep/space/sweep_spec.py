@@ -104,6 +104,7 @@ class EarlyTerminate:
     type: str  # the pruning rule: "hyperband", "median", "successive_halving", ...
     min_iter: int = Field(default=1, ge=1, description="epochs before the first rung")
     eta: int = Field(default=3, ge=2, description="the reduction factor: of so many trials one goes on")
+    first: int = Field(default=0, ge=0, description="of `halving`: trials of a first generation, drawn at random")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -247,6 +248,15 @@ class SweepSpec:
         parts = [self, *map(self.output, self.outputs)]
         own_metric = any("python" in one for part in parts for one in part.metric_arguments.values())
         return self.scale is not None or any(is_own(part.loss) for part in parts) or own_metric
+
+    @property
+    def drawn_space(self) -> SearchSpace:
+        """What engines draw from: not `epochs`, where it is read off the curve, but the most that it may be."""
+        if not self.objective.epochs_from:
+            return self.space
+        _, longest = self.space.least_and_most("epochs", 0)
+        others = tuple(parameter for parameter in self.space.parameters if parameter.name != "epochs")
+        return dataclasses.replace(self.space, parameters=others, constants={**self.space.constants, "epochs": longest})
 
     @property
     def refits(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engines import ENGINES
+from keras_sweep.search.pruning import epochs_read_from
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Objective, Params, SearchSpace
@@ -128,7 +129,7 @@ def read_space_file(
         data and model and loss and objective and space and search and training and metrics is not None
     ):
         raise SpaceFileError(where, _printable(faults.found))
-    return SweepSpec(
+    spec = SweepSpec(
         name=sweep_name,
         folder=folder,
         text=plain_yaml(root.plain) if sets or of_search else text,
@@ -151,6 +152,8 @@ def read_space_file(
         file=where,
         warnings=faults.warnings,
     )
+    least = epochs_read_from(spec)
+    return replace(spec, objective=replace(objective, take_best=objective.take_best or least > 0, epochs_from=least))
 
 
 def file_tree(path: Path, text: str | None = None) -> tuple[str, Node]:
@@ -238,13 +241,22 @@ def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: M
     return tuple(points)
 
 
+FIRST = 32  # trials of the first generation of `halving`
+
+
 def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
     """What `early_terminate` says; None where it is left out, or with its faults noted."""
     path = ("early_terminate",)
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
     section = faults.section(EarlyTerminate, path, {"strict": "leave it out: poor trials always stop"})
-    return section if section and faults.fits(PRUNING_RULE, (*path, "type"), section.type) else None
+    if section is None or not faults.fits(PRUNING_RULE, (*path, "type"), section.type):
+        return None
+    if section.type == "halving":
+        return replace(section, first=section.first or FIRST)
+    if section.first:
+        faults.fault((*path, "first"), "only `type: halving` has a first generation of its own size", "leave it out")
+    return section
 
 
 def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None:

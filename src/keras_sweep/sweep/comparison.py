@@ -27,7 +27,7 @@ from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, marginal, w
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import score, unsteadiness
 from keras_sweep.trial.ranking import best_training, can_win, has_value, order_key, winner
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
 if TYPE_CHECKING:  # who only reads what is kept does without NumPy
@@ -140,7 +140,7 @@ def compared(sweep: RecordedSweep) -> Comparison:
     assert naive is not None
     after = None
     if best.final:  # finalists were chosen among the complete trials of the search, each with one seed
-        search = [one for one in trials if one.state is TrialState.COMPLETE]
+        search = [one for one in trials if one.is_whole]
         of_search = scores_matrix([models[one.number][:1] for one in search], objective)
         finalists = [one.number for one in search if one.final]
         after = first_choice(of_search, search, finalists, len(own), objective)

@@ -46,6 +46,11 @@ class Generation:
         self.resumed = bool(self.done or self.waiting)
 
 
+def size_of(engine: Engine, index: int, size: int) -> int:
+    """How many trials a generation has, `size` but for the first of an engine that wants another."""
+    return size if index or size == 1 else getattr(engine, "first", 0) or size  # one of a plugin may not know of it
+
+
 class Generations:
     """An engine that has been told of all complete generations, and gives the next one."""
 
@@ -101,11 +106,11 @@ class Generations:
             return
         *earlier, last = recorded
         self._index = last[0].suggestion.generation
-        if len(last) < self._size:
+        if len(last) < size_of(self.engine, self._index, self._size):
             self.engine.replay(earlier)
             again = self._ask()
             begins = all(
-                (one.number, one.params) == (result.number, result.params)
+                (one.number, one.params) == (result.number, result.suggestion.params)
                 for one, result in zip(again, last, strict=False)
             )
             if begins and len(again) > len(last):
@@ -118,7 +123,7 @@ class Generations:
         self._index += 1
 
     def _ask(self) -> list[Suggestion]:
-        engine, size = self.engine, self._size
+        engine, size = self.engine, size_of(self.engine, self._index, self._size)
         if self._ahead > 1 and not engine.learns:
             asked = cast("SamplerEngine", engine).ask(size * self._ahead, each=size)
         else:

@@ -98,7 +98,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         own += ["from typing import Any", "", "", *getsource(keras_schedule).splitlines(), ""]
         more_of_rate = ", ".join(map(repr, plan.schedule.over(len(data.train))))
         own_rate.append(f"optimizer.learning_rate = keras_schedule(float(optimizer.learning_rate), {more_of_rate})")
-    epochs = result.epochs or plan.epochs
+    epochs = min(result.epochs, plan.epochs) or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)

@@ -12,6 +12,7 @@ from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.generations import size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, Watch
@@ -202,9 +203,10 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
 
 def _asked(spec: SweepSpec, size: int, before: Sequence[Sequence[Result]], known: list[Suggestion]) -> list[Suggestion]:
     """The whole generation whose first trials are known: the sweep may have ended inside it."""
+    engine = make_engine(spec)
+    size = size_of(engine, len(before), size)
     if size <= len(known):
         return known
-    engine = make_engine(spec)
     engine.replay(before)
     again = engine.ask(size)
     same = all(a.params == b.params for a, b in zip(again, known, strict=False)) and len(again) >= len(known)

@@ -3,36 +3,42 @@
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engines import make_engine
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.search.engines import HAVE_RUNGS, make_engine
+from keras_sweep.search.pruning import epochs_read_from, expected_epochs
+from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.sweep.load import load
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed
 from keras_sweep.trial.finalists import SHARE, affordable
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.wall_time import WallTime
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
+OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # which spares most epochs of a search
 PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones compile in less time
 
 
 @dataclass(frozen=True, slots=True)
 class TimeEstimate:
-    """What the probe says; start-up, pruning and the test evaluation are left out."""
+    """What the probe says; start-up and the test evaluation are left out."""
 
     runner: str
     epoch_seconds: float  # wall time of one epoch of one trial, among as many as train at once
-    trial_epochs: float  # expected of all trials
+    trial_epochs: float  # expected of all trials, of which rungs stop some
     programs: float  # expected to be compiled
     compile_seconds: float  # of all of them, building models included
     generation: int = 1  # trials that are asked at once
     at_once: int = 1  # programs of them, or trials, each of which a core can train beside the others
+    whole_epochs: float = 0.0  # the same, were no trial stopped
+    offered_epochs: float = 0.0  # the same, were poor trials stopped as `OFFER` says; 0: they are, or can't be
     learns: bool = True  # whether each generation waits for the results of the one before
     finalists: tuple[int, int] = (0, 0)  # recipes that are likely to be trained again, and with how many new seeds each
     finalist_epochs: float = 0.0  # expected of all of those
@@ -50,7 +56,7 @@ def estimate(
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
     engine = make_engine(spec)
     asked = engine.ask(max(runner.generation, PROBE_TRIALS))
-    trials = min(spec.search.trials, spec.space.size)
+    trials = min(spec.search.trials, spec.drawn_space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
     end = time.monotonic() + probe_seconds
@@ -81,14 +87,17 @@ def estimate(
     # What scores a trial is compiled, too, when it is first used.
     a_program = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
+    trained, whole, offered = _trial_epochs(spec, list(islice(cycle(lengths), int(trials))), runner.generation)
     finalists = (0, 0)  # were all trials of the same length
     if (asked_for := spec.finalists) is not None:
-        most = math.inf if spec.finalists_asked else SHARE * length * trials
+        most = math.inf if spec.finalists_asked else SHARE * trained
         finalists = affordable([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
     return TimeEstimate(
         runner.name,
         epoch_seconds=(spent["train"] + spent["validate"]) / epochs,
-        trial_epochs=length * trials,
+        trial_epochs=trained,
+        whole_epochs=whole,
+        offered_epochs=offered,
         programs=programs,
         generation=runner.generation,
         at_once=getattr(runner, "at_once", runner.generation),
@@ -98,6 +107,18 @@ def estimate(
         finalist_epochs=math.prod(finalists) * length,
         refit_epochs=length if spec.refits else 0.0,
     )
+
+
+def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
+    """What trials asked for so many epochs are expected to train in all; without rungs; and with `OFFER`, or 0."""
+    rule, offer, whole = spec.early_terminate, replace(spec, early_terminate=OFFER), float(sum(lengths))
+    least, most = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
+    if rule is not None:
+        whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
+        return expected_epochs(spec, rule, lengths, generation), whole, 0.0
+    if spec.search.sampler in HAVE_RUNGS or not epochs_read_from(offer):
+        return whole, whole, 0.0
+    return whole, whole, expected_epochs(offer, OFFER, [most] * len(lengths), generation)
 
 
 def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:

@@ -144,7 +144,7 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
     alone = replace(
         spec,
         space=SearchSpace((), params),
-        objective=replace(spec.objective, take_best=False),
+        objective=replace(spec.objective, take_best=False, epochs_from=0),
         training=replace(spec.training, early_stopping=None),
         early_terminate=None,
         schedule_epochs=training_plan(spec, training.params).epochs,  # its value may be of an earlier one

@@ -34,8 +34,12 @@ def diverged(logs: Sequence[float]) -> bool:
 
 
 def best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """The epoch with the best value, counted from 1; the first of equals. An epoch without one has NaN."""
+    """The epoch with the best value, counted from 1; the first of equals. An epoch without one has NaN.
+
+    Where `epochs` is read off the curve it is one of those that a trial may have, if there is one.
+    """
     there = [index for index, value in enumerate(values) if not math.isnan(value)]
+    there = [index for index in there if index + 1 >= objective.epochs_from] or there
     return min(there, key=lambda index: objective.key(values[index])) + 1
 
 
@@ -45,6 +49,12 @@ def scored_epoch(objective: Objective, values: Sequence[float], restored: int | 
     `restored` is the one to whose weights early stopping returns.
     """
     return best_epoch(objective, values) if objective.take_best else restored or len(values)
+
+
+def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
+    """How a trial is scored. A finalist trains the `epochs` read off its recipe's curve, and its last one counts."""
+    reads = objective.epochs_from > 0 and suggestion.recipe is not None
+    return replace(objective, take_best=False) if reads else objective
 
 
 def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
@@ -107,6 +117,7 @@ def scored(
         rows_value=parted,
         stderr=logged.standard_error() if parted is None else None,
         measured=of_model,
+        reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )
     for goal in (one.name for one in spec.objective.further):
         if not math.isfinite(result.goal(goal) or 0.0) or result.goal(goal) is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key, trained_epochs
-from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.result import Result, Suggestion
 
 if TYPE_CHECKING:  # who only reads results does without what checks a space file
     from keras_sweep.space.sweep_spec import SweepSpec
@@ -145,7 +145,7 @@ def score(result: Result) -> tuple[float | None, float | None]:
 
 def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]:
     """The trials that lead, most promising first: those that tie with the best by how steady their curves are."""
-    plain = [replace(one, finalists=(), final=False) for one in results if one.state is TrialState.COMPLETE]
+    plain = [replace(one, finalists=(), final=False) for one in results if one.is_whole]
     ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
     leading = ranked[:LEADING]
     # Trials tie whose values lie within one standard error, the larger one of the two.

@@ -84,6 +84,7 @@ class Result:
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
     rows_value: float | None = None  # the metric by the model's outputs on those rows, where that is not `value`
+    reads_epochs: bool = False  # its parameter `epochs` is `epoch`: it trained on, as far as rungs let it
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
     measured: Mapping[str, float] = field(default_factory=dict)  # of its model, for further goals: "parameters"
     finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
@@ -96,8 +97,14 @@ class Result:
 
     @property
     def params(self) -> Params:
-        """The suggestion's values."""
-        return self.suggestion.params
+        """The suggestion's values, but for what is read off the curve."""
+        asked = self.suggestion.params
+        return {**asked, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else asked
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it trained all the epochs that its parameters say."""
+        return self.state is TrialState.COMPLETE or (self.reads_epochs and self.state is not TrialState.FAIL)
 
     @property
     def recipe(self) -> int:

@@ -10,7 +10,7 @@ from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import MOST_LISTED, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, escaped, joined
-from keras_sweep.sweep.time_estimate import TimeEstimate
+from keras_sweep.sweep.time_estimate import OFFER, TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
 # Points of accuracy that generations of so many trials, in place of 16, cost a search of the dense model by tpe
@@ -30,15 +30,16 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     said += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
     width = max((len(escaped(name)) for name, _ in said), default=0)
     for name, words in said:
+        words += ", read off each trial's curve" if name == "epochs" and spec.objective.epochs_from else ""
         console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
         console.print(Text(f"  where {escaped(text)}"))
-    infinite = spec.space.size == math.inf
+    points = spec.drawn_space.size
     size = (
-        f"more than {MOST_LISTED:,} different trials" if infinite else counted(int(spec.space.size), "different trial")
+        f"more than {MOST_LISTED:,} different trials" if points == math.inf else counted(int(points), "different trial")
     )
-    size += " before `where`" if infinite and spec.space.where else ""
-    if spec.model.kind == "python" and spec.space.size < math.inf:
+    size += " before `where`" if points == math.inf and spec.space.where else ""
+    if spec.model.kind == "python" and points < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
     console.print(f"{size}; {counted(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
@@ -75,8 +76,14 @@ def print_estimate(
         return
     trained = f"{counted(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
     programs = f"{counted(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
+    if estimate.trial_epochs < estimate.whole_epochs:
+        trained += f" (in place of {round(estimate.whole_epochs):,}, since poor trials stop)"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
+    if 0 < estimate.offered_epochs < estimate.whole_epochs:
+        line = f"early_terminate: {{type: {OFFER.type}, min_iter: {OFFER.min_iter}, eta: {OFFER.eta}}}"
+        fewer = f"about {round(estimate.offered_epochs):,} trial-epochs in place of {round(estimate.whole_epochs):,}"
+        console.print(Text(f"`{line}` would train {fewer}: poor trials stop, and `epochs` is read off each curve"))
     console.print(Text(cores_text(estimate, cores, workers)))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists

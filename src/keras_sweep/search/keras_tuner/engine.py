@@ -66,7 +66,7 @@ class KerasTunerEngine(Engine):
             for result in in_order:
                 if result.number not in again:  # of another engine
                     if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
-                        self._seen.add(result.params)
+                        self._seen.add(result.suggestion.params)
                     if self._sampler == "bayesian":
                         self._add(result)
                 self._next = result.number + 1
@@ -175,13 +175,13 @@ class KerasTunerEngine(Engine):
             self._next = result.number
             if self._oracle.guided:  # a fit takes about a second, and its outcome is what the record says
                 if self._add(result):
-                    self._seen.add(result.params)
+                    self._seen.add(result.suggestion.params)
                     same.add(result.number)
                 continue
             suggestion = self._suggest()
             if suggestion is None:
                 break
-            if suggestion.params == result.params and suggestion.continues == result.suggestion.continues:
+            if suggestion.params == result.suggestion.params and suggestion.continues == result.suggestion.continues:
                 same.add(suggestion.number)
             else:
                 self._cancel(suggestion.number)

@@ -13,7 +13,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of, scored_weights
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.controls import Controls
-from keras_sweep.training.outcome import curve_of, diverged, scored_epoch
+from keras_sweep.training.outcome import curve_of, diverged, scored_epoch, trial_objective
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
@@ -78,7 +78,8 @@ class FitLog:
         """The epoch by which the trial is scored where it ends after so many."""
         controls = Controls.of(self.plan.training, self._first_rate, self.rows[:epochs])
         values = self.curve[self.spec.objective.name][:epochs]
-        return scored_epoch(self.spec.objective, values, None if controls is None else controls.restored)
+        restored = None if controls is None else controls.restored
+        return scored_epoch(trial_objective(self.spec.objective, self.suggestion), values, restored)
 
     @property
     def seconds(self) -> Seconds:
@@ -150,7 +151,7 @@ class FitLog:
         if self.every:
             self.every_weights.append(scored_weights(self.model))
         self.watch.emit(EpochEnded(self.suggestion.number, done, row))
-        objective = self.spec.objective
+        objective = trial_objective(self.spec.objective, self.suggestion)
         value = row.get(objective.name)
         if diverged(list(row.values())):
             self.diverged = True

@@ -12,7 +12,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.runner import FitRunner, Trained
 from keras_sweep.training.folds import fold_outputs, joined_score, model_of
 from keras_sweep.training.losses import metric_of
-from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch
+from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch, trial_objective
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import ToTheEnd, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
@@ -100,7 +100,7 @@ class FoldedFitRunner(FitRunner):
             curve = curve_of(rows[:epochs])
             if diverged(list(rows[epochs - 1].values())):
                 return failed(suggestion, Failure(DIVERGED), curve, seconds)
-            epoch = scored_epoch(objective, curve[objective.name])
+            epoch = scored_epoch(trial_objective(objective, suggestion), curve[objective.name])
             weights = _weights(ends, epoch)
             return scored(
                 self._spec,

@@ -78,7 +78,7 @@ class FitRunner:
         backend = keras.backend.backend()
         self.name = f"fit/{backend}"
         fits = fits_itself(spec)  # which KerasTuner scores by its best epoch
-        self._spec = replace(spec, objective=replace(spec.objective, take_best=True)) if fits else spec
+        self._spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self._data = data
         if data.stream is not None and (wrong := _beside_stream(spec)) is not None:
             raise UsageError(

@@ -21,7 +21,7 @@ from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.outcome import Failure, diverged, scored_epoch
+from keras_sweep.training.outcome import Failure, diverged, scored_epoch, trial_objective
 from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.result import Seconds
 
@@ -176,8 +176,9 @@ class Group:
     def _keep(self, lane: Lane, right: Any) -> None:
         """Keep where a lane stands after an epoch, where that is asked for."""
         values = [logged[self._objective.name] for logged in lane.rows]
-        kept = self._objective.take_best or lane.restored is not None
-        improved = kept and scored_epoch(self._objective, values, lane.restored) == self.epoch
+        objective = trial_objective(self._objective, lane.suggestion)
+        kept = objective.take_best or lane.restored is not None
+        improved = kept and scored_epoch(objective, values, lane.restored) == self.epoch
         if improved or not lane.training or self.epoch in lane.rungs:
             state = self.state(lane)
             assert state is not None

@@ -22,7 +22,7 @@ from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.packing import Device, device_here
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
-from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch
+from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.workers.worker import SharedSweep
 from keras_sweep.training.workers.workers import Workers, error_of
@@ -247,7 +247,7 @@ class CompiledRunner:
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,
-                epoch=scored_epoch(self._spec.objective, values, lane.restored),
+                epoch=scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored),
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 rows=rows,

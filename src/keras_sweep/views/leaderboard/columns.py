@@ -164,8 +164,13 @@ def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
 
 
 def epochs_text(row: LeaderboardRow) -> str:
-    """`12`, or `3/12` where fewer were trained than asked for. What another program trained is not always known."""
+    """`12`, `3/12` where fewer were trained than asked for, `9 of 12` where they are read off a curve of so many.
+
+    What another program trained is not always known.
+    """
     asked = row.params.get("epochs")
     if row.imported and not row.epochs:
         return str(asked) if isinstance(asked, int) else "-"
-    return f"{row.epochs}/{asked}" if isinstance(asked, int) and row.epochs < asked else str(row.epochs)
+    if not isinstance(asked, int) or row.epochs == asked:
+        return str(row.epochs)
+    return f"{row.epochs}/{asked}" if row.epochs < asked else f"{asked} of {row.epochs}"
