@@ -43,15 +43,17 @@ from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 from keras_sweep.trial.wall_time import WallTime
 
 BUDGETS = (100, 200, 400, 800)  # trained epochs after which regret is looked at
-OPTUNA = "Optuna, TPE and HyperbandPruner"
+OPTUNA, KERAS_TUNER = "Optuna, TPE and HyperbandPruner", "KerasTuner, Hyperband"
+CAP = "the same, rungs at 2, 6, 18"  # `epochs` is drawn, as before it was read off curves
 RUNGS = "early_terminate={type: successive_halving, min_iter: 2, eta: 3}"
 BEST = "epochs={max: 20, take: best}"
 SEARCHES: dict[str, tuple[str, ...]] = {  # name -> changes of the space
     "TPE, `epochs` drawn": (),
-    "the same, rungs at 2, 6, 18": (RUNGS,),
-    "the same rungs, `take: best`": (RUNGS, BEST),
+    CAP: (RUNGS,),
+    "the same rungs, `epochs` read off the curve": (RUNGS,),
+    "first 32 at random halved, then as above": ("early_terminate={type: halving, first: 32, eta: 2}",),
     OPTUNA: (),
-    "KerasTuner, Hyperband": ("search.engine=keras-tuner", "search.sampler=hyperband", "search.generation=1", BEST),
+    KERAS_TUNER: ("search.engine=keras-tuner", "search.sampler=hyperband", "search.generation=1", BEST),
 }
 
 Step = list[tuple[int, int, bool]]  # recipes trained for one more epoch at once: which, the epoch, whether it counts
@@ -114,7 +116,10 @@ read = cache(load)
 def regrets_of(job: tuple[str, str, int]) -> list[tuple[float, float]]:
     """[budgets, 2] regret by the rows and in truth, of one search."""
     table, name, seed = job
-    spec = read(table).spec(*SEARCHES[name], f"search.seed={seed}")
+    # KerasTuner draws with seed, seed + 1, ...: searches of neighbouring seeds would try the same recipes.
+    spec = read(table).spec(*SEARCHES[name], f"search.seed={1000 * seed if name == KERAS_TUNER else seed}")
+    if name == CAP:
+        spec = replace(spec, objective=replace(spec.objective, take_best=False, epochs_from=0))
     return regrets(read(table), (by_optuna if name == OPTUNA else by_engine)(read(table), spec))
 
 
@@ -176,7 +181,7 @@ def by_engine(table: Table, spec: SweepSpec) -> Iterator[Step]:
             recipe = untrained.nearest(one.params, length) if before is None else before.recipe
             if recipe is None:
                 return
-            counts_from = 1 if spec.objective.take_best else length
+            counts_from = max(spec.objective.epochs_from, 1) if spec.objective.take_best else length
             lanes[one.number] = Lane(one, recipe, length, counts_from, before.done if before else 0)
             begun.append(lanes[one.number])
         for epoch in range(1, LONGEST + 1):
@@ -207,7 +212,8 @@ def told(table: Table, spec: SweepSpec, lane: Lane, engine: str) -> Result:
         return Result(asked, TrialState.FAIL, None, curve, reason=DIVERGED, engine=engine)
     epoch = scored_epoch(spec.objective, values)
     state = TrialState.PRUNED if lane.ended else TrialState.COMPLETE
-    return Result(asked, state, values[epoch - 1], curve, epoch, reason=lane.ended, engine=engine)
+    reads = spec.objective.epochs_from > 0
+    return Result(asked, state, values[epoch - 1], curve, epoch, reason=lane.ended, engine=engine, reads_epochs=reads)
 
 
 def by_optuna(table: Table, spec: SweepSpec) -> Iterator[Step]:
