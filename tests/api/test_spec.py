@@ -74,6 +74,15 @@ def test_exactly_one_direction_is_asked_for():
             digits_spec(**directions).to_yaml()
 
 
+def test_further_goals_and_what_the_winner_meets_are_those_of_a_space_file():
+    chosen = {"choose": {"where": "parameters < 700"}}
+    objective = spec_of(
+        digits_spec(goals={"parameters": "minimize", "val_loss": "minimize"}, finish=chosen), name="mine"
+    ).objective
+    assert [one.name for one in (objective, *objective.further)] == ["val_accuracy", "parameters", "val_loss"]
+    assert objective.where == "parameters < 700"
+
+
 def test_the_same_arrays_and_function_have_the_same_name_and_others_another():
     same = digits_spec().to_yaml()
     (x, y), test = digits_arrays()

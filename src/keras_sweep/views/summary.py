@@ -13,6 +13,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
+from keras_sweep.views.leaderboard.columns import goals_text
 from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
@@ -115,7 +116,9 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
     what = f"trial {winner.number}: {escaped(objective.name)} "
     params = params_text(distinct_params(winner, rows))
-    return Text.assemble(("best ", "bold"), what, (score, "bold green"), f"{seeds}  {params}")
+    return Text.assemble(
+        ("best ", "bold"), what, (score, "bold green"), f"{seeds}{goals_text(winner, objective)}  {params}"
+    )
 
 
 def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:

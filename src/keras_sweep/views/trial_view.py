@@ -13,7 +13,7 @@ from keras_sweep.space.text import escaped
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.columns import difference_text, is_ahead, seeds_texts
+from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import cell, seeds_record
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
@@ -74,6 +74,7 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
     yield Text.assemble((f"trial {result.number}", "bold"), "  ", state)
     if row.value is not None:
         score = Text.assemble(f"{escaped(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
+        score.append(goals_text(row, objective))
         score.append(f"  rank {row.rank} of {len(rows):,}")
         score.append(", the winner" if row.winner else ", imported" if row.imported else "")
         if result.epoch is not None and result.epoch < result.epochs:

@@ -20,9 +20,10 @@ SHOWN_ROWS = (
     "[...document.querySelectorAll('#board tbody tr')].filter((row) => !row.hidden).map((row) => row.dataset.t)"
 )
 BRIGHT = "[...new Set([...document.querySelectorAll('{} [data-t]:not(.off)')].map((one) => one.dataset.t))]"
-DRAWINGS = ("#parallel", "#best-by-trial", "#best-by-second", "#curves", "#slice-0", "#interaction")
+DRAWINGS = ("#parallel", "#best-by-trial", "#best-by-second", "#curves", "#slice-0", "#interaction", "#front-val_loss")
 SPACE = changed(
     DIGITS,
+    metric="metric: [{name: val_accuracy}, {name: val_loss}]",
     epochs="  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}\n  epochs: {min: 1, max: 3}",
     search="search: {engine: optuna, sampler: random, trials: 12, seed: 1}\nfinalists: {top: 3, seeds: 2}",
 )
@@ -95,6 +96,15 @@ def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab) -> None:
     tab.drag((x, top + 9), (x, top + 9))  # a click on the axis
     assert len(tab.run(SHOWN_ROWS)) == 12
     assert tab.complaints == []
+
+
+def test_the_axis_of_a_further_goal_is_brushed(tab: Tab) -> None:
+    x, top, foot = axis_of(tab, "val_loss")
+    tab.drag((x, (top + foot) / 2), (x, foot - 1))
+    shown = tab.run(SHOWN_ROWS)
+    assert 0 < len(shown) < 12 and set(tab.run(BRIGHT.format("#front-val_loss"))) == set(shown)
+    most = float(tab.run("document.querySelector('fieldset[data-axis=val_loss] .to').value"))
+    assert all(value is not None and value <= most for value in values_of(tab, "val_loss", shown))
 
 
 def test_choices_are_brushed_and_ticked(tab: Tab) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
@@ -64,7 +65,13 @@ def leaderboard_columns(
         columns.append(LeaderboardColumn("behind", head, lambda row: behind_text(row, objective), keep=3, style=""))
     if objective.further:
         mark = LeaderboardColumn(FRONT, FRONT, lambda row: ON_FRONT if row.front else "", number=False)
-        columns += [*(_goal(goal.name) for goal in objective.further), mark]
+        columns += [
+            *(
+                LeaderboardColumn(goal.name, goal.name, partial(goal_text, name=goal.name))
+                for goal in objective.further
+            ),
+            mark,
+        ]
     columns += [_parameter(name, of, keeps[name]) for name in names if name != "epochs"]  # which has its own column
     if any(row.imported or row.state is not TrialState.COMPLETE for row in rows):
         keep = 2 if any(row.imported for row in rows) else 60  # it says what can't win
@@ -80,12 +87,15 @@ def leaderboard_columns(
     return columns
 
 
-def _goal(name: str) -> LeaderboardColumn:
-    def text(row: LeaderboardRow) -> str:
-        value = row.metrics.get(name)
-        return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
+def goal_text(row: LeaderboardRow, name: str) -> str:
+    """What a trial comes to in a further goal: `2,410`, `0.0832`."""
+    value = row.metrics.get(name)
+    return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
 
-    return LeaderboardColumn(name, name, text)
+
+def goals_text(row: LeaderboardRow, objective: Objective) -> str:
+    """`  parameters 2,410  val_loss 0.0832`; "" without further goals."""
+    return "".join(f"  {escaped(one.name)} {goal_text(row, one.name)}" for one in objective.further)
 
 
 def _parameter(name: str, of: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:
