@@ -269,6 +269,10 @@ def test_trials_that_do_not_fit_are_counted_with_the_reason(projects: Path) -> N
     assert len(kept.results) == len(found.results) - len(short)
     assert all(result.suggestion.continues is None for result in kept.results)
     assert kept.notes == (f"left out: {len(short)} trials, since `epochs` is outside of the space",)
+    bounded = replace(TUNED, where=("epochs > 1",))
+    assert fitted(found, replace(sweep, space=bounded)).notes == (
+        f"left out: {len(short)} trials, since it breaks `where`",
+    )
     with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `epochs`"):
         fitted(found, replace(sweep, space=narrow))
     with pytest.raises(UsageError, match="was run to minimize val_loss, but this sweep is to maximize val_accuracy"):

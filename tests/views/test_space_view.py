@@ -7,10 +7,11 @@ from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import Split
+from keras_sweep.space.search_space import Condition, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.space_view import cores_text, print_estimate, print_space
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 from tests.helpers.screen import on_pipe
 
 
@@ -21,6 +22,17 @@ def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are
     spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
     *_, last = on_pipe(print_space, spec, "dense.yaml").splitlines()
     assert last == f"more than 100,000 different trials; {said}"
+
+
+def test_cases_and_constraints_have_a_line_each() -> None:
+    names = enumerate(("sgd", "adam"), 1)
+    cases = [replace(LEARNING_RATE, when=(Condition("optimizer", (name,)),), case=case) for case, name in names]
+    spec = make_spec(space=SearchSpace((OPTIMIZER, *cases), {}, ("learning_rate < 0.5",)))
+    *_, first, second, where, last = on_pipe(print_space, spec, "dense.yaml").splitlines()
+    assert first == "  learning_rate  0.0001 to 1, log, when optimizer is sgd"
+    assert second == "  learning_rate  0.0001 to 1, log, when optimizer is adam"
+    assert where == "  where learning_rate < 0.5"
+    assert last.startswith("more than 100,000 different trials before `where`; ")
 
 
 def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_all() -> None:
