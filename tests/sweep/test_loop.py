@@ -14,7 +14,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import search
+from keras_sweep.sweep.loop import search, train_added
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.wall_time import WallTime
@@ -92,6 +92,39 @@ def test_a_total_that_ends_inside_a_generation_changes_nothing_that_follows(tota
         run(spec, pieces, total)
         assert len(pieces.kept) == total
     assert plain(pieces.results()) == plain(whole.results())
+
+
+def running_of(spec, record, runner):
+    return Running(None, spec, None, runner, lambda event: None, WallTime(), StopRequest())
+
+
+@pytest.mark.parametrize(
+    ("engine", "sampler", "rule"), [*KINDS[:5], ("optuna", "cmaes", None)], ids=lambda one: str(one)
+)
+@pytest.mark.parametrize("there", [4, 6])  # a whole generation, and a half of another
+def test_a_trial_that_is_added_counts_and_the_search_goes_on_from_it_however_it_is_stopped(
+    engine, sampler, rule, there
+):
+    settings_ = SearchSettings(engine, sampler, 18, 42, start=({"optimizer": "sgd"},) * 6)
+    spec = make_spec(SPACE, early_terminate=rule, search=settings_)
+    point = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
+    begun = InMemory()
+    run(spec, begun, there)
+    train_added(running_of(spec, begun, Formula()), begun, point)
+    assert [one.number for one in begun.kept] == list(range(there + 1))
+    added = begun.kept[-1]
+    assert (dict(added.params), added.engine, added.epochs) == (point, "added", 3)
+    train_added(running_of(spec, begun, Formula()), begun, point)  # the same point again
+    assert len(begun.kept) == there + 1
+    whole, pieces = InMemory(), InMemory()
+    whole.kept, pieces.kept = list(begun.kept), list(begun.kept)
+    run(spec, whole, 18)
+    for total in (there + 2, there + 5, 18):
+        run(spec, pieces, total)
+    assert plain(pieces.results()) == plain(whole.results())
+    assert len(whole.results()) == 18
+    if engine == "optuna":  # a point of the user's takes none from those that the search starts with
+        assert [one.params["optimizer"] for one in whole.kept[:7] if one is not added][:6] == ["sgd"] * 6
 
 
 class FarAhead(Formula):

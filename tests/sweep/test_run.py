@@ -111,6 +111,24 @@ def listed(folder: Path) -> dict[str, object]:
     return row  # type: ignore[no-any-return]
 
 
+def test_a_point_is_added_to_a_sweep_which_goes_on_and_can_win(tmp_path: Path) -> None:
+    finished(tmp_path, trials=2)
+    point = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
+    with pytest.raises(UsageError, match=r"learning_rate must be from 0\.0001 to 0\.3, but got 9\.0; rate is no param"):
+        finished(tmp_path, trials=2, add={"optimizer": "adam", "learning_rate": 9, "rate": 1})
+    with pytest.raises(UsageError, match="learning_rate is missing; epochs is missing"):
+        finished(tmp_path, trials=2, add={"optimizer": "adam"}, fresh=True)
+    added = finished(tmp_path, trials=2, add=point)
+    assert (added.ended.reason, len(added.ended.results)) == (EndReason.DONE, 3)
+    assert [event.result.number for event in added.of(TrialEnded)] == [2]
+    card = json.loads(added.sweep.card.read_text())
+    assert (card["trial"], card["params"]["learning_rate"]) == (2, 0.05)
+    like_it = finished(tmp_path, trials=2, add={"learning_rate": 0.06}).ended.results
+    assert {one.number: dict(one.params) for one in like_it}[3] == {**point, "learning_rate": 0.06, "batch_size": 256}
+    ended = finished(tmp_path, trials=5).ended
+    assert {one.number: one.engine for one in ended.results}[2] == "added" and len(ended.results) == 5
+
+
 def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(tmp_path: Path) -> None:
     enough = PLAIN.replace("seed: 42}", "seed: 42, generation: 2, stop: {value: 0.05}}")
     ended = finished(tmp_path, enough, trials=4).ended

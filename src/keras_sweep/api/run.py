@@ -15,7 +15,7 @@ from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.options import plain_yaml
+from keras_sweep.space_file.options import plain_yaml, point_of
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.trial.events import EndReason, Listener
@@ -30,6 +30,7 @@ def run(
     name: str | None = None,
     trials: int | None = None,
     more: int | None = None,
+    add: Mapping[str, Any] | None = None,
     seconds: float | None = None,
     engine: str | None = None,
     sampler: str | None = None,
@@ -55,6 +56,8 @@ def run(
         name: the sweep's name; by default the file's stem. A `Spec` needs one.
         trials: how many there are to be in total.
         more: how many to add to those that are there, instead of a total.
+        add: a point, `{"optimizer": "adam", "learning_rate": 1e-3}`, which is trained instead of a search;
+            what it leaves out is as in the best trial.
         seconds: stop after so long.
         engine: "optuna" or "keras-tuner".
         sampler: one of the engine's.
@@ -80,13 +83,13 @@ def run(
         SweepError: it ran and failed.
     """
     wall = WallTime()
-    if trials is not None and more is not None:
-        raise UsageError("`trials` is the total and `more` is on top", hint="Give one of them")
+    if [trials, more, add].count(None) < 2:
+        raise UsageError("`trials` is the total, `more` is on top, `add` is one point", hint="Give one of them")
     changes = set or {}
     spec = spec_of(space, name=name, changes=changes, engine=engine, sampler=sampler, trials=trials, seed=seed)
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend)
-    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, workers)
+    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point_of(add), workers)
     ended = run_session(
         spec, folder, options, lambda _: default_view() if listener is None else nullcontext(listener), wall
     )

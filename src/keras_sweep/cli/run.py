@@ -84,6 +84,7 @@ def run(
     name: NewName = None,
     trials: Annotated[int | None, number("--trials", "How many trials there are to be in total.")] = None,
     more: Annotated[int | None, number("--more", "How many trials to add to those that are there.")] = None,
+    add: Annotated[str | None, option("--add", "POINT", "Train this point alone: 'optimizer=adam epochs=10'.")] = None,
     seconds: Annotated[
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
@@ -121,10 +122,11 @@ def run(
     wall = WallTime(before=time.process_time())  # nothing was done but imports, which took about as long
     from keras_sweep.process.backend import choose_backend
     from keras_sweep.record.sweep_folder import sweep_folder
+    from keras_sweep.space_file.options import point_of
     from keras_sweep.space_file.read import read_space_file
 
-    if trials is not None and more is not None:
-        raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
+    if [trials, more, add].count(None) < 2:
+        raise UsageError("`--trials` is the total, `--more` is on top, `--add` is one point", hint="Give one of them")
     spec = read_space_file(space, sets=sets or (), name=name, engine=engine, sampler=sampler, trials=trials, seed=seed)
     for warning in spec.warnings:
         note(warning, warns=True)
@@ -136,7 +138,7 @@ def run(
     from keras_sweep.views.running.progress import OutputMayVanish, progress_view
     from keras_sweep.views.summary import kept_text, print_summary
 
-    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, workers)
+    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, point_of(add), workers)
     view = "json" if json else "quiet" if quiet else view
     last: dict[type[Event], Any] = {}  # the last event of each kind
     leaks: list[str] = []

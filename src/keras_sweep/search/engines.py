@@ -13,6 +13,7 @@ from keras_sweep.space.plugins import Plugins, member_of
 if TYPE_CHECKING:
     from keras_sweep.search.engine import Engine, Sampler
     from keras_sweep.space.distributions import Value
+    from keras_sweep.space.search_space import Params
     from keras_sweep.space.sweep_spec import SweepSpec
 
 SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
@@ -29,6 +30,7 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
     },
 )
 ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
+MISSING = "\0"  # stands for a value that there is none of
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 
 
@@ -39,6 +41,22 @@ def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
         for name, rule in spec.space.misfits(point).items():
             raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
     return points
+
+
+def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> dict[str, Value]:
+    """A point that the user names, constants included; what it leaves out is as in `like`, or not asked for yet (None).
+
+    Raises UsageError with all that is wrong with it.
+    """
+    point = spec.space.as_drawn(given)
+    faults = [f"{name} {rule}".strip() for name, rule in spec.space.misfits(point).items()]
+    if not faults and like is not None:
+        point = spec.space.with_values(lambda one: like.get(one.name, MISSING), point)
+        faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
+        faults = faults or list(spec.space.misfits(point).values())
+    if faults:
+        raise UsageError(f"the point to add is none of this search: {'; '.join(faults)}")
+    return point
 
 
 def make_engine(spec: SweepSpec) -> Engine:

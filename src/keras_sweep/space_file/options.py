@@ -2,13 +2,17 @@
 
 import io
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from keras_sweep.errors import Fault
+from keras_sweep.errors import Fault, UsageError
 from keras_sweep.search.engines import ENGINES
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.text import escaped, quoted
 from keras_sweep.space_file.faults import unknown
+from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
 
@@ -30,6 +34,20 @@ def with_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | 
         except TreeError as error:
             faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
     return root, faults
+
+
+def point_of(given: str | Mapping[str, Any] | None) -> Params | None:
+    """The point that `--add` names, `optimizer=adam epochs=10`, or one as a map. Raises UsageError: it is none."""
+    if isinstance(given, str):
+        pairs = [word.partition("=") for word in shlex.split(given)]
+        try:
+            given = {name: tree_of_text(f"value: {text}").plain["value"] for name, _, text in pairs}
+        except (TreeError, TypeError):
+            given = {}
+        if not given or not all(equals for _, equals, _ in pairs):
+            hint = "Write `--add 'optimizer=adam learning_rate=1e-3 epochs=10'`"
+            raise UsageError("`--add` takes KEY=VALUE for each parameter", hint=hint)
+    return None if given is None else {name: value_of(name, value) for name, value in given.items()}
 
 
 def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:

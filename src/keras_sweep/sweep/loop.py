@@ -8,15 +8,16 @@ from dataclasses import replace
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engines import make_engine
+from keras_sweep.search.engines import make_engine, whole_point
+from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
-from keras_sweep.training.runner import Judge, Watch
+from keras_sweep.training.runner import Judge, ToTheEnd, Watch
 from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
-from keras_sweep.trial.ranking import good_enough
-from keras_sweep.trial.result import DIVERGED, Result, TrialState
+from keras_sweep.trial.ranking import ADDED, good_enough, winner
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
@@ -63,6 +64,30 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
         elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
+
+
+def train_added(running: Running, record: TrialRecord, given: Params) -> EndReason:
+    """Train one trial of a point, unless one is there; the engine learns of it when the search goes on.
+
+    What the point leaves out is as in the best trial. It is a generation of its own; one that is in the record in part
+    is never completed after it. Raises UsageError: it is no point of the space.
+    """
+    finished = record.results()
+    best = winner(finished, running.spec.objective)
+    point = whole_point(running.spec, given, best.params if best is not None else {})
+    if known := next((one for one in finished if identity(one.params) == identity(point)), None):
+        running.emit(Noticed(f"{known.name} has this point already"))
+        return EndReason.DONE
+    index = finished[-1].suggestion.generation + 1 if finished else 0
+    asked = Suggestion(len(finished), point, index)
+    running.emit(GenerationAsked(index, (asked,)))
+    training = GenerationTraining(running, record)
+    while True:
+        try:
+            trained = list(training.results(Generation(index, [asked]), ToTheEnd(ADDED), len(finished) + 1))
+        except TransientFailure:
+            continue
+        return EndReason.DONE if trained else stopped(running.stop)
 
 
 def _good_enough(spec: SweepSpec, finished: Sequence[Result]) -> str | None:

@@ -14,12 +14,14 @@ from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
+from keras_sweep.search.engines import whole_point
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
-from keras_sweep.sweep.loop import search, stopped
+from keras_sweep.sweep.loop import search, stopped, train_added
 from keras_sweep.sweep.open_record import check_same, open_study, tell_again
 from keras_sweep.sweep.recorded import CHOOSE_ANEW, why_none
 from keras_sweep.sweep.winner import refit_winner
@@ -44,6 +46,7 @@ class RunOptions:
     force: bool = False  # take over the lock of another host
     test: bool = True  # evaluate the winner on the sealed test set
     max_failures: int | None = None
+    add: Params | None = None  # a point to train instead of a search
     workers: str | int | Executor | None = None  # who trains, as `workers_of` has them; None: this process
 
     def __post_init__(self) -> None:
@@ -54,6 +57,11 @@ class RunOptions:
         for option, value, least in (("more", self.more, 1), ("max-failures", self.max_failures, 0)):
             if value is not None and value < least:
                 raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
+
+    def total(self, spec: SweepSpec, there: int) -> int:
+        """How many trials there are to be, where so many are there."""
+        more = 1 if self.add is not None else self.more
+        return spec.search.trials if more is None else there + more
 
 
 def run_sweep(
@@ -73,15 +81,20 @@ def run_sweep(
     wall.add("start", wall.total()["other"])
     if options.seconds is not None:
         stop.limit(options.seconds)
+    if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters
+        whole_point(spec, options.add)
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
             check_same(spec, read_facts(folder))
-        if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
+        goes_on = options.more is not None or options.add is not None
+        if not goes_on and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
     with ExitStack() as stack:
         make = workers_of(options.workers)
         workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
         spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
+        if options.add is not None:
+            whole_point(spec, options.add, None if folder.exists() and not options.fresh else {})
         lock = stack.enter_context(SweepLock(folder, force=options.force))
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
@@ -116,12 +129,11 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
         earlier = record.results()
         damaged = set_damaged_weights_aside(folder, study.ranked_results(), emit)
-    total = spec.search.trials
+    total = options.total(spec, len(earlier))
     if options.more is not None:
-        total = len(earlier) + options.more
         study.set_attributes({"trials": total})
     emit(sweep_started(spec, folder, running.runner.name, total, earlier))
-    ended, complete = _search(running, record, total, options.max_failures)
+    ended, complete = _search(running, record, total, options)
     reason = ended if complete else stopped(stop)
     stopped_at: dict[int, int] = {}  # trials stopped in training -> epoch at which they are kept
     waiting: list[int] = []  # trials that ended, in the spool until those with lower numbers are recorded
@@ -169,11 +181,14 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     return told
 
 
-def _search(running: Running, record: TrialRecord, total: int, most_failures: int | None) -> tuple[EndReason, bool]:
+def _search(running: Running, record: TrialRecord, total: int, options: RunOptions) -> tuple[EndReason, bool]:
     """Why the search ended, and whether all that was to follow it in training did."""
     running.stop.can_finish = True
     with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
-        reason = search(running, record, total, most_failures=most_failures)
+        if options.add is not None:
+            reason = train_added(running, record, options.add)
+        else:
+            reason = search(running, record, total, most_failures=options.max_failures)
         record.close()
         complete = reason not in SEARCHED or train_finalists(running, record.results())
     running.wall.split("train", running.runner.spent, rest="report")  # telling of epochs

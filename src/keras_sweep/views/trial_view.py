@@ -12,6 +12,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.ranking import ADDED
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -106,6 +107,8 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     where = []
     if row.imported:
         where.append(f"trained by another program, read by {escaped(result.engine)}")
+    elif result.engine == ADDED:
+        where.append(f"added by hand, as generation {result.suggestion.generation + 1}")
     elif result.engine:
         where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation + 1}")
     if result.suggestion.continues is not None:
