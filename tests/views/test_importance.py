@@ -1,6 +1,7 @@
 """Importance says what the trials say, and no more."""
 
 import random
+from dataclasses import replace
 
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.report.drawings import importance_bars
@@ -53,3 +54,17 @@ def test_trials_from_outside_the_space_are_left_out() -> None:
 
 def test_few_trials_say_nothing() -> None:
     assert found_of(9, 1.0) == []
+
+
+def test_epochs_that_are_read_off_curves_are_no_cause_of_values() -> None:
+    draw = random.Random(1)
+    rows = []
+    for number in range(40):
+        curve = tuple(draw.random() for _ in range(20))
+        params = {"optimizer": draw.choice(["sgd", "adam"]), "learning_rate": draw.uniform(0.01, 0.1), "epochs": 20}
+        one = result(number, max(curve), params=params)
+        best = curve.index(max(curve)) + 1
+        rows.append(replace(one, curve={"val_accuracy": curve}, epoch=best, reads_epochs=True))
+    facts = facts_of(rows)
+    found = importances(facts.rows, ACCURACY, facts.sweep.facts.distributions)
+    assert {one.name for one in found} == {"optimizer", "learning_rate"}
