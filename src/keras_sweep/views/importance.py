@@ -36,8 +36,8 @@ def importances(
     """The parameters, most important first; none where there are too few trials or parameters."""
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
-    # What is read off a curve is how long a trial was let train, which good ones are: no cause of their values.
-    read = {"epochs"} if any(row.epochs > (row.params.get("epochs") or row.epochs) for row in rows) else set()  # type: ignore[operator]
+    # What is read off a curve is how long a trial was let train, as good ones are: no cause of their values.
+    read = {"epochs"} if any(row.reads_epochs for row in rows) else set()
     names = [name for name in distributions if name in varying and name not in read]
     if len(rows) < FEWEST or len(names) < 2:
         return []

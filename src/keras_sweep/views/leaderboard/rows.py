@@ -36,6 +36,7 @@ class LeaderboardRow:
     comparable: bool = True  # its value is one that could have won, had it been better and trained here
     seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
     final: bool = False  # whether these rank it, and not its value
+    reads_epochs: bool = False  # its parameter `epochs` is read off its curve
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
     front: bool | None = None  # of several goals, whether no other trial is as good in all and better in one
 
@@ -84,6 +85,7 @@ def leaderboard_rows(
             comparable=comparable(result, objective),
             seeds=seed_scores(result),
             final=result.final,
+            reads_epochs=result.reads_epochs,
             rows_value=result.rows_value,
             front=result.number in among if objective.further else None,
         )
