@@ -4,7 +4,7 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.sweep.time_estimate import PROBE_TRIALS, estimate
+from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import PhaseBegan
@@ -73,3 +73,13 @@ def test_finalists_are_counted_as_far_as_a_quarter_of_the_epochs_goes_unless_the
     none = replace(spec, finalists=None)
     found, _ = of(none, FitRunner(none, DATA), probe_seconds=0.0)
     assert (found.finalists, found.finalist_epochs) == ((0, 0), 0)
+
+
+def test_rungs_are_counted_and_offered_where_epochs_are_searched_without_them():
+    spec = wanting(40, RATE, Parameter("epochs", Int(1, 20)), constants={"optimizer": "adam"})
+    offered, _ = of(spec, CompiledRunner(spec, DATA))
+    assert offered.trial_epochs == offered.whole_epochs and 40 * 3 < offered.offered_epochs < 40 * 7
+    pruned = replace(spec, early_terminate=OFFER, objective=replace(spec.objective, take_best=True, epochs_from=1))
+    found, _ = of(pruned, CompiledRunner(pruned, DATA))
+    assert found.trial_epochs == offered.offered_epochs
+    assert (found.whole_epochs, found.offered_epochs) == (40 * 10.5, 0.0)

@@ -51,6 +51,19 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
     assert "then the winner trains once more on all of these rows, about 4 epochs" in said
 
 
+def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
+    data = digits(40, 8)
+    spares = TimeEstimate("compiled/jax", 0.1, 294.0, 1.0, 1.0, whole_epochs=672.0)
+    assert "about 294 trial-epochs of 0.10 s each (in place of 672, since poor trials stop)" in on_pipe(
+        partial(print_estimate, cores=2), data, spares
+    )
+    would = TimeEstimate("compiled/jax", 0.1, 672.0, 1.0, 1.0, whole_epochs=672.0, offered_epochs=294.0)
+    offer = (
+        "`early_terminate: {type: successive_halving, min_iter: 2, eta: 3}` would train about 294 trial-epochs in place"
+    )
+    assert offer in on_pipe(partial(print_estimate, cores=2), data, would)
+
+
 @pytest.mark.parametrize(
     ("estimate", "most", "said"),
     [
