@@ -101,9 +101,10 @@ def _section(section: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[
                 yield f"Keys of `{name}`:"
                 yield _table(inner_map["properties"], inner_map, schema)
         if parameters:
-            yield "Each is a value, or a map with"
-            (block,) = _maps(next(iter(keys.values())), schema)
-            yield _table(block["properties"], block, schema)
+            yield "Each is a value, or a map of one of these forms:"
+            for block in _maps(next(iter(keys.values())), schema):
+                yield f"**{_cell(block['description'])}**"
+                yield _table(block["properties"], block, schema)
 
 
 def _maps(section: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -124,7 +125,8 @@ def _values(section: Mapping[str, Any]) -> list[str]:
 
 
 def _is_parameter(inner: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
-    return any({"values", "min", "max"} <= set(form["properties"]) for form in _maps(inner, schema))
+    keys = {key for form in _maps(inner, schema) for key in form["properties"]}
+    return {"values", "min", "max", "when"} <= keys
 
 
 def _table(keys: Mapping[str, Any], form: Mapping[str, Any], schema: Mapping[str, Any], *, takes: bool = True) -> str:
