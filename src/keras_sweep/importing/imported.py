@@ -12,7 +12,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.distributions import Float, Int, Value
+from keras_sweep.space.distributions import Value, as_drawn
 from keras_sweep.space.search_space import Objective, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted
@@ -131,11 +131,7 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
     def value_of(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
             raise ValueError(f"there is no `{parameter.name}`")
-        value = renamed[parameter.name]
-        if isinstance(parameter.distribution, Float) and type(value) is int:  # programs write 1 for 1.0, and 1.0 for 1
-            value = float(value)
-        elif isinstance(parameter.distribution, Int) and isinstance(value, float) and value.is_integer():
-            value = int(value)
+        value = as_drawn(parameter.distribution, renamed[parameter.name])
         if not parameter.distribution.contains(value):
             raise ValueError(f"`{parameter.name}` is outside of the space")
         return value

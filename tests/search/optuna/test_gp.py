@@ -4,7 +4,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import TrialState
-from tests.helpers.engine_contract import flat, in_space, searched, spec, summary
+from tests.helpers.engine_contract import flat, in_space, score, searched, spec, summary
 from tests.helpers.factory import LEARNING_RATE, MOMENTUM
 
 SPACE = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), LEARNING_RATE, MOMENTUM))
@@ -20,3 +20,14 @@ def test_a_search_by_a_gaussian_process_resumes_alike_once_it_models_results() -
     rates = [[result.params["learning_rate"] for result in one] for one in whole]
     near = [sum(1e-3 < rate < 1e-1 for rate in one) for one in rates]
     assert near[1] > near[0] and all(result.state is TrialState.COMPLETE for result in flat(whole))
+
+
+def test_a_failed_trial_counts_as_the_worst() -> None:
+    """Rates above 0.01, where the best would be, all fail: what follows is below."""
+
+    def value(suggestion):
+        return score(suggestion.params) if suggestion.params["learning_rate"] < 0.003 else None
+
+    results = flat(searched(make_engine(spec(SPACE, "optuna", "gp")), 3, 6, value))
+    failed = [sum(result.value is None for result in results[begin : begin + 6]) for begin in (0, 6, 12)]
+    assert failed[0] + failed[1] >= 4 and failed[2] <= 2

@@ -3,6 +3,7 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -28,8 +29,8 @@ class OptunaSampler(Sampler):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.space = spec.space
         self._objective = spec.objective
-        directions = [optuna.study.StudyDirection[one.name] for one in spec.objective.directions]
-        self._study = optuna.create_study(directions=directions, sampler=self._optuna_sampler(spec.search.seed))
+        self._directions = [optuna.study.StudyDirection[one.name] for one in spec.objective.directions]
+        self._study = optuna.create_study(directions=self._directions, sampler=self._optuna_sampler(spec.search.seed))
         self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
@@ -63,7 +64,7 @@ class OptunaSampler(Sampler):
         further = [result.goal(one.name) for one in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
         trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
-            state=optuna.trial.TrialState[self._state(result)],
+            state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
             values=values if score is not None else None,
             params=params,
             distributions=distributions,
@@ -74,10 +75,6 @@ class OptunaSampler(Sampler):
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
         """Have the study hold a trial that ended."""
         self._study.add_trial(trial)
-
-    def _state(self, result: Result) -> str:
-        """The state of a trial in the study; by its name in Optuna."""
-        return result.state.value if result.value is not None else "PRUNED"
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
@@ -123,16 +120,29 @@ class Nsga2(OptunaSampler):
 
 
 class Gp(OptunaSampler):
-    """A Gaussian process over what every trial has; the rest is drawn at random. The value of a pruned trial counts."""
+    """A Gaussian process over what every trial has; the rest is drawn at random."""
 
     def __init__(self, spec: SweepSpec) -> None:
         if find_spec("torch") is None:
             raise MissingPackage("`sampler: gp` needs torch", hint="pip install 'keras-sweep[torch]'")
         super().__init__(spec)
 
-    def _state(self, result: Result) -> str:
-        whole = result.value is not None and not self._objective.further
-        return "COMPLETE" if whole else super()._state(result)
+        self._results: list[Result] = []
+
+    def begin(self, seed: int, generator: np.random.Generator) -> None:
+        # Optuna leaves out failed and pruned trials here. Which value is the worst changes as results come, so that the
+        # study is made anew for each generation.
+        values = [result.value for result in self._results if result.value is not None]
+        self._study, self._asked = optuna.create_study(directions=self._directions), {}
+        for result in self._results:
+            if values and not self._objective.further:
+                value = max(values, key=self._objective.key) if result.value is None else result.value
+                result = replace(result, value=value, state=TrialState.COMPLETE)
+            super().learn(result)
+        super().begin(seed, generator)
+
+    def learn(self, result: Result) -> None:
+        self._results.append(result)
 
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
