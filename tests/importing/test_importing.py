@@ -204,7 +204,7 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     assert found.objective == sweep.objective
     assert [result.params for result in found.results] == [result.params for result in results]
     assert [result.curve for result in found.results] == [result.curve for result in results]
-    searched_in = {one.name: one.distribution for one in CONDITIONAL.parameters if one.name in found.distributions}
+    searched_in = {name: of for name, of in CONDITIONAL.distributions.items() if name in found.distributions}
     constants = {name: Categorical((value,)) for name, value in CONDITIONAL.constants.items()}
     assert found.distributions == optuna_texts({**searched_in, **constants})
     assert all(in_space(CONDITIONAL, result.params) for result in found.results)
