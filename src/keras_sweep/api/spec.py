@@ -155,9 +155,8 @@ class Spec:
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
     # with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
-    parameters: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # Float, Int, Choice, or a list of cases; other lists are choices
+    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:

@@ -12,6 +12,7 @@ import zlib
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, count, takewhile
 from typing import Protocol
 
@@ -179,6 +180,11 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
 )
 
 
+def stopped(pruner: Pruner, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+    """Those that a rule stops; one of another package need not derive from `Pruner`, and judges each by itself."""
+    return getattr(pruner, "rung", partial(Pruner.rung, pruner))(epoch, values)
+
+
 def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
     """How many epochs trials that may train so long do in all, were each as good as a number that is drawn for it."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
@@ -186,9 +192,9 @@ def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int
         left = dict(enumerate(lengths[start : start + generation], start))
         for epoch in range(1, max(left.values())):
             here = [number for number, length in left.items() if epoch in pruner.rungs(length)]
-            stopped = pruner.rung(epoch, {number: random.Random(number).random() for number in here})
-            total += epoch * len(stopped)
-            left = {number: length for number, length in left.items() if number not in stopped}
+            stop = stopped(pruner, epoch, {number: random.Random(number).random() for number in here})
+            total += epoch * len(stop)
+            left = {number: length for number, length in left.items() if number not in stop}
         total += sum(left.values())
         for number in left:
             pruner.complete(number)
@@ -236,7 +242,7 @@ class PrunedEngine:
             self._first.replay(generations)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        return self._pruner.rung(epoch, values)
+        return stopped(self._pruner, epoch, values)
 
     def tell(self, results: Sequence[Result]) -> None:
         self._note(results)
