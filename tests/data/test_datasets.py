@@ -80,6 +80,8 @@ def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         rows_of_datasets(Batches(lambda _: (X, Y), count=None))
     with pytest.raises(DataError, match="the disk is gone"):
         rows_of_datasets(Batches(fail))
+    with pytest.raises(DataError, match="the training dataset can't be read: the disk is gone"):
+        rows_of_datasets((Batches(fail), of(X, Y)))
     with pytest.raises(DataError, match="gives no rows"):
         rows_of_datasets(Batches(fail, count=0))
     with pytest.raises(DataError, match="can't be read: all the input array dimensions"):

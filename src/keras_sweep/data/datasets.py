@@ -5,6 +5,7 @@ None of these packages is imported here: a dataset of one has been made by it.
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -29,9 +30,11 @@ def is_dataset(value: Any) -> bool:
 
 def steps_of_large(dataset: Any) -> int:
     """How many batches it gives, where so many of the size of the first are more than `MOST_BYTES`; else 0."""
-    elements, count = _elements(dataset)
-    size = sum(array.nbytes for one in _parts(next(elements)) for array in leaves(one)) if count > 1 else 0
-    return count if size * count > MOST_BYTES else 0
+    with suppress(Exception):  # whatever the user's code raises: `in_memory` comes to it, too, and tells of it
+        elements, count = _elements(dataset)
+        size = sum(array.nbytes for one in _parts(next(elements)) for array in leaves(one)) if count > 1 else 0
+        return count if size * count > MOST_BYTES else 0
+    return 0
 
 
 def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
