@@ -93,7 +93,7 @@ SPACES = {
     "dataset": _few("{python: digit_batches:parts}"),
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
-        "optuna, sampler: tpe, trials: 18",
+        "optuna, sampler: tpe, trials: 18, start: [{model.hidden: [16], epochs: 2}]",
         "finish: {choose: {where: parameters <= 700}}\n",
     ).replace("metric: {name: val_accuracy, goal: maximize}", "metric: [{name: val_accuracy}, {name: parameters}]"),
     "cases": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 18", WHERE)

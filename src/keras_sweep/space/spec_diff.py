@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import quoted
 
@@ -27,7 +28,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"metric.further": further} if (further := [f"{one.goal} {one.name}" for one in goals]) else {}),
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
-        **({"search.start": [*map(dict, spec.search.start)]} if spec.search.start else {}),
+        **({"search.start": starts} if (starts := [_values(point) for point in spec.search.start]) else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
@@ -92,6 +93,10 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
     kind = float if isinstance(distribution, Float) else int
     ends = {"min": kind(distribution.low), "max": kind(distribution.high)}
     return {**ends, "log": distribution.log, "q": distribution.step}
+
+
+def _values(point: Params) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in point.items()}
 
 
 def _plain(value: Value) -> Any:
