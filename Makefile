@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test test-newest lint docs bench soak data browser clean help
+.PHONY: run test lint docs dist bench soak data browser clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -19,11 +19,12 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 test: data browser  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
-test-newest:  ## the wheel with what the package index gives today (PYTHON=python3.13)
-	rm -rf build/newest build/lib build/bdist.*
+dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installed beside the newest packages (PYTHON=python3.13), tried
+	rm -rf build/dist build/newest build/lib build/bdist.*
+	$(BIN)/python -m build --outdir build/dist .
+	$(BIN)/twine check --strict build/dist/*
 	$(PYTHON) -m venv build/newest
-	build/newest/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/newest/dist .
-	build/newest/bin/python -m pip install --quiet --disable-pip-version-check build/newest/dist/*.whl
+	build/newest/bin/python -m pip install --quiet --disable-pip-version-check build/dist/*.whl
 	build/newest/bin/python tests/newest.py
 
 soak: data  ## the long fault tests

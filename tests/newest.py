@@ -1,4 +1,4 @@
-"""The installed package with the packages beside it, as a user calls it: `make test-newest` runs this.
+"""The installed package with the packages beside it, as a user calls it: `make dist` runs this.
 
 It asks for no pytest, and warnings of other packages are none of its faults. Each sweep must end with exit 0 and trials
 that are COMPLETE or PRUNED; the exported model must have the scores of its card.
