@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_sweep.files.atomic import check_place, write_folder
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.sweep_folder import last_change
+from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.report.facts import SweepFacts
@@ -42,5 +42,10 @@ def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
             return page
         took = time.monotonic() - began
         time.sleep(max(EVERY, SHARE * took))  # a large sweep is read for long: the sweep itself comes first
-        while last_change(folder) == changed and living_owner(folder) is not None:
-            time.sleep(EVERY)
+        wait_for_more(folder, changed)
+
+
+def wait_for_more(folder: SweepFolder, changed: float) -> None:
+    """Until the record was written to after it was `changed`, or nobody runs the sweep."""
+    while last_change(folder) == changed and living_owner(folder) is not None:
+        time.sleep(EVERY)

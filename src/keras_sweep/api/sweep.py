@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.compare import Answer, ReplayedTrial
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
+from keras_sweep.api.log import log_sweep
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
@@ -225,6 +226,17 @@ class Sweep:
             UsageError: something stands there that no report is.
         """
         return write_report(self._access, None if path is None else Path(path))
+
+    def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
+        """Log the trials that a tracker does not have yet as its runs; returns where that is.
+
+        `path` is the folder of "tensorboard", `runs` by default. With `follow` it goes on while the sweep runs.
+
+        Raises:
+            UsageError: there is no such tracker, or its package is not installed.
+            SweepError: it can't be reached, or refuses what it is given; the same call logs the rest.
+        """
+        return log_sweep(self._access, to, output=None if path is None else Path(path), follow=follow)
 
     def replay(
         self, number: int | None = None, *, runner: str | None = None, backend: str | None = None

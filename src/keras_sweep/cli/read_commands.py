@@ -128,6 +128,24 @@ def report(
     typer.echo(str(page))
 
 
+def log(
+    to: Annotated[str, option("--to", "TRACKER", "tensorboard.", callback=one_of("api.log:TRACKERS"))],
+    name: Name = None,
+    output: Annotated[
+        Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on while the sweep runs.")] = False,
+    trust: Trust = False,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Log the trials to a tracker of experiments; called again, it adds what is new."""
+    from keras_sweep.api.log import log_sweep
+
+    with opened(name, sweeps_dir, trust) as access:
+        place = log_sweep(access, to, output=output, follow=follow)
+    typer.echo(place)
+
+
 class ManyNames(TyperCommand):
     """A command of several names, whose help does not say that these are text."""
 

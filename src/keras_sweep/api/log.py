@@ -1,0 +1,85 @@
+"""A sweep's record into a tracker of experiments. The record is read alone: no fault of a tracker's touches a sweep."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from keras_sweep.api.report import wait_for_more
+from keras_sweep.api.trackers.run import Tracker, run_of
+from keras_sweep.api.trackers.tensorboard import TensorBoard
+from keras_sweep.errors import SweepError
+from keras_sweep.files.atomic import write_text
+from keras_sweep.record.lock import living_owner
+from keras_sweep.record.sweep_folder import last_change
+from keras_sweep.space.plugins import member_of
+from keras_sweep.space.text import counted
+from keras_sweep.sweep.card import is_card_of, kept_card
+from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.result import Result
+from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.page import page_of
+from keras_sweep.views.terminal.console import error_lines
+
+TRACKERS: Mapping[str, type[Tracker]] = {"tensorboard": TensorBoard}
+
+
+def log_sweep(access: SweepAccess, to: str, *, output: Path | None = None, follow: bool = False) -> str:
+    """Log the trials that the tracker does not have, or has otherwise; returns where. Each time, what is new is told.
+
+    With `follow` this goes on until the sweep has ended. The winner, its model and its page are logged once no process
+    runs the sweep.
+
+    Raises UsageError: there is no such tracker, or its package is missing; SweepError: it can't be reached or refuses
+    what it is given; RecordError.
+    """
+    folder = access.folder
+    with plain_faults(to):
+        tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
+        marks = dict(tracker.marks())
+    while True:
+        running, changed = living_owner(folder) is not None, last_change(folder)
+        log_new(access, tracker, to, marks, ended=not running)
+        if not (running and follow):
+            return tracker.place
+        wait_for_more(folder, changed)
+
+
+def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> None:
+    """Log the trials whose runs do not bear the marks of what is recorded now, and say how many these were."""
+    sweep, new = RecordedSweep.read(access.folder), 0
+    best = sweep.best if ended else None
+    for result in sweep.results:
+        run = run_of(sweep, result, is_winner=result is best)
+        if marks.get(run.id) == run.mark:
+            continue
+        with tempfile.TemporaryDirectory() as place, plain_faults(to):
+            tracker.log(run, winner_files(access, sweep, result, Path(place)) if result is best else [])
+        marks[run.id] = run.mark
+        new += 1
+    if new or ended:
+        access.emit(Noticed(f"logged {new} of {counted(len(sweep.results), 'trial')}; the others were there"))
+
+
+def winner_files(access: SweepAccess, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
+    """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
+    page = place / "index.html"
+    write_text(page, page_of(SweepFacts.read(access), datetime.now(UTC)))
+    kept = is_card_of(kept_card(sweep.folder, sweep.facts), best_training(best, sweep.objective), sweep.facts.seed)
+    return [sweep.folder.best, sweep.folder.card, page] if kept else [page]
+
+
+@contextmanager
+def plain_faults(to: str) -> Iterator[None]:
+    """Raise SweepError for what a tracker's package raises."""
+    try:
+        yield
+    except SweepError:
+        raise
+    except Exception as error:  # of a connection, a name that is refused, a full disk: any class of any package
+        hint = "What was logged before stays there; the same call logs the rest"
+        raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error
