@@ -70,5 +70,5 @@ def test_json_is_one_strict_object():
 def test_an_imported_trial_claims_no_generation_and_no_seed():
     foreign = result(0, 0.9, engine="import/optuna", runner="import/optuna", curve={}, epoch=None)
     text = on_terminal(print_trial, recorded([foreign]), foreign, width=100)
-    assert "trained by another program, read by import/optuna\n" in text
+    assert "trained elsewhere: import/optuna\n" in text
     assert "seed" not in text and "generation" not in text

@@ -79,6 +79,7 @@ class _Search:
     generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
     start: Sequence[Mapping[str, Any]] = ()  # points that are tried first
     stop: Mapping[str, float] | None = None  # {"value": 0.86}: a search with such a trial ends
+    learn_from: str | os.PathLike[str] = ""  # an earlier sweep, by its name or path, whose trials guide the sampler
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def check(
     backend: Backend = None,
     runner: Runner = None,
     workers: Workers = None,
+    sweeps_dir: SweepsDir = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
     from keras_sweep.process.backend import choose_backend, cores
@@ -74,7 +75,7 @@ def check(
             with contextlib.closing(make()) as opened:
                 count = opened.count()
         with at_work() as view:
-            data, found = probed(spec, view, runner=runner)
+            data, found = probed(spec, view, runner=runner, sweeps=sweeps_dir)
         print_estimate(stdout_console(), data, found, cores=len(cores()), workers=count)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too
 

@@ -1,6 +1,5 @@
 """What was read of a search that another program ran, and how it becomes a sweep: alone, or of a space file."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,9 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.distributions import Value, as_drawn
-from keras_sweep.space.search_space import Objective, Parameter, Params, SearchSpace
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
-from keras_sweep.space.text import counted
+from keras_sweep.sweep.earlier import fitting
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.trial.result import Result
 
@@ -85,21 +83,9 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
             f"{imported.source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}",
             hint="Name another metric of it with `--metric`, or change the space file's `metric`",
         )
-    kept: list[Result] = []
-    numbers: dict[int, int] = {}
-    left_out: Counter[str] = Counter()
-    for result in imported.results:
-        try:
-            params = _params_in(spec.space, result.params)
-        except ValueError as misfit:
-            left_out[str(misfit)] += 1
-            continue
-        numbers[result.number] = len(kept)
-        continues = numbers.get(result.suggestion.continues) if result.suggestion.continues is not None else None
-        suggestion = replace(result.suggestion, number=len(kept), params=params, continues=continues)
-        curve = {ours.name if name in UNNAMED else name: values for name, values in result.curve.items()}
-        kept.append(replace(result, suggestion=suggestion, curve=curve))
-    notes = [f"left out: {counted(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())]
+    kept, notes = fitting(spec.space, imported.results)
+    names = dict.fromkeys(UNNAMED, ours.name)
+    kept = [replace(one, curve={names.get(name, name): of for name, of in one.curve.items()}) for one in kept]
     if not kept:
         raise UsageError(f"no trial of {imported.source} fits the sweep's space", hint="; ".join(notes))
     return replace(imported, objective=ours, results=tuple(kept), notes=(*imported.notes, *notes))
@@ -116,29 +102,3 @@ def _check(imported: Imported, folder: SweepFolder) -> None:
         except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
             message = f"trial {result.number} of {imported.source} can't be kept: {error}"
             raise UsageError(message, hint="Nothing was imported") from error
-
-
-def _params_in(space: SearchSpace, given: Params) -> Params:
-    """A trial's values as the space has them. Raises ValueError that says why they are none of its."""
-    known = {*space.constants, *(parameter.name for parameter in space.parameters)}
-    renamed = {
-        name if name in known or f"model.{name}" not in known else f"model.{name}": given[name] for name in given
-    }
-    for name, constant in space.constants.items():
-        if renamed.setdefault(name, constant) != constant:
-            raise ValueError(f"`{name}` is {renamed[name]!r}, not {constant!r}")
-
-    def value_of(parameter: Parameter) -> Value:
-        if parameter.name not in renamed:
-            raise ValueError(f"there is no `{parameter.name}`")
-        value = as_drawn(parameter.distribution, renamed[parameter.name])
-        if not parameter.distribution.contains(value):
-            raise ValueError(f"`{parameter.name}` is outside of the space")
-        return value
-
-    params = space.with_values(value_of)
-    if not space.allows(params):
-        raise ValueError("it breaks `where`")
-    if unknown := sorted(set(renamed) - set(params)):
-        raise ValueError(f"the space has no `{unknown[0]}`")
-    return params

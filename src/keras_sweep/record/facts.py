@@ -58,6 +58,7 @@ class Facts:
     model_code: Mapping[str, str] | None = None  # file, or what a given function is made of -> SHA-256
     spec: Mapping[str, Any] | None = None
     imported: str | None = None  # from where
+    learned: int = 0  # trials of an earlier sweep that it began with
     seconds: Mapping[str, float] = field(default_factory=dict)
     finalists: tuple[Choice, ...] = ()  # each choice of them
     refit: Refit | None = None

@@ -47,8 +47,10 @@ class StudyFile:
         self._distributions: Mapping[str, str] = study.facts.distributions
 
     @classmethod
-    def create(cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> StudyFile:
-        """A new record with no trial, and the folder for it if there is none. A kill leaves it whole or absent.
+    def create(
+        cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result] = ()
+    ) -> StudyFile:
+        """A new record with these trials, and the folder for it if there is none. A kill leaves it whole or absent.
 
         Of the spec stand in it the study's name, direction, seed and distributions, and the text of the file (`space`).
         `attributes` are what else is kept of the sweep, as JSON, or in place of these.
@@ -63,7 +65,7 @@ class StudyFile:
             if stray.exists():
                 set_aside(stray)
         further = spec.objective.further
-        own = {
+        own: dict[str, Any] = {
             "format": reader.FORMAT,
             "metric": spec.objective.name,
             "goal": spec.objective.goal.value,
@@ -79,6 +81,9 @@ class StudyFile:
             study = schema.insert_study(connection, spec.name, spec.objective.directions)
             for key, value in {**own, **attributes}.items():
                 schema.set_study_attribute(connection, study, key, json.dumps(value))
+            for one in results:
+                texts = encoding.encode(one, spec.search.seed)
+                schema.insert_trial(connection, study, one, texts, spec.objective, own["distributions"])
             connection.commit()
             atomic.write_bytes(folder.study, connection.serialize())
         return cls.open(folder)

@@ -29,6 +29,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
         **({"search.start": starts} if (starts := [_values(point) for point in spec.search.start]) else {}),
+        **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
         **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},

@@ -136,6 +136,10 @@ class SearchSettings:
         json_schema_extra={"items": {"type": "object"}},
     )
     stop: Stop | None = Field(default=None, description="end the search early, where it is good enough")
+    learn_from: str = Field(
+        default="",
+        description="name or folder of an earlier sweep of these rows and this metric, whose trials guide the sampler",
+    )
 
     @property
     def engine_name(self) -> str:

@@ -16,7 +16,7 @@ from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
 from keras_sweep.training.runner import Judge, ToTheEnd, Watch
 from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
-from keras_sweep.trial.ranking import ADDED, good_enough, winner
+from keras_sweep.trial.ranking import ADDED, good_enough, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
@@ -106,15 +106,14 @@ def stopped(stop: StopRequest) -> EndReason:
 
 def _check_failures(finished: Sequence[Result], most: int | None) -> None:
     """Raises SweepError where so many trials fail that the rest would too, or more than the user allows."""
-    first = finished[:FIRST_FAILURES]
-    if len(finished) == FIRST_FAILURES and all(
-        one.state is TrialState.FAIL and one.reason != DIVERGED for one in first
-    ):
+    own = [one for one in finished if not imported(one)]
+    first = own[:FIRST_FAILURES]
+    if len(own) == FIRST_FAILURES and all(one.state is TrialState.FAIL and one.reason != DIVERGED for one in first):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
             hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
         )
-    failed = [result for result in finished if result.state is TrialState.FAIL]
+    failed = [result for result in own if result.state is TrialState.FAIL]
     if most is not None and len(failed) > most:
         raise SweepError(
             f"{counted(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",

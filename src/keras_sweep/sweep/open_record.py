@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,13 @@ def open_study(
     *,
     test_fingerprint: str | None = None,
     keras_config: Mapping[str, Any] | None = None,
+    learned: Sequence[Result] = (),
 ) -> StudyFile:
     """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
 
     A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
-    again. `fingerprint` is of the rows of training and validation, `keras_config` where trials are to be trained.
+    again. `fingerprint` is of the rows of training and validation, `keras_config` where trials are to be trained. A new
+    record begins with the trials that are `learned` from an earlier sweep.
 
     Raises as `check_same`; RecordError: the record is damaged, or the disk fails.
     """
@@ -68,10 +70,11 @@ def open_study(
         for path in (*parts, folder.best, folder.card, folder.space):
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
-        begun = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
+        begun: dict[str, Any] = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
         code = model_code(spec)
         begun |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
-        study = StudyFile.create(folder, spec, begun)
+        begun |= {"learned": len(learned)} if learned else {}
+        study = StudyFile.create(folder, spec, begun, learned)
         if folder.open_to_others():
             mode = stat.S_IMODE(folder.path.stat().st_mode)
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
@@ -82,7 +85,8 @@ def open_study(
         search = spec.search
         if spec.objective.where != study.facts.choose:
             study.set_attributes({"choose": spec.objective.where})
-        study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
+        total = search.trials + study.facts.learned
+        study.set_attributes({"trials": total, "engine": search.engine_name, "space": spec.text, **sealed})
     except BaseException:
         study.close()
         raise
@@ -155,12 +159,13 @@ def tell_again(
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     results, training = sweep.results, best_training(sweep.best, spec.objective)
-    emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
+    total = spec.search.trials + sweep.facts.learned
+    emit(sweep_started(spec, folder, results[-1].runner, total, results))
     if sweep.refit is not None:
         emit(WinnerRefitted(sweep.refit, earlier=True))
     if sweep.facts.test_of(training) is not None:
         emit(last_look(sweep.facts, earlier=True))
-    if len(results) >= spec.search.trials:
+    if len(results) >= total:
         reason, more = EndReason.DONE, "; `--more N` adds some"
         done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
     elif sweep.facts.exhausted == len(results):
@@ -178,9 +183,10 @@ def tell_again(
 def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool) -> bool:
     """Whether a run would find nothing to do. What it raises says that it would."""
     folder, facts, results = sweep.folder, sweep.facts, sweep.results
-    if (spec.search.trials, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
+    total = spec.search.trials + facts.learned
+    if (total, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
         return False
-    if len(results) < spec.search.trials and len(results) not in (facts.exhausted, facts.good_enough):
+    if len(results) < total and len(results) not in (facts.exhausted, facts.good_enough):
         return False
     if best.final is not bool(chosen(spec, results).recipes):
         return False

@@ -70,7 +70,7 @@ class SweepAccess:
             trial = trial_of(study, spec.objective, number)
             if imported(trial):
                 raise UsageError(
-                    f"{trial.name} was trained by another program: it can't be trained again here, and has no weights",
+                    f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
                     hint="Choose a trial that was trained here",
                 )
             choose_backend(self.backend, "--backend", default=backend_of(trial.runner))

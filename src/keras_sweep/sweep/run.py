@@ -4,6 +4,7 @@ import contextlib
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.plain import plain_errors
@@ -18,6 +19,7 @@ from keras_sweep.search.engines import whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
+from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
@@ -58,10 +60,10 @@ class RunOptions:
             if value is not None and value < least:
                 raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
 
-    def total(self, spec: SweepSpec, there: int) -> int:
-        """How many trials there are to be, where so many are there."""
+    def total(self, spec: SweepSpec, there: int, learned: int) -> int:
+        """How many trials there are to be, where so many are there, of which `learned` are of an earlier sweep."""
         more = 1 if self.add is not None else self.more
-        return spec.search.trials if more is None else there + more
+        return spec.search.trials + learned if more is None else there + more
 
 
 def run_sweep(
@@ -93,18 +95,18 @@ def run_sweep(
         make = workers_of(options.workers)
         workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
         spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
+        begins = options.fresh or not folder.exists()
         if options.add is not None:
-            whole_point(spec, options.add, None if folder.exists() and not options.fresh else {})
+            whole_point(spec, options.add, {} if begins else None)
+        learned = earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if begins else []
         lock = stack.enter_context(SweepLock(folder, force=options.force))
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
         with wall.phase("record"):
-            sealed = data.test_fingerprint
-            study = open_study(
-                folder, spec, data.fingerprint, emit, test_fingerprint=sealed, keras_config=keras_config()
-            )
+            known: Any = {"test_fingerprint": data.test_fingerprint, "keras_config": keras_config()}
+            study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
         with study:
             _note_device(study, runner, emit)
             return _to_its_end(Running(study, spec, data, runner, emit, wall, stop, workers), options)
@@ -129,7 +131,7 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
         earlier = record.results()
         damaged = set_damaged_weights_aside(folder, study.ranked_results(), emit)
-    total = options.total(spec, len(earlier))
+    total = options.total(spec, len(earlier), study.facts.learned)
     if options.more is not None:
         study.set_attributes({"trials": total})
     emit(sweep_started(spec, folder, running.runner.name, total, earlier))

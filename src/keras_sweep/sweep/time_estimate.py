@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
+from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import HAVE_RUNGS, make_engine
 from keras_sweep.search.pruning import epochs_read_from, expected_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.load import load
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
@@ -121,13 +123,16 @@ def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> t
     return whole, whole, expected_epochs(offer, OFFER, [most] * len(lengths), generation)
 
 
-def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:
+def probed(
+    spec: SweepSpec, emit: Listener, *, runner: str | None = None, sweeps: Path | None = None
+) -> tuple[SearchData, TimeEstimate | None]:
     """The data, and how long the sweep will take; nothing is written.
 
-    `runner` is that of `choose_runner`. What a run would say of the model, and of how it trains, is said here too.
-    Raises as `load`.
+    `runner` is that of `choose_runner`. What a run would say of the model, of how it trains, and of the earlier trials,
+    among those in the folder `sweeps`, that it learns from is said here too. Raises as `load` and `earlier_trials`.
     """
     wall = WallTime()
     wall.emit = emit
     spec, data, chosen = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
+    earlier_trials(spec, data.fingerprint, sweeps, emit)
     return data, estimate(spec, chosen, emit)

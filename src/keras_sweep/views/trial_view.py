@@ -106,7 +106,7 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     """Who asked for the trial and who trained it."""
     where = []
     if row.imported:
-        where.append(f"trained by another program, read by {escaped(result.engine)}")
+        where.append(f"trained elsewhere: {escaped(result.engine)}")
     elif result.engine == ADDED:
         where.append(f"added by hand, as generation {result.suggestion.generation + 1}")
     elif result.engine:

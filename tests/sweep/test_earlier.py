@@ -1,0 +1,91 @@
+"""A sweep that learns from the trials of an earlier one of other ranges."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.errors import ChangedSweep, UsageError
+from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.trial.events import GenerationAsked
+from tests.helpers.ran import Ran, quiet
+from tests.helpers.whole_spaces import SPACES, write_earlier
+
+LEARNED = SPACES["learned"] + "finalists: none\n"
+
+
+def begun(folder: Path, text: str = LEARNED, **options: object) -> Ran:
+    """A call that is still to be made, beside the earlier sweep."""
+    ran = Ran(folder, text=text, trials=None, **options)
+    if not (folder / "sweeps").exists():
+        write_earlier(folder / "plain.yaml", SweepFolder(folder / "sweeps" / "earlier"))
+    return ran
+
+
+def asked(ran: Ran) -> list[object]:
+    return [one.params for event in ran.of(GenerationAsked) for one in event.suggestions]
+
+
+def test_earlier_trials_guide_the_sampler_beside_as_many_of_its_own_as_were_asked_for(tmp_path: Path) -> None:
+    ran = begun(tmp_path)
+    results = ran().results
+    assert ran.notices == [
+        "16 trials of 'earlier' guide the search, beside its own 6",
+        "left out: 4 trials, since `epochs` is outside of the space",
+    ]
+    assert [one.engine for one in results] == ["import/earlier"] * 16 + ["optuna/tpe"] * 6
+    assert read_facts(ran.sweep).trials == 22
+    best = ks.open("plain", sweeps_dir=tmp_path / "sweeps").best
+    assert best.number >= 16 and best.value < max(one.value for one in results)  # which was not trained here
+    shutil.rmtree(tmp_path / "sweeps" / "earlier")
+    again = begun(tmp_path)
+    assert (len(again().results), asked(again)) == (22, [])
+    longer = begun(tmp_path, more=2)
+    assert len(longer().results) == 24
+    with pytest.raises(ChangedSweep, match=r"search.learn_from: earlier -> not there"):
+        begun(tmp_path, LEARNED.replace(", learn_from: earlier", ""))()
+
+
+def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) -> None:
+    spec = ks.Spec(
+        data="digits",
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        maximize="val_accuracy",
+        parameters={"learning_rate": ks.Float(1e-3, 0.3, log=True), "epochs": 1, "batch_size": 256},
+        search=ks.Optuna("random", trials=3),
+        finalists="none",
+    )
+    options: dict[str, object] = {"name": "own", "sweeps_dir": tmp_path, "listener": quiet}
+    first = ks.run(spec, **options)
+    values = [one.value for one in first.trials]
+    named = {"search.learn_from": str(tmp_path / "own"), "learning_rate.max": 0.5}
+    second = ks.run(spec, set=named, fresh=True, **options)
+    assert [one.value for one in second.trials][:3] == values and len(second.trials) == 6
+    assert [one.value for one in read_results(SweepFolder(tmp_path / "own~1"))] == values
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("learn_from: earlier", "learn_from: earlie", "there is no sweep 'earlie' in .*sweeps. Did you mean 'earlier'"),
+        ("learn_from: earlier", "learn_from: ./none/earlier", "there is no sweep 'earlier' in .*/none. There are none"),
+        (
+            "data: digits",
+            "split: {seed: 1}\ndata: digits",
+            "the sweep 'earlier' had other rows, .* may be test rows now",
+        ),
+        ("val_accuracy, goal: maximize", "val_loss", "was run to maximize val_accuracy, and this one is to minimize"),
+        ("batch_size: 256", "batch_size: 128", "has no trial that fits this search. left out: .*`batch_size` is 256"),
+    ],
+)
+def test_what_it_cannot_learn_from_is_refused_before_anything_is_written(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    begun(tmp_path)
+    ran = begun(tmp_path, LEARNED.replace(old, new))
+    with pytest.raises(UsageError, match=words):
+        ran()
+    assert not ran.sweep.path.exists()
