@@ -8,7 +8,7 @@ import keras
 import keras_tuner
 import pytest
 
-from keras_sweep.errors import ModelError
+from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.models.build import builder
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import asking, is_hyper_model, own_optimizer, parameters_of
@@ -167,6 +167,23 @@ def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
             (found.build if isinstance(found, Scopes) else found)(asked)
             assert {one.name for one in asked.space if asked.is_active(one)} == set(values)
             assert isinstance(build(found, values), keras.Model)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_search_may_start_with_the_default_values_of_the_hyperparameters(engine: str) -> None:
+    """They are those of KerasTuner's own first trial; what has none is the sampler's."""
+    search = SearchSettings(engine, "random", start=("defaults",))
+    for found in (layers, Scopes(3)):
+        hyper_parameters = keras_tuner.HyperParameters()
+        (found.build if isinstance(found, Scopes) else found)(hyper_parameters)
+        there = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
+        sweep = explored_space(sweep_of(Parameter("epochs", Int(1, 9)), batch_size=16), found, DATA)
+        first, second = make_engine(replace(sweep, search=search)).ask(2)
+        assert {f"model.{one.name}": one.default for one in there}.items() <= first.params.items()
+        assert {*first.params} - {f"model.{one.name}" for one in there} == {"epochs", "batch_size"}
+        assert second.params != first.params
+    with pytest.raises(UsageError, match="`defaults` are a KerasTuner model's, and none is searched here"):
+        make_engine(replace(sweep_of(Parameter("epochs", Int(1, 9))), search=search))
 
 
 def test_a_model_compiled_in_build_brings_its_optimizer() -> None:

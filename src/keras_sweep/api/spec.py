@@ -77,7 +77,7 @@ class _Search:
     trials: int = 64  # in total
     seed: int = 42
     generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
-    start: Sequence[Mapping[str, Any]] = ()  # points that are tried first
+    start: Sequence[Mapping[str, Any] | str] = ()  # points that are tried first; "defaults" of a KerasTuner model
     stop: Mapping[str, float] | None = None  # {"value": 0.86}: a search with such a trial ends
     learn_from: str | os.PathLike[str] = ""  # an earlier sweep, by its name or path, whose trials guide the sampler
 

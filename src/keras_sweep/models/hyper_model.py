@@ -68,7 +68,7 @@ def parameters_of(hyper_parameters: Iterable[Any], prefix: str = "") -> tuple[Pa
         when = tuple(
             Condition(prefix + condition.name, tuple(condition.values)) for condition in hyper_parameter.conditions
         )
-        new = Parameter(name, distribution_of(hyper_parameter), when)
+        new = Parameter(name, distribution_of(hyper_parameter), when, default=hyper_parameter.default)
         merged[name] = _united(merged[name], new) if name in merged else new
     return tuple(merged.values())
 

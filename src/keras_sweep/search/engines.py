@@ -13,7 +13,7 @@ from keras_sweep.space.plugins import Plugins, member_of
 if TYPE_CHECKING:
     from keras_sweep.search.engine import Engine, Sampler
     from keras_sweep.space.distributions import Value
-    from keras_sweep.space.search_space import Params
+    from keras_sweep.space.search_space import Params, SearchSpace
     from keras_sweep.space.sweep_spec import SweepSpec
 
 SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
@@ -31,16 +31,28 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
 )
 ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
 MISSING = "\0"  # stands for a value that there is none of
+DEFAULTS = "defaults"  # stands for the point of all default values
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 
 
 def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
     """The points to start with, as they are drawn. Raises UsageError where one is none of the space."""
-    points = [spec.space.as_drawn(given) for given in spec.search.start]
+    starts = (_defaults(spec.space) if given == DEFAULTS else given for given in spec.search.start)
+    points = [spec.space.as_drawn(given) for given in starts]
     for index, point in enumerate(points):
         for name, rule in spec.space.misfits(point).items():
             raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
     return points
+
+
+def _defaults(space: SearchSpace) -> Params:
+    """What a KerasTuner model asks for where nobody chooses. Raises UsageError: it is none."""
+    whole = space.with_values(lambda one: one.default)
+    point = {name: value for name, value in whole.items() if value is not None and name not in space.constants}
+    if not point:
+        hint = "Write the point out, as in `start: [{learning_rate: 0.001}]`"
+        raise UsageError(f"search.start: `{DEFAULTS}` are a KerasTuner model's, and none is searched here", hint=hint)
+    return point
 
 
 def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> dict[str, Value]:

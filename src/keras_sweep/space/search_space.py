@@ -39,6 +39,7 @@ class Parameter:
     distribution: Distribution
     when: tuple[Condition, ...] = ()  # all must hold
     case: int = 0  # of several, whose conditions never hold together; they count from 1
+    default: Value = field(default=None, compare=False)  # of a KerasTuner model's hyperparameter
 
     @property
     def key(self) -> str:

@@ -28,7 +28,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"metric.further": further} if (further := [f"{one.goal} {one.name}" for one in goals]) else {}),
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
-        **({"search.start": starts} if (starts := [_values(point) for point in spec.search.start]) else {}),
+        **({"search.start": starts} if (starts := [*map(_values, spec.search.start)]) else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
@@ -96,8 +96,8 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
     return {**ends, "log": distribution.log, "q": distribution.step}
 
 
-def _values(point: Params) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in point.items()}
+def _values(point: Params | str) -> Any:
+    return point if isinstance(point, str) else {name: _plain(value) for name, value in point.items()}
 
 
 def _plain(value: Value) -> Any:

@@ -131,9 +131,9 @@ class SearchSettings:
     )
     start: Sequence[Any] = Field(
         default=(),
-        description="points that are tried first; the sampler chooses what one leaves out",
+        description="points that are tried first, or `defaults` of a KerasTuner model; the sampler fills one up",
         examples=[[{"optimizer": "adam", "learning_rate": 0.001}]],
-        json_schema_extra={"items": {"type": "object"}},
+        json_schema_extra={"items": {"anyOf": [{"type": "object"}, {"const": "defaults"}]}},
     )
     stop: Stop | None = Field(default=None, description="end the search early, where it is good enough")
     learn_from: str = Field(

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.search.engines import ENGINES
+from keras_sweep.search.engines import DEFAULTS, ENGINES
 from keras_sweep.search.pruning import epochs_read_from
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Objective, Params, SearchSpace
+from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import (
     LOSS_PREFIX,
     SCHEDULE,
@@ -223,13 +223,16 @@ def _search_of(faults: Faults) -> SearchSettings | None:
     return section
 
 
-def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None) -> tuple[Params, ...]:
+def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None) -> tuple[Any, ...]:
     """The points to start with; what one has that no trial may have is noted."""
-    points = []
+    points: list[Any] = []
     for index, given in enumerate(start):
         path = ("search", "start", index)
+        if not isinstance(given, dict) and (given != DEFAULTS or model is None or model.kind == "dense"):
+            rule = f"must be a map of parameters, or `{DEFAULTS}` of a KerasTuner model, but got {quoted(given)}"
+            faults.fault(path, rule, "as in {learning_rate: 0.01}")
         if not isinstance(given, dict):
-            faults.fault(path, f"must be a map of parameters, but got {quoted(given)}", "as in {learning_rate: 0.01}")
+            points.append(given)
             continue
         point = space.as_drawn({name: value_of(name, value) for name, value in given.items()})
         for name, rule in space.misfits(point).items():
