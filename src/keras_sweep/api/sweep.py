@@ -211,8 +211,13 @@ class Sweep:
     def export(self, path: str | os.PathLike[str], number: int | None = None, *, format: str = "keras") -> Path:
         """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
 
+        The format is keras, onnx, savedmodel (a folder) or litert. Another format than Keras's own is compared with
+        that on validation rows, and written if its outputs are the same.
+
         Raises:
-            UsageError: there is no such format, the path can't take a model, or there is no such trial.
+            UsageError: there is no such format, the path or the format can't take the model, or there is no such trial.
+            MissingPackage: what writes the format is not installed.
+            SweepError: the outputs are others.
         """
         export_trial(self._access, Path(path), number, format=format)
         return Path(path)

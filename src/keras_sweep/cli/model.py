@@ -51,7 +51,8 @@ def export(
     name: Name = None,
     trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
     format: Annotated[
-        str, option("--format", "NAME", "keras.", callback=one_of("sweep.export:EXPORT_FORMATS"))
+        str,
+        option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("sweep.export:EXPORT_FORMATS")),
     ] = "keras",
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
     trust: Trust = False,
@@ -64,9 +65,12 @@ def export(
     with opened(name, sweeps_dir, trust, backend) as access:
         sweep = access.folder.name
         path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
-        exported, card = export_trial(access, path, trial, format=format)
+        exported, beside, card = export_trial(access, path, trial, format=format)
     typer.echo(str(path))
-    stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(card))}")
+    stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(beside))}")
+    if (about := card.get("format")) is not None:
+        words = f"its outputs on {about['rows']} validation rows are the .keras file's to"
+        stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
 
 
 def verify(

@@ -1,8 +1,11 @@
 """What a model becomes in a `.keras` file, and what it takes to open that file."""
 
 import contextlib
+import json
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +67,21 @@ def own_objects(config: Any) -> dict[str, str]:
         elif part.get("registered_name") and module and module.split(".")[0] not in ("keras", "builtins"):
             names[part["registered_name"]] = f"{module}.{part['class_name']}"
     return names
+
+
+def objects_in_file(path: Path, source: str) -> dict[str, str]:
+    """`own_objects` of a model's file, each as "module:name"; {} where it is no such file, which opening it tells.
+
+    Of a function the file has no module: then it is that of `source`, the model's own.
+    """
+    sources = {}
+    with contextlib.suppress(Exception), without_tensorflow():
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        for name, place in own_objects(config).items():
+            module, _, known = place.rpartition(".")
+            sources[name] = f"{module or source.partition(':')[0]}:{known}"
+    return sources
 
 
 def opening_words(call: str) -> str | None:

@@ -1,13 +1,15 @@
 """Writes a trained trial as a model file, whole or not at all, with its card beside it."""
 
+import importlib.util
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
+from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
@@ -18,10 +20,11 @@ from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.convert import converted
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.losses import metrics_argument
-from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
 
 
@@ -30,8 +33,9 @@ class ExportFormat:
     """A form of a model's file."""
 
     suffix: str  # of the file: ".keras"
-    write: Callable[[Any, Path], None]  # a Keras model to a path where nothing stands yet, or an older file
     opening: str | None = None  # the call that opens the file, for its card; None: as Keras's own file
+    packages: tuple[str, ...] = ()  # that write and open it beside TensorFlow; the extra of its name installs them
+    folder: bool = False  # whether it is one, of any name
 
 
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
@@ -85,23 +89,38 @@ def check_target(path: Path, form: ExportFormat) -> None:
     """Refuse a path that can't be written, before any work is done. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
+    if form.folder:
+        if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+            raise UsageError(f"{path} is there already", hint="A new folder is written: name one with -o")
+        return
     if path.suffix != form.suffix:
         raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint="Name it so with -o")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", hint="Name a file with -o")
 
 
-EXPORT_FORMATS: Mapping[str, ExportFormat] = {"keras": ExportFormat(".keras", save_keras)}
+EXPORT_FORMATS: Mapping[str, ExportFormat] = {
+    "keras": ExportFormat(".keras"),
+    "onnx": ExportFormat(".onnx", "onnxruntime.InferenceSession(path)", ("onnx", "onnxruntime", "tf2onnx")),
+    "savedmodel": ExportFormat(".savedmodel", "tensorflow.saved_model.load(path).serve", folder=True),
+    "litert": ExportFormat(
+        ".tflite", "ai_edge_litert.interpreter.Interpreter(path).get_signature_runner()", ("ai_edge_litert",)
+    ),
+}
 
 
-def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> tuple[Result, Path]:
-    """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
+def export_trial(
+    access: SweepAccess, path: Path, number: int | None, *, format: str = "keras"
+) -> tuple[Result, Path, Mapping[str, Any]]:
+    """Write a trial's model, or the winner's, which as `.keras` is copied and needs no code; any other is built anew.
 
-    Returns the trial, and where its card is. Raises as `SweepAccess.opened`; and UsageError: there is no such format,
-    or the path can't take a model.
+    Returns the trial, where its card is, and the card. Raises as `SweepAccess.opened` and `converted`; UsageError:
+    there is no such format, or the path can't take a model; MissingPackage: what writes the format is not installed.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
+    if any(importlib.util.find_spec(module) is None for module in form.packages):
+        raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     with StudyFile.open(access.folder) as study:
         refuse_imported(study.facts, study.name)
         trial = trial_of(study, study.facts.objective, number)
@@ -110,17 +129,24 @@ def export_trial(access: SweepAccess, path: Path, number: int | None, *, format:
         with access.opened(number) as opened:
             study, (model, own, refit) = opened.study, final_model(opened)
             whole = file_model(opened.spec, model, own)
-            form.write(whole, path)
+            about: dict[str, Any] = {}
+            if format == "keras":
+                save_keras(whole, path)
+            else:
+                access.emit(PhaseBegan(f"converting to {format}"))
+                with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder:
+                    save_keras(whole, Path(folder, "model.keras"))
+                    about["format"] = converted(Path(folder), path, format, opened.spec, own, form.packages)
             opening = form.opening or opening_call(whole)
             sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
-            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
+            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit) | about
         if path.is_file():
             card["sha256"] = file_digest(path)
-    if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
+    if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
         access.emit(Noticed(words))
-    beside = path.with_name(f"{path.stem}.card.json")
+    beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     write_text(beside, card_text(card), mode=SHARED)
-    return trial, beside
+    return trial, beside, card
 
 
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:

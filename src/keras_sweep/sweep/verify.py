@@ -1,9 +1,6 @@
 """Opens an exported model and says whether what its card says of it still comes out."""
 
-import contextlib
-import json
 import math
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +12,7 @@ from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
-from keras_sweep.models.model_as_file import own_objects
+from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.user_code import load_python
@@ -99,8 +96,8 @@ def verify_model(
         RecordError: the file is damaged, or is not the file of its card.
         ChangedSweep: the rows are not those of the card.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no model file {path}", hint="Name a file that `sweep export` wrote")
+    if not path.is_file() or path.suffix != ".keras":
+        raise UsageError(f"there is no .keras file {path}", hint="Name one that `sweep export` wrote in this format")
     card_file, card, said = read_card(path)
     if (digest := file_digest(path)) != card.sha256:
         raise RecordError(
@@ -208,13 +205,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
     check_environment()
     enable_compile_cache()
     own: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    with contextlib.suppress(Exception), without_tensorflow():  # what is no model's config, opening it tells
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-        for name, place in own_objects(config).items():
-            module, _, known = place.rpartition(".")
-            sources[name] = f"{module or str(card.model['source']).partition(':')[0]}:{known}"
+    sources = objects_in_file(path, str(card.model["source"]))
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
         own = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
