@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Tests write many small files, and a sweep waits for the disk after each: in memory, where there is some.
+IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm | tail -1)" -gt 4000000 && echo TMPDIR=/dev/shm)
+
 .PHONY: run test lint docs dist bench soak data browser clean help
 
 help:  ## this list
@@ -17,7 +20,7 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 	$(BIN)/sweep run search_spaces/dense.yaml
 
 test: data browser  ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
+	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installed beside the newest packages (PYTHON=python3.13), tried
 	rm -rf build/dist build/newest build/lib build/bdist.*
