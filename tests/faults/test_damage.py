@@ -28,6 +28,12 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 }
 
 
+# All five in the long form: what reads a file meets the others as it meets these.
+damages = pytest.mark.parametrize(
+    "damage", [pytest.param(one, marks=pytest.mark.soak if one in ("zeros", "garbage") else ()) for one in DAMAGES]
+)
+
+
 @pytest.fixture(scope="module")
 def done() -> Path:
     """A folder with a finished sweep."""
@@ -41,7 +47,7 @@ def sweep(done: Path, tmp_path: Path) -> SweepFolder:
     return folder_of(tmp_path / "x", "plain")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@damages
 def test_a_damaged_record_is_named_and_left_as_it_is(done: Path, sweep: SweepFolder, tmp_path: Path, damage) -> None:
     DAMAGES[damage](sweep.study)
     before = sweep.study.read_bytes() if sweep.study.is_file() else None
@@ -50,14 +56,14 @@ def test_a_damaged_record_is_named_and_left_as_it_is(done: Path, sweep: SweepFol
     assert "sweeps/plain/study.db" in ended.err
     assert "--fresh" in ended.err
     assert (sweep.study.read_bytes() if sweep.study.is_file() else None) == before
-    if damage in ("truncated", "a folder"):  # the others are moved as these are
+    if damage == "a folder":  # the others are moved as it is
         run_space(tmp_path / "x", "plain", "--fresh").ok()
         assert outcome(sweep) == outcome(folder_of(done, "plain"))
         moved = sweep.path.with_name("plain~1") / "study.db"
         assert (moved.read_bytes() if moved.is_file() else None) == before
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@damages
 def test_damaged_files_beside_the_record_are_made_again(done: Path, sweep, tmp_path: Path, damage) -> None:
     """All of them at once, the winner's weights and another trial's."""
     expected = outcome(folder_of(done, "plain"))

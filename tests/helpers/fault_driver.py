@@ -105,13 +105,17 @@ def main() -> None:
 
 # What each command would else import itself.
 IMPORTED = """
-    keras keras_tuner platformdirs.unix polars ruamel.yaml sklearn.datasets
-    keras_sweep.api.session keras_sweep.cli.main keras_sweep.search.keras_tuner.engine
-    keras_sweep.search.sampler_engine keras_sweep.sweep.comparison keras_sweep.sweep.replay
+    keras keras_tuner optuna.samplers platformdirs.unix polars rich._unicode_data.unicode17-0-0 ruamel.yaml
+    sklearn.datasets keras_sweep.api.session keras_sweep.cli.main keras_sweep.honest.estimate keras_sweep.honest.ties
+    keras_sweep.search.keras_tuner.engine keras_sweep.search.optuna.samplers keras_sweep.search.sampler_engine
+    keras_sweep.sweep.comparison keras_sweep.sweep.replay keras_sweep.training.fit.folded
     keras_sweep.training.fit.runner keras_sweep.views.report.page tests.helpers.disk_faults
 """
 OF_BACKEND = {
-    "jax": "jax.experimental.multihost_utils keras_sweep.training.lanes.lane_support keras_sweep.training.lanes.runner",
+    "jax": """
+        jax.experimental.multihost_utils jaxlib.mlir.dialects.mhlo keras_sweep.training.lanes.lane_support
+        keras_sweep.training.lanes.runner
+    """,
     "tensorflow": "tensorflow",
     "torch": "torch",
 }

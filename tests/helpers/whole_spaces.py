@@ -72,12 +72,12 @@ SPACES = {
         "training:\n  early_stopping: {patience: 1, min_delta: 0.05, restore_best_weights: true}\n"
         "  reduce_lr_on_plateau: {patience: 1}\n  class_weight: balanced\n",
     ),
-    "own_loss": _space("{max: 3, take: best}\n  loss.gamma: {min: 0.5, max: 2}", "optuna, sampler: random, trials: 6")
+    "own_loss": _space("{max: 3, take: best}\n  loss.gamma: {min: 0.5, max: 2}", "optuna, sampler: random, trials: 3")
     .replace("data: digits", WEIGHED)
     .replace("sparse_categorical_crossentropy", "{python: user_losses:focal}")
     .replace("[accuracy]", "[accuracy, {python: user_losses:sure}]")
     .replace("val_accuracy", "val_sure"),
-    "own_compile": _own("own_compiles:tuned", "  epochs: {max: 2, take: best}\n", 3),
+    "own_compile": _own("own_compiles:tuned", "  epochs: {max: 2, take: best}\n", 2),
     "own_fit": _own("own_fits:guide", "  epochs: 2\n", 3),
     "several": (
         "data: {python: several_parts:rows}\nmodel: {python: several_parts:build}\n"
