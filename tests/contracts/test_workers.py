@@ -111,23 +111,25 @@ class TestWhatTheyTrain:
         assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
         assert there.rungs_called == here.rungs_called
 
-    @either
+    @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)])
     def test_folds(self, workers: Workers, kind: Any) -> None:
         spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
         folds, trials = load_search_data(spec), BY_FIT[1:]
         assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
 
+    @pytest.mark.soak  # in short a script of tests/faults/test_workers.py has such
     def test_lanes_of_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
         ours, theirs = (train(CompiledRunner(spec, data, workers=who), trials) for who in (workers, None))
         assert_same_bits(ours, theirs)
 
+    @pytest.mark.soak  # in short of those that rungs stop
     def test_the_best_epoch(self, workers: Workers, data: SearchData) -> None:
         spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
         ours, theirs = (train(CompiledRunner(spec, data, workers=who), GENERATION) for who in (workers, None))
         assert_same_bits(ours, theirs)
 
-    @either
+    @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)])
     def test_a_trial_that_ends_early(self, workers: Workers, data: SearchData, kind: Any) -> None:
         stops = EarlyStopping(patience=1, min_delta=0.1, restore_best_weights=True)
         falls = ReduceLROnPlateau(patience=1, min_delta=0.1)
