@@ -145,7 +145,7 @@ def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
     assert winner(results_of(without), without.spec.objective).finalists == ()
 
 
-@pytest.mark.parametrize("epochs", [0, 1, 4])
+@pytest.mark.parametrize("epochs", [1, *(pytest.param(one, marks=pytest.mark.soak) for one in (0, 4))])
 def test_a_sweep_whose_time_is_up_while_they_train_goes_on_to_the_same_end(
     whole: Ran, tmp_path: Path, epochs: int
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_search_too_small_for_them_says_so_and_how_to_ask(tmp_path: Path) -> N
     assert chosen.note.endswith("`finalists: {top: 5, seeds: 3}` in the space file asks for all")
 
 
-@pytest.mark.parametrize("space", ["fit", "pruned", "bands"])
+@pytest.mark.parametrize("space", ["fit", "bands"])
 def test_other_runners_engines_and_rules_have_them_too(space: str, tmp_path: Path) -> None:
     ran = finished(tmp_path, SPACES[space] + FEW_FINALISTS, runner="fit" if space == "fit" else None)
     best = winner(results_of(ran), ran.spec.objective)

@@ -81,7 +81,7 @@ def test_the_value_is_the_metric_over_out_of_fold_predictions_of_plain_fits(data
     assert result.stderr == pytest.approx(np.sqrt(right.mean() * (1 - right.mean()) / 288), rel=0.05)
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", ["lanes", pytest.param("fit", marks=pytest.mark.soak)])
 def test_rows_that_weigh_unlike_do_so_over_out_of_fold_predictions(data, runner):
     weighed = with_weights(data)
     weights, outputs = weighed.train.weights, out_of_fold(dense, weighed)
@@ -138,10 +138,9 @@ def test_a_trial_diverges_where_one_of_its_folds_does(numbers):
         assert (result.state, result.reason) == (TrialState.FAIL, "diverged")
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 3])
-def test_lanes_that_were_stopped_go_on_to_the_same_bits(data, tmp_path, stop_after):
+def test_lanes_that_were_stopped_go_on_to_the_same_bits(data, tmp_path):
     whole = lanes(make_spec(), data, TRIALS)
-    lanes(make_spec(), data, TRIALS, Watching(stop_after=stop_after), checkpoints=tmp_path)
+    lanes(make_spec(), data, TRIALS, Watching(stop_after=2), checkpoints=tmp_path)
     assert_same_bits(lanes(make_spec(), data, TRIALS, checkpoints=tmp_path), whole)
 
 
@@ -168,11 +167,10 @@ class StopsIn(Watching):
         return any(self.words in name for name, *_ in self.phases)
 
 
-@pytest.mark.parametrize("words", ["fold 1 of 3, epoch 1", "fold 2 of 3, epoch 1"])
-def test_fit_that_was_stopped_in_a_fold_trains_the_trial_again_to_the_same_bits(data, tmp_path, words):
+def test_fit_that_was_stopped_in_a_fold_trains_the_trial_again_to_the_same_bits(data, tmp_path):
     spec = make_spec(take_best=True)
     whole = train(FoldedFitRunner(spec, data), TRIALS[:1])
-    assert not train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1], StopsIn(words))
+    assert not train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1], StopsIn("fold 2 of 3, epoch 1"))
     assert not list(tmp_path.iterdir())
     assert_same_bits(train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1]), whole)
 
@@ -194,7 +192,7 @@ def test_the_columns_of_a_table_are_fitted_on_the_training_rows_of_each_fold(tmp
     assert_as_fit(spec, data, suggestions(ADAM))
 
 
-@pytest.mark.parametrize("metric", ["auc", "recall"])
+@pytest.mark.parametrize("metric", ["auc", pytest.param("recall", marks=pytest.mark.soak)])
 def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fits(data, metric):
     one = (data.train.y > 4).astype(np.float32)[:, None]
     pairs = replace(data, train=replace(data.train, y=one), validation=replace(data.train, y=one), classes=None)

@@ -83,10 +83,6 @@ def masks(data):
     return with_targets(data, lambda x: (x > 0.5).astype(np.int32) + (x > 0.9))
 
 
-def themselves(data):
-    return with_targets(data, lambda x: x[..., None])
-
-
 def shares(data):
     return with_labels(data, lambda y: (np.eye(10)[y] * 0.8 + np.eye(10)[(y + 1) % 10] * 0.2).astype(np.float32))
 
@@ -114,7 +110,6 @@ CASES = {  # smoothed labels and logits of one-hot labels stand in test_as_peopl
         {"mean_io_u": {"num_classes": 3, "sparse_y_pred": False}},
         images(3, "softmax"),
     ),
-    "its own picture": (themselves, "huber", {"delta": 0.5}, {}, images(1, "sigmoid")),
     "shares of classes": (shares, "categorical_crossentropy", {}, {}, model(10, "softmax")),
     "errors": (numbers, "huber", {"delta": 0.3}, {"r2_score": {"num_regressors": 0}}, model(1, "linear")),
 }
@@ -228,7 +223,6 @@ def test_what_keras_does_not_take_is_said(data, changes, message):
 OWN = {
     "a function": (lambda data: data, "far", {}, user_losses.far),
     "a function that makes it": (lambda data: data, "focal", {"gamma": 2.0}, user_losses.focal(2.0)),
-    "its default": (lambda data: data, "focal", {}, user_losses.focal()),
     "a class": (one_hot, "Tilted", {"share": 0.8}, user_losses.Tilted(0.8)),
 }
 

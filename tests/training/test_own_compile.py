@@ -71,7 +71,10 @@ def test_labels_have_the_form_that_its_loss_takes():
     assert of_users.train.y.shape == (96,)
 
 
-@pytest.mark.parametrize("named", [{"optimizer": "sgd", "learning_rate": 0.1}, {"learning_rate": 0.1}])
+@pytest.mark.parametrize(
+    "named",
+    [{"optimizer": "sgd", "learning_rate": 0.1}, pytest.param({"learning_rate": 0.1}, marks=pytest.mark.soak)],
+)
 def test_an_optimizer_of_the_space_stands_in_place_of_its_own(named):
     spec, data = loaded("of_the_users", tuple(named.items()))
     model = compiled_model(spec, training_plan(spec, named), data)

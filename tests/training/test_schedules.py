@@ -129,7 +129,13 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize(("spec", "given"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(
+    ("spec", "given"),
+    [
+        pytest.param(*each, id=name, marks=pytest.mark.soak if name in ("lanes as an axis", "averaged weights") else ())
+        for name, each in LAYOUTS.items()
+    ],
+)
 def test_every_layout_has_the_numbers_of_fit(spec, given):
     more = {"epochs": 2, "learning_rate": 0.01, "warmup": 0.3}
     assert_as_fit(spec, digits(64, 32), suggestions(*(trial(**{**more, **each}) for each in given)))

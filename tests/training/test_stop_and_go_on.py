@@ -38,6 +38,7 @@ BY_FIT = suggestions(
 ADAM = suggestions({"optimizer": "adam", "learning_rate": 0.03, "epochs": 8})
 TRIALS = {CompiledRunner: GENERATION, FitRunner: BY_FIT}
 RUNGS = {"rung_epochs": (2, 6), "stop_below": 0.3}
+AT_THE_ENDS = [(FitRunner, 1), (FitRunner, 8), (CompiledRunner, 1)]
 either = pytest.mark.parametrize("kind", TRIALS)
 
 
@@ -64,7 +65,8 @@ def with_rungs(data):
 
 
 @pytest.mark.parametrize(
-    ("kind", "after"), [(FitRunner, 1), (FitRunner, 5), (FitRunner, 8), (CompiledRunner, 1), (CompiledRunner, 8)]
+    ("kind", "after"),
+    [(FitRunner, 5), (CompiledRunner, 8), *(pytest.param(*case, marks=pytest.mark.soak) for case in AT_THE_ENDS)],
 )
 def test_what_was_stopped_goes_on_from_its_epoch_and_ends_with_the_same_bits(data, left_alone, tmp_path, kind, after):
     trials, watch = TRIALS[kind], Watching()
@@ -110,7 +112,8 @@ MOMENTA = [{"optimizer": "sgd", "momentum": momentum} for momentum in (0.9, 0.5,
 @pytest.mark.parametrize(
     ("kind", "spec", "params"),
     [
-        *((kind, user_spec("convolutional", take_best=True), [{"learning_rate": 0.3}, {}]) for kind in TRIALS),
+        (CompiledRunner, user_spec("convolutional", take_best=True), [{"learning_rate": 0.3}, {}]),
+        pytest.param(FitRunner, user_spec("convolutional", take_best=True), [{}], marks=pytest.mark.soak),
         *((kind, make_spec(), AVERAGED) for kind in TRIALS),
         (CompiledRunner, make_spec((Parameter("momentum", Float(0.0, 1.0)),)), MOMENTA),
         (CompiledRunner, SHARING, OWN_MODELS),
@@ -146,7 +149,7 @@ def test_the_time_before_the_stop_counts(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "damage"), [*((FitRunner, each) for each in ("cut", "altered", "empty", "text")), (CompiledRunner, "cut")]
+    ("kind", "damage"), [*((FitRunner, each) for each in ("altered", "empty", "text")), (CompiledRunner, "cut")]
 )
 def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, left_alone, tmp_path, kind, damage):
     trials = TRIALS[kind][:2]
@@ -193,10 +196,10 @@ def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, left_alone, t
 
 def test_a_generation_goes_on_after_every_stop(data, left_alone, tmp_path):
     done = {}
-    for _ in range(60):
+    for _ in range(30):
         runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path)
         wanted = {trial.number for trial in GENERATION} - set(done)
-        done |= train(runner, GENERATION, Watching(stop_after=len(wanted) + 9), wanted)
+        done |= train(runner, GENERATION, Watching(stop_after=len(wanted) + 18), wanted)
         if len(done) == len(GENERATION):
             break
     assert_same_bits(done, left_alone(CompiledRunner))
@@ -245,8 +248,8 @@ def test_a_checkpoint_that_reads_the_last_report_before_a_rung_does_not_stop_the
     ("rungs", "totals"),
     [
         ({}, [(3, 20), (5, 1), (2, 1), (6, None)]),
-        (RUNGS, [(2, 5), (6, None)]),
-        (RUNGS, [(2, 12), (4, 14), (6, None)]),
+        pytest.param(RUNGS, [(2, 5), (6, None)], marks=pytest.mark.soak),
+        pytest.param(RUNGS, [(2, 12), (4, 14), (6, None)], marks=pytest.mark.soak),
         (RUNGS, [(6, 9), (1, 3), (6, None)]),
     ],
     ids=str,

@@ -92,7 +92,9 @@ def test_all_trials_that_reach_a_rung_are_compared_at_once_in_ascending_order_wa
     assert [(epoch, set(values)) for epoch, values in watch.rungs_called] == [(1, {0, 1, 2, 3}), (3, {0, 1})]
 
 
-@pytest.mark.parametrize("best", [False, True], ids=["last epoch", "best epoch"])
+@pytest.mark.parametrize(
+    "best", [pytest.param(False, marks=pytest.mark.soak, id="last epoch"), pytest.param(True, id="best epoch")]
+)
 def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch, best):
     keep = Flat.lane
 

@@ -41,7 +41,15 @@ ARGUMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("optimizer", "arguments"), ARGUMENTS, ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(
+    ("optimizer", "arguments"),
+    [
+        # test_every_optimizer.py has each of them in short, too.
+        pytest.param(*one, marks=pytest.mark.soak if one[0] in ("adamw", "adamax", "adadelta", "adagrad") else ())
+        for one in ARGUMENTS
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
 def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments):
     trials = suggestions(
         *(

@@ -56,8 +56,6 @@ def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data, runner):
     trials = suggestions(
         {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
         {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3},
-        {"optimizer": "adam", "learning_rate": 0.003, "epochs": 2},
-        {"optimizer": "sgd", "learning_rate": 0.03, "epochs": 2, "momentum": 0.9},
     )
     results = runner(user_spec("half_precision"), data, trials)
     for trial in trials:

@@ -64,7 +64,7 @@ def test_a_layer_that_looks_at_the_batch_or_keeps_a_count_has_the_numbers_of_fit
     assert_as_plain_fit(spec, data, built("with_own_layer", layer=layer))
 
 
-@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+@pytest.mark.parametrize("layer", ["LSTM", pytest.param("GRU", marks=pytest.mark.soak)])
 def test_recurrent_dropout_draws_on_after_validation_as_in_fit(layer):
     whole_batches = digits(96, 64)  # half the programs: they compile slowly
     assert_as_plain_fit(with_model("recurrent", layer=layer), whole_batches, built("recurrent", layer=layer))
