@@ -10,14 +10,14 @@ from tests.helpers.command import sweep
 
 SPACES = Path(__file__).parents[1] / "search_spaces"
 FILES = sorted(SPACES.glob("*.yaml"))
-TRIALS = {"dense": 4, "hyperband": 4, "reference": 1}
-SHORTER = {"dense": 2, "dense_fast": 3, "hyperband": 4, "cnn": 2}  # epochs
+TRIALS = {"hyperband": 3, "reference": 1}
+SHORTER = {"dense": 2, "dense_fast": 2, "hyperband": 2, "cnn": 1}  # epochs
 SHORT = {name: ["--set", f"epochs.max={most}"] for name, most in SHORTER.items()}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_example_runs_to_its_end_and_its_model_has_its_scores_on_raw_rows(file, tmp_path):
-    trials = TRIALS.get(file.stem, 3)
+    trials = TRIALS.get(file.stem, 2)
     sweep("run", file, "--trials", str(trials), *SHORT.get(file.stem, []), cwd=tmp_path).ok()
     folder = tmp_path / "sweeps" / file.stem
     card = json.loads((folder / "card.json").read_text())

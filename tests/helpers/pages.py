@@ -17,6 +17,7 @@ def shortened(space: str) -> str:
     """The text of a space file with few trials of few epochs, and few finalists."""
     few = re.sub(r"trials: \d+", "trials: 3", space)
     few = re.sub(r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", few)
+    few = re.sub(r"epochs: \{max: \d+", "epochs: {max: 3", few)
     return few if "finalists:" in few else few + FEW_FINALISTS
 
 

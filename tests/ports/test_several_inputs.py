@@ -118,7 +118,7 @@ def siamese(units: int) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
-@pytest.mark.parametrize("runner", ["compiled", "fit"])
+@pytest.mark.parametrize("runner", ["compiled", pytest.param("fit", marks=pytest.mark.soak)])
 def test_a_siamese_model_learns_from_pairs(tmp_path: Path, runner: str) -> None:
     pictures, labels = digits(400).train.x.reshape(-1, 8, 8), digits(400).train.y
     left, right = pictures[:200], pictures[200:]
@@ -158,7 +158,7 @@ def build(units):
 """
 
 
-@pytest.mark.parametrize("split", ["validation: 0.25", "folds: 2"])
+@pytest.mark.parametrize("split", ["validation: 0.25", pytest.param("folds: 2", marks=pytest.mark.soak)])
 def test_thirteen_columns_of_a_table_go_to_inputs_by_name(tmp_path: Path, split: str) -> None:
     patients(tmp_path / "heart.csv")
     (tmp_path / f"heart_{split[:5]}.py").write_text(HEART_MODEL)

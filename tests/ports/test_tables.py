@@ -123,7 +123,7 @@ def test_house_prices_learn_another_form_of_the_price_and_predict_prices(tmp_pat
     assert np.abs(said - table["SalePrice"]).mean() < spread
 
 
-@pytest.mark.parametrize("backend", ["lanes", "fit"])
+@pytest.mark.parametrize("backend", ["lanes", pytest.param("fit", marks=pytest.mark.soak)])
 def test_an_own_model_that_compiles_itself_learns_logarithms_too(tmp_path: Path, backend: str) -> None:
     houses(120).to_csv(tmp_path / "train.csv", index=False)
 

@@ -19,10 +19,10 @@ from tests.helpers.space_texts import DIGITS, small
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [
-        # The first two are tried below with other commands, too.
+        # In short those of other commands below.
         pytest.param("JAX_PLATFORMS=cuda", "error: jax can't run a tiny program here", marks=pytest.mark.soak),
         pytest.param("JAX_DEFAULT_PRNG_IMPL=rbg", "TypeError: JAX encountered invalid", marks=pytest.mark.soak),
-        ("JAX_DISABLE_JIT=1", "ValueError: Disable jit is not supported"),
+        pytest.param("JAX_DISABLE_JIT=1", "ValueError: Disable jit is not supported", marks=pytest.mark.soak),
         ("XLA_FLAGS=--nonsense", "Unknown flag in XLA_FLAGS: --nonsense"),
     ],
 )
@@ -122,6 +122,7 @@ assert "tensorflow" in sys.modules
 """
 
 
+@pytest.mark.soak
 def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow(tmp_path):
     runs(OTHER_KERAS, tmp_path)
 
