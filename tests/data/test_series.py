@@ -1,6 +1,7 @@
 """Windows of a series."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,14 @@ def test_parts_follow_each_other_in_time_and_no_window_has_rows_of_two(tmp_path:
     for part in (source.train, source.validation, source.test):
         seen.append({*part.x[:, :, 0].reshape(-1).tolist(), *part.y.tolist()})
     assert [(min(rows), max(rows)) for rows in seen] == [(0, 20), (21, 29), (30, 39)]
+
+
+def test_windows_that_are_compared_predict_the_same_rows(tmp_path: Path) -> None:
+    write(tmp_path)
+    of_two = [replace(series(), options=SeriesOptions(window, longest=4)) for window in (2, 4)]
+    short, long = (read_series(data, tmp_path) for data in of_two)
+    assert short.validation.y.tolist() == long.validation.y.tolist() and short.test.y.tolist() == long.test.y.tolist()
+    assert len(short.train.y) == len(long.train.y) + 2  # those that the longer one can't predict
 
 
 def test_columns_are_standardised_by_training_windows_alone(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
         "folds_in_lanes",
         *(
             pytest.param(one, marks=pytest.mark.soak)
-            for one in ("own_fit", "fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile", "dataset")
+            for one in (
+                *("own_fit", "fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile", "dataset"),
+                "varied",
+            )
         ),
     ],
 )

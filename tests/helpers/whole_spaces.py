@@ -98,6 +98,9 @@ SPACES = {
     .replace("sparse_categorical_crossentropy", "mean_squared_error")
     .replace("val_accuracy, goal: maximize", "val_loss, goal: minimize")
     .replace("accuracy", "mean_absolute_error"),
+    "varied": _few("{python: cropped_digits:rows}")
+    .replace("trials: 2", "trials: 6")
+    .replace("{values: [sgd, adam]}", "adam\n  data.border: {values: [2, 1]}"),
     "dataset": _few("{python: digit_batches:parts}"),
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",

@@ -55,6 +55,30 @@ def test_losses_and_metrics_of_the_users_may_have_arguments_that_are_searched(tm
             spec_of(text.replace("metric: {name: val_sure, goal: minimize}", instead), tmp_path)
 
 
+def test_what_the_data_are_read_with_may_be_searched(tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_text("time,a\n")
+    series = dense(data="data: {series: it.csv, target: a}", loss="loss: mean_squared_error", metrics="metrics: []")
+    series = series.replace("val_accuracy, goal: maximize", "val_loss")
+    spec = read(series.replace("parameters:\n", "parameters:\n  data.window: {min: 2, max: 6, q: 2}\n"), tmp_path)
+    assert spec.data.options == SeriesOptions(2, longest=6)
+    (tmp_path / "mine.py").write_text("")
+    called = dense(data="data: {python: 'mine:rows', arguments: {border: 1, sharp: true}}")
+    spec = read(called.replace("parameters:\n", "parameters:\n  data.border: 2\n"), tmp_path)
+    assert spec.data.options == PythonOptions(arguments={"border": 2, "sharp": True})
+    for text, parameter, message in (
+        (series, "", "`window` is missing"),
+        (series, "data.widow: [2, 4]", "this is no parameter \\(did you mean `data.window`"),
+        (series, "data.window: {values: [2, 0]}", "must be a whole number above 0, but got 0"),
+        (series, "data.window: {min: 1, max: 40}", "at most 16, but `data.\\*` have 40"),
+        (DENSE, "data.window: 2", "this is no parameter \\(none may be"),
+        (called, "data.border: {min: 0.1, max: 0.5}", "have infinitely many"),
+        (called, "data.border: {value: 1, when: {optimizer: sgd}}", "every trial has all parameters of the data"),
+        (called + "early_terminate: {type: hyperband}", "data.border: {values: [1, 2]}", "do not train together"),
+    ):
+        with pytest.raises(SpaceFileError, match=message):
+            spec_of(text.replace("parameters:\n", f"parameters:\n  {parameter}\n"), tmp_path)
+
+
 def test_the_main_space_file_reads_as_it_is_written() -> None:
     spec = read_space_file(next(path for path in SPACES if path.name == "dense.yaml"))
     assert (spec.name, spec.loss, spec.metrics) == ("dense", "sparse_categorical_crossentropy", ("accuracy",))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
     scope="module",
     params=[
         *("tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"),
-        *("pictures", "series", "dataset", "goals"),
+        *("pictures", "series", "dataset", "varied", "goals"),
     ],
 )
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:

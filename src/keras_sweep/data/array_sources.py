@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import listed, quoted
 
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
@@ -85,9 +86,13 @@ def call_python(data: DataSpec, folder: Path) -> Source:
     source, name = data.source, name_of(data.source)
     function = load_python(source, folder, DataError)
     place = name if is_given(source) else f"`python: {source}`"
+    arguments = getattr(data.options, "arguments", {})
+    given = ", ".join(f"{name}={quoted(value)}" for name, value in arguments.items())
+    called = f"It is called with {given}" if arguments else "It is called without arguments"
     if not callable(function):
-        raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
-    with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
+        raise DataError(f"{place} is not a function", hint=f"{called} and returns {RESULTS}")
+    function = partial(function, **arguments) if arguments else function
+    with user_code(f"{place} failed", folder, DataError, hint=called):
         if tensorflow := sys.modules.get("tensorflow"):  # a trial's seed would change what `shuffle(n, seed=1)` draws
             tensorflow.random.set_seed(None)
         made = function()

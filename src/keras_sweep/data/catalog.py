@@ -1,5 +1,6 @@
 """From a space file's `data` to the rows that a search works on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,40 @@ from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import Rows, SearchData, fingerprint
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint, joined_fingerprint
 from keras_sweep.data.split import Encoding, fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.variants import data_space, variant_of, variant_spec
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
-    """Training and validation rows, encoded as the loss takes them.
+    """Training and validation rows, encoded as the loss takes them, of every variant of the data. Raises DataError."""
+    points = list(data_space(spec.space).points())
+    if len(points) == 1:
+        return load_variant(spec)
+    variants = {variant_of(point): load_variant(variant_spec(spec, point)) for point in points}
+    of_all = variants.values()
+    return replace(
+        next(iter(of_all)),
+        fingerprint=joined_fingerprint(one.fingerprint for one in of_all) or "",
+        test_fingerprint=joined_fingerprint(one.test_fingerprint for one in of_all),
+        notices=tuple(dict.fromkeys(words for one in of_all for words in one.notices)),
+        leaks=tuple(dict.fromkeys(words for one in of_all for words in one.leaks)),
+        variants=variants,
+    )
+
+
+def of_trial(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
+    """The sweep and its data as a trial of these parameters has them: both as they are, where there is one variant."""
+    variant = data.variants.get(variant_of(params))
+    return (spec, data) if variant is None else (replace(variant_spec(spec, params), scale=variant.scale), variant)
+
+
+def load_variant(spec: SweepSpec) -> SearchData:
+    """The rows that `spec.data` names, whatever else trials may have.
 
     Test rows that the source brings in files of their own are not read. Those that a split holds out are seen to be fit
     for the evaluation after the search, sealed by their fingerprint, and dropped here. Raises DataError.

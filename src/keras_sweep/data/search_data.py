@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from keras_sweep.space.text import listed
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
     from keras_sweep.space.data_spec import TargetScale
+    from keras_sweep.space.variants import Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class SearchData:
     scale: TargetScale | None = None  # of a target that is transformed; `y` of all rows is in its own units
     stream: Stream | None = None  # what is trained on; `train` then has the validation rows, which show its form
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
+    # Of trials that differ in their data each variant; then the rest is of the first, but fingerprints are of all.
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)
 
     @property
     def weighs(self) -> bool:
@@ -153,6 +156,16 @@ class SearchData:
             fingerprint=f"{self.fingerprint} fold {index}",
             folds=(),
         )
+
+
+def joined_fingerprint(fingerprints: Iterable[str | None]) -> str | None:
+    """That of a sweep with several variants of its data, which have these; None where they have none."""
+    return "+".join(filter(None, fingerprints)) or None
+
+
+def is_of(fingerprint: str | None, sweep: str | None) -> bool:
+    """Whether it is that of the data of a sweep, or of one of their variants."""
+    return fingerprint == sweep or fingerprint in (sweep or "").split("+")
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:

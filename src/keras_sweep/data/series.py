@@ -43,10 +43,12 @@ def read_series(data: DataSpec, folder: Path) -> Source:
     edges |= {"test": (rows - test, rows)} if test else {}
     parts = {}
     for part, (start, end) in edges.items():
+        longest = window if part == "train" else max(window, options.longest)
+        start += longest - window
         if end - start < window + horizon:
             raise DataError(
-                f"{path} has {counted(end - start, 'row')} for its {part} part, but a window of {window} and a target "
-                f"{horizon} on take {window + horizon}",
+                f"{path} has {counted(end - start + longest - window, 'row')} for its {part} part, but a window of "
+                f"{longest} and a target {horizon} on take {longest + horizon}",
                 hint="Bring more rows, or a shorter `window` or `horizon`, or change `split`",
             )
         # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend; these are views.

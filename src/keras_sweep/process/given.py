@@ -11,6 +11,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.process.digest import digest_of, digests_of_parts
 
 PREFIX = "__program__:"
+ARRAYS = "the arrays given"  # how messages call arrays
 # Under its name what was given, and the digests of the parts of a function then.
 _given: dict[str, tuple[object, dict[str, str]]] = {}
 
@@ -30,7 +31,7 @@ def name_of(source: str) -> str:
     if not is_given(source):
         return source
     name = source.removeprefix(PREFIX).rpartition("_")[0]
-    return "the arrays given" if name == "arrays" else name
+    return ARRAYS if name == "arrays" else name
 
 
 def given(source: str, error: type[UsageError] = UsageError) -> object:
@@ -66,11 +67,10 @@ def give_function(function: Any, *, of_rows: bool = False) -> str:
 
 def give_arrays(arrays: Any) -> str:
     """Give arrays, or pairs or a dict of them, as the result of a function without arguments."""
-    name = "the arrays given"
     try:
-        digest = digest_of(arrays, name)
+        digest = digest_of(arrays, ARRAYS)
     except UsageError:  # they are no arrays, of which the reader says more
-        digest = digest_of(type(arrays).__name__, name)
+        digest = digest_of(type(arrays).__name__, ARRAYS)
     source = f"{PREFIX}arrays_{digest[:12]}"
     _given[source] = (lambda: arrays), {}
     return source

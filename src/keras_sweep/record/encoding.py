@@ -31,6 +31,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "epoch": result.epoch,
         "stderr": None if result.stderr is None else _number(result.stderr),
         "rows_value": None if result.rows_value is None else _number(result.rows_value),
+        "rows": result.rows,
         "measured": {name: _number(value) for name, value in result.measured.items()} or None,
         "seconds": {part: _number(getattr(result.seconds, part)) for part in Seconds.__dataclass_fields__},
         "seed": _value(suggestion.params.get("seed", seed)),
@@ -78,6 +79,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             runner=_text(read["runner"]),
             stderr=_optional(read, "stderr", float),
             rows_value=_optional(read, "rows_value", float),
+            rows=_optional(read, "rows", _text),
             measured={name: float(value) for name, value in read.get("measured", {}).items()},
             scores_digest=_optional(read, "scores", _text),
             weights_digest=_optional(read, "weights", _text),
@@ -91,7 +93,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value", "measured", "reads_epochs"}
+    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value", "measured", "reads_epochs", "rows"}
 )
 
 

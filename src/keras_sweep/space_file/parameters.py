@@ -9,13 +9,14 @@ from pydantic import Field
 from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
+from keras_sweep.space.sweep_spec import DATA_PREFIX, LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Path, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
+from keras_sweep.space_file.sources import check_data_argument, data_arguments
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
@@ -154,7 +155,7 @@ def _drawn(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
 def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
-    if name in FIT_ARGUMENTS or name in ARGUMENTS or name in TRAINING_ARGUMENTS:
+    if name in FIT_ARGUMENTS or name in ARGUMENTS or name in TRAINING_ARGUMENTS or check_data_argument(faults, name):
         return
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
@@ -195,6 +196,10 @@ def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults)
         return
     loss = faults.root.at("loss").plain
     kind = None if name.startswith(LOSS_PREFIX) and isinstance(loss, dict) and "python" in loss else _kind_of(name)
+    if name.startswith(DATA_PREFIX):
+        kind = (data_arguments(faults) or {}).get(name)
+        if parameter.when:
+            faults.fault((*path_of(parameter), "when"), "every trial has all parameters of the data", "leave it out")
     if kind is not None and not (name.startswith(MODEL) and (model is None or model.kind != "dense")):
         for path, value in ends(parameter, faults):
             faults.fits(kind, path, value)

@@ -41,7 +41,7 @@ from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
-from keras_sweep.space_file.sources import check_split, data_of, model_of
+from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of, with_first_variant
 from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
 
@@ -119,6 +119,8 @@ def read_space_file(
     finish = faults.section(Finish, ("finish",))
     objective = with_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
+    if space is not None:
+        check_variants(faults, space, search, early)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {counted(int(space.size), 'point')}"
@@ -152,6 +154,7 @@ def read_space_file(
         file=where,
         warnings=faults.warnings,
     )
+    spec = with_first_variant(spec)
     least = epochs_read_from(spec)
     return replace(spec, objective=replace(objective, take_best=objective.take_best or least > 0, epochs_from=least))
 

@@ -282,7 +282,7 @@ def space_file_schema() -> dict[str, Any]:
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
     schema["properties"]["parameters"].update(
         properties=properties,
-        patternProperties={r"^(model|loss|training)(\.[A-Za-z_]\w*)+$": parameter},
+        patternProperties={r"^(data|model|loss|training)(\.[A-Za-z_]\w*)+$": parameter},
         additionalProperties=False,
     )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}

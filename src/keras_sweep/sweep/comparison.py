@@ -100,6 +100,7 @@ class RecordedSweep:
         facts, objective = self.facts, self.objective
         about: list[object] = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
         about += [objective.where] if objective.where else []
+        about += rows if any(rows := [one.rows for one in self.results]) else []
         trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
         return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
 
@@ -144,15 +145,17 @@ def compared(sweep: RecordedSweep) -> Comparison:
         of_search = scores_matrix([models[one.number][:1] for one in search], objective)
         finalists = [one.number for one in search if one.final]
         after = first_choice(of_search, search, finalists, len(own), objective)
-    estimate = corrected(
-        scores_matrix([models[number] for number in among], objective),
-        among.index(best.number),
-        seed,
-        naive=naive,
-        share=share,
-        maximize=objective.goal is Goal.MAXIMIZE,
-        after=after,
-    )
+    estimate = None
+    if len(among) > 1 or not best.final:  # else what choosing it among finalists with other rows added is not known
+        estimate = corrected(
+            scores_matrix([models[number] for number in among], objective),
+            among.index(best.number),
+            seed,
+            naive=naive,
+            share=share,
+            maximize=objective.goal is Goal.MAXIMIZE,
+            after=after,
+        )
     behind = dict(by_value.behind)
     for number, error, tie in zip(models, errors[:-1], ties[:-1], strict=True):
         if number in behind:
@@ -168,10 +171,11 @@ def compared(sweep: RecordedSweep) -> Comparison:
 def _models(sweep: RecordedSweep, best: Result) -> dict[int, list[RowScores]]:
     """The scores of the trials that could have won; of finalists those with the search's seed first, then with others.
 
-    They are in the order of their numbers: an order by rank would favour the best. There are none where too few are
-    kept: not the winner's, under half of all, or not those of every finalist that decides.
+    They are in the order of their numbers: an order by rank would favour the best. Trials with other validation rows
+    than the winner are left out. There are none where too few are kept: not the winner's, under half of all, or not
+    those of every finalist that decides.
     """
-    expected = with_scores(sweep.results, sweep.objective, best=MOST_COMPARED)
+    expected = [one for one in with_scores(sweep.results, sweep.objective, best=MOST_COMPARED) if one.rows == best.rows]
     loaded = _loaded(sweep.folder, expected)
     own = loaded.get(best.number)
     if own is None:
@@ -179,7 +183,7 @@ def _models(sweep: RecordedSweep, best: Result) -> dict[int, list[RowScores]]:
     # Alike are scores of as many rows, and either outputs or a score a row, as the winner's are.
     form = (own.rows, own.kind is Kind.OUTPUTS)
     alike = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
-    decide = [one for one in sweep.results if one.final and best.final]
+    decide = [one for one in sweep.results if one.final and best.final and one.rows == best.rows]
     if 2 * len(alike) < len(expected) or any(one.number not in alike for one in decide):
         return {}
     for one in decide:
@@ -261,7 +265,8 @@ def missed_rows(sweep: RecordedSweep) -> Missed | None:
     import numpy as np
 
     behind = sweep.comparison.behind
-    known = filter(keeps_bits, with_scores(sweep.results, sweep.objective))
+    same_rows = [one for one in sweep.results if sweep.best is None or one.rows == sweep.best.rows]
+    known = filter(keeps_bits, with_scores(same_rows, sweep.objective))
     bits = sorted(known, key=lambda one: order_key(one, sweep.objective))
     ties = [one for one in bits if one.number in behind and behind[one.number].tie]
     tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES

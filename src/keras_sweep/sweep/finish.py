@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.sealed_test import open_test
-from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.search_data import Rows, SearchData, is_of
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.arrays import write_arrays
@@ -54,8 +54,8 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     as it is, so that the same call again does nothing. The card bears the model file's checksum and is written last: a
     kill leaves a model without a card, never with another model's.
     """
-    spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
-    folder, opened = study.folder, running.opened(best)
+    opened, wall = running.opened(best), running.wall
+    spec, study, data, emit, folder = opened.spec, opened.study, opened.data, opened.emit, opened.study.folder
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:
         emit(last_look(study.facts, earlier=True))
@@ -136,7 +136,7 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
     Raises ChangedSweep: they are not the test rows that the sweep was begun with; DataError: they can't be read.
     """
     study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
-    if study.facts.test_fingerprint not in (None, data.test_fingerprint):
+    if study.facts.test_fingerprint is not None and not is_of(data.test_fingerprint, study.facts.test_fingerprint):
         raise ChangedSweep(
             f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
             "they would not judge its winner",
@@ -235,7 +235,8 @@ def rebuild_scores(running: Running, results: Sequence[Result]) -> None:
 
 def _scores_again(running: Running, trial: Result) -> RowScores | None:
     """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
-    spec, data = running.spec, running.data
+    opened = running.opened(trial)
+    spec, data = opened.spec, opened.data
     assert trial.value is not None
     try:
         weights = load_weights_of(running.study.folder, trial)

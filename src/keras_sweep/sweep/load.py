@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from keras_sweep.data.catalog import of_trial
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model, load_rows
@@ -14,12 +15,14 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine, start_of
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
+from keras_sweep.training.varied import choose_varied
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.plan import training_plan
@@ -43,7 +46,8 @@ class Running:
     def opened(self, trial: Result) -> OpenedTrial:
         """What it takes to work on the model of one of its trials."""
         training = (self.runner, lambda: self.stop.signalled, self.workers)
-        return OpenedTrial(self.study, self.spec, self.data, trial, self.emit, *training)
+        spec, data = of_trial(self.spec, self.data, trial.params)
+        return OpenedTrial(self.study, spec, data, trial, self.emit, *training)
 
 
 def load(
@@ -70,22 +74,26 @@ def load(
     with wall.phase("data"):
         spec, data = load_rows(spec)
     with wall.phase("build"):
-        inspected = inspect_model(spec, data)
-        spec = inspected.spec
+        inspected = [inspect_model(*of_trial(spec, data, point)) for point in data_space(spec.space).points()]
+        spec = replace(inspected[0].spec, data=spec.data, scale=spec.scale)
         start_of(spec)  # raises, before anything is written
-        check_task(spec, data, inspected.output_shape, inspected.activation)
-        check_class_weights(spec, data)
-        compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
-        chosen, why_plain = choose_runner(
+        for one, point in zip(inspected, data_space(spec.space).points(), strict=True):
+            each = of_trial(spec, data, point)
+            check_task(*each, one.output_shape, one.activation)
+            check_class_weights(*each)
+            compile_arguments(each[0], training_plan(spec, spec.space.example(0.0)).loss_arguments, each[1])  # raises
+        choose = choose_varied if data.variants else choose_runner
+        chosen, why_plain = choose(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
+    of_models = dict.fromkeys(words for one in inspected for words in one.notices)
     one_by_one = None
     if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
         one_by_one = (
             f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
             "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
         )
-    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
+    for text in (*data.notices, *data.leaks, *of_models, why_plain, one_by_one):
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
     return spec, data, chosen

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_sweep.data.catalog import of_trial
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
@@ -35,8 +36,8 @@ class OpenedTrial:
     """A trial of a record that is open, and what it takes to work on its model."""
 
     study: StudyFile
-    spec: SweepSpec
-    data: SearchData
+    spec: SweepSpec  # with the trial's variant of the data
+    data: SearchData  # that variant
     trial: Result
     emit: Listener
     runner: Runner | None = None  # trains it again where that is needed; None: one as the record names
@@ -76,15 +77,17 @@ class SweepAccess:
             choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
-            spec, data = recorded_data(study, spec, self.emit)
+            spec, data = of_trial(*recorded_data(study, spec, self.emit), trial.params)
             yield OpenedTrial(study, spec, data, trial, self.emit)
 
     def validation(self) -> Rows:
-        """The validation rows, as the model takes them. Raises as `opened`."""
+        """The validation rows, as the model takes them: the winner's, if trials differ in them. Raises as `opened`."""
         with StudyFile.open(self.folder) as study:
             spec = self._spec_of(study)
             choose_backend(self.backend)
-            return recorded_data(study, spec, self.emit)[1].validation
+            spec, data = recorded_data(study, spec, self.emit)
+            params = trial_of(study, spec.objective, None).params if data.variants else {}
+            return of_trial(spec, data, params)[1].validation
 
     def _spec_of(self, study: StudyFile) -> SweepSpec:
         """The spec of a sweep as it was run; if it names code to be imported (`python:`), that is said first.

@@ -12,6 +12,7 @@ from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.variants import variant_of
 from keras_sweep.sweep.generations import size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
@@ -173,6 +174,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
     Raises Interrupted: the user asked to stop; RecordError: it is not recorded with which others a finalist trained.
     """
     study, trial, stopping, runner = opened.study, opened.trial, opened.stopping, runner.without_checkpoints()
+    variant = variant_of(trial.params)  # of the data: its mates with others trained in other programs
     results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})
     tell = told_as_phases(opened.emit, f"training {trial.name} again")
     of = {number: list(group) for number, group in groupby(results, key=lambda one: one.suggestion.generation)}
@@ -181,6 +183,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
         """Results of wanted trials of the search, once the runner has the ends of all that their mates continue."""
         before = [mates for earlier, mates in of.items() if earlier < number]
         asked = _asked(opened.spec, runner.generation, before, [one.suggestion for one in of[number]])
+        asked = [one for one in asked if variant_of(one.params) == variant]
         missing = runner.missing(asked)
         for earlier in sorted({one.suggestion.generation for one in results if one.number in missing}):
             for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
@@ -195,6 +198,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
         finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
+        finalists = [one for one in finalists if variant_of(one.params) == variant]
         trained = runner.run(finalists, wanted, Watch(emit=tell, stopping=stopping))
     for result in trained:
         return result

@@ -145,7 +145,7 @@ def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
     sides, objective = found.sides, found.objective
     kept = [side.scores if found.by_mean else side.scores[:1] for side in sides]
     forms = {(one.rows, one.kind is Kind.OUTPUTS) for scores in kept for one in scores}
-    if not all(kept) or len(forms) > 1:
+    if not all(kept) or len(forms) > 1 or len({side.best.rows for side in sides}) > 1:
         return {}, None
     from keras_sweep.honest.ties import paired_ties
 

@@ -51,8 +51,8 @@ def refit_winner(running: Running, training: Result) -> None:
     if known is not None and refit_weights(study.folder, known) is not None:
         emit(WinnerRefitted(known, earlier=True))
         return
-    rows = whole(running.spec, running.data)
-    weights, refit = _trained_on_all(running.opened(training), rows, study.folder.checkpoints)
+    opened = running.opened(training)
+    weights, refit = _trained_on_all(opened, whole(opened.spec, opened.data), study.folder.checkpoints)
     write_arrays(weights_file(study.folder.refit, training.recipe), weights)
     study.set_attributes({"refit": asdict(refit)})
     delete_others(study.folder.refit.weights, [training.recipe])

@@ -83,7 +83,8 @@ class Comparison:
 
 
 def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Ties are the values within one standard error, the larger one, of the best; none where it stands alone.
+    """Ties are the values within one standard error, the larger one, of the best; none where it stands alone, or where
+    the rows are others than the best's.
 
     Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
     """
@@ -98,7 +99,7 @@ def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
         assert value is not None and leading is not None
         distance = objective.key(value) - objective.key(leading)
         width = max(known_error(best) or 0.0, known_error(one) or 0.0)
-        behind[one.number] = Behind(distance, None, abs(distance) <= width)
+        behind[one.number] = Behind(distance, None, one.rows == best.rows and abs(distance) <= width)
     return Comparison(best.number, behind=with_company(behind))
 
 

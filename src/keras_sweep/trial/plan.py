@@ -7,7 +7,15 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, SCHEDULE, TRAINING_PREFIX, WATCHING, SweepSpec, Training
+from keras_sweep.space.sweep_spec import (
+    DATA_PREFIX,
+    LOSS_PREFIX,
+    SCHEDULE,
+    TRAINING_PREFIX,
+    WATCHING,
+    SweepSpec,
+    Training,
+)
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 MODEL_PREFIX = "model."
@@ -46,7 +54,10 @@ class TrainingPlan:
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer."""
+    """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer.
+
+    Those of the data, `data.*`, are left out: the rows that a trial is given have them.
+    """
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training
@@ -61,7 +72,7 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
             if argument:  # of a section: "early_stopping.patience"
                 given = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
             training = replace(training, **{section: given})
-        elif name == "learning_rate" or name not in FIT_PARAMETERS:
+        elif name == "learning_rate" or (name not in FIT_PARAMETERS and not name.startswith(DATA_PREFIX)):
             optimizer[name] = value
     epochs = _whole(params.get("epochs", DEFAULT_EPOCHS))
     batch_size = _whole(params.get("batch_size", DEFAULT_BATCH_SIZE))

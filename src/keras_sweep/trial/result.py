@@ -86,6 +86,7 @@ class Result:
     rows_value: float | None = None  # the metric by the model's outputs on those rows, where that is not `value`
     reads_epochs: bool = False  # its parameter `epochs` is `epoch`: it trained on, as far as rungs let it
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
+    rows: str | None = None  # digest of its validation labels and weights, where trials differ in their data
     measured: Mapping[str, float] = field(default_factory=dict)  # of its model, for further goals: "parameters"
     finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
     final: bool = False  # whether those decide: all that were to be trained with other seeds have been

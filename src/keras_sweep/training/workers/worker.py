@@ -9,11 +9,11 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.catalog import load_variant
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
@@ -63,7 +63,7 @@ class Worker:
         self._configure()
         enable_compile_cache()
         self.spec = share.spec
-        data = load_search_data(share.spec)
+        data = load_variant(share.spec)
         self.data = whole(share.spec, data) if share.is_whole else data
         if self.data.fingerprint != share.fingerprint:
             raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
@@ -94,7 +94,7 @@ class Worker:
 
 
 _opening, _making = threading.Lock(), threading.RLock()
-_open: dict[str, Worker] = {}  # the one that this process works for, by its key
+_open: dict[str, Worker] = {}  # the one that this process works for, or one a variant of its data, by their keys
 
 
 def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -105,13 +105,19 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
     try:
         with _opening:
             if key not in _open:
-                _open.clear()
                 share: Share = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
+                for other in [other for other, worker in _open.items() if not are_variants(worker.spec, share.spec)]:
+                    del _open[other]
                 _open[key] = Worker(share)
             worker = _open[key]
         return worker.call(function, *arguments)
     except SweepError as error:  # others of its kinds can't be pickled
         raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
+
+
+def are_variants(one: SweepSpec, other: SweepSpec) -> bool:
+    """Whether they are of one sweep with several variants of its data, and not of the same."""
+    return one.data != other.data and replace(one, data=other.data, scale=other.scale) == other
 
 
 def look_around(worker: Worker, look: Callable[[], Tool]) -> Tool:

@@ -27,6 +27,9 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
+    if others := sum(row.other_rows for row in rows):
+        whose = f"{counted(others, 'trial')} with other validation rows than the winner, by `data.*`"
+        notes.append(f"{whose}: compared by value alone")
     notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
@@ -43,6 +46,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     could_win = [row for row in rows if row.behind is not None] if objective.where else rows
     candidates = sum(row.comparable and not row.imported for row in could_win)
     if best is not None and comparison is not None and comparison.estimate is not None:
+        candidates -= sum(row.comparable and row.other_rows for row in could_win)
         corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
         notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}")
         if (more := comparison.more) is not None:

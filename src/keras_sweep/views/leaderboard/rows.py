@@ -38,6 +38,7 @@ class LeaderboardRow:
     final: bool = False  # whether these rank it, and not its value
     reads_epochs: bool = False  # its parameter `epochs` is read off its curve
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
+    other_rows: bool = False  # it was scored on other validation rows than the winner
     front: bool | None = None  # of several goals, whether no other trial is as good in all and better in one
 
 
@@ -87,6 +88,7 @@ def leaderboard_rows(
             final=result.final,
             reads_epochs=result.reads_epochs,
             rows_value=result.rows_value,
+            other_rows=best is not None and result.rows not in (None, best.rows),
             front=result.number in among if objective.further else None,
         )
         for rank, (result, own) in enumerate(((one, behind.get(one.number)) for one in ranked), start=1)
