@@ -121,6 +121,7 @@ def test_a_point_is_added_to_a_sweep_which_goes_on_and_can_win(tmp_path: Path) -
     added = finished(tmp_path, trials=2, add=point)
     assert (added.ended.reason, len(added.ended.results)) == (EndReason.DONE, 3)
     assert [event.result.number for event in added.of(TrialEnded)] == [2]
+    assert added.options.total(added.spec, added.ended.results, 0) == 3  # since the point is there now
     card = json.loads(added.sweep.card.read_text())
     assert (card["trial"], card["params"]["learning_rate"]) == (2, 0.05)
     like_it = finished(tmp_path, trials=2, add={"learning_rate": 0.06}).ended.results

@@ -2,16 +2,23 @@
 
 import errno
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
+from keras_sweep.record.reader import read_results
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.outcome import is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
+from tests.helpers import several_parts
 from tests.helpers.factory import accuracy_error, digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
+from tests.helpers.ran import ran_as
+from tests.helpers.whole_spaces import SPACES
 
 
 def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
@@ -85,3 +92,14 @@ def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(tr
     assert result.rows_value == pytest.approx(np.abs(outputs[:, 0] - data.validation.y).mean(), rel=1e-5)
     (words,) = doubts("val_mae", [result])
     assert words.startswith("val_mae contradicts its rows: trial 0 has 0.0000, its outputs on those rows give ")
+
+
+def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_its_rows(tmp_path):
+    shutil.copy(Path(several_parts.__file__), tmp_path)
+    name = "sparse_top_k_categorical_accuracy"
+    text = (
+        SPACES["several"].replace("[accuracy]", f"[{{name: {name}, k: 2}}]").replace("digit_accuracy", f"digit_{name}")
+    )
+    sweep = ran_as(tmp_path, "several", text + "finalists: none\n", trials=1)
+    (trial,) = read_results(SweepFolder(sweep.path))
+    assert trial.value > 0.1 and (trial.stderr, trial.rows_value, trial.scores_digest) == (None, None, None)

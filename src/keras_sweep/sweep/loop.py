@@ -66,6 +66,13 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     return EndReason.DONE
 
 
+def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> tuple[Params, Result | None]:
+    """The whole point, and the trial that has it already, if one does. Raises UsageError: it is none of the space."""
+    best = winner(finished, spec.objective)
+    point = whole_point(spec, given, best.params if best is not None else {})
+    return point, next((one for one in finished if identity(one.params) == identity(point)), None)
+
+
 def train_added(running: Running, record: TrialRecord, given: Params) -> EndReason:
     """Train one trial of a point, unless one is there; the engine learns of it when the search goes on.
 
@@ -73,9 +80,8 @@ def train_added(running: Running, record: TrialRecord, given: Params) -> EndReas
     is never completed after it. Raises UsageError: it is no point of the space.
     """
     finished = record.results()
-    best = winner(finished, running.spec.objective)
-    point = whole_point(running.spec, given, best.params if best is not None else {})
-    if known := next((one for one in finished if identity(one.params) == identity(point)), None):
+    point, known = point_to_add(running.spec, finished, given)
+    if known is not None:
         running.emit(Noticed(f"{known.name} has this point already"))
         return EndReason.DONE
     index = finished[-1].suggestion.generation + 1 if finished else 0

@@ -1,6 +1,7 @@
 """`sweep run` as a function: check, search, test evaluation, best model; the same call again resumes."""
 
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
-from keras_sweep.sweep.loop import search, stopped, train_added
+from keras_sweep.sweep.loop import point_to_add, search, stopped, train_added
 from keras_sweep.sweep.open_record import check_same, open_study, tell_again
 from keras_sweep.sweep.recorded import CHOOSE_ANEW, why_none
 from keras_sweep.sweep.winner import refit_winner
@@ -33,7 +34,7 @@ from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
-from keras_sweep.trial.result import DIVERGED
+from keras_sweep.trial.result import DIVERGED, Result
 from keras_sweep.trial.wall_time import WallTime
 
 
@@ -60,10 +61,10 @@ class RunOptions:
             if value is not None and value < least:
                 raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
 
-    def total(self, spec: SweepSpec, there: int, learned: int) -> int:
-        """How many trials there are to be, where so many are there, of which `learned` are of an earlier sweep."""
-        more = 1 if self.add is not None else self.more
-        return spec.search.trials + learned if more is None else there + more
+    def total(self, spec: SweepSpec, there: Sequence[Result], learned: int) -> int:
+        """How many trials there are to be, where these are there, of which `learned` are of an earlier sweep."""
+        more = self.more if self.add is None else int(point_to_add(spec, there, self.add)[1] is None)
+        return spec.search.trials + learned if more is None else len(there) + more
 
 
 def run_sweep(
@@ -131,7 +132,7 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
         earlier = record.results()
         damaged = set_damaged_weights_aside(folder, study.ranked_results(), emit)
-    total = options.total(spec, len(earlier), study.facts.learned)
+    total = options.total(spec, earlier, study.facts.learned)
     if options.more is not None:
         study.set_attributes({"trials": total})
     emit(sweep_started(spec, folder, running.runner.name, total, earlier))

@@ -97,7 +97,7 @@ def scored(
     scores = of_values(right) if right is not None and known else None
     parted = None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, outputs)
-    if scores is None and can_win and name.startswith("val_") and is_by_rows(spec, name):
+    if scores is None and can_win and name.startswith("val_"):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores, parted = logged.row_scores()
     try:
@@ -199,7 +199,8 @@ class Logged:
     def row_scores(self) -> tuple[RowScores | None, float | None]:
         """`row_scores` of the metric."""
         one = self._of_output()
-        if self.spec.outputs and not is_row_by_row(one.metric, one.spec.loss):
+        known = not self.spec.outputs or is_row_by_row(one.metric, one.spec.loss)
+        if not (known and is_by_rows(one.spec, one.metric)):
             return None, None  # the statistics know metrics of all rows of one output
         of_row = each_row(one.spec, one.metric, one.arguments)
         return row_scores(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
