@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.exploration import explored_space
-from keras_sweep.models.own_fit import call_fit, returned
+from keras_sweep.models.hyper_model import call_fit, returned
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec

@@ -20,8 +20,7 @@ from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.hyper_model import asking, parameters_of
-from keras_sweep.models.own_fit import Fit, call_fit
+from keras_sweep.models.hyper_model import Fit, asking, call_fit, parameters_of
 from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order

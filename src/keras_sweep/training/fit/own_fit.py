@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.own_fit import call_fit, returned
+from keras_sweep.models.hyper_model import call_fit, returned
 from keras_sweep.process.user_code import process_kept
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.space.text import listed
