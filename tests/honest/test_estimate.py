@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_sweep.honest.estimate import corrected, student
+from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.metrics import auc
 from keras_sweep.honest.scores import MeanScores, MetricScores
 from keras_sweep.training.row_values import weighed
@@ -130,7 +130,3 @@ def test_rows_that_say_nothing_give_no_estimate(rows):
 
 def test_the_same_rows_and_seed_give_the_same_estimate():
     assert estimated(right(8, 300)) == estimated(right(8, 300))
-
-
-def test_students_quantile_is_that_of_the_tables():
-    assert [round(student(freedom), 2) for freedom in (1, 2, 3, 9, 19, 1000)] == [12.71, 4.3, 3.18, 2.26, 2.09, 1.96]

@@ -140,7 +140,12 @@ def _bounds(
         centre, half = wilson(min(max(value, 0.0), 1.0), effective, z)
         return _around(centre, half, z * extra)
     deviation = float(own.std(ddof=1))
-    return None if not deviation > 0 else _around(value, student(rows - 1) * deviation / math.sqrt(rows), z * extra)
+    if not deviation > 0:
+        return None
+    from scipy.special import stdtrit
+
+    students_t = float(stdtrit(rows - 1, (1 + LEVEL) / 2))
+    return _around(value, students_t * deviation / math.sqrt(rows), z * extra)
 
 
 def _around(centre: float, half: float, extra: float) -> tuple[float, float]:
@@ -156,17 +161,3 @@ def wilson(share: float, rows: float, z: float) -> tuple[float, float]:
     spread = z * z / rows
     centre = (share + spread / 2) / (1 + spread)
     return centre, math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-
-
-def student(freedom: int) -> float:
-    """The two-sided 95 % quantile of Student's t; from 3 degrees on by Abramowitz and Stegun 1964, 26.7.5."""
-    if freedom < 3:
-        return {1: 12.706, 2: 4.303}[max(freedom, 1)]
-    z, v = NormalDist().inv_cdf((1 + LEVEL) / 2), float(freedom)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / v ** (power + 1) for power, term in enumerate(terms))
