@@ -19,7 +19,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
     goals = spec.objective.further
     flat: dict[str, Any] = {
         "data": _data_words(spec),
-        **{f"data.{name}": _plain(value) for name, value in spec.data.words.items()},
+        **_flat("data", spec.data.words),
         "model": spec.model.source,
         "loss": "the model's own" if "loss" in spec.own else spec.loss,
         "metrics": [] if "metrics" in spec.own else list(spec.metrics),
@@ -31,37 +31,31 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"search.start": starts} if (starts := [*map(_values, spec.search.start)]) else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
-        **{f"split.{name}": value for name, value in asdict(spec.data.split).items() if value is not None},
-        **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
-        **{f"loss.{name}": _plain(value) for name, value in spec.loss_arguments.items() if "loss" not in spec.own},
-        **{
-            f"metrics.{metric}.{name}": _plain(value)
-            for metric, values in spec.metric_arguments.items()
-            if "metrics" not in spec.own
-            for name, value in values.items()
-        },
-        **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},
+        **_flat("split", {name: value for name, value in asdict(spec.data.split).items() if value is not None}),
+        **_flat("model", spec.model.arguments),
+        **_flat("loss", {} if "loss" in spec.own else spec.loss_arguments),
+        **_flat("metrics", {} if "metrics" in spec.own else spec.metric_arguments),
+        **_flat("parameters", spec.space.constants),
     }
     for name, output in () if "loss" in spec.own else spec.outputs.items():
         flat |= {f"loss.{name}": output.loss, f"loss_weights.{name}": output.weight}
-        flat |= {f"loss.{name}.{key}": _plain(value) for key, value in output.loss_arguments.items()}
-        arguments = output.metric_arguments.items()
-        flat |= {f"metrics.{name}.{one}.{key}": _plain(value) for one, of in arguments for key, value in of.items()}
-    for name, value in asdict(spec.training).items():
-        if isinstance(value, Mapping):
-            flat |= {f"training.{name}.{key}": each for key, each in value.items()}
-        elif value:
-            flat[f"training.{name}"] = _plain(value)
+        flat |= _flat(f"loss.{name}", output.loss_arguments) | _flat(f"metrics.{name}", output.metric_arguments)
+    flat |= _flat("training", {name: value for name, value in asdict(spec.training).items() if value})
     for parameter in spec.space.parameters:
-        key = f"parameters.{parameter.key}"
-        flat |= {f"{key}.{name}": value for name, value in _distribution(parameter.distribution).items()}
-        for condition in parameter.when:
-            flat[f"{key}.when.{condition.parameter}"] = _plain(condition.values)
+        when = {condition.parameter: condition.values for condition in parameter.when}
+        flat |= _flat(f"parameters.{parameter.key}", {**_distribution(parameter.distribution), "when": when})
     if spec.space.where:
         flat["where"] = list(spec.space.where)
     if spec.early_terminate:
-        flat |= {f"early_terminate.{name}": value for name, value in asdict(spec.early_terminate).items() if value}
+        flat |= _flat("early_terminate", {name: value for name, value in asdict(spec.early_terminate).items() if value})
     return flat
+
+
+def _flat(key: str, value: Any) -> dict[str, Any]:
+    """What stands under a key: of a map each value, by the key and its own with a dot between; a tuple is a list."""
+    if isinstance(value, Mapping):
+        return {leaf: one for name, inner in value.items() for leaf, one in _flat(f"{key}.{name}", inner).items()}
+    return {key: _plain(value)}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -89,8 +83,8 @@ def _data_words(spec: SweepSpec) -> str:
 
 def _distribution(distribution: Distribution) -> dict[str, Any]:
     if isinstance(distribution, Categorical):
-        weighed = {"probabilities": list(distribution.probabilities)} if distribution.probabilities else {}
-        return {"values": [_plain(choice) for choice in distribution.choices], **weighed}
+        weighed = {"probabilities": distribution.probabilities} if distribution.probabilities else {}
+        return {"values": distribution.choices, **weighed}
     kind = float if isinstance(distribution, Float) else int
     ends = {"min": kind(distribution.low), "max": kind(distribution.high)}
     return {**ends, "log": distribution.log, "q": distribution.step}
