@@ -114,9 +114,8 @@ class SweepLock:
                     return descriptor
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        break
+                        raise self._busy() from None
                 time.sleep(0.02)
-        raise self._busy()
 
     def _lock_file(self, held: ExitStack) -> None:
         """Lock the file too, where the file system can. Raises SweepBusy where a process of another host holds it."""

@@ -63,15 +63,10 @@ def leaderboard_columns(
     if is_paired(of):
         head = behind_head(objective)
         columns.append(LeaderboardColumn("behind", head, lambda row: behind_text(row, objective), keep=3, style=""))
+    for goal in objective.further:
+        columns.append(LeaderboardColumn(goal.name, goal.name, partial(goal_text, name=goal.name)))
     if objective.further:
-        mark = LeaderboardColumn(FRONT, FRONT, lambda row: ON_FRONT if row.front else "", number=False)
-        columns += [
-            *(
-                LeaderboardColumn(goal.name, goal.name, partial(goal_text, name=goal.name))
-                for goal in objective.further
-            ),
-            mark,
-        ]
+        columns.append(LeaderboardColumn(FRONT, FRONT, lambda row: ON_FRONT if row.front else "", number=False))
     columns += [_parameter(name, of, keeps[name]) for name in names if name != "epochs"]  # which has its own column
     if any(row.imported or row.state is not TrialState.COMPLETE for row in rows):
         keep = 2 if any(row.imported for row in rows) else 60  # it says what can't win

@@ -74,7 +74,9 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
 def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
         case SweepStarted():
-            ranks = {"metric": event.objective.name, "goal": event.objective.goal.value, **_goals(event.objective)}
+            further = {one.name: one.goal.value for one in event.objective.further}
+            ranks: dict[str, Any] = {"metric": event.objective.name, "goal": event.objective.goal.value}
+            ranks |= {"goals": further} if further else {}
             return {**_own(event, "objective"), **ranks, "finished": len(event.finished)}
         case GenerationAsked():
             trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
@@ -106,10 +108,6 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
             return {**told, **_own(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
         case _:
             return _own(event, "leak")
-
-
-def _goals(objective: Objective) -> dict[str, Any]:
-    return {"goals": {one.name: one.goal.value for one in objective.further}} if objective.further else {}
 
 
 def _own(event: Event, *left_out: str) -> dict[str, Any]:
