@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.report.axes import Scale
 from keras_sweep.views.report.drawings import best_so_far, spent_seconds
+from keras_sweep.views.report.facts import Scale
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import result
 

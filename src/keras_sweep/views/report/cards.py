@@ -10,9 +10,8 @@ from keras_sweep.views.leaderboard.columns import LeaderboardColumn, leaderboard
 from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.query import cell, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Colours
 from keras_sweep.views.report.drawings import sparkline
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import Colours, SweepFacts
 from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import score_text, shorten
 

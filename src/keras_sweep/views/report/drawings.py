@@ -11,8 +11,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis, Colours, Scale, along, clipped_range, ticks_of
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import Axis, Colours, Scale, SweepFacts, along, clipped_range, ticks_of
 from keras_sweep.views.summary import time_parts
 from keras_sweep.views.terminal.drawing import resampled
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten

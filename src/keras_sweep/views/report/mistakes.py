@@ -13,8 +13,8 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
-from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.drawings import crossed, figure, label, path, px
+from keras_sweep.views.report.facts import Axis
 from keras_sweep.views.terminal.text import number_text, shorten
 
 MOST_PICTURES = 24

@@ -17,7 +17,6 @@ from keras_sweep.views.importance import importances
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, distinct_params
-from keras_sweep.views.report.axes import COLOURS, Axis, clipped_range
 from keras_sweep.views.report.cards import number_cards, repeating_calls, table_of, winner_sentence
 from keras_sweep.views.report.drawings import (
     best_so_far,
@@ -29,7 +28,7 @@ from keras_sweep.views.report.drawings import (
     steps,
     time_bars,
 )
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import COLOURS, Axis, SweepFacts, clipped_range
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
 from keras_sweep.views.terminal.text import params_text, score_text

@@ -11,9 +11,8 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.recorded import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis, Scale, along, ticks_of
 from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import Axis, Scale, SweepFacts, along, ticks_of
 from keras_sweep.views.terminal.text import number_text, score_text
 
 SPREAD = 13  # pixels over which the trials of one choice are spread
