@@ -1,7 +1,5 @@
 """Commands on a space file: `sweep check`, and `sweep run`, which runs it before the user's eyes and prints its end."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from contextlib import AbstractContextManager

@@ -5,8 +5,6 @@ folder itself, which nobody can remove, and one on a file in it, which file syst
 to them. Beside it stands a note of who holds them: for the message to others, and where locks are not passed on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import json
@@ -18,6 +16,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Self
 
 from keras_sweep.errors import SweepBusy
 from keras_sweep.files import atomic
@@ -95,7 +94,7 @@ class SweepLock:
         """Give the lock back; may be called twice."""
         self._held.close()
 
-    def __enter__(self) -> SweepLock:
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 

@@ -5,8 +5,6 @@ SQLite keeps it, with a write-ahead log (readers and the writer do not wait for 
 writes (record/lock.py).
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import importlib.metadata
@@ -17,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic, disk
@@ -49,7 +47,7 @@ class StudyFile:
     @classmethod
     def create(
         cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result] = ()
-    ) -> StudyFile:
+    ) -> Self:
         """A new record with these trials, and the folder for it if there is none. A kill leaves it whole or absent.
 
         Of the spec stand in it the study's name, direction, seed and distributions, and the text of the file (`space`).
@@ -89,7 +87,7 @@ class StudyFile:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: SweepFolder) -> StudyFile:
+    def open(cls, folder: SweepFolder) -> Self:
         """An existing record. Raises RecordError, and changes nothing, where it is not sound or of another version."""
         with reader.damage_named(folder):
             reader.check_file(folder)
@@ -160,7 +158,7 @@ class StudyFile:
         with reader.damage_named(self.folder):
             return self._recorded().ranked_results()
 
-    def finalists(self) -> StudyFile:
+    def finalists(self) -> Self:
         """The finalists' trials, a study of its own in the same file, open as long as this one. Raises RecordError."""
         other = copy.copy(self)
         other.folder = self.folder.finalists
@@ -186,7 +184,7 @@ class StudyFile:
         """Let go of the file; may be called twice."""
         self._connection.close()
 
-    def __enter__(self) -> StudyFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:

@@ -1,13 +1,11 @@
 """What a page says of a sweep, read in one go from its record; and what it draws along: axes, scales, colours."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from keras_sweep.record.lock import living_owner
 from keras_sweep.space.distributions import Value, as_scalar
@@ -157,7 +155,7 @@ class SweepFacts:
     missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
 
     @classmethod
-    def read(cls, access: SweepAccess) -> SweepFacts:
+    def read(cls, access: SweepAccess) -> Self:
         """As the record is now, which may be growing. Raises RecordError."""
         sweep = RecordedSweep.read(access.folder)
         if living_owner(access.folder) is not None:
