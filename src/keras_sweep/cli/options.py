@@ -138,8 +138,8 @@ def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
         draw(stdout_console())
 
 
-class NamesRegistered(TyperCommand):
-    """A command some of whose options take the name of a member that another package may bring."""
+class PlainHelp(TyperCommand):
+    """A command whose help names members that other packages bring, and does not say that several names are text."""
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
@@ -153,4 +153,4 @@ class NamesRegistered(TyperCommand):
             others = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
             if others:
                 option.help = f"{text.removesuffix('.')}; also {', '.join(others)}."  # type: ignore[attr-defined]
-        return super().get_help(ctx)
+        return super().get_help(ctx).replace(" <list[str]>", "")

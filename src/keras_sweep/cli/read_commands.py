@@ -5,10 +5,9 @@ import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from keras_sweep.cli.options import (
     Format,
@@ -144,14 +143,6 @@ def log(
     with opened(name, sweeps_dir, trust) as access:
         place = log_sweep(access, to, output=output, follow=follow)
     typer.echo(place)
-
-
-class ManyNames(TyperCommand):
-    """A command of several names, whose help does not say that these are text."""
-
-    def get_help(self, ctx: Any) -> str:
-        """The help."""
-        return super().get_help(ctx).replace(" <list[str]>", "")
 
 
 def compare(
