@@ -11,7 +11,7 @@ from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.query import cell, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.drawings import sparkline
-from keras_sweep.views.report.facts import Colours, SweepFacts
+from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import score_text, shorten
 
@@ -74,19 +74,19 @@ def table_of(
     facts: SweepFacts, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
     """The columns of the whole leaderboard, and some of its rows."""
-    of, goal, colours = facts.rows, facts.sweep.objective.goal, facts.colours
+    of, goal = facts.rows, facts.sweep.objective.goal
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
     better, worse = (CurveScale((row.curve for row in part), goal) for part in (of[:half], of[half:]))
     columns = leaderboard_columns(
         facts.ranking,
         parameters=[axis.name for axis in facts.axes],
         over_seeds=True,
-        curve=lambda row: sparkline(row.curve, colours(row.number), better if row.rank <= half else worse),
+        curve=lambda row: sparkline(row.curve, facts.colour(row.number), better if row.rank <= half else worse),
     )
-    return columns, [(row, [_cell(row, column, colours) for column in columns]) for row in rows]
+    return columns, [(row, [_cell(row, column, facts) for column in columns]) for row in rows]
 
 
-def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> tuple[str, str, str]:
+def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: SweepFacts) -> tuple[str, str, str]:
     """(what is read; what is sorted by, "" last; the class of the dot before it)."""
     text = column.text(row)
     if column.parameter is not None:
@@ -96,8 +96,9 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> t
         sort = repr(value) if is_number(value) and math.isfinite(value) else ""
     else:
         sort = "" if value is None else text
-    coloured = colours.axis is not None and column.parameter == colours.axis.name and value is not None
-    return text, sort, colours(row.number) if coloured else ""
+    by = facts.coloured_by
+    coloured = by is not None and column.parameter == by.name and value is not None
+    return text, sort, facts.colour(row.number) if coloured else ""
 
 
 def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:

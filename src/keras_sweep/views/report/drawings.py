@@ -11,7 +11,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.facts import Axis, Colours, Scale, SweepFacts, along, clipped_range, ticks_of
+from keras_sweep.views.report.facts import Axis, Scale, SweepFacts, along, clipped_range, ticks_of
 from keras_sweep.views.summary import time_parts
 from keras_sweep.views.terminal.drawing import resampled
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
@@ -68,8 +68,8 @@ def steps(points: Iterable[tuple[float, float]], end: float) -> str:
     return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in others) + f"H{px(end)}"
 
 
-def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
-    return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
+def dot(row: LeaderboardRow, x: float, y: float, facts: SweepFacts) -> str:
+    return f'<circle class="pt {facts.colour(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
 def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
@@ -97,7 +97,7 @@ def pareto(goal: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[Leaderboa
     across, up, parts = crossed(goal, replace(value, low=low, high=high))
     for row in reversed(drawn):
         if row.value is not None and row.number in goal.values:
-            parts.append(dot(row, across(goal.values[row.number]), up(row.value), facts.colours))
+            parts.append(dot(row, across(goal.values[row.number]), up(row.value), facts))
     held = {goal.values[row.number]: row.value for row in facts.rows if row.front and row.value is not None}
     front = sorted(held.items())
     if len(objective.further) == 1 and front:
@@ -130,7 +130,7 @@ def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis)
             if row.value is None:
                 parts.append(f'<path class="no" data-t="{row.number}" d="M{px(at)} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
             else:
-                parts.append(dot(row, at, up(row.value), facts.colours))
+                parts.append(dot(row, at, up(row.value), facts))
         line = steps(((across(x.values[one.number]), up(one.value or 0.0)) for one in best), RIGHT)
         return figure(place, title, f"{reached}{words}.", [*parts, f'<path class="best" d="{line}"/>'])
 
@@ -156,7 +156,7 @@ def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup
         if row.number in curves:
             line = path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
-            parts.append(f'<path class="ln {facts.colours(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
+            parts.append(f'<path class="ln {facts.colour(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
     said = f"{name} of {counted(len(curves), 'trial')}, a line each, over up to {counted(longest, 'epoch')}"
     words = f"{said}: the winner’s is thick, the worse half’s are pale. Point at one to see it everywhere."
     return figure("curves", "Learning curves", words, parts)

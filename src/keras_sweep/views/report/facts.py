@@ -130,22 +130,6 @@ def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
-class Colours:
-    """The class of a trial's elements: by the optimizer where it varies, or by the first parameter of few choices."""
-
-    axis: Axis | None  # the parameter that gives the colours
-    winner: int | None = None  # which stands out in every drawing
-
-    def __call__(self, number: int) -> str:
-        place = None if self.axis is None else self.axis.values.get(number)
-        return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
-
-    def mark(self, number: int) -> str:
-        """The class of the winner's elements, after any other; nothing for other trials."""
-        return " won" if number == self.winner else ""
-
-
-@dataclass(frozen=True)
 class SweepFacts:
     """A sweep as its record had it at one moment, and what belongs to its winner."""
 
@@ -206,8 +190,16 @@ class SweepFacts:
         return found
 
     @cached_property
-    def colours(self) -> Colours:
-        """Which each trial has in every drawing."""
+    def coloured_by(self) -> Axis | None:
+        """What gives the colours: the optimizer where it varies, or the first parameter of few choices."""
         few = [axis for axis in self.axes if axis.choices is not None and len(axis.choices) <= COLOURS]
-        axis = min(few, key=lambda one: one.name != PREFERRED, default=None)
-        return Colours(axis, self.winner.number if self.winner else None)
+        return min(few, key=lambda one: one.name != PREFERRED, default=None)
+
+    def colour(self, number: int) -> str:
+        """The class of a trial's elements in every drawing."""
+        place = None if self.coloured_by is None else self.coloured_by.values.get(number)
+        return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
+
+    def mark(self, number: int) -> str:
+        """The class of the winner's elements, after any other; nothing for other trials."""
+        return " won" if self.winner is not None and number == self.winner.number else ""

@@ -36,7 +36,7 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequ
     across, up, parts = crossed(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
-            parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts.colours))
+            parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts))
     words = f"{value.name} over {axis.name}. {_words(axis, facts.rows, facts.sweep.objective)}"
     return figure(f"slice-{index}", axis.name, words, parts)
 
@@ -49,7 +49,7 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
             at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up))}"'
-            kind = f"pt q{level[row.number]}{facts.colours.mark(row.number)}"
+            kind = f"pt q{level[row.number]}{facts.mark(row.number)}"
             parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
@@ -95,7 +95,7 @@ def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) ->
     parts = []
     for row in reversed(rows):
         line = path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
-        parts.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line}"/>')
+        parts.append(f'<path class="ln {facts.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     lines = f"{counted(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
