@@ -229,12 +229,7 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(distribution, Categorical):
-        return CategoricalDistribution(choices_as_scalars(distribution))
+        return CategoricalDistribution([as_scalar(choice) for choice in distribution.choices])
     if isinstance(distribution, Float):
         return FloatDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
     return IntDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-
-
-def choices_as_scalars(distribution: Categorical) -> list[Scalar]:
-    """The choices, in order, as scalars."""
-    return [as_scalar(choice) for choice in distribution.choices]

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
-from keras_sweep.space.search_space import Params
+from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import quoted
 
@@ -28,7 +27,7 @@ def flat_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"metric.further": further} if (further := [f"{one.goal} {one.name}" for one in goals]) else {}),
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
-        **({"search.start": starts} if (starts := [*map(_values, spec.search.start)]) else {}),
+        **({"search.start": _plain(spec.search.start)} if spec.search.start else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **_flat("split", {name: value for name, value in asdict(spec.data.split).items() if value is not None}),
@@ -90,9 +89,8 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
     return {**ends, "log": distribution.log, "q": distribution.step}
 
 
-def _values(point: Params | str) -> Any:
-    return point if isinstance(point, str) else {name: _plain(value) for name, value in point.items()}
-
-
-def _plain(value: Value) -> Any:
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, tuple | list) else value

@@ -12,7 +12,7 @@ import optuna
 
 from keras_sweep.errors import MissingPackage
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar, optuna_distribution
 from keras_sweep.space.search_space import Parameter, Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
@@ -58,7 +58,8 @@ class OptunaSampler(Sampler):
         for parameter, value in searched:
             distributions[parameter.key] = optuna_distribution(parameter.distribution)
             if isinstance(parameter.distribution, Categorical):
-                value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
+                choices = parameter.distribution.choices
+                value = as_scalar(choices[choices.index(value)])
             params[parameter.key] = value
         score, pruned = result.value, result.state is TrialState.PRUNED
         further = [result.goal(one.name) for one in self._objective.further]
@@ -79,7 +80,7 @@ class OptunaSampler(Sampler):
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
         if isinstance(distribution, Categorical):
-            scalars = choices_as_scalars(distribution)
+            scalars = [as_scalar(choice) for choice in distribution.choices]
             return distribution.choices[scalars.index(trial.suggest_categorical(name, scalars))]
         suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
