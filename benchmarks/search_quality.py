@@ -33,7 +33,7 @@ from curve_tables import KINDS, LONGEST, Table, load, made, make
 from printed import print_machine, print_table
 
 from keras_sweep.search.engines import make_engine
-from keras_sweep.space.distributions import Categorical, Float, Value, choices_as_scalars
+from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.generations import Generations
@@ -256,7 +256,7 @@ def suggested(trial: Any, parameter: Parameter) -> Value:
     if name == "epochs":
         return LONGEST
     if isinstance(one, Categorical):
-        scalars = choices_as_scalars(one)
+        scalars = [as_scalar(choice) for choice in one.choices]
         return one.choices[scalars.index(trial.suggest_categorical(name, scalars))]
     suggest = trial.suggest_float if isinstance(one, Float) else trial.suggest_int
     return suggest(name, one.low, one.high, log=one.log)

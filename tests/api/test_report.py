@@ -36,7 +36,7 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
         wait_for("</output> of 12 trials", page)
         assert 'id="running"' in page.read_text()
         with StudyFile.open(folder) as study:
-            study.add_many(dense_sweep(14)[12:])
+            study.add(*dense_sweep(14)[12:])
         wait_for("</output> of 14 trials", page)
         assert watching.is_alive()
     watching.join(PATIENCE)

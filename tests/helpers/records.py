@@ -28,7 +28,7 @@ def new_study(sweeps: Path, results: Sequence[Result] = ()) -> StudyFile:
     study = StudyFile.create(
         SweepFolder(sweeps / "dense"), SPEC, {"fingerprint": "abc", "versions": {"keras": "3.15.1"}}
     )
-    study.add_many(results)
+    study.add(*results)
     return study
 
 

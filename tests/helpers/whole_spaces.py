@@ -147,7 +147,7 @@ def write_earlier(space: Path, folder: SweepFolder) -> None:
         trials.append(result(number, value, params=params, epochs=epochs))
     attributes = {"fingerprint": load_search_data(spec).fingerprint, "spec": flat_spec(spec), "trials": len(trials)}
     with StudyFile.create(folder, replace(spec, name="earlier"), attributes) as study:
-        study.add_many(trials)
+        study.add(*trials)
 
 
 def _prices() -> Iterator[str]:

@@ -199,7 +199,7 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     sweep = spec(CONDITIONAL, "optuna", "random")
     results = flat(searched(make_engine(sweep), 3, 4))
     with StudyFile.create(SweepFolder(tmp_path / "dense"), sweep, {}) as study:
-        study.add_many(results)
+        study.add(*results)
     found = read_trials(str(tmp_path / "dense" / "study.db"))
     assert found.objective == sweep.objective
     assert [result.params for result in found.results] == [result.params for result in results]
@@ -215,7 +215,7 @@ def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
     for trials in (300, 300, 1200):  # the first time imports what is used
         folder = SweepFolder(tmp_path / f"{trials}_{len(work)}")
         with StudyFile.create(folder, spec(CONDITIONAL, "optuna", "random"), {}) as study:
-            study.add_many(dense_sweep(trials))
+            study.add(*dense_sweep(trials))
         work.append(calls_of(lambda folder=folder: read_trials(str(folder.study))))  # type: ignore[misc]
     assert work[2] < 5 * work[1]
 

@@ -100,7 +100,7 @@ def test_the_same_open_record_goes_on_after_a_fault(tmp_path: Path) -> None:
         assert "Free some space" in caught.value.hint
         done = study.results()
         study._connection.execute("PRAGMA max_page_count = 1000000").fetchall()
-        study.add_many(dense_sweep(200)[len(done) :])
+        study.add(*dense_sweep(200)[len(done) :])
         assert same(study.results(), dense_sweep(200))
     assert integrity(study.folder.study) == "ok"
 
@@ -133,7 +133,7 @@ def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
     assert same(results, trials[:-10])
     assert len(results) > 20
     with StudyFile.open(folder) as study:
-        study.add_many(trials[-10:])
+        study.add(*trials[-10:])
     assert same(reader.read_results(folder), trials)
 
 

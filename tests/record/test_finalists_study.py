@@ -32,8 +32,8 @@ def folder(tmp_path: Path) -> SweepFolder:
     """Four trials, of which two were trained with another seed; the worse one came out better."""
     folder = SweepFolder(tmp_path / "digits")
     with StudyFile.create(folder, make_spec(), {"finalists": [CHOICE]}) as study:
-        study.add_many([result(n, value) for n, value in enumerate((0.9, 0.89, 0.5, 0.8))])
-        study.finalists().add_many([result(0, 0.95, recipe=1), result(1, 0.7, recipe=0)])
+        study.add(*(result(n, value) for n, value in enumerate((0.9, 0.89, 0.5, 0.8))))
+        study.finalists().add(result(0, 0.95, recipe=1), result(1, 0.7, recipe=0))
     return folder
 
 

@@ -14,7 +14,7 @@ def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: 
     results = dense_sweep(count)
     with new_study(tmp_path) as study:
         for first in range(0, len(results), 200):
-            study.add_many(results[first : first + 200])
+            study.add(*results[first : first + 200])
     folder = study.folder
     assert same(reader.read_results(folder), results)
     with StudyFile.open(folder) as again:

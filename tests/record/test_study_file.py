@@ -149,7 +149,7 @@ def test_of_trials_of_which_one_is_out_of_turn_or_contradicts_itself_none_is_wri
 ) -> None:
     with new_study(tmp_path, dense_sweep(6)) as study:
         with pytest.raises(error, match=words):
-            study.add_many([result(6), wrong])
+            study.add(result(6), wrong)
         assert len(study.results()) == 6
         study.add(result(6))
 

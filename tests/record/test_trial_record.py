@@ -71,7 +71,7 @@ def test_what_waits_comes_back_to_the_last_bit(study: StudyFile) -> None:
 
 def test_what_the_record_has_is_removed_when_it_is_opened_again(study: StudyFile) -> None:
     waits(study, trials()[:6])
-    study.add_many(dense_sweep(4))
+    study.add(*dense_sweep(4))
     assert list(TrialRecord(study, SPEC.objective).waiting(range(6))) == [4, 5]
     assert [path.name for path in sorted(study.folder.spool.iterdir())] == ["000004.npz", "000005.npz"]
 

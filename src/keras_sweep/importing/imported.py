@@ -49,7 +49,7 @@ def write_alone(imported: Imported, folder: SweepFolder) -> None:
         attributes = {"imported": imported.source, "trials": len(imported.results), "engine": imported.engine}
         known = {name: text for name, text in imported.distributions.items() if is_distribution(text)}
         with StudyFile.create(folder, spec, {**attributes, "distributions": known}) as study:
-            study.add_many(imported.results)
+            study.add(*imported.results)
 
 
 def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
@@ -60,7 +60,7 @@ def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerp
     kept = fitted(imported, spec)
     _check(kept, folder)
     with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
-        study.add_many(kept.results)
+        study.add(*kept.results)
     return kept
 
 

@@ -126,12 +126,8 @@ class StudyFile:
         with reader.damage_named(self.folder):
             return schema.next_number(self._connection, self._study)
 
-    def add(self, result: Result) -> None:
-        """Write a finished trial; its weights are not kept here. Raises as `add_many`."""
-        self.add_many([result])
-
-    def add_many(self, results: Sequence[Result]) -> None:
-        """Write finished trials, in one commit: all of them or, where it raises, none.
+    def add(self, *results: Result) -> None:
+        """Write finished trials, without weights, in one commit: all of them or, where it raises, none.
 
         Raises RecordError: the disk fails, or a number is not the next one; ValueError: a value and a state that no
         runner may give.
