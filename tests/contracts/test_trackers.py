@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.command import process
 from tests.helpers.records import ROOT, new_folder
 from tests.helpers.results import dense_sweep, result
-from tests.helpers.tracked import READERS, Tracked
+from tests.helpers.tracked import READERS, Tracked, stay_here
 
 from keras_sweep.api.log import TRACKERS, log_sweep
 from keras_sweep.errors import MissingPackage
@@ -19,7 +19,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.trial.result import Result, TrialState
 
-PACKAGES = {"tensorboard": "tensorboardX"}
+PACKAGES = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboardX"}
 KILLED = """
 from pathlib import Path
 from keras_sweep.api.log import log_sweep
@@ -52,7 +52,7 @@ def agrees(run: Tracked, trial: Result) -> bool:
 class TestEveryTracker:
     @pytest.fixture(autouse=True)
     def _elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
+        stay_here(tmp_path, monkeypatch)
         self.said: list[str] = []
 
     def log(self, folder: SweepFolder, to: str) -> dict[str, Tracked]:
@@ -75,7 +75,9 @@ class TestEveryTracker:
 
     def test_what_was_killed_is_completed(self, to: str) -> None:
         folder, trials = new_folder(Path("sweeps"), trials=4), dense_sweep(4)
-        killed = process([sys.executable, "-c", KILLED.format(to=to)], Path.cwd(), {**os.environ, "PYTHONPATH": path()})
+        new = {name: text for name, text in os.environ.items() if name != "WANDB_SERVICE"}  # a process as any other
+        new["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+        killed = process([sys.executable, "-c", KILLED.format(to=to)], Path.cwd(), new)
         assert killed.code == -signal.SIGKILL
         runs = self.log(folder, to)
         assert sorted(runs) == [f"trial-{number}" for number in range(4)]
@@ -105,8 +107,3 @@ class TestEveryTracker:
         with pytest.raises(MissingPackage) as refused:
             self.log(SweepFolder(Path("nothing")), to)
         assert refused.value.hint == f"pip install 'keras-sweep[{to}]'"
-
-
-def path() -> str:
-    """Where a new interpreter finds this package and its tests."""
-    return os.pathsep.join([str(ROOT), str(ROOT / "src")])

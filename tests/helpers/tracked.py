@@ -1,14 +1,21 @@
 """What a tracker holds of a sweep, read back by the tracker's own reader; and a tracker that is killed at its work."""
 
+import json
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from keras_sweep.api import log
-from keras_sweep.api.trackers.run import Run
+from keras_sweep.api.trackers.run import MARK, Run
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,63 @@ def in_tensorboard(sweep: str) -> dict[str, Tracked]:
     return found
 
 
-READERS: Mapping[str, Callable[[str], dict[str, Tracked]]] = {"tensorboard": in_tensorboard}
+def in_mlflow(sweep: str) -> dict[str, Tracked]:
+    """Every run of the experiment of a sweep's name, by the run's name."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    place = client.get_experiment_by_name(sweep)
+    assert place is not None
+    runs = mlflow.search_runs([place.experiment_id], output_format="list")
+    found = {}
+    for run in runs:
+        number = run.info.run_id
+        history = {name: client.get_metric_history(number, name) for name in run.data.metrics}
+        found[run.info.run_name] = Tracked(
+            run.data.params,
+            {name: [(one.step, one.value) for one in each] for name, each in history.items()},
+            frozenset(file.path for file in client.list_artifacts(number)),
+        )
+    assert len(found) == len(runs)
+    return found
+
+
+def in_wandb(sweep: str) -> dict[str, Tracked]:
+    """Every offline run of a sweep by its name, as `wandb leet inspect` reads the files of the folder `wandb`."""
+    folders = list(Path("wandb").absolute().glob("offline-run-*"))
+    found = dict(_in_wandb(folder, (folder / MARK).read_text()) for folder in folders)
+    assert len(found) == len(folders)
+    return found
+
+
+@cache
+def _in_wandb(folder: Path, mark: str) -> tuple[str, Tracked]:
+    """The run of a folder that bears this mark; its file is read once, which takes a second."""
+    call = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
+    printed = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert printed.returncode == 0, printed.stderr
+    records = [json.loads(line) for line in printed.stdout.splitlines()]
+    of_type = {kind: [one[kind] for one in records if one["type"] == kind] for kind in ("run", "history", "summary")}
+    metrics: dict[str, list[tuple[int, float]]] = {}
+    for each in of_type["history"]:
+        for name, value in each["item"].items():
+            if not name.startswith("_"):
+                metrics.setdefault(name, []).append((each["step"]["num"], float(value)))  # "NaN"
+    for each in of_type["summary"]:
+        for name, value in each.get("update", {}).items():
+            if not name.startswith("_") and name not in metrics and not isinstance(value, dict | str):
+                metrics[name] = [(0, value)]
+    (run,) = of_type["run"]
+    params = {name: value for name, value in run["config"]["update"].items() if name not in ("_wandb", "keras_sweep")}
+    files = re.findall(r'"(best.keras|card.json|index.html)"', printed.stdout)
+    return run["display_name"], Tracked(params, metrics, frozenset(files))
+
+
+READERS: Mapping[str, Callable[[str], dict[str, Tracked]]] = {
+    "mlflow": in_mlflow,
+    "wandb": in_wandb,
+    "tensorboard": in_tensorboard,
+}
 
 
 class Deadly(dict[str, Any]):
@@ -60,3 +123,15 @@ def die_in(run: str, to: str) -> None:
             super().log(one, files)
 
     log.TRACKERS = {to: Dying}
+
+
+def stay_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go into a folder, where all trackers write from now on; nothing is sent anywhere."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(folder))
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "WANDB_DIR", "WANDB_PROJECT"):
+        monkeypatch.delenv(name, raising=False)

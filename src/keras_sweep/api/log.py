@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keras_sweep.api.report import wait_for_more
+from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
+from keras_sweep.api.trackers.wandb import WandB
 from keras_sweep.errors import SweepError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.record.lock import living_owner
@@ -25,7 +27,7 @@ from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
 from keras_sweep.views.terminal.console import error_lines
 
-TRACKERS: Mapping[str, type[Tracker]] = {"tensorboard": TensorBoard}
+TRACKERS: Mapping[str, type[Tracker]] = {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
 
 
 def log_sweep(access: SweepAccess, to: str, *, output: Path | None = None, follow: bool = False) -> str:

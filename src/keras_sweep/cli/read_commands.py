@@ -128,7 +128,7 @@ def report(
 
 
 def log(
-    to: Annotated[str, option("--to", "TRACKER", "tensorboard.", callback=one_of("api.log:TRACKERS"))],
+    to: Annotated[str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("api.log:TRACKERS"))],
     name: Name = None,
     output: Annotated[
         Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from keras_sweep.errors import UsageError
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.trial.result import Curve, Result
+from keras_sweep.trial.result import Curve, Result, TrialState
+
+MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,9 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
         "seconds": result.seconds.total,
     }
     tags = {"state": result.state.value, "reason": result.reason, "engine": result.engine, "runner": result.runner}
-    params = {"seed": facts.seed, **result.params}
+    params = {
+        ".".join(map(safe, name.split("."))): value for name, value in {"seed": facts.seed, **result.params}.items()
+    }
     if is_winner:
         estimate, test = sweep.comparison.estimate, facts.test_of(best_training(result, sweep.objective))
         if estimate is not None:
@@ -98,9 +103,15 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
             if value is not None
         },
         tags={**{name: text for name, text in tags.items() if text}, "winner": str(is_winner).lower()},
-        has_failed=result.value is None,
+        has_failed=result.state is TrialState.FAIL,
         seconds=result.seconds.total,
     )
+
+
+def refuse_output(output: Path | None, to: str, variables: str) -> None:
+    """Raises UsageError where a tracker that has variables of its own is given a folder."""
+    if output is not None:
+        raise UsageError(f"`--output` is for tensorboard: where {to} logs to, {variables} say", hint="Leave it out")
 
 
 def safe(name: str) -> str:

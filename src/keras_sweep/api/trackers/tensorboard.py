@@ -5,12 +5,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_sweep.api.trackers.run import Run
+from keras_sweep.api.trackers.run import MARK, Run
 from keras_sweep.errors import MissingPackage
 from keras_sweep.files.atomic import check_place, replacing_path
 
 DEFAULT = "runs"  # where writers of event files put them, and users look for them
-MARK = "keras_sweep.json"
 
 
 class TensorBoard:
