@@ -102,9 +102,7 @@ def model_card(
         **{name: values for name, values in arguments.items() if values},
         **({"outputs": {name: asdict(one) for name, one in spec.outputs.items()}} if spec.outputs else {}),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
-        **(
-            {"goals": goals} if (goals := {one.name: training.goal(one.name) for one in spec.objective.further}) else {}
-        ),
+        **({"goals": goals} if goals else {}),
         "engine": training.engine,
         "runner": training.runner,
         "data": data_record(spec, data),
