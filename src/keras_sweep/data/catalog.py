@@ -9,7 +9,7 @@ from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import Rows, SearchData, fingerprint, joined_fingerprint
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.split import Encoding, fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
@@ -27,9 +27,8 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     of_all = variants.values()
     return replace(
         next(iter(of_all)),
-        fingerprint=joined_fingerprint(one.fingerprint for one in of_all) or "",
-        test_fingerprint=joined_fingerprint(one.test_fingerprint for one in of_all),
-        notices=tuple(dict.fromkeys(words for one in of_all for words in one.notices)),
+        fingerprint="+".join(one.fingerprint for one in of_all),
+        test_fingerprint="+".join(filter(None, (one.test_fingerprint for one in of_all))) or None,
         leaks=tuple(dict.fromkeys(words for one in of_all for words in one.leaks)),
         variants=variants,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +92,7 @@ class SearchData:
     scale: TargetScale | None = None  # of a target that is transformed; `y` of all rows is in its own units
     stream: Stream | None = None  # what is trained on; `train` then has the validation rows, which show its form
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
-    # Of trials that differ in their data each variant; then the rest is of the first, but fingerprints are of all.
-    variants: Mapping[Variant, SearchData] = field(default_factory=dict)
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # where there are several; this has the first
 
     @property
     def weighs(self) -> bool:
@@ -156,16 +155,6 @@ class SearchData:
             fingerprint=f"{self.fingerprint} fold {index}",
             folds=(),
         )
-
-
-def joined_fingerprint(fingerprints: Iterable[str | None]) -> str | None:
-    """That of a sweep with several variants of its data, which have these; None where they have none."""
-    return "+".join(filter(None, fingerprints)) or None
-
-
-def is_of(fingerprint: str | None, sweep: str | None) -> bool:
-    """Whether it is that of the data of a sweep, or of one of their variants."""
-    return fingerprint == sweep or fingerprint in (sweep or "").split("+")
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:

@@ -76,12 +76,7 @@ class SeriesOptions:
 
     window: PositiveInt = optional("rows of all columns that a prediction is made from")
     horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
-    longest: int = Field(
-        default=0,
-        ge=0,
-        description="the longest of several windows: validation and test targets begin after it, so that all predict "
-        "the same; where `data.window` is a parameter, that is known",
-    )
+    longest: int = Field(default=0, ge=0, description="of several windows: validation targets begin after it for all")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -107,12 +102,6 @@ class DataSpec:
     options: Options | None = None  # how the source is read, where its kind has such keys
     transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
     inputs: tuple[str, ...] = ()  # columns of a table that go to inputs of the model by name; known once it is built
-
-    def with_options(self, **given: Any) -> "DataSpec":
-        """The same source, read with these options in place of its own."""
-        assert self.options is not None
-        known = {name: value for name, value in dataclasses.asdict(self.options).items() if value is not None}
-        return dataclasses.replace(self, options=type(self.options)(**{**known, **given}))
 
     @property
     def words(self) -> dict[str, Any]:

@@ -62,7 +62,6 @@ WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnP
 SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learning rate from step to step
 LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
 TRAINING_PREFIX = "training."  # of its arguments as parameters
-DATA_PREFIX = "data."  # of options of the source, or arguments of a function that returns rows, as parameters
 
 
 def is_own(loss: str) -> bool:

@@ -1,37 +1,42 @@
 """Parameters of the data: `data.window` decides which rows a trial has. A variant is one set of their values."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TypeAlias
 
 from keras_sweep.space.data_spec import PythonOptions
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params, SearchSpace, identity
-from keras_sweep.space.sweep_spec import DATA_PREFIX, SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 
-Variant: TypeAlias = tuple[tuple[str, Value], ...]  # the parameters of the data with their values, by name
+DATA_PREFIX = "data."  # of options of the source, or arguments of a function that returns rows
+Variant: TypeAlias = tuple[tuple[str, Value], ...]  # names and values
 
 
 def variant_of(params: Params) -> Variant:
-    """The variant that a trial of these parameters has; () where there are none of the data."""
-    return identity(data_values(params))
-
-
-def data_values(params: Params) -> dict[str, Value]:
-    """Of a trial's parameters those of its data."""
-    return {name: value for name, value in params.items() if name.startswith(DATA_PREFIX)}
+    """The variant that a trial of these parameters has; () where none is of the data."""
+    return identity({name: value for name, value in params.items() if name.startswith(DATA_PREFIX)})
 
 
 def data_space(space: SearchSpace) -> SearchSpace:
     """The parameters of the data alone, each point of which is a variant. Without any it has one, empty point."""
     parameters = tuple(one for one in space.parameters if one.name.startswith(DATA_PREFIX))
-    return SearchSpace(parameters, data_values(space.constants))
+    return SearchSpace(parameters, dict(variant_of(space.constants)))
 
 
 def variant_spec(spec: SweepSpec, params: Params) -> SweepSpec:
     """The sweep, whose data are read as for a trial of these parameters."""
-    values = {name.removeprefix(DATA_PREFIX): value for name, value in data_values(params).items()}
-    if not values:
+    values = {name.removeprefix(DATA_PREFIX): value for name, value in variant_of(params)}
+    if not values or spec.data.options is None:
         return spec
-    options = spec.data.options
-    given = {"arguments": {**options.arguments, **values}} if isinstance(options, PythonOptions) else values
-    return replace(spec, data=spec.data.with_options(**given))
+    known = {name: value for name, value in asdict(spec.data.options).items() if value is not None}
+    python = isinstance(spec.data.options, PythonOptions)
+    given = {"arguments": {**known["arguments"], **values}} if python else values
+    return replace(spec, data=replace(spec.data, options=type(spec.data.options)(**{**known, **given})))
+
+
+def with_first_variant(spec: SweepSpec) -> SweepSpec:
+    """The sweep, whose data are read as its first variant has them. Windows of a series know the longest of all."""
+    points = list(data_space(spec.space).points())
+    windows = [point["data.window"] for point in points if spec.data.kind == "series" and "data.window" in point]
+    longest = {"data.longest": max(map(int, map(str, windows)))} if len(windows) > 1 else {}
+    return variant_spec(spec, {**points[0], **longest})

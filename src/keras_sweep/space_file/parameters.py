@@ -9,8 +9,9 @@ from pydantic import Field
 from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import DATA_PREFIX, LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Path, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of

@@ -25,6 +25,7 @@ from keras_sweep.space.sweep_spec import (
     recorded_names,
 )
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
+from keras_sweep.space.variants import with_first_variant
 from keras_sweep.space_file.conditions import with_where
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
@@ -41,7 +42,7 @@ from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
-from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of, with_first_variant
+from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of
 from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
 
@@ -119,8 +120,7 @@ def read_space_file(
     finish = faults.section(Finish, ("finish",))
     objective = with_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
-    if space is not None:
-        check_variants(faults, space, search, early)
+    check_variants(faults, space, search, rungs=early is not None)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {counted(int(space.size), 'point')}"

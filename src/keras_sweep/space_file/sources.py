@@ -1,9 +1,7 @@
 """`data`, `split` and `model`: where rows come from, how they are held out, and what is built for a trial."""
 
 import importlib.util
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +10,9 @@ from keras_sweep.process.given import ARRAYS, is_given, name_of
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.data_spec import OPTIONS, DataSpec, SeriesOptions, Split
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import DATA_PREFIX, EarlyTerminate, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space.variants import data_space, variant_spec
+from keras_sweep.space.variants import DATA_PREFIX, data_space
 from keras_sweep.space_file.faults import Faults, fields_of
 from keras_sweep.space_file.keras_tables import Kind, kind_of
 from keras_sweep.space_file.ranges import value_of
@@ -23,7 +21,6 @@ from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, De
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = kind_of(DataName)
 MOST_VARIANTS = 16  # of the data
-WINDOW = f"{DATA_PREFIX}window"
 
 
 def data_of(faults: Faults, folder: Path) -> DataSpec | None:
@@ -50,8 +47,9 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         source = str(_data_file(faults, ("data", kind), source, folder))
     if section is None or split is None:
         return None
-    if kind == "series" and "window" not in given:
-        _need_window(faults)
+    parameters = faults.root.at("parameters")
+    if kind == "series" and "window" not in given and faults.root.at("parameters", "data.window") is parameters:
+        faults.fault(("data", "window"), "`window` is missing", fields_of(SeriesOptions)["window"].description)
     if kind == "python":
         check_source(faults, ("data", "python"), str(source), folder)
     options = OPTIONS.get(kind)
@@ -60,13 +58,6 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
     column, transform = (target, None) if isinstance(target, str | None) else (target.column, target.transform)
     return DataSpec(kind, str(source), column, split, weights, of_kind, transform)
-
-
-def _need_window(faults: Faults) -> None:
-    """Note that a series has no window, unless it is a parameter."""
-    searched = faults.root.at("parameters").value
-    if not isinstance(searched, dict) or WINDOW not in searched:
-        faults.fault(("data", "window"), "`window` is missing", fields_of(SeriesOptions)["window"].description)
 
 
 def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:
@@ -97,40 +88,25 @@ def check_data_argument(faults: Faults, name: str) -> bool:
     """Whether it is a parameter of the data. One that the source does not take is noted."""
     if not name.startswith(DATA_PREFIX):
         return False
-    path, known, inner = ("parameters", name), data_arguments(faults), name.removeprefix(DATA_PREFIX)
-    if known is None and not inner.isidentifier():
-        faults.fault(path, f"an argument of a function is a Python name, but got {quoted(inner)}")
-    elif known is not None and name not in known:
-        hint = f"those that may be are {joined(known)}" if known else "none may be"
-        faults.fault(path, "of this source of data this is no parameter", did_you_mean(name, known) or hint)
+    known = data_arguments(faults)
+    if known is not None and name not in known:
+        hint = did_you_mean(name, known) or f"those that may be are {joined(known) or 'none'}"
+        faults.fault(("parameters", name), "of this source of data this is no parameter", hint)
     return True
 
 
-def check_variants(
-    faults: Faults, space: SearchSpace, search: SearchSettings | None, early: EarlyTerminate | None
-) -> None:
-    """Note where there are too many variants of the data, or what can't be beside several."""
-    of_data = data_space(space)
-    if of_data.size > MOST_VARIANTS:
-        many = "infinitely many" if of_data.size == math.inf else f"{int(of_data.size):,}"
-        rule = f"all variants of the data are held in memory, at most {MOST_VARIANTS}, but `data.*` have {many}"
-        faults.fault(("parameters", of_data.parameters[0].name), rule, "give a few `values`")
-    if of_data.size == 1:
-        return
+def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
+    """Note too many variants of the data, and what has rungs beside several; `rungs`: those of `early_terminate`."""
+    count = 1 if space is None else data_space(space).size
+    if count > MOST_VARIANTS:
+        many = f"{count:,.0f}".replace("inf", "infinitely many")
+        rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many}"
+        faults.fault(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
-    if early is not None:
-        faults.fault(("early_terminate",), while_training, "leave it out")
-    if search is not None and search.sampler == "hyperband":
-        faults.fault(("search", "sampler"), while_training, "use another")
-
-
-def with_first_variant(spec: SweepSpec) -> SweepSpec:
-    """The sweep, whose data are read as its first variant has them. Windows of a series know the longest of all."""
-    points, options = list(data_space(spec.space).points()), spec.data.options
-    windows = [int(str(point[WINDOW])) for point in points if isinstance(options, SeriesOptions) and WINDOW in point]
-    if len(windows) > 1:
-        spec = replace(spec, data=spec.data.with_options(longest=max(windows)))
-    return variant_spec(spec, points[0])
+    hyperband = search is not None and search.sampler == "hyperband"
+    for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
+        if count > 1 and given:
+            faults.fault(path, while_training, "leave it out, or give all trials the same data")
 
 
 def check_split(faults: Faults) -> None:

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.data.catalog import of_trial
 from keras_sweep.data.compatibility import check_task
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.models.inspect_model import inspect_model, load_rows
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
@@ -15,14 +16,13 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine, start_of
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import data_space
+from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.varied import choose_varied
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.plan import training_plan
@@ -42,10 +42,29 @@ class Running:
     wall: WallTime
     stop: StopRequest
     workers: Workers | None = None  # who trains; None: this process
+    others: dict[Variant, Runner] = field(default_factory=dict)  # of variants of the data beside the first
+
+    def runner_of(self, variant: Variant) -> Runner:
+        """Who trains the trials that have this variant of the data."""
+        if not variant or variant == next(iter(self.data.variants), variant):
+            return self.runner
+        if variant not in self.others:
+            how: dict[str, Any] = {"checkpoints": self.study.folder.checkpoints, "workers": self.workers}
+            how["notice"] = lambda text: self.emit(Noticed(text))
+            kind = self.runner.name.partition("/")[0]
+            self.others[variant], _ = choose_runner(*of_trial(self.spec, self.data, dict(variant)), kind, **how)
+        return self.others[variant]
+
+    def rows_of(self, variant: Variant) -> str | None:
+        """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
+        if not variant or not self.data.variants:
+            return None
+        rows = self.data.variants[variant].validation
+        return fingerprint(replace(rows, x=rows.y))
 
     def opened(self, trial: Result) -> OpenedTrial:
         """What it takes to work on the model of one of its trials."""
-        training = (self.runner, lambda: self.stop.signalled, self.workers)
+        training = (self.runner_of(variant_of(trial.params)), lambda: self.stop.signalled, self.workers)
         spec, data = of_trial(self.spec, self.data, trial.params)
         return OpenedTrial(self.study, spec, data, trial, self.emit, *training)
 
@@ -74,26 +93,23 @@ def load(
     with wall.phase("data"):
         spec, data = load_rows(spec)
     with wall.phase("build"):
-        inspected = [inspect_model(*of_trial(spec, data, point)) for point in data_space(spec.space).points()]
-        spec = replace(inspected[0].spec, data=spec.data, scale=spec.scale)
+        inspected = inspect_model(spec, data)
+        spec = inspected.spec
         start_of(spec)  # raises, before anything is written
-        for one, point in zip(inspected, data_space(spec.space).points(), strict=True):
-            each = of_trial(spec, data, point)
-            check_task(*each, one.output_shape, one.activation)
-            check_class_weights(*each)
-            compile_arguments(each[0], training_plan(spec, spec.space.example(0.0)).loss_arguments, each[1])  # raises
-        choose = choose_varied if data.variants else choose_runner
-        chosen, why_plain = choose(
-            spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
+        check_task(spec, data, inspected.output_shape, inspected.activation)
+        check_class_weights(spec, data)
+        compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
+        first = of_trial(spec, data, dict(next(iter(data.variants), ())))
+        chosen, why_plain = choose_runner(
+            *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
-    of_models = dict.fromkeys(words for one in inspected for words in one.notices)
     one_by_one = None
     if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
         one_by_one = (
             f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
             "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
         )
-    for text in (*data.notices, *data.leaks, *of_models, why_plain, one_by_one):
+    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
     return spec, data, chosen

@@ -1,7 +1,7 @@
 """The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
+from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
 from keras_sweep.training.runner import Judge, ToTheEnd, Watch
@@ -158,7 +159,7 @@ class GenerationTraining:
         wanted, waiting = generation.wanted(total), generation.waiting
         self._tell(waiting.values())
         missing = wanted - set(waiting)
-        with closing(runner.run(generation.asked, missing, Watch(judge, emit, self._stopping))) as trained:
+        with closing(self._trained(generation.asked, missing, Watch(judge, emit, self._stopping))) as trained:
             for number in sorted(wanted):
                 while number not in waiting:
                     with wall.part("train"):
@@ -180,6 +181,22 @@ class GenerationTraining:
                 self._tell([recorded])
                 yield recorded
             next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
+
+    def _trained(self, asked: list[Suggestion], missing: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
+        """Results of the missing trials. Those with the same data train together, and after them those with others.
+
+        So all runners share the one file of what still trains. A part of which nothing is missing removes it, at last.
+        """
+        parts: dict[Variant, list[Suggestion]] = {}
+        for one in asked:
+            parts.setdefault(variant_of(one.params), []).append(one)
+        numbers = {of: missing.intersection(one.number for one in part) for of, part in parts.items()}
+        for place, of in enumerate(sorted(parts, key=lambda of: not numbers[of])):
+            if place and watch.stopping():
+                return
+            rows = self._running.rows_of(of)
+            with closing(self._running.runner_of(of).run(parts[of], numbers[of], watch)) as trained:
+                yield from (replace(result, rows=rows) for result in trained)
 
     def _stopping(self) -> bool:
         stop = self._running.stop

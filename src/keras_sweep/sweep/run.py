@@ -1,6 +1,7 @@
 """`sweep run` as a function: check, search, test evaluation, best model; the same call again resumes."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -194,5 +195,6 @@ def _search(running: Running, record: TrialRecord, total: int, options: RunOptio
             reason = search(running, record, total, most_failures=options.max_failures)
         record.close()
         complete = reason not in SEARCHED or train_finalists(running, record.results())
-    running.wall.split("train", running.runner.spent, rest="report")  # telling of epochs
+    spent = sum(map(Counter, (one.spent for one in (running.runner, *running.others.values()))), Counter[str]())
+    running.wall.split("train", spent, rest="report")  # telling of epochs
     return reason, complete

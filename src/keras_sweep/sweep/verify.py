@@ -9,7 +9,7 @@ from typing import Any
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
 from keras_sweep.data.sealed_test import open_raw_test
-from keras_sweep.data.search_data import Rows, SearchData, is_of
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import objects_in_file
@@ -176,7 +176,7 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
         sweep = RecordedSweep.read(SweepFolder(sweeps / card.sweep))
     except RecordError:
         return None
-    return sweep if is_of(card.data.fingerprint, sweep.facts.fingerprint) else None
+    return sweep if card.data.fingerprint in (sweep.facts.fingerprint or "").split("+") else None
 
 
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:

@@ -83,8 +83,7 @@ class Comparison:
 
 
 def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Ties are the values within one standard error, the larger one, of the best; none where it stands alone, or where
-    the rows are others than the best's.
+    """Ties are the values within one standard error, the larger one, of the best, on its rows; none if it stands alone.
 
     Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
     """

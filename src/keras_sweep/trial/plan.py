@@ -7,15 +7,8 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import (
-    DATA_PREFIX,
-    LOSS_PREFIX,
-    SCHEDULE,
-    TRAINING_PREFIX,
-    WATCHING,
-    SweepSpec,
-    Training,
-)
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, SCHEDULE, TRAINING_PREFIX, WATCHING, SweepSpec, Training
+from keras_sweep.space.variants import DATA_PREFIX
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 MODEL_PREFIX = "model."
@@ -54,10 +47,7 @@ class TrainingPlan:
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer.
-
-    Those of the data, `data.*`, are left out: the rows that a trial is given have them.
-    """
+    """Sort a trial's parameters. Every name that is not ours, `model.*` or `data.*` is an argument of the optimizer."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training

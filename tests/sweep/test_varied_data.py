@@ -1,4 +1,4 @@
-"""Trials that differ in their data: each has the numbers of a sweep of its data alone, and is compared on its rows."""
+"""Trials that differ in their data: each has the numbers of its data alone, and is compared on its rows."""
 
 import shutil
 from pathlib import Path
