@@ -2,17 +2,25 @@
 
 import dataclasses
 import json
+import os
+import re
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
+from ruamel.yaml import YAML
 
 from keras_sweep.record.encoding import CHECKSUM, encode
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.helpers.command import leaderboard, sweep
+from tests.helpers.command import PATIENCE, leaderboard, python, sweep
 from tests.helpers.space_texts import small
 
 
@@ -82,6 +90,58 @@ def test_a_script_and_a_file_for_its_rows_go_together(finished):
     ):
         ended = sweep("replay", "digits", "0", *words, cwd=finished)
         assert (ended.code, said in ended.err) == (2, True)
+
+
+def test_a_model_goes_to_litert_with_small_numbers_and_a_page(finished: Path, tmp_path: Path) -> None:
+    model, page = tmp_path / "digits.tflite", tmp_path / "README.md"
+    words = ["--format", "litert", "--quantize", "int8", "-o", str(model), "--card", str(page)]
+    ended = sweep("export", "digits", *words, cwd=finished).ok()
+    assert re.search(r"^val_accuracy on these rows: as float32 0\.\d{4}, as int8 0\.\d{4}$", ended.err, re.MULTILINE)
+    card = json.loads((tmp_path / "digits.tflite.card.json").read_text())
+    scores = card["format"]["quantized"]
+    assert scores["float32"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
+    assert 0.9 * scores["float32"] < scores["int8"]
+    _, metadata, text = page.read_text().split("---\n", 2)
+    about = YAML(typ="safe").load(metadata)
+    assert (about["library_name"], about["metrics"]) == ("keras", ["accuracy"])
+    (result,) = about["model-index"][0]["results"]
+    assert result["dataset"] == {"type": "digits", "name": "digits", "split": "test"}
+    assert result["metrics"][0]["value"] == card["test"]["accuracy"]
+    assert f"- learning_rate: {card['params']['learning_rate']}\n" in text
+    assert f"(95 %: {card['estimate']['low']:.4g} to {card['estimate']['high']:.4g})" in text
+
+    refused = sweep("verify", model, cwd=tmp_path)
+    assert (refused.code, "there is no .keras file" in refused.err) == (2, True)
+    page.write_text("mine")
+    refused = sweep("export", "digits", "-o", tmp_path / "digits.keras", "--card", page, cwd=finished)
+    assert (refused.code, "README.md is there, and not by `sweep`" in " ".join(refused.err.split())) == (2, True)
+    assert page.read_text() == "mine" and not (tmp_path / "digits.keras").exists()
+
+
+WITHOUT = """
+import sys
+sys.modules["onnxruntime"] = None
+from keras_sweep.cli.main import main
+main(["export", "digits", "--format", "onnx"])
+"""
+
+
+def test_a_format_whose_package_is_missing_is_refused_with_the_command_that_installs_it(finished: Path) -> None:
+    ended = python(WITHOUT, cwd=finished)
+    assert (ended.code, ended.out) == (2, "")
+    assert "pip install 'keras-sweep[onnx]'" in ended.err
+
+
+def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_path: Path) -> None:
+    words = ["export", "digits", "--format", "savedmodel", "-o", str(tmp_path / "model")]
+    command = [sys.executable, "-m", "keras_sweep", *words]
+    with subprocess.Popen(command, cwd=finished, stderr=subprocess.PIPE, start_new_session=True) as process:
+        while process.poll() is None and not list(tmp_path.glob(".model.*/request.json")):
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, said
+    assert list(tmp_path.iterdir()) == []
 
 
 PARAMETERS = "{optimizer: sgd, learning_rate: {min: 0.01, max: 1.0, log: true}, epochs: 2}"

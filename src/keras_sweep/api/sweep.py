@@ -208,18 +208,28 @@ class Sweep:
         """How often the sweep has looked at its test rows."""
         return read_facts(self._folder).test_looks
 
-    def export(self, path: str | os.PathLike[str], number: int | None = None, *, format: str = "keras") -> Path:
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        number: int | None = None,
+        *,
+        format: str = "keras",
+        quantize: str | None = None,
+        card: str | os.PathLike[str] | None = None,
+    ) -> Path:
         """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
 
         The format is keras, onnx, savedmodel (a folder) or litert. Another format than Keras's own is compared with
-        that on validation rows, and written if its outputs are the same.
+        that on validation rows, and written if its outputs are the same; `quantize="int8"` is for litert.
+        `card="README.md"` writes the card as Markdown, too, as Hugging Face's hub takes it.
 
         Raises:
             UsageError: there is no such format, the path or the format can't take the model, or there is no such trial.
             MissingPackage: what writes the format is not installed.
             SweepError: the outputs are others.
         """
-        export_trial(self._access, Path(path), number, format=format)
+        page = None if card is None else Path(card)
+        export_trial(self._access, Path(path), number, format=format, quantize=quantize, page=page)
         return Path(path)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:

@@ -55,6 +55,8 @@ def export(
         option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("sweep.export:EXPORT_FORMATS")),
     ] = "keras",
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
+    quantize: Annotated[str | None, option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
+    page: Annotated[Path | None, option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
     trust: Trust = False,
     backend: Backend = None,
     sweeps_dir: SweepsDir = None,
@@ -65,12 +67,15 @@ def export(
     with opened(name, sweeps_dir, trust, backend) as access:
         sweep = access.folder.name
         path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
-        exported, beside, card = export_trial(access, path, trial, format=format)
+        exported, beside, card = export_trial(access, path, trial, format=format, quantize=quantize, page=page)
     typer.echo(str(path))
     stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(beside))}")
     if (about := card.get("format")) is not None:
-        words = f"its outputs on {about['rows']} validation rows are the .keras file's to"
+        words = f"its outputs on {about['rows']:,} validation rows are those of the .keras file, to"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
+        if (scores := about.get("quantized")) is not None:
+            words = ", ".join(f"as {kind} {value:.4f}" for kind, value in scores.items() if kind != "metric")
+            stderr_console().print(f"{scores['metric']} on these rows: {words}")
 
 
 def verify(

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
+from keras_sweep.sweep.markdown_card import check_page, write_page
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.losses import metrics_argument
@@ -34,7 +37,7 @@ class ExportFormat:
 
     suffix: str  # of the file: ".keras"
     opening: str | None = None  # the call that opens the file, for its card; None: as Keras's own file
-    packages: tuple[str, ...] = ()  # that write and open it beside TensorFlow; the extra of its name installs them
+    packages: tuple[str, ...] = ()  # that write and open it, beside Keras; an extra of its name installs them
     folder: bool = False  # whether it is one, of any name
 
 
@@ -102,23 +105,37 @@ def check_target(path: Path, form: ExportFormat) -> None:
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
     "keras": ExportFormat(".keras"),
     "onnx": ExportFormat(".onnx", "onnxruntime.InferenceSession(path)", ("onnx", "onnxruntime", "tf2onnx")),
-    "savedmodel": ExportFormat(".savedmodel", "tensorflow.saved_model.load(path).serve", folder=True),
+    "savedmodel": ExportFormat(".savedmodel", "tensorflow.saved_model.load(path)", ("tensorflow",), folder=True),
     "litert": ExportFormat(
-        ".tflite", "ai_edge_litert.interpreter.Interpreter(path).get_signature_runner()", ("ai_edge_litert",)
+        ".tflite",
+        "ai_edge_litert.interpreter.Interpreter(path).get_signature_runner()",
+        ("tensorflow", "ai_edge_litert"),
     ),
 }
 
 
 def export_trial(
-    access: SweepAccess, path: Path, number: int | None, *, format: str = "keras"
+    access: SweepAccess,
+    path: Path,
+    number: int | None,
+    *,
+    format: str = "keras",
+    quantize: str | None = None,
+    page: Path | None = None,
 ) -> tuple[Result, Path, Mapping[str, Any]]:
     """Write a trial's model, or the winner's, which as `.keras` is copied and needs no code; any other is built anew.
 
-    Returns the trial, where its card is, and the card. Raises as `SweepAccess.opened` and `converted`; UsageError:
-    there is no such format, or the path can't take a model; MissingPackage: what writes the format is not installed.
+    Its card stands beside it, and as Markdown in `page`. Returns the trial, where the card is, and the card.
+
+    Raises as `SweepAccess.opened`, `converted` and `check_page`; UsageError: there is no such format, or the path can't
+    take a model; MissingPackage: what writes the format is not installed.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
+    if page is not None:
+        check_page(page)
+    if quantize is not None and (format, quantize) != ("litert", "int8"):
+        raise UsageError(f"`quantize` can be int8 for litert, but got {quantize} for {format}")
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     with StudyFile.open(access.folder) as study:
@@ -134,9 +151,11 @@ def export_trial(
                 save_keras(whole, path)
             else:
                 access.emit(PhaseBegan(f"converting to {format}"))
-                with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder:
+                room = tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent)
+                with StopRequest(ends_process=False), room as folder:  # Ctrl-C leaves nothing
                     save_keras(whole, Path(folder, "model.keras"))
-                    about["format"] = converted(Path(folder), path, format, opened.spec, own, form.packages)
+                    said = converted(whole, Path(folder), path, opened.spec, own, format, quantize)
+                about["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
             opening = form.opening or opening_call(whole)
             sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
             card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit) | about
@@ -146,6 +165,8 @@ def export_trial(
         access.emit(Noticed(words))
     beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     write_text(beside, card_text(card), mode=SHARED)
+    if page is not None:
+        write_page(page, path, beside, card)
     return trial, beside, card
 
 
