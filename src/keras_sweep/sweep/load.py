@@ -57,10 +57,9 @@ class Running:
 
     def rows_of(self, variant: Variant) -> str | None:
         """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
-        if not variant or not self.data.variants:
-            return None
-        rows = self.data.variants[variant].validation
-        return fingerprint(replace(rows, x=rows.y))
+        variants = self.data.variants if variant else {}
+        rows = variants[variant].validation if variants else None
+        return None if rows is None else fingerprint(replace(rows, x=rows.y))
 
     def opened(self, trial: Result) -> OpenedTrial:
         """What it takes to work on the model of one of its trials."""

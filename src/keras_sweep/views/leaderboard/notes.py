@@ -28,8 +28,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
     if others := sum(row.other_rows for row in rows):
-        whose = f"{counted(others, 'trial')} with other validation rows than the winner, by `data.*`"
-        notes.append(f"{whose}: compared by value alone")
+        notes.append(f"{counted(others, 'trial')} with other validation rows than the winner: compared by value alone")
     notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
