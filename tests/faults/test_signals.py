@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
-from tests.helpers.command import PATIENCE, process
+from tests.helpers.command import process
 from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import check_sound, folder_of
@@ -127,15 +126,12 @@ def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, closed: str) -> No
     assert folder_of(tmp_path, "long").card.exists()
 
 
-def on_terminal(folder: Path) -> tuple[subprocess.Popen[str], int]:
+def on_terminal(folder: Path) -> tuple[Started, int]:
     """A sweep on a terminal of its own, and our end of it."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color"}
-    # Signals are as a shell leaves them, whatever they are in the process that runs the tests.
-    command = ["env", "--default-signal=INT,TERM,HUP", sys.executable, "-m", "keras_sweep", "run", "long.yaml"]
-    pipes = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, env=environment, **pipes)
+    process = Started(folder, environment=environment, terminal=os.ttyname(theirs))
     os.close(theirs)
     os.set_blocking(ours, False)
     return process, ours
@@ -171,7 +167,7 @@ def test_a_closed_terminal_loses_nothing(tmp_path: Path) -> None:
     process, ours = on_terminal(tmp_path)
     wait_for(lambda: bool(read(ours)) or trials(tmp_path) >= 1, process)
     os.close(ours)  # from now on every write fails
-    process.wait(timeout=PATIENCE)
+    wait_for(lambda: process.poll() is not None)
     sweep = folder_of(tmp_path, "long")
     check_sound(sweep)
     assert trials(tmp_path) == 32

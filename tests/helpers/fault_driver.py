@@ -5,10 +5,11 @@
 reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `program` (Python code that is run
 in place of `sweep`), `kind`, `nth`, `after`, `what` and `commits` of a fault (see tests/helpers/disk_faults.py),
 `kill_after` (seconds), or `signal` (a number) with `epochs` (how many must have been told before), `nohup` (SIGHUP is
-ignored), `environment` (all of it). For each it prints one line of JSON: `code` (negative: by a signal), `calls` (names
-of the calls to the disk; null where it was killed), `seconds`. A job that is `detached` is answered at once by its
-`pid`, and `poll` with that number by its `code`, null while it runs. What the command prints is in `out` and `err` in
-the folder `output`. The parent starts no thread and uses no device, so that its children can.
+ignored), `environment` (all of it), `terminal` (the one that it runs on). For each it prints one line of JSON: `code`
+(negative: by a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. A job that is
+`detached` is answered at once by its `pid`, and `poll` with that number by its `code`, null while it runs. What the
+command prints is in `out` and `err` in the folder `output`. The parent starts
+no thread and uses no device, so that its children can.
 """
 
 import gc
@@ -138,10 +139,16 @@ def _run(job: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN if job.get("nohup") else signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for name, descriptor in (("out", 1), ("err", 2)):
-        file = os.open(Path(job["output"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(file, descriptor)
+    if "terminal" in job:
+        terminal = os.open(job["terminal"], os.O_RDWR | os.O_NOCTTY)
+        for descriptor in range(3):
+            os.dup2(terminal, descriptor)
+        os.close(terminal)
+    else:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for name, descriptor in (("out", 1), ("err", 2)):
+            file = os.open(Path(job["output"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.dup2(file, descriptor)
     os.chdir(job["folder"])
     del sys.path[0]  # as in `sweep`, the working folder is not on the path
     if "environment" in job:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.record import reader
 from tests.helpers.command import PATIENCE
@@ -25,7 +26,7 @@ def build():
 def write(folder: Path, *, trials: int, epochs: int | str) -> None:
     space = small(
         model='{python: "slow:build"}',
-        parameters=f"{{learning_rate: {{min: 1e-4, max: 0.3, log: true}}, batch_size: 256, epochs: {epochs}}}",
+        parameters=f"{{learning_rate: {{min: 1e-4, max: 0.3, log: true}}, batch_size: 383, epochs: {epochs}}}",
         search=f"{{engine: optuna, sampler: random, trials: {trials}, seed: 42}}",
     )
     (folder / "slow.py").write_text(SLOW)
@@ -35,10 +36,10 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
 class Started:
     """A sweep in a process that is forked from one that has imported everything; it is used as one of `subprocess`."""
 
-    def __init__(self, folder: Path, *words: str, nohup: bool = False) -> None:
+    def __init__(self, folder: Path, *words: str, nohup: bool = False, **more: Any) -> None:
         self._output = Path(tempfile.mkdtemp(dir=folder))
         self.returncode: int | None = None
-        job = {"folder": str(folder), "output": str(self._output), "nohup": nohup}
+        job = {"folder": str(folder), "output": str(self._output), "nohup": nohup, **more}
         self.pid: int = Forks("jax").ask(detached=True, arguments=("run", "long.yaml", *words), **job)["pid"]
 
     def poll(self) -> int | None:
