@@ -26,9 +26,9 @@ from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.result import Result
 
 BY_FIT = suggestions(
-    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4, "batch_size": 256},
-    {"optimizer": "sgd", "learning_rate": 3e38, "epochs": 2, "batch_size": 256},  # diverges
-    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 256},
+    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4, "batch_size": 383},
+    {"optimizer": "sgd", "learning_rate": 3e38, "epochs": 2, "batch_size": 383},  # diverges
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 383},
 )
 TRIALS = {CompiledRunner: GENERATION, fit_runner: BY_FIT}
 either = pytest.mark.parametrize("kind", TRIALS, ids=["lanes", "fit"])

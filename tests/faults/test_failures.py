@@ -14,7 +14,7 @@ from tests.helpers.whole_sweeps import folder_of
 SPACE = small(
     model='{python: "models:build"}',
     parameters="{model.kind: {values: [good, raises, memory, disk, silent, code, nan]},"
-    " learning_rate: 0.01, optimizer: sgd, batch_size: 256, epochs: 1}",
+    " learning_rate: 0.01, optimizer: sgd, batch_size: 383, epochs: 1}",
     search="{engine: optuna, sampler: grid, trials: 7, seed: 42}",
 )
 MODELS = """\

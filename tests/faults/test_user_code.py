@@ -36,7 +36,7 @@ def run(folder: Path, code: str, *words: str, data: str = "digits", trials: int 
     space = small(
         data=data,
         model='{python: "odd:build"}',
-        parameters="{optimizer: sgd, learning_rate: {min: 1e-3, max: 1e-1, log: true}, epochs: 1, batch_size: 256}",
+        parameters="{optimizer: sgd, learning_rate: {min: 1e-3, max: 1e-1, log: true}, epochs: 1, batch_size: 383}",
         search=f"{{sampler: random, trials: {trials}, seed: 1}}",
     )
     (folder / "odd.yaml").write_text(space)

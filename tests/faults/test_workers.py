@@ -25,7 +25,7 @@ from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
 from tests.helpers.long_sweep import Started, wait_for
-from tests.helpers.whole_spaces import arguments, whole_text, write_whole
+from tests.helpers.whole_spaces import SIZE, arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 
 LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 400} for i in range(4)))
@@ -76,7 +76,7 @@ def running(tmp_path: Path) -> Iterator[Started]:
         whole_text("plain")
         .replace("trials: 18", "trials: 4")
         .replace("{min: 1, max: 3}", "{min: 40, max: 60}")
-        .replace("batch_size: 256", "batch_size: 8")
+        .replace(f"batch_size: {SIZE}", "batch_size: 8")
     )
     (tmp_path / "long.yaml").write_text(text)
     process = Started(tmp_path, "--workers", "2", "--view", "plain")

@@ -24,4 +24,4 @@ class Batches(keras.utils.PyDataset):
 
 def parts():
     """Training, validation and test rows."""
-    return Batches(0, 120), Batches(120, 60), Batches(180, 60)
+    return Batches(0, 128), Batches(128, 64), Batches(192, 64)

@@ -10,10 +10,10 @@ def rows():
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    x = (x[:600] / 16).astype("float32")
+    x = (x[:800] / 16).astype("float32")  # whole batches of 32, in each part
     return {
         "x": {"upper": x[:, :32], "lower": x[:, 32:]},
-        "y": {"digit": y[:600], "dark": x.mean(axis=1, dtype=np.float32)},
+        "y": {"digit": y[:800], "dark": x.mean(axis=1, dtype=np.float32)},
     }
 
 

@@ -15,6 +15,7 @@ from tests.helpers.data_specs import write_pictures
 from tests.helpers.results import result
 
 WEIGHED = "data: {python: weighed_rows:rows}"
+SIZE = 383  # of it the training rows are three batches, and no others more than one: a short one is a program more
 
 
 def _space(epochs: str, search: str, more: str = "") -> str:
@@ -22,7 +23,7 @@ def _space(epochs: str, search: str, more: str = "") -> str:
         "data: digits\nmodel:\n  dense: {units: 10, activation: softmax}\n"
         "loss: sparse_categorical_crossentropy\nmetrics: [accuracy]\nmetric: {name: val_accuracy, goal: maximize}\n"
         "parameters:\n  optimizer: {values: [sgd, adam]}\n  learning_rate: {min: 1e-4, max: 0.3, log: true}\n"
-        f"  batch_size: 256\n  epochs: {epochs}\n{more}search: {{engine: {search}, seed: 42}}\n"
+        f"  batch_size: {SIZE}\n  epochs: {epochs}\n{more}search: {{engine: {search}, seed: 42}}\n"
     )
 
 
@@ -36,7 +37,7 @@ def _own(model: str, parameters: str, trials: int) -> str:
 def _few(data: str) -> str:
     """Two trials on few rows."""
     text = _space("2", "optuna, sampler: random, trials: 2").replace("digits", data)
-    return text.replace("model:\n  dense: {units: 10, activation: softmax}", "model: dense").replace("256", "32")
+    return text.replace("model:\n  dense: {units: 10, activation: softmax}", "model: dense").replace(str(SIZE), "32")
 
 
 CASES = """
@@ -77,8 +78,10 @@ SPACES = {
     .replace("sparse_categorical_crossentropy", "{python: user_losses:focal}")
     .replace("[accuracy]", "[accuracy, {python: user_losses:sure}]")
     .replace("val_accuracy", "val_sure"),
-    "own_compile": _own("own_compiles:tuned", "  epochs: {max: 2, take: best}\n", 2),
-    "own_fit": _own("own_fits:guide", "  epochs: 2\n", 3),
+    "own_compile": _own(
+        "own_compiles:tuned", "  model.skip: false\n  model.optimizer: adam\n  epochs: {max: 2, take: best}\n", 2
+    ),
+    "own_fit": _own("own_fits:guide", "  epochs: 2\n", 2),
     "several": (
         "data: {python: several_parts:rows}\nmodel: {python: several_parts:build}\n"
         "loss: {digit: sparse_categorical_crossentropy, dark: mean_squared_error}\nloss_weights: {dark: 3}\n"
@@ -109,7 +112,7 @@ SPACES = {
     ).replace("metric: {name: val_accuracy, goal: maximize}", "metric: [{name: val_accuracy}, {name: parameters}]"),
     "cases": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 18", WHERE)
     .replace("{min: 1e-4, max: 0.3, log: true}", CASES)
-    .replace("batch_size: 256", "batch_size: {values: [128, 256]}"),
+    .replace(f"batch_size: {SIZE}", "batch_size: {values: [128, 256]}"),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),
@@ -142,7 +145,7 @@ def write_earlier(space: Path, folder: SweepFolder) -> None:
     trials = []
     for number in range(20):
         optimizer, rate, epochs = ("sgd", "adam")[number % 2], 10 ** (-0.15 * number - 0.6), number // 2 % 4 + 1
-        params = {"optimizer": optimizer, "learning_rate": rate, "batch_size": 256, "epochs": epochs}
+        params = {"optimizer": optimizer, "learning_rate": rate, "batch_size": SIZE, "epochs": epochs}
         value = 0.24 * epochs + rate / 9 + (optimizer == "adam") / 4
         trials.append(result(number, value, params=params, epochs=epochs))
     attributes = {"fingerprint": load_search_data(spec).fingerprint, "spec": flat_spec(spec), "trials": len(trials)}

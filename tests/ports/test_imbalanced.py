@@ -13,10 +13,10 @@ import keras_sweep as ks
 def transactions() -> dict[str, Any]:
     """As the credit card transactions of keras.io's example: scaled features, of 30 rows about one is a fraud."""
     draw = np.random.default_rng(0)
-    y = (draw.random(900) < 0.06).astype("float32")
-    x = draw.normal(size=(900, 8)).astype("float32") + y[:, None]
-    x = (x - x[:600].mean(axis=0)) / x[:600].std(axis=0)
-    return {"x_train": x[:600], "y_train": y[:600], "x_validation": x[600:], "y_validation": y[600:]}
+    y = (draw.random(960) < 0.06).astype("float32")
+    x = draw.normal(size=(960, 8)).astype("float32") + y[:, None]
+    x = (x - x[:640].mean(axis=0)) / x[:640].std(axis=0)
+    return {"x_train": x[:640], "y_train": y[:640], "x_validation": x[640:], "y_validation": y[640:]}
 
 
 def build(units: int, input_shape: tuple[int, ...]) -> Any:
@@ -127,7 +127,7 @@ def test_precision_at_recall_ranks_trials_with_balanced_classes_and_a_warmup(tmp
         batch_size=64,
         verbose=0,
         validation_data=(data["x_validation"], data["y_validation"]),
-        class_weight={label: 600 / (2 * count) for label, count in enumerate(counts)},
+        class_weight={label: 640 / (2 * count) for label, count in enumerate(counts)},
     )
     np.testing.assert_allclose(best.curve["loss"], log.history["loss"], rtol=1e-4)
     np.testing.assert_allclose(best.curve["val_recall"], log.history["val_recall"], atol=2e-2)

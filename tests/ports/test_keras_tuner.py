@@ -14,7 +14,7 @@ import keras_sweep as ks
 # That the model's own optimizer is used is said.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 
-ROWS = 120
+ROWS = 128  # whole batches
 
 
 def digits() -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def test_a_trial_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     tuner = ks.Tuner(
         TooLarge(), objective, 2, directory=tmp_path, project_name="failing", strategy=ks.KerasTuner("grid")
     )
-    tuner.search(x[:ROWS], y[:ROWS], batch_size=60, validation_split=0.25, class_weight={0: 2.0})
+    tuner.search(x[:ROWS], y[:ROWS], batch_size=32, validation_split=0.25, class_weight={0: 2.0})
     states = {trial.params["model.units"]: (trial.state, trial.reason) for trial in tuner.sweep.trials}
     assert states[4][0] == "COMPLETE"
     assert states[64][0] == "FAIL" and "Model too large" in str(states[64][1])

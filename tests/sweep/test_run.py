@@ -18,7 +18,7 @@ from tests.helpers.command import sweep
 from tests.helpers.ran import Ran, finished
 from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small
-from tests.helpers.whole_spaces import PLAIN
+from tests.helpers.whole_spaces import PLAIN, SIZE
 
 
 def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_point_is_added_to_a_sweep_which_goes_on_and_can_win(tmp_path: Path) -
     card = json.loads(added.sweep.card.read_text())
     assert (card["trial"], card["params"]["learning_rate"]) == (2, 0.05)
     like_it = finished(tmp_path, trials=2, add={"learning_rate": 0.06}).ended.results
-    assert {one.number: dict(one.params) for one in like_it}[3] == {**point, "learning_rate": 0.06, "batch_size": 256}
+    assert {one.number: dict(one.params) for one in like_it}[3] == {**point, "learning_rate": 0.06, "batch_size": SIZE}
     ended = finished(tmp_path, trials=5).ended
     assert {one.number: one.engine for one in ended.results}[2] == "added" and len(ended.results) == 5
 
