@@ -14,16 +14,15 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.record.reader import read_results
-from keras_sweep.record.saved import load_scores_of, scores_file
+from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.trial.events import EpochEnded
 from keras_sweep.views.data_view import print_data
-from tests.helpers.ran import Ran, finished, quiet
+from tests.helpers.ran import finished, quiet
 from tests.helpers.screen import on_terminal
 from tests.helpers.space_texts import small
 
@@ -114,14 +113,6 @@ def test_a_trial_is_trained_again_to_its_numbers_also_by_a_script(
     np.testing.assert_allclose(printed, sweep.trials[1].curve["val_accuracy"], atol=1e-6)
 
 
-def test_damaged_scores_are_computed_again(folder: Path) -> None:
-    part = SweepFolder(folder / "sweeps" / "plain")
-    result = next(one for one in read_results(part) if one.scores_digest)
-    scores_file(part, result.number).write_bytes(b"damaged")
-    finished(folder, SPACE)
-    assert load_scores_of(part, result).values().mean() == pytest.approx(result.value, rel=1e-5)
-
-
 @pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
 def test_the_baseline_weighs_rows(folder: Path, data: SearchData) -> None:
     from sklearn.linear_model import SGDClassifier
@@ -142,17 +133,6 @@ def test_what_rows_weigh_is_among_the_facts_of_the_data(data: SearchData) -> Non
     text = on_terminal(print_data, data)
     assert "sample weights  numbers" in text
     assert "income" in text and "\nweight" not in text
-
-
-def test_a_sweep_that_was_stopped_goes_on_to_the_same_trials(tmp_path: Path, sweep: ks.Sweep) -> None:
-    write_loans(tmp_path)
-    first = Ran(tmp_path, text=SPACE, trials=None)
-    first.time_is_up = lambda event: isinstance(event, EpochEnded)
-    first()
-    again = finished(tmp_path, SPACE)
-    assert len(first.ended.results) < len(again.ended.results) == len(sweep.trials)
-    for ours, whole in zip(again.ended.results, sweep.trials, strict=True):
-        assert (ours.value, ours.params, ours.scores_digest) == (whole.value, whole.params, whole.scores_digest)
 
 
 def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
