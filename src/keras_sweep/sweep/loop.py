@@ -183,14 +183,12 @@ class GenerationTraining:
             next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
 
     def _trained(self, asked: list[Suggestion], missing: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Results of the missing trials. Those with the same data train together, and after them those with others.
-
-        So all runners share the one file of what still trains. A part of which nothing is missing removes it, at last.
-        """
+        """Results of the missing trials. Those with the same data train together, and after them those with others."""
         parts: dict[Variant, list[Suggestion]] = {}
         for one in asked:
             parts.setdefault(variant_of(one.params), []).append(one)
         numbers = {of: missing.intersection(one.number for one in part) for of, part in parts.items()}
+        # All runners share the file of what still trains, and one removes it at its end: those with nothing to do wait.
         for place, of in enumerate(sorted(parts, key=lambda of: not numbers[of])):
             if place and watch.stopping():
                 return

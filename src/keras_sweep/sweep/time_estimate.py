@@ -13,6 +13,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import HAVE_RUNGS, make_engine
 from keras_sweep.search.pruning import epochs_read_from, expected_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.load import load
 from keras_sweep.training.runner import Runner, Watch
@@ -84,7 +85,7 @@ def estimate(
     # A later trial needs programs of its own as often as a trial of this generation shares them with no other.
     alone = sum(programs for programs, of_trials in needed if of_trials == 1)
     later = alone / len(asked) * max(trials - len(wanted), 0)
-    programs = sum(programs for programs, _ in needed) + later
+    programs = (sum(programs for programs, _ in needed) + later) * data_space(spec.space).size  # each has its own
     spent = Counter(runner.spent)
     # What scores a trial is compiled, too, when it is first used.
     a_program = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
