@@ -11,7 +11,7 @@ from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
 from keras_sweep.api.trackers.wandb import WandB
-from keras_sweep.errors import SweepError
+from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.sweep_folder import last_change
@@ -40,6 +40,8 @@ def log_sweep(access: SweepAccess, to: str, *, output: Path | None = None, follo
     what it is given; RecordError.
     """
     folder = access.folder
+    if output is not None and to != "tensorboard":
+        raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
     with plain_faults(to):
         tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
         marks = dict(tracker.marks())
@@ -82,6 +84,8 @@ def plain_faults(to: str) -> Iterator[None]:
         yield
     except SweepError:
         raise
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"{error.name} is not installed", hint=f"pip install 'keras-sweep[{to}]'") from None
     except Exception as error:  # of a connection, a name that is refused, a full disk: any class of any package
         hint = "What was logged before stays there; the same call logs the rest"
         raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error

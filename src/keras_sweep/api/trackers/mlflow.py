@@ -1,12 +1,12 @@
 """Runs of an MLflow experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names."""
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_sweep.api.trackers.run import Run, refuse_output
-from keras_sweep.errors import MissingPackage
+from keras_sweep.api.trackers.run import Run
 
 PREFIX = "keras_sweep."  # of the tags by which runs are found again
 BATCH = 100  # params that one request may carry; of metrics it may carry ten times as many
@@ -17,11 +17,9 @@ class MLflow:
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Find the experiment that MLflow's variables name, or make the one of the sweep's name."""
-        try:
-            import mlflow
-        except ModuleNotFoundError:
-            raise MissingPackage("MLflow is not installed", hint="pip install 'keras-sweep[mlflow]'") from None
-        refuse_output(output, "mlflow", "MLFLOW_TRACKING_URI")
+        import mlflow
+
+        del output  # MLflow has variables of its own
         client, number = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
         if number is None:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or sweep
@@ -30,7 +28,8 @@ class MLflow:
         self._experiment = number
         self._sweep = sweep
         self._runs: dict[str, str] = {}  # our id of each run -> MLflow's
-        self.place = f"{mlflow.get_tracking_uri()}, experiment {client.get_experiment(number).name}"
+        where = re.sub("//[^/]*@", "//", mlflow.get_tracking_uri())  # without the password that may be in it
+        self.place = f"{where}, experiment {client.get_experiment(number).name}"
 
     def marks(self) -> Mapping[str, str]:
         """The marks of the runs of the sweep that are there whole, by the ids of the runs."""
@@ -51,10 +50,10 @@ class MLflow:
         from mlflow.entities import Metric, Param, RunTag
 
         client, now = mlflow.MlflowClient(), int(1000 * time.time())
+        lasted = int(1000 * run.scores.get("seconds", 0.0))
         if run.id not in self._runs:
-            began = now - int(1000 * run.seconds)  # so that it lasted as long as the trial
             known = {f"{PREFIX}sweep": run.sweep, f"{PREFIX}trial": str(run.number), f"{PREFIX}id": run.id}
-            made = client.create_run(self._experiment, began, known, run.name)
+            made = client.create_run(self._experiment, now - lasted, known, run.name)
             self._runs[run.id] = made.info.run_id
         number = self._runs[run.id]
         # MLflow keeps a number once that is sent again with its time. The time of a curve's is the run's beginning.
@@ -76,5 +75,5 @@ class MLflow:
         client.log_batch(number, tags=[RunTag(PREFIX + name, text) for name, text in run.tags.items()])
         for file in files:
             client.log_artifact(number, str(file))
-        client.set_terminated(number, "FAILED" if run.has_failed else "FINISHED", began + int(1000 * run.seconds))
+        client.set_terminated(number, "FAILED" if run.tags["state"] == "FAIL" else "FINISHED", began + lasted)
         client.set_tag(number, f"{PREFIX}mark", run.mark)

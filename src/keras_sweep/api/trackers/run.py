@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from keras_sweep.errors import UsageError
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.trial.result import Curve, Result, TrialState
+from keras_sweep.trial.result import Curve, Result
 
 MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole
 
@@ -31,8 +30,6 @@ class Run:
     curves: Mapping[str, Curve]  # "" -> of the trial; "seed_43/" -> of a finalist, in the order of their training
     scores: Mapping[str, float]  # of the whole trial: "value", "stderr", "seconds", "seeds_mean"
     tags: Mapping[str, str]  # "state", "reason", "engine", "winner"
-    has_failed: bool
-    seconds: float
 
     @property
     def name(self) -> str:
@@ -46,19 +43,12 @@ class Run:
 
 
 class Tracker(Protocol):
-    """Where the runs of one sweep go. Any method may raise what its package raises.
+    """Where the runs of one sweep go. Each method may raise what its package raises."""
 
-    Attributes:
-        place: what a user is told of where that is.
-    """
-
-    place: str
+    place: str  # what a user is told of where that is
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the place of the sweep of that name; `output` is what the user gave as `--output`.
-
-        Raises MissingPackage: the tracker's package is not installed; UsageError: the place can't be used.
-        """
+        """Find the place of the sweep of that name; `output` is the folder that the user asked for, if any."""
 
     def marks(self) -> Mapping[str, str]:
         """The marks of the runs of the sweep that are there whole, by the ids of the runs."""
@@ -103,15 +93,7 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
             if value is not None
         },
         tags={**{name: text for name, text in tags.items() if text}, "winner": str(is_winner).lower()},
-        has_failed=result.state is TrialState.FAIL,
-        seconds=result.seconds.total,
     )
-
-
-def refuse_output(output: Path | None, to: str, variables: str) -> None:
-    """Raises UsageError where a tracker that has variables of its own is given a folder."""
-    if output is not None:
-        raise UsageError(f"`--output` is for tensorboard: where {to} logs to, {variables} say", hint="Leave it out")
 
 
 def safe(name: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_sweep.api.trackers.run import MARK, Run
-from keras_sweep.errors import MissingPackage
 from keras_sweep.files.atomic import check_place, replacing_path
 
 DEFAULT = "runs"  # where writers of event files put them, and users look for them
@@ -17,12 +16,8 @@ class TensorBoard:
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Take the folder of the sweep in `output`, or in `runs`, and remove what a killed call left half-written."""
-        try:
-            import tensorboardX  # noqa: F401
-        except ModuleNotFoundError:
-            raise MissingPackage(
-                "tensorboardX is not installed", hint="pip install 'keras-sweep[tensorboard]'"
-            ) from None
+        import tensorboardX  # noqa: F401  # missing, it is told before any work
+
         self._folder = (output or Path(DEFAULT)) / sweep
         self.place = str(self._folder)
         for part in self._folder.glob(".trial-*.part"):

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from keras_sweep.api.trackers.run import MARK, Run, refuse_output
-from keras_sweep.errors import MissingPackage, UsageError
+from keras_sweep.api.trackers.run import MARK, Run
+from keras_sweep.errors import UsageError
 
 # What wandb would tell of this machine and program is not of those that trained.
 SETTINGS = {
@@ -25,11 +25,9 @@ class WandB:
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Find the project that W&B's variables name, or that of the sweep's name."""
-        try:
-            import wandb
-        except ModuleNotFoundError:
-            raise MissingPackage("wandb is not installed", hint="pip install 'keras-sweep[wandb]'") from None
-        refuse_output(output, "wandb", "WANDB_DIR, WANDB_ENTITY and WANDB_PROJECT")
+        import wandb
+
+        del output  # W&B has variables of its own
         mode = wandb.setup().settings.mode
         if mode == "disabled":
             raise UsageError("W&B is disabled, and would log nothing", hint="Set WANDB_MODE to online or offline")
@@ -80,7 +78,7 @@ class WandB:
                 if self._folder is None:
                     sent.wait()
             logged.summary["keras_sweep_mark"] = run.mark
-            logged.finish(exit_code=int(run.has_failed))
+            logged.finish(exit_code=int(run.tags["state"] == "FAIL"))
         if self._folder is not None:
             Path(logged.dir).with_name(MARK).write_text(json.dumps({"keras_sweep": run.id, "mark": run.mark}))
 
