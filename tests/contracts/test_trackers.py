@@ -57,7 +57,7 @@ class TestEveryTracker:
 
     def log(self, folder: SweepFolder, to: str) -> dict[str, Tracked]:
         """Log a sweep, and read what is there then."""
-        log_sweep(SweepAccess(folder, lambda event: self.said.append(event.message)), to)
+        log_sweep(SweepAccess(folder), to, tell=self.said.append)
         return READERS[to]("dense")
 
     def test_a_trial_is_a_run_with_the_numbers_of_the_record_and_is_logged_once(self, to: str) -> None:

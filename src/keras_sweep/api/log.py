@@ -1,7 +1,7 @@
 """A sweep's record into a tracker of experiments. The record is read alone: no fault of a tracker's touches a sweep."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.report.facts import SweepFacts
@@ -30,8 +29,15 @@ from keras_sweep.views.terminal.console import error_lines
 TRACKERS: Mapping[str, type[Tracker]] = {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
 
 
-def log_sweep(access: SweepAccess, to: str, *, output: Path | None = None, follow: bool = False) -> str:
-    """Log the trials that the tracker does not have, or has otherwise; returns where. Each time, what is new is told.
+def log_sweep(
+    access: SweepAccess,
+    to: str,
+    *,
+    output: Path | None = None,
+    follow: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> str:
+    """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
 
     With `follow` this goes on until the sweep has ended. The winner, its model and its page are logged once no process
     runs the sweep.
@@ -47,26 +53,29 @@ def log_sweep(access: SweepAccess, to: str, *, output: Path | None = None, follo
         marks = dict(tracker.marks())
     while True:
         running, changed = living_owner(folder) is not None, last_change(folder)
-        log_new(access, tracker, to, marks, ended=not running)
+        new, all_there = log_new(access, tracker, to, marks, ended=not running)
+        if new or not running:
+            tell(f"logged {new} of {counted(all_there, 'trial')}; the others were there")
         if not (running and follow):
             return tracker.place
         wait_for_more(folder, changed)
 
 
-def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> None:
-    """Log the trials whose runs do not bear the marks of what is recorded now, and say how many these were."""
+def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:
+    """Log the trials whose runs do not bear the marks of what is recorded now; how many, of how many."""
     sweep, new = RecordedSweep.read(access.folder), 0
     best = sweep.best if ended else None
     for result in sweep.results:
         run = run_of(sweep, result, is_winner=result is best)
         if marks.get(run.id) == run.mark:
             continue
-        with tempfile.TemporaryDirectory() as place, plain_faults(to):
-            tracker.log(run, winner_files(access, sweep, result, Path(place)) if result is best else [])
+        with tempfile.TemporaryDirectory() as place:
+            files = winner_files(access, sweep, result, Path(place)) if result is best else []
+            with plain_faults(to):
+                tracker.log(run, files)
         marks[run.id] = run.mark
         new += 1
-    if new or ended:
-        access.emit(Noticed(f"logged {new} of {counted(len(sweep.results), 'trial')}; the others were there"))
+    return new, len(sweep.results)
 
 
 def winner_files(access: SweepAccess, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:

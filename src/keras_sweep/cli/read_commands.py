@@ -141,7 +141,7 @@ def log(
     from keras_sweep.api.log import log_sweep
 
     with opened(name, sweeps_dir, trust) as access:
-        place = log_sweep(access, to, output=output, follow=follow)
+        place = log_sweep(access, to, output=output, follow=follow, tell=note)
     typer.echo(place)
 
 
