@@ -1,12 +1,15 @@
 """What Keras converts on TensorFlow computes the same in a format's own runtime, whatever a model takes and gives."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from keras_sweep.errors import SweepError
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.sweep.convert import converted
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
@@ -86,6 +89,12 @@ def test_an_input_whose_name_tensorflow_refuses_gets_another_that_is_told(answer
 
 def test_what_a_format_lacks_is_told(answers: dict[str, dict[str, Any]]) -> None:
     assert "StaticRegexReplace" in answers["texts-onnx"]["error"]
+
+
+def test_raw_text_goes_as_a_savedmodel_alone(tmp_path: Path) -> None:
+    rows = Rows(np.array(["good day", "bad day"], object), np.array([1, 0]))
+    with pytest.raises(ModelError, match=r"onnx has none .* reads raw text. `--format savedmodel` takes"):
+        converted(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
 
 
 def test_a_model_that_answers_otherwise_each_time_is_refused_and_nothing_is_there(tmp_path: Path) -> None:

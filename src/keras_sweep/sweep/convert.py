@@ -45,10 +45,12 @@ def converted(
 
     Raises ModelError: the format can't hold the model; SweepError: its outputs are others.
     """
+    other = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
+    if data.has_texts and other:
+        raise ModelError(f"{format} has none of the operations by which a model reads raw text", hint=other)
     train, x = raw_rows(spec, data)
     places = np.linspace(0, len(leaves(train)[0]) - 1, ROWS).astype(int)  # of all parts: files may come sorted
-    some, held = each(lambda array: array[places], train), x if quantize else cut(x, 0, ROWS)
-    rows = by_name("train", some) | by_name("x", held)
+    rows = by_name("train", each(lambda array: array[places], train)) | by_name("x", x if quantize else cut(x, 0, ROWS))
     texts = each(lambda array: array.astype(str) if array.dtype.kind == "O" else array, rows)
     np.savez(folder / "rows.npz", allow_pickle=False, **texts)
     request = {
@@ -59,10 +61,9 @@ def converted(
         "keras_config": keras_config(),
     }
     with replacing_path(path) as part:
-        answer = _answer_of_process(folder, {**request, "path": str(part.absolute())})
+        answer = _answer_of_process(folder, request | {"path": str(part.absolute())})
         if "error" in answer:
-            hint = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
-            raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
+            raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=other)
         if not answer["greatest_difference"] <= MOST_APART:
             raise SweepError(
                 f"as {format} the model gives other outputs than its .keras file: on {answer['rows']} validation rows "
@@ -96,8 +97,7 @@ def _answer_of_process(folder: Path, request: Mapping[str, Any]) -> dict[str, An
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [""])[-1]
         return {"error": f"the process that writes it ended with {done.returncode}: {last[:MOST_SAID]}"}
-    answer: dict[str, Any] = json.loads((folder / "answer.json").read_text())
-    return answer
+    return dict(json.loads((folder / "answer.json").read_text()))
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
@@ -107,9 +107,8 @@ def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
     model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    given = each(lambda array: array.astype(object) if array.dtype.kind == "U" else array, rows)
     opset = max(one.version for one in onnx.load(path, load_external_data=False).opset_import)
-    return session.run(None, given), {"opset": opset}
+    return session.run(None, rows), {"opset": opset}
 
 
 def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
@@ -118,7 +117,7 @@ def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
     import tensorflow
 
     model.export(path, format="tf_saved_model", verbose=False)
-    opened = tensorflow.saved_model.load(path)
+    opened = tensorflow.saved_model.load(path)  # what it computes with is gone once this is
     return keras.tree.flatten(opened.signatures["serving_default"](**each(tensorflow.constant, rows))), {}
 
 
@@ -146,11 +145,8 @@ def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) 
         return outputs(), {"rows_at_once": 1}
 
 
-WRITERS: Mapping[str, Callable[..., Written]] = {
-    "onnx": write_onnx,
-    "savedmodel": write_savedmodel,
-    "litert": write_litert,
-}
+WRITERS: dict[str, Callable[..., Written]]
+WRITERS = {"onnx": write_onnx, "savedmodel": write_savedmodel, "litert": write_litert}
 
 
 def with_names(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
