@@ -1,6 +1,7 @@
 """Runs as folders of event files, which TensorBoard reads: `runs/dense/trial-36`."""
 
 import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ class TensorBoard:
         """Take the folder of the sweep in `output`, or in `runs`, and remove what a killed call left half-written."""
         import tensorboardX  # noqa: F401  # missing, it is told before any work
 
+        logging.getLogger("tensorboardX").setLevel(logging.ERROR)  # it warns of each NaN, which the record has, too
         self._folder = (output or Path(DEFAULT)) / sweep
         self.place = str(self._folder)
         for part in self._folder.glob(".trial-*.part"):
