@@ -45,7 +45,10 @@ CALLS = {
     "show of an unknown sweep": (["show", "dense", "1"], ["dense"]),
     "evaluate of an unknown sweep": (["evaluate", "dense"], ["dense"]),
     "export of an unknown sweep": (["export", "dense"], ["dense"]),
-    "an unknown export format": (["export", "dense", "--format", "onnx"], ["`--format` must be keras, but got 'onnx'"]),
+    "an unknown export format": (
+        ["export", "dense", "--format", "pickle"],
+        ["`--format` must be", "keras", "onnx", "pickle"],
+    ),
     "an unknown data set": (["data", "fashion_minst"], ["fashion_mnist"]),
     "a picture in no folder": (["data", "digits", "--picture", "no/where.png"], ["--picture"]),
     "a baseline of a broken file": (["baseline", "broken.yaml"], ["broken.yaml:1"]),

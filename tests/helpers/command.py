@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from keras_sweep.cli.main import main
 from tests.helpers.fault_driver import Ended, Forks, forked
 from tests.helpers.records import ROOT
 
+parsed = cache(typer.main.get_command)  # typer makes every option of every command anew for each call
 PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test may depend on a machine's speed
 
 
@@ -59,7 +62,13 @@ def called(arguments: list[str], sweeps: Path | None = None) -> tuple[int, str, 
     """A command in this process: its exit code, what it answers and what else it says."""
     out, err = io.StringIO(), io.StringIO()
     words = arguments if sweeps is None else [*arguments, "--sweeps-dir", str(sweeps)]
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.setattr(typer.main, "get_command", parsed)
         main(words)
     return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
