@@ -10,7 +10,7 @@ from typing import Protocol
 
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.ranking import best_training, imported
 from keras_sweep.trial.result import Curve, Result
 
 MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole
@@ -71,9 +71,8 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
         "seconds": result.seconds.total,
     }
     tags = {"state": result.state.value, "reason": result.reason, "engine": result.engine, "runner": result.runner}
-    params = {
-        ".".join(map(safe, name.split("."))): value for name, value in {"seed": facts.seed, **result.params}.items()
-    }
+    own = {} if imported(result) else {"seed": facts.seed}
+    params = {".".join(map(safe, name.split("."))): value for name, value in {**own, **result.params}.items()}
     if is_winner:
         estimate, test = sweep.comparison.estimate, facts.test_of(best_training(result, sweep.objective))
         if estimate is not None:
