@@ -98,7 +98,7 @@ class TestEveryTracker:
         assert runs["trial-0"].metrics["value"] == [(1, 3.0), (2, 4.0)]
         assert math.isnan(runs["trial-0"].metrics["loss"][1][1])
         said = {name: str(value) for name, value in runs["trial-0"].params.items()}
-        assert said["model.hidden"] in ("[64, 32]", "(64, 32)") and said["model.norm"] == "None"
+        assert said["model.hidden"] == "[64, 32]" and said["model.norm"] == "None"
         assert said["nesterov"] == "True" and said["note"] == "ä" * 300
         assert [value for _, value in runs["trial-1"].metrics["value"]] == [0.5]
 

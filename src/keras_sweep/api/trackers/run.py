@@ -72,7 +72,10 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
     }
     tags = {"state": result.state.value, "reason": result.reason, "engine": result.engine, "runner": result.runner}
     own = {} if imported(result) else {"seed": facts.seed}
-    params = {".".join(map(safe, name.split("."))): value for name, value in {**own, **result.params}.items()}
+    params = {
+        ".".join(map(safe, name.split("."))): list(value) if isinstance(value, tuple) else value  # `[64, 32]` in a file
+        for name, value in {**own, **result.params}.items()
+    }
     if is_winner:
         estimate, test = sweep.comparison.estimate, facts.test_of(best_training(result, sweep.objective))
         if estimate is not None:
