@@ -116,7 +116,7 @@ def at_work() -> Iterator[Listener]:
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.views.running.progress import progress_view
 
-    with LibraryNoise(), answer_stream(), progress_view(elsewhere="quiet") as view:
+    with answer_stream(), LibraryNoise(), progress_view(elsewhere="quiet") as view:
         yield view
 
 

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self, TextIO, cast
 
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -40,12 +40,11 @@ def settle_streams() -> None:
 def answer_stream() -> Iterator[TextIO]:
     """A stream on stdout for the answer alone: whatever else is written there inside goes to stderr.
 
-    Prints go to `sys.stderr` as it is now; what subprocesses and C libraries write to file descriptor 1 goes where
-    descriptor 2 leads. So `LibraryNoise` is entered before it. Where stdout is not descriptor 1, as in a notebook,
-    descriptor 1 is left alone.
+    Prints go to the present `sys.stderr`; what subprocesses and C libraries write to file descriptor 1 goes where
+    descriptor 2 leads. Where stdout is not descriptor 1, as in a notebook, descriptor 1 is left alone.
     """
     stdout = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
         if not is_on(stdout, 1):
             yield stdout
             return
@@ -134,3 +133,10 @@ class LibraryNoise:
             if os.path.sameopenfile(each, self._file.fileno()):
                 os.dup2(descriptor, each)
         os.close(descriptor)
+
+
+class _Stderr:
+    """A stream that is always the present `sys.stderr`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
