@@ -1,8 +1,7 @@
 """A model in another format than Keras's own: written by a process on TensorFlow, kept if it computes the same.
 
-The process is `python -m keras_sweep.sweep.convert FOLDER`: Keras converts to LiteRT on TensorFlow, and a process that
-runs Keras on JAX can't change to that. The folder holds `request.json`, `model.keras` and `rows.npz`; the process adds
-`answer.json`.
+The process is `python -m keras_sweep.sweep.convert FOLDER`, since one that runs Keras on JAX can't do so on TensorFlow.
+The folder holds `request.json`, `model.keras` and `rows.npz`; `answer.json` is put beside them.
 """
 
 import json
@@ -23,6 +22,7 @@ from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.files.atomic import replacing_path
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import keras_config, use_keras_config
+from keras_sweep.process.given import is_given
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -63,7 +63,8 @@ def converted(
     with replacing_path(path) as part:
         answer = _answer_of_process(folder, request | {"path": str(part.absolute())})
         if "error" in answer:
-            raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=other)
+            hint = "Layers of your own must stand in a module" if is_given(spec.model.source) else other
+            raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
         if not answer["greatest_difference"] <= MOST_APART:
             raise SweepError(
                 f"as {format} the model gives other outputs than its .keras file: on {answer['rows']} validation rows "
@@ -95,8 +96,7 @@ def _answer_of_process(folder: Path, request: Mapping[str, Any]) -> dict[str, An
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return {"error": f"the process that writes it ended with {done.returncode}: {last[:MOST_SAID]}"}
+        return {"error": f"its process ended with {done.returncode}: {' '.join(done.stderr.split())[-MOST_SAID:]}"}
     return dict(json.loads((folder / "answer.json").read_text()))
 
 
@@ -159,11 +159,10 @@ def with_names(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
     known = [symbol.name for symbol in getattr(model, "inputs", None) or ()] or [f"input_{n}" for n in range(len(x))]
     parts = x if isinstance(x, dict) else dict(zip(known, x if isinstance(x, tuple) else (x,), strict=False))
     names: dict[str, str] = {}
-    for key in parts:
-        plain = re.sub(r"^(?![a-zA-Z])", "x", re.sub(r"\W", "_", key, flags=re.ASCII))
-        names[key] = f"{plain}_{len(names)}" if plain in names.values() else plain
     inputs = {}
     for key, array in parts.items():
+        plain = re.sub(r"^(?![a-zA-Z])", "x", re.sub(r"\W", "_", key, flags=re.ASCII))
+        names[key] = f"{plain}_{len(names)}" if plain in names.values() else plain
         kind = "string" if array.dtype.kind == "U" else str(array.dtype)
         inputs[key] = keras.Input(array.shape[1:] or (1,), dtype=kind, name=names[key])
     symbols = tuple(inputs.values())
