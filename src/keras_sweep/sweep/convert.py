@@ -1,6 +1,6 @@
 """A model in another format than Keras's own: written by a process on TensorFlow, kept if it computes the same.
 
-The process is `python -m keras_sweep.sweep.convert FOLDER`, since one that runs Keras on JAX can't do so on TensorFlow.
+The process is `python -m keras_sweep.sweep.convert FOLDER`: one that runs Keras on JAX can't change to TensorFlow.
 The folder holds `request.json`, `model.keras` and `rows.npz`; `answer.json` is put beside them.
 """
 
