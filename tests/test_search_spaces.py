@@ -11,7 +11,7 @@ from tests.helpers.command import sweep
 SPACES = Path(__file__).parents[1] / "search_spaces"
 FILES = sorted(SPACES.glob("*.yaml"))
 TRIALS = {"hyperband": 3, "reference": 1}
-SHORTER = {"dense": 2, "dense_fast": 2, "hyperband": 2, "cnn": 1}  # epochs
+SHORTER = {"dense": 2, "dense_fast": 2, "hyperband": 2, "cnn": 2}  # epochs
 SHORT = {name: ["--set", f"epochs.max={most}"] for name, most in SHORTER.items()}
 
 

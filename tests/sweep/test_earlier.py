@@ -11,7 +11,7 @@ from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.events import GenerationAsked
 from tests.helpers.ran import Ran, quiet
-from tests.helpers.whole_spaces import SPACES, write_earlier
+from tests.helpers.whole_spaces import SIZE, SPACES, write_earlier
 
 LEARNED = SPACES["learned"] + "finalists: none\n"
 
@@ -78,7 +78,11 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
             "the sweep 'earlier' had other rows, .* may be test rows now",
         ),
         ("val_accuracy, goal: maximize", "val_loss", "was run to maximize val_accuracy, and this one is to minimize"),
-        ("batch_size: 256", "batch_size: 128", "has no trial that fits this search. left out: .*`batch_size` is 256"),
+        (
+            f"batch_size: {SIZE}",
+            "batch_size: 128",
+            f"no trial that fits this search. left out: .*`batch_size` is {SIZE}",
+        ),
     ],
 )
 def test_what_it_cannot_learn_from_is_refused_before_anything_is_written(
