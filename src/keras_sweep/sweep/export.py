@@ -9,9 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
+
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files.atomic import SHARED, replacing_path, write_text
+from keras_sweep.files.atomic import SHARED, bears, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
@@ -23,12 +25,13 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
-from keras_sweep.sweep.markdown_card import check_page, write_page
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
+
+MARK = "Written by `sweep export`"  # stands in the page of a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,10 @@ def export_trial(
     if page is not None:
         check_page(page)
     if quantize is not None and (format, quantize) != ("litert", "int8"):
-        raise UsageError(f"`quantize` can be int8 for litert, but got {quantize} for {format}")
+        raise UsageError(
+            f"`quantize` can be int8 for litert, but got {quantize} for {format}",
+            hint="Give `--format litert --quantize int8`, or leave it out",
+        )
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     with StudyFile.open(access.folder) as study:
@@ -186,3 +192,21 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
             raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
     # The test rows may have been looked at since the card was written.
     return {**card, "test": test_record(study.facts, result)}
+
+
+def check_page(path: Path) -> None:
+    """Raises UsageError where the page can't be, or a file stands that `sweep` did not write."""
+    if not path.parent.is_dir() or (path.exists() and not bears(path, MARK)):
+        what = "is there, and not by `sweep`" if path.exists() else "has no folder"
+        raise UsageError(f"{path} {what}", hint="Name another file with --card")
+
+
+def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
+    """Write the card beside a model's file as Markdown, which Hugging Face's hub takes with its block of metadata.
+
+    Raises RecordError: the disk fails.
+    """
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
+    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
+    write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED)
