@@ -55,7 +55,8 @@ def log_sweep(
         running, changed = living_owner(folder) is not None, last_change(folder)
         new, all_there = log_new(access, tracker, to, marks, ended=not running)
         if new or not running:
-            tell(f"logged {new} of {counted(all_there, 'trial')}; the others were there")
+            others = "; the others were there" if new < all_there else ""
+            tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
         if not (running and follow):
             return tracker.place
         wait_for_more(folder, changed)
