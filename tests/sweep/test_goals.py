@@ -14,8 +14,14 @@ from keras_sweep.sweep.dashboard import HOST, Server, dashboard_server
 from tests.helpers.ran import quiet, ran_as
 from tests.helpers.whole_spaces import SPACES
 
-MEASURED = "[{name: val_accuracy}, {name: parameters}, {name: predict_seconds}, {name: train_seconds}]"
+MEASURED = "[{name: val_accuracy}, {name: parameters}, {name: predict_seconds}, {name: train_seconds}, {name: flops}]"
 TEXT = SPACES["goals"].replace("trials: 18", "trials: 6") + "finalists: none\n"
+ROWS = """import keras
+
+def build():
+    layers = [keras.layers.Reshape((8, 8)), keras.layers.LSTM(4), keras.layers.Dense(10, activation="softmax")]
+    return keras.Sequential([keras.Input((64,)), *layers])
+"""
 GOALS = "[{name: val_accuracy}, {name: parameters}]"
 
 
@@ -26,13 +32,13 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
 
 def test_optuna_finds_the_same_front_in_the_record(sweep: ks.Sweep) -> None:
     study = sweep.study
-    assert [one.name for one in study.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE", "MINIMIZE"]
+    assert [one.name for one in study.directions] == ["MAXIMIZE", *["MINIMIZE"] * 4]
     rows = sweep.leaderboard(where=["front=true"])
     assert {one.number for one in study.best_trials} == {row.number for row in rows}
     for row in sweep.leaderboard():
-        goals = [row.metrics[name] for name in ("parameters", "predict_seconds", "train_seconds")]
+        goals = [row.metrics[name] for name in ("parameters", "predict_seconds", "train_seconds", "flops")]
         assert study.trials[row.number].values == [row.value, *goals]
-        assert all(0 < value < 60 for value in goals[1:] if value is not None)
+        assert all(0 < value < 60 for value in goals[1:3] if value is not None)
 
 
 def test_parameters_are_those_that_keras_counts_and_the_winner_has_no_more_than_it_may(sweep: ks.Sweep) -> None:
@@ -41,10 +47,26 @@ def test_parameters_are_those_that_keras_counts_and_the_winner_has_no_more_than_
     assert counted[sweep.best.params["model.hidden"]] <= 700
 
 
-def test_a_trial_trained_again_by_fit_has_as_many_parameters(sweep: ks.Sweep) -> None:
+def test_flops_are_two_a_weight_of_a_dense_layer_and_some_of_its_activation(sweep: ks.Sweep) -> None:
+    multiplied = {(): 1280, (4,): 592, (16,): 2368}
+    for row in sweep.leaderboard():
+        assert 0 < (row.metrics["flops"] or 0) - multiplied[row.params["model.hidden"]] < 100
+
+
+def test_a_trial_trained_again_by_fit_has_as_many_parameters_and_flops(sweep: ks.Sweep) -> None:
     replayed = sweep.replay(0)
     assert replayed.matches
-    assert replayed.plain.again.measured["parameters"] == replayed.recorded.measured["parameters"]
+    for name in ("parameters", "flops"):
+        assert replayed.plain.again.measured[name] == replayed.recorded.measured[name]
+
+
+def test_flops_of_a_loop_are_refused_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "rows.py").write_text(ROWS)
+    text = "data: digits\nmodel: {python: rows:build}\nloss: sparse_categorical_crossentropy\nmetrics: [accuracy]\n"
+    (tmp_path / "loop.yaml").write_text(text + f"metric: {MEASURED}\nparameters: {{learning_rate: 0.1, epochs: 1}}\n")
+    with pytest.raises(ks.SweepError, match=r"XLA counts the `flops` of a loop, .* Take `parameters`"):
+        ks.run(tmp_path / "loop.yaml", sweeps_dir=tmp_path / "sweeps", listener=quiet)
+    assert not (tmp_path / "sweeps").exists()
 
 
 def asked(server: Server, study: str) -> Any:
@@ -60,13 +82,13 @@ def test_the_dashboard_opens_it(sweep: ks.Sweep) -> None:
         whole = asked(server, f"/{study['study_id']}")
         server.shutdown()
         thread.join()
-    assert study["directions"] == ["maximize", "minimize", "minimize", "minimize"]
-    assert [len(trial["values"]) for trial in whole["trials"]] == [4] * 6
+    assert study["directions"] == ["maximize", *["minimize"] * 4]
+    assert [len(trial["values"]) for trial in whole["trials"]] == [5] * 6
 
 
 def test_its_page_draws_each_further_goal_and_has_an_axis_for_it(sweep: ks.Sweep, tmp_path: Path) -> None:
     page = sweep.report(tmp_path / "page").read_text()
-    for name in ("parameters", "predict_seconds", "train_seconds"):
+    for name in ("parameters", "predict_seconds", "train_seconds", "flops"):
         assert f'<figure id="front-{name}">' in page and f'<g class="brush" data-axis="{name}">' in page
     drawing = page.partition('<figure id="front-parameters">')[2].partition("</figure>")[0]
     assert all(f'data-t="{trial.number}"' in drawing for trial in sweep.trials)

@@ -15,7 +15,7 @@ from keras_sweep.space.text import joined, quoted
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
 MOST_LISTED = 100_000  # points of a space
-MEASURED = ("parameters", "predict_seconds", "train_seconds")  # goals that no epoch logs; less of each is better
+MEASURED = ("parameters", "flops", "predict_seconds", "train_seconds")  # goals that no epoch logs; less is better
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics, or how their names end
 
 

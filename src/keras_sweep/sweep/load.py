@@ -9,7 +9,7 @@ from typing import Any
 from keras_sweep.data.catalog import of_trial
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData, fingerprint
-from keras_sweep.models.inspect_model import inspect_model, load_rows
+from keras_sweep.models.inspect_model import first_model, inspect_model, load_rows
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
@@ -21,6 +21,7 @@ from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.measures import flops
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
@@ -98,6 +99,8 @@ def load(
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
+        if any(goal.name == "flops" for goal in spec.objective.further):
+            flops(first_model(spec, data)[0], data.train.x)  # raises
         first = of_trial(spec, data, dict(next(iter(data.variants), ())))
         chosen, why_plain = choose_runner(
             *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
