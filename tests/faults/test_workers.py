@@ -52,7 +52,7 @@ def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: 
 
 def test_a_sweep_may_be_resumed_with_and_without_workers(tmp_path: Path) -> None:
     run_space(tmp_path, "bands", commits=9, nth=1, after=True, kind="kill")
-    sweep(*arguments("bands", "--workers", "2", "--trials", "14"), cwd=tmp_path).ok()
+    sweep(*arguments("bands", "--workers", "1", "--trials", "14"), cwd=tmp_path).ok()
     run_space(tmp_path, "bands").ok()
     assert outcome(folder_of(tmp_path, "bands")) == whole("bands")[2]
 
@@ -70,8 +70,9 @@ def trainers(parent: int) -> list[int]:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Started]:
-    """A sweep over two processes, which have begun; it takes long."""
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+    """A sweep over processes, two unless it is said, which have begun; it takes long."""
+    count = getattr(request, "param", 2)
     text = (
         whole_text("plain")
         .replace("trials: 18", "trials: 4")
@@ -79,8 +80,8 @@ def running(tmp_path: Path) -> Iterator[Started]:
         .replace(f"batch_size: {SIZE}", "batch_size: 8")
     )
     (tmp_path / "long.yaml").write_text(text)
-    process = Started(tmp_path, "--workers", "2", "--view", "plain")
-    wait_for(lambda: len(trainers(process.pid)) == 2, process)
+    process = Started(tmp_path, "--workers", str(count), "--view", "plain")
+    wait_for(lambda: len(trainers(process.pid)) == count, process)
     wait_for(folder_of(tmp_path, "long").exists, process)
     yield process
     process.send_signal(signal.SIGKILL)
@@ -89,8 +90,7 @@ def running(tmp_path: Path) -> Iterator[Started]:
 
 def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Started) -> None:
     time.sleep(1)
-    for victim in trainers(running.pid):
-        os.kill(victim, signal.SIGKILL)
+    os.kill(trainers(running.pid)[0], signal.SIGKILL)
     _, err = running.communicate()
     assert running.returncode == 0, err
     assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
@@ -101,6 +101,10 @@ def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, r
         assert str(mine[part]).replace("long", "alone") == str(alone[part])
 
 
+one_worker = pytest.mark.parametrize("running", [1], indirect=True)  # each imports all that training needs
+
+
+@one_worker
 def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, running: Started) -> None:
     below = children(running.pid)
     time.sleep(1)
@@ -111,6 +115,7 @@ def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, 
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
 
 
+@one_worker
 def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_killed(
     tmp_path: Path, running: Started
 ) -> None:
