@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from keras_sweep.api.report import wait_for_more
+from keras_sweep.api.report import looks
 from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
 from keras_sweep.api.trackers.wandb import WandB
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import write_text
-from keras_sweep.record.lock import living_owner
-from keras_sweep.record.sweep_folder import last_change
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
@@ -51,15 +49,14 @@ def log_sweep(
     with plain_faults(to):
         tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
         marks = dict(tracker.marks())
-    while True:
-        running, changed = living_owner(folder) is not None, last_change(folder)
+    for running in looks(folder):
         new, all_there = log_new(access, tracker, to, marks, ended=not running)
         if new or not running:
             others = "; the others were there" if new < all_there else ""
             tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
-        if not (running and follow):
-            return tracker.place
-        wait_for_more(folder, changed)
+        if not follow:
+            break
+    return tracker.place
 
 
 def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:

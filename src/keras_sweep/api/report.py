@@ -1,6 +1,7 @@
 """A sweep's record into a folder of a page and two tables."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,18 +35,17 @@ def write_report(access: SweepAccess, place: Path | None = None) -> Path:
 
 def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
     """Write the report again and again while the sweep runs, and once more when it has ended; returns the page."""
-    folder = access.folder
-    while True:
+    *_, page = (write_report(access, place) for _ in looks(access.folder))
+    return page
+
+
+def looks(folder: SweepFolder) -> Iterator[bool]:
+    """When to look at a sweep: now, after each change while it runs, and when it has ended; gives whether it runs."""
+    running = True
+    while running:
         running, changed, began = living_owner(folder) is not None, last_change(folder), time.monotonic()
-        page = write_report(access, place)
-        if not running:
-            return page
-        took = time.monotonic() - began
-        time.sleep(max(EVERY, SHARE * took))  # a large sweep is read for long: the sweep itself comes first
-        wait_for_more(folder, changed)
-
-
-def wait_for_more(folder: SweepFolder, changed: float) -> None:
-    """Until the record was written to after it was `changed`, or nobody runs the sweep."""
-    while last_change(folder) == changed and living_owner(folder) is not None:
-        time.sleep(EVERY)
+        yield running
+        took = time.monotonic() - began  # a large sweep is read for long: the sweep itself comes first
+        time.sleep(max(EVERY, SHARE * took) if running else 0.0)
+        while running and last_change(folder) == changed and living_owner(folder) is not None:
+            time.sleep(EVERY)
