@@ -80,7 +80,7 @@ def test_finalists_and_further_goals_belong_to_the_run_of_their_trial() -> None:
     sweep = recorded([trial])
     sweep = replace(sweep, facts=replace(sweep.facts, goals=(Objective("parameters", Goal.MINIMIZE),)))
     run = run_of(sweep, trial, is_winner=False)
-    assert run.curves == {"": trial.curve, "seed_43/": again.curve}
+    assert run.curves == {**trial.curve, **{f"seed_43/{name}": curve for name, curve in again.curve.items()}}
     assert (run.scores["value"], run.scores["seeds_mean"], run.scores["parameters"]) == (
         0.85,
         pytest.approx(0.86),

@@ -119,7 +119,7 @@ def die_in(run: str, to: str) -> None:
     class Dying(kind):
         def log(self, one: Run, files: Sequence[Path]) -> None:
             if one.name == run:
-                one = replace(one, curves={prefix: Deadly(curve) for prefix, curve in one.curves.items()})
+                one = replace(one, curves=Deadly(one.curves))
             super().log(one, files)
 
     log.TRACKERS = {to: Dying}

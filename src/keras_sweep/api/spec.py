@@ -198,8 +198,8 @@ class Spec:
             "data": _data_block(self.data if self._of_datasets is None else self._of_datasets),
             "split": self.split or None,
             "model": _model_block(self.model),
-            "loss": _loss_block(self.loss),
-            "metrics": _metrics_block(self.metrics),
+            "loss": _by_names(self.loss),
+            "metrics": _by_names(self.metrics),
             "loss_weights": self.loss_weights or None,
             "metric": [first, *further] if further else first,
             "parameters": {
@@ -207,7 +207,7 @@ class Spec:
                 for name, value in self.parameters.items()
             },
             "where": self.where or None,
-            "training": _training_block(self.training) if self.training else None,
+            "training": _by_names(self.training) or None,
             "early_terminate": self.early_terminate or None,
             "search": self.search,
             "finalists": self.finalists,
@@ -253,23 +253,16 @@ def _model_block(model: Any) -> Any:
     )
 
 
-def _loss_block(loss: Any) -> Any:
-    if isinstance(loss, Mapping) and callable(loss.get("python")):
-        return {**loss, "python": give_function(loss["python"])}
-    if isinstance(loss, Mapping) and not {"python", "name"} & set(loss):
-        return {name: _loss_block(one) for name, one in loss.items()}
-    return {"python": give_function(loss)} if callable(loss) else loss
-
-
-def _metrics_block(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping):
-        return {name: _metrics_block(one) for name, one in metrics.items()}
-    return list(map(_loss_block, metrics)) if isinstance(metrics, list | tuple) else metrics
-
-
-def _training_block(training: Mapping[str, Any]) -> Any:
-    callbacks = [{"python": give_function(one)} if callable(one) else one for one in training.get("callbacks", ())]
-    return {**training, "callbacks": callbacks} if callbacks else training
+def _by_names(value: Any) -> Any:
+    """The same with functions by the names under which they are given."""
+    if isinstance(value, Mapping):
+        return {
+            key: give_function(one) if key == "python" and callable(one) else _by_names(one)
+            for key, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return list(map(_by_names, value))
+    return {"python": give_function(value)} if callable(value) else value
 
 
 def _plain(value: Any) -> Any:

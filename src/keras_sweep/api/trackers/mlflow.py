@@ -60,9 +60,8 @@ class MLflow:
         there = client.get_run(number)
         began = there.info.start_time
         metrics = [
-            Metric(prefix + name, value, began, epoch)
-            for prefix, curve in run.curves.items()
-            for name, values in curve.items()
+            Metric(name, value, began, epoch)
+            for name, values in run.curves.items()
             for epoch, value in enumerate(values, 1)
         ]
         scores = {name: value for name, value in run.scores.items() if there.data.metrics.get(name) != value}

@@ -27,7 +27,7 @@ class Run:
     sweep: str
     number: int
     params: Mapping[str, object]  # values that JSON has
-    curves: Mapping[str, Curve]  # "" -> of the trial; "seed_43/" -> of a finalist, in the order of their training
+    curves: Curve  # of the trial; as "seed_43/val_loss" of its finalists, in the order of their training
     scores: Mapping[str, float]  # of the whole trial: "value", "stderr", "seconds", "seeds_mean"
     tags: Mapping[str, str]  # "state", "reason", "engine", "winner"
 
@@ -59,9 +59,11 @@ class Tracker(Protocol):
 
 def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
     """A trial of a sweep as a run; of the winner of a sweep that has ended more is known."""
-    facts, named = sweep.facts, {"": result} | {f"seed_{one.finalist_seed}/": one for one in result.finalists}
-    curves = {prefix: {safe(name): curve for name, curve in one.curve.items()} for prefix, one in named.items()}
-    seeds = seed_scores(result)
+    facts, seeds = sweep.facts, seed_scores(result)
+    own_curves: Curve = {safe(name): curve for name, curve in result.curve.items()}
+    curves = dict(own_curves)
+    for one in result.finalists:
+        curves |= {f"seed_{one.finalist_seed}/{safe(name)}": curve for name, curve in one.curve.items()}
     scores = {
         "value": result.value,
         "stderr": result.stderr,
@@ -83,14 +85,14 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
         scores |= {f"test_{safe(name)}": value for name, value in (test.scores if test else {}).items()}
         tags |= {"card": facts.card, "of_trials": sweep.digest}  # the page shows all trials
     return Run(
-        id=f"{sweep.folder.name}-{result.number}-{_digest(params, curves[''], scores['seconds'])[:8]}",
+        id=f"{sweep.folder.name}-{result.number}-{_digest(params, own_curves, scores['seconds'])[:8]}",
         sweep=sweep.folder.name,
         number=result.number,
         params=params,
         curves=curves,
         # A metric of the user's that is called `value` keeps its name.
         scores={
-            f"trial_{name}" if name in curves[""] else name: float(value)
+            f"trial_{name}" if name in own_curves else name: float(value)
             for name, value in scores.items()
             if value is not None
         },

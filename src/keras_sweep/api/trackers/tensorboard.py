@@ -40,10 +40,9 @@ class TensorBoard:
         params = {name: one if isinstance(one, bool | int | float) else str(one) for name, one in run.params.items()}
         with replacing_path(place) as part:
             with SummaryWriter(str(part), filename_suffix=".curves") as writer:
-                for prefix, curve in run.curves.items():
-                    for name, values in curve.items():
-                        for epoch, value in enumerate(values, 1):
-                            writer.add_scalar(prefix + name, value, epoch)
+                for name, values in run.curves.items():
+                    for epoch, value in enumerate(values, 1):
+                        writer.add_scalar(name, value, epoch)
                 writer.add_text("trial", "\n".join(f"- {name}: {text}" for name, text in run.tags.items()))
                 writer.add_hparams(params, dict(run.scores), name=".")
             for file in files:

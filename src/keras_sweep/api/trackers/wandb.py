@@ -85,6 +85,5 @@ class WandB:
 
 def rows(run: Run) -> Iterator[dict[str, float]]:
     """The metrics of each epoch, those of finalists beside those of their trial."""
-    columns = {prefix + name: values for prefix, curve in run.curves.items() for name, values in curve.items()}
-    for epoch in range(max(map(len, columns.values()), default=0)):
-        yield {name: values[epoch] for name, values in columns.items() if epoch < len(values)}
+    for epoch in range(max(map(len, run.curves.values()), default=0)):
+        yield {name: values[epoch] for name, values in run.curves.items() if epoch < len(values)}
