@@ -14,13 +14,12 @@ from keras_sweep.api.log import log_sweep
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
-from keras_sweep.errors import UsageError
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.comparison import RecordedSweep, of_number
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
@@ -125,10 +124,7 @@ class Sweep:
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
-        trials = self.trials
-        if 0 <= number < len(trials):
-            return trials[number]
-        raise UsageError(f"sweep {self.name!r} has no trial {number}", hint=f"It has {counted(len(trials), 'trial')}")
+        return of_number(self.name, self.trials, number)
 
     @property
     def best(self) -> Trial:

@@ -27,7 +27,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.comparison import RecordedSweep, of_number
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -98,12 +98,8 @@ def show(name: Name = None, trial: TrialNumber = None, format: Format = "table",
         raise UsageError(f"sweep {folder.name!r} can't show {what} yet", hint=waiting_text(count))
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
-    if trial is None:
-        result = sweep.best or min(results, key=lambda one: order_key(one, objective))
-    elif 0 <= trial < len(results):
-        result = results[trial]
-    else:
-        raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
+    first = sweep.best or min(results, key=lambda one: order_key(one, objective))
+    result = first if trial is None else of_number(folder.name, results, trial)
     answer(lambda console: print_trial(console, sweep, result), trial_json(sweep, result), format)
 
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from keras_sweep.errors import RecordError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.facts import Facts
@@ -41,6 +41,8 @@ MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is not
 MOST_BYTES = 64 * 2**20  # of the file
 FEWEST_TIES = 5  # that are enough to be the good trials; else these are
 GOOD_TRIALS = 10
+
+AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,14 @@ class RecordedSweep:
         about += rows if any(rows := [one.rows for one in self.results]) else []
         trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
         return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
+
+
+def of_number(sweep: str, trials: Sequence[AnyResult], number: int) -> AnyResult:
+    """The trial of that number. Raises UsageError where a sweep of that name has none."""
+    if 0 <= number < len(trials):
+        return trials[number]
+    last = f"they are numbered 0 to {len(trials) - 1}" if trials else "it has none yet"
+    raise UsageError(f"sweep {sweep!r} has no trial {number}: {last}")
 
 
 def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:

@@ -6,7 +6,6 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 
 from keras_sweep.record.trial_record import TrialRecord
@@ -14,8 +13,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import GenerationTraining, TransientFailure
-from keras_sweep.training.runner import ToTheEnd
+from keras_sweep.sweep.loop import GenerationTraining
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -64,25 +62,13 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
     at_once = max(running.runner.generation // len(choice.recipes), 1)
     for start in range(0, len(choice.seeds), at_once):
         asked = generation(choice, index, choice.seeds[start : start + at_once], search, record.results())
-        if not _trained(running, asked, index, record):
+        numbers = {one.number for one in asked}
+        part = Generation(index, asked, [one for one in record.results() if one.number in numbers])
+        as_finalists = replace(running, emit=_told_as_finalists(running.emit, asked))
+        if not GenerationTraining(as_finalists, record).to_the_end(part, "finalists"):
             return False
     record.close()
     return True
-
-
-def _trained(running: Running, asked: Sequence[Suggestion], index: int, record: TrialRecord) -> bool:
-    """Train what is missing of some seeds; returns whether all of it is there now."""
-    training = GenerationTraining(replace(running, emit=_told_as_finalists(running.emit, asked)), record)
-    numbers = {one.number for one in asked}
-    while True:
-        part = Generation(index, list(asked), [one for one in record.results() if one.number in numbers])
-        if part.is_recorded:
-            return True
-        if running.stop:
-            return False
-        with suppress(TransientFailure):
-            part.done.extend(training.results(part, ToTheEnd("finalists"), max(numbers) + 1))
-            return part.is_recorded
 
 
 def cut_text(choice: Choice, top: int, seeds: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from keras_sweep.errors import SweepError
@@ -88,13 +88,8 @@ def train_added(running: Running, record: TrialRecord, given: Params) -> EndReas
     index = finished[-1].suggestion.generation + 1 if finished else 0
     asked = Suggestion(len(finished), point, index)
     running.emit(GenerationAsked(index, (asked,)))
-    training = GenerationTraining(running, record)
-    while True:
-        try:
-            trained = list(training.results(Generation(index, [asked]), ToTheEnd(ADDED), len(finished) + 1))
-        except TransientFailure:
-            continue
-        return EndReason.DONE if trained else stopped(running.stop)
+    trained = GenerationTraining(running, record).to_the_end(Generation(index, [asked]), ADDED)
+    return EndReason.DONE if trained else stopped(running.stop)
 
 
 def _good_enough(spec: SweepSpec, finished: Sequence[Result]) -> str | None:
@@ -181,6 +176,15 @@ class GenerationTraining:
                 self._tell([recorded])
                 yield recorded
             next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
+
+    def to_the_end(self, generation: Generation, name: str) -> bool:
+        """Train a generation of which no trial is stopped, again after each transient failure; whether all is there."""
+        total = max(one.number for one in generation.asked) + 1
+        while not (generation.is_recorded or self._running.stop):
+            with suppress(TransientFailure):
+                generation.done.extend(self.results(generation, ToTheEnd(name), total))
+                break
+        return generation.is_recorded
 
     def _trained(self, asked: list[Suggestion], missing: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Results of the missing trials. Those with the same data train together, and after them those with others."""

@@ -65,22 +65,19 @@ def estimate(
     end = time.monotonic() + probe_seconds
     needed = runner.programs(asked, wanted, emit)
     short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
-    epochs = 0
+    ended_epochs: list[Event] = []
 
     def tell(event: Event) -> None:
-        nonlocal epochs
         if isinstance(event, EpochEnded):
-            epochs += 1
+            ended_epochs.append(event)
         else:
             emit(event)
 
-    def stopping() -> bool:
-        return epochs > 0 and time.monotonic() > end
-
-    ended = list(runner.run(short, wanted, Watch(emit=tell, stopping=stopping)))
+    watch = Watch(emit=tell, stopping=lambda: bool(ended_epochs) and time.monotonic() > end)
+    ended = list(runner.run(short, wanted, watch))
     for words in doubts(spec.objective.name, ended):
         emit(Noticed(words))
-    if not epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
+    if not ended_epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
         return None
     # A later trial needs programs of its own as often as a trial of this generation shares them with no other.
     alone = sum(programs for programs, of_trials in needed if of_trials == 1)
@@ -97,7 +94,7 @@ def estimate(
         finalists = affordable([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
     return TimeEstimate(
         runner.name,
-        epoch_seconds=(spent["train"] + spent["validate"]) / epochs,
+        epoch_seconds=(spent["train"] + spent["validate"]) / len(ended_epochs),
         trial_epochs=trained,
         whole_epochs=whole,
         offered_epochs=offered,
