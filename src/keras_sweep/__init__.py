@@ -16,39 +16,29 @@ TYPE_CHECKING = False  # `typing` takes longer to import than all else until Ctr
 if TYPE_CHECKING:
     from typing import Any
 
-    from keras_sweep.api.compare import compare, verify
-    from keras_sweep.api.leaderboard import Leaderboard
-    from keras_sweep.api.run import run
-    from keras_sweep.api.spec import Choice, Csv, Float, Int, KerasTuner, Npz, Optuna, Parquet, Spec
-    from keras_sweep.api.sweep import Sweep, Trial, open, sweeps
-    from keras_sweep.api.tuner import Tuner
-    from keras_sweep.errors import Interrupted, SweepError, UsageError
+    from keras_sweep.api.compare import compare as compare
+    from keras_sweep.api.compare import verify as verify
+    from keras_sweep.api.leaderboard import Leaderboard as Leaderboard
+    from keras_sweep.api.run import run as run
+    from keras_sweep.api.spec import Choice as Choice
+    from keras_sweep.api.spec import Csv as Csv
+    from keras_sweep.api.spec import Float as Float
+    from keras_sweep.api.spec import Int as Int
+    from keras_sweep.api.spec import KerasTuner as KerasTuner
+    from keras_sweep.api.spec import Npz as Npz
+    from keras_sweep.api.spec import Optuna as Optuna
+    from keras_sweep.api.spec import Parquet as Parquet
+    from keras_sweep.api.spec import Spec as Spec
+    from keras_sweep.api.sweep import Sweep as Sweep
+    from keras_sweep.api.sweep import Trial as Trial
+    from keras_sweep.api.sweep import open as open
+    from keras_sweep.api.sweep import sweeps as sweeps
+    from keras_sweep.api.tuner import Tuner as Tuner
+    from keras_sweep.errors import Interrupted as Interrupted
+    from keras_sweep.errors import SweepError as SweepError
+    from keras_sweep.errors import UsageError as UsageError
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Choice",
-    "Csv",
-    "Float",
-    "Int",
-    "Interrupted",
-    "KerasTuner",
-    "Leaderboard",
-    "Npz",
-    "Optuna",
-    "Parquet",
-    "Spec",
-    "Sweep",
-    "SweepError",
-    "Trial",
-    "Tuner",
-    "UsageError",
-    "compare",
-    "open",
-    "run",
-    "sweeps",
-    "verify",
-]
 
 _HOMES = {
     "api.compare": ("compare", "verify"),
@@ -60,6 +50,7 @@ _HOMES = {
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
