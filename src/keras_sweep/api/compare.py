@@ -69,8 +69,8 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
     """Sweeps of one metric and the same rows, side by side: `.first`, `.sides`, `.behind`.
 
     Raises:
-        UsageError: fewer than two are named, one is not there, or they are of other metrics or rows.
-        RecordError: no trial of one has completed.
+        UsageError: fewer than two are named, one twice, one is not there, or they are of other metrics or rows.
+        RecordError: no trial of one has completed, or a record can't be read.
     """
     return ComparedSweeps.of(side_by_side([find(name, sweeps_dir) for name in names]))
 

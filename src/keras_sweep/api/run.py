@@ -77,10 +77,11 @@ def run(
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
 
     Raises:
-        UsageError: the call, the space, the data or the model are wrong, with all faults of the space at once.
+        UsageError: the call, the space, the data or the model are wrong, with all faults of the space at once; or
+            there is a sweep of that name with another space, data or seed.
         SweepBusy: another process runs this sweep.
         Interrupted: a signal ended it; everything finished is kept.
-        SweepError: it ran and failed.
+        SweepError: it ran and failed: its trials, its record, or the disk.
     """
     wall = WallTime()
     if [trials, more, add].count(None) < 2:

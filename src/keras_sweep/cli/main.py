@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import data, model, read_commands, run
+from keras_sweep.cli import data, recorded, run
 from keras_sweep.cli.options import PlainHelp
 from keras_sweep.errors import Interrupted, SweepError, UsageError
 from keras_sweep.process.streams import open_streams, settle_streams
@@ -49,19 +49,19 @@ def _options(
 app.command("init", short_help="Write a first space file for your data, with comments.")(data.init)
 app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(run.check)
 app.command("run", cls=PlainHelp, short_help="Search, test the winner once, write the best model; resume.")(run.run)
-app.command("list")(read_commands.list_sweeps)
-app.command("leaderboard")(read_commands.leaderboard)
-app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
-app.command("report", short_help="Write a sweep as one self-contained page.")(read_commands.report)
-app.command("log", short_help="Log the trials to MLflow, W&B or TensorBoard.")(read_commands.log)
-app.command("evaluate")(model.evaluate)
-app.command("export", short_help="Write a trial's model, with its card beside it.")(model.export)
-app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(model.verify)
+app.command("list")(recorded.list_sweeps)
+app.command("leaderboard")(recorded.leaderboard)
+app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(recorded.show)
+app.command("report", short_help="Write a sweep as one self-contained page.")(recorded.report)
+app.command("log", short_help="Log the trials to MLflow, W&B or TensorBoard.")(recorded.log)
+app.command("evaluate")(recorded.evaluate)
+app.command("export", short_help="Write a trial's model, with its card beside it.")(recorded.export)
+app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(recorded.verify)
 app.command("replay", cls=PlainHelp, short_help="Train a trial again by fit: are its numbers the record's?")(
-    model.replay
+    recorded.replay
 )
-app.command("compare", cls=PlainHelp, short_help="Sweeps side by side: do their winners differ?")(read_commands.compare)
-app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(read_commands.dashboard)
+app.command("compare", cls=PlainHelp, short_help="Sweeps side by side: do their winners differ?")(recorded.compare)
+app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(recorded.dashboard)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
 app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
 app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)

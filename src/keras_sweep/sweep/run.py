@@ -73,13 +73,7 @@ def run_sweep(
 ) -> SweepEnded:
     """Search until done, then evaluate and export the winner. KERAS_BACKEND is set before this is called.
 
-    Raises:
-        Interrupted: a signal came before there was anything to finish.
-        UsageError: the data, the model or the space do not fit each other; nothing was written.
-        ChangedSweep: there is a sweep of that name with another space, data or seed.
-        SweepBusy: another process runs it.
-        RecordError: the record is damaged, or the disk fails.
-        SweepError: the trials fail.
+    Raises as `keras_sweep.run`, but Interrupted only where a signal came before there was anything to finish.
     """
     wall.emit = emit
     wall.add("start", wall.total()["other"])

@@ -92,9 +92,7 @@ class SideBySide:
 def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
     """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all.
 
-    Raises:
-        UsageError: fewer than two are named, one twice, or they are not of one metric and the same rows.
-        RecordError: no trial of one has completed, or a record can't be read.
+    Raises as `keras_sweep.compare`.
     """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):

@@ -88,13 +88,8 @@ def verify_model(
 ) -> Verified:
     """Open a model's file in safe mode, and evaluate it on the rows that its card names; with `test` on test rows, too.
 
-    The card's own sweep, if it is among `sweeps`, tells where its data lie, and counts a look at test rows.
-    With `trust` the code is imported that the card names as the source of its rows, and the file as that of its layers.
-
-    Raises:
-        UsageError: there is no file or no card, code is needed and not trusted, or the card says nothing of test rows.
-        RecordError: the file is damaged, or is not the file of its card.
-        ChangedSweep: the rows are not those of the card.
+    The card's own sweep, if it is among `sweeps`, tells where its data lie, and counts a look at test rows. The rest,
+    and what is raised, is as of `keras_sweep.verify`.
     """
     if not path.is_file() or path.suffix != ".keras":
         raise UsageError(f"there is no .keras file {path}", hint="Name one that `sweep export` wrote in this format")
