@@ -4,6 +4,7 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
+from keras_sweep.sweep import time_estimate
 from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -19,9 +20,11 @@ def wanting(trials, *parameters, **changes):
     return replace(spec, search=replace(spec.search, trials=trials))
 
 
-def of(spec, runner, **options):
+def of(spec, runner, probe_seconds=time_estimate.PROBE_SECONDS):
     told = []
-    found = estimate(spec, runner, told.append, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time_estimate, "PROBE_SECONDS", probe_seconds)
+        found = estimate(spec, runner, told.append)
     assert found.seconds == found.compile_seconds + found.epoch_seconds * found.trial_epochs
     return found, told
 

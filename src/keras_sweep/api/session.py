@@ -63,14 +63,13 @@ def run_session(
 
 def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
     """The log, with this call in it; None where it can't be written, which stops no sweep."""
-    try:
+    with contextlib.suppress(OSError):
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
         call = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
         log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {call}\n")
-    except OSError:
-        return None
-    return log
+        return log
+    return None
 
 
 def _close(log: TextIO) -> None:

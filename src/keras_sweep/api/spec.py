@@ -223,12 +223,11 @@ def _cases(value: Sequence[Any]) -> bool:
 def _data_block(data: Any) -> Any:
     if isinstance(data, str | _TableFile):
         return data
-    if isinstance(data, Mapping) and callable(data.get("python")):
-        return {**data, "python": give_function(data["python"], of_rows=True)}
+    given = data if isinstance(data, Mapping) else {"python": data}
+    if callable(given.get("python")):
+        return {**given, "python": give_function(given["python"], of_rows=True)}
     if isinstance(data, Mapping) and any(isinstance(value, str | os.PathLike) for value in data.values()):
         return data  # the keys of a space file; no array is a text
-    if callable(data):
-        return {"python": give_function(data, of_rows=True)}
     if isinstance(data, Mapping | Sequence):
         return {"python": give_arrays(data)}
     raise UsageError(
@@ -243,10 +242,9 @@ def _model_block(model: Any) -> Any:
         return model if ":" not in model else {"python": model}
     if isinstance(model, Mapping):
         return model
-    if isinstance(model, tuple) and len(model) == 2 and isinstance(model[1], Mapping):
-        return {"python": give_function(model[0]), **model[1]}
-    if callable(model) or callable(getattr(model, "build", None)):  # a HyperModel
-        return {"python": give_function(model)}
+    function, arguments = model if isinstance(model, tuple) and len(model) == 2 else (model, {})
+    if callable(function) or callable(getattr(function, "build", None)):  # a HyperModel
+        return {"python": give_function(function), **arguments}
     raise UsageError(
         f"`model` of a Spec is {type(model).__name__}",
         hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',

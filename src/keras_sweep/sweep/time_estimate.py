@@ -53,16 +53,14 @@ class TimeEstimate:
         return self.compile_seconds + self.epoch_seconds * self.trial_epochs
 
 
-def estimate(
-    spec: SweepSpec, runner: Runner, emit: Listener, *, probe_seconds: float = PROBE_SECONDS
-) -> TimeEstimate | None:
+def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | None:
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
     engine = make_engine(spec)
     asked = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.drawn_space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
-    end = time.monotonic() + probe_seconds
+    end = time.monotonic() + PROBE_SECONDS
     needed = runner.programs(asked, wanted, emit)
     short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
     ended_epochs: list[Event] = []
