@@ -15,7 +15,7 @@ SHORTER = {"dense": 2, "dense_fast": 2, "hyperband": 2, "cnn": 2}  # epochs
 SHORT = {name: ["--set", f"epochs.max={most}"] for name, most in SHORTER.items()}
 
 
-RUN_BY_PAGES = ("dense", "digits", "plants")  # as the README and docs/ have them, in short; each as it is in long
+RUN_BY_PAGES = ("dense", "dense_fast", "digits", "plants")  # in short, by the README and docs/; each as it is in long
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def keras_home(tmp_path: Path) -> str:
 
 
 def test_a_sweep_does_not_go_on_with_another_configuration_than_it_was_begun_with(finished, keras_home):
-    ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, KERAS_HOME=keras_home)
+    ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, new=True, KERAS_HOME=keras_home)
     assert ended.code == 2
     place = "(by keras.json, or code that sets it)"
     assert f"\n  keras.config.epsilon: 1e-07 -> 0.01 {place}\n" in ended.err
@@ -26,16 +26,24 @@ def test_a_sweep_does_not_go_on_with_another_configuration_than_it_was_begun_wit
     assert "`--name digits-2`" in ended.err  # as of a sweep that was begun elsewhere: it is a copy
 
 
-def test_the_card_says_the_configuration_and_a_model_is_verified_with_it(finished, keras_home):
+SET = """
+import keras
+from keras_sweep.cli.main import main
+keras.config.set_epsilon(0.01)
+keras.config.set_image_data_format("channels_first")
+"""
+
+
+def test_the_card_says_the_configuration_and_a_model_is_verified_with_it(finished):
     card = json.loads((finished / "sweeps/digits/card.json").read_text())
     former = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
     assert card["keras_config"] == former
-    ended = sweep("verify", "sweeps/digits/best.keras", cwd=finished, KERAS_HOME=keras_home).ok()
+    ended = python(SET + "main(['verify', 'sweeps/digits/best.keras'])", cwd=finished).ok()
     assert "Keras is configured as it was for these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
 
 
-def test_a_trial_is_replayed_with_the_configuration_that_it_was_trained_with(finished, keras_home):
-    ended = sweep("replay", "digits", "0", cwd=finished, KERAS_HOME=keras_home).ok()
+def test_a_trial_is_replayed_with_the_configuration_that_it_was_trained_with(finished):
+    ended = python(SET + "main(['replay', 'digits', '0'])", cwd=finished).ok()
     assert ended.out.endswith("the numbers are those of the record\n")
     assert "Keras is configured as it was for these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
 
@@ -79,7 +87,7 @@ def test_a_broken_keras_json_ends_commands_in_one_line(finished, keras_home):
         ["evaluate", "digits"],
         ["verify", "sweeps/digits/best.keras"],
     ):
-        ended = sweep(*words, cwd=finished, KERAS_HOME=keras_home)
+        ended = sweep(*words, cwd=finished, new=True, KERAS_HOME=keras_home)
         assert ended.code == 2
         (line,) = [one for one in ended.err.splitlines() if one.startswith("error")]
         assert line.startswith("error: Keras can't be imported: ") and "floatx" in line

@@ -7,9 +7,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +17,8 @@ from ruamel.yaml import YAML
 from keras_sweep.record.encoding import CHECKSUM, encode
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.helpers.command import PATIENCE, leaderboard, python, sweep
+from tests.helpers.command import leaderboard, python, sweep
+from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.space_texts import small
 
 
@@ -133,13 +131,10 @@ def test_a_format_whose_package_is_missing_is_refused_with_the_command_that_inst
 
 
 def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_path: Path) -> None:
-    words = ["export", "digits", "--format", "savedmodel", "-o", str(tmp_path / "model")]
-    command = [sys.executable, "-m", "keras_sweep", *words]
-    with subprocess.Popen(command, cwd=finished, stderr=subprocess.PIPE, start_new_session=True) as process:
-        while process.poll() is None and not list(tmp_path.glob(".model.*/request.json")):
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
-        _, said = process.communicate(timeout=PATIENCE)
+    process = Started(finished, "--format", "savedmodel", "-o", str(tmp_path / "model"), command=("export", "digits"))
+    wait_for(lambda: bool(list(tmp_path.glob(".model.*/request.json"))), process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
+    _, said = process.communicate()
     assert process.returncode == 130, said
     assert list(tmp_path.iterdir()) == []
 

@@ -36,7 +36,7 @@ def test_a_sweep_whose_model_could_not_be_written_is_not_done_and_the_next_run_m
 
 
 def test_warnings_that_raise_in_other_programs_raise_in_no_sweep(folder: Path) -> None:
-    sweep("run", "space.yaml", "--quiet", cwd=folder, PYTHONWARNINGS="error").ok()
+    sweep("run", "space.yaml", "--quiet", cwd=folder, new=True, PYTHONWARNINGS="error").ok()
     assert state(folder) == "done"
 
 
@@ -159,7 +159,7 @@ def test_an_answer_that_nobody_reads_is_no_fault(finished: Path, words: str) -> 
 def test_what_is_offered(finished, typed, offered):
     words = typed.split(" ")
     variables = {"_SWEEP_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
-    ended = sweep(cwd=finished, **variables)
+    ended = sweep(cwd=finished, new=True, **variables)
     assert ended.out.split() == offered
     assert (ended.code, ended.err) == (0, "")  # what is said there stands amid the line that is typed
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
-from tests.helpers.command import process
+from tests.helpers.command import process as command
 from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import check_sound, folder_of
@@ -105,8 +105,8 @@ def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 
 def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     write(tmp_path, trials=20, epochs=2)
-    command = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
-    done = process(["bash", "-c", command], tmp_path)
+    line = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
+    done = command(["bash", "-c", line], tmp_path)
     assert done.code == 0, (tmp_path / "err").read_text()
     assert done.out.startswith('{"event": ')
     assert trials(tmp_path) == 20
@@ -114,13 +114,15 @@ def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     assert folder_of(tmp_path, "long").card.exists()
 
 
-@pytest.mark.parametrize(
-    "closed", [pytest.param("2>&-", marks=pytest.mark.soak), ">&- 2>&- <&-", ">/dev/full 2>/dev/full"]
-)
-def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, closed: str) -> None:
+@pytest.mark.parametrize("streams", [pytest.param("2>&-", marks=pytest.mark.soak), ">&- 2>&- <&-", "full"])
+def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, streams: str) -> None:
     write(tmp_path, trials=3, epochs=1)
-    command = f"exec {sys.executable} -m keras_sweep run long.yaml {closed}"
-    process(["bash", "-c", command], tmp_path).ok()
+    if streams == "full":
+        process = Started(tmp_path, terminal="/dev/full")
+        wait_for(lambda: process.poll() is not None)
+        assert process.returncode == 0
+    else:
+        command(["bash", "-c", f"exec {sys.executable} -m keras_sweep run long.yaml {streams}"], tmp_path).ok()
     assert trials(tmp_path) == 3
     check_sound(folder_of(tmp_path, "long"))
     assert folder_of(tmp_path, "long").card.exists()

@@ -23,12 +23,12 @@ PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test
 
 
 def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: str) -> Ended:
-    """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked, or for another environment."""
+    """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked: where imports read the environment."""
     words = list(map(str, arguments))
-    variables = _variables()
-    if not new and not environment:
+    variables = {**_variables(), **environment}
+    if not new:
         return forked(cwd, *words, environment=variables)
-    return process([sys.executable, "-m", "keras_sweep", *words], cwd, {**variables, **environment})
+    return process([sys.executable, "-m", "keras_sweep", *words], cwd, variables)
 
 
 def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", **environment: str) -> Ended:

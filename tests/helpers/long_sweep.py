@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
 class Started:
     """A sweep in a process that is forked from one that has imported everything; it is used as one of `subprocess`."""
 
-    def __init__(self, folder: Path, *words: str, nohup: bool = False, **more: Any) -> None:
+    def __init__(
+        self, folder: Path, *words: str, command: Sequence[str] = ("run", "long.yaml"), nohup: bool = False, **more: Any
+    ) -> None:
         self._output = Path(tempfile.mkdtemp(dir=folder))
         self.returncode: int | None = None
         job = {"folder": str(folder), "output": str(self._output), "nohup": nohup, **more}
-        self.pid: int = Forks("jax").ask(detached=True, arguments=("run", "long.yaml", *words), **job)["pid"]
+        self.pid: int = Forks("jax").ask(detached=True, arguments=(*command, *words), **job)["pid"]
 
     def poll(self) -> int | None:
         if self.returncode is None:

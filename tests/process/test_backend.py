@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 import weakref
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from keras_sweep.process.backend import check_environment, only_new_garbage
-from tests.helpers.command import PATIENCE, script, sweep
+from tests.helpers.command import process, python, sweep
 from tests.helpers.space_texts import DIGITS, small
 
 
@@ -29,7 +28,7 @@ from tests.helpers.space_texts import DIGITS, small
 def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(setting, reason, tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     name, _, value = setting.partition("=")
-    ended = sweep("run", "digits.yaml", "--quiet", cwd=tmp_path, **{name: value})
+    ended = sweep("run", "digits.yaml", "--quiet", cwd=tmp_path, new=name != "XLA_FLAGS", **{name: value})
     assert (ended.code, ended.out) == (1, "")
     assert len(ended.err.splitlines()) == 1
     assert reason in ended.err
@@ -38,7 +37,9 @@ def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(
 
 
 THREE = """
+import jax
 from keras_sweep.cli.main import main
+jax.config.update("jax_platforms", "cuda")  # as JAX reads the variable when it is imported
 for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "sweeps/digits/best.keras"]):
     try:
         main(words)
@@ -50,15 +51,14 @@ for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "swe
 def test_what_only_computes_ends_with_the_reason_too(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     sweep("run", "digits.yaml", "--trials", "1", "--quiet", cwd=tmp_path).ok()
-    (tmp_path / "three.py").write_text(THREE)
-    ended = script("three.py", cwd=tmp_path, new=True, JAX_PLATFORMS="cuda").ok()
+    ended = python(THREE, cwd=tmp_path, JAX_PLATFORMS="cuda").ok()
     assert ended.out == ""
     assert ended.err.count("The cause may be JAX_PLATFORMS=cuda: unset it") == 3
 
 
 def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
-    ended = sweep("check", "digits.yaml", "--probe", cwd=tmp_path, JAX_DEFAULT_PRNG_IMPL="rbg")
+    ended = sweep("check", "digits.yaml", "--probe", cwd=tmp_path, new=True, JAX_DEFAULT_PRNG_IMPL="rbg")
     assert ended.code == 1
     assert "no faults" not in ended.out
     assert "The cause may be JAX_DEFAULT_PRNG_IMPL=rbg: unset it" in ended.err
@@ -77,13 +77,6 @@ def test_the_tiny_program_leaves_the_generators_as_they_were():
     check_environment.cache_clear()
     check_environment()
     assert np.random.rand() == expected
-
-
-def runs(code: str, folder: Path) -> None:
-    """Run it in a process of its own, on JAX."""
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    subprocess.run(command, check=True, cwd=folder, env=environment, timeout=PATIENCE)
 
 
 SCRIPT = """
@@ -109,7 +102,7 @@ with without_tensorflow():
 
 
 def test_seeding_without_tensorflow_draws_the_same_numbers(tmp_path):
-    runs(SCRIPT, tmp_path)
+    python(SCRIPT, cwd=tmp_path).ok()
 
 
 OTHER_KERAS = """
@@ -124,7 +117,7 @@ assert "tensorflow" in sys.modules
 
 @pytest.mark.soak
 def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow(tmp_path):
-    runs(OTHER_KERAS, tmp_path)
+    process([sys.executable, "-W", "ignore", "-c", OTHER_KERAS], tmp_path, {**os.environ, "KERAS_BACKEND": "jax"}).ok()
 
 
 RUN = """
@@ -152,7 +145,7 @@ def build():
 def test_a_sweep_of_a_model_of_ones_own_imports_no_tensorflow_from_its_inspection_to_its_file(tmp_path):
     (tmp_path / "mine.yaml").write_text(SPACE)
     (tmp_path / "mine.py").write_text(BUILD)
-    runs(RUN, tmp_path)
+    python(RUN, cwd=tmp_path).ok()
     assert (tmp_path / "sweeps" / "mine" / "best.keras").exists()
 
 

