@@ -88,7 +88,7 @@ def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
-    from keras_sweep.training.lanes.lane_support import why_not_lanes
+    import keras
 
     if spec.training.callbacks:
         return "callbacks of your own are called by `fit` alone"
@@ -105,6 +105,10 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     names = {*spec.space.constants, *(one.name for one in spec.space.parameters)}
     if names & SCHEDULE and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
+    if (backend := keras.backend.backend()) != "jax":
+        return f"lanes need the JAX backend, and this is {backend}"
+    from keras_sweep.training.lanes.lane_support import why_not_lanes  # which imports JAX
+
     return why_not_lanes(spec, data)
 
 

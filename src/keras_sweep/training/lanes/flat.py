@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import jax
+import jax.numpy as jnp
+import keras
 import numpy as np
 
 from keras_sweep.training.checkpoint import Arrays, TrainingState
@@ -25,8 +28,6 @@ OPTIMIZERS = frozenset({"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta",
 
 def elementwise(optimizer: Any) -> bool:
     """Whether each element's update depends on that element's past alone."""
-    import keras
-
     name = type(optimizer).__name__
     if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
         return False
@@ -75,16 +76,12 @@ class _Place:
 
     def spread(self, values: Any) -> Any:
         """Traced: [T] values, to go with the array: a column beside a kernel, which costs no memory traffic."""
-        import jax.numpy as jnp
-
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
 
     def stack(self, arrays: Sequence[Any]) -> Any:
         """The device array of the variable in each lane."""
-        import jax
-
         return jax.device_put(np.ascontiguousarray(self.laid(np.stack(arrays, axis=-1))))
 
     def lane(self, array: Any, index: int) -> Any:
@@ -100,8 +97,6 @@ class Flat:
     """
 
     def __init__(self, template: Template, lanes: int) -> None:
-        import keras
-
         self._template = template
         self._lanes = lanes
         self._places = [_Place(tuple(map(int, value.shape)), lanes) for value in template.trainable]
@@ -147,8 +142,6 @@ class Flat:
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
-        import jax
-
         trainable, other, slots, _ = (list(zip(*parts, strict=True)) for parts in zip(*lanes, strict=True))
         return (
             [place.stack(arrays) for place, arrays in zip(self._places, trainable, strict=True)],
@@ -176,8 +169,6 @@ class Flat:
 
     def prepare(self, numbers: Numbers) -> Any:
         """Traced: the numbers as the step takes them, computed once an epoch."""
-        import jax
-
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
         per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))
@@ -195,9 +186,6 @@ class Flat:
 
     def _inside(self, own: LaneNumbers | None) -> list[Any] | None:
         """Of each variable, as it lies, what is in the lane's own model; None where no layer lies in a wider one."""
-        import jax
-        import jax.numpy as jnp
-
         shared = self._template.shared
         if own is None or shared is None or not shared.inputs:
             return None
@@ -217,9 +205,6 @@ class Flat:
 
         Where steps are masked, `counted` [B] is 1 for its rows, 0 for further ones.
         """
-        import jax
-        import jax.numpy as jnp
-
         trainable, other, slots = state
         of_optimizer, of_model, inside = numbers
         if self._is_softmax:
@@ -271,8 +256,6 @@ class Flat:
 
         Last [T, B] whether each row is right, as `template.right` tells; None where it can't.
         """
-        import jax
-
         forward = self._template.forward(training=False)
 
         def one(*lane: Any) -> Any:
@@ -287,8 +270,6 @@ class Flat:
 
     def finite(self, state: State) -> Any:
         """Traced: [T] whether all trainable variables of a lane are finite."""
-        import jax.numpy as jnp
-
         views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._views(state[0])]
         return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
 
@@ -300,9 +281,6 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
     optimizer that it uses. Chosen at the end, old and new values would both have to be kept. The optimizer is built on
     the variable alone; `state` has it, then the optimizer's, each with its value.
     """
-    import jax.numpy as jnp
-    import keras
-
     (variable, _), *_ = state
 
     class OwnLanes(keras.StatelessScope):  # type: ignore[misc]

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import keras
 import numpy as np
 
 from keras_sweep.space.distributions import Categorical
@@ -95,8 +98,6 @@ class Shared:
 
     def lengths(self, widths: Any) -> list[Any]:
         """Traced: [2U] how many numbers are in use after each wider layer, be it there or not; then its own widths."""
-        import jax.numpy as jnp
-
         after: list[Any] = []
         for width, given in zip(widths, self.inputs, strict=True):
             after.append(jnp.where(width > 0, width, after[-1] if given is None else given))
@@ -173,16 +174,11 @@ def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[No
 
 def _optional(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
     """A dense layer as wide as what it is given, which passes that through in a lane that lacks it."""
-    import jax.numpy as jnp
-
     return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
 
 
 def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
     """Keras's, which takes the square root of a Python float."""
-    import jax.numpy as jnp
-    import keras
-
     if not training:
         return inputs
     deviation = jnp.sqrt(layer.rate * (1 / (1.0 - layer.rate)))
@@ -191,8 +187,6 @@ def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
 
 def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
     """Keras's dropout of a layer that lies in a wider one: it drops what it would drop of the narrow one."""
-    import jax.numpy as jnp
-    from jax import lax
     from jax.extend.random import threefry2x32_p
 
     if not training:
@@ -200,11 +194,11 @@ def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any
     key = layer.seed_generator.next()
     # JAX draws the number of an element by its place in the array: here by that in the narrow layer, beyond which all
     # is zero.
-    rows, columns = (lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
+    rows, columns = (jax.lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
     place = rows * width.astype(jnp.uint32) + columns
     bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(place), place))
     # The numbers of `jax.random.uniform` have 23 of the bits behind the point: 1.xxx less one.
-    uniform = lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
+    uniform = jax.lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
     kept = 1.0 - layer.rate
     return jnp.where(uniform < kept, inputs / kept, 0.0)
 
@@ -214,8 +208,6 @@ def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
 
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
     """
-    import keras
-
     named = set()
     for parameter in spec.space.parameters:
         if not parameter.name.startswith(MODEL_PREFIX) or not isinstance(parameter.distribution, Categorical):
@@ -231,9 +223,6 @@ def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
 
 def chosen_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
     """Traced: of several activations the one of a lane."""
-    import jax.numpy as jnp
-    import keras
-
     outputs = jnp.zeros_like(inputs)
     for place, name in enumerate(names):
         mine = choice == place

@@ -4,6 +4,8 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
+import jax
+import keras
 import numpy as np
 
 from keras_sweep.data.arrays import cut, leaves
@@ -27,10 +29,6 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
 
     The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.
     """
-    import keras
-
-    if (backend := keras.backend.backend()) != "jax":
-        return f"lanes need the JAX backend, and this is {backend}"
     if (lacking := _lacking(spec)) is not None:
         return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
@@ -53,9 +51,6 @@ def _lacking(spec: SweepSpec) -> str | None:
     A dense model is traced in both layouts, which meets each private name that lanes use, with its arguments. It takes
     half a second, so versions that are known are not asked.
     """
-    import jax
-    import keras
-
     if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
@@ -76,8 +71,6 @@ def _lacking(spec: SweepSpec) -> str | None:
 
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
-    import keras
-
     plan = training_plan(spec, spec.space.example(0.5))
     if built_own_model(spec, plan.model_arguments, plan.seed, data, widen=None, activations=()) is not None:
         return None  # all of its layers are known: there is no need to trace them
@@ -107,7 +100,6 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
 
 def _traced(template: Template, layout: Layout, rows: Rows) -> str:
     """A step of two lanes on these rows, and its validation on the same, as JAX traces them."""
-    import jax
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
         numbers = layout.prepare(numbers)

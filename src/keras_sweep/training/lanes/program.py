@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import jax
+import jax.numpy as jnp
+import keras
 import numpy as np
 
 from keras_sweep.data.arrays import cut, leaves
@@ -42,8 +45,6 @@ class DeviceData:
 
         On the CPU rows that lie well enough stay where they are.
         """
-        import jax
-
         x, y = jax.device_put((data.train.x, data.train.y))
         if not data.folds:
             once = data.validation is data.train  # where the winner is trained on all rows
@@ -73,8 +74,6 @@ class Program:
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, rows_alone: bool, effort: Effort) -> None:
         """T lanes; whether each validation row stands alone in this model, and what compiling is worth."""
-        import jax
-
         self.lanes = lanes
         self.layout = layout_of(template, lanes)
         self._template = template
@@ -149,17 +148,12 @@ class Program:
 
     def _compiled(self, traced: Callable[..., Any], *arguments: Any, uses_up: tuple[int, ...] = (0,)) -> Any:
         """A function as a program, which uses up some of its arguments: the state."""
-        import jax
-
         with self._template.tracing:
             lowered = jax.jit(traced, donate_argnums=uses_up).lower(*arguments)
         return lowered.compile(self._options)
 
     def _logs(self, metrics: list[Any]) -> Logs:
         """Traced: metric name -> [T], of those metrics that are one number."""
-        import jax
-        import keras
-
         model = self._template.model
 
         def one(metrics: list[Any]) -> dict[str, Any]:
@@ -172,8 +166,6 @@ class Program:
 
     def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
         """Traced: an epoch of batches of one length, and a shorter one."""
-        import jax
-
         prepared, metrics = self._begin(numbers)
 
         def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
@@ -189,9 +181,6 @@ class Program:
 
     def _masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
         """Traced: an epoch of batches of whatever length, in steps of more rows, of which the further ones weigh 0."""
-        import jax
-        import jax.numpy as jnp
-
         prepared, metrics = self._begin(numbers)
         size = numbers.batch_size
 
@@ -210,8 +199,6 @@ class Program:
 
     def _step_by_step(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
         """An epoch of a call each step."""
-        import jax
-
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
@@ -233,8 +220,6 @@ class Program:
 
     def _begin(self, numbers: Numbers) -> tuple[Any, list[Any]]:
         """Traced: the numbers as a step takes them, if they are the same in each, and metrics before the first step."""
-        import jax.numpy as jnp
-
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
@@ -242,17 +227,12 @@ class Program:
         self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, counted: Any = None
     ) -> tuple[State, list[Any]]:
         """Traced: a step on these rows, of which those count that `counted` says; `rates` [T] are this step's own."""
-        import jax
-
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _rows(array, rows), data)
         return self.layout.step(state, metrics, prepared, x, y, weights, counted)
 
     def _traced_validate(self, state: State, numbers: Numbers, *held: Any) -> tuple[list[Any], Logs, Any, Any]:
-        import jax
-        import jax.numpy as jnp
-
         rows, size = held[1].shape[0], min(self._validation_batch, held[1].shape[0])
         whole = rows // size
         prepared, metrics = self._begin(numbers)
@@ -280,8 +260,6 @@ class Program:
 
 def _training_rows(template: Template, data: DeviceData) -> tuple[Any, Any, Any]:
     """x, y and what each row counts in the loss; None where all count the same."""
-    import jax
-
     weights = template.row_weights
     if weights is None:
         return data.x, data.y, None

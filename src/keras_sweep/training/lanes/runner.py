@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import keras
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
@@ -168,8 +169,6 @@ class CompiledRunner:
     @contextmanager
     def _segments(self, generation: LaneGeneration) -> Iterator[Segments]:
         """What has groups trained: by the threads of a pool, an epoch at a time, or by workers; at the end none is."""
-        import keras
-
         shared, policy = self._shared, keras.config.dtype_policy()  # of this thread: each has its own
 
         def by_workers(group: Group) -> Future[Segment]:

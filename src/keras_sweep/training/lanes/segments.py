@@ -3,19 +3,24 @@
 That decides when a group trains, never how.
 """
 
+from __future__ import annotations
+
 import pickle
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from keras_sweep.training.lanes.group import Group, Segment
 from keras_sweep.training.lanes.packing import Device
-from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.workers.worker import Worker
 from keras_sweep.training.workers.workers import error_of
+
+if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before it knows its backend
+    from keras_sweep.training.lanes.group import Group, Segment
 
 LOOK_SECONDS = 0.2  # how often something else is looked at while no segment ends
 
@@ -112,7 +117,9 @@ def train_segment(worker: Worker, device: Device, pickled: bytes, until: int) ->
     What comes back depends on nothing else: by whom, where and how often it is trained moves no bit of it, where the
     processors are alike. The group is pickled, so that nobody who shares its memory sees it half-way.
     """
+    from keras_sweep.training.lanes.programs import Programs
+
     programs = worker.tool(device, partial(Programs, device=device))
     group: Group = pickle.loads(pickled)
     ended = group.on(programs).train(until, worker.stopping)
-    return Segment(ended.group.at_rest(), ended.reports)
+    return replace(ended, group=ended.group.at_rest())

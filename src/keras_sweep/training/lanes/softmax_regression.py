@@ -8,6 +8,11 @@ arithmetic is that of Keras, operation by operation. T lanes, B rows a batch, C 
 from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import keras
+from keras import ops
+
 from keras_sweep.training.lanes.template import Template
 
 LOSS = "sparse_categorical_crossentropy"
@@ -15,8 +20,6 @@ LOSS = "sparse_categorical_crossentropy"
 
 def is_softmax_regression(template: Template) -> bool:
     """Whether the model is one plain dense layer with softmax, and loss and metrics are of labels that are numbers."""
-    import keras
-
     model = template.model
     if template.row_weights is not None:
         return False
@@ -43,11 +46,6 @@ def softmax_gradients(
 
     The variables are the kernels [C * T, in] and, if there are any, the biases [C * T]. Labels are [B] or [B, 1].
     """
-    import jax
-    import jax.numpy as jnp
-    import keras
-    from keras import ops
-
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")
     labels = y.reshape(rows).astype("int32")

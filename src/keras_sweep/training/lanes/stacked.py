@@ -6,6 +6,8 @@ Right for every optimizer, two to three times slower than `Flat` for those that 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from keras_sweep.training.checkpoint import TrainingState
@@ -34,8 +36,6 @@ class Stacked:
         return TrainingState(self._template.trainable, self._template.other, slots)
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
-        import jax
-
         parts = list(zip(*lanes, strict=True))[:3]
         trainable, other, slots = (
             [jax.device_put(np.stack(arrays)) for arrays in zip(*part, strict=True)] for part in parts
@@ -87,8 +87,6 @@ class Stacked:
 
     def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""
-        import jax
-
         if self._lanes > 1:
             mapped: Callable[..., Any] = jax.vmap(one)
             return mapped
@@ -99,7 +97,5 @@ class Stacked:
         return alone
 
     def finite(self, state: State) -> Any:
-        import jax.numpy as jnp
-
         finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]
         return jnp.stack([jnp.ones(self._lanes, bool), *finite]).all(0)

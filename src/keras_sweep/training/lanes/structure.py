@@ -15,7 +15,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+import jax.numpy as jnp
+import keras
 import numpy as np
+from keras import ops
 
 from keras_sweep.training.checkpoint import Arrays
 from keras_sweep.training.lanes.signature import PLACEHOLDER
@@ -93,9 +96,6 @@ class LanePenalty:
             setattr(self, name, getattr(penalty, name))
 
     def __call__(self, x: Any) -> Any:
-        import jax.numpy as jnp
-        from keras import ops
-
         costs = {"l1": ops.absolute, "l2": ops.square}
         total = 0.0
         for name in self.factors:
@@ -106,8 +106,6 @@ class LanePenalty:
 
 def model_of(structure: str) -> Any:
     """An uncompiled model of this structure, each of its numbers a placeholder, whose weights are of no lane."""
-    import keras
-
     facts = json.loads(structure)
     shape, dtype = facts["input"]
     layers = []
@@ -136,8 +134,6 @@ def number_places(model: Any) -> list[tuple[Any, str]]:
 
 def layers_of(model: Any) -> list[Any]:
     """Its layers in their order, without what stands for its input."""
-    import keras
-
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
@@ -206,8 +202,6 @@ def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: S
 
 def _is_known(model: Any) -> bool:
     """Whether a model is a chain of layers of Keras that are known here, with nothing of the user's in them."""
-    import keras
-
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     if len(model.inputs) != 1 or len(model.outputs) != 1:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
+import jax
+import keras
 import numpy as np
 
 from keras_sweep.data.arrays import Array, cut, each, leaves
@@ -40,8 +42,6 @@ class Template:
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
         """Raises ModelError, as `compiled_model` does."""
-        import keras
-
         self.signature, spec = signature, replace(spec, own=())  # of which it has the names
         plan = _plan(signature, signature.variants[0])
         if signature.structure:
@@ -93,8 +93,6 @@ class Template:
 
     def forward(self, *, training: bool) -> Callable[..., Any]:
         """The first half of `fit`'s own step on one lane: loss; variables and metrics after the batch; outputs."""
-        import jax
-
         model = self.model
         scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
 
@@ -129,8 +127,6 @@ class Template:
 
         As Keras 3.15's `Model._update_metrics_variables` on JAX, by which the loss counts all rows alike.
         """
-        import keras
-
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             self.model._loss_tracker.update_state(loss, sample_weight=rows)  # noqa: SLF001  # Keras 3.15: as above
@@ -162,7 +158,6 @@ class Template:
     @cached_property
     def _forward(self) -> str:
         """The model's call in training on a batch, as JAX traces it."""
-        import jax
 
         def call(trainable: Any, other: Any, x: Any) -> Any:
             return self.model.stateless_call(trainable, other, x, **_mode(self.model, training=True))
@@ -186,8 +181,6 @@ class Template:
     @cached_property
     def _call(self) -> Any:
         """The program of `predict`."""
-        import jax
-
         mode = _mode(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
@@ -243,8 +236,6 @@ def built_own_model(
 
     Not to be called by two threads at once: it seeds the process's global generators.
     """
-    import keras
-
     if isinstance(data.train.x, dict | tuple):  # what is taken apart is a chain of layers, from one array on
         return None
     with without_tensorflow():

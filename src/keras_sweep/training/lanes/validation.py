@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import jax
 import numpy as np
 
 from keras_sweep.data.arrays import cut
@@ -95,8 +96,6 @@ def changes_state(template: Template, rows: Rows) -> bool:
 
     Traces the model, so its lock must be held.
     """
-    import jax
-
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
