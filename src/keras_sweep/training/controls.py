@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ class Controls:
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         """Before the first epoch, which trains at this rate."""
-        self._model = _NoModel(learning_rate)
+        # All that these callbacks ask of a model; whoever trains keeps the weights, by what `restored` says.
+        self._optimizer = SimpleNamespace(learning_rate=_rounded(learning_rate))
+        self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
         self._epochs = 0
         self._callbacks = watching_callbacks(training)
         self._stopping: Any = self._callbacks[0] if training.early_stopping is not None else None
@@ -43,18 +46,21 @@ class Controls:
         logs = dict(row)
         for each in self._callbacks:
             each.on_epoch_end(self._epochs, logs)
+        self._optimizer.learning_rate = _rounded(self._optimizer.learning_rate)
         self._epochs += 1
         return logs
 
     @property
     def stops(self) -> bool:
         """Whether training ends here."""
-        return self._model.stop_training
+        stops: bool = self._model.stop_training
+        return stops
 
     @property
     def learning_rate(self) -> float:
         """That of the next epoch."""
-        return self._model.optimizer.learning_rate
+        rate: float = self._optimizer.learning_rate
+        return rate
 
     @property
     def restored(self) -> int | None:
@@ -72,24 +78,9 @@ def watching_callbacks(training: Training) -> list[Any]:
     return [kind(**_arguments(section)) for kind, section in sections if section is not None]
 
 
-class _NoModel:
-    """What these callbacks ask of a model."""
-
-    def __init__(self, learning_rate: float) -> None:
-        self.stop_training = False
-        self.optimizer = _Rate(learning_rate)
-
-    def get_weights(self) -> tuple[()]:
-        """Whoever trains keeps them, by what `restored` says."""
-        return ()
-
-
-class _Rate:
-    def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = learning_rate
-
-    def __setattr__(self, name: str, value: float) -> None:
-        super().__setattr__(name, float(np.float32(value)))  # as the variable of an optimizer holds it
+def _rounded(learning_rate: float) -> float:
+    """As the variable of an optimizer holds it."""
+    return float(np.float32(learning_rate))
 
 
 def _arguments(section: Any) -> dict[str, Any]:
