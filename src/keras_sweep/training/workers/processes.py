@@ -13,7 +13,7 @@ from typing import Any
 
 from loky import ProcessPoolExecutor
 
-from keras_sweep.process.backend import cores, import_keras
+from keras_sweep.process.backend import cores, keras_config
 from keras_sweep.training.workers.workers import Workers
 
 
@@ -35,7 +35,7 @@ class Processes(Workers):
         for place in range(count):  # with more processes than cores some share one
             self._idle.put(OneProcess(here[place::count] or here[place % len(here) :][:1]))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
-        self.on_each(import_there)  # beside the import of this process
+        self.on_each(keras_config)  # so that they import Keras beside this process
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return super().submit(self._call, function, *arguments)
@@ -102,11 +102,6 @@ class OneProcess:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(kill_workers=True)
-
-
-def import_there() -> None:
-    """In a process that was begun: what takes longest of its first call."""
-    import_keras()
 
 
 def begin(parent: int, its_cores: list[int]) -> None:
