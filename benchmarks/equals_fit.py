@@ -176,7 +176,7 @@ def reordered(spec: Any, data: Any, params: Any, seed: int) -> Any:
     import keras
 
     from keras_sweep.training.build_trial import compiled_model
-    from keras_sweep.training.lanes.order import DataOrder
+    from keras_sweep.training.lanes.template import DataOrder
     from keras_sweep.trial.plan import training_plan
 
     plan = training_plan(spec, params)

@@ -15,10 +15,10 @@ from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
+from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import (

@@ -24,10 +24,9 @@ from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec, is_own
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.training.build_trial import brings_optimizer, fits_itself, make_optimizer
+from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
 from keras_sweep.training.losses import compile_arguments, made_of
 from keras_sweep.training.row_weights import class_weights
-from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 

@@ -16,7 +16,7 @@ from keras_sweep.process.backend import clear_session, only_new_garbage, version
 from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
-from keras_sweep.training.build_trial import called, compiled_trial, fits_itself
+from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
@@ -24,7 +24,6 @@ from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, curve_of, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
-from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
 from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan

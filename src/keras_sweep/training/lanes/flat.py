@@ -256,16 +256,9 @@ class Flat:
 
         Last [T, B] whether each row is right, as `template.right` tells; None where it can't.
         """
-        forward = self._template.forward(training=False)
-
-        def one(*lane: Any) -> Any:
-            _, (other, metrics, outputs) = forward(*lane, *batch)
-            return other, metrics, self._template.right(batch[1], outputs)
-
         trainable, other, slots = state
-        other, metrics, right = jax.vmap(one, in_axes=([-1] * len(trainable), 0, 0, -1))(
-            self._views(trainable), other, metrics, numbers[1]
-        )
+        one = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
+        other, metrics, right = one(self._views(trainable), other, metrics, numbers[1])
         return (trainable, list(other), slots), list(metrics), right
 
     def finite(self, state: State) -> Any:

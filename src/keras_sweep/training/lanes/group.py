@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
+from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import Lane, LaneEnd
@@ -22,7 +23,6 @@ from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import Failure, diverged, scored_epoch, trial_objective
-from keras_sweep.training.schedules import keras_schedule
 from keras_sweep.trial.result import Seconds
 
 
@@ -134,8 +134,9 @@ class Group:
         if other is self:
             return
         mine = {lane.number: lane for lane in self.lanes}
-        for lane in other.lanes:
-            mine[lane.number].take(lane)
+        for lane in other.lanes:  # all but `seen`, which the loop's thread sets
+            stands = {name: value for name, value in vars(lane).items() if name != "seen"}
+            vars(mine[lane.number]).update(stands)
         self.epoch, self.finished = other.epoch, other.finished
         self._begins, self._count = other._begins, other._count
         self._places = [mine[lane.number] for lane in other._places]

@@ -102,17 +102,6 @@ class Lane:
         if self.end is None and len(self.rows) == self.epochs:
             self.end = LaneEnd.DONE
 
-    def take(self, other: Lane) -> None:
-        """Stand where the same lane stands elsewhere."""
-        self.rows, self.end, self.best, self.last, self.seconds = (
-            other.rows,
-            other.end,
-            other.best,
-            other.last,
-            other.seconds,
-        )
-        self.controls, self.learning_rate = other.controls, other.learning_rate
-
     def go_on_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
     ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.flat import State
-from keras_sweep.training.lanes.lane_numbers import Numbers, holding
+from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
 
@@ -68,21 +68,9 @@ class Stacked:
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         del numbers  # of the optimizer alone
         trainable, other, slots = state
-
-        def one(trainable: Any, other: Any, metrics: Any) -> Any:
-            outputs: list[Any] = []  # a user's own step may have none
-            update = self._model._update_metrics_variables  # noqa: SLF001  # Keras 3.15: what its `test_step` calls
-
-            def noted(metrics: Any, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-                outputs.append(y_pred)
-                return update(metrics, loss, x, y, y_pred, sample_weight)
-
-            with holding([(self._model, "_update_metrics_variables", noted)]):
-                _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), batch)
-            return other, metrics, self._template.right(batch[1], outputs[-1]) if outputs else None
-
         scored = self._template.averaged(trainable, slots)
-        other, metrics, right = self._mapped(one)(scored, other, metrics)
+        one = self._mapped(lambda *lane: self._template.test(*lane, None, *batch))
+        other, metrics, right = one(scored, other, metrics)
         return (trainable, list(other), slots), list(metrics), right
 
     def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,6 @@ from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimize
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
-from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
 from keras_sweep.training.losses import compile_arguments
@@ -122,6 +121,11 @@ class Template:
 
         return forward
 
+    def test(self, trainable: Any, other: Any, metrics: Any, own: Any, *batch: Any) -> Any:
+        """Traced: of one lane the other variables and the metrics after a batch of validation rows; which are right."""
+        _, (other, metrics, outputs) = self.forward(training=False)(trainable, other, metrics, own, *batch)
+        return other, metrics, self.right(batch[1], outputs)
+
     def updated_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
         """Traced: the metrics after a batch of so many rows; `update` is called with each but that of the loss.
 
@@ -205,6 +209,37 @@ class Template:
         if own is not None:
             both = in_shapes(both, [value.shape for value in (*own.trainable, *own.other)])
         return tuple(both[place] for place in self._places if both[place].size)  # none of a layer that it lacks
+
+
+class DataOrder:
+    """Row indices of any epoch, as `keras.Model.fit` draws them on the JAX backend.
+
+    `fit` takes each epoch's order from NumPy's global generator, and draws one permutation that it throws away before
+    the first epoch, because its symbolic build opens the iterator once.
+    """
+
+    def __init__(self, state: Any, rows: int) -> None:
+        """Begin at a state of the global generator (`numpy.random.get_state()`), as it is when `fit` is called."""
+        self.rows = rows  # how many, N
+        self._random = np.random.RandomState()
+        self._random.set_state(state)
+        self._random.permutation(rows)
+        self._states = [self._random.get_state()]  # [e] is the state before epoch e, 2.5 kB each
+        self._latest: tuple[int, Array] | None = None
+        self._lock = threading.Lock()
+
+    def epoch(self, index: int) -> Array:
+        """[N] row indices of epoch `index`, counted from 0. May be called from several threads."""
+        with self._lock:
+            if self._latest is not None and self._latest[0] == index:
+                return self._latest[1]
+            self._random.set_state(self._states[min(index, len(self._states) - 1)])
+            for epoch in range(min(index, len(self._states) - 1), index + 1):
+                order = self._random.permutation(self.rows).astype(np.int32)
+                if epoch + 1 == len(self._states):
+                    self._states.append(self._random.get_state())
+            self._latest = (index, order)
+            return order
 
 
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:
