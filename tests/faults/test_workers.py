@@ -1,6 +1,7 @@
 """Whoever trains, whatever befalls them: nothing is lost, and a sweep ends as one that this process trains alone."""
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -150,15 +152,13 @@ def one_process() -> Iterator[Workers]:
     ids=["packages", "data"],
 )
 def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
-    monkeypatch: pytest.MonkeyPatch, one_process: Workers, change: dict[str, Any], says: str
+    one_process: Workers, change: dict[str, Any], says: str
 ) -> None:
-    monkeypatch.setattr(worker, "Share", lambda *parts, **named: replace(SHARE(*parts, **named), **change))
     spec = make_spec()
+    shared = worker.SharedSweep(one_process, spec, load_search_data(spec), pytest.fail)
+    shared._payload = cloudpickle.dumps(replace(pickle.loads(shared._payload), **change))
     with pytest.raises(SweepError, match=says):
-        CompiledRunner(spec, load_search_data(spec), workers=one_process)
-
-
-SHARE = worker.Share
+        shared.look(worker.versions)
 
 
 def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Workers) -> None:

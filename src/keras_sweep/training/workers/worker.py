@@ -9,9 +9,9 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from keras_sweep.data.catalog import load_variant
 from keras_sweep.data.raw_rows import whole
@@ -31,9 +31,9 @@ LOOK_SECONDS = 0.2  # between two looks at the stop flag
 Tool = TypeVar("Tool")
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a worker is told of a sweep."""
+@dataclass(eq=False)
+class Worker:
+    """A sweep that a worker trains for: what it is told of it and, once it is open, what it has in its process."""
 
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions of the user's program that the spec names
@@ -44,35 +44,32 @@ class Share:
     versions: Mapping[str, str]  # of what numbers depend on
     stop: Callable[[], bool]
     is_alone: bool  # whether the worker's process is this package's own
+    data: SearchData = field(init=False)  # which it reads itself
 
-
-class Worker:
-    """In a worker's process: a sweep that it trains for."""
-
-    def __init__(self, share: Share) -> None:
+    def open(self) -> Self:
         """Read the data. Raises UsageError: they, or the packages, are others here than where the sweep is run."""
-        here, there = versions(), share.versions
-        if others := [name for name in (*SAME, share.backend) if here.get(name) != there.get(name)]:
-            has, wants = (", ".join(f"{name} {each.get(name, '-')}" for name in others) for each in (here, there))
+        here = versions()
+        if others := [name for name in (*SAME, self.backend) if here.get(name) != self.versions.get(name)]:
+            both = (here, self.versions)
+            has, wants = (", ".join(f"{name} {each.get(name, '-')}" for name in others) for each in both)
             hint = "Install the same packages there: a sweep's numbers are those of one version"
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
-        choose_backend(share.backend)
-        build_trial.others_draw = not share.is_alone
-        give_again(share.given)
-        self._share = share
-        self._configure()
+        choose_backend(self.backend)
+        build_trial.others_draw = not self.is_alone
+        give_again(self.given)
+        use_keras_config(self.config)
         enable_compile_cache()
-        self.spec = share.spec
-        data = load_variant(share.spec)
-        self.data = whole(share.spec, data) if share.is_whole else data
-        if self.data.fingerprint != share.fingerprint:
+        data = load_variant(self.spec)
+        self.data = whole(self.spec, data) if self.is_whole else data
+        if self.data.fingerprint != self.fingerprint:
             raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
+        return self
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function with this worker and more, Keras configured as the sweep has it."""
-        self._configure()
+        use_keras_config(self.config)  # of this thread, too: each has a dtype policy of its own
         return function(self, *arguments)
 
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
@@ -86,11 +83,8 @@ class Worker:
     def stopping(self) -> bool:
         """Whether it is to stop after the epoch."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
-            self._stops, self._looked = self._share.stop(), time.monotonic()
+            self._stops, self._looked = self.stop(), time.monotonic()
         return self._stops
-
-    def _configure(self) -> None:
-        use_keras_config(self._share.config)  # of this thread, too: each has a dtype policy of its own
 
 
 _opening, _making = threading.Lock(), threading.RLock()
@@ -98,17 +92,17 @@ _open: dict[str, Worker] = {}  # the one that this process works for, or one a v
 
 
 def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a worker is asked to call: the function, with the `Worker` of the share that the payload is.
+    """What a worker is asked to call: the function, with the `Worker` that the payload is.
 
     Raises SweepError, whose message says on which worker; and what the function raises.
     """
     try:
         with _opening:
             if key not in _open:
-                share: Share = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
-                for other in [other for other, worker in _open.items() if not are_variants(worker.spec, share.spec)]:
+                new: Worker = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
+                for other in [other for other, worker in _open.items() if not are_variants(worker.spec, new.spec)]:
                     del _open[other]
-                _open[key] = Worker(share)
+                _open[key] = new.open()
             worker = _open[key]
         return worker.call(function, *arguments)
     except SweepError as error:  # others of its kinds can't be pickled
@@ -136,7 +130,7 @@ class SharedSweep:
         import keras
 
         backend = keras.backend.backend()
-        share = Share(
+        worker = Worker(
             spec,
             given_of(spec.code),
             is_whole=data.train is data.validation and not data.folds,
@@ -148,7 +142,7 @@ class SharedSweep:
             is_alone=workers.are_alone,
         )
         try:
-            self._payload: bytes = cloudpickle.dumps(share)
+            self._payload: bytes = cloudpickle.dumps(worker)
         except Exception as error:  # what a class of the user's may raise when it is pickled
             hint = "Let the function make it when it is called, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
