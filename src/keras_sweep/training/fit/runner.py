@@ -3,7 +3,7 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -181,6 +181,7 @@ class FitRunner:
         """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
 
         Rungs are asked in the order of the trials, as without workers; without rungs results come as they are there.
+        Raises SweepError where a trial is lost too often.
         """
         epochs = {one.number: training_plan(self._spec, one.params).epochs for one in asked}
         rungs = {number: watch.judge.rungs(count) for number, count in epochs.items()}
@@ -191,14 +192,36 @@ class FitRunner:
         def submit(number: int) -> Future[Trained | None]:
             return shared.submit(train_trial, type(self), trials[number], rungs[number])
 
+        def stop() -> None:
+            shared.stop(now=True)
+            wait([future for future in waiting.values() if not future.cancel()])
+
         watch.emit(PhaseBegan("train"))
-        for number, trained in trained_away(shared, submit, trials, watch.stopping, in_order=in_order):
-            self.compiled += 1
-            result = trained.judged(watch.judge)
-            for epoch in range(1, result.epochs + 1):
-                row = {name: values[epoch - 1] for name, values in result.curve.items()}
-                watch.emit(EpochEnded(number, epoch, row))
-            yield result
+        waiting = {} if watch.stopping() else {number: submit(number) for number in trials}
+        try:
+            while waiting:
+                if stops := watch.stopping():
+                    stop()  # what has come to its end by then counts
+                due = list(waiting)[:1] if in_order else list(waiting)
+                done = wait([waiting[number] for number in due], LOOK_SECONDS, FIRST_COMPLETED).done
+                for number in [number for number in due if waiting[number] in done]:
+                    future = waiting.pop(number)
+                    error = error_of(future)
+                    trained = future.result() if error is None else None
+                    if trained is not None:
+                        self.compiled += 1
+                        result = trained.judged(watch.judge)
+                        for epoch in range(1, result.epochs + 1):
+                            row = {name: values[epoch - 1] for name, values in result.curve.items()}
+                            watch.emit(EpochEnded(number, epoch, row))
+                        yield result
+                    elif not stops:  # it was lost, or still saw that another call was to stop
+                        if error is not None:
+                            shared.lost(f"trial {number}", error)
+                        waiting = {number: submit(number)} | waiting
+        finally:
+            stop()
+            shared.stop(now=False)
 
     def _fitted(
         self, suggestion: Suggestion, data: SearchData, watch: Watch, *, at_most: int | None = None, every: bool = False
@@ -285,42 +308,3 @@ def train_trial(worker: Worker, kind: type[FitRunner], suggestion: Suggestion, r
     runner = worker.tool(kind.__name__, kind)
     with _one_trial, only_new_garbage():
         return None if worker.stopping() else runner.train(suggestion, Watch(stopping=worker.stopping), rungs)
-
-
-def trained_away(
-    shared: SharedSweep,
-    submit: Callable[[int], Future[Trained | None]],
-    numbers: Iterable[int],
-    stopping: Callable[[], bool],
-    *,
-    in_order: bool,
-) -> Iterator[tuple[int, Trained]]:
-    """Trials that workers were given, as they come back, or in their order; fewer where one asks to stop.
-
-    Raises SweepError where one is lost too often.
-    """
-    waiting = {} if stopping() else {number: submit(number) for number in numbers}
-
-    def stop() -> None:
-        shared.stop(now=True)
-        wait([future for future in waiting.values() if not future.cancel()])
-
-    try:
-        while waiting:
-            if stops := stopping():
-                stop()  # what has come to its end by then counts
-            due = list(waiting)[:1] if in_order else list(waiting)
-            done = wait([waiting[number] for number in due], LOOK_SECONDS, FIRST_COMPLETED).done
-            for number in [number for number in due if waiting[number] in done]:
-                future = waiting.pop(number)
-                error = error_of(future)
-                trained = future.result() if error is None else None
-                if trained is not None:
-                    yield number, trained
-                elif not stops:  # it was lost, or still saw that another call was to stop
-                    if error is not None:
-                        shared.lost(f"trial {number}", error)
-                    waiting = {number: submit(number)} | waiting
-    finally:
-        stop()
-        shared.stop(now=False)

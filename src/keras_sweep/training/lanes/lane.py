@@ -106,15 +106,10 @@ class Lane:
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
     ) -> None:
         """Stand where these epochs led, which were trained before."""
-        self.rows, self.last, self.best = list(rows), last, best
-        self.seen = len(rows)
-        if self.controls is not None:
-            for row in rows:
-                self.controls.after(row)
-            self.learning_rate = self.controls.learning_rate
-            self.end = LaneEnd.STOPPED if self.controls.stops else None
-        if len(rows) >= self.epochs:
-            self.end = LaneEnd.DONE
+        self.last, self.best, self.seen = last, best, len(rows)
+        self.rows, self.end = [], None
+        for row in rows:
+            self.log(row, finite=True)
 
 
 End: TypeAlias = tuple[list[dict[str, float]], TrainingState | None, TrainingState | None]  # rows, last, best of a lane
