@@ -3,10 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import compress
 from typing import Any
 
+from keras_sweep.errors import ModelError
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
@@ -29,7 +31,7 @@ from keras_sweep.training.lanes.signature import (
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import PhaseBegan, TrialResumed
-from keras_sweep.trial.plan import TrainingPlan
+from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion
 
 
@@ -61,14 +63,14 @@ class LaneGeneration:
         needed = self._needed(trials, wanted)
         self._watch.emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
-        for done, (suggestion, plan, own) in enumerate(needed):
+        for done, (suggestion, own) in enumerate(needed):
             if time.monotonic() - told > 0.2:
                 told = time.monotonic()
                 self._watch.emit(PhaseBegan("build", done, len(needed)))
                 if self._watch.stopping():
                     return None
             try:
-                lane = self._lane(suggestion, plan, own, wanted=suggestion.number in wanted)
+                lane = self._lane(suggestion, own, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
@@ -80,14 +82,15 @@ class LaneGeneration:
         self.groups = self._grouped(list(self.lanes.values()))
         return unbuilt
 
-    def _needed(
-        self, trials: Sequence[Suggestion], wanted: frozenset[int]
-    ) -> list[tuple[Suggestion, TrainingPlan, OwnModel | None]]:
+    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
         """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
 
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
-        plans = [self._programs.plan_of(one.params) for one in trials]
+        plans = [training_plan(self._spec, one.params) for one in trials]
+        for place, one in enumerate(trials):
+            with suppress(ModelError):  # which is told where its lane is made
+                plans[place] = self._programs.plan_of(one.params)
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
         due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
         if any(self._programs.own_model(plan) for plan in compress(plans, due)):
@@ -100,8 +103,7 @@ class LaneGeneration:
             for plan, own in zip(plans, owns, strict=True)
         ]
         used = set(compress(widest, due))
-        each = zip(trials, plans, owns, widest, strict=True)
-        return [(one, plan, own) for one, plan, own, signature in each if signature in used]
+        return [(one, own) for one, own, signature in zip(trials, owns, widest, strict=True) if signature in used]
 
     @property
     def programs(self) -> list[tuple[int, int]]:
@@ -171,8 +173,8 @@ class LaneGeneration:
             self._programs.plan(group.signature, size)
         return group
 
-    def _lane(self, suggestion: Suggestion, plan: TrainingPlan, own: OwnModel | None, *, wanted: bool) -> Lane:
-        self._programs.own_optimizer(plan)  # which lanes may not have
+    def _lane(self, suggestion: Suggestion, own: OwnModel | None, *, wanted: bool) -> Lane:
+        plan = self._programs.plan_of(suggestion.params)
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant, own)
         if variant.per_lane:

@@ -45,7 +45,6 @@ EXTRA = 2e7
 SEGMENT = 2e9
 
 
-OwnOptimizer: TypeAlias = tuple[str, dict[str, Value]]
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
 Made: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # a program for each shape of data, once it is made
 
@@ -85,25 +84,19 @@ class Programs:
         return False
 
     def plan_of(self, params: Params) -> TrainingPlan:
-        """A trial's plan, with the optimizer that its model brings."""
-        plan = training_plan(self._spec, params)
-        with suppress(ModelError):  # which is told where its lane is made
-            if (own := self.own_optimizer(plan)) is not None:
-                plan = replace(plan, optimizer=own[0], optimizer_arguments={**own[1], **plan.optimizer_arguments})
-        return plan
+        """A trial's plan, with the optimizer that its model brings.
 
-    def own_optimizer(self, plan: TrainingPlan) -> OwnOptimizer | None:
-        """The one with which a trial's model compiles itself, by its name and arguments; None where the space has it.
-
-        Raises ModelError where lanes can't have it, or the model can't be built.
+        Raises ModelError where lanes can't have that one, or the model can't be built.
         """
+        plan = training_plan(self._spec, params)
         if not self.brings_optimizer:
-            return None
+            return plan
         with self._building:
             found = self._own_optimizer(arguments(plan.model_arguments))
         if isinstance(found, str):
             raise ModelError(f"lanes can't have {found}, as this model has it", hint="Add `--runner fit`")
-        return found
+        optimizer, given = found
+        return replace(plan, optimizer=optimizer, optimizer_arguments={**given, **plan.optimizer_arguments})
 
     def plan(self, signature: Signature, lanes: int) -> None:
         """The generation comes to the signature's program for so many lanes."""
@@ -212,7 +205,7 @@ class Programs:
         model, activations = {name: value for name, _, value in arguments}, offered_activations(self._spec)
         return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=activations)
 
-    def _make_own_optimizer(self, given: Arguments) -> OwnOptimizer | str:
+    def _make_own_optimizer(self, given: Arguments) -> tuple[str, dict[str, Value]] | str:
         model = {name: value for name, _, value in given}
         return plain_parts(self._spec, build_model(self._spec, model, self._rows(0)))
 
