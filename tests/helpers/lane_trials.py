@@ -96,7 +96,7 @@ def stopped(kind, spec, data, folder, trials, after, **watching) -> dict[int, Re
     return done
 
 
-def go_on(kind, spec, data, folder, trials, done, watch=None, notice=None) -> dict[int, Result]:
+def go_on(kind, spec, data, folder, trials, done, watch=None, notice=print) -> dict[int, Result]:
     """What was done, and the rest by a new runner, which goes on from the folder's checkpoint."""
     runner = kind(spec, data, checkpoints=folder, notice=notice)
     return done | train(runner, trials, watch, {trial.number for trial in trials} - set(done))

@@ -38,7 +38,7 @@ def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     spec, data, trials = make_spec(), digits(), suggestions({"learning_rate": 0.1})
 
     def checkpoint_of(spec, data, lane_limit=0):
-        return LatestCheckpoint(tmp_path, spec, data, None, 60.0, lane_limit)
+        return LatestCheckpoint(tmp_path, spec, data, print, 60.0, lane_limit)
 
     assert checkpoint_of(spec, data).read(trials) is None  # there is none
     checkpoint_of(spec, data).write(trials, {"rows": {}}, [])

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -82,29 +83,22 @@ def kept_epochs(folder: Path) -> dict[int, int]:
     return {int(number): len(rows) for number, rows in kept[0]["rows"].items()} if kept else {}
 
 
+@dataclass(eq=False)
 class LatestCheckpoint:
     """The one file that training goes on from. Where it can't be written or read, a notice says so, and no more.
 
     Its facts hold "rows": of each trial, by its number, the curve, an epoch a row.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        spec: SweepSpec,
-        data: SearchData,
-        notice: Callable[[str], None] | None,
-        seconds: float,
-        lane_limit: int = 0,
-    ) -> None:
-        """A file in a folder, which is made if there is none; it is due again after so many seconds.
+    folder: Path  # of the file; made if there is none
+    spec: SweepSpec
+    data: SearchData
+    notice: Callable[[str], None]  # is called with what the user should know, a sentence
+    seconds: float  # after which it is due again
+    lane_limit: int = 0  # of trials that `fit` trains 0
 
-        `notice` is called with what the user should know, a sentence. Trials that `fit` trains have a limit of 0 lanes.
-        """
-        self._path = folder / FILE
-        self._spec, self._data, self._lane_limit = spec, data, lane_limit
-        self._notice = notice or (lambda _: None)
-        self._seconds, self._since = seconds, time.monotonic()
+    def __post_init__(self) -> None:
+        self._path, self._since = self.folder / FILE, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
@@ -112,7 +106,7 @@ class LatestCheckpoint:
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self._notice(f"no checkpoint could be written: {error.message}")
+            self.notice(f"no checkpoint could be written: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Kept | None:
         """What was written, if it was of these trials, which begin to train now."""
@@ -120,14 +114,14 @@ class LatestCheckpoint:
         try:
             kept = read(self._path)
         except Damaged as damage:
-            self._notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
+            self.notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
             return None
         return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
 
     def is_due(self) -> bool:
         """Whether it is time to write. Then it is not for a while."""
         now = time.monotonic()
-        if now - self._since <= self._seconds:
+        if now - self._since <= self.seconds:
             return False
         self._since = now
         return True
@@ -139,12 +133,12 @@ class LatestCheckpoint:
         """Of what the numbers of training depend on: the model, the data, packages, the trials and their lanes."""
         import keras
 
-        spec, backend = self._spec, keras.backend.backend()
+        spec, backend = self.spec, keras.backend.backend()
         model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
         arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments, *spec.outputs.items()))
-        about = (model, arguments, self._data.fingerprint, packages, asked, self._lane_limit)
+        about = (model, arguments, self.data.fingerprint, packages, asked, self.lane_limit)
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

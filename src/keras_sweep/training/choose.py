@@ -23,31 +23,18 @@ from keras_sweep.trial.plan import training_plan
 
 
 class MakeRunner(Protocol):
-    """Makes a runner, whose name begins with the name that it is registered by: "fit/tensorflow"."""
+    """Makes a runner of a sweep, whose name begins with the name that it is registered by: "fit/tensorflow"."""
 
     def __call__(
         self,
         spec: SweepSpec,
-        data: SearchData,
+        data: SearchData,  # what it trains on
         *,
-        checkpoints: Path | None = None,
-        notice: Callable[[str], None] | None = None,
-        workers: Workers | None = None,
+        checkpoints: Path | None = None,  # the folder where it may keep what still trains; None keeps nothing
+        notice: Callable[[str], None] = lambda _: None,  # what the user should know of a checkpoint, or of a worker
+        workers: Workers | None = None,  # who trains; None: this process; given only where the user asks for workers
     ) -> Runner:
-        """A runner of a sweep.
-
-        Args:
-            spec: the sweep.
-            data: what it trains on.
-            checkpoints: the folder where it may keep what still trains; None keeps nothing.
-            notice: is called with what the user should know of a checkpoint, or of a worker.
-            workers: who trains; None: this process. It is given only where the user asks for workers.
-
-        Raises:
-            UsageError: it can't train this model on these data.
-            SweepError: a worker can't.
-        """
-        ...
+        """Raises UsageError: it can't train this model on these data; SweepError: a worker can't."""
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given: Any) -> tuple[Runner, str | None]:

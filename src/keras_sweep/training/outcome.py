@@ -67,28 +67,17 @@ def scored(
     spec: SweepSpec,
     suggestion: Suggestion,
     *,
-    curve: Curve,
-    epoch: int,
-    weights: Weights,
+    curve: Curve,  # at least one epoch
+    epoch: int,  # the one that is scored, see `scored_epoch`
+    weights: Weights,  # of that epoch
     seconds: Seconds,
-    rows: Rows,
-    predict: Callable[[], Array],
-    model: Callable[[], tuple[Any, Arrays]],
-    right: Array | None = None,
-    pruned_at: int | None = None,
+    rows: Rows,  # those of validation
+    predict: Callable[[], Array],  # outputs of the model with `weights` on these rows; called at most once
+    model: Callable[[], tuple[Any, Arrays]],  # the Keras model that has them, and rows for it, as `measured` wants them
+    right: Array | None = None,  # [N] whether each of these rows was right at that epoch, where the runner knows
+    pruned_at: int | None = None,  # the epoch after which the engine stopped it
 ) -> Result:
-    """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value.
-
-    Args:
-        curve: at least one epoch.
-        epoch: the one that is scored, see `scored_epoch`.
-        weights: of that epoch.
-        rows: those of validation.
-        predict: outputs of the model with `weights` on the validation rows; called at most once.
-        model: the Keras model that has them, and rows for it, as `measured` wants them.
-        right: [N] whether each validation row was right at the scored epoch, where the runner knows.
-        pruned_at: the epoch after which the engine stopped it.
-    """
+    """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value."""
     name, outputs = spec.objective.name, cache(predict)
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best

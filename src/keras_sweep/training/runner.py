@@ -14,15 +14,12 @@ class Judge(Protocol):
     @property
     def name(self) -> str:
         """What the trials are recorded as asked by: "optuna/tpe"."""
-        ...
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs after which `rung` must be called for a trial of so many epochs."""
-        ...
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         """The trials to stop after `epoch`, given the objective of each trial still training there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +55,27 @@ class Runner(Protocol):
     @property
     def compiled(self) -> int:
         """How many programs were compiled so far."""
-        ...
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
-        ...
 
     @property
     def spent(self) -> Mapping[str, float]:
         """Where the wall time of all `run` went so far: seconds by part."""
-        ...
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Yield the result of every wanted trial, in any order, each as soon as it is there.
+        """Yield the result of every trial of a wanted number, in any order, each as soon as it is there.
 
-        A trial that fails yields a FAIL. All calls come from the thread that iterates. Once closed, nothing trains on.
-
-        Args:
-            trials: the whole generation, always given complete, so that a runner can shape its programs by it alone; it
-                need not train what is not wanted.
-            wanted: the numbers of those whose results are asked for.
-            watch: who looks on. Where the user has asked to stop, the iteration ends early.
+        A trial that fails yields a FAIL. `trials` are always the whole generation, so that a runner can shape its
+        programs by it alone; it need not train what is not wanted. All calls come from the thread that iterates. Where
+        the user has asked to stop, the iteration ends early; once closed, nothing trains on.
         """
-        ...
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget where all trials but these ended: no later one continues from there."""
-        ...
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
         """The trials that these continue and whose end is not kept, so that they would be trained from their start."""
-        ...
 
     def without_checkpoints(self) -> Self:
         """A runner that gives the same numbers and reads and writes no file: for trials that are trained once more."""
-        ...

@@ -67,7 +67,7 @@ class FitRunner:
         *,
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
-        notice: Callable[[str], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
         workers: Workers | None = None,
     ) -> None:
         """As `MakeRunner` says; a checkpoint is written every so many seconds."""
@@ -84,19 +84,14 @@ class FitRunner:
                 f"`fit` iterates the training dataset as it is, beside which there is no {wrong}",
                 hint=f"Leave {wrong} out, or give training rows that fit into memory",
             )
+        # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's.
+        begins_anew = backend == "tensorflow" or data.stream is not None or fits or len(spec.training.callbacks) > 0
         self._checkpoint: LatestCheckpoint | None = None
-        self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
+        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
-        # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's
-        elif (
-            checkpoints is not None
-            and backend != "tensorflow"
-            and data.stream is None
-            and not spec.training.callbacks
-            and not fits_itself(spec)
-        ):
+        elif checkpoints is not None and not begins_anew:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score

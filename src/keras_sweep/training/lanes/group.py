@@ -57,18 +57,11 @@ class Group:
         lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
-        begins: Mapping[int, TrainingState | None],
-        places: Sequence[Lane] = (),
-        count: int = 0,
+        begins: Mapping[int, TrainingState | None],  # their states there, by number; None: from initial weights
+        places: Sequence[Lane] = (),  # those in the first places of a program that was stopped
+        count: int = 0,  # how many places that program has, which is taken up so that the last digits come out the same
     ) -> None:
-        """Take up lanes that share a signature and a batch size, after so many epochs.
-
-        Args:
-            begins: their states there, by number; a lane without one begins from its initial weights.
-            places: those in the first places of a program that was stopped, taken up so that the last digits come out
-                as they would have.
-            count: how many places that program has.
-        """
+        """Take up lanes that share a signature and a batch size, after so many epochs."""
         self.signature = lanes[0].signature
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done

@@ -47,27 +47,21 @@ class CompiledRunner:
         data: SearchData,
         *,
         checkpoints: Path | None = None,
-        keep_states: bool = False,
+        keep_states: bool = False,  # where every trial ended, so that a later one may continue it
         workers: Workers | None = None,
-        threads: int | None = None,
-        device: Device | None = None,
+        threads: int | None = None,  # programs that run at once; by default one a core, or one: no number depends on it
+        device: Device | None = None,  # on which last digits depend; by default that of this process, or of its workers
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
-        notice: Callable[[str], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """As `MakeRunner` says, and:
-
-        Args:
-            keep_states: keep where every trial ended, so that a later one may continue it.
-            threads: how many programs run at once; by default one a core, or one. No number depends on it.
-            device: what the last digits of results depend on; by default that of this process, or of its workers.
-        """
+        """As `MakeRunner` says."""
         enable_compile_cache()
         self._spec = spec
         self._data = data
-        self._shared = SharedSweep(workers, spec, data, notice or (lambda _: None)) if workers is not None else None
+        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             device, *others = self._shared.look(device_here)
-            if any(one != device for one in others) and notice is not None:
+            if any(one != device for one in others):
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
         self.device = device or device_here()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,22 +25,15 @@ if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before i
 LOOK_SECONDS = 0.2  # how often something else is looked at while no segment ends
 
 
+@dataclass(eq=False)
 class Segments:
-    """Has groups trained, so many at once. A group that is idle is one of which no segment is being trained."""
+    """Has groups trained, so many at once; none before `set`. One is idle while no segment of it is being trained."""
 
-    def __init__(
-        self, train: Callable[[Group], Future[Segment]], at_once: int, may_go_on: Callable[[Group], bool]
-    ) -> None:
-        """Nothing is trained before `set`.
+    train: Callable[[Group], Future[Segment]]  # the group's next; a future that failed says that it was lost, and why
+    at_once: int
+    may_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock of this
 
-        Args:
-            train: has the group's next segment trained; a future that failed says that it was lost, and why.
-            at_once: how many groups train at the same time.
-            may_go_on: says whether a group may train its next epoch; it is called under the lock of this.
-        """
-        self._train = train
-        self._at_once = at_once
-        self._may_go_on = may_go_on
+    def __post_init__(self) -> None:
         self._ended: queue.SimpleQueue[tuple[Group, Future[Segment]]] = queue.SimpleQueue()
         self._groups: list[Group] = []
         self._busy: set[Group] = set()
@@ -89,14 +82,14 @@ class Segments:
 
     def _begin(self) -> None:
         """Under the lock: have trained what may be."""
-        while not self._paused and len(self._busy) < self._at_once:
+        while not self._paused and len(self._busy) < self.at_once:
             taken = self._busy | self._lost
-            idle = [one for one in self._groups if one not in taken and one.training and self._may_go_on(one)]
+            idle = [one for one in self._groups if one not in taken and one.training and self.may_go_on(one)]
             if not idle:
                 return
             group = max(idle, key=lambda one: one.remaining)
             self._busy.add(group)
-            self._train(group).add_done_callback(partial(self._end, group))
+            self.train(group).add_done_callback(partial(self._end, group))
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
         """In the thread that trained it: take up what it came to, so that the group's next segment need not wait."""
