@@ -24,11 +24,7 @@ others_draw = False
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
-    """The plan's `keras.optimizers.Optimizer`, not yet built.
-
-    Raises:
-        ModelError: Keras has no such optimizer, or it does not take one of its arguments.
-    """
+    """The plan's optimizer, not built. Raises ModelError: Keras has no such one, or it does not take an argument."""
     import keras
 
     try:

@@ -43,10 +43,7 @@ class Damaged(Exception):
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write facts (JSON) and training states, whole or not at all; the folder is made if there is none.
-
-    Raises RecordError.
-    """
+    """Write facts (JSON) and training states, whole or not at all; a missing folder is made. Raises RecordError."""
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))

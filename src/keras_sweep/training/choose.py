@@ -43,8 +43,7 @@ def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given
     `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had. The rest is as in `MakeRunner`;
     None is as if it were not there, since a runner of another package may not know of it.
 
-    Raises:
-        UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
+    Raises UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
     """
     name = spec.objective.name
     if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):

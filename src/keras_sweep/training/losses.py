@@ -20,8 +20,7 @@ LEAST = 1e-6  # above -1, of which there is no logarithm of 1 + it
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """What `compile` takes beside the optimizer, for a trial whose loss has these arguments; without the model's own.
 
-    Raises:
-        ModelError: Keras does not take them, or the user's own can't be made.
+    Raises ModelError: Keras does not take them, or the user's own can't be made.
     """
     given: dict[str, Any] = {}
     if "loss" not in spec.own:

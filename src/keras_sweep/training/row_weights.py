@@ -15,8 +15,7 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
     "balanced" weighs a class by the number of training rows over that of the classes and of its own rows: King and Zeng
     2001, "Logistic regression in rare events data", as scikit-learn has it.
 
-    Raises:
-        UsageError: the labels are no classes, there is no such class, or rows have weights of their own.
+    Raises UsageError: the labels are no classes, there is no such class, or rows have weights of their own.
     """
     if wanted is None:
         return None

@@ -133,7 +133,7 @@ class LaneGeneration:
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
         stopped = self._watch.judge.rung(rung, values) if values else frozenset()
         compared = [self.lanes[number] for number in numbers]
-        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.epochs and lane.training]
+        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.plan.epochs and lane.training]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED
         return pruned
@@ -152,8 +152,8 @@ class LaneGeneration:
 
     def _grouped(self, lanes: Sequence[Lane]) -> list[Group]:
         """Groups of lanes that train on; each begins where it stands, or from its initial state."""
-        keys = {lane.number: (lane.signature, len(lane.rows), lane.batch_size) for lane in lanes if lane.training}
-        jobs = [Job(number, key, self.lanes[number].epochs - key[1]) for number, key in keys.items()]
+        keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
+        jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
         return [self._group(numbers, keys[numbers[0]][1]) for numbers in pack(jobs, limits)]
 
@@ -190,15 +190,13 @@ class LaneGeneration:
         return Lane(
             suggestion,
             signature,
-            plan.batch_size,
-            plan.epochs,
+            plan,
             learning_rate=rate,
             variant=index,
             per_lane={name: float(given[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
             controls=Controls.of(plan.training, rate),
-            schedule=plan.schedule,
             wanted=wanted,
         )
 

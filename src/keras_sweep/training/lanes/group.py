@@ -28,10 +28,7 @@ from keras_sweep.trial.result import Seconds
 
 @dataclass(frozen=True)
 class Report:
-    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already.
-
-    Lanes are known by their numbers.
-    """
+    """What was true after an epoch of a group, by the numbers of its lanes; the group may be further already."""
 
     epoch: int = 0  # counted from 1
     rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # of the lanes that trained it
@@ -77,7 +74,7 @@ class Group:
     @property
     def remaining(self) -> int:
         """Lane epochs still to train, at most."""
-        return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+        return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
     def goes_on(self) -> bool:
@@ -106,7 +103,7 @@ class Group:
 
     def next_stop(self, most: int) -> int:
         """The epoch up to which nobody looks at its lanes: that of the next rung or the next end, `most` at most."""
-        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.epochs)}
+        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
     def at_rest(self) -> Group:
@@ -182,7 +179,7 @@ class Group:
 
     def plan(self) -> Iterator[int]:
         """How many lanes each program has that it will come to, as far as is known."""
-        ends = sorted({lane.epochs for lane in self.lanes if lane.epochs > self.epoch})
+        ends = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
             placed = [lane for lane in self.lanes if lane.has_place(epoch)]
             wanted = any(lane.wanted and lane.training for lane in placed)
@@ -233,12 +230,13 @@ class Group:
             np.array([lane.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
             model=LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*own, strict=True))) if own else None,
-            batch_size=np.int32(self.lanes[0].batch_size) if self.signature.masked else None,
+            batch_size=np.int32(self.lanes[0].plan.batch_size) if self.signature.masked else None,
         )
 
     def _rates(self, lanes: Sequence[Lane], rows: int) -> Any:
         """[N, T] the learning rates of lanes with schedules in each step of this epoch, of N rows; None without."""
-        first = -(-rows // lanes[0].batch_size) * self.epoch
+        first = -(-rows // lanes[0].plan.batch_size) * self.epoch
         steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has fewer, or as many
-        each = [keras_schedule(one.learning_rate, *one.schedule.over(rows))(steps, np) for one in lanes if one.schedule]
+        scheduled = [(one.learning_rate, one.plan.schedule) for one in lanes if one.plan.schedule]
+        each = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
         return np.stack(each, axis=1).astype(np.float32) if each else None

@@ -15,7 +15,7 @@ from keras_sweep.training.controls import Controls
 from keras_sweep.training.lanes.signature import Signature
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.outcome import curve_of
-from keras_sweep.trial.plan import Schedule
+from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
 
@@ -35,15 +35,13 @@ class Lane:
 
     suggestion: Suggestion
     signature: Signature
-    batch_size: int
-    epochs: int  # in total
-    learning_rate: float
+    plan: TrainingPlan
+    learning_rate: float  # of the next epoch, from which its schedule goes on
     variant: int  # which of the signature's variants
     per_lane: Mapping[str, float]  # its values of that variant's arguments
     rungs: tuple[int, ...]
     own: OwnModel | None  # where its model shares a structure with others
     controls: Controls | None  # what watches its curve
-    schedule: Schedule | None  # how its learning rate goes on from there, if it does not stay
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     seen: int = 0  # epochs the loop's thread has seen; the workers, and so `rows`, may be ahead
@@ -78,7 +76,7 @@ class Lane:
 
         Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
         """
-        return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.epochs
+        return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
 
     def may_reach(self, rung: int) -> bool:
         """Whether it is to be compared there: unless it ended before, or by a fault or another rung."""
@@ -99,7 +97,7 @@ class Lane:
             self.learning_rate = self.controls.learning_rate
             self.end = LaneEnd.STOPPED if self.controls.stops else None
         self.rows.append(row)
-        if self.end is None and len(self.rows) == self.epochs:
+        if self.end is None and len(self.rows) == self.plan.epochs:
             self.end = LaneEnd.DONE
 
     def go_on_from(
@@ -152,7 +150,7 @@ class EndStates:
         """
         number = lane.suggestion.continues
         kept = None if number is None else self.end(number)
-        if kept is not None and len(kept[0]) <= lane.epochs:
+        if kept is not None and len(kept[0]) <= lane.plan.epochs:
             lane.go_on_from(*kept)
 
     def end(self, number: int) -> End | None:
