@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from tests.helpers.factory import digits, make_spec
 
-from keras_sweep.sweep.replay import AsRecorded
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner, Watch
+from keras_sweep.training.runner import Runner, StopsAt, Watch
 from keras_sweep.trial.events import EpochEnded, Event
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
@@ -49,7 +48,7 @@ class TestEveryRunner:
         assert set(part) == {1} and part[1].curve == whole[1].curve
 
     def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
-        results = run(runner, wanted=(0, 1), judge=AsRecorded({0: 1}))
+        results = run(runner, wanted=(0, 1), judge=StopsAt({0: 1}))
         assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
         assert results[1].state is TrialState.COMPLETE
 

@@ -15,7 +15,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
-from keras_sweep.training.runner import Judge, ToTheEnd, Watch
+from keras_sweep.training.runner import Judge, StopsAt, Watch
 from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
 from keras_sweep.trial.ranking import ADDED, good_enough, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
@@ -182,7 +182,7 @@ class GenerationTraining:
         total = max(one.number for one in generation.asked) + 1
         while not (generation.is_recorded or self._running.stop):
             with suppress(TransientFailure):
-                generation.done.extend(self.results(generation, ToTheEnd(name), total))
+                generation.done.extend(self.results(generation, StopsAt(name=name), total))
                 break
         return generation.is_recorded
 

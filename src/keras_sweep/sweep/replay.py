@@ -16,7 +16,7 @@ from keras_sweep.space.variants import variant_of
 from keras_sweep.sweep.generations import size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner, Watch
+from keras_sweep.training.runner import Runner, StopsAt, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -189,7 +189,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
             for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
                 pass
         ends = {one.number: one.epochs for one in of[number] if one.state is TrialState.PRUNED}
-        yield from runner.run(asked, wanted, Watch(AsRecorded(ends), tell, stopping))
+        yield from runner.run(asked, wanted, Watch(StopsAt(ends), tell, stopping))
 
     if trial.suggestion.recipe is None:
         trained = searched(index, wanted)
@@ -215,22 +215,6 @@ def _asked(spec: SweepSpec, size: int, before: Sequence[Sequence[Result]], known
     again = engine.ask(size)
     same = all(a.params == b.params for a, b in zip(again, known, strict=False)) and len(again) >= len(known)
     return again if same else known
-
-
-@dataclass(frozen=True, slots=True)
-class AsRecorded:
-    """A judge that stops trials at the epochs at which the record says they were stopped."""
-
-    ends: Mapping[int, int]  # trial -> epoch
-    name: str = "as recorded"
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Every epoch at which a trial was stopped."""
-        return tuple(sorted({end for end in self.ends.values() if end < epochs}))
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Those that were stopped here."""
-        return frozenset(number for number in values if self.ends.get(number) == epoch)
 
 
 def told_as_phases(emit: Listener, words: str) -> Listener:

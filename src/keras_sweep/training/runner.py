@@ -1,7 +1,7 @@
 """The runner protocol: a runner turns suggestions into results; it neither chooses trials nor keeps a record."""
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from keras_sweep.trial.events import Listener
@@ -23,25 +23,24 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ToTheEnd:
-    """A judge that stops no trial."""
+class StopsAt:
+    """A judge that stops trials at epochs that were settled before; by default none."""
 
-    name: str = ""
+    ends: Mapping[int, int] = field(default_factory=dict)  # trial -> epoch
+    name: str = "as recorded"
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        del epochs
-        return ()
+        return tuple(sorted({end for end in self.ends.values() if end < epochs}))
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        del epoch, values
-        return frozenset()
+        return frozenset(number for number in values if self.ends.get(number) == epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Who looks on while trials train."""
 
-    judge: Judge = ToTheEnd()  # is asked at rungs which trials to stop
+    judge: Judge = StopsAt()  # is asked at rungs which trials to stop
     emit: Listener = lambda _: None  # hears each `PhaseBegan`, and of wanted trials `EpochEnded` and `TrialResumed`
     stopping: Callable[[], bool] = lambda: False  # after every epoch: whether the user has asked to stop
 

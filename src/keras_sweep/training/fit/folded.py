@@ -14,7 +14,7 @@ from keras_sweep.training.folds import fold_outputs, joined_score, model_of
 from keras_sweep.training.losses import metric_of
 from keras_sweep.training.outcome import Failure, curve_of, diverged, failed, scored, scored_epoch, trial_objective
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
-from keras_sweep.training.runner import ToTheEnd, Watch
+from keras_sweep.training.runner import StopsAt, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan, watches
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
@@ -61,7 +61,7 @@ class FoldedFitRunner(FitRunner):
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            looking = replace(watch, judge=ToTheEnd(), emit=self._told(fold, ends, watch.emit))
+            looking = replace(watch, judge=StopsAt(), emit=self._told(fold, ends, watch.emit))
             log = self._fitted(suggestion, self._data.fold(fold), looking, at_most=epochs, every=every)
             if log is None:
                 return None

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pickle
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -74,11 +74,9 @@ class Segments:
                 if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
                     return [self._ended.get() for _ in range(self._ended.qsize())]
 
-    @contextmanager
-    def still(self) -> Iterator[None]:
+    def still(self) -> AbstractContextManager[bool]:
         """Inside, no group takes up what its segment came to, so that all stand where they did."""
-        with self._changed:
-            yield
+        return self._changed
 
     def _begin(self) -> None:
         """Under the lock: have trained what may be."""
