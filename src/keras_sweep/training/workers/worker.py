@@ -67,11 +67,6 @@ class Worker:
         self._looked, self._stops = 0.0, False
         return self
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function with this worker and more, Keras configured as the sweep has it."""
-        use_keras_config(self.config)  # of this thread, too: each has a dtype policy of its own
-        return function(self, *arguments)
-
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
         """What is made once of the spec and the data, under a key of its own."""
         with _making:
@@ -104,7 +99,8 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
                     del _open[other]
                 _open[key] = new.open()
             worker = _open[key]
-        return worker.call(function, *arguments)
+        use_keras_config(worker.config)  # of this thread, too: each has a dtype policy of its own
+        return function(worker, *arguments)
     except SweepError as error:  # others of its kinds can't be pickled
         raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
 
