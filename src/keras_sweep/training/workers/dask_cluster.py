@@ -48,14 +48,10 @@ class DaskCluster(Workers):
         return sum(self._client.nthreads().values())
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
-        found = self._client.run(function, *arguments, on_error="return")
         futures = []
-        for result in found.values():
+        for result in self._client.run(function, *arguments).values():  # raises what one of them raises
             future: Future[Any] = Future()
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            future.set_result(result)
             futures.append(future)
         return futures or super().on_each(function, *arguments)  # of a cluster that starts workers when there is work
 
