@@ -12,13 +12,8 @@ from keras_sweep.api.run import run
 from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
-from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau
+from keras_sweep.space.sweep_spec import WATCHING
 from keras_sweep.space_file.keras_tables import is_maximized
-
-WATCHING = {
-    "EarlyStopping": ("early_stopping", EarlyStopping),
-    "ReduceLROnPlateau": ("reduce_lr_on_plateau", ReduceLROnPlateau),
-}
 
 
 class Tuner:
@@ -138,16 +133,17 @@ class Tuner:
 def _watching(callbacks: Sequence[Any]) -> dict[str, Any]:
     """Callbacks as the section `training`."""
     training: dict[str, Any] = {}
+    sections = {form.__name__: (section, form) for section, form in WATCHING.items()}  # bear the names of Keras's
     for one in callbacks:
         kind = type(one).__name__
         if kind == "TerminateOnNaN":  # which every trial does
             continue
-        if kind not in WATCHING or not type(one).__module__.startswith("keras."):
+        if kind not in sections or not type(one).__module__.startswith("keras."):
             raise UsageError(
                 f"the callback {kind} is not taken here",
                 hint="`EarlyStopping`, `ReduceLROnPlateau` and `TerminateOnNaN` are. Of others `Spec` takes functions "
                 "that make them: `training={'callbacks': [...]}`",
             )
-        section, form = WATCHING[kind]
+        section, form = sections[kind]
         training[section] = {each.name: getattr(one, each.name) for each in fields(form)}
     return training

@@ -69,9 +69,8 @@ def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | No
         names: Collection[str] = resolve_name(f"keras_sweep.{known}") if isinstance(known, str) else known
         if value not in names:
             near = nearest(value, names)
-            words = f"one of {', '.join(names)}" if len(names) > 1 else next(iter(names))
             hint = f"Did you mean {near!r}?" if near else None
-            raise UsageError(f"`{param.opts[0]}` must be {words}, but got {value!r}", hint=hint)
+            raise UsageError(f"`{param.opts[0]}` must be one of {', '.join(names)}, but got {value!r}", hint=hint)
         return value
 
     return checked

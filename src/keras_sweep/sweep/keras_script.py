@@ -22,7 +22,7 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
-from keras_sweep.space.sweep_spec import SweepSpec, is_own
+from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
 from keras_sweep.training.losses import compile_arguments, made_of
@@ -163,10 +163,10 @@ def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
     """What makes each callback, in the order in which a trial has them."""
     made = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
     made += [f"{one.python.partition(':')[2]}()" for one in spec.training.callbacks]
-    for section, kind in (("early_stopping", "EarlyStopping"), ("reduce_lr_on_plateau", "ReduceLROnPlateau")):
+    for section, form in WATCHING.items():
         if (watching := getattr(plan.training, section)) is not None:
             given = {name: value for name, value in asdict(watching).items() if value is not None}
-            made.append(f"keras.callbacks.{kind}({_arguments(given)})")
+            made.append(f"keras.callbacks.{form.__name__}({_arguments(given)})")
     return made
 
 

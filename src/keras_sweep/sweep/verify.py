@@ -10,7 +10,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
 from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
+from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
@@ -18,9 +18,8 @@ from keras_sweep.process.given import was_given
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import Output, SweepSpec
-from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
 from keras_sweep.sweep.comparison import RecordedSweep
@@ -165,11 +164,9 @@ def _leaf(check: str) -> str:
 
 def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
     """The card's sweep, if it is here, sound and of the same rows."""
-    if sweep_name_fault(card.sweep):
-        return None
     try:
-        sweep = RecordedSweep.read(SweepFolder(sweeps / card.sweep))
-    except RecordError:
+        sweep = RecordedSweep.read(sweep_folder(card.sweep, sweeps))
+    except SweepError:
         return None
     return sweep if card.data.fingerprint in (sweep.facts.fingerprint or "").split("+") else None
 
