@@ -9,7 +9,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.api import report
-from keras_sweep.api.log import log_sweep
+from keras_sweep.api.report import log_sweep
 from keras_sweep.api.trackers.run import run_of
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile

@@ -11,7 +11,7 @@ from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.tracked import READERS, Tracked, stay_here
 
-from keras_sweep.api.log import TRACKERS, log_sweep
+from keras_sweep.api.report import TRACKERS, log_sweep
 from keras_sweep.errors import MissingPackage
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -21,7 +21,7 @@ from keras_sweep.trial.result import Result, TrialState
 PACKAGES = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboardX"}
 KILLED = """
 from pathlib import Path
-from keras_sweep.api.log import log_sweep
+from keras_sweep.api.report import log_sweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.recorded import SweepAccess
 from tests.helpers.tracked import die_in

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.api import log
+from keras_sweep.api import report
 from keras_sweep.api.trackers.run import MARK, Run
 
 
@@ -114,7 +114,7 @@ class Deadly(dict[str, Any]):
 
 def die_in(run: str, to: str) -> None:
     """From now on this process is killed while it logs the run of that name."""
-    kind: Any = log.TRACKERS[to]
+    kind: Any = report.TRACKERS[to]
 
     class Dying(kind):
         def log(self, one: Run, files: Sequence[Path]) -> None:
@@ -122,7 +122,7 @@ def die_in(run: str, to: str) -> None:
                 one = replace(one, curves=Deadly(one.curves))
             super().log(one, files)
 
-    log.TRACKERS = {to: Dying}
+    report.TRACKERS = {to: Dying}
 
 
 def stay_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

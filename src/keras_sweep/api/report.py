@@ -1,18 +1,36 @@
-"""A sweep's record into a folder of a page and two tables."""
+"""A sweep's record for others to look at: as a folder of a page and two tables, and as runs of a tracker.
 
+Both may follow a sweep that runs. The record is read alone: no fault of a tracker's touches a sweep.
+"""
+
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from keras_sweep.files.atomic import check_place, write_folder
+from keras_sweep.api.trackers.mlflow import MLflow
+from keras_sweep.api.trackers.run import Tracker, run_of
+from keras_sweep.api.trackers.tensorboard import TensorBoard
+from keras_sweep.api.trackers.wandb import WandB
+from keras_sweep.errors import MissingPackage, SweepError, UsageError
+from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
+from keras_sweep.space.plugins import member_of
+from keras_sweep.space.text import counted
+from keras_sweep.sweep.card import is_card_of, kept_card
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
+from keras_sweep.views.terminal.console import error_lines
 
+TRACKERS: Mapping[str, type[Tracker]] = {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown
@@ -49,3 +67,74 @@ def looks(folder: SweepFolder) -> Iterator[bool]:
         time.sleep(max(EVERY, SHARE * took) if running else 0.0)
         while running and last_change(folder) == changed and living_owner(folder) is not None:
             time.sleep(EVERY)
+
+
+def log_sweep(
+    access: SweepAccess,
+    to: str,
+    *,
+    output: Path | None = None,
+    follow: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> str:
+    """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
+
+    With `follow` this goes on until the sweep has ended. The winner, its model and its page are logged once no process
+    runs the sweep.
+
+    Raises UsageError: there is no such tracker, or its package is missing; SweepError: it can't be reached or refuses
+    what it is given; RecordError.
+    """
+    folder = access.folder
+    if output is not None and to != "tensorboard":
+        raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
+    with plain_faults(to):
+        tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
+        marks = dict(tracker.marks())
+    for running in looks(folder):
+        new, all_there = log_new(access, tracker, to, marks, ended=not running)
+        if new or not running:
+            others = "; the others were there" if new < all_there else ""
+            tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
+        if not follow:
+            break
+    return tracker.place
+
+
+def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:
+    """Log the trials whose runs do not bear the marks of what is recorded now; how many, of how many."""
+    sweep, new = RecordedSweep.read(access.folder), 0
+    best = sweep.best if ended else None
+    for result in sweep.results:
+        run = run_of(sweep, result, is_winner=result is best)
+        if marks.get(run.id) == run.mark:
+            continue
+        with tempfile.TemporaryDirectory() as place:
+            files = winner_files(access, sweep, result, Path(place)) if result is best else []
+            with plain_faults(to):
+                tracker.log(run, files)
+        marks[run.id] = run.mark
+        new += 1
+    return new, len(sweep.results)
+
+
+def winner_files(access: SweepAccess, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
+    """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
+    page = place / "index.html"
+    write_text(page, page_of(SweepFacts.read(access), datetime.now(UTC)))
+    kept = is_card_of(kept_card(sweep.folder, sweep.facts), best_training(best, sweep.objective), sweep.facts.seed)
+    return [sweep.folder.best, sweep.folder.card, page] if kept else [page]
+
+
+@contextmanager
+def plain_faults(to: str) -> Iterator[None]:
+    """Raise SweepError for what a tracker's package raises."""
+    try:
+        yield
+    except SweepError:
+        raise
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"{error.name} is not installed", hint=f"pip install 'keras-sweep[{to}]'") from None
+    except Exception as error:  # of a connection, a name that is refused, a full disk: any class of any package
+        hint = "What was logged before stays there; the same call logs the rest"
+        raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error

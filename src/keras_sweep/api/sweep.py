@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.compare import Answer, ReplayedTrial
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
-from keras_sweep.api.log import log_sweep
-from keras_sweep.api.report import write_report
+from keras_sweep.api.report import log_sweep, write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
 from keras_sweep.record.reader import read_facts, read_results

@@ -242,7 +242,9 @@ def report(
 
 
 def log(
-    to: Annotated[str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("api.log:TRACKERS"))],
+    to: Annotated[
+        str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("api.report:TRACKERS"))
+    ],
     name: Name = None,
     output: Annotated[
         Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
@@ -252,7 +254,7 @@ def log(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
-    from keras_sweep.api.log import log_sweep
+    from keras_sweep.api.report import log_sweep
 
     with opened(name, sweeps_dir, trust) as access:
         place = log_sweep(access, to, output=output, follow=follow, tell=note)

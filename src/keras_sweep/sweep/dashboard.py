@@ -39,10 +39,7 @@ class _Quiet(wsgi.WSGIRequestHandler):
 def dashboard_server(folder: SweepFolder, port: int) -> Server:
     """A server of the sweep's dashboard, listening; `serve_forever` answers. Port 0 is any free one.
 
-    Raises:
-        MissingPackage: optuna-dashboard is not installed.
-        RecordError: the record can't be read.
-        UsageError: the port is taken, or is none.
+    Raises MissingPackage: optuna-dashboard is not installed; UsageError: the port can't be had; RecordError.
     """
     try:
         import optuna_dashboard

@@ -60,12 +60,8 @@ class SweepAccess:
     def opened(self, number: int | None) -> Iterator[OpenedTrial]:
         """Open the record for the trial of that number, or the winner; Keras is set to its backend.
 
-        Raises:
-            UsageError: there is no such trial, another program trained it, the record names code and is not trusted, or
-                the backend does not fit.
-            DataError: the rows can't be read.
-            ChangedSweep: other rows are there now, or other code of the model.
-            RecordError: no trial has completed.
+        Raises UsageError: there is no such trial, another program trained it, the record names code and is not trusted,
+        or the backend does not fit; RecordError: no trial has completed; and as `recorded_data`.
         """
         with StudyFile.open(self.folder) as study:
             spec = self._spec_of(study)

@@ -72,10 +72,8 @@ def weights_of(opened: OpenedTrial) -> Weights:
 
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
 
-    Raises:
-        Interrupted: the user asked to stop.
-        UsageError: they would have to be trained again on another backend than this one.
-        RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
+    Raises Interrupted: the user asked to stop; UsageError: they would have to be trained again on another backend than
+    this one; RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
     """
     import keras
 
