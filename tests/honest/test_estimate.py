@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.honest.estimate import corrected
-from keras_sweep.honest.metrics import auc
-from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc
 from keras_sweep.training.row_values import weighed
 
 # Of rows that weigh w by the gamma distribution of shape 0.5, right nine times of ten where w is above 1, else seven:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.honest.metrics import METRICS
-from keras_sweep.honest.scores import MetricScores, bags
+from keras_sweep.honest.scores import METRICS, MetricScores, bags
 from keras_sweep.trial.row_scores import OF_ALL_ROWS
 
 ROWS = 300

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_sweep.honest.metrics import auc, r2_score
-from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc, r2_score
 from keras_sweep.honest.ties import more_trials, paired_ties
 from keras_sweep.trial.comparison import Behind
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.honest.estimate import corrected
-from keras_sweep.honest.metrics import auc
-from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc
 from keras_sweep.honest.two_choices import FirstChoice
 
 ROWS, RECIPES, SEEDS, TOP = 300, 48, 4, 5

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.data.search_data import Rows
-from keras_sweep.honest.metrics import METRICS
+from keras_sweep.honest.scores import METRICS
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.outcome import standard_error

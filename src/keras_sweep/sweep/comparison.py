@@ -241,8 +241,7 @@ def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -
     """All scores as the statistics take them: larger is better. Of a model with several seeds it is their mean."""
     import numpy as np
 
-    from keras_sweep.honest.metrics import METRICS
-    from keras_sweep.honest.scores import MeanScores, MetricScores
+    from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores
 
     sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
     if models[0][0].kind is not Kind.OUTPUTS:

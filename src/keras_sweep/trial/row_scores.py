@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
     import numpy.typing as npt
 
-# Metrics that are no mean over rows, so that their outputs are kept; `honest/metrics.py` computes them again.
+# Metrics that are no mean over rows, so that their outputs are kept; `honest/scores.py` computes them again.
 OF_ALL_ROWS = frozenset({"auc", "precision", "recall", "r2_score", "root_mean_squared_error"})
 
 
