@@ -31,7 +31,9 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
     folder = new_folder(tmp_path, trials=12)
     page = tmp_path / "page" / "index.html"
     with SweepLock(folder):  # this process runs the sweep
-        watching = threading.Thread(target=report.watch_report, args=(SweepAccess(folder), page.parent))
+        watching = threading.Thread(
+            target=report.write_report, args=(SweepAccess(folder), page.parent), kwargs={"watch": True}
+        )
         watching.start()
         wait_for("</output> of 12 trials", page)
         assert 'id="running"' in page.read_text()
@@ -46,7 +48,7 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
 
 def test_a_sweep_that_has_ended_is_written_once(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, trials=3)
-    assert report.watch_report(SweepAccess(folder), tmp_path / "page") == tmp_path / "page" / "index.html"
+    assert report.write_report(SweepAccess(folder), tmp_path / "page", watch=True) == tmp_path / "page" / "index.html"
 
 
 def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,24 +37,21 @@ EVERY = 2.0  # seconds between two looks at a record that may have grown
 SHARE = 5  # of the time that writing took is waited
 
 
-def write_report(access: SweepAccess, place: Path | None = None) -> Path:
-    """Write the report of a sweep, by default into `reports/NAME`; returns the page's path.
+def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool = False) -> Path:
+    """Write the report of a sweep, by default into `reports/NAME`; with `watch` until it has ended; returns the page.
 
     Where code that the record names is not trusted, the page does not say what its winner gets wrong. Raises UsageError
     where something stands there that this program did not write, and RecordError.
     """
     place = Path("reports") / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    facts = SweepFacts.read(access)
-    tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
-    write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
+    for _ in looks(access.folder):
+        facts = SweepFacts.read(access)
+        tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
+        write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
+        if not watch:
+            break
     return place / PAGE
-
-
-def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
-    """Write the report again and again while the sweep runs, and once more when it has ended; returns the page."""
-    *_, page = (write_report(access, place) for _ in looks(access.folder))
-    return page
 
 
 def looks(folder: SweepFolder) -> Iterator[bool]:

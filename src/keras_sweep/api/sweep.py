@@ -107,9 +107,6 @@ class Sweep:
         """Its folder."""
         return self._folder.path
 
-    def _read(self) -> RecordedSweep:
-        return RecordedSweep.read(self._folder)
-
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
@@ -118,7 +115,7 @@ class Sweep:
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        sweep = self._read()
+        sweep = RecordedSweep.read(self._folder)
         return [_trial(result, sweep.objective, sweep.facts.seed) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
@@ -143,12 +140,12 @@ class Sweep:
 
         None where no scores of rows are kept, as of imported trials.
         """
-        return self._read().comparison.estimate
+        return RecordedSweep.read(self._folder).comparison.estimate
 
     @property
     def refit(self) -> Refit | None:
         """How the winner was trained once more, on all rows of training and validation; None where it was not."""
-        return self._read().refit
+        return RecordedSweep.read(self._folder).refit
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
@@ -164,7 +161,7 @@ class Sweep:
             UsageError: a condition or a key that no trial has.
         """
         conditions = [where] if isinstance(where, str) else list(where)
-        return leaderboard_of(self._read(), where=conditions, sort=sort, top=top)
+        return leaderboard_of(RecordedSweep.read(self._folder), where=conditions, sort=sort, top=top)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.

@@ -210,13 +210,11 @@ def replay(
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    if script:
-        with opened(name, sweeps_dir, trust, backend) as access:
-            text = trial_script(access, trial, rows=rows)
-        typer.echo(text, nl=False)
-        return
     with opened(name, sweeps_dir, trust, backend) as access:
-        done = replayed(access, trial, runner=runner)
+        done = trial_script(access, trial, rows=rows) if script else replayed(access, trial, runner=runner)
+    if isinstance(done, str):
+        typer.echo(done, nl=False)
+        return
     answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
@@ -233,11 +231,10 @@ def report(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    from keras_sweep.api.report import watch_report, write_report
+    from keras_sweep.api.report import write_report
 
-    write = watch_report if watch else write_report
     with opened(name, sweeps_dir, trust) as access:
-        page = write(access, output)
+        page = write_report(access, output, watch=watch)
     typer.echo(str(page))
 
 

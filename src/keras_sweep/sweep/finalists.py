@@ -1,8 +1,7 @@
 """After the search: its best recipes are trained again with new seeds, as many seeds at once as a runner likes.
 
-Trainings with different seeds share no program, so that how many seeds train at once moves no number.
-
-Engines never hear of it: finalists stand in a study of their own beside the sweep's.
+Trainings with different seeds share no program, so that how many seeds train at once moves no number. Engines never
+hear of it: finalists stand in a study of their own beside the sweep's.
 """
 
 from collections.abc import Sequence
