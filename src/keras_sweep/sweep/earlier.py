@@ -41,10 +41,8 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     kept, notes = fitting(spec.space, (replace(one, engine=engine, finalists=(), final=False) for one in results))
     if not kept:
         raise UsageError(f"{what} has no trial that fits this search", hint="; ".join(notes))
-    for text in (
-        f"{counted(len(kept), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}",
-        *notes,
-    ):
+    guide = f"{counted(len(kept), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
+    for text in (guide, *notes):
         emit(Noticed(text))
     return kept
 

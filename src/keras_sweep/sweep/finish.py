@@ -31,7 +31,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.card import CARD, card_text, kept_card, model_card
+from keras_sweep.sweep.card import CARD, card_text, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
@@ -59,15 +59,10 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:
         emit(last_look(study.facts, earlier=True))
-
-    def card(opening: str) -> dict[str, Any]:
-        """As it is to be, but for the file's checksum."""
-        sweep = RecordedSweep(folder, study.facts, results)
-        return model_card(sweep, spec, best, data, opening=opening, refit=refit)
-
     there = _sound_card(study, emit)
     opening = str(there.get("open", PLAIN))
-    wanted = card(opening)
+    sweep = RecordedSweep(folder, study.facts, results)
+    wanted = model_card(sweep, spec, best, data, opening=opening, refit=refit)
     sound = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
     look = test and scores is None and bool(data.test_rows)
     told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
@@ -77,9 +72,8 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
         with wall.phase("build"):
             model, own, _ = final_model(opened)
         if look and not getattr(model, "compiled", False):
-            emit(
-                Noticed("the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it")
-            )
+            why = "the winner's model is not compiled, so nothing evaluates it"
+            emit(Noticed(f"the test rows are not looked at: {why}"))
         elif look:
             with wall.phase("test"):
                 look_at_test(opened, model, own)
@@ -95,7 +89,8 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
                 disk.remove(folder.card)  # so that a card never describes another model
             with wall.phase("export"), plain_errors("write", folder.best):
                 save_keras(as_file, folder.best)
-    text = card_text({**card(opening), "sha256": file_digest(folder.best)})
+    now = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
+    text = card_text({**wanted, **now})
     study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, mode=SHARED)
 
