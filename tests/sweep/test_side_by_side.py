@@ -189,6 +189,6 @@ def test_a_page_takes_no_other_files_place(found, tmp_path):
     write_page(found, tmp_path / "page.html")
     write_page(found, tmp_path / "page.html")  # its own page is written anew
     (tmp_path / "mine.html").write_text("<p>mine")
-    with pytest.raises(UsageError, match="no page of `sweep compare`"):
+    with pytest.raises(UsageError, match="is there, and not by `sweep`"):
         write_page(found, tmp_path / "mine.html")
     assert (tmp_path / "mine.html").read_text() == "<p>mine"

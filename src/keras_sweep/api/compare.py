@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.api.session import warn_of_notices
-from keras_sweep.errors import UsageError
-from keras_sweep.files.atomic import SHARED, bears, write_text
+from keras_sweep.files.atomic import SHARED, check_file, write_text
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.replay import Replay
@@ -80,10 +79,7 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
     from keras_sweep.views.report.page import COMPARE_MARK, compare_page
 
     place = Path(path)
-    if not place.parent.is_dir():
-        raise UsageError(f"there is no folder {place.parent}", hint="Make it, or name another file")
-    if place.exists() and not bears(place, COMPARE_MARK):
-        raise UsageError(f"{place} is there and no page of `sweep compare`", hint="Name another file")
+    check_file(place, COMPARE_MARK, "--html")
     write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
 
 

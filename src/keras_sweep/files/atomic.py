@@ -94,6 +94,13 @@ def check_place(place: Path, page: str, mark: str) -> None:
             raise UsageError(f"there is a folder {place} that `sweep` did not write", hint=_HINT)
 
 
+def check_file(path: Path, mark: str, option: str) -> None:
+    """Raises UsageError where a file has no folder to be in, or one stands there that does not bear the mark."""
+    if not path.parent.is_dir() or (path.exists() and not bears(path, mark)):
+        what = "is there, and not by `sweep`" if path.exists() else "has no folder"
+        raise UsageError(f"{path} {what}", hint=f"Name another file with {option}")
+
+
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
     """Write texts by their names; other files in the folder are left alone. Raises RecordError.
 

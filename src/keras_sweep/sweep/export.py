@@ -13,7 +13,7 @@ from jinja2 import Environment
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files.atomic import SHARED, bears, replacing_path, write_text
+from keras_sweep.files.atomic import SHARED, check_file, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
@@ -130,13 +130,13 @@ def export_trial(
 
     Its card stands beside it, and as Markdown in `page`. Returns the trial, where the card is, and the card.
 
-    Raises as `SweepAccess.opened`, `converted` and `check_page`; UsageError: there is no such format, or the path can't
+    Raises as `SweepAccess.opened`, `converted` and `check_file`; UsageError: there is no such format, or the path can't
     take a model; MissingPackage: what writes the format is not installed.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
     if page is not None:
-        check_page(page)
+        check_file(page, MARK, "--card")
     if quantize is not None and (format, quantize) != ("litert", "int8"):
         raise UsageError(
             f"`quantize` can be int8 for litert, but got {quantize} for {format}",
@@ -192,13 +192,6 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
             raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
     # The test rows may have been looked at since the card was written.
     return {**card, "test": test_record(study.facts, result)}
-
-
-def check_page(path: Path) -> None:
-    """Raises UsageError where the page can't be, or a file stands that `sweep` did not write."""
-    if not path.parent.is_dir() or (path.exists() and not bears(path, MARK)):
-        what = "is there, and not by `sweep`" if path.exists() else "has no folder"
-        raise UsageError(f"{path} {what}", hint="Name another file with --card")
 
 
 def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:

@@ -35,15 +35,17 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
+    objective, wanted = running.spec.objective, running.spec.search.stop
     # A runner of another package need not have `ahead`; where a value ends the search, each generation may be the last.
-    ahead = getattr(runner, "ahead", 1) if running.spec.search.stop is None else 1
+    ahead = getattr(runner, "ahead", 1) if wanted is None else 1
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
     training = GenerationTraining(running, record)
     while len(finished) < total:
         if stop:
             return stopped(stop)
-        if generations.opened is None and (good := _good_enough(running.spec, finished)):
-            emit(Noticed(good))
+        if wanted and generations.opened is None and (good := good_enough(finished, objective, wanted.value)):
+            reached = f"{good.name} has {objective.name} {good.value:.4f}"
+            emit(Noticed(f"{reached}, which {enough_text(wanted.value)}"))
             return EndReason.GOOD_ENOUGH
         generation = generations.next()
         if not generation.asked:
@@ -90,15 +92,6 @@ def train_added(running: Running, record: TrialRecord, given: Params) -> EndReas
     running.emit(GenerationAsked(index, (asked,)))
     trained = GenerationTraining(running, record).to_the_end(Generation(index, [asked]), ADDED)
     return EndReason.DONE if trained else stopped(running.stop)
-
-
-def _good_enough(spec: SweepSpec, finished: Sequence[Result]) -> str | None:
-    """The sentence on the trial that has the value of `search.stop`, if one has."""
-    wanted, objective = spec.search.stop, spec.objective
-    good = good_enough(finished, objective, wanted.value) if wanted is not None else None
-    if good is None or wanted is None:
-        return None
-    return f"{good.name} has {objective.name} {good.value:.4f}, which {enough_text(wanted.value)}"
 
 
 def stopped(stop: StopRequest) -> EndReason:
