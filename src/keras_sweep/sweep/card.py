@@ -31,7 +31,6 @@ from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
 MAY_LACK = ("weights", "options", "transform", "inputs")  # of what a card says of the source
-CARD = "card"  # the study's attribute with the digest of card.json
 
 
 class CardRows(BaseModel):

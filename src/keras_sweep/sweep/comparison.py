@@ -36,7 +36,6 @@ if TYPE_CHECKING:  # who only reads what is kept does without NumPy
     from keras_sweep.record.study_file import StudyFile
 
 VERSION = 5
-KEPT = "comparison"  # the study's attribute with the digest of what is kept
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
 FEWEST_TIES = 5  # that are enough to be the good trials; else these are
@@ -121,7 +120,7 @@ def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:
     comparison = sweep.comparison
     if sweep.kept_comparison is None and comparison.method == PAIRED:
         text = json.dumps({"digest": sweep.digest, **comparison.to_json()}) + "\n"
-        study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
+        study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
         write_text(sweep.folder.comparison, text)
     return comparison
 

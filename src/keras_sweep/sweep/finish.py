@@ -31,7 +31,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.card import CARD, card_text, kept_card, model_card, test_record
+from keras_sweep.sweep.card import card_text, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
@@ -91,7 +91,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
                 save_keras(as_file, folder.best)
     now = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
     text = card_text({**wanted, **now})
-    study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
+    study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, mode=SHARED)
 
 

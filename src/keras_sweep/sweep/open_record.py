@@ -39,7 +39,6 @@ from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 
-TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the source has no test rows
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
 
@@ -61,7 +60,7 @@ def open_study(
 
     Raises as `check_same`; RecordError: the record is damaged, or the disk fails.
     """
-    known_later = {TEST_FINGERPRINT: test_fingerprint, KERAS_CONFIG: keras_config}
+    known_later = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
     sealed = {key: value for key, value in known_later.items() if value is not None}
     if folder.exists():
         study = StudyFile.open(folder)
@@ -117,7 +116,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     changes, loaded = differences(old, new), loaded or {}
     if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
         changes.append("the data: its rows are not those that the sweep was begun with")
-    elif facts.test_fingerprint not in (None, loaded.get(TEST_FINGERPRINT, facts.test_fingerprint)):
+    elif facts.test_fingerprint not in (None, loaded.get("test_fingerprint", facts.test_fingerprint)):
         changes.append("the data: its test rows are not those that the sweep was begun with")
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
@@ -206,12 +205,8 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
         return False
     if folder.comparison.exists() and sweep.kept_comparison is None:
         return False
-    written = folder.card.stat().st_mtime
-    return all(path.stat().st_mtime < written for path in _sources(spec))
-
-
-def _sources(spec: SweepSpec) -> list[Path]:
-    """The user's files that the sweep is made of beside the space file."""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
-    files = [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
-    return [*files, *(spec.folder / f"{module}.py" for module in modules)]
+    files = [spec.folder / f"{module}.py" for module in modules]  # of the user's
+    files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
+    written = folder.card.stat().st_mtime
+    return all(path.stat().st_mtime < written for path in files)
