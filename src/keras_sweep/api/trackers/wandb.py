@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_sweep.api.trackers.run import MARK, Run
@@ -67,8 +67,9 @@ class WandB:
             config={**run.params, "keras_sweep": about},
             settings=wandb.Settings(**SETTINGS),
         ) as logged:
-            for epoch, row in enumerate(rows(run), 1):
-                logged.log(row, step=epoch)
+            for epoch in range(max(map(len, run.curves.values()), default=0)):
+                row = {name: values[epoch] for name, values in run.curves.items() if epoch < len(values)}
+                logged.log(row, step=epoch + 1)
             logged.summary.update(run.scores)
             if files:
                 model = wandb.Artifact(f"{run.sweep}-winner", type="model")
@@ -81,9 +82,3 @@ class WandB:
             logged.finish(exit_code=int(run.tags["state"] == "FAIL"))
         if self._folder is not None:
             Path(logged.dir).with_name(MARK).write_text(json.dumps({"keras_sweep": run.id, "mark": run.mark}))
-
-
-def rows(run: Run) -> Iterator[dict[str, float]]:
-    """The metrics of each epoch, those of finalists beside those of their trial."""
-    for epoch in range(max(map(len, run.curves.values()), default=0)):
-        yield {name: values[epoch] for name, values in run.curves.items() if epoch < len(values)}
