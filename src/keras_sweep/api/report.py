@@ -76,11 +76,9 @@ def log_sweep(
 ) -> str:
     """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
 
-    With `follow` this goes on until the sweep has ended. The winner, its model and its page are logged once no process
-    runs the sweep.
+    With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
 
-    Raises UsageError: there is no such tracker, or its package is missing; SweepError: it can't be reached or refuses
-    what it is given; RecordError.
+    Raises UsageError: there is no such tracker, or its package is missing; SweepError: it fails; RecordError.
     """
     folder = access.folder
     if output is not None and to != "tensorboard":

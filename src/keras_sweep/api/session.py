@@ -38,8 +38,7 @@ def run_session(
 
     KERAS_BACKEND is set before. What C++ libraries print goes into the log where standard error is this process's own
     terminal or file; a notebook and other threads keep theirs. In a process of the `sweep` command stdout carries
-    nothing but the answer, and the second signal ends it, which else raises KeyboardInterrupt. Raises as `run_sweep`
-    does.
+    nothing but the answer, and the second signal ends it, which else raises KeyboardInterrupt. Raises as `run_sweep`.
     """
     main = threading.current_thread() is threading.main_thread()
     with ExitStack() as stack:

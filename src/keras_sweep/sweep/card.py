@@ -222,8 +222,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 def kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
     """The card of `best.keras`, as the sweep wrote them both; {} where one of them is missing.
 
-    Raises RecordError: one can't be read, the card was altered since, by its digest in the record, or the model is not
-    the file that the card is of.
+    Raises RecordError: one can't be read, the card is not the one of the record's digest, or the model is not its file.
     """
     digest = file_digest(folder.best) if folder.best.exists() else None
     if not (folder.card.exists() or folder.card.is_symlink()):

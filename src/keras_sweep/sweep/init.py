@@ -32,8 +32,7 @@ FEWEST = 4  # rows of a class of which some are held out
 def write_space_file(source: str, path: Path, notes: list[str], *, target: str | None, wandb: Path | None) -> None:
     """Write a space file for a known data set, a file or a folder; add to `notes` what its reader should know.
 
-    `wandb` is a W&B sweep file whose search is taken over. Raises UsageError where the space file is there already, or
-    the data can't be trained on.
+    `wandb` is a W&B sweep file, whose search is taken over. Raises UsageError: there is a space file, or no such data.
     """
     data = _data(source, path, target, notes)
     if path.exists() or not path.parent.is_dir():

@@ -135,8 +135,7 @@ class GenerationTraining:
         """Trials in the order of their numbers, each yielded once it is in the record, without its weights.
 
         Those in the spool have ended before and are not trained. One that ends before its turn joins them, and is kept
-        as safely there. Trials from number `total` on are not trained. The iteration ends early where the user asks to
-        stop.
+        as safely there. Trials from number `total` on are not trained. It ends early where the user asks to stop.
 
         Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial, which is to be trained
         again, as is said. Were that recorded, its mates would be compared without it.
