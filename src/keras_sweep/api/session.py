@@ -1,13 +1,12 @@
 """One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
 
-import contextlib
 import os
 import shlex
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -62,7 +61,7 @@ def run_session(
 
 def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
     """The log, with this call in it; None where it can't be written, which stops no sweep."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
         call = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
@@ -72,7 +71,7 @@ def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
 
 
 def _close(log: TextIO) -> None:
-    with contextlib.suppress(OSError):  # a full disk
+    with suppress(OSError):  # a full disk
         log.close()
 
 

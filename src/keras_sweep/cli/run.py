@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from contextlib import AbstractContextManager
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -146,7 +145,7 @@ def run(
         last[type(event)] = event
         leaks.extend([event.message] if isinstance(event, Noticed) and event.leak else [])
 
-    def shown(out: TextIO) -> AbstractContextManager[Listener]:
+    def shown(out: TextIO) -> contextlib.AbstractContextManager[Listener]:
         return OutputMayVanish(progress_view(view, out=out))
 
     ended = run_session(spec, folder, options, shown, wall, others=[keep], command=True)

@@ -59,16 +59,13 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     if wandb is not None:
         says = with_wandb_file(says, wandb, notes)
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
-    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note) for note in notes], "yaml": _line}
+    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note) for note in notes]}
+    says["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
     spec = read_space_file(path, text=text)
     check_task(spec, load_search_data(spec))
     with plain_errors("write", path), path.open("x", encoding="utf-8") as file:
         file.write(text)
-
-
-def _line(**section: Any) -> str:
-    return block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
 
 
 def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:

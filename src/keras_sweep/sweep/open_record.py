@@ -112,7 +112,10 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     """
     old, new = facts.spec or {}, flat_spec(spec)
     if loaded is None and spec.model.kind != "dense":
-        old, new = _in_both(old, new), _in_both(new, old)
+        old, new = (
+            {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
+            for one, other in ((old, new), (new, old))
+        )
     changes, loaded = differences(old, new), loaded or {}
     if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
         changes.append("the data: its rows are not those that the sweep was begun with")
@@ -131,11 +134,6 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         message = f"the sweep {spec.name!r} was begun from another file of that name, in {facts.origin}"
         hint = f"Run this one under a name of its own: `--name {spec.name}-2`"
     raise ChangedSweep(message, hint=hint, changes=changes)
-
-
-def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Without those parameters of the model that the other does not have."""
-    return {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
 
 
 def tell_again(

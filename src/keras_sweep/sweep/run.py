@@ -4,7 +4,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +86,7 @@ def run_sweep(
         goes_on = options.more is not None or options.add is not None
         if not goes_on and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         make = workers_of(options.workers)
         workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
         spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)

@@ -9,8 +9,6 @@ from pathlib import Path
 from keras_sweep.api.trackers.run import MARK, Run
 from keras_sweep.files.atomic import check_place, replacing_path
 
-DEFAULT = "runs"  # where writers of event files put them, and users look for them
-
 
 class TensorBoard:
     """Writes by tensorboardX. A run's folder is made beside its place and renamed: it is there whole, or not at all."""
@@ -20,7 +18,7 @@ class TensorBoard:
         import tensorboardX  # noqa: F401  # missing, it is told before any work
 
         logging.getLogger("tensorboardX").setLevel(logging.ERROR)  # it warns of each NaN, which the record has, too
-        self._folder = (output or Path(DEFAULT)) / sweep
+        self._folder = (output or Path("runs")) / sweep  # where other writers put them, and users look for them
         self.place = str(self._folder)
         for part in self._folder.glob(".trial-*.part"):
             shutil.rmtree(part)
