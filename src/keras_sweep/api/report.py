@@ -45,7 +45,7 @@ def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool 
     """
     place = Path("reports") / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    for _ in looks(access.folder):
+    for _ in looks(access.folder, share=SHARE):  # a large sweep is read for long: the sweep itself comes first
         facts = SweepFacts.read(access)
         tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
         write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
@@ -54,14 +54,16 @@ def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool 
     return place / PAGE
 
 
-def looks(folder: SweepFolder) -> Iterator[bool]:
-    """When to look at a sweep: now, after each change while it runs, and when it has ended; gives whether it runs."""
+def looks(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
+    """When to look at a sweep: now, after each change while it runs, and when it has ended; gives whether it runs.
+
+    Between two looks is at least EVERY, or so many times as long as the look took.
+    """
     running = True
     while running:
         running, changed, began = living_owner(folder) is not None, last_change(folder), time.monotonic()
         yield running
-        took = time.monotonic() - began  # a large sweep is read for long: the sweep itself comes first
-        time.sleep(max(EVERY, SHARE * took) if running else 0.0)
+        time.sleep(max(EVERY, share * (time.monotonic() - began)) if running else 0.0)
         while running and last_change(folder) == changed and living_owner(folder) is not None:
             time.sleep(EVERY)
 
