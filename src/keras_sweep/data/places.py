@@ -1,6 +1,5 @@
 """Groups and times of rows, by which a split goes; and columns that seem to be such, where it goes by chance."""
 
-import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -39,16 +38,6 @@ def places(values: Any, rows: int, how: Split, what: str) -> Places:
             hint="Fill gaps, or take such rows out; times are numbers, dates, or texts such as 2026-03-31",
         )
     return np.asarray(series.rank("dense").to_numpy(), np.intp)
-
-
-def latest(times: Places, share: float) -> tuple[Places, Places]:
-    """The earlier rows and the latest, in the order of time; no time is in both. Raises ValueError for one time."""
-    order = times.argsort(kind="stable")
-    first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
-    cut = int(np.searchsorted(times[order], first))
-    if cut == len(order):
-        raise ValueError("they are all of one time")
-    return order[:cut], order[cut:]
 
 
 def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Places]:

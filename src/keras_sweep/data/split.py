@@ -5,6 +5,7 @@ With folds every row is scored by a model that never saw it.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,6 @@ import numpy as np
 from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs
-from keras_sweep.data.places import latest
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.errors import DataError
@@ -95,7 +95,7 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
         elif how.groups:
             kept, held = next(GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(at, groups=at))
         else:
-            kept, held = latest(at, share)
+            kept, held = _latest(at, share)
     except ValueError as error:
         each = "a row of each class" if how.stratify else "a row"
         by = "" if at is None else f", {len(np.unique(at)):,} different {how.by!r},"
@@ -104,6 +104,16 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
             hint=f"Both parts need {each}: change `split`, or bring more rows",
         ) from error
     return rows.take(kept), rows.take(held)
+
+
+def _latest(times: Array, share: float) -> tuple[Array, Array]:
+    """The earlier rows and the latest, in the order of time; no time is in both. Raises ValueError for one time."""
+    order = times.argsort(kind="stable")
+    first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
+    cut = int(np.searchsorted(times[order], first))
+    if cut == len(order):
+        raise ValueError("they are all of one time")
+    return order[:cut], order[cut:]
 
 
 def _one_a_row(y: Arrays, form: LabelForm) -> Array:

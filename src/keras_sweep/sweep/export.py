@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, check_file, replacing_path, write_text
@@ -199,6 +197,8 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
 
     Raises RecordError: the disk fails.
     """
+    from jinja2 import Environment  # which a run without a page need not import
+
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
