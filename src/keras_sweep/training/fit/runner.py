@@ -225,7 +225,7 @@ class FitRunner:
 
         After `at_most` epochs nobody needs more of it; `every` keeps the weights of all, in place of the best one's.
         """
-        clear_session()  # else every trial's graph stays in memory
+        clear_session(free_memory=True)  # else every trial's graph stays in memory
         started = time.perf_counter()
         watch.emit(PhaseBegan("build"))
         spec, log = self._spec, None
