@@ -16,7 +16,7 @@ from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
 
-AnyRows = TypeVar("AnyRows", Rows, RawRows)
+AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array, Arrays, each, leaves
+from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
-from keras_sweep.data.search_data import Fold, Stream
+from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.text import joined, nearest
@@ -26,22 +26,15 @@ Features: TypeAlias = "Arrays | pl.DataFrame"
 
 
 @dataclass(frozen=True, slots=True)
-class RawRows:
-    """Rows of a source: an array, or a table of columns, and one label a row."""
+class RawRows(Rows):
+    """Rows as a source has them: `x` an array or a table of columns, `y` numbers or text."""
 
-    x: Features  # [N, ...] array, or a table of N rows without the target
-    y: Arrays  # [N] or [N, C] numbers or text, or [N, ...] numbers
-    weights: Array | None = None  # [N] float32, as `weight_array` gives them
     places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # [N] groups or times, by their column
-
-    def __len__(self) -> int:
-        return len(leaves(self.y)[0])
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         """A copy of these rows, sharing no memory with the others."""
-        x, y = (each(lambda array: array[rows], arrays) for arrays in (self.x, self.y))
-        weights = None if self.weights is None else self.weights[rows]
-        return RawRows(x, y, weights, {name: of[rows] for name, of in self.places.items()})
+        taken = Rows.take(self, rows)
+        return RawRows(taken.x, taken.y, taken.weights, {name: of[rows] for name, of in self.places.items()})
 
 
 @dataclass(frozen=True)

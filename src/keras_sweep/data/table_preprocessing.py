@@ -168,13 +168,9 @@ def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
 def model_inputs(model: Any, raw: Any) -> Inputs:
     """Raw rows as a loaded model takes them, by the names, types and widths of the model's own inputs.
 
-    Args:
-        model: as `keras.models.load_model` gives it.
-        raw: a polars or pandas DataFrame, or a mapping of columns by name. Where the model takes one matrix it does not
-            know names: then these must be the columns of the file but the target, in its order.
-
-    Raises:
-        DataError: a column is missing, or there are more or fewer than the model takes.
+    `raw` is a polars or pandas DataFrame, or a mapping of columns by name. A model that takes one matrix knows no
+    names: then these must be the columns of the file but the target, in its order. Raises DataError where a column is
+    missing, and for more or fewer than the model takes.
     """
     frame = polars_table(raw)
     inputs = {one.name: one for one in model.input} if isinstance(model.input, list) else model.input

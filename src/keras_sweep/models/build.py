@@ -33,10 +33,8 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
     """A built model, and a `fit` of its HyperModel's own that trains it; None where its own `fit` does.
 
     A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`
-    (None for regression) where it has parameters of these names.
-
-    Raises:
-        ModelError: the function can't be imported or called so, it raises, or does not return a Keras model.
+    (None for regression) where it has parameters of these names. Raises ModelError where it can't be imported or
+    called so, raises, or does not return a Keras model.
     """
     if spec.model.kind == "dense":
         try:

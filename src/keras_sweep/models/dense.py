@@ -23,20 +23,10 @@ def dense(
 ) -> Any:
     """An uncompiled `keras.Sequential` for rows of the data's shape.
 
-    Args:
-        data: gives the input shape, and the number of outputs where `units` is None.
-        loss: gives the output's activation where `activation` is None.
-        loss_arguments: of that loss: it may take logits.
-        units: outputs.
-        activation: of the output layer.
-        hidden: units of each hidden layer, first to last; a number is one layer.
-        hidden_activation: of every hidden layer.
-        dropout: share of each hidden layer's outputs (of the inputs where there is none) that are dropped in training.
-        l2: factor of the L2 penalty on every kernel.
-        use_bias: whether layers have a bias.
-
-    Raises:
-        ValueError: from Keras, for arguments it does not take.
+    `units` and `activation` are of the output layer: by default as many outputs as the labels need, and what the loss
+    takes. `hidden` are the units of each hidden layer, first to last; a number is one layer. `dropout` is the share of
+    each hidden layer's outputs, or without any of the inputs, that training drops; `l2` penalises every kernel.
+    Raises what Keras does for arguments that it does not take.
     """
     import keras
 

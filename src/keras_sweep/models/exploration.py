@@ -40,10 +40,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     """The sweep with the hyperparameters of its HyperModel or `build(hp)` function among its parameters.
 
     What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
-
-    Raises:
-        ModelError: no build gives a Keras model, or the file gives a model argument that the model has no
-            hyperparameter for.
+    Raises ModelError where no build gives a Keras model, or where the model has no hyperparameter of such a NAME.
     """
     space = spec.space
     constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}

@@ -100,10 +100,7 @@ def parameters_of(hyper_parameters: Iterable[Any], prefix: str = "") -> tuple[Pa
     """The parameters of `keras_tuner.HyperParameters.space`, each name with the prefix before it.
 
     Names keep their order, so conditions look back. A name that stands in several conditional scopes becomes one
-    parameter that is there in all of them.
-
-    Raises:
-        ModelError: a name has different ranges in different scopes, which one parameter can't have.
+    parameter that is there in all of them. Raises ModelError where it has another range in each.
     """
     merged: dict[str, Parameter] = {}
     for hyper_parameter in hyper_parameters:

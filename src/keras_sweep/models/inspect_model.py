@@ -78,12 +78,7 @@ def _columns_of(model: Any, data: SearchData) -> tuple[str, ...]:
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
-    """Build the model and look at it.
-
-    Raises:
-        ModelError: it can't be imported or built at any of `PLACES`, it has nothing to train, or its outputs are not
-            those that the labels are of.
-    """
+    """Build the model and look at it. Raises ModelError as `first_model`, and for outputs that no labels are of."""
     if spec.model.kind == "dense":
         return Inspected(spec)
     spec = with_own_parameters(spec, data)
@@ -102,21 +97,18 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
 def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     """The sweep with the hyperparameters of a HyperModel or `build(hp)` among its parameters; others as they are.
 
-    Raises:
-        ModelError: the model can't be imported or built.
+    Raises ModelError where the model can't be imported or built.
     """
     if spec.model.kind == "dense":
         return spec
     found = load_python(spec.model.source, spec.folder, ModelError)
-    if not is_hyper_model(found):
-        return spec
-    return explored_space(spec, found, data)
+    return explored_space(spec, found, data) if is_hyper_model(found) else spec
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     """The model of the first of `PLACES` where it can be trained, and a sentence on each place before it.
 
-    Raises ModelError where it can't be built, or has no weights to train.
+    Raises ModelError where it can't be imported or built at any, or has no weights to train.
     """
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.example(place)).model_arguments for place in PLACES)

@@ -22,14 +22,8 @@ def fileable(model: Any, x: Arrays) -> Any:
     """The model itself if Keras can write it down; else a functional model of the layers that its `call` goes through.
 
     A subclassed model without `get_config` can't be written. Called on a symbol it shows which layers it is made of,
-    which plain Keras can write and open, where its `call` is made of layers and Keras's operations alone.
-
-    Args:
-        model: built.
-        x: rows that it takes; on a few of them both must give the same.
-
-    Raises:
-        ValueError: neither can be written; the message says why.
+    which plain Keras can write and open, where its `call` is made of layers and Keras's operations alone. On a few
+    of the rows `x` both must give the same. Raises ValueError, with the reason, where neither can be written.
     """
     why = _why_not(model)
     if why is None:

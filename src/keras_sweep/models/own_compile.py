@@ -38,9 +38,8 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
 def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
     """The sweep with the loss and the metrics of its model where it names none; a loss of the user's is "its own NAME".
 
-    Raises:
-        ModelError: neither of them has a loss.
-        SpaceFileError: the metric that ranks is none of these, and the model's steps and its `fit` are Keras's.
+    Raises ModelError where neither of them has a loss, and SpaceFileError where the metric that ranks is none of these
+    and the model's steps and its `fit` are Keras's.
     """
     import keras
 

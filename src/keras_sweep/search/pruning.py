@@ -208,8 +208,8 @@ class PrunedEngine:
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
         """`first` asks for the first generation, of `rule.first` trials, where that is drawn at random."""
-        self.name, self._first = engine.name, first
-        self._engine = engine
+        self.name = engine.name
+        self._engines = (engine,) if first is None else (engine, first)
         self._spec = spec
         self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
         self.first = rule.first if first is not None else 0
@@ -217,7 +217,8 @@ class PrunedEngine:
         self.continuable = engine.continuable
 
     def ask(self, n: int) -> list[Suggestion]:
-        return (self._engine if self._first is None or self._count >= self.first else self._first).ask(n)
+        engine = self._engines[-1] if self._count < self.first else self._engines[0]
+        return engine.ask(n)
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The rule's, but for those before the least that a trial trains."""
@@ -237,18 +238,16 @@ class PrunedEngine:
                 }
                 self.rung(epoch, came)
             self._note(results)
-        self._engine.replay(generations)
-        if self._first is not None:
-            self._first.replay(generations)
+        for engine in self._engines:
+            engine.replay(generations)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         return stopped(self._pruner, epoch, values)
 
     def tell(self, results: Sequence[Result]) -> None:
         self._note(results)
-        self._engine.tell(results)
-        if self._first is not None:
-            self._first.tell(results)
+        for engine in self._engines:
+            engine.tell(results)
 
     def _note(self, results: Sequence[Result]) -> None:
         self._count += len(results)

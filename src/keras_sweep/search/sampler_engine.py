@@ -1,6 +1,5 @@
 """An engine made of a sampler: it numbers trials, draws whole generations, and has repeated points drawn anew."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -35,7 +34,6 @@ class SamplerEngine(Engine):
 
     def ask(self, n: int, each: int | None = None) -> list[Suggestion]:
         """As `Engine.ask`; a sampler that does not learn can be asked for several generations of `each` at once."""
-        started = time.perf_counter()
         drawn: list[dict[str, Value]] = []
         for place in range(n):
             if place % (each or n) == 0:
@@ -45,8 +43,8 @@ class SamplerEngine(Engine):
             if (point := self._started(number) or self.draw(number, generator)) is None:
                 break
             drawn.append(point)
-        seconds = (time.perf_counter() - started) / max(len(drawn), 1)
-        return [Suggestion(self._count + index, point, sampler_seconds=seconds) for index, point in enumerate(drawn)]
+            self._seen.add(point)
+        return [Suggestion(number, point) for number, point in enumerate(drawn, self._count)]
 
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
@@ -63,7 +61,6 @@ class SamplerEngine(Engine):
         for _ in range(FILLS):
             point = self._sampler.fill(number, self._start[place])
             if point not in self._seen:
-                self._seen.add(point)
                 return point
             self._sampler.drop(number)
         return None
@@ -74,20 +71,13 @@ class SamplerEngine(Engine):
             return None
         for _ in range(self._sampler.redraws):
             point = self._sampler.draw(number)
-            if point is None:
-                return None
-            if point not in self._seen:
-                self._seen.add(point)
+            if point is None or point not in self._seen:
                 return point
             self._sampler.drop(number)
         if self._sampler.space.size > MOST_LISTED:
-            point = self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
-        else:
-            left = list(self._seen.unseen())
-            point = left[int(generator.integers(len(left)))] if left else None
-        if point is not None:
-            self._seen.add(point)
-        return point
+            return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
+        left = list(self._seen.unseen())
+        return left[int(generator.integers(len(left)))] if left else None
 
 
 class SeenPoints:

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -43,11 +44,12 @@ def _kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
 
 
 # optimizer -> its arguments. Left out: `name`, `exclude_layers`, and the optimizers that wrap others.
-OPTIMIZERS: Mapping[str, Mapping[str, Kind]] = {
+OPTIMIZERS: Mapping[str, dict[str, Kind]] = {
     optimizer: {name: _kind(**argument) for name, argument in arguments.items()}
     for optimizer, arguments in TABLES["optimizers"].items()
 }
-ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.values() for name in known))
+# all arguments, each as the first optimizer that has it takes it
+ARGUMENTS: Mapping[str, Kind] = ChainMap(*OPTIMIZERS.values())
 
 
 def is_maximized(metric: str) -> bool | None:
@@ -55,11 +57,6 @@ def is_maximized(metric: str) -> bool | None:
     name = metric.removeprefix("val_")
     known = {**dict.fromkeys(METRICS), **METRICS_OF_ARGUMENTS, "loss": None}
     return (name in METRICS_TO_MAXIMIZE or known[name] == "up") if name in known else None
-
-
-def argument(name: str) -> Kind | None:
-    """What an argument may be in general: for the first optimizer that takes it. None where no optimizer does."""
-    return next((known[name] for known in OPTIMIZERS.values() if name in known), None)
 
 
 def optimizers_with(argument: str) -> tuple[str, ...]:

@@ -24,14 +24,13 @@ from keras_sweep.space_file.keras_tables import (
     kind_of,
 )
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import Loss, Metric, MetricSection, Source
-from keras_sweep.space_file.sources import check_source
+from keras_sweep.space_file.sections import Loss, Metric, MetricSection
+from keras_sweep.space_file.sources import function_of
 
 LOSS = kind_of(Loss)
 LIST = kind_of(list[object])
 METRIC = kind_of(Metric)
 ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
-SOURCE = kind_of(Source)
 WEIGHTS = kind_of(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
 Arguments = dict[str, Value]
 Place = tuple[str | int, ...]
@@ -126,21 +125,15 @@ def _with_arguments(
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
-        name = given["python"]
-        if faults.fits(SOURCE, (*path, "python"), name):
-            check_source(faults, (*path, "python"), name, folder)
-        for key in given:
-            if not str(key).isidentifier():
-                faults.fault((*path, key), f"an argument is a Python name, but got {quoted(key)}")
-    elif name is None:
+        return function_of(faults, path, folder)
+    if name is None:
         faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
     elif faults.fits(kind, (*path, "name"), name):
         for key in given:
             if key != "name" and key not in known[name]:
                 hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
                 faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
-    own = "python" if "python" in given else "name"
-    arguments = {key: value_of(key, value) for key, value in given.items() if key != own}
+    arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
 
 

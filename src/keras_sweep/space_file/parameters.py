@@ -14,10 +14,10 @@ from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Path, Rule
-from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
+from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
-from keras_sweep.space_file.sources import check_data_argument, data_arguments
+from keras_sweep.space_file.sources import data_arguments
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
@@ -37,6 +37,9 @@ LOSS_PARAMETERS: Mapping[str, Kind] = {
     **dict.fromkeys(("loss.alpha", "loss.beta", "loss.gamma"), kind_of(Annotated[float, Field(ge=0)])),
     "loss.delta": kind_of(Annotated[float, Field(gt=0)]),
 }
+MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
+PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose names have no dot
+KINDS: Mapping[str, Kind] = {**PLAIN, **LOSS_PARAMETERS, **TRAINING_ARGUMENTS, **MODEL_ARGUMENTS}
 # arguments of `fit` that are no parameter -> what serves instead
 INSTEAD: Mapping[str, str] = {
     "callbacks": "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`",
@@ -62,7 +65,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     names = tuple(section.value)
     good: dict[str, Parameter] = {}
     for name in names:
-        _check_name(name, model, faults)
+        kind = _kind_of(name, model, faults)
         for path in _places(name, faults):
             try:
                 parameter = _parameter(name, path, faults)
@@ -71,7 +74,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
                 faults.fault((*path, *filter(None, (key,))), rule, hint)
                 continue
             if parameter is not None:
-                _check_values(parameter, model, faults)
+                _check_values(parameter, kind, faults)
                 _warn(parameter, faults)
                 good[parameter.key] = _as_real(parameter)
     check_conditions(good, names, faults)
@@ -106,8 +109,7 @@ def _places(name: str, faults: Faults) -> list[Path]:
 def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
     """The parameter or the case at that path, read by itself; faults are noted, and it may be None with them.
 
-    Raises:
-        Refused: with the fault that tells most.
+    Raises Refused with the fault that tells most.
     """
     node = faults.root.at(*path)
     if isinstance(node.value, list):
@@ -153,70 +155,56 @@ def _drawn(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
     return distribution_of(block, path, faults)
 
 
-def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
-    """Note a name that is no argument of training, optimizers or the model."""
-    path = ("parameters", name)
-    if name in FIT_ARGUMENTS or name in ARGUMENTS or name in TRAINING_ARGUMENTS or check_data_argument(faults, name):
-        return
+def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
+    """What a parameter's values may be; None where that is not known. A name that no parameter has is noted."""
+    path, (what, known) = ("parameters", name), _of_same_prefix(name, model, faults)
+    if known is None:
+        if name.startswith(MODEL) and not name.removeprefix(MODEL).isidentifier():
+            faults.fault(path, f"a model's argument is a Python name, but got {quoted(name.removeprefix(MODEL))}")
+    elif name in known:
+        return known[name]
+    elif what:
+        hint = did_you_mean(name, known) or f"those that may be are {joined(known) or 'none'}"
+        faults.fault(path, f"of {what} this is no parameter", hint)
+    else:
+        of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)
+        near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, (*PLAIN, *MODEL_ARGUMENTS))
+        near = f"an argument of the model is written `model.{name}`" if of_model else near
+        rule = f"no optimizer of Keras has an argument {quoted(name)}"
+        faults.fault(path, rule, near or "arguments of the model are written `model.NAME`")
+    return None
+
+
+def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
+    """What a parameter is of, for a message, and all of it that may be parameters; None: a function may take any."""
+    if name.startswith(DATA_PREFIX):
+        return "this source of data", data_arguments(faults)
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
-        if isinstance(loss, dict) and "python" in loss:
-            return  # what it takes is told when it is made
-        known = LOSS_ARGUMENTS.get(str(loss.get("name") if isinstance(loss, dict) else loss), ())
-        searched = [one for one in LOSS_PARAMETERS if one.removeprefix(LOSS_PREFIX) in known]
-        if name not in searched:
-            what = f"its arguments that may be are {joined(searched)}" if searched else "none of its arguments may be"
-            faults.fault(path, "of this loss this is no parameter", what)
-        return
+        given = loss if isinstance(loss, dict) else {"name": loss}
+        taken = LOSS_ARGUMENTS.get(str(given.get("name")), ())
+        known = {one: kind for one, kind in LOSS_PARAMETERS.items() if one.removeprefix(LOSS_PREFIX) in taken}
+        return "this loss", None if "python" in given else known
     if name.startswith(TRAINING_PREFIX):
-        hint = did_you_mean(name, TRAINING_ARGUMENTS) or f"those that may be are {joined(TRAINING_ARGUMENTS)}"
-        faults.fault(path, "of `training` this is no parameter", hint)
-        return
+        return "`training`", TRAINING_ARGUMENTS
     if name.startswith(MODEL):
-        inner = name.removeprefix(MODEL)
-        if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
-            near = did_you_mean(name, [f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS])
-            hint = near or f"its arguments are {joined(DENSE_ARGUMENTS)}"
-            faults.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
-        elif not inner.isidentifier():
-            faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
-        return
-    if name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
-        hint = f"an argument of the model is written `model.{name}`"
-    else:
-        known = (*FIT_ARGUMENTS, *ARGUMENTS, *(f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS))
-        near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, known)
-        hint = near or "arguments of the model are written `model.NAME`"
-    faults.fault(path, f"no optimizer of Keras has an argument {quoted(name)}", hint)
+        return "the dense model", MODEL_ARGUMENTS if model is not None and model.kind == "dense" else None
+    return "", PLAIN
 
 
-def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults) -> None:
-    name = parameter.name
-    if name == "optimizer" and isinstance(parameter.distribution, Int | Float):
+def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> None:
+    if parameter.name == "optimizer" and isinstance(parameter.distribution, Int | Float):
         faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
-    loss = faults.root.at("loss").plain
-    kind = None if name.startswith(LOSS_PREFIX) and isinstance(loss, dict) and "python" in loss else _kind_of(name)
-    if name.startswith(DATA_PREFIX):
-        kind = (data_arguments(faults) or {}).get(name)
-        if parameter.when:
-            faults.fault((*path_of(parameter), "when"), "every trial has all parameters of the data", "leave it out")
-    if kind is not None and not (name.startswith(MODEL) and (model is None or model.kind != "dense")):
+    if parameter.name.startswith(DATA_PREFIX) and parameter.when:
+        faults.fault((*path_of(parameter), "when"), "every trial has all parameters of the data", "leave it out")
+    if kind is not None:
         for path, value in ends(parameter, faults):
             faults.fits(kind, path, value)
 
 
-def _kind_of(name: str) -> Kind | None:
-    """What a parameter's values may be; None where that is not known: for a model of the user's."""
-    if name.startswith(MODEL):
-        return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
-    known = FIT_ARGUMENTS.get(name) or TRAINING_ARGUMENTS.get(name) or LOSS_PARAMETERS.get(name)
-    return known or argument(name)
-
-
 def _takes_reals(name: str) -> bool:
-    kind = _kind_of(name)
-    schema = {} if kind is None else kind.json_schema()
+    schema = KINDS[name].json_schema() if name in KINDS else {}
     return "number" in (schema.get("type"), *(option["type"] for option in schema.get("anyOf", ())))
 
 

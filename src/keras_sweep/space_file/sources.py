@@ -9,6 +9,7 @@ from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.process.given import ARRAYS, is_given, name_of
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.data_spec import OPTIONS, DataSpec, SeriesOptions, Split
+from keras_sweep.space.distributions import Value, as_value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
@@ -84,17 +85,6 @@ def data_arguments(faults: Faults) -> Mapping[str, Kind] | None:
     return {f"{DATA_PREFIX}{name}": kind_of(Annotated[info.annotation, info]) for name, info in fields.items()}
 
 
-def check_data_argument(faults: Faults, name: str) -> bool:
-    """Whether it is a parameter of the data. One that the source does not take is noted."""
-    if not name.startswith(DATA_PREFIX):
-        return False
-    known = data_arguments(faults)
-    if known is not None and name not in known:
-        hint = did_you_mean(name, known) or f"those that may be are {joined(known) or 'none'}"
-        faults.fault(("parameters", name), "of this source of data this is no parameter", hint)
-    return True
-
-
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
     """Note too many variants of the data, and what has rungs beside several; `rungs`: those of `early_terminate`."""
     count = 1 if space is None else data_space(space).size
@@ -143,7 +133,8 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     if node.value == "dense":
         return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
-        return _python_model(faults, folder)
+        found = function_of(faults, ("model",), folder)
+        return found and ModelSpec("python", *found)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
         faults.fault(("model",), f"must be {MODELS}, but got {quoted(node.plain)}", hint)
@@ -163,18 +154,18 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     return ModelSpec(arguments=arguments)
 
 
-def _python_model(faults: Faults, folder: Path) -> ModelSpec | None:
+def function_of(faults: Faults, path: tuple[str | int, ...], folder: Path) -> tuple[str, dict[str, Value]] | None:
+    """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
     before = len(faults.found)
-    section = faults.section(PythonModel, ("model",))
+    section = faults.section(PythonModel, path)
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():
-            faults.fault(("model", key), f"a model's argument is a Python name, but got {quoted(key)}")
+            faults.fault((*path, key), f"an argument is a Python name, but got {quoted(key)}")
     if section is None or len(faults.found) > before:
         return None
-    check_source(faults, ("model", "python"), section.python, folder)
-    given = {key: value_of(f"model.{key}", value) for key, value in arguments.items()}
-    return ModelSpec("python", section.python, given)
+    check_source(faults, (*path, "python"), section.python, folder)
+    return section.python, {key: as_value(value) for key, value in arguments.items()}
 
 
 def check_source(faults: Faults, path: tuple[str | int, ...], source: str, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 
 from keras_sweep.space.sweep_spec import MODES, TRAINING_PREFIX, WATCHING, Training, UserCallback
 from keras_sweep.space.text import did_you_mean, joined, quoted
-from keras_sweep.space_file.faults import Faults, Rule, fields_of, unknown
+from keras_sweep.space_file.faults import Faults, Rule, fields_of
 from keras_sweep.space_file.keras_tables import Kind, is_maximized, kind_of
 from keras_sweep.space_file.sections import PythonData
 from keras_sweep.space_file.sources import check_source
@@ -23,7 +23,6 @@ CLASS_WEIGHT = kind_of(
 CALLBACKS = kind_of(
     Annotated[list[PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
-ADAPT = kind_of(bool)
 MODE = kind_of(Annotated[str, Rule(names=MODES)])
 # callbacks of Keras, and what else may be looked for here -> what serves
 OF_KERAS: Mapping[str, str] = {
@@ -48,27 +47,20 @@ ARGUMENTS: Mapping[str, Kind] = {
 
 def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -> Training | None:
     """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
-    if not faults.has("training"):
-        return Training()
-    given, before = faults.root.at("training").plain, len(faults.found)
-    keys = fields_of(Training)
-    if not isinstance(given, dict):
-        faults.fault(("training",), f"must be a map with {joined(keys)}, but got {quoted(given)}")
+    before, given = len(faults.found), faults.root.plain.get("training", {})
+    section = faults.section(Training, ("training",), OF_KERAS, apart=(*WATCHING, "class_weight", "callbacks"))
+    if section is None:
         return None
-    for key in given:
-        if key not in keys:
-            faults.fault(("training", key), "there is no such key here", OF_KERAS.get(key) or unknown(key, keys))
     parts: dict[str, Any] = {
         name: _watching(faults, form, name, metrics) for name, form in WATCHING.items() if given.get(name) is not None
     }
-    weights, callbacks = given.get("class_weight"), given.get("callbacks", [])
-    faults.fits(CLASS_WEIGHT, ("training", "class_weight"), weights)
+    parts["class_weight"], callbacks = given.get("class_weight"), given.get("callbacks", [])
+    faults.fits(CLASS_WEIGHT, ("training", "class_weight"), parts["class_weight"])
     if _no_keras_callback(faults, callbacks) and faults.fits(CALLBACKS, ("training", "callbacks"), callbacks):
         for index, each in enumerate(callbacks):
             check_source(faults, ("training", "callbacks", index, "python"), each["python"], folder)
         parts["callbacks"] = tuple(UserCallback(each["python"]) for each in callbacks)
-    faults.fits(ADAPT, ("training", "adapt"), adapt := given.get("adapt", False))
-    return Training(class_weight=weights, adapt=adapt, **parts) if len(faults.found) == before else None
+    return replace(section, **parts) if len(faults.found) == before else None
 
 
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:

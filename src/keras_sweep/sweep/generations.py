@@ -1,5 +1,6 @@
 """Which generation is next: the record's last one, asked again where it is incomplete, or one that is asked anew."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -124,8 +125,13 @@ class Generations:
 
     def _ask(self) -> list[Suggestion]:
         engine, size = self.engine, size_of(self.engine, self._index, self._size)
+        started = time.perf_counter()
         if self._ahead > 1 and not engine.learns:
             asked = cast("SamplerEngine", engine).ask(size * self._ahead, each=size)
         else:
             asked = engine.ask(size)
-        return [replace(one, generation=self._index + place // size) for place, one in enumerate(asked)]
+        seconds = (time.perf_counter() - started) / max(len(asked), 1)
+        return [
+            replace(one, generation=self._index + place // size, sampler_seconds=seconds)
+            for place, one in enumerate(asked)
+        ]

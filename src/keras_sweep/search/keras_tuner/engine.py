@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -52,11 +51,8 @@ class KerasTunerEngine(Engine):
         self._start = start
         self._others = 0  # trials that no engine asked for
         self._next = 0  # number of the next trial
-        self._generation = 0
-        self._ids: dict[int, str] = {}  # number -> the oracle's id
-        self._numbers: dict[str, int] = {}  # and back
-        self._untold: set[int] = set()
-        self._exhausted = False
+        self._numbers: dict[str, int] = {}  # the oracle's id -> number
+        self._untold: dict[int, str] = {}  # and back, of those that it waits for
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         for results in generations:
@@ -68,26 +64,21 @@ class KerasTunerEngine(Engine):
                     if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
                         self._seen.add(result.suggestion.params)
                     if self._sampler == "bayesian":
-                        self._add(result)
+                        self._add(result.number, result.params)
                 self._next = result.number + 1
-                self._generation = max(self._generation, result.suggestion.generation + 1)
             self.tell(in_order)
 
     def ask(self, n: int) -> list[Suggestion]:
-        started = time.perf_counter()
         self._forget_untold()
         found: list[Suggestion] = []
-        while len(found) < n and not self._exhausted and (suggestion := self._suggest()) is not None:
+        while len(found) < n and (suggestion := self._suggest()) is not None:
             found.append(suggestion)
-        self._generation += 1
-        seconds = (time.perf_counter() - started) / max(len(found), 1)
-        return [replace(suggestion, sampler_seconds=seconds) for suggestion in found]
+        return found
 
     def tell(self, results: Sequence[Result]) -> None:
         for result in sorted(results, key=lambda result: result.number):
             if result.number in self._untold:
-                self._untold.remove(result.number)
-                self._oracle.end(self._ids[result.number], result.value)
+                self._oracle.end(self._untold.pop(result.number), result.value)
         self._forget_untold()
 
     def continuable(self) -> frozenset[int]:
@@ -111,7 +102,7 @@ class KerasTunerEngine(Engine):
         self._track(number, asked.id)
         before = asked.promoted if SCHEDULE.isdisjoint(params) else None
         continues = self._numbers[before] if before is not None else None
-        return Suggestion(number, params, self._generation, continues)
+        return Suggestion(number, params, continues=continues)
 
     def _started(self, number: int) -> Suggestion | None:
         """The trial of its point to start with, completed at random. Of all oracles bayesian alone learns from it."""
@@ -124,11 +115,11 @@ class KerasTunerEngine(Engine):
             return None
         self._seen.add(params)
         self._next += 1
-        if self._sampler == "bayesian" and (codes := encode(self._space, params)) is not None:
-            self._track(number, self._oracle.add(codes))
+        if self._sampler == "bayesian":
+            self._add(number, params)
         if self._budget is not None:
             params["epochs"] = given.get("epochs", self._budget[1])
-        return Suggestion(number, params, self._generation)
+        return Suggestion(number, params)
 
     def _choice(self, number: int) -> Asked | None:
         while (asked := self._oracle.ask(number)) is not None:
@@ -149,7 +140,6 @@ class KerasTunerEngine(Engine):
             fresh = self._fresh(number)
             if fresh is None:
                 self._oracle.drop(asked.id)
-                self._exhausted = True
                 return None
             self._oracle.change(asked.id, fresh)
             return replace(asked, codes=fresh)
@@ -174,7 +164,7 @@ class KerasTunerEngine(Engine):
         for result in results:
             self._next = result.number
             if self._oracle.guided:  # a fit takes about a second, and its outcome is what the record says
-                if self._add(result):
+                if self._add(result.number, result.params):
                     self._seen.add(result.suggestion.params)
                     same.add(result.number)
                 continue
@@ -187,22 +177,20 @@ class KerasTunerEngine(Engine):
                 self._cancel(suggestion.number)
         return frozenset(same)
 
-    def _add(self, result: Result) -> bool:
+    def _add(self, number: int, params: Params) -> bool:
         """Make the oracle learn a trial that it did not choose now; False where it is of another space."""
-        codes = encode(self._space, result.params)
+        codes = encode(self._space, params)
         if codes is not None:
-            self._track(result.number, self._oracle.add(codes))
+            self._track(number, self._oracle.add(codes))
         return codes is not None
 
     def _track(self, number: int, id: str) -> None:
-        self._ids[number] = id
         self._numbers[id] = number
-        self._untold.add(number)
+        self._untold[number] = id
 
     def _cancel(self, number: int) -> None:
-        self._untold.discard(number)
-        if number in self._ids:  # a point to start with need not be the oracle's
-            self._oracle.drop(self._ids.pop(number))
+        if number in self._untold:  # a point to start with need not be the oracle's
+            self._oracle.drop(self._untold.pop(number))
 
     def _forget_untold(self) -> None:
         for number in sorted(self._untold):
