@@ -211,7 +211,7 @@ def test_a_byte_that_was_altered_anywhere_gives_a_plain_message_or_other_numbers
 
 
 def test_files_that_are_no_npz(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file"):
+    with pytest.raises(DataError, match=r"can't be read as npz: .*No such file"):
         read(tmp_path)
     with (tmp_path / "it.npz").open("wb") as file:
         np.save(file, X)

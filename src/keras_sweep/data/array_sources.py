@@ -24,7 +24,7 @@ from keras_sweep.data.arrays import (
 )
 from keras_sweep.data.datasets import in_memory, is_dataset, steps_of_large
 from keras_sweep.data.search_data import Stream
-from keras_sweep.data.source import Features, RawRows, Source, must_be_file
+from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
@@ -52,7 +52,6 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
     The target is the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
     """
     path, target, by = folder / data.source, data.target, data.split.by
-    must_be_file(path)
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
             names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path, by)

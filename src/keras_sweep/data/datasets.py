@@ -83,9 +83,8 @@ def _parts(element: Any) -> list[Any]:
 
 def _elements(dataset: Any) -> tuple[Iterator[Any], int]:
     """What it gives, and how much that is; -1: it never ends, -2: it does not say, both as tf.data has it."""
-    if hasattr(dataset, "num_batches"):  # of Keras, older versions of which iterate over no PyDataset
-        count = dataset.num_batches
-        return map(dataset.__getitem__, range(count or 0)), -1 if count is None else count
+    if hasattr(dataset, "num_batches"):  # of Keras
+        return iter(dataset), -1 if dataset.num_batches is None else dataset.num_batches
     try:
         return iter(dataset), int(dataset.cardinality()) if hasattr(dataset, "cardinality") else len(dataset)
     except TypeError:  # a DataLoader of an iterable

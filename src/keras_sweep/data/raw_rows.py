@@ -1,6 +1,5 @@
 """Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,21 +85,22 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
 
 def _all_raw(parts: Parts) -> RawRows:
     """Those rows of a table, or windows of a series, that are no test rows."""
-    import polars as pl
-
-    join = np.concatenate if isinstance(parts.train.x, np.ndarray) else pl.concat
-    return parts.train if parts.folds else _together(parts.train, parts.validation, join)
+    return parts.train if parts.folds else _together(parts.train, parts.validation)
 
 
-def _together(train: AnyRows, validation: AnyRows, join: Callable[[Any], Any] = np.concatenate) -> AnyRows:
+def _together(train: AnyRows, validation: AnyRows) -> AnyRows:
     """Training rows, then validation rows, which weigh 1 where one of the parts does not say."""
     both, weights = (train, validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(
             [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
         )
-    y = each(lambda *parts: np.concatenate(parts), train.y, validation.y)
-    return type(train)(each(lambda *parts: join(parts), train.x, validation.x), y, weights)
+    x, y = (each(_joined, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
+    return type(train)(x, y, weights)
+
+
+def _joined(*parts: Any) -> Any:
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0].vstack(parts[1])
 
 
 def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:

@@ -158,10 +158,7 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """SHA-256 (hex) over type, shape and bytes of all arrays of the parts, in order, and of which rows folds leave out.
-
-    Parts that are one and the same are taken once.
-    """
+    """SHA-256 (hex) over all arrays of the parts, each part once, and over which rows folds leave out."""
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)

@@ -116,12 +116,6 @@ def read_sklearn_set(name: str) -> Source:
     return Source(name, RawRows(table, found.target), class_names=classes)
 
 
-def must_be_file(path: Path) -> None:
-    """Raises DataError unless there is a file."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
-
-
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """The error for a name of neither a data set nor one of the sweeps, with the nearest name or all data sets."""
     near = nearest(name, (*DATA_NAMES, *sweeps))

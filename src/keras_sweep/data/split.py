@@ -30,10 +30,7 @@ AnyLabels: TypeAlias = Any  # `Labels`; of several outputs a dict, or a tuple, o
 
 
 def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """The folds of rows: scikit-learn's, shuffled by the split's seed, classes in equal shares, groups whole.
-
-    Raises DataError where the rows, or the groups, are too few.
-    """
+    """The folds of rows by scikit-learn: shuffled, classes in equal shares, groups whole. Raises DataError: too few."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels, groups = _one_a_row(rows.y, form), rows.places.get(how.by or "")
@@ -141,10 +138,7 @@ class Encoding:
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
-        """The rows of "train", "validation" or "test" as `fit` takes them, in memory that they share with no others.
-
-        Raises DataError for a label or a number that does not fit.
-        """
+        """The rows of "train", "validation" or "test" as `fit` takes them, in memory of their own. Raises DataError."""
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:

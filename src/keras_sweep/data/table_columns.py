@@ -248,10 +248,7 @@ def _text_column(name: str, series: pl.Series) -> Column:
 
 
 def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """These columns as numbers, [N, len(names)], NaN where a value is missing; text is read as numbers.
-
-    Raises DataError for text that is none, and for a number that 32 bits do not hold.
-    """
+    """These columns as numbers, or texts that are such, [N, len(names)], NaN for no value. Raises DataError."""
     columns = []
     for name in names:
         series = table.get_column(name)

@@ -25,10 +25,7 @@ def date_part(name: str) -> tuple[str, str] | None:
 
 
 def with_dates_read(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """A table with those of the names that are parts of its dates; dates that are texts are read as in a file.
-
-    Raises polars's errors for texts that are no dates.
-    """
+    """A table with those of the names that are parts of its dates. Raises what polars does for other texts."""
     parts = [found[0] for name in names if name not in table.columns and (found := date_part(name)) is not None]
     dates = [table.get_column(name) for name in dict.fromkeys(parts) if name in table.columns]
     dates = [one.str.to_datetime() if one.dtype == pl.String else one.cast(pl.Datetime) for one in dates]

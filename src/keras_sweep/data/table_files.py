@@ -10,7 +10,7 @@ from polars import selectors
 
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.places import group_columns, places, rows_in_time
-from keras_sweep.data.source import RawRows, Source, must_be_file
+from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
 from keras_sweep.data.table_dates import with_parts_of_dates
 from keras_sweep.errors import DataError
@@ -55,18 +55,15 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         except DataError as fault:
             faults.append(fault)
     check_columns(features, str(path), texts=options.categories, others=faults)
-    x = (
-        features
-        if options.text is None
-        else np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
-    )
+    x: Features = features
+    if options.text is not None:
+        x = np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
     rows = RawRows(x, found[0], None if weights is None else found[1], at)
     return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else ())
 
 
 def table_of(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:
     """All columns of a CSV or Parquet file. Raises DataError where it can't be read."""
-    must_be_file(path)
     try:
         return _frame(path, kind, options)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:

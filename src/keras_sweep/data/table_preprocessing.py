@@ -33,6 +33,7 @@ from keras_sweep.data.table_columns import (
 )
 from keras_sweep.data.table_dates import date_part, with_dates_read
 from keras_sweep.errors import DataError
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import quoted
 
 Inputs = Array | dict[str, Array]
@@ -77,10 +78,7 @@ class TablePreprocessing:
         return [place for place, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:
-        """Raw rows, a DataFrame or a mapping of columns by name, as the exported model takes them.
-
-        Raises DataError where a column is missing or is not what it was in training.
-        """
+        """Raw rows, a DataFrame or a mapping of columns by name, as the exported model takes them. Raises DataError."""
         if self.steps:
             return np.array(raw, np.float32)
         numbers, codes = self._read(raw)
@@ -212,3 +210,39 @@ def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) 
     """The dict of a model's inputs, by the names of columns of numbers, then of texts."""
     singles = [numbers[:, [index]] for index in range(numbers.shape[1])]
     return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))
+
+
+def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
+    """`inputs`: plain Python, for a model's card, that makes `x` for `predict` by NumPy and pandas alone, of the file
+    `path` or a DataFrame `table`; {} for other rows."""
+    if not isinstance(preprocessing, TablePreprocessing) or preprocessing.steps:
+        return {}
+    missing = list(getattr(data.options, "missing", ()))
+    lines = ["import numpy as np, pandas as pd"]
+    if data.kind == "csv":
+        separator = getattr(data.options, "separator", ",")
+        gaps = f"na_values={['', *missing]}, keep_default_na=False, low_memory=False"
+        lines.append(f"table = pd.read_csv(path, sep={separator!r}, {gaps})")
+    elif data.kind == "parquet":
+        lines += ["table = pd.read_parquet(path)", *([f"table = table.mask(table.isin({missing}))"] if missing else [])]
+    if preprocessing.takes_matrix:
+        names = [column.name for column in preprocessing.columns]
+        others = [name for name in (data.target, data.weights, data.split.by) if name is not None]
+        columns = f"[{names}]" if preprocessing.by_name else f".drop(columns={others}, errors='ignore')"
+        return {"inputs": "\n".join([*lines, f"x = table{columns}.to_numpy('float32')"])}
+    used = [column for column in preprocessing.columns if column.used]
+    numbers = [column.name for column in used if isinstance(column, NumberColumn)]
+    parts = [(input_name(name), *found) for name in numbers if (found := date_part(name)) is not None]
+    dates = [(name, column, part.replace("weekday", "day_of_week")) for name, column, part in parts]
+    plain = [(input_name(name), name) for name in numbers if date_part(name) is None]
+    texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
+    lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")
+    if dates:
+        date = "pd.to_datetime(table[c], dayfirst=not table[c].astype(str).str.match('[0-9]{4}').any())"
+        part = f"getattr({date}.dt, p).to_numpy('float32')[:, None] + (p == 'day_of_week')"
+        lines.append(f"x |= {{n: {part} for n, c, p in {dates}}}")
+    if texts:
+        text = "table[c].convert_dtypes().astype('string').fillna('')"
+        codes = f"np.array({text}.tolist(), f'<U{{w}}').view('<i4').reshape(-1, w)"
+        lines.append(f"x |= {{n: {codes} for n, c, w in {texts}}}")
+    return {"inputs": "\n".join(lines)}

@@ -20,7 +20,7 @@ from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.hyper_model import Fit, asking, call_fit, parameters_of
+from keras_sweep.models.hyper_model import Fit, asking, call_fit, distribution_of, parameters_of
 from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
@@ -158,8 +158,7 @@ class Exploration:
 
     def _vary(self, name: str) -> None:
         """Build with values of a hyperparameter that may lead to other code: every choice, both ends of a range."""
-        hyper_parameter = next(one for one in self.variants if one.name == name)
-        distribution = parameters_of([hyper_parameter])[0].distribution
+        distribution = distribution_of(next(one for one in self.variants if one.name == name))
         listed = distribution.values() if distribution.size <= MOST_VALUES else ()
         asked: dict[Value, tuple[frozenset[str], bool]] = {}
         self.asked[name] = asked

@@ -95,10 +95,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
 
 
 def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
-    """The sweep with the hyperparameters of a HyperModel or `build(hp)` among its parameters; others as they are.
-
-    Raises ModelError where the model can't be imported or built.
-    """
+    """The sweep with the hyperparameters of a HyperModel or `build(hp)`, if it has one. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
     found = load_python(spec.model.source, spec.folder, ModelError)
@@ -106,9 +103,9 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """The model of the first of `PLACES` where it can be trained, and a sentence on each place before it.
+    """The model of the first of `PLACES` where it can be built and trained, and a sentence on each before it.
 
-    Raises ModelError where it can't be imported or built at any, or has no weights to train.
+    Raises ModelError where there is none.
     """
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.example(place)).model_arguments for place in PLACES)

@@ -21,10 +21,9 @@ class Grid(Sampler):
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)
-        points = shuffled_points(self.space, spec.search.seed)
-        self._points = points
-        self._left = iter(points)
-        self.redraws = len(points) + 1  # once through all of them
+        self._points = shuffled_points(self.space, spec.search.seed)
+        self._left = iter(self._points)
+        self.redraws = len(self._points) + 1  # once through all of them
 
     def draw(self, number: int) -> dict[str, Value] | None:
         del number
@@ -38,10 +37,7 @@ class Grid(Sampler):
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """The space with every continuous range cut into `POINTS_A_RANGE` values, both ends included.
-
-    Raises UsageError where `where` leaves none of its points.
-    """
+    """The space with continuous ranges cut into `POINTS_A_RANGE` values. Raises UsageError: `where` allows none."""
     parameters = []
     for parameter in space.parameters:
         searched = parameter.distribution

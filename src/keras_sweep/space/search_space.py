@@ -135,10 +135,7 @@ class SearchSpace:
             return False
 
     def with_values(self, value_of: Callable[[Parameter], Value], given: Params | None = None) -> dict[str, Value]:
-        """A trial with a value for each parameter that is active by those before it, constants included.
-
-        Parameters that are `given` have those values.
-        """
+        """A trial with a value, if there is one the `given`, for each parameter that those before it make active."""
         params, given = dict(self.constants), given or {}
         for parameter in self.parameters:
             if parameter.active(params):

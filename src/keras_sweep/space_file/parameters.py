@@ -107,10 +107,7 @@ def _places(name: str, faults: Faults) -> list[Path]:
 
 
 def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
-    """The parameter or the case at that path, read by itself; faults are noted, and it may be None with them.
-
-    Raises Refused with the fault that tells most.
-    """
+    """The parameter or the case at that path; it may be None with its faults noted. Raises Refused with one more."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quoted(node.plain)

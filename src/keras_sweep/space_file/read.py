@@ -72,17 +72,11 @@ def read_space_file(
     name: str | None = None,
     **options: str | int | None,
 ) -> SweepSpec:
-    """Read a space file and check all of it.
+    """Read a space file, or the `text` that stands for one, and check all of it.
 
-    Args:
-        path: the file.
-        text: what stands for what the file says; then there need be no file.
-        sets: changes of the command line, "learning_rate.max=0.1" each.
-        name: the sweep's name; by default the file's stem.
-        options: `engine`, `sampler`, `trials`, `seed` that stand above those of `search`; None leaves the file's word.
-
-    Raises:
-        SpaceFileError: with every fault of the file and of the options.
+    `sets` are changes of the command line, "learning_rate.max=0.1" each; `name` is the sweep's, by default the file's
+    stem; `options` are `engine`, `sampler`, `trials` and `seed` that stand above those of `search`, unless they are
+    None. Raises SpaceFileError with every fault of the file and of the options.
     """
     path = Path(path)
     where = escaped(str(path))

@@ -180,16 +180,11 @@ class WithArguments(Section):
     __pydantic_extra__: dict[str, AnyValue]
 
 
-class PythonModel(WithArguments):
-    """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
+class OwnFunction(WithArguments):
+    """A function of yours, or a `keras_tuner.HyperModel`: a model's, or a loss or metric, which takes `y_true` and
+    `y_pred`; all other keys are its fixed arguments."""
 
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
-
-
-class PythonLoss(WithArguments):
-    """A loss or a metric of yours, which takes `y_true` and `y_pred`; all other keys are arguments to make it with."""
-
-    python: Source = Field(description="module:function, beside the space file", examples=["my_losses:focal"])
 
 
 class LossSection(WithArguments):
@@ -204,8 +199,8 @@ class MetricArguments(WithArguments):
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
 
 
-OneLoss = Loss | LossSection | PythonLoss
-Metrics = list[Metric | MetricArguments | PythonLoss]
+OneLoss = Loss | LossSection | OwnFunction
+Metrics = list[Metric | MetricArguments | OwnFunction]
 
 
 class SpaceFile(Section):
@@ -213,7 +208,7 @@ class SpaceFile(Section):
 
     data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
-    model: Literal["dense"] | DenseModel | PythonModel
+    model: Literal["dense"] | DenseModel | OwnFunction
     loss: OneLoss | dict[str, OneLoss] = optional(
         "may be left out where the model is yours, and compiles itself; of several outputs a map from their names"
     )

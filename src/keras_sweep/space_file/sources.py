@@ -17,7 +17,7 @@ from keras_sweep.space.variants import DATA_PREFIX, data_space
 from keras_sweep.space_file.faults import Faults, fields_of
 from keras_sweep.space_file.keras_tables import Kind, kind_of
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, PythonModel, data_form
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, OwnFunction, data_form
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = kind_of(DataName)
@@ -157,7 +157,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
 def function_of(faults: Faults, path: tuple[str | int, ...], folder: Path) -> tuple[str, dict[str, Value]] | None:
     """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
     before = len(faults.found)
-    section = faults.section(PythonModel, path)
+    section = faults.section(OwnFunction, path)
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():

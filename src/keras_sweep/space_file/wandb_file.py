@@ -28,10 +28,7 @@ _MEANINGS |= {"opt": "optimizer", "random_seed": "seed", "acc": "accuracy"}
 
 
 def with_wandb_file(sections: Mapping[str, Any], path: Path, notes: list[str]) -> dict[str, Any]:
-    """Sections of a space file with the search of a W&B sweep file in their place; `notes` say what is other here.
-
-    Raises UsageError where it is no such file.
-    """
+    """Sections with the search of a W&B sweep file; `notes` say what is other here. Raises UsageError: it is none."""
     given = file_tree(path)[1].plain
     if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict):
         raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")

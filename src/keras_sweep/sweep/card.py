@@ -128,7 +128,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     words = "rows as the source gives them, float32"
     code = {}
     if data.preprocessing:
-        from keras_sweep.data.inputs_code import inputs_code
+        from keras_sweep.data.table_preprocessing import inputs_code
 
         words, code = "raw rows", inputs_code(of, data.preprocessing)
     elif pictures is not None:

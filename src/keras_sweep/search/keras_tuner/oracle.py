@@ -17,7 +17,7 @@ The one file that touches what KerasTuner (1.4.8) keeps private:
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -75,17 +75,14 @@ class SilentOracle:
 
     def ask(self, number: int) -> Asked | None:
         """The oracle's next choice, as trial `number`; None while it waits for results, or for good."""
-        with self._faults():
-            threads: AbstractContextManager[Any] = nullcontext()
-            if self._sampler == "bayesian":
-                import numpy as np
-                from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        import numpy as np
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+        with self._faults(), threadpool_limits(1):  # Bayesian's matrices are tiny: threads only wait for each other
+            if self._sampler == "bayesian":
                 random_state = np.random.RandomState([self._seed, number])
                 self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
-                threads = threadpool_limits(1)  # its matrices are tiny: threads only wait for each other
-            with threads:
-                trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
+            trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
         if trial.status != "RUNNING":
             return None
         if self._sampler == "grid":
