@@ -104,7 +104,7 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "a metric of Keras's": bad("metrics", "[{python: 'keras:auc'}]", "0.python", "Keras has a metric 'auc'"),
     "a loss as a list": bad("loss", "[mse]", "", "a loss of Keras"),
     "no parameter of the loss": bad("loss.label_smoothing", "{min: 0.0, max: 0.2}", "", "those that may be are none"),
-    "training as a list": bad("training", "[x]", "", "must be a map with early_stopping, reduce_lr_on_plateau"),
+    "training as a list": bad("training", "[x]", "", "must be a map with `early_stopping`, `reduce_lr_on_plateau"),
     "a slip in training": bad("training", "{early_stoping: {}}", "early_stoping", "did you mean `early_stopping`?"),
     "a name of Keras's": bad("training", "{EarlyStopping: {}}", "EarlyStopping", "`training: {early_stopping: "),
     "another name of Keras's": bad(
