@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.models.dense import dense
+from keras_sweep.models.build import dense
 from keras_sweep.space_file.keras_tables import ARGUMENTS, DEFAULT_OPTIMIZER, LOSSES, METRICS, OPTIMIZERS, TABLES
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS

@@ -186,7 +186,7 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
     rows: Features
     if type(x).__name__ in ("DataFrame", "Table"):  # of pandas, polars, pyarrow
         from keras_sweep.data.table_columns import check_columns, check_names, polars_table
-        from keras_sweep.data.table_dates import with_parts_of_dates
+        from keras_sweep.data.table_preprocessing import with_parts_of_dates
 
         check_names(list(map(str, getattr(x, "column_names", x.columns))), what)
         rows = polars_table(x, what)

@@ -141,11 +141,8 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
 
 
 def too_fine_columns(array: Array) -> list[int]:
-    """The columns of [N, F] whose values differ by so little, beside their size, that 32 bits blur them.
-
-    That is where fewer than STEPS_THAT_MATTER numbers of 32 bits lie between the lowest and the highest, as for the
-    seconds of one day counted from 1970.
-    """
+    """The columns of [N, F] between whose lowest and highest value lie fewer than STEPS_THAT_MATTER numbers of 32 bits,
+    as for the seconds of one day counted from 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))

@@ -12,7 +12,7 @@ from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.places import group_columns, places, rows_in_time
 from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
-from keras_sweep.data.table_dates import with_parts_of_dates
+from keras_sweep.data.table_preprocessing import with_parts_of_dates
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, TableOptions
 from keras_sweep.space.text import counted, escaped, listed, nearest

@@ -31,7 +31,6 @@ from keras_sweep.data.table_columns import (
     number_matrix,
     polars_table,
 )
-from keras_sweep.data.table_dates import date_part, with_dates_read
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import quoted
@@ -39,6 +38,8 @@ from keras_sweep.space.text import quoted
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
 Codes = npt.NDArray[np.int32]  # [N, width], the characters of one column's texts
+DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # each a method of polars; Monday is 1
+_DATE_PART = re.compile(rf"(.*) \(({'|'.join(DATE_PARTS)})\)", re.DOTALL)
 _TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # what would be read as one of the escapes
 _ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
 _MEANING = {"%2F": "/", "%25": "%"}
@@ -142,6 +143,29 @@ class TablePreprocessing:
         for column, texts in zip(self._texts, codes, strict=True):
             vocabulary = code_points(list(column.categories), column.width)
             yield library.all(library.equal(library.expand_dims(texts, 1), vocabulary[None]), axis=-1)
+
+
+def with_parts_of_dates(table: pl.DataFrame) -> pl.DataFrame:
+    """A table with the parts of each date, with or without a time, as whole numbers in its place."""
+    columns: list[pl.Series] = []
+    for series in table.get_columns():
+        parts = DATE_PARTS[:-1] if series.dtype == pl.Date else DATE_PARTS if series.dtype == pl.Datetime else ()
+        columns += [getattr(series.dt, part)().alias(f"{series.name} ({part})") for part in parts] or [series]
+    return pl.DataFrame(columns)
+
+
+def date_part(name: str) -> tuple[str, str] | None:
+    """The column of dates that a column of numbers is a part of, and which; None for another name."""
+    found = _DATE_PART.fullmatch(name)
+    return None if found is None else (found[1], found[2])
+
+
+def with_dates_read(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """A table with those of the names that are parts of its dates. Raises what polars does for other texts."""
+    parts = [found[0] for name in names if name not in table.columns and (found := date_part(name)) is not None]
+    dates = [table.get_column(name) for name in dict.fromkeys(parts) if name in table.columns]
+    dates = [one.str.to_datetime() if one.dtype == pl.String else one.cast(pl.Datetime) for one in dates]
+    return table.hstack(with_parts_of_dates(pl.DataFrame(dates)).get_columns()) if dates else table
 
 
 def input_name(column: str) -> str:

@@ -57,10 +57,9 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
         )
     metrics = _metrics_of(model)
     if "metrics" in own:
-        arguments_of = {name: arguments for name, one in metrics.items() if (arguments := _arguments(one))}
-        spec = replace(spec, metrics=tuple(metrics), metric_arguments=arguments_of)
-        if spec.outputs:
-            spec = replace(spec, metrics=recorded_names(spec.outputs), metric_arguments={})
+        whole = {} if spec.outputs else metrics
+        arguments_of = {name: arguments for name, one in whole.items() if (arguments := _arguments(one))}
+        spec = replace(spec, metrics=(*whole, *recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     further = [one.name for one in spec.objective.further if one.name not in MEASURED]
     named = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}

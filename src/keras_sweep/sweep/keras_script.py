@@ -16,7 +16,7 @@ from keras_sweep.data.array_sources import named
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, replacing
-from keras_sweep.models.dense import dense
+from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow

@@ -38,15 +38,14 @@ class KerasTunerEngine(Engine):
         self._sampler = spec.search.sampler
         self.name = f"keras-tuner/{self._sampler}"
         self._seed = spec.search.seed
-        self._has_budgets = self._sampler == "hyperband"
         space, budget = spec.space, None
-        if self._has_budgets:
+        if self._sampler == "hyperband":
             least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
-            searched = any(parameter.name == "epochs" for parameter in space.parameters)
-            space, budget = _without_epochs(space), (least if searched else 1, most)
+            budget = (least if "epochs" in space.distributions else 1, most)
+            space = _without_epochs(space)
         self._budget = budget
         self._space = _listed(space) if self._sampler == "grid" else space
-        self._seen = SeenPoints(self._space, frozenset({"epochs"} if self._has_budgets else ()))
+        self._seen = SeenPoints(self._space, frozenset({"epochs"} if budget else ()))
         self._oracle = SilentOracle(self._sampler, self._space, spec.objective, self._seed, self._accept, budget)
         self._start = start
         self._others = 0  # trials that no engine asked for
@@ -61,7 +60,7 @@ class KerasTunerEngine(Engine):
             again = self._ask_again([result for result in in_order if result.engine == self.name])
             for result in in_order:
                 if result.number not in again:  # of another engine
-                    if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
+                    if self._budget is None or result.params.get("epochs") in self._oracle.first_budgets():
                         self._seen.add(result.suggestion.params)
                     if self._sampler == "bayesian":
                         self._add(result.number, result.params)
@@ -205,11 +204,9 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
                 f"`{what}` depends on `epochs`, which hyperband takes for its budget",
                 hint="Drop that, or use another sampler",
             )
-    return SearchSpace(
-        tuple(parameter for parameter in space.parameters if parameter.name != "epochs"),
-        {name: value for name, value in space.constants.items() if name != "epochs"},
-        space.where,
-    )
+    parameters = tuple(parameter for parameter in space.parameters if parameter.name != "epochs")
+    constants = {name: value for name, value in space.constants.items() if name != "epochs"}
+    return replace(space, parameters=parameters, constants=constants)
 
 
 def _listed(space: SearchSpace) -> SearchSpace:
