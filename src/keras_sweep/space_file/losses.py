@@ -24,7 +24,7 @@ from keras_sweep.space_file.keras_tables import (
     kind_of,
 )
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import Loss, Metric, MetricSection
+from keras_sweep.space_file.sections import Loss, Metric, MetricSection, OwnScore
 from keras_sweep.space_file.sources import function_of
 
 LOSS = kind_of(Loss)
@@ -125,7 +125,7 @@ def _with_arguments(
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
-        return function_of(faults, path, folder)
+        return function_of(faults, OwnScore, path, folder)
     if name is None:
         faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
     elif faults.fits(kind, (*path, "name"), name):

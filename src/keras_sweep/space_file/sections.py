@@ -181,10 +181,15 @@ class WithArguments(Section):
 
 
 class OwnFunction(WithArguments):
-    """A function of yours, or a `keras_tuner.HyperModel`: a model's, or a loss or metric, which takes `y_true` and
-    `y_pred`; all other keys are its fixed arguments."""
+    """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
 
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
+
+
+class OwnScore(OwnFunction):
+    """A loss or a metric of yours, which takes `y_true` and `y_pred`; all other keys are arguments to make it with."""
+
+    __pydantic_extra__: dict[str, Any]
 
 
 class LossSection(WithArguments):
@@ -199,8 +204,8 @@ class MetricArguments(WithArguments):
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
 
 
-OneLoss = Loss | LossSection | OwnFunction
-Metrics = list[Metric | MetricArguments | OwnFunction]
+OneLoss = Loss | LossSection | OwnScore
+Metrics = list[Metric | MetricArguments | OwnScore]
 
 
 class SpaceFile(Section):

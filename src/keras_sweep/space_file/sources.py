@@ -133,7 +133,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     if node.value == "dense":
         return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
-        found = function_of(faults, ("model",), folder)
+        found = function_of(faults, OwnFunction, ("model",), folder)
         return found and ModelSpec("python", *found)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
@@ -154,10 +154,12 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     return ModelSpec(arguments=arguments)
 
 
-def function_of(faults: Faults, path: tuple[str | int, ...], folder: Path) -> tuple[str, dict[str, Value]] | None:
+def function_of(
+    faults: Faults, form: type[OwnFunction], path: tuple[str | int, ...], folder: Path
+) -> tuple[str, dict[str, Value]] | None:
     """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
     before = len(faults.found)
-    section = faults.section(OwnFunction, path)
+    section = faults.section(form, path)
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():

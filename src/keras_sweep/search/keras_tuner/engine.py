@@ -122,11 +122,6 @@ class KerasTunerEngine(Engine):
 
     def _choice(self, number: int) -> Asked | None:
         while (asked := self._oracle.ask(number)) is not None:
-            if asked.phantom:
-                self._oracle.drop(asked.id)
-                if asked.promoted is None and self._oracle.only_phantoms(asked.id):
-                    return None
-                continue
             params = decode(self._space, asked.codes)
             if asked.promoted is not None or params not in self._seen:
                 codes = encode(self._space, params)

@@ -44,7 +44,6 @@ class Asked:
     codes: Codes
     epochs: int | None = None  # Hyperband's budget
     promoted: str | None = None  # the id of the trial that it takes up
-    phantom: bool = False  # never to be trained
 
 
 class SilentOracle:
@@ -78,26 +77,23 @@ class SilentOracle:
         import numpy as np
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        with self._faults(), threadpool_limits(1):  # Bayesian's matrices are tiny: threads only wait for each other
-            if self._sampler == "bayesian":
-                random_state = np.random.RandomState([self._seed, number])
-                self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
-            trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
-        if trial.status != "RUNNING":
-            return None
-        if self._sampler == "grid":
-            self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this one
-        values = trial.hyperparameters.values
-        if PHANTOM in values:
-            self._phantoms.add(trial.trial_id)
-        past = values.get("tuner/trial_id")
-        return Asked(
-            trial.trial_id,
-            dict(values),
-            epochs=values.get("tuner/epochs"),
-            promoted=past,
-            phantom=PHANTOM in values or past in self._failed or past in self._phantoms,
-        )
+        while True:
+            with self._faults(), threadpool_limits(1):  # Bayesian's matrices are tiny: threads only wait for each other
+                if self._sampler == "bayesian":
+                    random_state = np.random.RandomState([self._seed, number])
+                    self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
+                trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
+            if trial.status != "RUNNING":
+                return None
+            if self._sampler == "grid":
+                self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this one
+            values = trial.hyperparameters.values
+            past = values.get("tuner/trial_id")
+            if PHANTOM not in values and past not in (*self._failed, *self._phantoms):
+                return Asked(trial.trial_id, dict(values), values.get("tuner/epochs"), past)
+            self.drop(trial.trial_id)
+            if past is None and self._only_phantoms(trial.trial_id):
+                return None
 
     def add(self, codes: Codes) -> str:
         """Make a trial that the oracle did not choose one of its running trials; returns its id."""
@@ -161,7 +157,7 @@ class SilentOracle:
         known = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
         return bool(known >= max(3 * len(self._oracle.hyperparameters.space), 3))
 
-    def only_phantoms(self, id: str) -> bool:
+    def _only_phantoms(self, id: str) -> bool:
         """Whether a Hyperband bracket has in its first round this trial and nothing that was ever trained."""
         with self._faults():
             for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
