@@ -124,7 +124,9 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "unrecorded": bad(
         "training", "{early_stopping: {monitor: val_auc}}", "early_stopping.monitor", "one that is recorded"
     ),
-    "no mode": bad("training", "{early_stopping: {mode: up}}", "early_stopping.mode", "auto, min or max"),
+    "no mode": bad(
+        "training", "{early_stopping: {mode: up}}", "early_stopping.mode", "must be `auto`, `min` or `max`, but got"
+    ),
     "weights of classes": bad("training", "{class_weight: heavy}", "class_weight", "`balanced`, or a map of classes"),
     "a weight of zero": bad("training", "{class_weight: {0: 0}}", "class_weight", "`balanced`, or a map of classes"),
     "Keras's callbacks": bad(

@@ -236,10 +236,10 @@ def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) 
     return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))
 
 
-def inputs_code(data: DataSpec, preprocessing: object) -> dict[str, str]:
+def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, str]:
     """`inputs`: plain Python, for a model's card, that makes `x` for `predict` by NumPy and pandas alone, of the file
     `path` or a DataFrame `table`; {} for other rows."""
-    if not isinstance(preprocessing, TablePreprocessing) or preprocessing.steps:
+    if preprocessing.steps:
         return {}
     missing = list(getattr(data.options, "missing", ()))
     lines = ["import numpy as np, pandas as pd"]

@@ -26,7 +26,6 @@ class ModelSpec:
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
 
 
-MODES = ("auto", "min", "max")
 MODE = "whether less or more of it is better; `auto` knows of Keras's metrics"
 
 
@@ -37,7 +36,7 @@ class EarlyStopping:
     monitor: str = Field(default="val_loss", description="a recorded metric")
     patience: int = Field(default=0, ge=0, description="epochs without an improvement, then the trial ends")
     min_delta: float = Field(default=0.0, ge=0, description="the least change that is an improvement")
-    mode: str = Field(default="auto", description=MODE, json_schema_extra={"enum": list(MODES)})
+    mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
     baseline: float | None = Field(default=None, description="a value that is to be reached first")
     start_from_epoch: int = Field(default=0, ge=0, description="epochs that are passed over at the start")
     restore_best_weights: bool = Field(
@@ -53,7 +52,7 @@ class ReduceLROnPlateau:
     factor: float = Field(default=0.1, gt=0, lt=1, description="what the rate is multiplied by")
     patience: int = Field(default=10, ge=0, description="epochs without an improvement, then it falls")
     min_delta: float = Field(default=1e-4, ge=0, description="the least change that is an improvement")
-    mode: str = Field(default="auto", description=MODE, json_schema_extra={"enum": list(MODES)})
+    mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
     cooldown: int = Field(default=0, ge=0, description="epochs after a fall in which nothing is counted")
     min_lr: float = Field(default=0.0, ge=0, description="it falls no further")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PositiveFloat
 
-from keras_sweep.space.sweep_spec import MODES, TRAINING_PREFIX, WATCHING, Training, UserCallback
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Training, UserCallback
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.faults import Faults, Rule, fields_of
 from keras_sweep.space_file.keras_tables import Kind, is_maximized, kind_of
@@ -23,7 +23,6 @@ CLASS_WEIGHT = kind_of(
 CALLBACKS = kind_of(
     Annotated[list[PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
-MODE = kind_of(Annotated[str, Rule(names=MODES)])
 # callbacks of Keras, and what else may be looked for here -> what serves
 OF_KERAS: Mapping[str, str] = {
     "EarlyStopping": "`training: {early_stopping: {patience: 3}}`",
@@ -66,7 +65,7 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
     """A section that watches a metric, which knows now whether more of it is better."""
     section = faults.section(form, ("training", name))
-    if section is None or not faults.fits(MODE, ("training", name, "mode"), section.mode):
+    if section is None:
         return None
     recorded = [each for one in ("loss", *(metrics or ())) for each in (one, f"val_{one}")]
     if metrics is not None and section.monitor not in recorded:
