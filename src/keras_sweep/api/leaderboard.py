@@ -55,8 +55,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     def to_pandas(self) -> pandas.DataFrame:
         """The same as a pandas DataFrame.
 
-        Raises:
-            MissingPackage: pandas is not installed.
+        Raises MissingPackage: pandas is not installed.
         """
         try:
             import pandas

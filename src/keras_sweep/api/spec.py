@@ -21,8 +21,7 @@ class Float:
 
     `when={"optimizer": "sgd"}` makes the parameter part only of trials with that value (or one of a list).
 
-    Raises:
-        ValueError: the range is empty, not finite, or touches zero on a log scale.
+    Raises ValueError: the range is empty, not finite, or touches zero on a log scale.
     """
 
     min: float
@@ -39,8 +38,7 @@ class Float:
 class Int:
     """Whole numbers from `min` to `max`, both included; `log` and `when` as of `Float`, `step` counts from `min`.
 
-    Raises:
-        ValueError: the range is empty, or touches zero on a log scale.
+    Raises ValueError: the range is empty, or touches zero on a log scale.
     """
 
     min: int
@@ -57,8 +55,7 @@ class Int:
 class Choice:
     """One of some values, with equal or given probabilities. A plain list means the same without `when`.
 
-    Raises:
-        ValueError: there are no values, two of them are equal, or the probabilities do not fit.
+    Raises ValueError: there are no values, two of them are equal, or the probabilities do not fit.
     """
 
     values: Sequence[Any]

@@ -157,8 +157,7 @@ class Sweep:
     ) -> Leaderboard:
         """The ranked trials; `where` as in `sweep leaderboard --where`: "optimizer=adam", ["epochs>=5", ...].
 
-        Raises:
-            UsageError: a condition or a key that no trial has.
+        Raises UsageError: a condition or a key that no trial has.
         """
         conditions = [where] if isinstance(where, str) else list(where)
         return leaderboard_of(RecordedSweep.read(self._folder), where=conditions, sort=sort, top=top)
@@ -181,8 +180,7 @@ class Sweep:
 
         With folds they are all rows, each scored by the training that left it out. A refit winner has seen them.
 
-        Raises:
-            UsageError, DataError: as `load_model`.
+        Raises as `load_model`.
         """
         return self._access.validation()
 
@@ -229,8 +227,7 @@ class Sweep:
 
         The folder is `reports/NAME` unless a path is given.
 
-        Raises:
-            UsageError: something stands there that no report is.
+        Raises UsageError: something stands there that no report is.
         """
         return write_report(self._access, None if path is None else Path(path))
 

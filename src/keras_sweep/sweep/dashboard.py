@@ -1,8 +1,7 @@
 """optuna-dashboard on a sweep's record, for looking: nothing that is clicked in it can alter the record.
 
 The database is opened read-only, and requests that would write are refused before they come to the dashboard. It
-listens on loopback alone, and answers only who calls it by a loopback name: a page of the web that has its own name
-lead here (DNS rebinding) is refused.
+listens on loopback alone, and answers only who calls it by a loopback name: no page of the web (DNS rebinding).
 """
 
 import socketserver

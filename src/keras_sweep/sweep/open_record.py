@@ -107,8 +107,7 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
     """Compare a record with the sweep that is to run: by its space file, or with what is loaded. Raises ChangedSweep.
 
-    What a model of the user's adds to the parameters is not known before it is loaded, so that what the record has
-    beyond the file is no difference then.
+    What a model of the user's adds to the parameters is not known before it is loaded, and is no difference then.
     """
     old, new = facts.spec or {}, flat_spec(spec)
     if loaded is None and spec.model.kind != "dense":

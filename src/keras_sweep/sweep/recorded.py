@@ -1,7 +1,6 @@
 """A sweep that was run, ready to be worked on again: its spec, data and record.
 
-A record may come from somebody else. It is data: what it says is read, and the code that it names is imported only
-where the user trusts it (`--trust`).
+A record may be somebody else's: what it says is read as data, and code that it names is imported by `--trust` alone.
 """
 
 import math

@@ -107,8 +107,7 @@ class Replay:
     def matches(self) -> bool:
         """Whether the record's numbers come out.
 
-        They do to rounding; or, where a rounding grows in training until `fit` parts from the record, to the bit by
-        the runner that the trial was recorded with.
+        They do to rounding; or, where roundings grow until `fit` parts from the record, to the bit by its own runner.
         """
         if self.plain.match is not Match.PARTED:
             return True
