@@ -2,7 +2,7 @@
 or by plain `fit`; and says whether its numbers are those of the record."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -13,13 +13,14 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import variant_of
-from keras_sweep.sweep.generations import size_of
+from keras_sweep.sweep.generations import Generations, size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.wall_time import WallTime
 
 RELATIVE = 1e-5  # sums of float32 in another order
 ABSOLUTE = 1e-7  # of a number near zero
@@ -180,8 +181,8 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
 
     def searched(number: int, wanted: frozenset[int]) -> Iterator[Result]:
         """Results of wanted trials of the search, once the runner has the ends of all that their mates continue."""
-        before = [mates for earlier, mates in of.items() if earlier < number]
-        asked = _asked(opened.spec, runner.generation, before, [one.suggestion for one in of[number]])
+        before = [one for one in results if one.suggestion.generation < number]
+        asked = _asked(opened.spec, runner.generation, before, of[number])
         asked = [one for one in asked if variant_of(one.params) == variant]
         missing = runner.missing(asked)
         for earlier in sorted({one.suggestion.generation for one in results if one.number in missing}):
@@ -204,16 +205,13 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
     raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
 
 
-def _asked(spec: SweepSpec, size: int, before: Sequence[Sequence[Result]], known: list[Suggestion]) -> list[Suggestion]:
+def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]) -> list[Suggestion]:
     """The whole generation whose first trials are known: the sweep may have ended inside it."""
-    engine = make_engine(spec)
-    size = size_of(engine, len(before), size)
-    if size <= len(known):
-        return known
-    engine.replay(before)
-    again = engine.ask(size)
-    same = all(a.params == b.params for a, b in zip(again, known, strict=False)) and len(again) >= len(known)
-    return again if same else known
+    asked = [one.suggestion for one in known]
+    if size_of(make_engine(spec), asked[0].generation, size) <= len(asked):
+        return asked
+    again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
+    return asked if again is None else again.asked
 
 
 def told_as_phases(emit: Listener, words: str) -> Listener:
