@@ -40,8 +40,7 @@ def steps_of_large(dataset: Any) -> int:
 def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     """x, y and weights of all rows, as far as a dataset gives them, and a sentence on their size.
 
-    A dataset gives batches, as `fit` takes them, or rows one by one. Raises DataError: it never ends, is larger than
-    `MOST_BYTES`, gives nothing, or fails.
+    A dataset gives batches, or rows one by one. Raises DataError: it never ends, is too large, gives nothing, or fails.
     """
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0

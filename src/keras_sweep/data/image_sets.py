@@ -88,8 +88,7 @@ class ImageSet:
     def find(self) -> Path | None:
         """The folder that has all files, if one is on this machine. Opens none of them.
 
-        That may be $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data
-        sets, or the user's cache.
+        $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder, or the user's cache.
         """
         chosen = os.environ.get("SWEEP_DATA_DIR")
         keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"

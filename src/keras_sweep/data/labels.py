@@ -101,8 +101,7 @@ class Labels:
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
     """Find the classes in training labels, [N] or [N, ...], or see that they are numbers.
 
-    `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError where the labels can't be
-    brought into this form; the message says which loss could take them.
+    `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError, with a loss for such labels.
     """
     if not y.size and form is not LabelForm.ANY:
         raise DataError(

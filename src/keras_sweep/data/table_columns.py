@@ -80,8 +80,7 @@ Column = NumberColumn | TextColumn
 def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
     """A table as polars has it: one of polars, of pandas, of pyarrow or the like, or a mapping of columns by name.
 
-    A gap in a text column of pandas is a float NaN, which polars takes for a value of another type: it becomes None.
-    Raises DataError.
+    A gap in a text column of pandas, a float NaN, is of another type for polars: it becomes None. Raises DataError.
     """
     if isinstance(table, pl.DataFrame):
         return table

@@ -125,8 +125,7 @@ class TablePreprocessing:
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
         """The features of numbers [N, columns] and of each text's codes, by NumPy or by `keras.ops`.
 
-        Both have functions of the same names, so the rules stand here once. A part without a feature is left out:
-        not every backend takes from nothing.
+        Both have functions of these names. A part without a feature is left out: not every backend takes from nothing.
         """
         of_each = [(column.fill, column.mean, column.deviation) for column in self._numbers]
         fill, mean, deviation = np.array(of_each, np.float32).reshape(-1, 3).T[:, None]

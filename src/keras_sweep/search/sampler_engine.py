@@ -83,17 +83,16 @@ class SamplerEngine(Engine):
 class SeenPoints:
     """The points of a space that are not to be drawn: trials have had them, or they break a constraint."""
 
-    def __init__(self, space: SearchSpace, ignoring: frozenset[str] = frozenset()) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        self._ignoring = ignoring  # names in which two trials may differ and still be the same point
         self._seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def add(self, params: Params) -> None:
         """A trial has the point now."""
-        self._seen.add(self._key(params))
+        self._seen.add(identity(params))
 
     def __contains__(self, params: Params) -> bool:
-        return self._key(params) in self._seen or not self._space.allows(params)
+        return identity(params) in self._seen or not self._space.allows(params)
 
     @property
     def exhausted(self) -> bool:
@@ -103,7 +102,7 @@ class SeenPoints:
 
     def unseen(self) -> Iterator[dict[str, Value]]:
         """The points of a finite space that no trial has, in the order of the file."""
-        return (point for point in self._space.points() if self._key(point) not in self._seen)
+        return (point for point in self._space.points() if identity(point) not in self._seen)
 
     def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
         """The first of so many random points that no trial has; `unit` draws from [0, 1)."""
@@ -112,6 +111,3 @@ class SeenPoints:
             if point is None or point not in self:
                 return point
         return None
-
-    def _key(self, params: Params) -> tuple[tuple[str, Value], ...]:
-        return identity({name: value for name, value in params.items() if name not in self._ignoring})

@@ -45,7 +45,7 @@ class KerasTunerEngine(Engine):
             space = _without_epochs(space)
         self._budget = budget
         self._space = _listed(space) if self._sampler == "grid" else space
-        self._seen = SeenPoints(self._space, frozenset({"epochs"} if budget else ()))
+        self._seen = SeenPoints(self._space)  # without Hyperband's epochs
         self._oracle = SilentOracle(self._sampler, self._space, spec.objective, self._seed, self._accept, budget)
         self._start = start
         self._others = 0  # trials that no engine asked for
@@ -60,8 +60,9 @@ class KerasTunerEngine(Engine):
             again = self._ask_again([result for result in in_order if result.engine == self.name])
             for result in in_order:
                 if result.number not in again:  # of another engine
-                    if self._budget is None or result.params.get("epochs") in self._oracle.first_budgets():
-                        self._seen.add(result.suggestion.params)
+                    params = dict(result.params if self._budget else result.suggestion.params)
+                    if self._budget is None or params.pop("epochs", None) in self._oracle.first_budgets():
+                        self._seen.add(params)
                     if self._sampler == "bayesian":
                         self._add(result.number, result.params)
                 self._next = result.number + 1
