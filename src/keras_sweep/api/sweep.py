@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep, of_number
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
@@ -120,7 +120,8 @@ class Sweep:
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
-        return of_number(self.name, self.trials, number)
+        sweep = RecordedSweep.read(self._folder)
+        return _trial(sweep.trial(number), sweep.objective, sweep.facts.seed)
 
     @property
     def best(self) -> Trial:

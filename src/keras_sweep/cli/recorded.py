@@ -30,7 +30,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep, of_number
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -102,7 +102,7 @@ def show(name: Name = None, trial: TrialNumber = None, format: Format = "table",
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
     first = sweep.best or min(results, key=lambda one: order_key(one, objective))
-    result = first if trial is None else of_number(folder.name, results, trial)
+    result = first if trial is None else sweep.trial(trial)
     answer(lambda console: print_trial(console, sweep, result), trial_json(sweep, result), format)
 
 

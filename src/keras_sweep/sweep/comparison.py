@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.atomic import write_text
@@ -40,8 +40,6 @@ MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is not
 MOST_BYTES = 64 * 2**20  # of the file
 FEWEST_TIES = 5  # that are enough to be the good trials; else these are
 GOOD_TRIALS = 10
-
-AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,13 @@ class RecordedSweep:
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
+    def trial(self, number: int) -> Result:
+        """The trial of that number. Raises UsageError where there is none."""
+        if 0 <= number < len(self.results):
+            return self.results[number]
+        last = f"they are numbered 0 to {len(self.results) - 1}" if self.results else "it has none yet"
+        raise UsageError(f"sweep {self.folder.name!r} has no trial {number}: {last}")
+
     @property
     def digest(self) -> str:
         """Of all that the comparison depends on."""
@@ -104,14 +109,6 @@ class RecordedSweep:
         about += rows if any(rows := [one.rows for one in self.results]) else []
         trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
         return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
-
-
-def of_number(sweep: str, trials: Sequence[AnyResult], number: int) -> AnyResult:
-    """The trial of that number. Raises UsageError where a sweep of that name has none."""
-    if 0 <= number < len(trials):
-        return trials[number]
-    last = f"they are numbered 0 to {len(trials) - 1}" if trials else "it has none yet"
-    raise UsageError(f"sweep {sweep!r} has no trial {number}: {last}")
 
 
 def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:

@@ -22,7 +22,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.comparison import of_number
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
@@ -172,7 +172,7 @@ def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Resu
     results = study.ranked_results()
     if number is None:
         return best_training(needed_winner(study.name, results, objective), objective)
-    return of_number(study.name, results, number)
+    return RecordedSweep(study.folder, study.facts, results).trial(number)
 
 
 def backend_of(runner: str) -> str | None:
