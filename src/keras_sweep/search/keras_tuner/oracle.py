@@ -1,17 +1,11 @@
 """KerasTuner's oracles without a tuner: they choose and learn, print nothing and write no file.
 
-The one file that touches what KerasTuner (1.4.8) keeps private:
+The one file that touches what KerasTuner (1.4.8) keeps private, each with its reason beside it; and of these two:
 
-- `Oracle.save` and `_save_trial` write after every call; here they do nothing, so no project folder is needed.
-- `Oracle._random_values` gives up after 20 repeats; here what it drew passes through the engine's hands.
-- `Oracle.trials`, `ongoing_trials`, `start_order` and `_record_values`: a trial that another engine chose is put there.
 - `Trial.score`: a failed trial gets the worst score. Left as FAILED it would starve Hyperband, which waits for enough
   completed trials to promote from, and teach the Gaussian process nothing.
 - `GridSearchOracle._populate_next`: the grid waits for a trial's end in case it discovers new hyperparameters. None can
   appear here, so the next point is ready at once and generations are full.
-- `HyperbandOracle._brackets`, `min_epochs`: brackets start at the space's fewest epochs; who may still be promoted.
-- `BayesianOptimizationOracle._random_state` is seeded by the trial's number, so that a rebuilt oracle goes on alike;
-  its `gpr` predicts by the same arithmetic without scikit-learn's checks of the input, several times as fast.
 """
 
 import math
