@@ -14,7 +14,7 @@ def finished(made_once) -> Path:
 
     def run(folder: Path) -> None:
         (folder / "digits.yaml").write_text(DIGITS)
-        ended = sweep("run", "digits.yaml", cwd=folder, new=True).ok()
+        ended = sweep("run", "digits.yaml", cwd=folder).ok()
         (folder / "out.txt").write_text(ended.out)
         (folder / "err.txt").write_text(ended.err)
 

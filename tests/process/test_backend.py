@@ -36,10 +36,12 @@ def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(
     assert not (tmp_path / "sweeps").exists()
 
 
-THREE = """
+SET = """
 import jax
 from keras_sweep.cli.main import main
-jax.config.update("jax_platforms", "cuda")  # as JAX reads the variable when it is imported
+jax.config.update(%r, %r)  # as JAX reads the variable when it is imported
+"""
+THREE = """
 for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "sweeps/digits/best.keras"]):
     try:
         main(words)
@@ -51,14 +53,15 @@ for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "swe
 def test_what_only_computes_ends_with_the_reason_too(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     sweep("run", "digits.yaml", "--trials", "1", "--quiet", cwd=tmp_path).ok()
-    ended = python(THREE, cwd=tmp_path, JAX_PLATFORMS="cuda").ok()
+    ended = python(SET % ("jax_platforms", "cuda") + THREE, cwd=tmp_path, JAX_PLATFORMS="cuda").ok()
     assert ended.out == ""
     assert ended.err.count("The cause may be JAX_PLATFORMS=cuda: unset it") == 3
 
 
 def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
-    ended = sweep("check", "digits.yaml", "--probe", cwd=tmp_path, new=True, JAX_DEFAULT_PRNG_IMPL="rbg")
+    code = SET % ("jax_default_prng_impl", "rbg") + "main(['check', 'digits.yaml', '--probe'])"
+    ended = python(code, cwd=tmp_path, JAX_DEFAULT_PRNG_IMPL="rbg")
     assert ended.code == 1
     assert "no faults" not in ended.out
     assert "The cause may be JAX_DEFAULT_PRNG_IMPL=rbg: unset it" in ended.err

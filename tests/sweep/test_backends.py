@@ -10,7 +10,7 @@ from tests.helpers.command import leaderboard, python, script, sweep
 from tests.helpers.space_texts import DIGITS, small
 from tests.helpers.whole_spaces import FEW_FINALISTS
 
-RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "fit")]
+RUNS = [("jax", "compiled"), ("tensorflow", "fit"), ("torch", "fit")]
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,6 @@ def test_the_best_of_each_backend_differs_by_less_than_two_standard_errors(board
     best = [rows[0] for rows in boards.values()]
     values = [row["value"] for row in best]
     assert max(values) - min(values) < 2 * max(row["stderr"] for row in best)
-
-
-def test_lanes_and_fit_on_jax_give_the_same_leaderboard(boards):
-    lanes, fit = ({row["number"]: row for row in boards["jax", runner]} for runner in ("compiled", "fit"))
-    for number, row in lanes.items():
-        assert row["value"] == pytest.approx(fit[number]["value"], abs=1 / 280)  # one validation row
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=pytest.mark.soak)])

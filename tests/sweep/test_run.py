@@ -1,6 +1,7 @@
 """`sweep run` as a function: begun, gone on with, made longer, begun anew, stopped."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import EndReason, EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
 from keras_sweep.views.sweep_list import sweep_rows
 from tests.helpers.command import sweep
+from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.ran import Ran, finished
 from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small
@@ -168,12 +170,11 @@ def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path,
 
 def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:
     (tmp_path / "plain.yaml").write_text(PLAIN.replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
-    command = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--json"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        while '"sweep_started"' not in process.stdout.readline():
-            assert process.poll() is None
-        assert listed(tmp_path)["state"] == "running"
-        process.kill()
+    process = Started(tmp_path, command=("run", "plain.yaml"))
+    wait_for((tmp_path / "sweeps" / "plain" / "study.db").exists, process)
+    assert listed(tmp_path)["state"] == "running"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     assert (tmp_path / "sweeps" / "plain" / "lock.json").exists()
     assert listed(tmp_path)["state"] == "stopped"
 
