@@ -82,7 +82,7 @@ def test_readers_of_every_kind_beside_a_writer(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, 0)
     writer = start(WRITE, folder)
     assert writer.stdout.readline() == "begun\n"
-    readers = [start(READ, folder) for _ in range(3)] + [start(OPTUNA, folder)]
+    readers = [start(READ, folder) for _ in range(2)] + [start(OPTUNA, folder)]
     command = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "dense", "-f", "json"]
     shown = subprocess.run(
         [*command, "--storage", f"sqlite:///{folder.study}"], capture_output=True, text=True, check=True

@@ -25,7 +25,7 @@ from tests.helpers.records import SPEC, integrity, new_folder, new_study, result
 from tests.helpers.results import dense_sweep, result
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(results(), min_size=1, max_size=12))
 def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
     wanted = [replace(one, suggestion=replace(one.suggestion, number=n)) for n, one in enumerate(some)]

@@ -1,14 +1,12 @@
 """Compiled programs are kept for the next process, in a folder that nobody else can write to."""
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.training import compiling
 from keras_sweep.training.compiling import Effort, is_known
-from tests.helpers.command import process, python
+from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.records import ROOT
 from tests.helpers.whole_spaces import PLAIN
@@ -45,9 +43,8 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
-    own = {"SWEEP_CACHE_DIR": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "theirs")}
-    done = process([sys.executable, "-c", COMPILE], environment={**os.environ, **own}).ok()  # JAX reads it at its start
-    assert done.out == "None\n"
+    own = f"import jax\njax.config.update('jax_compilation_cache_dir', {str(tmp_path / 'theirs')!r})\n"
+    assert python(own + COMPILE, cwd=ROOT, SWEEP_CACHE_DIR=str(tmp_path)).ok().out == "None\n"
     assert not (tmp_path / "compiled").exists()
 
 

@@ -100,7 +100,7 @@ def test_numbers_are_drawn_against_the_truth() -> None:
     assert "20 validation rows that the winner misses by most" in page
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 12).flatmap(lambda count: st.tuples(*(any_result(number) for number in range(count)))))
 def test_any_results_have_a_page(results: tuple[Result, ...]) -> None:
     page = page_of(facts_of(results), MOMENT)
