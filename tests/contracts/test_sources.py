@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
 
-from keras_sweep.data.source import SOURCES, RawRows, Source
+from keras_sweep.data.source import SOURCES, RawRows, Source, read_source
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, SeriesOptions
 
@@ -55,3 +55,9 @@ class TestEverySource:
         missing = "contract_rows:nothing" if kind == "python" else "nothing"
         with pytest.raises(DataError, match="nothing"):
             SOURCES[kind](DataSpec(kind, missing, "y"), folder)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "series"])
+def test_a_file_that_is_gone_is_named_with_where_it_is_looked_for(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*\bgone\. Paths are relative to the space file"):
+        read_source(DataSpec(kind, "gone", "y", options=SERIES.options if kind == "series" else None), tmp_path)

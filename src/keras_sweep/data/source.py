@@ -94,6 +94,11 @@ def read_source(data: DataSpec, folder: Path) -> Source:
     if pictures is not None:
         train, names = RawRows(*pictures.search_arrays()), pictures.class_names
         return Source(data.source, train=train, class_names=names, image_shape=pictures.shape, pictures=pictures)
+    if data.kind in ("csv", "parquet", "npz", "series") and not (folder / data.source).is_file():
+        raise DataError(
+            f"there is no file {folder / data.source}",
+            hint="Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`",
+        )
     if data.kind != "named":
         return SOURCES.find(data.kind)(data, folder)
     if data.source not in SKLEARN_SETS:
