@@ -14,10 +14,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def shortened(space: str) -> str:
-    """The text of a space file with few trials of few epochs, and few finalists."""
+    """The text of a space file with few trials of few epochs, few finalists, and no third depth of its model."""
     few = re.sub(r"trials: \d+", "trials: 3", space)
     few = re.sub(r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", few)
     few = re.sub(r"epochs: \{max: \d+", "epochs: {max: 3", few)
+    few = few.replace("[[], [32], [64, 32]]", "[[], [32]]")
     return few if "finalists:" in few else few + FEW_FINALISTS
 
 
