@@ -5,6 +5,7 @@ What a segment may be is the same whoever trains it, and so is tried over proces
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training
-from keras_sweep.training.checkpoint import FILE
+from keras_sweep.training import checkpoint
+from keras_sweep.training.checkpoint import FILE, ONE_TRIAL, kept_epochs
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.result import Result
 
@@ -110,6 +113,31 @@ class TestWhatTheyTrain:
         assert {"PRUNED", "COMPLETE"} <= {one.state for one in results.values()}
         assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
         assert there.rungs_called == here.rungs_called
+
+    @pytest.mark.parametrize("rungs", [(), (3, 90)], ids=["its last weights", "those of every epoch"])
+    def test_a_trial_by_fit_that_was_stopped_goes_on_from_its_checkpoint(
+        self, workers: Workers, data: SearchData, tmp_path: Path, rungs: tuple[int, ...]
+    ) -> None:
+        trials = suggestions({**BY_FIT[0].params, "epochs": 100})
+        path = tmp_path / ONE_TRIAL.format(0)
+
+        def runner() -> Runner:
+            return fit_runner(make_spec(), data, checkpoints=tmp_path, checkpoint_seconds=0.0, workers=workers)
+
+        def watch() -> Watch:
+            return Watch(Watching(rung_epochs=rungs), stopping=path.exists)
+
+        assert list(runner().run(trials, frozenset({0}), watch())) == []
+        kept = checkpoint.read(path)
+        assert kept is not None and 1 <= kept_epochs(tmp_path)[0] < 100
+        row = kept[0]["rows"]["0"][0]
+        first, row["loss"] = row["loss"], -1.0  # which no training gives
+        checkpoint.write(path, *kept)
+        (result,) = train(runner(), trials, Watching(rung_epochs=rungs)).values()
+        assert result.curve["loss"][0] == -1.0
+        curve = {**result.curve, "loss": (first, *result.curve["loss"][1:])}
+        assert_same_bits({0: replace(result, curve=curve)}, train(fit_runner(make_spec(), data), trials))
+        assert not path.exists()
 
     @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)])
     def test_folds(self, workers: Workers, kind: Any) -> None:

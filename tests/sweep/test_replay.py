@@ -15,7 +15,8 @@ from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import Gap, Match, gap, replay, widest
-from keras_sweep.trial.events import Noticed
+from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.replay_view import replay_lines
 from tests.helpers.command import python
@@ -53,6 +54,14 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
         assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
         assert len(done.plain.epochs) == done.recorded.epochs
         assert replay_lines(done)[-1] == "the numbers are those of the record"
+
+
+@pytest.mark.parametrize(("space", "runner"), [("pruned", "compiled"), ("fit", None)])
+def test_workers_train_it_in_place_of_this_process(sweeps, space, runner):
+    told = []
+    done = replay(SweepAccess(sweeps[space], told.append), 2, runner=runner, workers=workers_of(1))
+    assert done.matches  # to rounding: the workers of tests compile as ever
+    assert PhaseBegan(f"training {done.recorded.name} again, epoch {done.recorded.epochs} is done") in told
 
 
 def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps):

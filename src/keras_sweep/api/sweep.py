@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
 from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import final_model
+from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit, TestScores
 from keras_sweep.trial.finalists import SeedScores, seed_scores
@@ -244,17 +246,25 @@ class Sweep:
         return log_sweep(self._access, to, output=None if path is None else Path(path), follow=follow)
 
     def replay(
-        self, number: int | None = None, *, runner: str | None = None, backend: str | None = None
+        self,
+        number: int | None = None,
+        *,
+        runner: str | None = None,
+        backend: str | None = None,
+        workers: str | int | Executor | None = None,
     ) -> ReplayedTrial:
         """Train a trial, or the winner, again by plain `fit` and compare it with the record; `.matches` is the verdict.
 
-        `runner="compiled"` trains it as a lane; `.plain` and `.own` have the gaps of every epoch.
+        `runner="compiled"` trains it as a lane; `.plain` and `.own` have the gaps of every epoch. `workers` train in
+        place of this process, as in `run`.
 
         Raises:
             UsageError: there is no such trial or runner, or the record names code and is not trusted.
             ChangedSweep: the data or the code of the model have changed.
+            SweepError: the workers can't be had, or fail.
         """
-        return ReplayedTrial.of(replayed(replace(self._access, backend=backend), number, runner=runner))
+        access = replace(self._access, backend=backend)
+        return ReplayedTrial.of(replayed(access, number, runner=runner, workers=workers_of(workers)))
 
     @property
     def study(self) -> optuna.Study:

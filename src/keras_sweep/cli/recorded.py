@@ -17,6 +17,7 @@ from keras_sweep.cli.options import (
     SweepsDir,
     TrialNumber,
     Trust,
+    Workers,
     answer,
     at_work,
     names_of_sweeps,
@@ -198,6 +199,7 @@ def replay(
         bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
     ] = False,
     rows: Annotated[Path | None, option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
+    workers: Workers = None,
     trust: Trust = False,
     backend: Backend = None,
     format: Format = "table",
@@ -208,10 +210,14 @@ def replay(
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     from keras_sweep.sweep.keras_script import trial_script
     from keras_sweep.sweep.replay import replay as replayed
+    from keras_sweep.training.workers.workers import workers_of
     from keras_sweep.views.replay_view import print_replay, replay_json
 
+    make = workers_of(workers)
     with opened(name, sweeps_dir, trust, backend) as access:
-        done = trial_script(access, trial, rows=rows) if script else replayed(access, trial, runner=runner)
+        done = (
+            trial_script(access, trial, rows=rows) if script else replayed(access, trial, runner=runner, workers=make)
+        )
     if isinstance(done, str):
         typer.echo(done, nl=False)
         return

@@ -2,10 +2,12 @@
 or by plain `fit`; and says whether its numbers are those of the record."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from typing import Any
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.errors import Interrupted, RecordError
@@ -17,6 +19,7 @@ from keras_sweep.sweep.generations import Generations, size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
+from keras_sweep.training.workers.workers import Workers
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -115,15 +118,23 @@ class Replay:
         return self.own is not None and self.own.match is Match.EQUAL
 
 
-def replay(access: SweepAccess, number: int | None, *, runner: str | None = None) -> Replay:
+def replay(
+    access: SweepAccess, number: int | None, *, runner: str | None = None, workers: Callable[[], Workers] | None = None
+) -> Replay:
     """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
 
-    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded.
-    Raises as `SweepAccess.opened`; and UsageError: there is no such runner.
+    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` opens those
+    who train in place of this process.
+    Raises as `SweepAccess.opened`; UsageError: there is no such runner; SweepError: workers can't be had, or fail.
     """
     access.emit(PhaseBegan("data"))
-    with access.opened(number) as opened:
+    with ExitStack() as stack:
+        opened = stack.enter_context(access.opened(number))
         spec, data, recorded = opened.spec, opened.data, opened.trial
+        how: dict[str, Any] = {}
+        if workers is not None:
+            how["workers"] = stack.enter_context(closing(workers()))
+            how["notice"] = lambda text: access.emit(Noticed(text))
 
         def compared(with_runner: Runner) -> CurveMatch:
             again, gaps = trained_again(opened, with_runner), {}
@@ -133,13 +144,13 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
                 gaps[name] = tuple(gap(name, then, now, len(rows), rows.weights) for then, now in pairs)
             return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
-        plain, own = compared(RUNNERS.find(runner or "fit")(spec, data)), None
+        plain, own = compared(RUNNERS.find(runner or "fit")(spec, data, **how)), None
         kind, _, backend = recorded.runner.partition("/")
         other = kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend)
         if other and (at := plain.parted_at) is not None:
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
             access.emit(Noticed(text))
-            own = compared(RUNNERS.find(kind)(spec, data))
+            own = compared(RUNNERS.find(kind)(spec, data, **how))
     return Replay(access.folder.name, spec.objective, recorded, plain, own)
 
 

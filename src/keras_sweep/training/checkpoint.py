@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from keras_sweep.trial.result import Suggestion
 VERSION = 4
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
 FILE = "training.npz"  # of what trains now, in the folder of checkpoints
+ONE_TRIAL = "training-{}.npz"  # of one that a worker trains by `fit`, by its number
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
@@ -72,17 +74,18 @@ def read(path: Path) -> Kept | None:
 
 
 def kept_epochs(folder: Path) -> dict[int, int]:
-    """Of each trial that stands in the folder's `FILE`: after how many epochs it does."""
-    try:
-        kept = read(folder / FILE)
-    except Damaged:
-        return {}
-    return {int(number): len(rows) for number, rows in kept[0]["rows"].items()} if kept else {}
+    """Of each trial that stands in one of the folder's files: after how many epochs it does."""
+    epochs: dict[int, int] = {}
+    for path in folder.glob("training*.npz"):
+        with suppress(Damaged):
+            kept = read(path)
+            epochs |= {int(number): len(rows) for number, rows in kept[0]["rows"].items()} if kept else {}
+    return epochs
 
 
 @dataclass(eq=False)
 class LatestCheckpoint:
-    """The one file that training goes on from. Where it can't be written or read, a notice says so, and no more.
+    """The file that training goes on from. Where it can't be written or read, a notice says so, and no more.
 
     Its facts hold "rows": of each trial, by its number, the curve, an epoch a row.
     """
@@ -93,9 +96,10 @@ class LatestCheckpoint:
     notice: Callable[[str], None]  # is called with what the user should know, a sentence
     seconds: float  # after which it is due again
     lane_limit: int = 0  # of trials that `fit` trains 0
+    file: str = FILE
 
     def __post_init__(self) -> None:
-        self._path, self._since = self.folder / FILE, time.monotonic()
+        self._path, self._since = self.folder / self.file, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]

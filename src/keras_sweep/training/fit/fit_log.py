@@ -52,11 +52,13 @@ class FitLog:
         self._first_batch: float | None = None
         kept = self.checkpoint.read([self.suggestion]) if self.checkpoint else None
         if kept is not None:
-            facts, (state, best) = kept
-            assert state is not None and best is not None
+            facts, (state, *others) = kept
+            assert state is not None
             self.rows = facts["rows"][str(self.suggestion.number)]
             self._before = replace(Seconds(**facts["seconds"]), sampler=self._before.sampler)
-            self.best_weights, self._begins = best.trainable, (state, facts["generators"])
+            self._begins = (state, facts["generators"])
+            weights = [other.trainable for other in others if other is not None]
+            self.best_weights, self.every_weights = ((), weights) if self.every else (weights[0], [])
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -174,7 +176,8 @@ class FitLog:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
         facts = {"rows": rows, "seconds": asdict(self.seconds), "generators": generators}
         state = TrainingState(*(tuple(map(array_of, variables)) for variables in _variables(self.model)))
-        checkpoint.write([self.suggestion], facts, [state, TrainingState(self.best_weights, (), ())])
+        weights = self.every_weights if self.every else [self.best_weights]
+        checkpoint.write([self.suggestion], facts, [state, *(TrainingState(one, (), ()) for one in weights)])
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:

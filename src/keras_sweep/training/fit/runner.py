@@ -17,7 +17,7 @@ from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
-from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, ONE_TRIAL, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.fit.own_fit import OwnFitLog
@@ -54,7 +54,7 @@ class FitRunner:
 
     A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
     stopped goes on from its checkpoint, but on TensorFlow, with folds, and with callbacks or a `fit` of the user's,
-    where it begins anew.
+    where it begins anew. On a worker it has a file of its own, where the worker sees the folder of the sweep.
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
@@ -87,12 +87,12 @@ class FitRunner:
         # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's.
         begins_anew = backend == "tensorflow" or data.stream is not None or fits or len(spec.training.callbacks) > 0
         self._checkpoint: LatestCheckpoint | None = None
+        if checkpoints is not None and not begins_anew:
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
-        elif checkpoints is not None and not begins_anew:
-            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
@@ -105,7 +105,10 @@ class FitRunner:
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         asked = [one for one in trials if one.number in wanted]
         if self._shared is not None:
-            yield from self._by_workers(self._shared, asked, watch)
+            for result in self._by_workers(self._shared, asked, watch):
+                yield result
+                if self._checkpoint is not None:
+                    replace(self._checkpoint, file=ONE_TRIAL.format(result.number)).remove()
             return
         with only_new_garbage():
             for suggestion in asked:
@@ -127,6 +130,13 @@ class FitRunner:
     def without_checkpoints(self) -> Self:
         other = copy.copy(self)
         other._checkpoint = None  # noqa: SLF001  # of its own copy
+        return other
+
+    def with_checkpoint_of(self, number: int, folder: Path, seconds: float) -> Self:
+        """A runner that keeps where this trial stands, in a file of its own."""
+        other, file = copy.copy(self), ONE_TRIAL.format(number)
+        checkpoint = LatestCheckpoint(folder, self._spec, self._data, lambda _: None, seconds, file=file)
+        other._checkpoint = checkpoint  # noqa: SLF001  # of its own copy
         return other
 
     def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:
@@ -184,8 +194,11 @@ class FitRunner:
         asked = asked if in_order else sorted(asked, key=lambda one: -epochs[one.number])
         trials = {one.number: one for one in asked}
 
+        kept = self._checkpoint
+        place = None if kept is None else (kept.folder.absolute(), kept.seconds)
+
         def submit(number: int) -> Future[Trained | None]:
-            return shared.submit(train_trial, type(self), trials[number], rungs[number])
+            return shared.submit(train_trial, type(self), trials[number], rungs[number], place)
 
         def stop() -> None:
             shared.stop(now=True)
@@ -295,11 +308,20 @@ def _beside_stream(spec: SweepSpec) -> str | None:
 _one_trial = threading.Lock()  # trains in a process: `fit` draws from the generators of the process
 
 
-def train_trial(worker: Worker, kind: type[FitRunner], suggestion: Suggestion, rungs: Sequence[int]) -> Trained | None:
+def train_trial(
+    worker: Worker,
+    kind: type[FitRunner],
+    suggestion: Suggestion,
+    rungs: Sequence[int],
+    place: tuple[Path, float] | None = None,
+) -> Trained | None:
     """On a worker: train a trial to its end; None if it was asked to stop before.
 
-    What comes back depends on nothing else, as that of `train_segment`.
+    What comes back depends on nothing else, as that of `train_segment`: a checkpoint spares epochs and changes none.
+    `place` is the folder of checkpoints and the seconds between two; a worker on another disk does not see it.
     """
     runner = worker.tool(kind.__name__, kind)
+    if place is not None and place[0].parent.is_dir():
+        runner = runner.with_checkpoint_of(suggestion.number, *place)
     with _one_trial, only_new_garbage():
         return None if worker.stopping() else runner.train(suggestion, Watch(stopping=worker.stopping), rungs)
