@@ -3,11 +3,13 @@
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -23,7 +25,7 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers import worker
 from keras_sweep.training.workers.workers import Workers, workers_of
 from tests.helpers.clusters import address_of, dask_cluster
-from tests.helpers.command import PATIENCE, called, script, sweep
+from tests.helpers.command import PATIENCE, called, process, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
 from tests.helpers.long_sweep import Started, wait_for
@@ -71,17 +73,21 @@ def trainers(parent: int) -> list[int]:
     return [one for one in children(parent) if b"popen_loky" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
-@pytest.fixture
-def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
-    """A sweep over processes, two unless it is said, which have begun; it takes long."""
-    count = getattr(request, "param", 2)
+def write_long(folder: Path) -> None:
     text = (
         whole_text("plain")
         .replace("trials: 18", "trials: 4")
         .replace("{min: 1, max: 3}", "{min: 40, max: 60}")
         .replace(f"batch_size: {SIZE}", "batch_size: 8")
     )
-    (tmp_path / "long.yaml").write_text(text)
+    (folder / "long.yaml").write_text(text)
+
+
+@pytest.fixture
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+    """A sweep over processes, two unless it is said, which have begun; it takes long."""
+    count = getattr(request, "param", 2)
+    write_long(tmp_path)
     process = Started(tmp_path, "--workers", str(count), "--view", "plain")
     wait_for(lambda: len(trainers(process.pid)) == count, process)
     wait_for(folder_of(tmp_path, "long").exists, process)
@@ -96,11 +102,39 @@ def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, r
     _, err = running.communicate()
     assert running.returncode == 0, err
     assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
-    sweep("run", "long.yaml", "--name", "alone", cwd=tmp_path).ok()
-    assert sweep("compare", "long", "alone", cwd=tmp_path).ok()
-    mine, alone = (outcome(folder_of(tmp_path, name)) for name in ("long", "alone"))
+    assert_as_alone(tmp_path)
+
+
+def assert_as_alone(folder: Path) -> None:
+    """The long sweep there is, to the bit, what this process trains."""
+    sweep("run", "long.yaml", "--name", "alone", cwd=folder).ok()
+    assert sweep("compare", "long", "alone", cwd=folder).ok()
+    mine, alone = (outcome(folder_of(folder, name)) for name in ("long", "alone"))
     for part in ("studies", "weights", "best"):
         assert str(mine[part]).replace("long", "alone") == str(alone[part])
+
+
+# In namespaces of its own: its network is loopback alone, and all of its processes end with the shell.
+OVER_RAY = """\
+set -eu
+ip link set lo up
+"$0" -m ray.scripts.scripts start --head --num-cpus 2 --node-ip-address 127.0.0.1 --include-dashboard false \
+    --disable-usage-stats --temp-dir "$1" > ray.log
+(until [ -e sweeps/long ]; do sleep 0.2; done; sleep 2; until pkill -9 -o -f '^ray::on_worker'; do sleep 0.2; done) &
+"$0" -m keras_sweep run long.yaml --workers ray --view plain
+"$0" -m keras_sweep replay long 0 --runner compiled --workers ray
+"""
+
+
+@pytest.mark.soak  # it needs namespaces, since Ray listens on every interface
+def test_a_worker_of_ray_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path) -> None:
+    write_long(tmp_path)
+    with TemporaryDirectory(prefix="ray-") as short:  # its sockets' paths may have 107 characters
+        words = ["unshare", "-rnpf", "--mount-proc", "bash", "-c", OVER_RAY, sys.executable, short]
+        ended = process(words, cwd=tmp_path).ok()
+    assert "again: " in ended.err
+    assert "to the last digit" in ended.out
+    assert_as_alone(tmp_path)
 
 
 one_worker = pytest.mark.parametrize("running", [1], indirect=True)  # each imports all that training needs
@@ -122,11 +156,11 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
     tmp_path: Path, running: Started
 ) -> None:
     below = children(running.pid)
-    for process in (running.pid, *below):
+    for each in (running.pid, *below):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            sockets = {str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir()}
+            sockets = {str(one.readlink()) for one in Path(f"/proc/{each}/fd").iterdir()}
             for table in ("tcp", "tcp6"):
-                for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+                for line in Path(f"/proc/{each}/net/{table}").read_text().splitlines()[1:]:
                     _, local, _, state, *more = line.split()
                     if state == "0A" and f"socket:[{more[5]}]" in sockets:
                         assert local.startswith("0100007F:"), line
