@@ -9,7 +9,6 @@ import pytest
 from tests.helpers.disk_faults import KINDS
 from tests.helpers.whole_sweeps import survived, whole
 
-
 EVERY = 19  # all calls at once would take hours
 
 
