@@ -15,7 +15,6 @@ from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import Gap, Match, gap, replay, widest
-from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.replay_view import replay_lines
@@ -59,7 +58,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
 @pytest.mark.parametrize(("space", "runner"), [("pruned", "compiled"), ("fit", None)])
 def test_workers_train_it_in_place_of_this_process(sweeps, space, runner):
     told = []
-    done = replay(SweepAccess(sweeps[space], told.append), 2, runner=runner, workers=workers_of(1))
+    done = replay(SweepAccess(sweeps[space], told.append), 2, runner=runner, workers=1)
     assert done.matches  # to rounding: the workers of tests compile as ever
     assert PhaseBegan(f"training {done.recorded.name} again, epoch {done.recorded.epochs} is done") in told
 
@@ -113,8 +112,8 @@ def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
 def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
     """A sweep of one trial in which a last digit has grown to whole rows after an epoch."""
     folder = sweeps["plain"].path.parents[1]
-    space = SPACES["plain"].replace("{units: 10,", "{units: 10, hidden: 16, hidden_activation: tanh,")
-    values = "\n  optimizer: rmsprop\n  learning_rate: 0.3\n  epochs: 3\n  batch_size: {values: [8, 16]}\n"
+    space = SPACES["plain"].replace("{units: 10,", "{units: 10, hidden: [32, 32], hidden_activation: tanh,")
+    values = "\n  optimizer: rmsprop\n  learning_rate: 0.03\n  epochs: 3\n  batch_size: {values: [8, 16]}\n"
     search = "search: {engine: optuna, sampler: grid, trials: 1, seed: 42}\n"
     ran_as(folder, "chaos", f"{space.partition('parameters:')[0]}parameters:{values}{search}")
     return SweepFolder(folder / "sweeps" / "chaos")

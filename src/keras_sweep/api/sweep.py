@@ -25,7 +25,6 @@ from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
 from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import final_model
-from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit, TestScores
 from keras_sweep.trial.finalists import SeedScores, seed_scores
@@ -264,7 +263,7 @@ class Sweep:
             SweepError: the workers can't be had, or fail.
         """
         access = replace(self._access, backend=backend)
-        return ReplayedTrial.of(replayed(access, number, runner=runner, workers=workers_of(workers)))
+        return ReplayedTrial.of(replayed(access, number, runner=runner, workers=workers))
 
     @property
     def study(self) -> optuna.Study:

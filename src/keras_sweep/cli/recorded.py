@@ -210,13 +210,13 @@ def replay(
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     from keras_sweep.sweep.keras_script import trial_script
     from keras_sweep.sweep.replay import replay as replayed
-    from keras_sweep.training.workers.workers import workers_of
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    make = workers_of(workers)
     with opened(name, sweeps_dir, trust, backend) as access:
         done = (
-            trial_script(access, trial, rows=rows) if script else replayed(access, trial, runner=runner, workers=make)
+            trial_script(access, trial, rows=rows)
+            if script
+            else replayed(access, trial, runner=runner, workers=workers)
         )
     if isinstance(done, str):
         typer.echo(done, nl=False)

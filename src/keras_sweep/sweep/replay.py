@@ -2,7 +2,8 @@
 or by plain `fit`; and says whether its numbers are those of the record."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +20,7 @@ from keras_sweep.sweep.generations import Generations, size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.workers import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -119,21 +120,25 @@ class Replay:
 
 
 def replay(
-    access: SweepAccess, number: int | None, *, runner: str | None = None, workers: Callable[[], Workers] | None = None
+    access: SweepAccess,
+    number: int | None,
+    *,
+    runner: str | None = None,
+    workers: str | int | Executor | None = None,
 ) -> Replay:
     """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
 
-    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` opens those
-    who train in place of this process.
-    Raises as `SweepAccess.opened`; UsageError: there is no such runner; SweepError: workers can't be had, or fail.
+    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` train in
+    place of this process, as `workers_of` has them.
+    Raises as `SweepAccess.opened`; UsageError: there is no such runner, or such workers; SweepError: they fail.
     """
+    make, how = workers_of(workers), dict[str, Any]()
     access.emit(PhaseBegan("data"))
     with ExitStack() as stack:
         opened = stack.enter_context(access.opened(number))
         spec, data, recorded = opened.spec, opened.data, opened.trial
-        how: dict[str, Any] = {}
-        if workers is not None:
-            how["workers"] = stack.enter_context(closing(workers()))
+        if make is not None:
+            how["workers"] = stack.enter_context(closing(make()))
             how["notice"] = lambda text: access.emit(Noticed(text))
 
         def compared(with_runner: Runner) -> CurveMatch:
