@@ -56,15 +56,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     compile as ever.
     """
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    asked = any(item.iter_markers("full_effort")) or any(item.iter_markers("soak"))
-    use_effort(low=folder in LOW_EFFORT and not asked)
+    is_long = any(item.iter_markers("soak"))
+    use_effort(low=folder in LOW_EFFORT and not (is_long or any(item.iter_markers("full_effort"))), anew=is_long)
 
 
-def use_effort(*, low: bool) -> None:
+def use_effort(*, low: bool, anew: bool) -> None:
     """From now on, what names no options of its own is compiled so.
 
     JAX is imported for it: were it imported by the first test, the sweep that a file's tests share would be compiled
-    otherwise than those that are compared with it to the bit.
+    otherwise than those that are compared with it to the bit. `anew` forgets what was compiled before: in the long form
+    a process would have more mappings of memory, some for each program, than Linux lets it have.
     """
     if not low and "jax" not in sys.modules:
         return
@@ -75,7 +76,9 @@ def use_effort(*, low: bool) -> None:
     plain = getattr(now, "__wrapped__", now)
     if low == (now is plain):
         compiler.get_compile_options = with_low_effort(plain) if low else plain
-        jax.clear_caches()  # or a program of the tests before might be used, whatever was asked of that one
+        anew = True  # or a program of the tests before might be used, whatever was asked of that one
+    if anew:
+        jax.clear_caches()
 
 
 def with_low_effort(options: Callable[..., Any]) -> Callable[..., Any]:

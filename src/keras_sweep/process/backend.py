@@ -193,6 +193,7 @@ def only_new_garbage() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # or the next call would freeze the last model and its programs, too, which nobody would collect
         gc.unfreeze()
 
 

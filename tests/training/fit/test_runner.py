@@ -1,9 +1,11 @@
+import gc
 import json
 import random
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -45,6 +47,20 @@ def test_a_request_to_stop_ends_after_the_epoch(data):
     watch = Watching(stop_after=1)
     assert fitted(make_spec(), data, suggestions(ADAM, ADAM), watch) == {}
     assert watch.epochs == [(0, 1)]
+
+
+def test_of_trials_that_are_asked_for_one_by_one_no_model_stays_in_memory(data):
+    """Or a search of some hundred would run out of mappings, of which each program that XLA makes takes several."""
+    runner = FitRunner(make_spec(), data)
+    gc.collect()
+    before = models()
+    for number in range(4):
+        assert train(runner, [Suggestion(number, {**ADAM, "epochs": 1})])
+        assert models() <= before + 1
+
+
+def models():
+    return sum(isinstance(one, keras.Model) for one in gc.get_objects())
 
 
 @pytest.fixture
