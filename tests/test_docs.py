@@ -53,8 +53,9 @@ def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
 
 
 RUN = [page for page in PAGES if of_kind(page, "python", "sh")]
-# It starts ten processes, each of which imports Keras; what it shows, tests of workers try in other ways.
-LONG = {"how-to/workers.md"}
+# One starts ten processes, each of which imports Keras, two import TensorFlow; what they show is tried by tests of
+# workers, of export formats, and of ports in other ways.
+LONG = {"how-to/workers.md", "how-to/serve.md", "how-to/pictures-series-text.md"}
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.soak if page in LONG else ()) for page in RUN])
