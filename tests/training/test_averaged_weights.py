@@ -1,5 +1,7 @@
 """With `use_ema` a trial is scored by what `fit` leaves: the averages of the weights."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -18,12 +20,18 @@ OVERWRITING = {**EMA, "ema_overwrite_frequency": 7}
 RUNNERS = {"lanes": CompiledRunner, "fit": FitRunner}
 
 
+@pytest.fixture(scope="module")
+def plain(data):
+    """What a script of the user's comes to; each trained once for all tests."""
+    return cache(lambda **params: plain_fit(dense, data, params))
+
+
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_value_and_weights_are_those_that_fit_and_evaluate_end_with(data, runner):
+def test_value_and_weights_are_those_that_fit_and_evaluate_end_with(data, plain, runner):
     trials = suggestions(EMA, OVERWRITING)
     results = train(RUNNERS[runner](make_spec(), data), trials)
     for trial in trials:
-        expected, result = plain_fit(dense, data, trial.params), results[trial.number]
+        expected, result = plain(**trial.params), results[trial.number]
         assert result.value == pytest.approx(expected.scores["accuracy"])
         assert result.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
         np.testing.assert_allclose(result.curve["loss"], expected.history["loss"], rtol=1e-5)
@@ -32,17 +40,17 @@ def test_value_and_weights_are_those_that_fit_and_evaluate_end_with(data, runner
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_every_epoch_is_scored_as_if_fit_ended_there(data, runner):
+def test_every_epoch_is_scored_as_if_fit_ended_there(data, plain, runner):
     (result,) = train(RUNNERS[runner](make_spec(), data), suggestions(EMA)).values()
-    shorter = plain_fit(dense, data, {**EMA, "epochs": 2})
+    shorter = plain(**{**EMA, "epochs": 2})
     assert result.curve["val_loss"][1] == pytest.approx(shorter.scores["loss"], rel=1e-5)
 
 
-def test_a_trial_that_is_continued_goes_on_from_the_weights_themselves(data):
+def test_a_trial_that_is_continued_goes_on_from_the_weights_themselves(data, plain):
     runner = CompiledRunner(make_spec(), data, keep_states=True)
     train(runner, [Suggestion(0, {**EMA, "epochs": 1}), Suggestion(1, {**EMA, "epochs": 1, "learning_rate": 0.01})])
     continued = train(runner, [Suggestion(2, EMA, 1, continues=0)])[2]
-    expected = plain_fit(dense, data, EMA)
+    expected = plain(**EMA)
     assert continued.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
     assert_scored_by_its_weights(data, continued)
 

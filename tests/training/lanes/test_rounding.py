@@ -32,7 +32,7 @@ def data():
     ("model", "loss", "arguments"),
     [
         ("regularized", "sparse_categorical_crossentropy", {"learning_rate": 0.5, "beta_2": 0.5}),
-        ("regularized", "cosine_similarity", {"learning_rate": 0.1}),
+        pytest.param("regularized", "cosine_similarity", {"learning_rate": 0.1}, marks=pytest.mark.soak),
         ("embedded", "sparse_categorical_crossentropy", {"learning_rate": 0.1, "epsilon": 1e-12}),
     ],
 )
@@ -51,17 +51,17 @@ def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, 
     np.testing.assert_allclose(result.curve["val_loss"], fit.history["val_loss"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("runner", [lanes, fitted])
-def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data, runner):
+def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data):
     trials = suggestions(
         {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
         {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3},
     )
-    results = runner(user_spec("half_precision"), data, trials)
-    for trial in trials:
-        expected = plain_fit(lambda: user_models.half_precision((64,), 10), data, trial.params)
-        for name, curve in expected.history.items():  # float16 has eleven bits
-            np.testing.assert_allclose(results[trial.number].curve[name], curve, rtol=5e-3, atol=0.02)
+    each = [plain_fit(lambda: user_models.half_precision((64,), 10), data, trial.params) for trial in trials]
+    for runner in (lanes, fitted):
+        results = runner(user_spec("half_precision"), data, trials)
+        for number, expected in enumerate(each):
+            for name, curve in expected.history.items():  # float16 has eleven bits
+                np.testing.assert_allclose(results[number].curve[name], curve, rtol=5e-3, atol=0.02)
 
 
 def test_a_policy_that_the_users_module_set_holds_for_every_trial(data):
