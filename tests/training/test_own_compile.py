@@ -133,8 +133,6 @@ def test_a_metric_that_is_not_recorded_is_named_before_anything_trains():
 TUNED = {
     "a chain": [
         {"model.units": 8, "model.rate": 0.01, "model.optimizer": "adam"},
-        {"model.units": 12, "model.rate": 0.003, "model.optimizer": "adam"},
-        {"model.units": 8, "model.rate": 0.1, "model.optimizer": "sgd"},
         {"model.units": 12, "model.rate": 0.05, "model.optimizer": "rmsprop"},
     ],
     "no chain": [{"model.units": 8, "model.rate": 0.01, "model.optimizer": "sgd", "model.skip": True}],

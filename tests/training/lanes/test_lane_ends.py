@@ -81,7 +81,7 @@ def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data, run):
         assert results[number].reason == "pruned at epoch 2"
         assert results[number].value == results[number].curve["val_accuracy"][1]
         assert_scored_by_its_weights(data, results[number])
-    free = run(make_spec(), data, trials)
+    free = run(make_spec(), data, trials[:1])
     np.testing.assert_allclose(results[0].curve["loss"], free[0].curve["loss"], rtol=1e-5)
 
 
@@ -127,7 +127,7 @@ def test_only_models_that_are_wanted_or_compared_are_built(data):
     """Those that may share a program with a wanted trial are built too, since packing moves the last digits."""
     each = [{**ADAM, "model.units": units, "epochs": epochs} for units, epochs in ((2, 3), (4, 3), (4, 2), (6, 1))]
     trials = suggestions(*each)
-    every = lanes(user_spec("regularized"), data, trials)
+    every = lanes(user_spec("regularized"), data, trials, wanted={1, 2})
     watch = Watching()
     assert_same_bits(lanes(user_spec("regularized"), data, trials, watch, wanted={1}), every, (1,))
     assert watch.phases[0] == ("build", 0, 2)
@@ -140,7 +140,6 @@ def test_only_models_that_are_wanted_or_compared_are_built(data):
 def test_taking_the_best_epoch_keeps_its_weights(data, run):
     spec = make_spec(take_best=True)
     trials = suggestions(
-        {"optimizer": "sgd", "learning_rate": 3.0, "epochs": 8},
         {"optimizer": "rmsprop", "learning_rate": 0.5, "epochs": 8},
         {"optimizer": "adam", "learning_rate": 3.0, "epochs": 8, "use_ema": True, "ema_momentum": 0.5},
     )
@@ -184,10 +183,8 @@ def test_hyperbands_promotions_have_the_curves_of_unbroken_trials(data):
         search=SearchSettings(engine="keras-tuner", sampler="hyperband", seed=1),
     )
     engine, runner, promoted = KerasTunerEngine(spec), CompiledRunner(spec, data, keep_states=True), []
-    for _ in range(6):
+    while len(promoted) < 2:
         asked = engine.ask(8)
-        if not asked:
-            break
         results = train(runner, asked)
         engine.tell([results[number] for number in sorted(results)])
         promoted += [result for result in results.values() if result.suggestion.continues is not None]

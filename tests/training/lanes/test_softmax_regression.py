@@ -13,11 +13,7 @@ from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import assert_as_fit, fitted, lanes, suggestions, user_spec
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
-THREE = suggestions(
-    ADAM,
-    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
-    {"optimizer": "rmsprop", "learning_rate": 0.003, "epochs": 3},
-)
+PAIR = suggestions(ADAM, {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2})
 
 
 def changed(data, x=lambda rows: rows, y=lambda labels: labels):
@@ -31,14 +27,14 @@ def recognized(spec, data, params=ADAM):
 
 @pytest.mark.parametrize("params", [{}, {"model.use_bias": False}])
 def test_one_layer_has_the_numbers_of_fit(data, params):
-    trials = [replace(trial, params={**trial.params, **params}) for trial in THREE]
+    trials = [replace(trial, params={**trial.params, **params}) for trial in PAIR]
     assert recognized(make_spec(), data, {**ADAM, **params})
     assert_as_fit(make_spec(), data, trials)
 
 
 def test_pictures_are_made_flat_and_labels_may_be_a_column(data):
     pictures = changed(data, lambda rows: rows.reshape(-1, 8, 8), lambda labels: labels.reshape(-1, 1))
-    trials = [replace(trial, params={**trial.params, "model.units": 10}) for trial in THREE]
+    trials = [replace(trial, params={**trial.params, "model.units": 10}) for trial in PAIR]
     assert recognized(make_spec(), pictures, trials[0].params)
     assert_as_fit(make_spec(), pictures, trials)
 
@@ -48,7 +44,7 @@ def test_other_names_of_the_accuracy_or_none(data, metrics):
     spec = make_spec(metrics=metrics)
     spec = replace(spec, objective=replace(spec.objective, name="val_loss"))
     assert recognized(spec, data)
-    assert_as_fit(spec, data, THREE)
+    assert_as_fit(spec, data, PAIR)
 
 
 def test_a_lane_that_overflows_diverges_as_by_fit_and_its_neighbour_does_not(data):
