@@ -1,13 +1,12 @@
 """The n-th call to the disk fails while a whole sweep runs: a plain message, a sound record, the next completes."""
 
 import shutil
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.disk_faults import KINDS
-from tests.helpers.whole_sweeps import survived, whole
+from tests.helpers.whole_sweeps import survived, todays, whole
 
 EVERY = 19  # all calls at once would take hours
 
@@ -45,6 +44,6 @@ def test_every_so_many_calls_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("space", ["plain", "pruned"])
 def test_other_calls_fail_each_day_until_every_one_has(tmp_path: Path, space: str) -> None:
     calls, _, _ = whole(space)
-    begins = 1 + date.today().toordinal() % EVERY
+    begins = 1 + todays(EVERY)
     codes = [code_of(tmp_path / "x", space, one) for one in faults(len(calls), EVERY, begins)]
     print(f"{space}: {len(codes)} faults from call {begins} on, {codes.count(0)} without effect")  # noqa: T201

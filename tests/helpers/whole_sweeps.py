@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,11 @@ def check_sound(sweep: SweepFolder) -> None:
         model_arrays(sweep.best)
     if sweep.card.exists():
         assert json.loads(sweep.card.read_text())["trial"] < len(results)
+
+
+def todays(every: int) -> int:
+    """Which of so many a long test takes today: after so many days each has had its turn."""
+    return date.today().toordinal() % every
 
 
 def looks(sweep: SweepFolder) -> int:
