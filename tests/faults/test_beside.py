@@ -12,7 +12,7 @@ from tests.helpers.whole_sweeps import check_sound, folder_of, run_space
 
 
 def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path: Path) -> None:
-    write(tmp_path, trials=100_000, epochs=2)
+    write(tmp_path, trials=1000, epochs=2)
     first = Started(tmp_path)
     try:
         wait_for(begun(tmp_path), first)

@@ -35,7 +35,7 @@ def build():
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak), signal.SIGHUP],
+    [signal.SIGINT, *(pytest.param(one, marks=pytest.mark.soak) for one in (signal.SIGTERM, signal.SIGHUP))],
     ids=lambda number: number.name,
 )
 def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
@@ -104,12 +104,12 @@ def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 
 
 def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
-    write(tmp_path, trials=20, epochs=2)
+    write(tmp_path, trials=3, epochs=1)
     line = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
     done = command(["bash", "-c", line], tmp_path)
     assert done.code == 0, (tmp_path / "err").read_text()
     assert done.out.startswith('{"event": ')
-    assert trials(tmp_path) == 20
+    assert trials(tmp_path) == 3
     assert (tmp_path / "err").read_text() == ""
     assert folder_of(tmp_path, "long").card.exists()
 

@@ -55,8 +55,7 @@ def test_a_model_function_that_leaves_is_an_error(tmp_path: Path, leave: str) ->
     assert not (tmp_path / "sweeps").exists()
 
 
-@pytest.mark.parametrize("runner", ["compiled", "fit"])
-@pytest.mark.parametrize("leave", ["sys.exit(0)", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize(("leave", "runner"), [("sys.exit(0)", "compiled"), ("raise KeyboardInterrupt", "fit")])
 def test_a_layer_that_leaves_fails_its_trials(tmp_path: Path, leave: str, runner: str) -> None:
     ended = run(tmp_path, LEAVING.format(leave=leave), "--runner", runner)
     assert ended.code == 1

@@ -32,20 +32,15 @@ from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.whole_spaces import SIZE, arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 
-LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 400} for i in range(4)))
+LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 100} for i in range(2)))
 
 
+@pytest.mark.soak  # in short one that is killed and resumed, one whose worker is killed, and the segments of folds
 @pytest.mark.parametrize(
     "space",
     [
-        "folds_in_lanes",
-        *(
-            pytest.param(one, marks=pytest.mark.soak)
-            for one in (
-                *("own_fit", "fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile", "dataset"),
-                "varied",
-            )
-        ),
+        *("folds_in_lanes", "own_fit", "fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile"),
+        *("dataset", "varied"),
     ],
 )
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:
@@ -234,8 +229,8 @@ def build(units):
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, activation="softmax")])
 
 spec = ks.Spec(data=(x, y), model=build, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
-               maximize="val_accuracy", search=ks.Optuna("random", trials=4),
-               parameters={"model.units": [4, 8], "learning_rate": ks.Float(1e-3, 1e-1, log=True), "epochs": 2})
+               maximize="val_accuracy", search=ks.Optuna("random", trials=2), finalists="none",
+               parameters={"model.units": 4, "learning_rate": ks.Float(1e-3, 1e-1, log=True), "epochs": 2})
 boards = [ks.run(spec, name=f"by-{who}", workers=who).leaderboard() for who in (None, 1)]
 assert len({tuple((row.number, row.value) for row in board) for board in boards}) == 1
 """
@@ -262,7 +257,7 @@ def cluster() -> Iterator[Any]:
 class TestDask:
     @pytest.fixture(autouse=True)
     def _patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("keras_sweep.training.workers.dask_cluster.CONNECT_SECONDS", 2.0)
+        monkeypatch.setattr("keras_sweep.training.workers.dask_cluster.CONNECT_SECONDS", 1.0)
 
     @pytest.fixture
     def data(self) -> Any:
@@ -278,7 +273,7 @@ class TestDask:
         "kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)], ids=["lanes", "fit"]
     )
     def test_workers_that_are_killed_lose_no_trial(self, cluster: Any, data: Any, kind: Any) -> None:
-        trials = LONG[:2] if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
+        trials = LONG if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
         with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
             runner, killed = kind(make_spec(), data, workers=workers), []
 
