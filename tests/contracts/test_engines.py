@@ -5,7 +5,8 @@ from tests.helpers.engine_contract import EngineContract
 
 from keras_sweep.search.engines import ENGINES, HAVE_RUNGS
 
-SLOW = {("optuna", "gp")}  # a second for every point; tests/search/optuna has what it promises in short
+# A Gaussian process takes long for every point; tests/search has in short what these two promise.
+SLOW = {("optuna", "gp"), ("keras-tuner", "bayesian")}
 MEMBERS = [
     pytest.param((engine, sampler), marks=[pytest.mark.soak] * ((engine, sampler) in SLOW), id=f"{engine}/{sampler}")
     for engine, samplers in ENGINES.items()

@@ -46,8 +46,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return ran_as(folder, "table", SPACE)
 
 
-@pytest.mark.parametrize("name", EXPORT_FORMATS)
+# Each of these imports TensorFlow twice; tests/sweep/test_convert.py computes by both, too.
+SLOW = ("savedmodel", "litert")
+
+
 class TestEveryExportFormat:
+    @pytest.mark.parametrize(
+        "name", [pytest.param(one, marks=pytest.mark.soak if one in SLOW else ()) for one in EXPORT_FORMATS]
+    )
     def test_writes_a_model_of_raw_rows_and_its_card_and_nothing_beside_them(
         self, name: str, swept: Sweep, tmp_path: Path
     ) -> None:
@@ -66,6 +72,7 @@ class TestEveryExportFormat:
         apart = np.abs(outputs[:, None] - expected[None]).max(axis=2).min(axis=0)  # the file has the other rows, too
         assert outputs.shape == (120, 2) and apart.max() < 1e-5
 
+    @pytest.mark.parametrize("name", EXPORT_FORMATS)
     def test_refuses_other_suffixes_and_folders(self, name: str, tmp_path: Path) -> None:
         form = EXPORT_FORMATS[name]
         (tmp_path / f"folder{form.suffix}").mkdir()

@@ -78,6 +78,9 @@ class TestEveryKindOfWorkers:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
         assert_same_bits(train(fit_runner(spec, data, workers=workers), trials), train(fit_runner(spec, data), trials))
 
+    @pytest.mark.parametrize(
+        "workers", ["processes", "dask", pytest.param("executor", marks=pytest.mark.soak)], indirect=True
+    )
     def test_stopped_amid_its_epochs_it_goes_on_here(
         self, workers: Workers, data: SearchData, here: Any, tmp_path: Path
     ) -> None:

@@ -175,7 +175,7 @@ def test_killed_at_every_call(tmp_path: Path, begun: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "kills"),
-    [(0, 5), *(pytest.param(n, 20, marks=(pytest.mark.soak, pytest.mark.timeout(3600))) for n in range(1, 11))],
+    [(0, 3), *(pytest.param(n, 20, marks=(pytest.mark.soak, pytest.mark.timeout(3600))) for n in range(1, 11))],
 )
 def test_killed_at_random_moments(tmp_path: Path, seed: int, kills: int) -> None:
     folder, draw = new_folder(tmp_path, 0), random.Random(seed)
