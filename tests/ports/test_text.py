@@ -61,7 +61,7 @@ lines = [f"{n},{text},{'good' if label else 'bad'}" for n, (text, label) in enum
 data = ks.Csv(folder / "reviews.csv", target="mood", text="review")
 spec = ks.Spec(data=data, model=from_texts, training={"adapt": True}, **SPEC)
 sweep = ks.run(spec, name="raw", sweeps_dir=folder, trials=1)
-sweep = ks.run(spec, name="raw", sweeps_dir=folder)
+assert ks.run(spec, name="raw", sweeps_dir=folder, trials=1).best == sweep.best
 file = sweep.export(folder / "best.keras")
 assert sweep.replay().matches and ks.verify(file, sweeps_dir=folder).matches
 opened = keras.models.load_model(file)
