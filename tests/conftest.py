@@ -79,6 +79,7 @@ def use_effort(*, low: bool, anew: bool) -> None:
         anew = True  # or a program of the tests before might be used, whatever was asked of that one
     if anew:
         jax.clear_caches()
+        gc.collect()  # models keep their programs, in circles
 
 
 def with_low_effort(options: Callable[..., Any]) -> Callable[..., Any]:
