@@ -185,6 +185,7 @@ def test_hyperbands_promotions_have_the_curves_of_unbroken_trials(data):
     engine, runner, promoted = KerasTunerEngine(spec), CompiledRunner(spec, data, keep_states=True), []
     while len(promoted) < 2:
         asked = engine.ask(8)
+        assert asked  # or this would never end
         results = train(runner, asked)
         engine.tell([results[number] for number in sorted(results)])
         promoted += [result for result in results.values() if result.suggestion.continues is not None]
