@@ -190,6 +190,17 @@ def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
         shared.look(worker.versions)
 
 
+def test_a_worker_that_grows_stays(one_process: Workers) -> None:
+    """It keeps the rows and the programs, so that it would be begun anew after every segment of a large sweep."""
+
+    def grow() -> int:
+        sys.grown = [*getattr(sys, "grown", ()), b"x" * 350_000_000]  # type: ignore[attr-defined]
+        time.sleep(1.1)  # loky looks once a second
+        return os.getpid()
+
+    assert len({one_process.submit(grow).result(PATIENCE) for _ in range(3)}) == 1
+
+
 def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Workers) -> None:
     """The reason is one plain line, and what is finished is kept."""
     spec = make_spec()

@@ -16,6 +16,9 @@ from loky import ProcessPoolExecutor
 from keras_sweep.process.backend import cores, keras_config
 from keras_sweep.training.workers.workers import Workers
 
+# Else loky begins a process anew that has grown by 300 MB, as by the rows and the programs that it keeps.
+KEEP = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
+
 
 class Processes(Workers):
     """So many processes, each in a pool of its own: one that is killed takes no other's work with it.
@@ -90,7 +93,7 @@ class OneProcess:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call it there. Raises ChildProcessError where the process ended."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=(os.getpid(), self._cores))
+            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=(os.getpid(), self._cores), env=KEEP)
         try:
             return self._pool.submit(function, *arguments).result()
         except BrokenExecutor as error:

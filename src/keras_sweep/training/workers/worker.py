@@ -1,5 +1,6 @@
 """What a worker has: the sweep's spec, its data, which it reads itself, once a process, and what it makes of both."""
 
+import gc
 import os
 import pickle
 import socket
@@ -65,6 +66,9 @@ class Worker:
             raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
+        if self.is_alone:  # loky collects garbage after each call, and would look through all that is there by now
+            gc.collect()
+            gc.freeze()
         return self
 
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
