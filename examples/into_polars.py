@@ -1,6 +1,5 @@
-"""A sweep as a polars table, and a picture of it: `python examples/into_polars.py` writes learning_rates.png."""
+"""A sweep as a polars table: of each optimizer the best trial, and how many lie within a standard error of it."""
 
-import matplotlib.pyplot as plt
 import polars as pl
 
 import keras_sweep as ks
@@ -19,12 +18,11 @@ spec = ks.Spec(
 )
 table = ks.run(spec, name="into-polars").leaderboard().to_polars()
 
-best = table.group_by("params.optimizer").agg(pl.col("value").max(), pl.len().alias("trials")).sort("value")
-print(best)
-
-figure, axes = plt.subplots()
-for (optimizer,), rows in table.group_by("params.optimizer"):
-    axes.errorbar(rows["params.learning_rate"], rows["value"], yerr=rows["stderr"], fmt="o", label=optimizer)
-axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy")
-axes.legend()
-figure.savefig("learning_rates.png", dpi=150)
+of_each = table.sort("value", descending=True).group_by("params.optimizer", maintain_order=True)
+print(
+    of_each.agg(
+        pl.len().alias("trials"),
+        pl.col("value", "stderr", "params.learning_rate").first(),
+        (pl.col("value") >= pl.col("value").first() - pl.col("stderr").first()).sum().alias("as good"),
+    )
+)
