@@ -6,8 +6,8 @@ Whole processes from start to exit with empty caches, one after the other in eac
 `fit` asks for 16 at once too. Finalists and the test are left out. SPACE is a file, by default every one in
 search_spaces/ and spaces/; each has as many trials as the file says, or N at most.
 
-Printout (2026-11-28, two cores of an AMD EPYC, nothing else running, one round, keras-sweep installed as users install
-it: Keras imports matplotlib and pandas where they are, two seconds of every process here)
+Printout (2026-11-28, two cores of an AMD EPYC, one round, short commands beside it now and then, with the packages that
+users have: Keras imports matplotlib and pandas where they are, two seconds of every process here)
 
     space          trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
     breast_cancer      24     17.6    34.6   0.51         17.6        37.6          0.47
@@ -32,7 +32,7 @@ it: Keras imports matplotlib and pandas where they are, two seconds of every pro
     table              32     30.0    81.4   0.37         41.4       117.2          0.35
 
 digits, deep_table, diabetes, hyper_model and table vary the structure of a table's model. Three rounds of hyper_model
-some hours before were 9.8 s for 21.0, 0.47: most of its ten seconds are the start that any run has. `wide` was
+two hours before, quiet, were 9.8 s for 21.0, 0.47: most of its ten seconds are the start that any run has. `wide` was
 left out: by fit it had not ended after seven minutes.
 Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
 of CPU by lanes and 68 s by fit.
