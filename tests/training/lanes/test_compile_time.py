@@ -34,7 +34,7 @@ def test_a_smaller_program_is_waited_for_by_the_trials_that_are_left(data):
     lengths = (1, 1, 2, 2, 3)
     trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": epochs} for epochs in lengths))
     spec = make_spec((Parameter("epochs", Int(1, 20_000)),))  # so much to do that a smaller program is worth compiling
-    shares = compiling(train(CompiledRunner(spec, data, device=Device(lanes=5)), trials))
+    shares = compiling(train(CompiledRunner(spec, data, device=Device("gpu", lanes=5)), trials))
     assert shares[0] == shares[1] < shares[2] == shares[3] < shares[4]
 
 
@@ -75,6 +75,19 @@ def test_what_a_generation_is_to_compile_is_known_before_it_trains(data):
     runner = CompiledRunner(make_spec(), data)
     assert runner.programs(own, frozenset(range(3)), Watching()) == [(1, 1)] * 3
     assert runner.programs(EQUAL, frozenset(range(8)), Watching()) == [(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "device", "programs"),
+    [(20_000, Device(), [(2, 3)]), (20_000, Device("gpu"), [(1, 3)]), (20, Device(), [(1, 3)])],
+)
+def test_trials_that_train_for_long_are_two_programs_on_a_cpu_where_one_would_train_alone(
+    data, epochs, device, programs
+):
+    spec = make_spec((Parameter("epochs", Int(1, epochs)),))
+    runner = CompiledRunner(spec, data, device=device)
+    assert runner.programs(EQUAL[:3], frozenset(range(3)), Watching()) == programs
+    assert_as_fit(spec, data, EQUAL[:3], runner=runner)
 
 
 def test_programs_of_the_dense_model_serve_every_seed_with_the_numbers_of_one_compiled_for_it(data):

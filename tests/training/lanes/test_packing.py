@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.training.lanes.packing import LANE_COUNTS, Job, lane_count, pack
+from keras_sweep.training.lanes.packing import LANE_COUNTS, Job, halves, lane_count, pack
 
 jobs = st.lists(
     st.builds(Job, number=st.integers(0, 999), key=st.sampled_from("abc"), epochs=st.integers(1, 20)),
@@ -43,6 +43,14 @@ def test_those_that_train_longest_come_first(jobs, limits):
     for group in pack(jobs, limits):
         lengths = [epochs[number] for number in group]
         assert lengths == sorted(lengths, reverse=True)
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=64, unique=True).map(tuple))
+def test_a_program_is_parted_in_two_of_about_as_many_lanes(numbers):
+    parts = halves(numbers)
+    assert [number for part in parts for number in part] == list(numbers)
+    assert len(parts) == min(len(numbers), 2)
+    assert len(parts[0]) - len(parts[-1]) in (0, 1)
 
 
 @given(st.integers(1, 200))

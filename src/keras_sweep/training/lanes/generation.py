@@ -17,7 +17,7 @@ from keras_sweep.training.controls import Controls
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
-from keras_sweep.training.lanes.packing import Job, pack
+from keras_sweep.training.lanes.packing import Job, halves, pack
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import (
     LEARNING_RATE,
@@ -139,7 +139,7 @@ class LaneGeneration:
         return pruned
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Put the survivors of a rung into as few programs as they need."""
+        """Put the survivors of a rung into few programs."""
         survivors = []
         for group in waiting:
             group.finished = True
@@ -155,7 +155,10 @@ class LaneGeneration:
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
-        return [self._group(numbers, keys[numbers[0]][1]) for numbers in pack(jobs, limits)]
+        packed = pack(jobs, limits)
+        if len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
+            packed = halves(packed[0])
+        return [self._group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
     def _group(
         self,

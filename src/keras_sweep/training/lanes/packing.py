@@ -39,6 +39,12 @@ def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int,
     return packed
 
 
+def halves(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """A program's trials parted in two, which train beside each other; a single one as it is."""
+    middle = (len(numbers) + 1) // 2
+    return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else [numbers]
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device as JAX describes it."""

@@ -265,6 +265,14 @@ class Programs:
         lane_bytes = weights * (2 + 3 * len(signature.variants)) + 3 * outputs
         return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
 
+    def pays_in_pairs(self, signature: Signature) -> bool:
+        """Whether two programs of half as many lanes are faster than one of all: where they train for long on a CPU.
+
+        XLA gives each kernel of a program to all cores, and those that wait for a kernel spin: alone on two cores a
+        program of four lanes takes 1.3 times as long as on one, and twice the CPU time.
+        """
+        return self._device.is_cpu and self.effort(signature) is Effort.FULL
+
     def _effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth.
 
