@@ -78,16 +78,18 @@ def test_what_a_generation_is_to_compile_is_known_before_it_trains(data):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "device", "programs"),
-    [(20_000, Device(), [(2, 3)]), (20_000, Device("gpu"), [(1, 3)]), (20, Device(), [(1, 3)])],
+    ("epochs", "device", "compiled"), [(20_000, Device(), 3), (20_000, Device("gpu"), 1), (20, Device(), 1)]
 )
-def test_trials_that_train_for_long_are_two_programs_on_a_cpu_where_one_would_train_alone(
-    data, epochs, device, programs
+def test_survivors_of_a_rung_that_train_for_long_are_two_programs_on_a_cpu_where_one_would_train_alone(
+    data, epochs, device, compiled
 ):
     spec = make_spec((Parameter("epochs", Int(1, epochs)),))
     runner = CompiledRunner(spec, data, device=device)
-    assert runner.programs(EQUAL[:3], frozenset(range(3)), Watching()) == programs
-    assert_as_fit(spec, data, EQUAL[:3], runner=runner)
+    rates = (1e-9, 0.01, 0.03, 0.1)
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 3} for rate in rates))
+    results = train(runner, trials, Watching(rung_epochs=(1,), stop_below=0.3))
+    assert [results[number].epochs for number in range(4)] == [1, 3, 3, 3]
+    assert runner.compiled == compiled
 
 
 def test_programs_of_the_dense_model_serve_every_seed_with_the_numbers_of_one_compiled_for_it(data):

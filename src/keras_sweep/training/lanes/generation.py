@@ -148,15 +148,19 @@ class LaneGeneration:
                     lane.last = group.state(lane)
                     survivors.append(lane)
         staying = [group for group in self.groups if group not in waiting]
-        self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number))
+        survivors.sort(key=lambda lane: lane.number)
+        self.groups = staying + self._grouped(survivors, parted=True)  # all that have a rung are there
 
-    def _grouped(self, lanes: Sequence[Lane]) -> list[Group]:
-        """Groups of lanes that train on; each begins where it stands, or from its initial state."""
+    def _grouped(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[Group]:
+        """Groups of lanes that train on; each begins where it stands, or from its initial state.
+
+        A lone group may be parted in two only where all that could train beside it are there whatever is wanted.
+        """
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
         packed = pack(jobs, limits)
-        if len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
+        if parted and len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
             packed = halves(packed[0])
         return [self._group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
