@@ -22,7 +22,9 @@ from tests.helpers.lane_trials import (
     assert_as_fit,
     assert_same_bits,
     fitted,
+    go_on,
     lanes,
+    stopped,
     suggestions,
     train,
     with_weights,
@@ -141,8 +143,8 @@ def test_a_trial_diverges_where_one_of_its_folds_does(numbers):
 
 def test_lanes_that_were_stopped_go_on_to_the_same_bits(data, tmp_path):
     whole = lanes(make_spec(), data, TRIALS)
-    lanes(make_spec(), data, TRIALS, Watching(stop_after=2), checkpoints=tmp_path)
-    assert_same_bits(lanes(make_spec(), data, TRIALS, checkpoints=tmp_path), whole)
+    done = stopped(CompiledRunner, make_spec(), data, tmp_path, TRIALS, 2)
+    assert_same_bits(go_on(CompiledRunner, make_spec(), data, tmp_path, TRIALS, done), whole)
 
 
 def test_a_promoted_trial_goes_on_where_all_of_its_folds_were(data):
