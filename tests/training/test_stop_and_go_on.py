@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from keras_sweep.space.distributions import Categorical, Float
+from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE
@@ -266,6 +266,25 @@ def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before
         done |= train(runner, GENERATION, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
     assert set(done) == set(expected)
     assert_same_bits(done, expected)
+
+
+@pytest.mark.full_effort
+@pytest.mark.parametrize(("name", "values"), [("batch_size", (32, 64)), ("seed", (1, 2))])
+def test_trials_whose_others_have_ended_train_alone_to_the_bits_that_they_have_beside_them(data, name, values):
+    """As finalists of several seeds after a stop: a program that trains for long has as many lanes as beside others."""
+    spec = make_spec((LEARNING_RATE, Parameter("epochs", Int(1, 20_000)), Parameter("batch_size", Int(1, 128))))
+    trials = suggestions(
+        *(
+            {"optimizer": "adam", "learning_rate": rate, "epochs": 3, name: value}
+            for value in values
+            for rate in (0.001, 0.01, 0.1)
+        )
+    )
+    expected = lanes(spec, data, trials)
+    assert_same_bits(
+        lanes(spec, data, trials, wanted=range(3)) | lanes(spec, data, trials, wanted=(3, 5)),
+        {number: result for number, result in expected.items() if number != 4},
+    )
 
 
 class LongEpoch:
