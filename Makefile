@@ -30,7 +30,7 @@ dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installe
 	build/newest/bin/python -m pip install --quiet --disable-pip-version-check build/dist/*.whl
 	build/newest/bin/python tests/newest.py
 
-soak: data browser  ## the long form of the tests, which takes half an hour or more
+soak: data browser  ## the long form of the tests, which takes more than an hour
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -m soak $(ARGS)
 
 bench: data  ## a short form of every benchmark

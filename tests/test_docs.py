@@ -53,12 +53,13 @@ def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
 
 
 RUN = [page for page in PAGES if of_kind(page, "python", "sh")]
-# One starts ten processes, each of which imports Keras, two import TensorFlow; what they show is tried by tests of
-# workers, of export formats, and of ports in other ways.
-LONG = {"how-to/workers.md", "how-to/serve.md", "how-to/pictures-series-text.md"}
+# Those that take the least; the long form has all. What the others show has tests of its own.
+IN_SHORT = {f"how-to/{name}.md" for name in ("first-space-file", "leaks", "report", "resume", "tables", "trackers")}
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.soak if page in LONG else ()) for page in RUN])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=() if page in IN_SHORT else pytest.mark.soak) for page in RUN]
+)
 def test_commands_and_code_of_a_page_run_in_their_order(page: str, tmp_path: Path, keras_home: Path) -> None:
     folder = with_examples(tmp_path)
     (folder / "lesson.yaml").write_text(shortened("".join(of_kind(page, "yaml")[:1])))

@@ -94,6 +94,7 @@ def changed(sweeps: Path) -> Callable[..., None]:
     return change
 
 
+@pytest.mark.soak
 @settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from([*Facts.__dataclass_fields__, "of_another_program"]), value=json_values)
 @example(key="engine", value={})

@@ -157,6 +157,7 @@ def customers(rows: int = 400) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.soak
 def test_a_table_as_it_comes_goes_from_init_to_predictions_on_raw_rows(here: Path) -> None:
     (here / "customers.csv").write_text(customers())
     spec, _ = written("customers.csv")

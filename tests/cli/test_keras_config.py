@@ -17,6 +17,7 @@ def keras_home(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+@pytest.mark.soak
 def test_a_sweep_does_not_go_on_with_another_configuration_than_it_was_begun_with(finished, keras_home):
     ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, new=True, KERAS_HOME=keras_home)
     assert ended.code == 2

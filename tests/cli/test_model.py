@@ -90,6 +90,7 @@ def test_a_script_and_a_file_for_its_rows_go_together(finished):
         assert (ended.code, said in ended.err) == (2, True)
 
 
+@pytest.mark.soak
 def test_a_model_goes_to_litert_with_small_numbers_and_a_page(finished: Path, tmp_path: Path) -> None:
     model, page = tmp_path / "digits.tflite", tmp_path / "README.md"
     words = ["--format", "litert", "--quantize", "int8", "-o", str(model), "--card", str(page)]

@@ -35,6 +35,7 @@ def test_a_sweep_whose_model_could_not_be_written_is_not_done_and_the_next_run_m
     assert state(folder) == "done"
 
 
+@pytest.mark.soak
 def test_warnings_that_raise_in_other_programs_raise_in_no_sweep(folder: Path) -> None:
     sweep("run", "space.yaml", "--quiet", cwd=folder, new=True, PYTHONWARNINGS="error").ok()
     assert state(folder) == "done"
@@ -88,6 +89,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.soak
 def test_log_lines_of_a_library_that_a_users_module_imports_are_not_shown(talkative: Path) -> None:
     shown = sweep("data", "space.yaml", cwd=talkative, new=True, TF_CPP_MIN_LOG_LEVEL="0").ok()
     assert shown.out.startswith("mine:rows\n")

@@ -46,8 +46,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return ran_as(folder, "table", SPACE)
 
 
-# Each of these imports TensorFlow twice; tests/sweep/test_convert.py computes by both, too.
-SLOW = ("savedmodel", "litert")
+# Two of these import TensorFlow twice, one traces for long; tests/sweep/test_convert.py computes by all of them, too.
+SLOW = ("savedmodel", "litert", "onnx")
 
 
 class TestEveryExportFormat:

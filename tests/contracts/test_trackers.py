@@ -59,7 +59,8 @@ class TestEveryTracker:
         log_sweep(SweepAccess(folder), to, tell=self.said.append)
         return READERS[to]("dense")
 
-    @every
+    # W&B begins a service for it.
+    @pytest.mark.parametrize("to", [pytest.param(one, marks=[pytest.mark.soak] * (one == "wandb")) for one in TRACKERS])
     def test_a_trial_is_a_run_with_the_numbers_of_the_record_and_is_logged_once(self, to: str) -> None:
         folder, trials = new_folder(Path("sweeps"), trials=2), dense_sweep(3)
         runs = self.log(folder, to)
@@ -73,8 +74,8 @@ class TestEveryTracker:
         assert self.log(folder, to) == again
         assert [said.split()[1] for said in self.said] == ["2", "2", "0"]  # the page of the winner has one trial more
 
-    # W&B begins its service twice for it.
-    @pytest.mark.parametrize("to", [pytest.param(one, marks=[pytest.mark.soak] * (one == "wandb")) for one in TRACKERS])
+    @pytest.mark.soak
+    @every
     def test_what_was_killed_is_completed(self, to: str, monkeypatch: pytest.MonkeyPatch) -> None:
         folder, trials = new_folder(Path("sweeps"), trials=3), dense_sweep(3)
         monkeypatch.delenv("WANDB_SERVICE", raising=False)  # a process as any other

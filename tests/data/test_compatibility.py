@@ -53,7 +53,9 @@ def faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ..
     return []
 
 
-@pytest.mark.parametrize("form", TASKS)
+@pytest.mark.parametrize(
+    "form", [pytest.param(one, marks=[pytest.mark.soak] * (one is not LabelForm.INDEX)) for one in TASKS]
+)
 def test_every_metric_that_passes_is_one_that_keras_computes(form: LabelForm) -> None:
     import keras
 

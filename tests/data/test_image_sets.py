@@ -46,6 +46,7 @@ def test_jax_reads_them_where_they_are(rows):
     assert device.unsafe_buffer_pointer() == pixels.ctypes.data
 
 
+@pytest.mark.soak
 def test_is_split_and_scaled_by_the_lessons_own_code() -> None:
     data = load_search_data(named("fashion_mnist"))
     images, labels = FASHION_MNIST.search_arrays()

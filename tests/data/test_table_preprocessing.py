@@ -105,7 +105,9 @@ def test_code_points_tell_texts_apart(texts: list[str]) -> None:
     assert len({tuple(row) for row in codes.tolist()}) == len(set(texts))
 
 
-@pytest.mark.parametrize("backend", ["jax", "tensorflow", pytest.param("torch", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", *(pytest.param(one, marks=pytest.mark.soak) for one in ("jax", "torch"))]
+)
 def test_plain_keras_loads_it_and_takes_raw_rows_on_every_backend(
     backend: str, model_file: Path, tmp_path: Path
 ) -> None:

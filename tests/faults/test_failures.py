@@ -54,7 +54,7 @@ def run(folder: Path, *words: str, models: str = MODELS) -> Ended:
     return forked(folder, "run", "kinds.yaml", *words)
 
 
-@pytest.mark.parametrize("runner", ["compiled", "fit"])
+@pytest.mark.parametrize("runner", ["compiled", pytest.param("fit", marks=pytest.mark.soak)])
 def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(tmp_path: Path, runner: str) -> None:
     ended = run(tmp_path, "--runner", runner).ok()
     found = {one.params["model.kind"]: one for one in reader.read_results(folder_of(tmp_path, "kinds"))}

@@ -41,7 +41,7 @@ def at_moment(draw: random.Random, seconds: float) -> dict[str, object]:
 
 # In the long form all are killed. What is special about the others is not kept from one process to the next, or its own
 # tests stop it and go on; finalists are killed below.
-IN_SHORT = {"plain", "pruned", "learned", "tuner", "bands", "dataset", "folds_in_lanes"}
+IN_SHORT = {"plain", "pruned", "tuner"}
 AT_MOMENTS = ("plain", "finalists", "bands", "folds_in_lanes")  # which others don't wait for; in the long form all
 EACH = [pytest.param(one, marks=() if one in IN_SHORT else pytest.mark.soak) for one in SPACES]
 

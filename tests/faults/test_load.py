@@ -16,6 +16,7 @@ def measured(kind: str, folder: Path, trials: int) -> dict[str, float]:
     return found
 
 
+@pytest.mark.soak
 def test_a_thousand_cheap_trials(tmp_path: Path) -> None:
     found = measured("cheap", tmp_path, 1000)
     assert found["end"] < found["tenth"] + 900 * 0.02  # MiB: what stays of a trial is its curve, not its weights
@@ -38,6 +39,7 @@ def test_twenty_thousand_cheap_trials(tmp_path: Path) -> None:
 SOAK = (pytest.mark.soak, pytest.mark.timeout(1800))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("trials", "kind", "early"),
     [

@@ -49,6 +49,7 @@ def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: 
     assert outcome(folder_of(tmp_path, space)) == whole(space)[2]
 
 
+@pytest.mark.soak
 def test_a_sweep_may_be_resumed_with_and_without_workers(tmp_path: Path) -> None:
     run_space(tmp_path, "bands", commits=9, nth=1, after=True, kind="kill")
     sweep(*arguments("bands", "--workers", "1", "--trials", "14"), cwd=tmp_path).ok()
@@ -190,6 +191,7 @@ def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
         shared.look(worker.versions)
 
 
+@pytest.mark.soak
 def test_a_worker_that_grows_stays(one_process: Workers) -> None:
     """It keeps the rows and the programs, so that it would be begun anew after every segment of a large sweep."""
 
@@ -247,6 +249,7 @@ assert len({tuple((row.number, row.value) for row in board) for board in boards}
 """
 
 
+@pytest.mark.soak
 def test_a_script_gives_its_own_arrays_and_functions_and_needs_no_guard(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SCRIPT)
     script("own.py", cwd=tmp_path, new=True).ok()
@@ -280,9 +283,8 @@ class TestDask:
         assert code == 1
         assert err.splitlines()[-1].startswith("error: no Dask scheduler answers at 127.0.0.1:9. ")
 
-    @pytest.mark.parametrize(
-        "kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)], ids=["lanes", "fit"]
-    )
+    @pytest.mark.soak
+    @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner], ids=["lanes", "fit"])
     def test_workers_that_are_killed_lose_no_trial(self, cluster: Any, data: Any, kind: Any) -> None:
         trials = LONG if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
         with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]

@@ -210,6 +210,7 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     assert all(in_space(CONDITIONAL, result.params) for result in found.results)
 
 
+@pytest.mark.soak
 def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
     work = []
     for trials in (300, 300, 1200):  # the first time imports what is used

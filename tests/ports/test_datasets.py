@@ -44,6 +44,7 @@ print(len(sweep.validation().x), sweep.best.value)
 """
 
 
+@pytest.mark.soak
 def test_training_and_validation_datasets_of_tensorflow_train_as_lanes(tmp_path: Path) -> None:
     ended = python(OF_TENSORFLOW, tmp_path, cwd=Path.cwd()).ok()
     rows, value = ended.out.split()
@@ -97,6 +98,7 @@ class Endless(Sequence):
         return super().__getitem__(place % 12)
 
 
+@pytest.mark.soak
 @READ
 def test_a_dataset_that_never_ends_is_iterated_by_fit_and_begins_anew_for_each_trial(tmp_path: Path) -> None:
     begun: list[Endless] = []

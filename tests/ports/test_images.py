@@ -57,6 +57,7 @@ def assert_it_is_what_a_script_trains(
     assert scores[sweep.objective.name.removeprefix("val_")] == pytest.approx(best.value, abs=1e-5)
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_an_image_autoencoder_learns_its_own_rows(tmp_path: Path) -> None:
     train, held = pictures()

@@ -32,6 +32,7 @@ def build(units: int, input_shape: tuple[int, ...]) -> Any:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_frauds_are_found_with_class_weights_and_auc(tmp_path: Path) -> None:
     data = transactions()

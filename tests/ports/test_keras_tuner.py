@@ -163,6 +163,7 @@ class Loop(keras_tuner.HyperModel):  # type: ignore[misc]
         return best_epoch_loss
 
 
+@pytest.mark.soak
 def test_a_training_loop_of_its_own_is_searched_and_trained_again(tmp_path: Path) -> None:
     x, y = digits()
     objective = keras_tuner.Objective("my_metric", "min")
@@ -197,6 +198,7 @@ class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
         return model.fit(x, y, batch_size=hp.Choice("batch_size", [16, 32]), shuffle=hp.Boolean("shuffle"), **kwargs)
 
 
+@pytest.mark.soak
 def test_how_it_fits_is_searched_and_its_model_verified(tmp_path: Path) -> None:
     x, y = digits()
     y = keras.utils.to_categorical(y, 10)

@@ -61,6 +61,7 @@ def test_a_folder_of_pictures_trains_a_small_cnn(tmp_path: Path) -> None:
     assert sweep.best.value > 0.5
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:weather.csv is split in time:UserWarning")
 def test_windows_of_a_weather_series_train_an_lstm(tmp_path: Path) -> None:
     hours, rng, file = np.arange(300), np.random.default_rng(0), tmp_path / "weather.csv"

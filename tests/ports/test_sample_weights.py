@@ -59,6 +59,7 @@ def assert_as_keras(curve: Any, history: dict[str, list[float]]) -> None:
         np.testing.assert_allclose(curve[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.soak
 def test_a_tuner_searches_with_the_arguments_of_fit(tmp_path: Path) -> None:
     x, y, sample_weight = digits()
     tuner = ks.Tuner(

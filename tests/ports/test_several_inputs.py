@@ -53,6 +53,7 @@ def compiled_sorter(units: int) -> Any:
     return model
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_three_inputs_and_two_outputs_train_with_loss_weights(tmp_path: Path) -> None:
     x, y = tickets()
@@ -81,6 +82,7 @@ def test_three_inputs_and_two_outputs_train_with_loss_weights(tmp_path: Path) ->
     assert "department_accuracy" in sweep.evaluate().scores
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_a_model_that_compiles_itself_with_several_outputs_trains_as_it_is(tmp_path: Path) -> None:
     x, y = tickets()
@@ -117,8 +119,9 @@ def siamese(units: int) -> Any:
     return keras.Model([left, right], layers.Dense(1, activation="sigmoid")(layers.BatchNormalization()(apart)))
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
-@pytest.mark.parametrize("runner", ["compiled", pytest.param("fit", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("runner", ["compiled", "fit"])
 def test_a_siamese_model_learns_from_pairs(tmp_path: Path, runner: str) -> None:
     pictures, labels = digits(400).train.x.reshape(-1, 8, 8), digits(400).train.y
     left, right = pictures[:200], pictures[200:]

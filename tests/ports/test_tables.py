@@ -98,6 +98,7 @@ def test_titanic_as_it_is_is_told_what_to_drop_and_goes_through_with_that(tmp_pa
     assert ((outputs > 0.5) == table["Survived"].tail(20)).mean() > 0.6
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("transform", ["log", "standard"])
 def test_house_prices_learn_another_form_of_the_price_and_predict_prices(tmp_path: Path, transform: str) -> None:
     path = tmp_path / "train.csv"
@@ -123,7 +124,8 @@ def test_house_prices_learn_another_form_of_the_price_and_predict_prices(tmp_pat
     assert np.abs(said - table["SalePrice"]).mean() < spread
 
 
-@pytest.mark.parametrize("backend", ["lanes", pytest.param("fit", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("backend", ["lanes", "fit"])
 def test_an_own_model_that_compiles_itself_learns_logarithms_too(tmp_path: Path, backend: str) -> None:
     houses(120).to_csv(tmp_path / "train.csv", index=False)
 
@@ -188,6 +190,7 @@ def test_digit_recognizer_reshapes_all_pixels_the_constant_ones_too(tmp_path: Pa
     assert given.shape == (120, 64) and (model.predict(given, verbose=0).argmax(axis=1) == labels).mean() > 0.9
 
 
+@pytest.mark.soak
 def test_a_file_with_semicolons_dates_ids_gaps_and_free_text_goes_to_predictions_on_raw_rows(tmp_path: Path) -> None:
     rows = 300
     day = pd.Timestamp("2023-01-01 08:00") + pd.to_timedelta(DRAW.integers(0, 10_000, rows), unit="h")

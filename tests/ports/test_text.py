@@ -70,6 +70,7 @@ print(sweep.best.value, "superb" in opened.layers[0].get_vocabulary(), says)
 """
 
 
+@pytest.mark.soak
 def test_raw_strings_train_on_tensorflow_with_a_vocabulary_of_training_rows(tmp_path: Path) -> None:
     ended = python(RAW, tmp_path, cwd=Path.cwd(), backend="tensorflow").ok()
     value, knows, says = ended.out.split()

@@ -55,6 +55,7 @@ class Transfer(keras_tuner.HyperModel):
         return model.fit(*args, **kwargs)
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_a_base_is_frozen_and_then_tuned(tmp_path: Path) -> None:
     x, y = rows("train", known=False)

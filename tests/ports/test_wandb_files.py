@@ -137,6 +137,7 @@ def test_bayes_with_hyperband(tmp_path: Path) -> None:
     assert "`units` is `model.hidden` here" in notes
 
 
+@pytest.mark.soak
 def test_random_with_distributions(tmp_path: Path) -> None:
     spec, notes = taken_over(tmp_path, RANDOM_WITH_DISTRIBUTIONS)
     assert (spec.search.sampler, spec.search.trials) == ("random", 12)
@@ -154,6 +155,7 @@ def test_random_with_distributions(tmp_path: Path) -> None:
     assert "`augment_strength` has no counterpart here: no optimizer of Keras has an argument" in notes
 
 
+@pytest.mark.soak
 def test_a_grid(tmp_path: Path) -> None:
     spec, notes = taken_over(tmp_path, GRID)
     assert (spec.search.sampler, spec.search.trials) == ("grid", 6)
@@ -177,6 +179,7 @@ def test_nested_parameters(tmp_path: Path) -> None:
     assert "`activation` is `model.hidden_activation` here" in notes
 
 
+@pytest.mark.soak
 def test_logarithms_and_steps(tmp_path: Path) -> None:
     spec, _ = taken_over(tmp_path, LOGARITHMS_AND_STEPS)
     drawn = {one.name: one.distribution for one in spec.space.parameters}

@@ -18,6 +18,7 @@ ROWS = {"x_train": X[:96], "x_validation": X[96:192], "x_test": X[192:224]}
 SEARCH: dict[str, Any] = {"search": ks.Optuna("grid", trials=2), "finalists": {"top": 2, "seeds": 1}}
 
 
+@pytest.mark.soak
 def test_a_vae_is_searched_evaluated_and_verified(tmp_path: Path) -> None:
     spec = ks.Spec(ROWS, model=without_labels.vae, minimize="val_loss", parameters={"model.units": [4, 8]}, **SEARCH)
     sweep = ks.run(spec, name="vae", sweeps_dir=tmp_path)

@@ -9,7 +9,8 @@ from tests.helpers.records import new_study, same
 from tests.helpers.results import dense_sweep
 
 
-@pytest.mark.parametrize("count", [8_000, pytest.param(20_000, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("count", [8_000, 20_000])
 def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: int) -> None:
     results = dense_sweep(count)
     with new_study(tmp_path) as study:

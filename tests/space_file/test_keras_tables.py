@@ -57,6 +57,7 @@ def test_keras_knows_every_loss(name: str) -> None:
     assert np.isfinite(np.mean(keras.ops.convert_to_numpy(loss(labels, y * 0.8 + 0.1))))
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")  # by Keras's metrics of overlap
 def test_keras_logs_every_metric_under_the_name_it_was_given_by() -> None:
     sparse = tuple(name for name in METRICS if name.startswith("sparse"))

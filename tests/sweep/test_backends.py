@@ -40,6 +40,7 @@ def jax(folders, boards):
     return folders["jax", "compiled"]
 
 
+@pytest.mark.soak
 def test_every_backend_is_asked_for_the_same_trials(boards):
     asked = [{row["number"]: row["params"] for row in rows} for rows in boards.values()]
     assert all(one == asked[0] for one in asked)
@@ -169,7 +170,8 @@ def rows():
 """
 
 
-@pytest.mark.parametrize("backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_keras_is_wholly_imported_before_a_module_of_the_users_begins(backend: str, tmp_path: Path) -> None:
     model, search = "{dense: {units: 2, activation: softmax}}", "{sampler: random, trials: 1}"
     (tmp_path / "space.yaml").write_text(small(data='{python: "mine:rows"}', model=model, search=search))

@@ -97,6 +97,7 @@ def test_raw_text_goes_as_a_savedmodel_alone(tmp_path: Path) -> None:
         converted(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
 
 
+@pytest.mark.soak
 def test_a_model_that_answers_otherwise_each_time_is_refused_and_nothing_is_there(tmp_path: Path) -> None:
     import keras
 

@@ -16,8 +16,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
 @pytest.fixture(
     scope="module",
     params=[
-        *("tuner", "watched", "own_loss", "own_compile", "own_fit", "several", "prices", "folds_in_lanes"),
-        *("pictures", "series", "dataset", "varied", "goals"),
+        *("tuner", "watched", "own_loss", "several", "dataset", "folds_in_lanes", "goals"),
+        *(
+            pytest.param(name, marks=pytest.mark.soak)
+            for name in ("own_compile", "own_fit", "prices", "pictures", "series", "varied")
+        ),
     ],
 )
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:

@@ -110,7 +110,7 @@ def test_another_where_chooses_anew_among_the_same_trials(tmp_path: Path) -> Non
         ks.open("goals", sweeps_dir=tmp_path / "sweeps").load_model()
 
 
-@pytest.mark.parametrize("split", ["", "split: {folds: 2}\n"])
+@pytest.mark.parametrize("split", ["", pytest.param("split: {folds: 2}\n", marks=pytest.mark.soak)])
 def test_plain_fit_measures_a_model_too_with_folds_the_first(tmp_path: Path, split: str) -> None:
     text = TEXT.replace(GOALS, "[{name: val_accuracy}, {name: predict_seconds}, {name: parameters}, {name: val_loss}]")
     (tmp_path / "by_fit.yaml").write_text(text.replace("trials: 6", "trials: 2") + split)

@@ -32,7 +32,7 @@ def write_visits(folder: Path) -> None:
     pl.DataFrame(table).write_csv(folder / "visits.csv")
 
 
-@pytest.mark.parametrize("split", ["{time: day}", "{groups: patient, folds: 3}"])
+@pytest.mark.parametrize("split", ["{time: day}", pytest.param("{groups: patient, folds: 3}", marks=pytest.mark.soak)])
 def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tmp_path: Path, split: str) -> None:
     write_visits(tmp_path)
     ran = finished(tmp_path, SPACE + f"split: {split}\n", trials=2)
@@ -49,6 +49,7 @@ def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tm
         finished(tmp_path, SPACE, trials=2)
 
 
+@pytest.mark.soak
 def test_the_summary_says_again_what_makes_scores_too_good(tmp_path: Path) -> None:
     write_visits(tmp_path)
     (tmp_path / "visits.yaml").write_text(SPACE)

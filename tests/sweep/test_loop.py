@@ -81,6 +81,7 @@ def test_a_generation_of_which_only_a_pruned_trial_was_missing_counts_whole_in_w
         assert plain(pieces.results()) == plain(whole.results()), stop
 
 
+@pytest.mark.soak
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 25), min_size=1, max_size=4))
 def test_a_total_that_ends_inside_a_generation_changes_nothing_that_follows(totals):

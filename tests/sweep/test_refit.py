@@ -65,6 +65,7 @@ def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_i
         np.testing.assert_allclose(mine, plain, atol=2e-6)
 
 
+@pytest.mark.soak
 def test_a_schedule_goes_over_the_epochs_of_the_trial_though_its_value_is_of_an_earlier_one(tmp_path: Path) -> None:
     import keras
 
@@ -138,6 +139,7 @@ def test_a_finished_sweep_is_refit_once_it_is_asked_for_and_its_own_model_comes_
     assert card["refit"] is None
 
 
+@pytest.mark.soak
 def test_the_columns_of_a_table_are_encoded_by_all_of_its_rows(tmp_path: Path) -> None:
     import polars as pl
 

@@ -55,6 +55,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
         assert replay_lines(done)[-1] == "the numbers are those of the record"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("space", "runner"), [("pruned", "compiled"), ("fit", None)])
 def test_workers_train_it_in_place_of_this_process(sweeps, space, runner):
     told = []

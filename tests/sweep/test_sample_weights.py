@@ -144,6 +144,7 @@ def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
     assert other.fingerprint != data.fingerprint
 
 
+@pytest.mark.soak
 def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) -> None:
     write_loans(tmp_path)
     text = SPACE.replace("{top: 2, seeds: 1}", "none").replace("trials: 4", "trials: 2")

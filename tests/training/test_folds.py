@@ -95,6 +95,7 @@ def test_rows_that_weigh_unlike_do_so_over_out_of_fold_predictions(data, runner)
     assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-5)
 
 
+@pytest.mark.soak
 def test_lanes_have_the_numbers_of_fit_where_folds_are_of_unequal_size():
     assert_as_fit(make_spec(), in_folds(2, 101), TRIALS)  # 50 or 51 rows
 
@@ -178,6 +179,7 @@ def test_fit_that_was_stopped_in_a_fold_trains_the_trial_again_to_the_same_bits(
     assert_same_bits(train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1]), whole)
 
 
+@pytest.mark.soak
 def test_the_columns_of_a_table_are_fitted_on_the_training_rows_of_each_fold(tmp_path):
     import polars as pl
 

@@ -132,7 +132,7 @@ LAYOUTS = {
 @pytest.mark.parametrize(
     ("spec", "given"),
     [
-        pytest.param(*each, id=name, marks=pytest.mark.soak if name in ("lanes as an axis", "averaged weights") else ())
+        pytest.param(*each, id=name, marks=() if name == "batches that are filled up" else pytest.mark.soak)
         for name, each in LAYOUTS.items()
     ],
 )
@@ -141,6 +141,7 @@ def test_every_layout_has_the_numbers_of_fit(spec, given):
     assert_as_fit(spec, digits(64, 32), suggestions(*(trial(**{**more, **each}) for each in given)))
 
 
+@pytest.mark.soak
 def test_each_fold_has_steps_of_its_own():
     rows = digits(65, 0)  # 33 and 32 of them train
     folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))

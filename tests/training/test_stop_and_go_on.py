@@ -112,7 +112,7 @@ MOMENTA = [{"optimizer": "sgd", "momentum": momentum} for momentum in (0.9, 0.5,
         pytest.param(CompiledRunner, make_spec(), AVERAGED, marks=pytest.mark.soak),  # in short by fit
         (FitRunner, make_spec(), AVERAGED),
         (CompiledRunner, make_spec((Parameter("momentum", Float(0.0, 1.0)),)), MOMENTA),
-        (CompiledRunner, SHARING, OWN_MODELS),
+        pytest.param(CompiledRunner, SHARING, OWN_MODELS, marks=pytest.mark.soak),
     ],
     ids=[
         *("dropout, moving averages and best weights, lanes", "and by fit"),

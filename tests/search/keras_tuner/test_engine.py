@@ -110,6 +110,7 @@ def test_hyperband_never_promotes_a_failed_trial() -> None:
     assert not [number for number in promoted if results[number].value is None]
 
 
+@pytest.mark.soak
 def test_bayesian_learns_from_the_trials_of_another_engine() -> None:
     theirs = searched(make_engine(spec(NARROW, "optuna", "random")), 3, 4)
     taught, other = (make_engine(spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
@@ -118,6 +119,7 @@ def test_bayesian_learns_from_the_trials_of_another_engine() -> None:
     assert [one.params for one in taught.ask(2)] != [one.params for one in other.ask(2)]
 
 
+@pytest.mark.soak
 def test_bayesian_takes_failures_for_the_worst() -> None:
     """Half of the range always fails: a model that did not know would go on asking there."""
 

@@ -45,7 +45,7 @@ def test_a_search_for_two_goals_that_was_stopped_goes_on_as_if_it_had_not_been(s
         assert summary(flat(searched(again, 6 - closed, closed))) == summary(flat(whole[closed:]))
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+@pytest.mark.parametrize("sampler", [pytest.param("tpe", marks=pytest.mark.soak), "nsgaii"])
 def test_trials_come_to_lie_where_no_goal_can_be_had_for_nothing(sampler: str) -> None:
     def volume(results: list[Result]) -> float:
         """What the front lies above: of sizes from 10 to 2560 in logarithms, by the accuracy above 0.7."""

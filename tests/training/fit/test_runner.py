@@ -49,6 +49,7 @@ def test_a_request_to_stop_ends_after_the_epoch(data):
     assert watch.epochs == [(0, 1)]
 
 
+@pytest.mark.soak
 def test_of_trials_that_are_asked_for_one_by_one_no_model_stays_in_memory(data):
     """Or a search of some hundred would run out of mappings, of which each program that XLA makes takes several."""
     runner = FitRunner(make_spec(), data)
@@ -128,5 +129,6 @@ assert torch.rand(3).tolist() == expected
 """
 
 
+@pytest.mark.soak
 def test_pytorchs_generator_too():
     subprocess.run([sys.executable, "-c", TORCH], check=True, timeout=120)

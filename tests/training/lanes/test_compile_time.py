@@ -123,6 +123,7 @@ def test_effort_grows_with_the_updates_of_the_longest_trial():
     assert found == [Effort.LOW, Effort.LOW, Effort.MEDIUM, Effort.MEDIUM, Effort.FULL]
 
 
+@pytest.mark.soak
 @pytest.mark.full_effort
 def test_lanes_have_the_numbers_of_fit_at_every_effort(data):
     trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in (0.001, 0.05)))

@@ -36,11 +36,13 @@ def test_a_learning_rate_that_is_not_given_is_the_optimizers_own(data):
     assert_as_fit(make_spec(), data, trials)
 
 
+@pytest.mark.soak
 def test_convolution_with_batch_normalization_and_dropout(ending_short):
     trials = suggestions({"optimizer": "adam", "learning_rate": 0.003, "epochs": 3})
     assert_as_fit(user_spec("convolutional"), ending_short, trials)
 
 
+@pytest.mark.soak
 def test_a_model_of_one_input_and_one_output_in_lists(data):
     trial = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "model.units": 5}
     spec = user_spec("in_lists")
@@ -113,9 +115,10 @@ ALSO_ON_FEWER = [
 ]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "optimizer",
-    [*ON_MANY_ROWS, *(pytest.param(each, marks=pytest.mark.soak) for each in ALSO_ON_FEWER)],
+    [*ON_MANY_ROWS, *ALSO_ON_FEWER],
     ids=lambda arguments: "-".join(map(str, arguments.values())),
 )
 def test_optimizers_on_many_rows(data, optimizer):

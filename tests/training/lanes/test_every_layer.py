@@ -51,8 +51,10 @@ def sharing(kind, *, in_batches):
     return ["+".join(names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
 
 
-GROUPS = [  # a twelfth of them: compiling takes minutes; the long form has all, and each layer alone
-    pytest.param(kind, in_batches, names, marks=pytest.mark.soak if index % 12 else ())
+GROUPS = [  # a twelfth of them: compiling takes minutes, most for recurrent ones; the long form has all, and each alone
+    pytest.param(
+        kind, in_batches, names, marks=pytest.mark.soak if index % 12 or (kind is TOGETHER and in_batches) else ()
+    )
     for kind in (TOGETHER, ONE_BY_ONE)
     for in_batches in (False, True)
     for index, names in enumerate(sharing(kind, in_batches=in_batches))

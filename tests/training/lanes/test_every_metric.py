@@ -67,7 +67,9 @@ def test_a_loss_has_the_numbers_of_fit(loss):
     compared(LABELS[loss], loss, (), alone=loss not in LOOK_AT_THE_BATCH)
 
 
-@pytest.mark.parametrize("labels", METRICS)
+@pytest.mark.parametrize(
+    "labels", [pytest.param(one, marks=[pytest.mark.soak] * (one != "numbers")) for one in METRICS]
+)
 def test_metrics_have_the_numbers_of_fit(labels):
     compared(labels, USUAL[labels], METRICS[labels], alone=True)
 

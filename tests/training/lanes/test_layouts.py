@@ -63,6 +63,7 @@ def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a
     assert (programs.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
 
+@pytest.mark.soak
 @pytest.mark.full_effort
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
     trials = suggestions(ADAM)

@@ -28,11 +28,12 @@ def data():
     return digits(200, 60)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("model", "loss", "arguments"),
     [
         ("regularized", "sparse_categorical_crossentropy", {"learning_rate": 0.5, "beta_2": 0.5}),
-        pytest.param("regularized", "cosine_similarity", {"learning_rate": 0.1}, marks=pytest.mark.soak),
+        ("regularized", "cosine_similarity", {"learning_rate": 0.1}),
         ("embedded", "sparse_categorical_crossentropy", {"learning_rate": 0.1, "epsilon": 1e-12}),
     ],
 )
@@ -51,6 +52,7 @@ def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, 
     np.testing.assert_allclose(result.curve["val_loss"], fit.history["val_loss"], rtol=1e-5)
 
 
+@pytest.mark.soak
 def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data):
     trials = suggestions(
         {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},

@@ -89,7 +89,7 @@ CASES = [
             f"what is beyond a narrow layer stays at zero, {optimizer}",
             searching(hidden=WIDTHS),
             of_models("hidden", (7,), (31,), optimizer=[optimizer] * 2, learning_rate=(0.003, 0.01)),
-            marks=() if optimizer == "ftrl" else pytest.mark.soak,
+            marks=pytest.mark.soak,
         )
         for optimizer in ("sgd", "ftrl", "rmsprop", "adamw", "adamax", "adadelta", "adagrad", "nadam", "lion")
     ),
@@ -105,19 +105,19 @@ CASES = [
             learning_rate=(0.01, 0.01, 0.001),
         ),
         2,
-        marks=pytest.mark.full_effort,  # normalized batches make roundings large
+        marks=pytest.mark.soak,  # with full effort: normalized batches make roundings large
     ),
     case(
         "a functional model of one chain",
         searching("functional", units=WIDTHS, rate=SHARE),
         of_models("units rate", (6, 0.3), (33, 0.1)),
-        marks=pytest.mark.soak,  # in short with rates of 0 and 1
     ),
     case(
         "rates of 0 and 1 draw no numbers",
         searching("functional", units=WIDTHS, rate=Float(0.0, 1.0)),
         of_models("units rate", (6, 0.0), (33, 0.0), (20, 1.0)),
         2,
+        pytest.mark.soak,
     ),
     case(
         "activations of hidden layers",
@@ -144,6 +144,7 @@ CASES = [
         "noise in batches that are filled up",
         searching("noisy", **dict.fromkeys(["noise", "rate", "gaussian", "alpha"], SHARE), batch_size=Int(16, 40)),
         of_models("noise rate gaussian alpha", (0.1, 0.3, 0.2, 0.1), (0.3, 0.2, 0.4, 0.3), batch_size=(16, 37)),
+        marks=pytest.mark.soak,
     ),
     case(
         "several depths",
@@ -179,6 +180,7 @@ CASES = [
         searching("with_a_lambda", rate=Float(0.0, 1.0)),
         of_models("rate", (0.5,), (0.9,)),
         2,
+        pytest.mark.soak,
     ),
     case(
         "a mixing optimizer keeps each model by itself",
@@ -192,7 +194,7 @@ CASES = [
             searching(source, units=WIDTHS),
             of_models("units", *units),
             2,
-            () if source in ("with_a_skip", "of_own_relu") else pytest.mark.soak,
+            () if source == "of_own_relu" else pytest.mark.soak,
         )
         for source, units in (
             ("with_a_skip", ((6,), (7,))),

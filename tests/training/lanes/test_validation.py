@@ -55,14 +55,17 @@ def assert_as_plain_fit(spec, data, build, **arguments):
     assert_weights_close(result, expected)
 
 
-@pytest.mark.parametrize("layer", ["Centered", "Counting", "Noise"])
+@pytest.mark.parametrize(
+    "layer", ["Counting", *(pytest.param(one, marks=pytest.mark.soak) for one in ("Centered", "Noise"))]
+)
 def test_a_layer_that_looks_at_the_batch_or_keeps_a_count_has_the_numbers_of_fit(data, layer):
     spec = with_model("with_own_layer", layer=layer)
     assert not row_by_row(spec, data)
     assert_as_plain_fit(spec, data, built("with_own_layer", layer=layer))
 
 
-@pytest.mark.parametrize("layer", ["LSTM", pytest.param("GRU", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
 def test_recurrent_dropout_draws_on_after_validation_as_in_fit(layer):
     whole_batches = digits(96, 64)  # half the programs: they compile slowly
     assert_as_plain_fit(with_model("recurrent", layer=layer), whole_batches, built("recurrent", layer=layer))

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def test_a_winner_with_several_seeds_has_their_mean_and_the_test_of_its_best() -
     assert "0.9200 ±0.0200 ×2" in page
 
 
+@pytest.mark.soak
 def test_a_page_of_thousands_of_trials_is_thinned_and_says_so() -> None:
     facts = facts_of(dense_sweep(5_000))
     page = page_of(facts, MOMENT)
