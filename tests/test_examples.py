@@ -31,6 +31,7 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     assert re.search(SAID[name], ended.out), ended.out
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")  # of the machinery that runs notebooks
 def test_the_notebook_shows_what_it_showed_when_it_was_written(tmp_path: Path) -> None:
     known = nbformat.read(EXAMPLES / "first_sweep.ipynb", as_version=4)

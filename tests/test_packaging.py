@@ -66,6 +66,7 @@ def test_no_message_names_a_file_that_an_installed_package_lacks() -> None:
         assert not [text for text in told if "search_spaces/" in text or "examples/" in text], file
 
 
+@pytest.mark.soak
 def test_the_wheel_holds_every_module_and_every_file_of_data(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
@@ -101,6 +102,7 @@ def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_pa
     assert (tmp_path / "sweeps" / "digits" / "best.keras").is_file()
 
 
+@pytest.mark.soak
 def test_types_of_the_api_are_known_to_a_checker(tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED)
     (tmp_path / "mypy.ini").write_text(MYPY)

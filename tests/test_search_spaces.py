@@ -15,13 +15,13 @@ SHORTER = {"dense": 2, "dense_fast": 2, "hyperband": 2, "cnn": 2}  # epochs
 SHORT = {name: ["--set", f"epochs.max={most}"] for name, most in SHORTER.items()}
 
 
-# In short the README and docs/ run some, and other tests what the rest is about; each as it is in long.
-IN_LONG = ("dense", "dense_fast", "digits", "plants", "cnn", "hyper_model", "hyperband", "breast_cancer")
+# These, since the README and docs/ run others; in long each as it is.
+IN_SHORT = ("keras_tuner", "moons", "own_data")
 
 
 @pytest.mark.parametrize(
     "file",
-    [pytest.param(one, id=one.stem, marks=pytest.mark.soak if one.stem in IN_LONG else ()) for one in FILES],
+    [pytest.param(one, id=one.stem, marks=() if one.stem in IN_SHORT else pytest.mark.soak) for one in FILES],
 )
 def test_an_example_runs_to_its_end_and_its_model_has_its_scores_on_raw_rows(file, tmp_path):
     trials = TRIALS.get(file.stem, 2)

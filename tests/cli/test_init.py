@@ -55,6 +55,7 @@ def test_labels_say_what_suits_them(here: Path, source: str, loss: str, metric: 
     assert spec.data.split.stratify == ("crossentropy" in loss and source != "fashion_mnist")
 
 
+@pytest.mark.soak
 def test_what_is_written_runs_as_it_is(here: Path) -> None:
     assert "It predicts 'species'; `--target` names another of 'height_cm'," in written("data/plants.csv")[1]
     found = ks.run("plants.yaml", trials=1, set={"finalists": "none"}, listener=quiet)

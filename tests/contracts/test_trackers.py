@@ -20,6 +20,9 @@ from keras_sweep.trial.result import Result, TrialState
 
 PACKAGES = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboardX"}
 every = pytest.mark.parametrize("to", TRACKERS)
+wandb_in_long = pytest.mark.parametrize(  # which begins a service for each test
+    "to", [pytest.param(one, marks=[pytest.mark.soak] * (one == "wandb")) for one in TRACKERS]
+)
 KILLED = """
 from pathlib import Path
 from keras_sweep.api.report import log_sweep
@@ -59,8 +62,7 @@ class TestEveryTracker:
         log_sweep(SweepAccess(folder), to, tell=self.said.append)
         return READERS[to]("dense")
 
-    # W&B begins a service for it.
-    @pytest.mark.parametrize("to", [pytest.param(one, marks=[pytest.mark.soak] * (one == "wandb")) for one in TRACKERS])
+    @wandb_in_long
     def test_a_trial_is_a_run_with_the_numbers_of_the_record_and_is_logged_once(self, to: str) -> None:
         folder, trials = new_folder(Path("sweeps"), trials=2), dense_sweep(3)
         runs = self.log(folder, to)
@@ -85,7 +87,7 @@ class TestEveryTracker:
         assert all(agrees(runs[one.name.replace(" ", "-")], one) for one in trials)
         assert self.said == ["logged 2 of 3 trials; the others were there"]
 
-    @every
+    @wandb_in_long
     def test_odd_names_and_values_are_kept(self, to: str) -> None:
         folder, nan = new_folder(Path("sweeps"), trials=0), math.nan
         curve = {"loss": (1.0, nan), "top 5 (%)": (0.5, 0.25), "value": (3.0, 4.0)}

@@ -44,7 +44,7 @@ def opened() -> Iterator[Callable[[str], Workers]]:
         yield cache(lambda kind: stack.enter_context(closing(stack.enter_context(KINDS[kind]())())))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param(one, marks=[pytest.mark.soak] * (one != "processes")) for one in KINDS])
 def workers(request: pytest.FixtureRequest, opened: Callable[[str], Workers]) -> Workers:
     return opened(request.param)
 
@@ -79,7 +79,9 @@ class TestEveryKindOfWorkers:
         assert_same_bits(train(fit_runner(spec, data, workers=workers), trials), train(fit_runner(spec, data), trials))
 
     @pytest.mark.parametrize(
-        "workers", ["processes", "dask", pytest.param("executor", marks=pytest.mark.soak)], indirect=True
+        "workers",
+        ["processes", *(pytest.param(one, marks=pytest.mark.soak) for one in ("dask", "executor"))],
+        indirect=True,
     )
     def test_stopped_amid_its_epochs_it_goes_on_here(
         self, workers: Workers, data: SearchData, here: Any, tmp_path: Path
@@ -117,6 +119,7 @@ class TestWhatTheyTrain:
         assert_same_bits(train(kind(spec, data, workers=workers), trials, there), results)
         assert there.rungs_called == here.rungs_called
 
+    @pytest.mark.soak
     @pytest.mark.parametrize("rungs", [(), (3, 90)], ids=["its last weights", "those of every epoch"])
     def test_a_trial_by_fit_that_was_stopped_goes_on_from_its_checkpoint(
         self, workers: Workers, data: SearchData, tmp_path: Path, rungs: tuple[int, ...]
@@ -142,7 +145,8 @@ class TestWhatTheyTrain:
         assert_same_bits({0: replace(result, curve=curve)}, train(fit_runner(make_spec(), data), trials))
         assert not path.exists()
 
-    @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)])
+    @pytest.mark.soak
+    @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner])
     def test_folds(self, workers: Workers, kind: Any) -> None:
         spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
         folds, trials = load_search_data(spec), BY_FIT[1:]

@@ -78,6 +78,7 @@ def test_a_table_of_constants_leaves_nothing_to_learn_from() -> None:
         fit_columns(pl.DataFrame({"a": [1, 1], "b": ["x", "x"]}))
 
 
+@pytest.mark.soak
 def test_thousands_of_columns_are_no_more_work_each_than_a_few() -> None:
     """Counted in calls of Python, since a clock depends on the machine: twice the columns, twice the calls."""
 

@@ -102,6 +102,7 @@ def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str)
         read(csv(tmp_path, content), "target")
 
 
+@pytest.mark.soak
 def test_more_columns_than_are_taken_are_refused_by_the_header_alone(tmp_path: Path) -> None:
     path = csv(tmp_path, ",".join(f"c{k}" for k in range(MOST_COLUMNS + 1)) + "\nno,rows\n")
     with pytest.raises(DataError, match=r"it\.csv has 50,001 columns; at most 50,000 are taken\. Give wide"):

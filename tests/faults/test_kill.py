@@ -96,6 +96,7 @@ def test_killed_before_or_after_every_call_while_finalists_train(tmp_path: Path,
     assert kills > 0.9 * len(faults)
 
 
+@pytest.mark.soak
 def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_the_same_model(tmp_path: Path) -> None:
     before = whole("folds_in_lanes")[0].count("COMMIT") - 5  # the refit, the look, its scores, the card, the times
     named = {"what": "rename", "commits": before, "nth": 2}  # 1 names the comparison

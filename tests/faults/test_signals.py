@@ -114,7 +114,8 @@ def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     assert folder_of(tmp_path, "long").card.exists()
 
 
-@pytest.mark.parametrize("streams", [pytest.param("2>&-", marks=pytest.mark.soak), ">&- 2>&- <&-", "full"])
+@pytest.mark.soak
+@pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&- <&-", "full"])
 def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, streams: str) -> None:
     write(tmp_path, trials=3, epochs=1)
     if streams == "full":

@@ -89,6 +89,7 @@ def loud(where):
 LOUD += ROWS.replace('print("rows")', 'loud("rows")') + MODEL.replace("():", "():\n    loud('build')")
 
 
+@pytest.mark.soak
 def test_what_is_written_below_python_is_no_part_of_the_answer(tmp_path: Path) -> None:
     lines = run(tmp_path, LOUD, "--json", data='{python: "odd:rows"}', trials=2).ok().out.splitlines()
     assert all(line.startswith('{"event": ') for line in lines)

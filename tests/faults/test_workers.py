@@ -92,6 +92,7 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]
     process.communicate()
 
 
+@pytest.mark.soak
 def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Started) -> None:
     time.sleep(1)
     os.kill(trainers(running.pid)[0], signal.SIGKILL)

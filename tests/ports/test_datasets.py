@@ -52,6 +52,7 @@ def test_training_and_validation_datasets_of_tensorflow_train_as_lanes(tmp_path:
     assert "the training dataset was read into memory: 150 rows" in ended.err
 
 
+@pytest.mark.soak
 @READ
 def test_a_loader_of_torch_gives_the_numbers_of_its_arrays(tmp_path: Path) -> None:
     import torch

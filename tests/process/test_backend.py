@@ -104,6 +104,7 @@ with without_tensorflow():
 """
 
 
+@pytest.mark.soak
 def test_seeding_without_tensorflow_draws_the_same_numbers(tmp_path):
     python(SCRIPT, cwd=tmp_path).ok()
 

@@ -58,7 +58,8 @@ def test_the_best_of_each_backend_differs_by_less_than_two_standard_errors(board
     assert max(values) - min(values) < 2 * max(row["stderr"] for row in best)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
 def test_a_trial_is_replayed_on_its_backend(folders, boards, backend):
     number = boards[backend, "fit"][0]["number"]
     ended = sweep("replay", "digits", str(number), cwd=folders[backend, "fit"], new=True).ok()

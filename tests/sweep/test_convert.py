@@ -72,21 +72,25 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     return {case: json.loads((folder / case / "answer.json").read_text()) for case in CASES}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("case", [case for case in CASES if case != "texts-onnx"])
 def test_outputs_are_those_of_the_keras_model(case: str, answers: dict[str, dict[str, Any]]) -> None:
     assert answers[case]["greatest_difference"] < 1e-5, answers[case]
     assert answers[case]["rows"] == 9
 
 
+@pytest.mark.soak
 def test_a_loop_goes_to_litert_where_one_row_is_taken_at_a_time(answers: dict[str, dict[str, Any]]) -> None:
     assert answers["series-litert"]["rows_at_once"] == 1
     assert "rows_at_once" not in answers["several-litert"]
 
 
+@pytest.mark.soak
 def test_an_input_whose_name_tensorflow_refuses_gets_another_that_is_told(answers: dict[str, dict[str, Any]]) -> None:
     assert answers["several-litert"]["inputs"] == {"size of it": "size_of_it", "b": "b"}
 
 
+@pytest.mark.soak
 def test_what_a_format_lacks_is_told(answers: dict[str, dict[str, Any]]) -> None:
     assert "StaticRegexReplace" in answers["texts-onnx"]["error"]
 

@@ -133,6 +133,7 @@ BY_AUC = small(
 )
 
 
+@pytest.mark.soak
 def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
     finished(tmp_path, BY_AUC)
     sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")

@@ -35,8 +35,9 @@ KINDS = [
     ("optuna", "random", HYPERBAND),
     ("optuna", "qmc", None),
     ("keras-tuner", "grid", None),
-    ("keras-tuner", "hyperband", None),
-    pytest.param("keras-tuner", "bayesian", None, marks=pytest.mark.soak),  # fits a Gaussian process for every trial
+    *(
+        pytest.param("keras-tuner", one, None, marks=pytest.mark.soak) for one in ("hyperband", "bayesian")
+    ),  # the slow ones
 ]
 
 

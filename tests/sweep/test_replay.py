@@ -120,6 +120,7 @@ def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
     return SweepFolder(folder / "sweeps" / "chaos")
 
 
+@pytest.mark.soak
 def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_part(chaotic):
     heard: list[object] = []
     done = replay(SweepAccess(chaotic, heard.append), 0)
@@ -140,6 +141,7 @@ def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
     assert not done.matches
 
 
+@pytest.mark.soak
 def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
     sweep = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent)
     trial = sweep.trial(sweep.best.number)  # with the seed of the search, where a finalist's seed may be the best one

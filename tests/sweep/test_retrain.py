@@ -87,6 +87,7 @@ def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_s
         assert identical(again(results, runner, one.number, spec), one.weights)
 
 
+@pytest.mark.soak
 def test_what_the_sweep_keeps_of_trials_in_training_stays_when_a_trial_is_trained_again(tmp_path: Path) -> None:
     for folder, make in ((tmp_path / "lanes", CompiledRunner), (tmp_path / "fit", FitRunner)):
         record, kept = InMemory(), []

@@ -155,6 +155,7 @@ def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) ->
     assert verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True).matches
 
 
+@pytest.mark.soak
 def test_a_metric_of_all_rows_is_ranked_and_estimated_by_weighted_rows_of_folds(tmp_path: Path) -> None:
     write_loans(tmp_path)
     text = (

@@ -48,9 +48,10 @@ def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "compiled").exists()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "look",
-    [["evaluate", "plain"], pytest.param(["verify", "sweeps/plain/best.keras"], marks=pytest.mark.soak)],
+    [["evaluate", "plain"], ["verify", "sweeps/plain/best.keras"]],
 )
 def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path: Path, look: list[str]) -> None:
     code = "import sys; from keras_sweep.cli.main import main; main(sys.argv[1:])"

@@ -171,6 +171,7 @@ def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(mon
     assert f"this is KerasTuner {version('keras-tuner')}, and what is tested is 1.4.8" in str(raised.value)
 
 
+@pytest.mark.soak
 def test_bayesian_resumes_alike_once_it_models_results_and_no_warning_of_the_library_escapes() -> None:
     first, again = (make_engine(spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
     with warnings.catch_warnings():
