@@ -79,6 +79,7 @@ def test_the_wheel_holds_every_module_and_every_file_of_data(built: Path) -> Non
     assert wanted <= held
 
 
+@pytest.mark.soak
 def test_the_sdist_holds_the_tests_and_the_examples(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as opened:

@@ -106,7 +106,7 @@ def test_code_points_tell_texts_apart(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["tensorflow", *(pytest.param(one, marks=pytest.mark.soak) for one in ("jax", "torch"))]
+    "backend", ["jax", *(pytest.param(one, marks=pytest.mark.soak) for one in ("tensorflow", "torch"))]
 )
 def test_plain_keras_loads_it_and_takes_raw_rows_on_every_backend(
     backend: str, model_file: Path, tmp_path: Path

@@ -35,7 +35,7 @@ def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
 
 def test_every_so_many_calls_fail(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
-    codes = [code_of(tmp_path / "x", "plain", one) for one in faults(len(calls), 389, 3)]
+    codes = [code_of(tmp_path / "x", "plain", one) for one in faults(len(calls), 797, 3)]
     assert codes.count(1) > len(codes) / 2
 
 

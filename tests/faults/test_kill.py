@@ -40,8 +40,8 @@ def at_moment(draw: random.Random, seconds: float) -> dict[str, object]:
 
 
 # In the long form all are killed. What is special about the others is not kept from one process to the next, or its own
-# tests stop it and go on; finalists are killed below.
-IN_SHORT = {"plain", "pruned", "tuner"}
+# tests stop it and go on.
+IN_SHORT = {"plain", "tuner"}
 AT_MOMENTS = ("plain", "finalists", "bands", "folds_in_lanes")  # which others don't wait for; in the long form all
 EACH = [pytest.param(one, marks=() if one in IN_SHORT else pytest.mark.soak) for one in SPACES]
 
@@ -54,6 +54,7 @@ def test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been(tmp_path
     assert survives(tmp_path / "x", space, chain) >= 1
 
 
+@pytest.mark.soak
 def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(tmp_path: Path) -> None:
     """One sweep is killed at each of them in turn; what goes on commits its opening, then what is still to do."""
     commits = whole("plain")[0].count("COMMIT") - 3  # the look, its scores, the card, the times
@@ -77,6 +78,7 @@ def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(t
     assert outcome(folder_of(tmp_path / "x", "plain")) == whole("plain")[2]
 
 
+@pytest.mark.soak
 def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     faults = after_search(whole("finalists")[0])
     draw = random.Random(5)

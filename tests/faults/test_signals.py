@@ -93,6 +93,7 @@ def test_signals_stop_a_run_also_in_compiled_code(tmp_path: Path, searching: boo
     assert err.endswith(f"{said}; everything finished is kept, and the same command resumes\n")
 
 
+@pytest.mark.soak
 def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     write(tmp_path, trials=40, epochs=2)
     process = Started(tmp_path, nohup=True)
@@ -103,6 +104,7 @@ def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     assert trials(tmp_path) == 40
 
 
+@pytest.mark.soak
 def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     write(tmp_path, trials=3, epochs=1)
     line = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"

@@ -171,6 +171,7 @@ def one_process() -> Iterator[Workers]:
         yield processes
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -97,6 +97,7 @@ def share_of_ink(y_true: Any, y_pred: Any) -> Any:
     return (both + 1.0) / (either + 1.0)
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
 def test_masks_are_learned_and_a_metric_of_ones_own_ranks(tmp_path: Path) -> None:
     train, held = pictures()

@@ -42,6 +42,7 @@ def assert_it_ends_and_changes_are_seen(spec: ks.Spec, folder: Path, change: Any
     return sweep
 
 
+@pytest.mark.soak
 def test_a_folder_of_pictures_trains_a_small_cnn(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     for part, rows in (("train", 40), ("val", 20), ("test", 12)):

@@ -145,6 +145,7 @@ def test_without_scores_trials_are_compared_by_their_values(copy):
     assert comparison.behind[comparison.best].tie
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("metric", ["auc", "precision", "loss"])
 def test_a_metric_that_is_no_share_of_rows_has_an_estimate_too(tmp_path, metric):
     text = CANCER.replace("metrics: [METRIC]\n", "" if metric == "loss" else f"metrics: [{metric}]\n")

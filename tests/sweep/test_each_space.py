@@ -16,10 +16,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
 @pytest.fixture(
     scope="module",
     params=[
-        *("tuner", "watched", "own_loss", "several", "dataset", "folds_in_lanes", "goals"),
+        *("tuner", "watched", "own_loss", "folds_in_lanes", "goals"),
         *(
             pytest.param(name, marks=pytest.mark.soak)
-            for name in ("own_compile", "own_fit", "prices", "pictures", "series", "varied")
+            for name in ("own_compile", "own_fit", "several", "prices", "pictures", "series", "dataset", "varied")
         ),
     ],
 )

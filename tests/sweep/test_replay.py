@@ -132,6 +132,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert "gives every digit of the record" in replay_lines(done)[-1]
 
 
+@pytest.mark.soak
 def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
     first = read_results(chaotic)[0]
     losses = first.curve["val_loss"]

@@ -73,6 +73,7 @@ def test_no_other_weights_are_passed_off_as_those_of_the_record(changes, stopped
         again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: stopped)
 
 
+@pytest.mark.soak
 def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_states_are_gone() -> None:
     spec = replace(
         make_spec(

@@ -101,6 +101,7 @@ def test_a_model_that_is_exported_keeps_its_weighted_metrics_and_is_verified(fol
     assert {"val_accuracy", "val_auc", "val_loss", "stderr", "test accuracy"} <= {check.name for check in done.checks}
 
 
+@pytest.mark.soak
 def test_a_trial_is_trained_again_to_its_numbers_also_by_a_script(
     folder: Path, sweep: ks.Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_scaled_loss_of_half_precision_has_the_numbers_of_fit(data):
                 np.testing.assert_allclose(results[number].curve[name], curve, rtol=5e-3, atol=0.02)
 
 
+@pytest.mark.soak
 def test_a_policy_that_the_users_module_set_holds_for_every_trial(data):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")

@@ -238,6 +238,7 @@ def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
         assert_same_bits(lanes(spec, data, trials, wanted={number}), together, {number})
 
 
+@pytest.mark.soak
 def test_what_overflows_in_an_activation_that_another_lane_has_leaves_a_lane_as_it_is():
     import jax
     import jax.numpy as jnp
