@@ -96,6 +96,7 @@ def test_log_lines_of_a_library_that_a_users_module_imports_are_not_shown(talkat
     assert shown.err == ""
 
 
+@pytest.mark.soak
 def test_a_warning_is_shown_once_a_run_and_failures_are_plain_and_short(talkative: Path) -> None:
     done = sweep("run", "space.yaml", "--runner", "fit", cwd=talkative).ok()
     assert done.err.count("Do not pass an `input_shape`") == 1

@@ -16,10 +16,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`--tr
 @pytest.fixture(
     scope="module",
     params=[
-        *("tuner", "watched", "own_loss", "folds_in_lanes", "goals"),
+        *("tuner", "own_loss", "folds_in_lanes", "goals"),
         *(
             pytest.param(name, marks=pytest.mark.soak)
-            for name in ("own_compile", "own_fit", "several", "prices", "pictures", "series", "dataset", "varied")
+            for name in (
+                "own_compile",
+                "own_fit",
+                "several",
+                "watched",
+                "prices",
+                "pictures",
+                "series",
+                "dataset",
+                "varied",
+            )
         ),
     ],
 )

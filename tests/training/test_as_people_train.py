@@ -89,7 +89,13 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize(("data", "changes", "more", "of_keras"), TABLE.values(), ids=TABLE)
+IN_LONG = ("early stopping", "label smoothing", "averaged weights", "clipping")  # others have them, too
+
+
+@pytest.mark.parametrize(
+    ("data", "changes", "more", "of_keras"),
+    [pytest.param(*each, id=name, marks=[pytest.mark.soak] * (name in IN_LONG)) for name, each in TABLE.items()],
+)
 def test_lanes_and_fit_give_the_curves_of_keras(data, changes, more, of_keras):
     params = {**USUAL, **more}
     activation = "linear" if "from_logits" in changes.get("loss_arguments", {}) else "softmax"

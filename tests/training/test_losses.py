@@ -115,6 +115,9 @@ CASES = {  # smoothed labels and logits of one-hot labels stand in test_as_peopl
 }
 
 
+IN_LONG = ("rare rows", "a class a pixel")
+
+
 def of_keras(loss, arguments, metrics):
     """As a script makes them."""
     kinds = {
@@ -143,7 +146,10 @@ def spec_of(loss, arguments, metrics, **changes):
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # which Keras asks of JAX for `mean_io_u`
-@pytest.mark.parametrize(("labels", "loss", "arguments", "metrics", "build"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("labels", "loss", "arguments", "metrics", "build"),
+    [pytest.param(*each, id=name, marks=[pytest.mark.soak] * (name in IN_LONG)) for name, each in CASES.items()],
+)
 def test_it_has_the_numbers_of_a_script_with_keras_own_objects(data, labels, loss, arguments, metrics, build):
     rows, spec = labels(data), spec_of(loss, arguments, metrics, **of_user(build))
     expected = plain_fit(build, rows, PAIR[0].params, **of_keras(loss, arguments, metrics))

@@ -59,6 +59,7 @@ CASES = [
         "a factor of zero where a trial has no penalty",
         searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=SHARE),
         of_models("l2 hidden dropout", (0.0, (16,), 0.0), (0.01, (16,), 0.3), (0.0, (), 0.3)),
+        marks=pytest.mark.soak,
     ),
     case(
         "numbers of zero in models of the user's",
@@ -69,6 +70,7 @@ CASES = [
             (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
             (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
         ),
+        marks=pytest.mark.soak,
     ),
     *(
         case(
