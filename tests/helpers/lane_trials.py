@@ -92,7 +92,7 @@ GENERATION = suggestions(
 def stopped(kind, spec, data, folder, trials, after, **watching) -> dict[int, Result]:
     """Results of a runner that the user stopped after so many reported epochs."""
     if kind is CompiledRunner:  # lanes train on while the stop is being read, but no further than to a rung
-        watching.setdefault("rung_epochs", (after // len(trials) + 1,))
+        watching.setdefault("rung_epochs", (max(after // len(trials) + 1, 2),))
     done = train(kind(spec, data, checkpoints=folder), trials, Watching(stop_after=after, **watching))
     assert (folder / FILE).exists()
     return done

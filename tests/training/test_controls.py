@@ -64,9 +64,7 @@ CASES = {  # one by one they stand in test_as_people_train.py
 RUNNERS = {"lanes": lanes, "fit": fitted}
 
 
-@pytest.mark.parametrize(
-    "training", [CASES["all of it"], pytest.param(CASES["both"], marks=pytest.mark.soak)], ids=["all of it", "both"]
-)
+@pytest.mark.parametrize("training", CASES.values(), ids=CASES)
 def test_it_has_the_numbers_of_a_script_with_keras_own_arguments(uneven, training):
     trials = suggestions(WILD, SLOW)
     both = {name: run(make_spec(training=training), uneven, trials) for name, run in RUNNERS.items()}
