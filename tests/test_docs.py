@@ -53,7 +53,7 @@ def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
 
 
 RUN = [page for page in PAGES if of_kind(page, "python", "sh")]
-# Those that take the least; the long form has all. What the others show has tests of its own.
+# Some that take little; the long form has all. What the others show has tests of its own.
 IN_SHORT = {f"how-to/{name}.md" for name in ("first-space-file", "leaks", "resume", "tables")}
 
 

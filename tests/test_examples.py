@@ -22,7 +22,7 @@ def test_each_example_has_its_check() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAID)
 
 
-# The README's own model is trained by other tests, too.
+# It trains for longest, and what it shows has tests of its own.
 @pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.soak] * (one == "own_model")) for one in SAID])
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     short = re.sub(r"trials=\d\d?\b", "trials=4", (EXAMPLES / f"{name}.py").read_text())

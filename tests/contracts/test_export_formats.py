@@ -46,7 +46,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return ran_as(folder, "table", SPACE)
 
 
-# Two of these import TensorFlow twice, one traces for long; tests/sweep/test_convert.py computes by all of them, too.
+# Two of these import TensorFlow twice, which tests/sweep/test_convert.py computes by, too; the third traces for long.
 SLOW = ("savedmodel", "litert", "onnx")
 
 

@@ -89,7 +89,7 @@ TABLE = {
 }
 
 
-IN_LONG = ("early stopping", "label smoothing", "averaged weights", "clipping")  # others have them, too
+IN_LONG = ("early stopping", "label smoothing", "averaged weights", "clipping")  # a sibling of each stays in short
 
 
 @pytest.mark.parametrize(
