@@ -43,10 +43,11 @@ class Inspected:
     notices: tuple[str, ...] = ()
 
 
-def load_rows(spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
+def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
     """The rows of a sweep, as its loss and its model take them; and the sweep, with the model's own loss and metrics
-    where it names none. Raises DataError, and as `first_model` and `with_own_compile`."""
-    data, backend = load_search_data(spec), import_keras().backend.backend()
+    where it names none. `data` is what `load_search_data` gave, if it was called before. Raises DataError, and as
+    `first_model` and `with_own_compile`."""
+    data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
             f"the rows of {data.name} are texts, which layers of Keras take on TensorFlow alone, and this is {backend}",

@@ -1,14 +1,17 @@
 """What a sweep is run with: its data, its model once looked at, and a runner. Nothing is written yet."""
 
+import importlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.data.catalog import of_trial
+from keras_sweep.data.catalog import load_search_data, of_trial
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData, fingerprint
+from keras_sweep.data.source import image_set
 from keras_sweep.models.inspect_model import first_model, inspect_model, load_rows
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
@@ -86,12 +89,19 @@ def load(
     Raises Interrupted: a signal came; SweepError: the backend can't run here at all; UsageError: data, model and space
     do not fit each other, or the runner can't be had.
     """
+    read = None
     with wall.phase("import"):
-        with stop.importing():  # whole, before a module of the user's imports parts of it
-            check_environment()
+        with stop.importing(), ThreadPoolExecutor(1) as beside:
+            pictures = image_set(spec.data)
+            if pictures is not None and pictures.find() is not None:
+                # To unpack and scale them takes a second, and to import Keras two. The thread imports one package of
+                # others, which is imported here at once: who comes second waits there, and sees the whole of it.
+                read = beside.submit(load_search_data, spec)
+                importlib.import_module("sklearn.model_selection")
+            check_environment()  # imports Keras whole, before a module of the user's imports parts of it
         enable_compile_cache()  # what builds the first model is compiled, too
     with wall.phase("data"):
-        spec, data = load_rows(spec)
+        spec, data = load_rows(spec, None if read is None else read.result())
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec

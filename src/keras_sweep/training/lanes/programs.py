@@ -41,8 +41,9 @@ CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signatu
 MOST_WEIGHTS_BESIDE = 10_000
 # Numbers that a trial's further rows or layers may compute: a fifth of a second, less than a program takes to compile.
 EXTRA = 2e7
-# Numbers that the epochs compute which a worker trains at a time: some seconds, in which little can be lost.
-SEGMENT = 2e9
+# Numbers that the epochs compute which a worker trains at a time: about a second, so that little can be lost, and the
+# last worker of a generation leaves the others idle no longer than that.
+SEGMENT = 2.5e8
 
 
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
@@ -287,7 +288,7 @@ class Programs:
         return Effort.MEDIUM if template.convolves and worth is Effort.LOW else worth
 
     def segment_epochs(self, signature: Signature) -> int:
-        """How many epochs a worker trains at a time, at most: some seconds, or one epoch, by a rough count."""
+        """How many epochs a worker trains at a time, at most: about a second, or one epoch, by a rough count."""
         template = self.template(signature)
         numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
         steps = math.ceil(len(self._rows(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
