@@ -4,13 +4,13 @@ A set is data (`ImageSet`); everything else is the same for all. Each array is c
 """
 
 import contextlib
-import gzip
 import hashlib
 import io
 import os
 import struct
 import subprocess
 import tempfile
+import zlib
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -30,6 +30,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets")
 SILENCE = 10  # seconds without an answer after which a download is given up
 APT_SECONDS = 300  # for one command of apt
 BOUNDARY = 64  # bytes
+GZIP = 16 + zlib.MAX_WBITS  # what zlib is to unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,12 @@ class ArrayFile:
         try:
             content: Any = path.read_bytes()
             if self.member is None:  # IDX: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist)
-                unpacked = gzip.decompress(content)
+                size = int.from_bytes(content[-4:], "little")  # that it says last: so it is unpacked at one go
+                unpacked = zlib.decompress(content, wbits=GZIP, bufsize=size)
                 shape = struct.unpack_from(f">{unpacked[3]}I", unpacked, 4)
                 array = np.frombuffer(unpacked, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
                 content = array.data
-        except Exception as error:  # gzip and NumPy raise nearly anything for a damaged file
+        except Exception as error:  # zlib and NumPy raise nearly anything for a damaged file
             raise DataError(f"{path} can't be read ({error})", hint="Remove it or replace it") from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.digest:
