@@ -141,7 +141,7 @@ def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
     assert plain(results_of(longer)) == plain(results_of(without))
     assert not without.of(FinalistsChosen)
     (chosen,) = longer.of(FinalistsChosen)
-    assert chosen.estimate == without.ended.comparison.estimate is not None
+    assert chosen.estimate() == without.ended.comparison.estimate is not None
     assert winner(results_of(without), without.spec.objective).finalists == ()
 
 

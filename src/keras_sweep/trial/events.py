@@ -150,7 +150,7 @@ class FinalistsChosen(Event):
     finished: tuple[Result, ...]  # those of the trainings that are in the record already
     epochs: int  # that the others are to train
     note: str = ""  # why they are fewer than usual, and how to ask for all
-    estimate: Estimate | None = None  # of the search's winner, where finalists are to train
+    estimate: Callable[[], Estimate | None] = lambda: None  # of the search's winner, for whoever shows it
 
 
 @dataclass(frozen=True, slots=True)

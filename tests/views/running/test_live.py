@@ -104,7 +104,7 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
 def test_while_finalists_train_the_board_has_the_estimate_of_the_search_and_their_own_time():
     progress = half_way()
     estimate = Estimate(0.8544, 0.8484, 0.8602, 0.8571, "")
-    progress(FinalistsChosen((3, 5), (43,), (), 20, estimate=estimate))
+    progress(FinalistsChosen((3, 5), (43,), (), 20, estimate=lambda: estimate))
     line = lines_of(progress, width=80)[3]
     assert line.startswith("0 of 2 finalists trained · expected: 0.8544 (95 %: 0.8484 to 0.8602) · ")
     for epoch in range(1, 11):

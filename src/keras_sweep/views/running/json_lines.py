@@ -86,8 +86,8 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
         case TrialEnded():
             return result_record(event.result)
         case FinalistsChosen():
-            counted = {"finished": len(event.finished), "note": event.note or None}
-            return {**_own(event), **counted, "estimate": event.estimate and asdict(event.estimate)}
+            counted, expected = {"finished": len(event.finished), "note": event.note or None}, event.estimate()
+            return {**_own(event), **counted, "estimate": expected and asdict(expected)}
         case FinalistEnded():
             result, record = event.result, result_record(event.result)
             del record["number"], record["generation"]

@@ -136,8 +136,8 @@ def _counts_line(progress: SweepProgress, width: int) -> Text:
         parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
     if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
-        if chosen.estimate is not None:
-            parts.insert(0, f"expected: {interval_text(chosen.estimate)}")
+        if (estimate := chosen.estimate()) is not None:
+            parts.insert(0, f"expected: {interval_text(estimate)}")
         parts.insert(0, f"{len(progress.finalists_ended)} of {counted(total, 'finalist')} trained")
     elif progress.generation is not None:
         parts.append(f"generation {progress.generation + 1}")
