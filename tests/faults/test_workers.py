@@ -205,6 +205,23 @@ def test_a_worker_that_grows_stays(one_process: Workers) -> None:
     assert len({one_process.submit(grow).result(PATIENCE) for _ in range(3)}) == 1
 
 
+def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process: Workers, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+
+    def answer() -> bytes:
+        begun.write_text(str(os.getpid()))
+        return bytes(2**29)  # a message over a pipe is half-way after a second
+
+    asked = one_process.submit(answer)
+    wait_for(begun.exists)
+    time.sleep(1.0)
+    with suppress(ProcessLookupError):
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+    with suppress(ChildProcessError):
+        asked.result(PATIENCE)
+    assert one_process.submit(pow, 2, 3).result(PATIENCE) == 8
+
+
 def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Workers) -> None:
     """The reason is one plain line, and what is finished is kept."""
     spec = make_spec()

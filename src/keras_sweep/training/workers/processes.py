@@ -1,6 +1,7 @@
 """Workers that are processes of this machine, each on its share of the cores."""
 
 import os
+import pickle
 import queue
 import signal
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import cloudpickle
 from loky import ProcessPoolExecutor
 
 from keras_sweep.process.backend import cores, keras_config
@@ -36,7 +38,8 @@ class Processes(Workers):
         here = cores()
         self._idle: queue.SimpleQueue[OneProcess] = queue.SimpleQueue()
         for place in range(count):  # with more processes than cores some share one
-            self._idle.put(OneProcess(here[place::count] or here[place % len(here) :][:1]))
+            its_cores = here[place::count] or here[place % len(here) :][:1]
+            self._idle.put(OneProcess(its_cores, Path(self._folder.name, f"call-{place}")))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
         self.on_each(keras_config)  # so that they import Keras beside this process
 
@@ -84,18 +87,24 @@ class Processes(Workers):
 
 
 class OneProcess:
-    """A process that is begun when it is first needed, and again where it ended."""
+    """A process that is begun when it is first needed, and again where it ended.
 
-    def __init__(self, its_cores: list[int]) -> None:
-        self._cores = its_cores
+    What is called and what comes back stand in a file: who reads a pipe waits for good, if the process that writes to
+    it is killed half-way through a message. A path is written at one go.
+    """
+
+    def __init__(self, its_cores: list[int], file: Path) -> None:
+        self._cores, self._file = its_cores, file
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call it there. Raises ChildProcessError where the process ended."""
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=(os.getpid(), self._cores), env=KEEP)
+        self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
-            return self._pool.submit(function, *arguments).result()
+            self._pool.submit(call_by_file, self._file).result()
+            return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
             raise ChildProcessError("a process of `--workers` ended: it was killed, or its memory ran out") from error
@@ -105,6 +114,12 @@ class OneProcess:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(kill_workers=True)
+
+
+def call_by_file(path: Path) -> None:
+    """In a process that was begun: call what stands in a file, and leave there what comes back."""
+    function, arguments = pickle.loads(path.read_bytes())
+    path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
 def begin(parent: int, its_cores: list[int]) -> None:
