@@ -228,10 +228,30 @@ def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process
     said: list[str] = []
     shared = worker.SharedSweep(one_process, spec, load_search_data(spec), said.append)
     for _ in range(2):
-        shared.lost("trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
+        shared.lost("train trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
     with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
-        shared.lost("trial 3", OSError(28, "No space left on device"))
+        shared.lost("train trial 3", OSError(28, "No space left on device"))
     assert len(said) == 2
+
+
+def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Workers, tmp_path: Path) -> None:
+    looked_once(one_process, tmp_path / "killed")
+
+
+def looked_once(workers: Workers, killed: Path) -> None:
+    """Have workers look at a sweep, of which one is killed."""
+    spec = make_spec()
+    said: list[str] = []
+
+    def look() -> str:
+        with suppress(FileExistsError):
+            killed.touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "seen"
+
+    found = worker.SharedSweep(workers, spec, load_search_data(spec), said.append).look(look)
+    assert found and set(found) == {"seen"}
+    assert len(said) == 1 and said[0].startswith("workers read the data again: ")
 
 
 def test_a_model_that_cant_be_sent_is_said_before_anything_trains(tmp_path: Path) -> None:
@@ -318,6 +338,11 @@ class TestDask:
             results = train(runner, trials, Killing(kill))
         assert killed
         assert_same_bits(results, train(kind(make_spec(), data), trials))
+
+    @pytest.mark.soak  # in short one of `--workers`
+    def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(self, cluster: Any, tmp_path: Path) -> None:
+        with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
+            looked_once(workers, tmp_path / "killed")
 
     @pytest.mark.soak  # in short a worker that is killed, and a scheduler that does not answer
     def test_a_scheduler_that_ends_is_said(self, cluster: Any, data: Any) -> None:

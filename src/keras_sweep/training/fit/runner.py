@@ -225,7 +225,7 @@ class FitRunner:
                         yield result
                     elif not stops:  # it was lost, or still saw that another call was to stop
                         if error is not None:
-                            shared.lost(f"trial {number}", error)
+                            shared.lost(f"train trial {number}", error)
                         waiting = {number: submit(number)} | waiting
         finally:
             stop()

@@ -204,7 +204,7 @@ class CompiledRunner:
                 if self._shared is None:
                     raise error
                 trials = joined([str(lane.number) for lane in group.lanes if lane.training], "and")
-                self._shared.lost(f"trial {trials} from epoch {group.epoch + 1} on", error)
+                self._shared.lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
                 continue
             for report in segment.result().reports:
                 if report.failure is not None:  # it takes down all lanes of the program

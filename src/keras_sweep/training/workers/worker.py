@@ -27,7 +27,7 @@ from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.workers.workers import Workers
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages that a worker has in the same version, beside the backend
-TRIES = 3  # of a segment, then the search ends
+TRIES = 3  # of a segment, or of the first look, then the search ends
 LOOK_SECONDS = 0.2  # between two looks at the stop flag
 Tool = TypeVar("Tool")
 
@@ -155,13 +155,14 @@ class SharedSweep:
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
         """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
-        try:
-            asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
-            return [future.result() for future in asked]
-        except SweepError:
-            raise
-        except Exception as error:
-            raise SweepError(f"{self._workers.name} can't be used: {said(error)}") from error
+        while True:
+            try:
+                asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
+                return [future.result() for future in asked]
+            except SweepError:
+                raise
+            except Exception as error:
+                self.lost("read the data", error)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call this with its `Worker` and these arguments; the future fails, too, if none is there."""
@@ -177,19 +178,19 @@ class SharedSweep:
         self._workers.stop(now=now)
 
     def lost(self, what: str, error: BaseException) -> None:
-        """What was submitted did not come back, and is to be submitted again.
+        """What workers were asked to do did not come back, and they are to be asked again.
 
         Raises SweepError where that has happened too often, or nobody is there any more.
         """
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(
-                f"workers failed {TRIES} times to train {what}: {said(error)}",
+                f"workers failed {TRIES} times to {what}: {said(error)}",
                 hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
             ) from error
         self._workers.renew()
         self._spread = None
-        self._notice(f"training {what} again: {said(error)}")
+        self._notice(f"workers {what} again: {said(error)}")
 
     def _sent(self) -> Any:
         if self._spread is None:
