@@ -117,6 +117,7 @@ set -eu
 ip link set lo up
 "$0" -m ray.scripts.scripts start --head --num-cpus 2 --node-ip-address 127.0.0.1 --include-dashboard false \
     --disable-usage-stats --temp-dir "$1" > ray.log
+(while sleep 0.1; do pgrep -c -f '^ray::on_worker' >> at_once.log || true; done) &
 (until [ -e sweeps/long ]; do sleep 0.2; done; sleep 2; until pkill -9 -o -f '^ray::on_worker'; do sleep 0.2; done) &
 "$0" -m keras_sweep run long.yaml --workers ray --view plain
 "$0" -m keras_sweep replay long 0 --runner compiled --workers ray
@@ -131,6 +132,9 @@ def test_a_worker_of_ray_that_is_killed_costs_a_segment_and_no_number(tmp_path: 
         ended = process(words, cwd=tmp_path).ok()
     assert "again: " in ended.err
     assert "to the last digit" in ended.out
+    at_once = [int(count) for count in (tmp_path / "at_once.log").read_text().split()]
+    lasting = map(min, at_once, at_once[1:], at_once[2:])  # a process that is ending is still one for a moment
+    assert max(lasting) == 2, "a worker that waited gave its core to another"
     assert_as_alone(tmp_path)
 
 
@@ -321,6 +325,20 @@ class TestDask:
         code, _, err = called(["run", str(tmp_path / "plain.yaml"), "--workers", "dask://127.0.0.1:9"], tmp_path)
         assert code == 1
         assert err.splitlines()[-1].startswith("error: no Dask scheduler answers at 127.0.0.1:9. ")
+
+    @pytest.mark.soak
+    def test_a_cluster_without_workers_is_said_and_waited_for(self, data: Any) -> None:
+        with dask_cluster(0) as empty, closing(workers_of(address_of(empty))()) as workers:  # type: ignore[misc]
+            told: list[str] = []
+
+            def tell(notice: str) -> None:
+                told.append(notice)
+                empty.scale(1)
+
+            runner = CompiledRunner(make_spec(), data, workers=workers, notice=tell)
+            results = train(runner, GENERATION)
+        assert told == [f"{address_of(empty)} has no worker yet: the search begins once one is there"]
+        assert_same_bits(results, train(CompiledRunner(make_spec(), data), GENERATION))
 
     @pytest.mark.soak
     @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner], ids=["lanes", "fit"])

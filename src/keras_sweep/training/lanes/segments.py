@@ -16,13 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from keras_sweep.training.lanes.packing import Device
-from keras_sweep.training.workers.worker import Worker
+from keras_sweep.training.workers.worker import LOOK_SECONDS, Worker
 from keras_sweep.training.workers.workers import error_of
 
 if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before it knows its backend
     from keras_sweep.training.lanes.group import Group, Segment
-
-LOOK_SECONDS = 0.2  # how often something else is looked at while no segment ends
 
 
 @dataclass(eq=False)

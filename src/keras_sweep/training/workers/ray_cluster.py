@@ -81,7 +81,7 @@ class RayCluster(Workers):
 
 
 def is_set(key: str) -> bool:
-    """On a worker: whether the actor of that name, an event, is set."""
+    """On a worker: whether the event of that name is set. Ray lends the core of one that waits in `ray.get`."""
     import ray
 
-    return bool(ray.get(ray.get_actor(key, namespace=NAMESPACE).is_set.remote()))
+    return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

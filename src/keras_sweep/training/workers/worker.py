@@ -28,7 +28,7 @@ from keras_sweep.training.workers.workers import Workers
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages that a worker has in the same version, beside the backend
 TRIES = 3  # of a segment, or of the first look, then the search ends
-LOOK_SECONDS = 0.2  # between two looks at the stop flag
+LOOK_SECONDS = 0.2  # between two looks at the stop flag, or at something else while no worker answers
 Tool = TypeVar("Tool")
 
 
@@ -155,6 +155,8 @@ class SharedSweep:
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
         """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
+        if self._workers.count() == 0:
+            self._notice(f"{self._workers.name} has no worker yet: the search begins once one is there")
         while True:
             try:
                 asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
