@@ -76,7 +76,9 @@ class TestEveryKindOfWorkers:
 
     def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
-        assert_same_bits(train(fit_runner(spec, data, workers=workers), trials), train(fit_runner(spec, data), trials))
+        runner = fit_runner(spec, data, workers=workers)
+        assert_same_bits(train(runner, trials), train(fit_runner(spec, data), trials))
+        assert runner.spent["train"] > 0  # the time that it waits for them
 
     @pytest.mark.parametrize(
         "workers",

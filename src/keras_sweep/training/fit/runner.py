@@ -211,7 +211,8 @@ class FitRunner:
                 if stops := watch.stopping():
                     stop()  # what has come to its end by then counts
                 due = list(waiting)[:1] if in_order else list(waiting)
-                done = wait([waiting[number] for number in due], LOOK_SECONDS, FIRST_COMPLETED).done
+                with self._wall.part("train"):
+                    done = wait([waiting[number] for number in due], LOOK_SECONDS, FIRST_COMPLETED).done
                 for number in [number for number in due if waiting[number] in done]:
                     future = waiting.pop(number)
                     error = error_of(future)

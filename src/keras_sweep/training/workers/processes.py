@@ -67,10 +67,7 @@ class Processes(Workers):
         return self._stop.exists
 
     def stop(self, *, now: bool) -> None:
-        if now:
-            self._stop.touch()
-        else:
-            self._stop.unlink(missing_ok=True)
+        self._stop.touch() if now else self._stop.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
