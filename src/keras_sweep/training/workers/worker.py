@@ -155,10 +155,10 @@ class SharedSweep:
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
         """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
-        if self._workers.count() == 0:
-            self._notice(f"{self._workers.name} has no worker yet: the search begins once one is there")
         while True:
             try:
+                if self._workers.count() == 0:
+                    self._notice(f"{self._workers.name} has no worker yet: the search begins once one is there")
                 asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
                 return [future.result() for future in asked]
             except SweepError:
