@@ -17,7 +17,8 @@ def ending_short():
     return digits(300, 100)
 
 
-def test_random_trials_with_a_short_last_batch(ending_short):
+@pytest.mark.parametrize("many", [4, pytest.param(12, marks=pytest.mark.soak)])
+def test_random_trials_with_a_short_last_batch(ending_short, many):
     rng = np.random.default_rng(0)
     trials = [
         {
@@ -26,7 +27,7 @@ def test_random_trials_with_a_short_last_batch(ending_short):
             "epochs": int(rng.integers(1, 6)),
             "batch_size": int(rng.choice([32, 128])),
         }
-        for _ in range(4)
+        for _ in range(many)
     ]
     assert_as_fit(make_spec(), ending_short, suggestions(*trials))
 
