@@ -78,11 +78,12 @@ def start(code: str, folder: SweepFolder) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
-def test_readers_of_every_kind_beside_a_writer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("own", "optunas"), [(2, 1), pytest.param(8, 2, marks=pytest.mark.soak)])
+def test_readers_of_every_kind_beside_a_writer(tmp_path: Path, own: int, optunas: int) -> None:
     folder = new_folder(tmp_path, 0)
     writer = start(WRITE, folder)
     assert writer.stdout.readline() == "begun\n"
-    readers = [start(READ, folder) for _ in range(2)] + [start(OPTUNA, folder)]
+    readers = [start(code, folder) for code in [READ] * own + [OPTUNA] * optunas]
     command = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "dense", "-f", "json"]
     shown = subprocess.run(
         [*command, "--storage", f"sqlite:///{folder.study}"], capture_output=True, text=True, check=True
