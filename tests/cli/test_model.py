@@ -81,10 +81,12 @@ def test_the_script_is_printed_and_its_rows_are_written(finished, tmp_path):
     assert (tmp_path / "rows.npz").exists()
 
 
-def test_a_script_and_a_file_for_its_rows_go_together(finished):
+def test_a_script_goes_with_a_file_for_its_rows_and_with_nothing_that_trains(finished):
     for words, said in (
         (["--script"], "Give `--rows rows.npz`"),
         (["--rows", "rows.npz"], "`--rows` is for the script"),
+        (["--script", "--rows", "rows.npz", "--workers", "2"], "`--runner` and `--workers` say who trains"),
+        (["--script", "--rows", "rows.npz", "--runner", "fit"], "`--runner` and `--workers` say who trains"),
     ):
         ended = sweep("replay", "digits", "0", *words, cwd=finished)
         assert (ended.code, said in ended.err) == (2, True)

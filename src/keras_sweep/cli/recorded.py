@@ -208,6 +208,8 @@ def replay(
     """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
+    if script and (runner or workers):
+        raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
     from keras_sweep.sweep.keras_script import trial_script
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import print_replay, replay_json
