@@ -33,8 +33,9 @@ users have: Keras imports matplotlib and pandas where they are, two seconds of e
     wide               64     48.4   424.3   0.11         80.2       584.3          0.14
 
 digits, deep_table, diabetes, hyper_model and table vary the structure of a table's model. Three rounds of hyper_model
-two hours before, quiet, were 9.8 s for 21.0, 0.47: most of its ten seconds are the start that any run has. `wide` ran
-the day after, alone.
+two hours before, quiet, were 9.8 s for 21.0, 0.47, and three the day after, on another host, 10.2 s for 18.9, 0.57:
+most of its ten seconds are the start that any run has, 2.6 s in which XLA compiles the drawing of weights in eight
+shapes, and one in which Optuna makes its tables. `wide` ran the day after, alone.
 Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
 of CPU by lanes and 68 s by fit.
 """
