@@ -87,6 +87,9 @@ def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
 
 
 SPARSE = "sparse_categorical_crossentropy"
+with_threshold = replace(
+    spec_of("categorical_crossentropy", "f1_score"), metric_arguments={"f1_score": {"threshold": 0.5}}
+)
 MISMATCHES = [
     (spec_of(SPARSE, units=3), ["dense.units: .*4 outputs.*got 3"]),
     (spec_of(SPARSE, activation="sigmoid"), ["activation: .*the output of `softmax`.*'sigmoid'.*use `softmax`"]),
@@ -100,7 +103,8 @@ MISMATCHES = [
         ["metrics.1.: .*`accuracy` does not go with `loss: .*use `mean_abs", "takes the output of `linear`"],
     ),
     (spec_of("binary_crossentropy", "bce"), ["0 or 1 in one column"]),
-    (spec_of("categorical_crossentropy", "f1_score"), ["`f1_score` does not go with"]),
+    (spec_of("categorical_crossentropy", "f1_score"), ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
+    (with_threshold, ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
     (spec_of("poisson"), ["at least 0, but the least is -.*use `mean_squared_error`"]),
 ]
 

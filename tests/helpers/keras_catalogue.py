@@ -247,7 +247,7 @@ METRICS = {
     SPARSE: ("sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"),
     ONE_HOT: (
         *("binary_crossentropy", "categorical_accuracy", "categorical_crossentropy", "categorical_hinge"),
-        *("top_k_categorical_accuracy", "cosine_similarity", "kl_divergence", "poisson", "f1_score", "f_beta_score"),
+        *("top_k_categorical_accuracy", "cosine_similarity", "kl_divergence", "poisson"),
         *("pearson_correlation", "concordance_correlation", "accuracy", "auc"),
     ),
     BINARY: (
@@ -270,7 +270,7 @@ LOSSES_LEFT_OUT = {
 METRICS_LEFT_OUT = {
     "needs arguments, which a name in a space file can't give": (
         *("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "PrecisionAtRecall", "RecallAtPrecision"),
-        *("SensitivityAtSpecificity", "SpecificityAtSensitivity"),
+        *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "F1Score", "FBetaScore"),
     ),
     "is of what it is given, not of labels and outputs": ("Mean", "MeanMetricWrapper", "Metric", "Sum"),
 }

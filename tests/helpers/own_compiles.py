@@ -32,6 +32,11 @@ def smooth(units=8):
     return compiled(units, found, [keras.metrics.CategoricalAccuracy(), keras.metrics.TopKCategoricalAccuracy(k=2)])
 
 
+def by_class(units=8):
+    """By a metric that gives a number for each class."""
+    return compiled(units, "categorical_crossentropy", ["accuracy", keras.metrics.F1Score()])
+
+
 def of_the_users(units=8):
     """By functions of the user's, the loss twice as heavy."""
     return compiled(units, squares, [surest, "accuracy"], loss_weights=2.0)

@@ -58,6 +58,16 @@ class MeanHighest(keras.metrics.Metric):
         return self.total / self.count
 
 
+class Powers(MeanHighest):
+    """Two numbers, by names of their own."""
+
+    def __init__(self, name="Powers"):
+        super().__init__(name=name)
+
+    def result(self):
+        return {"first": self.total / self.count, "second": (self.total / self.count) ** 2}
+
+
 def misnamed():
     return MeanHighest(name="other")
 

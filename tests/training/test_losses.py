@@ -250,6 +250,7 @@ def test_metrics_of_the_users_are_recorded_by_their_names_and_may_rank(data, run
     metrics = {
         "sure": {"python": "user_losses:sure"},
         "MeanHighest": {"python": "user_losses:MeanHighest", "power": 2.0},
+        "Powers": {"python": "user_losses:Powers"},
     }
     goal = Objective("val_sure", Goal.MAXIMIZE)
     spec = spec_of("sparse_categorical_crossentropy", {}, metrics, objective=goal, **of_user(build))
@@ -257,7 +258,9 @@ def test_metrics_of_the_users_are_recorded_by_their_names_and_may_rank(data, run
     made = [
         keras.metrics.MeanMetricWrapper(user_losses.sure, name="sure"),
         user_losses.MeanHighest(power=2.0),
+        user_losses.Powers(),
     ]
+    assert {"val_first", "val_second"} < set(result.curve)
     assert_same(result, plain_fit(build, data, PAIR[0].params, metrics=made), "metrics")
     assert result.scores.values().mean() == pytest.approx(result.value) and result.stderr > 0
     by_other = replace(spec, objective=Objective("val_MeanHighest", Goal.MAXIMIZE))

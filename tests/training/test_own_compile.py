@@ -12,6 +12,7 @@ from keras_sweep.errors import ModelError, SpaceFileError
 from keras_sweep.models.inspect_model import inspect_model, load_rows
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.sweep.finish import evaluate
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
@@ -62,6 +63,13 @@ def test_it_is_trained_as_it_compiles_itself(name, loss, arguments, metrics):
     log = model.fit(data.train.x, data.train.y, epochs=2, validation_data=held, verbose=0)
     assert dict(result.curve) == {name: tuple(values) for name, values in log.history.items()}
     assert (result.stderr is not None) == (name != "of_the_users")
+
+
+def test_a_metric_of_several_numbers_is_left_out_of_curves_and_of_the_test():
+    result, spec, data = trained("by_class")
+    assert {name.removeprefix("val_") for name in result.curve} == {"loss", "accuracy"}
+    model = compiled_model(spec, training_plan(spec, {}), data)
+    assert evaluate(spec, result, model, data.validation, data).scores.keys() == {"loss", "accuracy"}
 
 
 def test_labels_have_the_form_that_its_loss_takes():

@@ -15,7 +15,7 @@ from keras_sweep.space.text import counted, listed, quoted
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
-_BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, where a record needs one number
+_BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, unless told how to average these
 _OF_COLUMNS = {"binary_crossentropy", "bce", "pearson_correlation"}  # take [N, K] alone
 _ANY_SIGN = frozenset(
     {"linear", "relu", "relu6", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softsign", "log_softmax", "mish"}
@@ -115,14 +115,17 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         if form is LabelForm.INDEX:
             fits = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
         else:
-            unfit = UNFIT_METRICS[form] - (_BY_CLASS if metric in spec.metric_arguments else frozenset())
+            averaged = spec.metric_arguments.get(metric, {}).get("average") is not None
+            unfit = UNFIT_METRICS[form] - (_BY_CLASS if averaged else frozenset())
             fits = metric not in unfit and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
         if not fits:
+            other = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
+            by_class = metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY)
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
                 + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
                 f"metrics[{index}]",
-                hint=f"use `{'mean_absolute_error' if form is LabelForm.NUMBER else 'accuracy'}`",
+                hint=f"use `{f'{{name: {metric}, average: macro}}' if by_class else other}`",
             )
 
 

@@ -63,7 +63,8 @@ def converted(
     with replacing_path(path) as part:
         answer = _answer_of_process(folder, request | {"path": str(part.absolute())})
         if "error" in answer:
-            hint = "Layers of your own must stand in a module" if is_given(spec.model.source) else other
+            unknown = is_given(spec.model.source) and "Could not locate" in answer["error"]
+            hint = "Layers of your own must stand in a module" if unknown else other
             raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
         if not answer["greatest_difference"] <= MOST_APART:
             raise SweepError(
@@ -166,7 +167,8 @@ def with_names(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
         kind = "string" if array.dtype.kind == "U" else str(array.dtype)
         inputs[key] = keras.Input(array.shape[1:] or (1,), dtype=kind, name=names[key])
     symbols = tuple(inputs.values())
-    outputs = model(inputs if isinstance(x, dict) else symbols if isinstance(x, tuple) else symbols[0])
+    given = inputs if isinstance(x, dict) else symbols if isinstance(x, tuple) else symbols[0]
+    outputs = model(given, training=False)  # else layers that change rows at random would do it there, too
     named = {names[key]: symbol for key, symbol in inputs.items()} if len(symbols) > 1 else symbols[0]
     return keras.Model(named, outputs), names
 
@@ -190,6 +192,11 @@ def answer_to(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     own = {name: load_python(place, Path(request["folder"]), ModelError) for name, place in sources.items()}
     # The process that waits for this one has just written the file, of code that its user trusts.
     opened = keras.models.load_model(folder / "model.keras", custom_objects=own, compile=False, safe_mode=False)
+    for (
+        layer
+    ) in opened.layers:  # tensors that are no part of a graph, as one that was adapted has, ONNX has no name for
+        if isinstance(layer, keras.layers.Normalization) and layer.built:
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     with np.load(folder / "rows.npz", allow_pickle=False) as file:
         arrays = {name: array if array.ndim > 1 else array[:, None] for name, array in file.items()}  # texts are [N]
     model, names = with_names(opened, of_names(arrays)["x"])

@@ -164,7 +164,8 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     """One `evaluate()` of a trial's compiled model on held-out rows."""
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
-    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.labels, **given).items()}
+    told = model.evaluate(rows.x, rows.labels, **given)
+    scores = {name: float(value) for name, value in told.items() if np.ndim(value) == 0}  # as a curve has them
     predict = cache(lambda: predicted(model, rows.x))
     logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
     errors = {one.metric: one.standard_error() for one in logged}

@@ -18,6 +18,7 @@ from tests.helpers.lane_trials import user_spec
     [
         *((name, None) for name in ("convolutional", "regularized", "constrained", "one_output")),
         ("own_step", "the model has its own `train_step`"),
+        ("own_log", "the model has its own `compute_metrics`"),
         ("calling_back", "the model calls back into Python while it trains"),
         ("choosing", "a layer draws from Python's or NumPy's generator while the model is compiled"),
     ],

@@ -81,7 +81,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
         if not of_user(error):
             raise
         return None
-    for name in ("train_step", "test_step", "fit", "evaluate"):
+    for name in ("train_step", "test_step", "compute_metrics", "fit", "evaluate"):
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
     generators = generator_states()

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import jax
@@ -159,7 +160,8 @@ class Program:
         def one(metrics: list[Any]) -> dict[str, Any]:
             with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
                 results = model.get_metrics_result()
-            return {name: value for name, value in results.items() if getattr(value, "ndim", 0) == 0}
+            each = [one.items() if isinstance(one, dict) else [(name, one)] for name, one in results.items()]
+            return {name: value for name, value in chain(*each) if getattr(value, "ndim", 0) == 0}
 
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
         return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
