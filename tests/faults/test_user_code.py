@@ -62,6 +62,22 @@ def test_a_layer_that_leaves_fails_its_trials(tmp_path: Path, leave: str, runner
     assert "FAIL " + ("SystemExit: 0" if "exit" in leave else "KeyboardInterrupt") in ended.err
 
 
+def test_a_model_function_that_counts_its_calls_is_named(tmp_path: Path) -> None:
+    code = """
+count = 0
+
+def build():
+    global count
+    count += 1
+    layers = [keras.layers.Input((64,)), keras.layers.Dense(count), keras.layers.Dense(10, activation="softmax")]
+    return keras.Sequential(layers)
+"""
+    ended = run(tmp_path, code)
+    assert "odd:build gives another model now than it gave for trial 0: " in ended.err
+    assert ended.err.rstrip().endswith("Let the model depend on the function's arguments alone"), ended.err
+    assert ended.code == 2
+
+
 def test_what_code_changes_of_the_process_is_put_back(tmp_path: Path) -> None:
     rows = ROWS.replace("    print", f"    {CHANGES}\n    print", 1)
     module = f"{CHANGES}\nprint('module')\n{rows}{MODEL}"

@@ -238,9 +238,12 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
         "metric", "[{name: val_loss}, {name: parameter}]", "1.name", "but got 'parameter' (did you mean `parameters`?)"
     ),
     "a choice that is no map": bad("finish", "{choose: small}", "choose", "must be a map, or null, but got 'small'"),
-    "a choice without a constraint": bad("finish", "{choose: {}}", "choose.where", "no comparison that can be read"),
+    "a choice without a constraint": bad("finish", "{choose: {}}", "choose.where", "must say which trials may win"),
     "a choice by another goal": bad(
-        "finish", "{choose: {minimize: val_loss, where: val_accuracy > 0}}", "choose.minimize", "must be the first goal"
+        "finish",
+        "{choose: {minimize: val_loss, where: val_accuracy > 0}}",
+        "choose.minimize",
+        "the first goal, by",
     ),
     "a choice by what is no goal": bad(
         "finish", "{choose: {where: parameters < 5}}", "choose.where", "there is no goal 'parameters'"

@@ -42,6 +42,7 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
     done = sweep("run", "mine.yaml", cwd=tmp_path).ok()
     assert "imported trials guide the search, but can't win" in done.out
     board = json.loads(sweep("leaderboard", "mine", "--format", "json", cwd=tmp_path).out)
+    assert len(board) == 1 + 3  # beside what was imported as many as the space file asks for
     assert board[0]["number"] == 0 and board[0]["seed"] is None
     best = board[1]["number"]
     assert f"sweep show mine {best}" in done.out and f"test trial {best}:" in done.out

@@ -9,8 +9,7 @@ from typing import Any
 import optuna
 import pytest
 
-from keras_sweep.errors import SpaceFileError, UsageError
-from keras_sweep.search.engines import make_engine
+from keras_sweep.errors import SpaceFileError
 from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, expected_epochs
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
@@ -120,14 +119,12 @@ def test_the_first_generation_of_halving_is_halved_at_once_and_later_trials_come
     assert pruner.rung(2, {8: 0.0, 9: 0.9}) == {8}  # beside the four that came there before
 
 
-def test_only_halving_has_a_first_generation_and_keras_tuner_none() -> None:
+def test_only_halving_has_a_first_generation() -> None:
     text = dense() + "early_terminate: {type: median, first: 8}\n"
     with pytest.raises(SpaceFileError, match="only `type: halving` has a first generation"):
         read_space_file(Path("space.yaml"), text=text)
     halved = read_space_file(Path("space.yaml"), text=dense() + "early_terminate: {type: halving, eta: 2}\n")
     assert halved.early_terminate == EarlyTerminate("halving", 1, 2, 32)
-    with pytest.raises(UsageError, match="KerasTuner's oracles can't learn"):
-        make_engine(replace(halved, search=replace(halved.search, engine="keras-tuner", sampler="bayesian")))
 
 
 def test_expected_epochs_are_those_of_trials_in_a_random_order() -> None:

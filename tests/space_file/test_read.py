@@ -1,5 +1,6 @@
 """What a space file says is what the spec says."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -295,7 +296,6 @@ NEVER_TOGETHER = (
     "centered: {values: [true, false], when: {optimizer: rmsprop}}",
     "nesterov: {values: [true, false], when: {centered: true, optimizer: sgd}}",
 )
-OF_HYPERBAND = dense(search="search: {engine: keras-tuner, sampler: hyperband}") + "early_terminate: {type: median}\n"
 LINEAR = dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}")
 WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
 
@@ -315,12 +315,30 @@ WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
         (with_parameters(*NEVER_TOGETHER), "nesterov: its conditions never hold together, so no trial has it"),
         (with_parameters("momentum: {min: 0, max: 1}"), "draws whole numbers only"),
         (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "only multiples of q=5 are drawn, the least is 5"),
-        (OF_HYPERBAND, "has rungs of its own"),
     ],
 )
 def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
     warnings = read(text).warnings
     assert any(words in warning for warning in warnings), warnings
+
+
+@pytest.mark.parametrize(
+    ("sampler", "rule", "words"),
+    [
+        ("hyperband", "median", "early_terminate: `sampler: hyperband` stops poor trials by itself (leave it out"),
+        ("random", "halving", "early_terminate.type: `type: halving` draws its first trials at random, of which"),
+    ],
+)
+def test_a_rule_that_the_sampler_can_not_be_stopped_by_is_a_fault(sampler: str, rule: str, words: str) -> None:
+    text = dense(search=f"search: {{engine: keras-tuner, sampler: {sampler}}}")
+    with pytest.raises(SpaceFileError, match=re.escape(words)):
+        read(text + f"early_terminate: {{type: {rule}}}\n")
+
+
+def test_a_one_value_case_is_no_slip() -> None:
+    cases = "learning_rate: [{when: {optimizer: sgd}, values: [0.1, 1.0]}, {when: {optimizer: adam}, values: [0.01]}]"
+    warnings = read(with_parameters("optimizer: {values: [sgd, adam]}", cases)).warnings
+    assert not any("one value" in warning for warning in warnings), warnings
 
 
 def test_a_model_that_may_bring_hyperparameters_is_not_said_to_have_few_points() -> None:

@@ -93,3 +93,12 @@ def test_what_it_cannot_learn_from_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=words):
         ran()
     assert not ran.sweep.path.exists()
+
+
+def test_a_loss_of_another_kind_is_another_metric(tmp_path: Path) -> None:
+    text = LEARNED.replace("val_accuracy, goal: maximize", "val_loss")
+    begun(tmp_path, text)
+    ran = begun(tmp_path, text.replace("sparse_categorical", "categorical"))
+    words = r"val_loss \(loss: sparse_categorical_crossentropy\), .* val_loss \(loss: categorical_crossentropy\)"
+    with pytest.raises(UsageError, match=words):
+        ran()

@@ -1,6 +1,7 @@
 """`sweep run` as a function: begun, gone on with, made longer, begun anew, stopped."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -46,6 +47,22 @@ def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     assert any("plain~1" in notice for notice in fresh.notices)
     assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain~1"))) == 4
     assert not fresh.sweep.owner.exists()
+
+
+def test_what_no_engine_can_search_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    Ran(tmp_path)()
+    grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
+    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):
+        Ran(tmp_path, text=grid, fresh=True)()
+    assert not (tmp_path / "sweeps" / "plain~1").exists()
+    assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain"))) == 4
+
+
+def test_a_folder_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"lat\xfcn")
+    folder.mkdir()
+    assert len(finished(folder, trials=2).ended.results) == 2
+    assert (finished(folder, trials=2).ended.reason, (folder / "sweeps" / "plain~1").exists()) == ("done", False)
 
 
 def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path) -> None:

@@ -29,9 +29,13 @@ WEAK = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sweeps `good` and `weak` of digits, the second with rates that learn nothing, and `other` of other rows."""
+    """Sweeps `good`, `weak` and `by_error` of digits, the second with rates that learn nothing, and `other` of other
+    rows."""
     folder: Path = tmp_path_factory.mktemp("compared")
     texts = {"good": SPACES["plain"], "weak": WEAK, "other": SPACES["plain"].replace("digits", "iris")}
+    texts["by_error"] = SPACES["plain"].replace(
+        "metric: {name: val_accuracy, goal: maximize}", "metric: {name: val_loss}"
+    )
     for name, text in texts.items():
         space = text.replace("trials: 18", "trials: 6").replace("units: 10, ", "" if name == "other" else "units: 10, ")
         ran_as(folder, name, space, test=name == "good")
@@ -136,6 +140,7 @@ def test_other_rows_and_other_metrics_are_named(folder, tmp_path):
     for names, said in (
         (["good", "other"], r"the data of good is digits \(rows .*, other is iris"),
         (["good"], "two different sweeps or more"),
+        (["good", "by_error"], r"the metric of good is val_\w+, to maximize, by_error is val_loss \(loss: \w+\), to"),
         (["good", "good"], "two different sweeps or more"),
         (["good", "god"], "there is no sweep 'god'"),
     ):

@@ -6,7 +6,6 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 BUSY_SECONDS = 30.0  # how long a statement waits for another program that holds the database
 
@@ -56,5 +55,6 @@ def remove_folder(path: Path) -> None:
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
     """A connection, with options of SQLite's URI ("mode=ro"), to a database that is there; it begins no transaction."""
-    uri = f"file:{quote(str(path.absolute()))}?{options}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )

@@ -59,8 +59,8 @@ def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerp
     """
     kept = fitted(imported, spec)
     _check(kept, folder)
-    with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
-        study.add(*kept.results)
+    with SweepLock(folder):
+        open_study(folder, spec, fingerprint, learned=kept.results).close()
     return kept
 
 

@@ -79,17 +79,7 @@ def make_engine(spec: SweepSpec) -> Engine:
 
     name, sampler = spec.search.engine, spec.search.sampler
     make = member_of(member_of(ENGINES, "engine", name), f"{name} sampler", sampler)
-    if sampler in HAVE_RUNGS and spec.early_terminate is not None:
-        raise UsageError(
-            f"`sampler: {sampler}` takes no `early_terminate`: it stops poor trials by itself",
-            hint="Leave out `early_terminate`, or use another sampler",
-        )
     rule = spec.early_terminate
-    if name != "optuna" and rule is not None and rule.first:
-        raise UsageError(
-            "`type: halving` draws its first trials at random, of which KerasTuner's oracles can't learn",
-            hint="Use `type: successive_halving`, or `engine: optuna`",
-        )
     drawn = replace(spec, space=spec.drawn_space)
     read = {"epochs"} if spec.objective.epochs_from else set()
     start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]

@@ -57,6 +57,14 @@ def _flat(key: str, value: Any) -> dict[str, Any]:
     return {key: _plain(value)}
 
 
+def computed_by(flat: Mapping[str, Any], metric: str) -> str:
+    """What a metric's values depend on beside its name, as the end of a sentence: " (loss: mean_squared_error)"."""
+    name = metric.removeprefix("val_")
+    of_loss = name.endswith("loss") and name not in flat.get("metrics", ())
+    kept = [key for key in flat if key.startswith("loss" if of_loss else f"metrics.{name}.")]
+    return f" ({', '.join(f'{key}: {_text(flat, key)}' for key in kept)})" if kept else ""
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, in the words of a space file, a line a key: `parameters.learning_rate.max: 1.0 -> 0.1`."""
     # as texts: 1, 1.0 and true are equal, and yet not the same

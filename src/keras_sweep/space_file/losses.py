@@ -161,16 +161,16 @@ def with_choice(faults: Faults, objective: Objective | None, finish: Finish | No
     path, given, names = ("finish", "choose"), finish.choose, [one.name for one in (objective, *objective.further)]
     for key, value in given.items():
         if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
-            rule = f"must be the first goal, by which trials rank, {quoted(objective.name)}, but got {quoted(value)}"
+            first = f"`{objective.goal}: {objective.name}`"
+            rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quoted(value)}`"
             faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
         elif key not in (*Goal, "where"):
             faults.fault((*path, key), "there is no such key here", unknown(key, (*Goal, "where")))
     try:
         strange = [name for name in constraint(given.get("where", "")).names if name not in names]
     except ValueError as error:
-        faults.fault(
-            (*path, "where"), f"{quoted(given.get('where', ''))} {error}", "as in {where: parameters <= 40000}"
-        )
+        rule = f"{quoted(given['where'])} {error}" if "where" in given else "must say which trials may win"
+        faults.fault((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
             hint = did_you_mean(name, names) or f"the goals are {joined(names)}"

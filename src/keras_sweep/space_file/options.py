@@ -39,14 +39,14 @@ def with_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | 
 def point_of(given: str | Mapping[str, Any] | None) -> Params | None:
     """The point that `--add` names, `optimizer=adam epochs=10`, or one as a map. Raises UsageError: it is none."""
     if isinstance(given, str):
-        pairs = [word.partition("=") for word in shlex.split(given)]
         try:
+            pairs = [word.partition("=") for word in shlex.split(given)]
             given = {name: tree_of_text(f"value: {text}").plain["value"] for name, _, text in pairs}
-        except (TreeError, TypeError):
-            given = {}
-        if not given or not all(equals for _, equals, _ in pairs):
-            hint = "Write `--add 'optimizer=adam learning_rate=1e-3 epochs=10'`"
-            raise UsageError("`--add` takes KEY=VALUE for each parameter", hint=hint)
+        except (TreeError, TypeError, ValueError):  # a quote without its end, too
+            pairs, given = [], {}
+        if not given or len(given) < len(pairs) or not all(equals for _, equals, _ in pairs):
+            hint = "Write `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
+            raise UsageError("`--add` takes KEY=VALUE for each parameter, once, without blanks", hint=hint)
     return None if given is None else {name: value_of(name, value) for name, value in given.items()}
 
 

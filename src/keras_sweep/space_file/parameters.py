@@ -225,7 +225,8 @@ def _warn(parameter: Parameter, faults: Faults) -> None:
         return
     if drawn.size == 1:
         value = drawn.values()[0]
-        faults.warn(path, f"a range of one value, {quoted(value)}: it is the same in every trial")
+        if not parameter.when:
+            faults.warn(path, f"a range of one value, {quoted(value)}: it is the same in every trial")
         return
     # W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones
     block = faults.root.at(*path).value

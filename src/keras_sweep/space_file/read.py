@@ -109,7 +109,7 @@ def read_space_file(
     training = training_of(faults, None if own else metrics, folder)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
-    _check_goals(faults, objective, search, early)
+    _check_search(faults, objective, search, early)
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
     objective = with_choice(faults, objective, finish)
@@ -289,14 +289,18 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
     if early is not None and 0 < most <= early.min_iter:
         rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
         faults.warn(("early_terminate",), rule)
-    if early is not None and sampler == "hyperband":
-        faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")
 
 
-def _check_goals(
+def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
-    """Note what can't be beside several goals."""
+    """Note what can't be beside a sampler or an engine that stops trials, or beside several goals."""
+    if search is not None and early is not None and search.sampler == "hyperband":
+        rule = "`sampler: hyperband` stops poor trials by itself"
+        faults.fault(("early_terminate",), rule, "leave it out, or use another sampler")
+    elif search is not None and early is not None and early.first and search.engine != "optuna":
+        rule = f"`type: halving` draws its first trials at random, of which {search.engine} can't learn"
+        faults.fault(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
     if objective is None or not objective.further:
         return
     if early is not None:

@@ -215,7 +215,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         place = ".".join(str(part) for part in first["loc"])
         raise RecordError(
             f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg']}",
-            hint="`sweep export` writes it again",
+            hint="`sweep export` writes a new one; that of a sweep is written again by the same `sweep run`",
         ) from None
 
 

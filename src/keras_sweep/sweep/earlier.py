@@ -10,6 +10,7 @@ from keras_sweep.record.reader import read_sweep
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.space.distributions import Value, as_drawn
 from keras_sweep.space.search_space import Parameter, Params, SearchSpace
+from keras_sweep.space.spec_diff import computed_by, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, joined
 from keras_sweep.trial.events import Listener, Noticed
@@ -30,8 +31,11 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     folder = find(Path(named).name, sweeps if Path(named).name == named else spec.folder / Path(named).parent)
     facts, results = read_sweep(folder)
     what = f"search.learn_from: the sweep {folder.name!r}"
-    both = [(each, *each.further) for each in (facts.objective, spec.objective)]
-    was, now = (joined([f"{one.goal} {one.name}" for one in goals], "and") for goals in both)
+    both = ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+    was, now = (
+        joined([f"{one.goal} {one.name}{computed_by(flat, one.name)}" for one in (goal, *goal.further)], "and")
+        for goal, flat in both
+    )
     if was != now:
         raise UsageError(f"{what} was run to {was}, and this one is to {now}", hint="Give both the same `metric`")
     if facts.fingerprint != fingerprint:

@@ -16,7 +16,7 @@ from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
-from keras_sweep.search.engines import whole_point
+from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
@@ -90,6 +90,7 @@ def run_sweep(
         make = workers_of(options.workers)
         workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
         spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
+        make_engine(spec)  # so that what no engine can search is refused before anything is written
         begins = options.fresh or not folder.exists()
         if options.add is not None:
             whole_point(spec, options.add, {} if begins else None)

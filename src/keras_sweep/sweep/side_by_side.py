@@ -7,12 +7,13 @@ from keras_sweep.errors import UsageError
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.spec_diff import computed_by
 from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.events import TestScores
 from keras_sweep.trial.finalists import SeedScores, score, seed_scores
-from keras_sweep.trial.ranking import best_training, improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import best_training, imported, improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -101,16 +102,17 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
     for folder in folders:
         sweep = RecordedSweep.read(folder)
         best = needed_winner(folder.name, sweep.results, sweep.objective)
+        results = [one for one in sweep.results if not imported(one)]
         side = Side(
             name=folder.name,
             facts=sweep.facts,
-            results=sweep.results,
+            results=results,
             best=best,
             estimate=sweep.comparison.estimate,
             over_seeds=seed_scores(best) if best.final else None,
             scores=scores_of_seeds(folder, best) or (),
-            improvements=improvements(sweep.results, sweep.objective),
-            spent=spent_seconds(sweep.results),
+            improvements=improvements(results, sweep.objective),
+            spent=spent_seconds(results),
         )
         sides.append(side)
     if differences := _differences(sides):
@@ -128,8 +130,9 @@ def _differences(sides: Sequence[Side]) -> list[str]:
     """What must be the same and is not."""
     metrics, data = {}, {}
     for side in sides:
-        name = (side.facts.spec or {}).get("data")
-        metrics[side.name] = f"{side.facts.metric}, to {side.facts.goal}"
+        spec = side.facts.spec or {}
+        name = spec.get("data")
+        metrics[side.name] = f"{side.facts.metric}{computed_by(spec, side.facts.metric)}, to {side.facts.goal}"
         data[side.name] = f"{name or 'unknown'} (rows {str(side.facts.fingerprint)[:8]})"
     return [
         f"{words} of {', '.join(f'{name} is {value}' for name, value in values.items())}"

@@ -17,8 +17,9 @@ from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.data.split import read_parts
-from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
+from keras_sweep.errors import DataError, Interrupted, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
+from keras_sweep.process.given import name_of
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -168,7 +169,11 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
     model = compiled_model(spec, training_plan(spec, result.params), data)
-    model.set_weights(list(weights))
+    try:
+        model.set_weights(list(weights))
+    except ValueError as error:
+        why = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
+        raise ModelError(f"{why}: {error}", hint="Let the model depend on the function's arguments alone") from error
     if (optimizer := getattr(model, "optimizer", None)) is not None:  # which a loop of the user's has for itself
         optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model

@@ -17,7 +17,6 @@ from keras_sweep.search.keras_tuner.oracle import predicted
 from keras_sweep.search.keras_tuner.space import decode, encode
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec, summary
 
@@ -145,12 +144,6 @@ def test_choices_keep_their_types() -> None:
     engine = make_engine(spec(SearchSpace((Parameter("model.any", Categorical(choices)),)), "keras-tuner", "grid"))
     found = [suggestion.params["model.any"] for suggestion in engine.ask(9)]
     assert [(type(value), value) for value in found] == [(type(value), value) for value in choices]
-
-
-def test_early_terminate_is_refused_with_hyperband() -> None:
-    asked = replace(spec(SMALL, "keras-tuner", "hyperband"), early_terminate=EarlyTerminate("median"))
-    with pytest.raises(UsageError, match=r"takes no `early_terminate`: it stops poor trials by itself\. Leave out"):
-        make_engine(asked)
 
 
 def test_a_parameter_that_depends_on_hyperbands_epochs_is_refused() -> None:

@@ -68,6 +68,24 @@ def test_conditions(rows, where, found):
     assert numbers(chosen_rows(rows, ACCURACY, where=where)) == found
 
 
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("hidden=[32, 16]", [0]),
+        ("hidden=[32,16]", [0]),
+        ("hidden!=[32, 16]", [1]),
+        ("hidden=[]", [1]),
+        ("hidden=32", []),
+    ],
+)
+def test_a_list_is_written_as_tables_show_it(where, found):
+    rows = leaderboard_rows(
+        [result(0, 0.8, params={"hidden": (32, 16)}), result(1, 0.7, params={"hidden": ()})], ACCURACY
+    )
+    assert numbers(chosen_rows(rows, ACCURACY, where=[where])) == found
+    assert found or why_none(rows, [where]).endswith("hidden is [32, 16], []")
+
+
 @pytest.mark.parametrize("text", ["optimizer", "=adam", "optimizer=", "", "a<b", "lr>=fast", "a ! b"])
 def test_a_condition_that_cannot_be_read_is_refused(text):
     with pytest.raises(UsageError):

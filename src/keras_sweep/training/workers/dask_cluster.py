@@ -22,7 +22,8 @@ class DaskCluster(Workers):
             import dask
         except ImportError as error:
             raise MissingPackage("Dask is not installed", hint="pip install 'keras-sweep[dask]'") from error
-        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})  # weights are large
+        logging = {"distributed.client": "critical", **dask.config.get("logging", {})}  # else it logs tracebacks
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB", "logging": logging})
         self.name = f"dask://{address}"
         self._address = address
         self._event = f"keras-sweep-{uuid.uuid4().hex}"

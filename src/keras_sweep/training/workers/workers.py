@@ -75,6 +75,10 @@ def workers_of(wanted: str | int | Executor | None) -> Callable[[], Workers] | N
         return None
     if isinstance(wanted, ThreadPoolExecutor):
         raise UsageError("threads of this process are no workers", hint="It trains on all cores without `workers`")
+    context = getattr(wanted, "_mp_context", None)  # of a `ProcessPoolExecutor`; nothing public says how it begins them
+    if context is not None and context.get_start_method() == "fork":
+        hint = "Make it with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
+        raise UsageError("processes that are forked from this one stand still, since Keras has threads here", hint=hint)
     if isinstance(wanted, Executor):
         return lambda: Workers(wanted)
     text = str(wanted).strip()

@@ -70,7 +70,8 @@ def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
         key, holds = parsed_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
             values = dict.fromkeys(value for row in rows if (value := cell(row, key)) is not None)
-            known = listed(sorted(values, key=str), MOST_VALUES) or "in none"
+            plain = [list(value) if isinstance(value, tuple) else value for value in values]
+            known = listed(sorted(plain, key=str), MOST_VALUES) or "in none"
             return f"no trial has {escaped(text.strip())}; {escaped(key)} is {known}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
 
@@ -103,6 +104,8 @@ def _equal(found: Value, value: Scalar, written: str) -> bool:
         return found is value
     if is_number(found) and is_number(value):
         return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
+    if isinstance(found, tuple):
+        return str(list(found)).replace(" ", "") == written.replace(" ", "")
     if isinstance(found, TrialState):
         return found == written.upper()
     return written in (found, str(found)) or found == value
