@@ -82,9 +82,11 @@ def write_long(folder: Path) -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+def running(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     """A sweep over processes, two unless it is said, which have begun; it takes long."""
     count = getattr(request, "param", 2)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     write_long(tmp_path)
     process = Started(tmp_path, "--workers", str(count), "--view", "plain")
     wait_for(lambda: len(trainers(process.pid)) == count, process)
@@ -167,8 +169,10 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
                     _, local, _, state, *more = line.split()
                     if state == "0A" and f"socket:[{more[5]}]" in sockets:
                         assert local.startswith("0100007F:"), line
+    assert any((tmp_path / "temporary").glob("keras-sweep-*"))
     running.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
+    assert not any((tmp_path / "temporary").glob("keras-sweep-*"))
 
 
 @pytest.fixture(scope="module")

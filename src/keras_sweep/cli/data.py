@@ -122,8 +122,10 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
+    from keras_sweep.process.backend import choose_backend
     from keras_sweep.space_file.read import read_space_file
 
+    choose_backend(None)  # else KerasTuner, or a module for the rows, imports Keras on TensorFlow
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
     folder = sweep_folder(spec.name if spec is not None else name or imported.name, sweeps_dir)

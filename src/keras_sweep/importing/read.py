@@ -4,7 +4,6 @@ from pathlib import Path
 
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.imported import Imported
-from keras_sweep.process.backend import choose_backend
 
 
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
@@ -19,7 +18,6 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
 
         return read_optuna(source, study=study, metric=metric)
     if path.is_dir():
-        choose_backend(None)  # else KerasTuner imports Keras on TensorFlow
         from keras_sweep.importing.keras_tuner_project import read_keras_tuner_project
 
         return read_keras_tuner_project(path, metric=metric)

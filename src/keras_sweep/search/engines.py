@@ -32,7 +32,6 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
 ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
 MISSING = "\0"  # stands for a value that there is none of
 DEFAULTS = "defaults"  # stands for the point of all default values
-HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 
 
 def start_of(spec: SweepSpec) -> list[dict[str, Value]]:

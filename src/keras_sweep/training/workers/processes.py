@@ -3,6 +3,7 @@
 import os
 import pickle
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -97,7 +98,9 @@ class OneProcess:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call it there. Raises ChildProcessError where the process ended."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=(os.getpid(), self._cores), env=KEEP)
+            self._pool = ProcessPoolExecutor(
+                1, initializer=begin, initargs=(os.getpid(), self._file.parent, self._cores), env=KEEP
+            )
         self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
             self._pool.submit(call_by_file, self._file).result()
@@ -119,16 +122,17 @@ def call_by_file(path: Path) -> None:
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
-def begin(parent: int, its_cores: list[int]) -> None:
-    """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end when it ends."""
+def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
+    """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end with it and its folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout carries the command's answer
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, its_cores)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, folder: Path) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
+    shutil.rmtree(folder, ignore_errors=True)  # as the parent does that is not killed
     os._exit(1)
