@@ -85,7 +85,7 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("a,target\n1,0.5\n3,NaN\n", "no value in 1 row, at first in row 2"),
         ("a,target\n1,0.5\n3,inf\n", "target column .* has inf in row 2"),
         ("a,target\n1,2024-01-01\n3,2024-01-02\n", "of type Date"),
-        ("a,target\n1,1\n1e39,2\n", "column 'a' has 1e\\+39 in row 2, but models take numbers of 32 bits"),
+        ("a,target\n1,1\n1e39,2\n", "column 'a' has 1e\\+39 in row 2, but models take finite numbers of 32 bits"),
         ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has inf in row 1.*\n.*'b' has -inf in row 1"),
         ("a,target\n1,2\nn/a,3\n5,4\n", "'a' has text where numbers should be: 'n/a' in row 2"),
         (

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from threading import Lock
 from typing import Any
 
@@ -82,11 +82,9 @@ def write_long(folder: Path) -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
     """A sweep over processes, two unless it is said, which have begun; it takes long."""
     count = getattr(request, "param", 2)
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     write_long(tmp_path)
     process = Started(tmp_path, "--workers", str(count), "--view", "plain")
     wait_for(lambda: len(trainers(process.pid)) == count, process)
@@ -169,10 +167,10 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
                     _, local, _, state, *more = line.split()
                     if state == "0A" and f"socket:[{more[5]}]" in sockets:
                         assert local.startswith("0100007F:"), line
-    assert any((tmp_path / "temporary").glob("keras-sweep-*"))
+    (folder,) = Path(gettempdir()).glob(f"keras-sweep-{running.pid}-*")
     running.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
-    assert not any((tmp_path / "temporary").glob("keras-sweep-*"))
+    assert not folder.exists()
 
 
 @pytest.fixture(scope="module")

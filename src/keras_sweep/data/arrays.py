@@ -184,6 +184,6 @@ def must_fit_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) 
         where = f"in row {place[0] + 1}" if len(place) == 1 else f"at {place}"
         others = f", and {bad.sum() - 1:,} more" if bad.sum() > 1 else ""
         raise DataError(
-            f"{what} has {array[bad][0]!s} {where}{others}, but models take numbers of 32 bits",
+            f"{what} has {array[bad][0]!s} {where}{others}, but models take finite numbers of 32 bits",
             hint="Fill gaps or leave such rows out; give smaller numbers, in another unit or counted from the lowest",
         )

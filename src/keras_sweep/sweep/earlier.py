@@ -31,10 +31,9 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     folder = find(Path(named).name, sweeps if Path(named).name == named else spec.folder / Path(named).parent)
     facts, results = read_sweep(folder)
     what = f"search.learn_from: the sweep {folder.name!r}"
-    both = ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     was, now = (
         joined([f"{one.goal} {one.name}{computed_by(flat, one.name)}" for one in (goal, *goal.further)], "and")
-        for goal, flat in both
+        for goal, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
     if was != now:
         raise UsageError(f"{what} was run to {was}, and this one is to {now}", hint="Give both the same `metric`")

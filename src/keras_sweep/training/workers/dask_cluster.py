@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -48,13 +47,9 @@ class DaskCluster(Workers):
     def count(self) -> int:
         return sum(self._client.nthreads().values())
 
-    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
-        futures = []
-        for result in self._client.run(function, *arguments).values():  # raises what one of them raises
-            future: Future[Any] = Future()
-            future.set_result(result)
-            futures.append(future)
-        return futures or super().on_each(function, *arguments)  # of a cluster that starts workers when there is work
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        found = list(self._client.run(function, *arguments).values())
+        return found or super().on_each(function, *arguments)  # of a cluster that starts workers when there is work
 
     def spread(self, payload: bytes) -> Any:
         return payload if len(payload) < LARGE else self._client.scatter(payload, broadcast=True)

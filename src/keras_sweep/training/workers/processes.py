@@ -34,7 +34,7 @@ class Processes(Workers):
     def __init__(self, number: str) -> None:
         self.name = f"the processes of `--workers {number}`"
         self._count = count = int(number)
-        self._folder = TemporaryDirectory(prefix="keras-sweep-")
+        self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         here = cores()
         self._idle: queue.SimpleQueue[OneProcess] = queue.SimpleQueue()
@@ -42,7 +42,8 @@ class Processes(Workers):
             its_cores = here[place::count] or here[place % len(here) :][:1]
             self._idle.put(OneProcess(its_cores, Path(self._folder.name, f"call-{place}")))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
-        self.on_each(keras_config)  # so that they import Keras beside this process
+        for _ in range(count):
+            self.submit(keras_config)  # so that they import Keras beside this process
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return super().submit(self._call, function, *arguments)
@@ -50,14 +51,14 @@ class Processes(Workers):
     def count(self) -> int:
         return self._count
 
-    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         together = threading.Barrier(self._count)  # so that none calls twice
 
         def call() -> Any:
             together.wait()
             return self._call(function, *arguments)
 
-        return [self._executor.submit(call) for _ in range(self._count)]
+        return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
 
     def spread(self, payload: bytes) -> Any:
         path = Path(self._folder.name, f"payload-{time.monotonic_ns()}")

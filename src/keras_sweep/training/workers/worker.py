@@ -159,8 +159,7 @@ class SharedSweep:
             try:
                 if self._workers.count() == 0:
                     self._notice(f"{self._workers.name} has no worker yet: the search begins once one is there")
-                asked = self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
-                return [future.result() for future in asked]
+                return self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
             except SweepError:
                 raise
             except Exception as error:

@@ -23,9 +23,9 @@ class Workers:
         """Have a worker call a function of a module. Raises anything where nobody can be asked."""
         return self._executor.submit(function, *arguments)
 
-    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
-        """Have every worker that is known call it; at least one."""
-        return [self.submit(function, *arguments)]
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """What every worker that is known, and at least one, gives for it. Raises what one of them raises."""
+        return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
         """How many there are now, each of which trains one thing at a time; None where nobody says."""
