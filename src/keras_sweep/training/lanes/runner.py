@@ -170,16 +170,13 @@ class CompiledRunner:
             until = group.next_stop(self._programs.segment_epochs(group.signature))
             return shared.submit(train_segment, self.device, pickle.dumps(group.at_rest()), until)
 
-        def may_go_on(group: Group) -> bool:
-            return not group.waits_at(generation.compared_at)
-
         with ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,)) as pool:
 
             def by_threads(group: Group) -> Future[Segment]:
                 return pool.submit(group.train, group.epoch + 1)
 
             train, at_once = (by_threads, self._threads) if shared is None else (by_workers, AT_ONCE)
-            segments = Segments(train, at_once, may_go_on)
+            segments = Segments(train, at_once, lambda group: not group.waits_at(generation.compared_at))
             try:
                 yield segments
             finally:

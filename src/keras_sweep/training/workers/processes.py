@@ -99,9 +99,8 @@ class OneProcess:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call it there. Raises ChildProcessError where the process ended."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                1, initializer=begin, initargs=(os.getpid(), self._file.parent, self._cores), env=KEEP
-            )
+            about = os.getpid(), self._file.parent, self._cores
+            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=about, env=KEEP)
         self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
             self._pool.submit(call_by_file, self._file).result()
