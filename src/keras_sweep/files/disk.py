@@ -55,6 +55,5 @@ def remove_folder(path: Path) -> None:
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
     """A connection, with options of SQLite's URI ("mode=ro"), to a database that is there; it begins no transaction."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-    )
+    uri = f"{path.absolute().as_uri()}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -192,9 +192,7 @@ def answer_to(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     own = {name: load_python(place, Path(request["folder"]), ModelError) for name, place in sources.items()}
     # The process that waits for this one has just written the file, of code that its user trusts.
     opened = keras.models.load_model(folder / "model.keras", custom_objects=own, compile=False, safe_mode=False)
-    for (
-        layer
-    ) in opened.layers:  # tensors that are no part of a graph, as one that was adapted has, ONNX has no name for
+    for layer in opened.layers:  # one that was adapted has tensors of its own, for which ONNX has no name
         if isinstance(layer, keras.layers.Normalization) and layer.built:
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     with np.load(folder / "rows.npz", allow_pickle=False) as file:

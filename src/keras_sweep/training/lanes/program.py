@@ -160,7 +160,7 @@ class Program:
         def one(metrics: list[Any]) -> dict[str, Any]:
             with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
                 results = model.get_metrics_result()
-            each = [one.items() if isinstance(one, dict) else [(name, one)] for name, one in results.items()]
+            each = [of.items() if isinstance(of, dict) else [(name, of)] for name, of in results.items()]
             return {name: value for name, value in chain(*each) if getattr(value, "ndim", 0) == 0}
 
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
