@@ -260,7 +260,8 @@ def looked_once(workers: Workers, killed: Path) -> None:
 
     found = worker.SharedSweep(workers, spec, load_search_data(spec), said.append).look(look)
     assert found and set(found) == {"seen"}
-    assert len(said) == 1 and said[0].startswith("workers read the data again: ")
+    assert 1 <= len(said) < worker.TRIES  # a scheduler may ask once more who is gone
+    assert all(one.startswith("workers read the data again: ") for one in said)
 
 
 def test_a_model_that_cant_be_sent_is_said_before_anything_trains(tmp_path: Path) -> None:

@@ -47,9 +47,8 @@ class DaskCluster(Workers):
     def count(self) -> int:
         return sum(self._client.nthreads().values())
 
-    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        found = list(self._client.run(function, *arguments).values())
-        return found or super().on_each(function, *arguments)  # of a cluster that starts workers when there is work
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:  # a cluster may start with its work
+        return list(self._client.run(function, *arguments).values()) or super().on_each(function, *arguments)
 
     def spread(self, payload: bytes) -> Any:
         return payload if len(payload) < LARGE else self._client.scatter(payload, broadcast=True)

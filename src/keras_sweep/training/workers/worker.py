@@ -164,6 +164,7 @@ class SharedSweep:
                 raise
             except Exception as error:
                 self.lost("read the data", error)
+                time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call this with its `Worker` and these arguments; the future fails, too, if none is there."""
