@@ -6,10 +6,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from threading import Lock
@@ -302,11 +300,6 @@ assert len({tuple((row.number, row.value) for row in board) for board in boards}
 def test_a_script_gives_its_own_arrays_and_functions_and_needs_no_guard(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SCRIPT)
     script("own.py", cwd=tmp_path, new=True).ok()
-
-
-def test_processes_that_would_stand_still_are_refused() -> None:
-    with ProcessPoolExecutor(1, get_context("fork")) as pool, pytest.raises(UsageError, match="forked from this one"):
-        workers_of(pool)
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "many", "dask:", "dask://", "http://x:1", "ray:"])

@@ -119,13 +119,14 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
             unfit = UNFIT_METRICS[form] - (_BY_CLASS if averaged else frozenset())
             fits = metric not in unfit and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
         if not fits:
-            other = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
-            by_class = metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY)
+            fitting = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
+            if metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY):
+                fitting = f"{{name: {metric}, average: macro}}"
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
                 + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
                 f"metrics[{index}]",
-                hint=f"use `{f'{{name: {metric}, average: macro}}' if by_class else other}`",
+                hint=f"use `{fitting}`",
             )
 
 

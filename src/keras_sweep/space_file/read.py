@@ -294,7 +294,7 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
 def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
-    """Note what can't be beside a sampler or an engine that stops trials, or beside several goals."""
+    """Note which samplers and engines can't be beside `early_terminate`, or beside several goals."""
     if search is not None and early is not None and search.sampler == "hyperband":
         rule = "`sampler: hyperband` stops poor trials by itself"
         faults.fault(("early_terminate",), rule, "leave it out, or use another sampler")
