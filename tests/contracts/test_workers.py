@@ -3,6 +3,7 @@
 What a segment may be is the same whoever trains it, and so is tried over processes alone.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -79,6 +80,13 @@ class TestEveryKindOfWorkers:
         runner = fit_runner(spec, data, workers=workers)
         assert_same_bits(train(runner, trials), train(fit_runner(spec, data), trials))
         assert runner.spent["train"] > 0  # the time that it waits for them
+
+    @pytest.mark.parametrize("workers", ["processes"], indirect=True)
+    def test_processes_have_cores_of_their_own_and_switch_threads_seldom(self, workers: Workers) -> None:
+        first, second = workers.on_each(os.sched_getaffinity, 0)
+        assert first | second == os.sched_getaffinity(0)
+        assert len(os.sched_getaffinity(0)) == 1 or not first & second
+        assert workers.on_each(os.sched_getscheduler, 0) == [os.SCHED_BATCH] * 2
 
     @pytest.mark.parametrize(
         "workers",

@@ -126,8 +126,11 @@ def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
     """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end with it and its folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout carries the command's answer
-    if hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "SCHED_BATCH"):  # Linux
         os.sched_setaffinity(0, its_cores)
+        # Else a woken thread takes the one core at once: TensorFlow's do, after an epoch, before they may see that they
+        # are to end, and then sleep on for up to 0.3 s while it waits for them.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
 
 
