@@ -38,10 +38,8 @@ class DaskCluster(Workers):
         try:
             self._client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            raise SweepError(
-                f"no Dask scheduler answers at {self._address}",
-                hint="Start one (`dask scheduler`), or give its address; what is finished is kept",
-            ) from error
+            hint = "Start one (`dask scheduler`), or give its address; what is finished is kept"
+            raise SweepError(f"no Dask scheduler answers at {self._address}", hint=hint) from error
         super().__init__(self._client.get_executor(pure=False))
 
     def count(self) -> int:

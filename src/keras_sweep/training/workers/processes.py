@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -126,10 +127,9 @@ def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
     """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end with it and its folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout carries the command's answer
-    if hasattr(os, "SCHED_BATCH"):  # Linux
+    with suppress(AttributeError, OSError):  # of Linux alone, and a sandbox may refuse it
         os.sched_setaffinity(0, its_cores)
-        # Else a woken thread takes the one core at once: TensorFlow's do, after an epoch, before they may see that they
-        # are to end, and then sleep on for up to 0.3 s while it waits for them.
+        # Else TensorFlow's threads, woken after an epoch, take the one core too soon, and it rests for up to 0.3 s.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
 

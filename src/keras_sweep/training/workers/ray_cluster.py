@@ -24,6 +24,7 @@ class RayCluster(Workers):
         except ImportError as error:
             raise MissingPackage("Ray is not installed", hint="pip install 'keras-sweep[ray]'") from error
         self.name = f"ray://{address}" if address else "ray"
+        self._address = self.name if address else "auto"  # as Ray calls it
         self._ray: Any = ray
         self._answers = ThreadPoolExecutor(1, "ray")
         self._open()
@@ -67,14 +68,10 @@ class RayCluster(Workers):
 
     def _open(self) -> None:
         try:
-            self._ray.init(
-                address="auto" if self.name == "ray" else self.name, log_to_driver=False, logging_level="ERROR"
-            )
+            self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
         except (OSError, RuntimeError, ValueError) as error:
-            raise SweepError(
-                f"no Ray cluster answers at {self.name}",
-                hint="Start one (`ray start --head`), or give its address; what is finished is kept",
-            ) from error
+            hint = "Start one (`ray start --head`), or give its address; what is finished is kept"
+            raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
         self._key = uuid.uuid4().hex  # a handle of the actor would not reach a worker inside what is pickled by us
         named = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
         self._event = named.remote()

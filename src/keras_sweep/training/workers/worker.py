@@ -51,8 +51,7 @@ class Worker:
         """Read the data. Raises UsageError: they, or the packages, are others here than where the sweep is run."""
         here = versions()
         if others := [name for name in (*SAME, self.backend) if here.get(name) != self.versions.get(name)]:
-            both = (here, self.versions)
-            has, wants = (", ".join(f"{name} {each.get(name, '-')}" for name in others) for each in both)
+            has, wants = (", ".join(f"{one} {each.get(one, '-')}" for one in others) for each in (here, self.versions))
             hint = "Install the same packages there: a sweep's numbers are those of one version"
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
         choose_backend(self.backend)
