@@ -11,7 +11,17 @@ STAMP := $(VENV)/.installed
 # Tests write many small files, and a sweep waits for the disk after each: in memory, where there is some.
 IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm | tail -1)" -gt 4000000 && echo TMPDIR=/dev/shm)
 
-.PHONY: run test lint docs dist bench soak data browser clean help
+# What of the long form tries the promises, and takes minutes: bits, figures and scores as by `fit`; kills; what stops a run.
+LANES := tests/training/lanes
+PROMISES := $(LANES)/test_equals_fit.py $(LANES)/test_rounding.py $(LANES)/test_validation.py $(LANES)/test_lane_ends.py \
+    $(LANES)/test_per_lane_values.py $(LANES)/test_layouts.py tests/training/test_folds.py tests/sweep/test_in_folds.py \
+    tests/training/test_stop_and_go_on.py tests/sweep/test_backends.py tests/sweep/test_finalists.py \
+    tests/faults/test_signals.py tests/faults/test_damage.py tests/faults/test_failures.py tests/faults/test_user_code.py \
+    tests/faults/test_long_trials.py tests/cli/test_hostile_record.py \
+    tests/faults/test_kill.py::test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been \
+    tests/faults/test_kill.py::test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly
+
+.PHONY: run test promises lint docs dist bench soak data browser clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -21,6 +31,9 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 
 test: data browser  ## every test
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
+
+promises: data  ## those tests of the long form that the promises rest on: five minutes
+	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)
 
 dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installed beside the newest packages (PYTHON=python3.13), tried
 	rm -rf build/dist build/newest build/lib build/bdist.*
