@@ -32,6 +32,11 @@ def test_test_rows_are_held_out_before_validation_rows() -> None:
     assert parts.validation.x[:, 0].tolist() == validation.tolist()
 
 
+def test_no_share_of_test_rows_seals_none() -> None:
+    rows = RawRows(np.arange(10.0)[:, None], np.arange(10) % 2)
+    assert split(Source("s", rows), Split(test=0.0), LabelForm.INDEX).test is None
+
+
 def test_parts_of_the_source_stay() -> None:
     train, test = (RawRows(np.full((10, 1), float(k)), np.arange(10) % 2) for k in (1, 2))
     parts = split(Source("s", train=train, test=test), Split(), LabelForm.INDEX)

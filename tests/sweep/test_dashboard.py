@@ -58,9 +58,11 @@ def test_it_shows_the_study_and_its_trials(server):
     ("method", "path"),
     [
         ("DELETE", "/api/studies/1"),
+        ("POST", "/api/studies/1/rename"),
         ("POST", "/api/studies"),
         ("PUT", "/api/studies/1/note"),
         ("POST", "/api/trials/1/tell"),
+        ("POST", "/api/trials/1/user-attrs"),
     ],
 )
 def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(server, folder, method, path):
