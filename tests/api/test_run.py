@@ -63,6 +63,18 @@ def test_the_same_call_again_resumes_also_from_another_thread(tmp_path):
     assert len(after) == 4
 
 
+def test_calls_of_two_threads_follow_one_another(tmp_path):
+    """Plain `fit` draws from the generators of the process."""
+    how = {"sweeps_dir": tmp_path, "runner": "fit", "trials": 2, "listener": lambda event: None}
+    names = ("alone", "one", "other")
+    alone = ks.run(digits_spec(), name=names[0], **how)
+    with ThreadPoolExecutor() as threads:
+        both = [threads.submit(ks.run, digits_spec(), name=name, **how) for name in names[1:]]
+    for sweep in both:
+        assert [trial.value for trial in sweep.result().trials] == [trial.value for trial in alone.trials]
+    assert ks.open("one", sweeps_dir=tmp_path).replay().matches  # whose functions this program has
+
+
 def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_path):
     dense = {"dense": {"units": 3, "activation": "softmax"}}
     with pytest.raises(ks.UsageError) as caught:
@@ -88,6 +100,8 @@ def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
         ({"trials": 2, "more": 2, "name": "mine"}, "Give one of them"),
         ({"more": 0, "name": "mine"}, "at least 1"),
         ({"max_failures": -1, "name": "mine"}, "at least 0"),
+        ({"seconds": "10m", "name": "mine"}, "`seconds` must be a number above 0"),
+        ({"seconds": 0, "name": "mine"}, "`seconds` must be a number above 0"),
         ({"runner": "fits", "name": "mine"}, r"there is no runner 'fits'\. Did you mean `fit`\?"),
         ({"backend": "theano", "name": "mine"}, "jax"),
         ({"backend": "torch", "name": "mine"}, "has imported Keras on 'jax'"),

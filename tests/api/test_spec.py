@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -5,6 +6,8 @@ import keras_sweep as ks
 from keras_sweep.api.run import spec_of
 from keras_sweep.process.given import given
 from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.sweep_spec import is_own
+from keras_sweep.training.losses import metric_of
 from tests.api.conftest import build, digits_arrays, digits_spec
 
 
@@ -152,3 +155,51 @@ def test_changes_are_made_as_by_the_option_set():
     spec = spec_of(digits_spec(), name="mine", changes={"learning_rate.max": 0.5, "search.trials": 7})
     assert distributions(spec)["learning_rate"] == Float(1e-3, 0.5, log=True)
     assert spec.search.trials == 7
+
+
+def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
+    losses, metrics = keras.losses, keras.metrics
+    for loss in (losses.SparseCategoricalCrossentropy(), losses.SparseCategoricalCrossentropy):
+        assert spec_of(digits_spec(loss=loss), name="mine").loss == "sparse_categorical_crossentropy"
+    function = spec_of(digits_spec(loss=losses.sparse_categorical_crossentropy), name="mine")
+    assert function.loss == "sparse_categorical_crossentropy"
+    logits = spec_of(digits_spec(loss=losses.SparseCategoricalCrossentropy(from_logits=True)), name="mine")
+    assert (logits.loss, logits.loss_arguments) == ("sparse_categorical_crossentropy", {"from_logits": True})
+    assert is_own(spec_of(digits_spec(loss=losses.SparseCategoricalCrossentropy(reduction="sum")), name="mine").loss)
+    given = [
+        metrics.SparseCategoricalAccuracy,
+        metrics.SparseTopKCategoricalAccuracy(k=2),
+        metrics.SparseTopKCategoricalAccuracy(k=3, name="top3"),
+    ]
+    spec = spec_of(digits_spec(metrics=given, maximize="val_top3"), name="mine")
+    assert spec.metrics == ("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top3")
+    assert spec.metric_arguments["sparse_top_k_categorical_accuracy"] == {"k": 2}
+    one, other = (metric_of(spec, "top3") for _ in range(2))
+    assert (one.name, one.k) == ("top3", 3) and one is not other
+
+
+def test_numbers_and_arrays_of_numpy_are_as_those_of_python():
+    given = {"learning_rate": np.array([0.1, 0.01]), "epochs": np.int64(2)}
+    spec = spec_of(digits_spec(parameters=given), name="mine", changes={"search.trials": np.int64(7)}, seed=np.int64(4))
+    assert distributions(spec) == {"learning_rate": Categorical((0.1, 0.01))}
+    assert (spec.space.constants["epochs"], spec.search.trials, spec.search.seed) == (2, 7, 4)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"training": {"callbacks": [keras.callbacks.EarlyStopping()]}},
+        {"parameters": {"optimizer": keras.optimizers.Adam(0.01), "epochs": 1}},
+        {"parameters": {"optimizer": [keras.optimizers.Adam], "epochs": 1}},
+    ],
+)
+def test_what_no_space_file_can_hold_is_refused(given):
+    with pytest.raises(ks.UsageError, match=r"a space file can't hold .*a function that returns it"):
+        digits_spec(**given).to_yaml()
+
+
+def test_changes_that_are_wrong_are_told_in_one_line():
+    with pytest.raises(ks.UsageError, match=r"Spec: --set foo\.max=1: there is no parameter 'foo'"):
+        spec_of(digits_spec(), name="mine", changes={"foo.max": 1})
+    with pytest.raises(ks.UsageError, match="`set` is a map, but got 'a=b'"):
+        spec_of(digits_spec(), name="mine", changes="a=b")

@@ -232,6 +232,18 @@ def test_what_is_common_has_a_digest_and_another_has_another(name):
     assert digest(one) == digest(one) != digest(other)
 
 
+def test_a_class_has_its_digest_also_once_an_object_of_it_was_copied():
+    """Which leaves `__slotnames__` in the class."""
+
+    class Fresh:
+        pass
+
+    before = digest(Fresh)
+    copy.copy(Fresh())
+    assert "__slotnames__" in vars(Fresh)
+    assert digest(Fresh) == before
+
+
 def test_of_keras_and_its_backends_numbers_and_configuration_count():
     import jax
     import keras

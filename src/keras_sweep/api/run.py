@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.api.session import default_view, run_session
-from keras_sweep.api.spec import Spec
+from keras_sweep.api.spec import Spec, plain_value
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
@@ -48,8 +48,9 @@ def run(
 ) -> Sweep:
     """Search, evaluate the winner once on the sealed test set, write the best model. The same call again resumes.
 
-    It may be called from any thread, and as often as you like in one process. In the main thread the first Ctrl-C
-    finishes what trains, the second one raises KeyboardInterrupt.
+    It may be called from any thread, and as often as you like in one process; calls follow one another. What other
+    threads draw meanwhile from the global generators of NumPy and Keras is missed by trials that train by `fit`. In the
+    main thread the first Ctrl-C finishes what trains, the second one raises KeyboardInterrupt.
 
     Args:
         space: a space file's path, or a `Spec`.
@@ -103,7 +104,11 @@ def spec_of(
     space: Space, *, name: str | None = None, changes: Mapping[str, Any] | None = None, **options: Any
 ) -> SweepSpec:
     """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
-    sets = [f"{key}={plain_yaml(value, flow=True)}" for key, value in (changes or {}).items()]
+    if not isinstance(changes or {}, Mapping):
+        raise UsageError(f"`set` is a map, but got {changes!r}", hint='As in `set={"learning_rate.max": 0.1}`')
+    texts = {key: plain_yaml(plain_value(value), flow=True) for key, value in (changes or {}).items()}
+    sets = [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in texts.items()]
+    options = {key: plain_value(value) for key, value in options.items()}
     if not isinstance(space, Spec):
         return read_space_file(Path(space), sets=sets, name=name, **options)
     if name is None:

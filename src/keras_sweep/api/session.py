@@ -22,6 +22,8 @@ from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import OutputMayVanish, progress_view
 from keras_sweep.views.terminal.console import console_on
 
+_one_at_a_time = threading.RLock()  # trials by `fit` seed, and draw from, generators that the process has once
+
 
 def run_session(
     spec: SweepSpec,
@@ -40,7 +42,7 @@ def run_session(
     nothing but the answer, and the second signal ends it, which else raises KeyboardInterrupt. Raises as `run_sweep`.
     """
     main = threading.current_thread() is threading.main_thread()
-    with ExitStack() as stack:
+    with _one_at_a_time, ExitStack() as stack:
         stop = stack.enter_context(StopRequest(ends_process=command))
         stack.enter_context(warned_once())
         noise = stack.enter_context(LibraryNoise()) if main and is_on(sys.stderr, 2) else None

@@ -3,11 +3,14 @@
 `Spec.to_yaml` writes it as the text of a space file.
 """
 
+import inspect
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ClassVar
 
 from keras_sweep.errors import UsageError
@@ -200,7 +203,7 @@ class Spec:
             "loss_weights": self.loss_weights or None,
             "metric": [first, *further] if further else first,
             "parameters": {
-                name: {"values": value} if isinstance(value, list | tuple | range) and not _cases(value) else value
+                name: {"values": value} if _is_sequence(value) and not _cases(value) else value
                 for name, value in self.parameters.items()
             },
             "where": self.where or None,
@@ -210,7 +213,11 @@ class Spec:
             "finalists": self.finalists,
             "finish": self.finish or None,
         }
-        return block_yaml({key: _plain(value) for key, value in sections.items() if value is not None}, width=4096)
+        return block_yaml({key: plain_value(value) for key, value in sections.items() if value is not None}, width=4096)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1  # of NumPy
 
 
 def _cases(value: Sequence[Any]) -> bool:
@@ -257,11 +264,51 @@ def _by_names(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return list(map(_by_names, value))
-    return {"python": give_function(value)} if callable(value) else value
+    if not callable(value):
+        return value
+    return _of_keras(value) or {"python": give_function(value)}
 
 
-def _plain(value: Any) -> Any:
-    """What a space file has for a value of a `Spec`, of what YAML can write."""
+def _of_keras(value: Any) -> Any:
+    """A loss or metric of Keras's, a function, a class or an object, as a space file has it; None of another one."""
+    from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
+
+    keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
+    if kind is FunctionType:
+        known = getattr(getattr(keras, "losses", None), value.__name__, None) is value
+        return value.__name__ if known else None
+    if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
+        return None
+    try:
+        made: Any = value() if value is kind else value
+    except TypeError:  # it needs arguments, which is told where it is made
+        return None
+    usual, config = inspect.signature(kind).parameters, made.get_config()
+    further = {
+        name: given
+        for name, given in config.items()
+        if name not in ("name", "dtype") and name in usual and usual[name].default != given
+    }
+    if isinstance(made, keras.losses.Loss):
+        name = getattr(getattr(made, "fn", None), "__name__", "")
+        arguments = LOSS_ARGUMENTS.get(name)
+    else:
+        name = made.name
+        arguments = METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
+    if arguments is not None and further.keys() <= set(arguments):
+        return {"name": name, **further} if further else name
+    if isinstance(made, keras.losses.Loss):
+        return None
+
+    def made_anew() -> Any:
+        return kind.from_config(config)
+
+    made_anew.__name__ = name  # by which it is recorded
+    return {"python": give_function(made_anew)}
+
+
+def plain_value(value: Any) -> Any:
+    """What a space file has for a value of a `Spec`. Raises UsageError: YAML can't write it."""
     match value:
         case Float():
             step = {} if value.step is None else {"distribution": "q_uniform", "q": float(value.step)}
@@ -279,12 +326,21 @@ def _plain(value: Any) -> Any:
             path = Path(value.path).expanduser().absolute()
             keys = {value.kind: path, **{name: one or None for name, one in asdict(value).items() if name != "path"}}
         case Mapping():
-            return {str(key): _plain(inner) for key, inner in value.items()}
+            return {str(key): plain_value(inner) for key, inner in value.items()}
         case list() | tuple() | range():
-            return [_plain(inner) for inner in value]
+            return [plain_value(inner) for inner in value]
         case Path():
             return str(value)
         case _:
-            return value.item() if hasattr(value, "item") and not isinstance(value, str) else value  # of NumPy
+            return _plain_scalar(value)
     keys["when"] = getattr(value, "when", None) or None
-    return {key: _plain(inner) for key, inner in keys.items() if inner is not None}
+    return {key: plain_value(inner) for key, inner in keys.items() if inner is not None}
+
+
+def _plain_scalar(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # of NumPy, a list too
+        return value.tolist()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    hint = "Give numbers, texts, lists and maps; an optimizer by its name; of a callback a function that returns it"
+    raise UsageError(f"a space file can't hold {value!r:.100}", hint=hint)

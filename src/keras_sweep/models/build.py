@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.data.arrays import cut
 from keras_sweep.data.compatibility import outputs_needed
 from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
@@ -225,10 +226,14 @@ def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
 
 def called(model: Any, data: SearchData) -> Any:
-    """What a model gives for a symbol of a batch: a `keras.KerasTensor`, or a structure of them. Raises anything."""
+    """What a model gives for a symbol of a batch, a `keras.KerasTensor`, or a structure of them; for a row where one of
+    its layers does not tell the shape of its outputs, as `TorchModuleWrapper`. Raises anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns beside what it raises
-        return model(data.symbol())
+        try:
+            return model(data.symbol())
+        except NotImplementedError:
+            return model(cut(data.train.x, 0, 1))
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:

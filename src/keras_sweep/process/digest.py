@@ -39,7 +39,9 @@ WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_NAME")
 TAKES = ("LOAD_ATTR", "LOAD_METHOD")
 NOTES = ("append", "add", "extend", "update")
 # What Python keeps of a class beside what stands in it: where it stands, caches, and annotations.
-OF_A_CLASS = re.compile(r"__(dict|weakref|module|qualname|firstlineno|static_attributes|annot\w+)__|_abc_impl")
+OF_A_CLASS = re.compile(
+    r"__(dict|weakref|module|qualname|firstlineno|slotnames|static_attributes|annot\w+)__|_abc_impl"
+)
 
 
 def digest_of(value: Any, name: str) -> str:

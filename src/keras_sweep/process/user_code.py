@@ -77,10 +77,7 @@ def user_place(fault: BaseException, folder: Path) -> str:
 
     An environment that lies inside that folder (`.venv`) is not the user's own code.
     """
-    said = unstyled(str(fault)).strip()
-    if said.startswith("Exception encountered when calling "):  # Keras frames what a layer raised by three paragraphs
-        said = said.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0]
-    what = f"{type(fault).__name__}: {' '.join(said.split())}".removesuffix(": ")
+    what = said_by(fault)
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
@@ -89,6 +86,17 @@ def user_place(fault: BaseException, folder: Path) -> str:
         if root in file.parents and not {"site-packages", "dist-packages"} & set(file.parts):
             return f"{frame.filename}:{frame.lineno}: {what}"
     return what
+
+
+def said_by(fault: BaseException) -> str:
+    """An exception in one line, "Type: message", without what Keras and TensorFlow put around the message."""
+    said = unstyled(str(fault)).strip()
+    if said.startswith("Exception encountered when calling "):  # Keras frames what a layer raised by three paragraphs
+        said = said.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0]
+    if said.startswith("Graph execution error:"):  # where in the graph, by all of its frames, and only then what
+        frames = ("Graph execution error:", "Detected at node ", "  File ", "\t [[")
+        said = "\n".join(line for line in said.splitlines() if not line.startswith(frames))
+    return f"{type(fault).__name__}: {' '.join(said.split())}".removesuffix(": ")
 
 
 def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> ModuleType:

@@ -14,7 +14,7 @@ from keras_sweep.data.catalog import of_trial
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
-from keras_sweep.process.given import is_given, name_of
+from keras_sweep.process.given import given, is_given, name_of, was_given
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
@@ -98,8 +98,14 @@ class SweepAccess:
 
 
 def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener) -> None:
-    """Say which code is imported from where, if any is; `who` names it. Raises UsageError where it is not trusted."""
-    code = " and ".join(f"{source} from {place_of(source, folder)}" for source in dict.fromkeys(sources))
+    """Say which code is imported from where, if any is; `who` names it. What this program has given is its own.
+
+    Raises UsageError where it is not trusted, or stands in another program.
+    """
+    foreign = [source for source in dict.fromkeys(sources) if not was_given(source)]
+    for source in filter(is_given, foreign):
+        given(source)
+    code = " and ".join(f"{source} from {place_of(source, folder)}" for source in foreign)
     if code and not trust:
         raise UsageError(
             f"this needs code that the {who} names: {code}. A {who.split()[0]} alone runs none, since it may be "

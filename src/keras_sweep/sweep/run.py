@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError, UsageError
@@ -60,6 +61,8 @@ class RunOptions:
         for option, value, least in (("more", self.more, 1), ("max-failures", self.max_failures, 0)):
             if value is not None and value < least:
                 raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
+        if self.seconds is not None and not (isinstance(self.seconds, Real) and self.seconds > 0):
+            raise UsageError(f"`seconds` must be a number above 0, but got {self.seconds!r}")
 
     def total(self, spec: SweepSpec, there: Sequence[Result], learned: int) -> int:
         """How many trials there are to be, where these are there, of which `learned` are of an earlier sweep."""

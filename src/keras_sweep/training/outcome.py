@@ -16,6 +16,7 @@ import numpy as np
 from keras_sweep.data.arrays import Array, Arrays
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import SweepError
+from keras_sweep.process.user_code import said_by
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -125,9 +126,9 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """What an exception says, which any process can read."""
-        reason = str(error) if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
+        reason = unstyled(str(error)) if isinstance(error, SweepError) else said_by(error)
         text = "".join(traceback.format_exception(error))
-        return cls(unstyled(reason), unstyled(text)[-20_000:], is_transient(error))
+        return cls(reason, unstyled(text)[-20_000:], is_transient(error))
 
 
 def failed(
