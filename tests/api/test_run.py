@@ -75,6 +75,13 @@ def test_calls_of_two_threads_follow_one_another(tmp_path):
     assert ks.open("one", sweeps_dir=tmp_path).replay().matches  # whose functions this program has
 
 
+def test_a_note_is_a_warning_of_the_line_that_called(tmp_path):
+    run_digits(tmp_path, trials=1)
+    with pytest.warns(UserWarning, match="the older sweep is mine~1 now") as caught:
+        ks.run(digits_spec(), name="mine", sweeps_dir=tmp_path, trials=1, fresh=True)
+    assert __file__ in [one.filename for one in caught if "older sweep" in str(one.message)]
+
+
 def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_path):
     dense = {"dense": {"units": 3, "activation": "softmax"}}
     with pytest.raises(ks.UsageError) as caught:

@@ -116,8 +116,9 @@ def test_files_and_names_can_be_data(tmp_path):
 def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():
     with pytest.raises(ks.UsageError, match=r"`data` of a Spec is int.*Csv"):
         digits_spec(data=3).to_yaml()
-    with pytest.raises(ks.UsageError, match=r"`model` of a Spec is int.*function"):
-        digits_spec(model=3).to_yaml()
+    for model, kind in ((3, "int"), (build(4, (64,), 10), "Sequential")):
+        with pytest.raises(ks.UsageError, match=rf"`model` of a Spec is {kind}.*function"):
+            digits_spec(model=model).to_yaml()
 
 
 def test_a_model_function_may_have_fixed_arguments():

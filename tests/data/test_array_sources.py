@@ -92,6 +92,13 @@ def test_a_third_array_is_what_rows_weigh(returned, body: str) -> None:
         assert found is expected or (found.tolist() == expected.tolist() and found.dtype == np.float32)
 
 
+def test_objects_that_are_numbers_and_texts_in_bytes_are_what_they_hold(returned) -> None:
+    rows = returned("return X.astype(object), Y.astype(object)").rows
+    assert rows.x.dtype == float and rows.y.tolist() == Y.tolist() and rows.y.dtype == int
+    rows = returned("return np.array([b'a', b'\\xc3\\xa4'] * 3), np.array([b'no', b'yes'] * 3, object)").rows
+    assert rows.x.tolist() == ["a", "ä"] * 3 and rows.y.tolist() == ["no", "yes"] * 3
+
+
 def test_npz_with_weights(tmp_path: Path) -> None:
     for target, names in ((None, ("x", "y")), ("digit", ("x", "digit")), ("digit", ("pixels", "digit"))):
         source = read(tmp_path, target, **dict(zip(names, (X, Y), strict=True)), sample_weight=Y)

@@ -208,3 +208,21 @@ def changing_the_process():
     sys.excepthook = None
     os.chdir(tempfile.gettempdir())
     return _model()
+
+
+class _Silent(keras.layers.Layer):
+    """Does not tell the shape of its outputs, as `keras.layers.TorchModuleWrapper`."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.inner = keras.layers.Dense(classes, "softmax")
+
+    def call(self, x):
+        return self.inner(x)
+
+    def compute_output_spec(self, *args, **kwargs):
+        raise NotImplementedError
+
+
+def silent(input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), _Silent(classes)])

@@ -32,6 +32,17 @@ def test_a_layer_knows_training_rows_alone() -> None:
     assert np.ravel(model.layers[0].mean) == pytest.approx(data.train.x.mean(axis=0), abs=1e-5)
 
 
+def test_a_layer_that_was_given_what_it_would_learn_keeps_it() -> None:
+    def partly() -> Any:
+        given = keras.layers.Normalization(mean=1.0, variance=4.0)
+        return keras.Sequential([keras.Input((64,)), given, keras.layers.Normalization(), keras.layers.Dense(10)])
+
+    data = digits()
+    first, second, _ = built(partly, data).layers
+    assert np.ravel(first.mean) == pytest.approx(1.0)
+    assert np.ravel(second.mean) == pytest.approx(data.train.x.mean(axis=0), abs=1e-5)  # of rows as they are
+
+
 def test_a_model_that_has_no_such_layer_is_told() -> None:
-    with pytest.raises(ModelError, match="no layer of the model can adapt"):
+    with pytest.raises(ModelError, match="no layer of the model has anything to learn"):
         built(plain, digits())

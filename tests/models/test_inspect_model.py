@@ -43,6 +43,11 @@ def test_a_subclassed_model_is_built_with_all_of_its_weights(function: str) -> N
     assert len(model.weights) == (3 if function == "with_build" else 4)
 
 
+def test_a_model_that_does_not_tell_the_shape_of_its_outputs_is_asked_with_a_row() -> None:
+    assert seen("silent").output_shape == (1, 10)
+    assert len(build_model(sweep_of("silent"), {}, DATA).weights) == 2
+
+
 def test_a_model_of_one_named_input_takes_the_array() -> None:
     assert seen("named_input").output_shape == (None, 10)
 

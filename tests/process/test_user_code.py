@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.user_code import load_python, place_of, user_place
+from keras_sweep.process.user_code import load_python, place_of, said_by, user_place
 
 
 def test_loads_a_function_its_neighbours_and_dotted_names(tmp_path: Path) -> None:
@@ -105,3 +105,12 @@ def test_an_environment_inside_the_folder_is_not_the_users_code(tmp_path: Path) 
         build(call)
     assert user_place(caught.value, tmp_path) == f"{tmp_path / 'user_c.py'}:2: ValueError: inside"
     assert user_place(caught.value, tmp_path / "elsewhere") == "ValueError: inside"
+
+
+def test_of_an_error_of_tensorflows_graph_the_reason_is_told_and_no_frame() -> None:
+    frames = 'Detected at node m/take defined at (most recent call last):\n  File "a.py", line 5, in <module>\n\n'
+    text = "indices[0,1] = 15 is not\nin [0, 3)\n\t [[{{node m/take}}]] [Op:__inf_550]"
+    assert (
+        said_by(ValueError(f"Graph execution error:\n\n{frames}{text}"))
+        == "ValueError: indices[0,1] = 15 is not in [0, 3)"
+    )

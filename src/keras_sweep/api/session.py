@@ -1,5 +1,6 @@
 """One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
 
+import inspect
 import os
 import shlex
 import sys
@@ -8,7 +9,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
+from traceback import walk_stack
 from typing import TextIO
 
 from keras_sweep.process.stop_request import StopRequest
@@ -88,6 +91,8 @@ def default_view() -> AbstractContextManager[Listener]:
 
 
 def warn_of_notices(event: Event) -> None:
-    """What was done otherwise than asked is a Python warning, where no view shows it."""
+    """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
     if isinstance(event, Noticed):
-        warnings.warn(event.message, stacklevel=2)
+        frames = walk_stack(inspect.currentframe())
+        inside = takewhile(lambda one: one[0].f_globals["__name__"].startswith("keras_sweep."), frames)
+        warnings.warn(event.message, stacklevel=sum(1 for _ in inside) + 1)

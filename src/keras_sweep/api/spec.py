@@ -247,7 +247,8 @@ def _model_block(model: Any) -> Any:
     if isinstance(model, Mapping):
         return model
     function, arguments = model if isinstance(model, tuple) and len(model) == 2 else (model, {})
-    if callable(function) or callable(getattr(function, "build", None)):  # a HyperModel
+    is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))  # which has weights already
+    if not is_model and (callable(function) or callable(getattr(function, "build", None))):  # a HyperModel
         return {"python": give_function(function), **arguments}
     raise UsageError(
         f"`model` of a Spec is {type(model).__name__}",

@@ -164,11 +164,24 @@ def own(array: Array) -> Array:
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
-    """The array that NumPy takes it for, a masked number as missing; an empty one where it takes it for none."""
+    """The array that NumPy takes it for, a masked number as missing; an empty one where it takes it for none.
+
+    Objects that are all numbers are these, and texts of TensorFlow those of Python.
+    """
     try:
-        return np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
+        array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
+        if array.dtype.kind == "O" and all(isinstance(one, int | float | np.number | np.bool) for one in array.flat):
+            array = np.array(array.tolist())
+        return decoded(array)
     except Exception:  # whatever the user's type raises
         return np.empty(0, object)
+
+
+def decoded(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Texts that are bytes, as TensorFlow has them, as those of Python; any other array as it is."""
+    if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.flat):
+        return np.array([text.decode() for text in array.flat], object).reshape(array.shape)
+    return array
 
 
 def must_fit_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import each, leaves
+from keras_sweep.data.arrays import decoded, each, leaves
 from keras_sweep.errors import DataError
 
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
@@ -69,10 +69,7 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
 
 def _array(value: Any) -> Any:
     """An array of NumPy, texts as `str`."""
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.reshape(-1)):  # of TensorFlow
-        return np.array([text.decode() for text in array.reshape(-1)], object).reshape(array.shape)
-    return array
+    return decoded(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
 
 
 def _parts(element: Any) -> list[Any]:

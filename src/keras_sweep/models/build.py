@@ -23,6 +23,7 @@ from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
+LEARNT = ("vocabulary", "mean", "bin_boundaries")  # by `adapt`, of Keras's layers, each in its configuration
 MODEL_CODE = "model_code"  # the study's attribute; absent where no code makes the model
 
 
@@ -133,11 +134,13 @@ def in_own_units(model: Any, spec: SweepSpec) -> Any:
 
 
 def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
-    """Have layers that learn by `adapt`, such as `TextVectorization`, learn from training rows. Raises ModelError."""
-    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer]) if hasattr(inner, "adapt")]
+    """Have layers that learn by `adapt`, such as `TextVectorization`, learn from training rows, but for those that were
+    given what they would learn. Raises ModelError."""
+    every = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer]) if hasattr(inner, "adapt")]
+    layers = [one for one in every if not any(one.get_config().get(name) is not None for name in LEARNT)]
     if not layers:
         hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
-        raise ModelError("no layer of the model can adapt to training rows", hint=hint)
+        raise ModelError("no layer of the model has anything to learn from training rows", hint=hint)
     for layer in layers:
         with user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
             x = data.train.x
