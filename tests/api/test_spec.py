@@ -175,6 +175,9 @@ def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
     spec = spec_of(digits_spec(metrics=given, maximize="val_top3"), name="mine")
     assert spec.metrics == ("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top3")
     assert spec.metric_arguments["sparse_top_k_categorical_accuracy"] == {"k": 2}
+    counted = [metrics.Precision(thresholds=0.7) for _ in range(2)][1]  # which Keras calls `precision_1`
+    binary = digits_spec(loss=losses.BinaryCrossentropy(), metrics=[counted], maximize="val_precision")
+    assert spec_of(binary, name="mine").metric_arguments == {"precision": {"thresholds": 0.7}}
     one, other = (metric_of(spec, "top3") for _ in range(2))
     assert (one.name, one.k) == ("top3", 3) and one is not other
 

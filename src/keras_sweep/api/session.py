@@ -94,5 +94,5 @@ def warn_of_notices(event: Event) -> None:
     """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
     if isinstance(event, Noticed):
         frames = walk_stack(inspect.currentframe())
-        inside = takewhile(lambda one: one[0].f_globals["__name__"].startswith("keras_sweep."), frames)
+        inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith("keras_sweep."), frames)
         warnings.warn(event.message, stacklevel=sum(1 for _ in inside) + 1)

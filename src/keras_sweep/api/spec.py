@@ -3,16 +3,15 @@
 `Spec.to_yaml` writes it as the text of a space file.
 """
 
-import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import FunctionType
 from typing import Any, ClassVar
 
+from keras_sweep.api.keras_scores import score_of_keras
 from keras_sweep.errors import UsageError
 from keras_sweep.process.given import give_arrays, give_function
 from keras_sweep.space import distributions
@@ -153,8 +152,8 @@ class Spec:
     """
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
-    # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or a function, or {"python": it, ...}; None: the loss
-    # with which the model compiles itself. Of several outputs a dict by their names
+    # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or Keras's object or class; a function of yours, or
+    # {"python": it, ...}; None: the loss with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
     # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -267,45 +266,7 @@ def _by_names(value: Any) -> Any:
         return list(map(_by_names, value))
     if not callable(value):
         return value
-    return _of_keras(value) or {"python": give_function(value)}
-
-
-def _of_keras(value: Any) -> Any:
-    """A loss or metric of Keras's, a function, a class or an object, as a space file has it; None of another one."""
-    from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
-
-    keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
-    if kind is FunctionType:
-        known = getattr(getattr(keras, "losses", None), value.__name__, None) is value
-        return value.__name__ if known else None
-    if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
-        return None
-    try:
-        made: Any = value() if value is kind else value
-    except TypeError:  # it needs arguments, which is told where it is made
-        return None
-    usual, config = inspect.signature(kind).parameters, made.get_config()
-    further = {
-        name: given
-        for name, given in config.items()
-        if name not in ("name", "dtype") and name in usual and usual[name].default != given
-    }
-    if isinstance(made, keras.losses.Loss):
-        name = getattr(getattr(made, "fn", None), "__name__", "")
-        arguments = LOSS_ARGUMENTS.get(name)
-    else:
-        name = made.name
-        arguments = METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
-    if arguments is not None and further.keys() <= set(arguments):
-        return {"name": name, **further} if further else name
-    if isinstance(made, keras.losses.Loss):
-        return None
-
-    def made_anew() -> Any:
-        return kind.from_config(config)
-
-    made_anew.__name__ = name  # by which it is recorded
-    return {"python": give_function(made_anew)}
+    return score_of_keras(value) or {"python": give_function(value)}
 
 
 def plain_value(value: Any) -> Any:

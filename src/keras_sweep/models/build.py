@@ -137,7 +137,7 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
     """Have layers that learn by `adapt`, such as `TextVectorization`, learn from training rows, but for those that were
     given what they would learn. Raises ModelError."""
     every = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer]) if hasattr(inner, "adapt")]
-    layers = [one for one in every if not any(one.get_config().get(name) is not None for name in LEARNT)]
+    layers = [one for one in every if not _knows(one)]
     if not layers:
         hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
         raise ModelError("no layer of the model has anything to learn from training rows", hint=hint)
@@ -145,6 +145,12 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
         with user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
             x = data.train.x
             layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
+
+
+def _knows(layer: Any) -> bool:
+    """Whether a layer of Keras's was given what it would learn."""
+    of_keras = type(layer).__module__.startswith("keras.")
+    return of_keras and any(layer.get_config().get(name) is not None for name in LEARNT)
 
 
 def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
