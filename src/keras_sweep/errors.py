@@ -41,6 +41,10 @@ class TableError(DataError):
         super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults), hint=hint)
 
 
+class SweepWarning(UserWarning):
+    """A note of a sweep: what was done otherwise than asked, or is to be known."""
+
+
 class ModelError(UsageError):
     """The model can't be built from its arguments: mend the space file or the model's function."""
 

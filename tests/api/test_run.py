@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.errors import SweepWarning
 from keras_sweep.trial.events import EpochEnded, SweepEnded, SweepStarted, TrialEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.views.running.plain import PlainLines
@@ -77,7 +78,7 @@ def test_calls_of_two_threads_follow_one_another(tmp_path):
 
 def test_a_note_is_a_warning_of_the_line_that_called(tmp_path):
     run_digits(tmp_path, trials=1)
-    with pytest.warns(UserWarning, match="the older sweep is mine~1 now") as caught:
+    with pytest.warns(SweepWarning, match="the older sweep is mine~1 now") as caught:
         ks.run(digits_spec(), name="mine", sweeps_dir=tmp_path, trials=1, fresh=True)
     assert __file__ in [one.filename for one in caught if "older sweep" in str(one.message)]
 

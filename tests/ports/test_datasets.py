@@ -10,7 +10,7 @@ import pytest
 import keras_sweep as ks
 from tests.helpers.command import python
 
-READ = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+READ = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")

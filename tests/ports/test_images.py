@@ -58,7 +58,7 @@ def assert_it_is_what_a_script_trains(
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_an_image_autoencoder_learns_its_own_rows(tmp_path: Path) -> None:
     train, held = pictures()
     data = {"x_train": noisy(train), "y_train": train, "x_validation": noisy(held), "y_validation": held}
@@ -98,7 +98,7 @@ def share_of_ink(y_true: Any, y_pred: Any) -> Any:
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_masks_are_learned_and_a_metric_of_ones_own_ranks(tmp_path: Path) -> None:
     train, held = pictures()
     x, masks = {"train": noisy(train), "validation": noisy(held)}, {"train": train, "validation": held}

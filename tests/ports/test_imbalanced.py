@@ -33,7 +33,7 @@ def build(units: int, input_shape: tuple[int, ...]) -> Any:
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_frauds_are_found_with_class_weights_and_auc(tmp_path: Path) -> None:
     data = transactions()
     counts = np.bincount(data["y_train"].astype(int))
@@ -76,7 +76,7 @@ def test_frauds_are_found_with_class_weights_and_auc(tmp_path: Path) -> None:
     np.testing.assert_allclose(best.curve["loss"], log.history["loss"], rtol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_precision_at_recall_ranks_trials_with_balanced_classes_and_a_warmup(tmp_path: Path) -> None:
     """As tutorials do it where a share of the rare class has to be found: how precise a model is there."""
     data = transactions()

@@ -12,7 +12,7 @@ import pytest
 import keras_sweep as ks
 
 # That the model's own optimizer is used is said.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 
 ROWS = 128  # whole batches
 

@@ -9,7 +9,7 @@ import pytest
 
 import keras_sweep as ks
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 
 ROWS = 192  # whole batches
 

@@ -54,7 +54,7 @@ def compiled_sorter(units: int) -> Any:
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_three_inputs_and_two_outputs_train_with_loss_weights(tmp_path: Path) -> None:
     x, y = tickets()
     spec = ks.Spec(
@@ -83,7 +83,7 @@ def test_three_inputs_and_two_outputs_train_with_loss_weights(tmp_path: Path) ->
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_a_model_that_compiles_itself_with_several_outputs_trains_as_it_is(tmp_path: Path) -> None:
     x, y = tickets()
     spec = ks.Spec(
@@ -120,7 +120,7 @@ def siamese(units: int) -> Any:
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 @pytest.mark.parametrize("runner", ["compiled", "fit"])
 def test_a_siamese_model_learns_from_pairs(tmp_path: Path, runner: str) -> None:
     pictures, labels = digits(400).train.x.reshape(-1, 8, 8), digits(400).train.y
@@ -188,7 +188,7 @@ finalists: none
     assert ks.verify(tmp_path / "best.keras", sweeps_dir=tmp_path / "sweeps", test=True).matches
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_a_dataset_of_dicts_of_features_trains(tmp_path: Path) -> None:
     from torch.utils import data as torch_data
 

@@ -14,7 +14,7 @@ from keras_sweep.data.table_preprocessing import model_inputs
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.sweep.verify import verify_model
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 SEARCH = {"optimizer": "adam", "learning_rate": ks.Float(1e-2, 1e-1, log=True), "epochs": 4}
 DRAW = np.random.default_rng(0)
 

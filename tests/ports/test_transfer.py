@@ -56,7 +56,7 @@ class Transfer(keras_tuner.HyperModel):
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+@pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 def test_a_base_is_frozen_and_then_tuned(tmp_path: Path) -> None:
     x, y = rows("train", known=False)
     held = rows("validation", known=False)

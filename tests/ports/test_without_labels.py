@@ -12,7 +12,7 @@ from keras_sweep.space.data_spec import DataSpec
 from tests.helpers import without_labels
 from tests.helpers.factory import digits
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras_sweep")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 X = digits().train.x
 ROWS = {"x_train": X[:96], "x_validation": X[96:192], "x_test": X[192:224]}
 SEARCH: dict[str, Any] = {"search": ks.Optuna("grid", trials=2), "finalists": {"top": 2, "seeds": 1}}

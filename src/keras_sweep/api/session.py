@@ -14,6 +14,7 @@ from pathlib import Path
 from traceback import walk_stack
 from typing import TextIO
 
+from keras_sweep.errors import SweepWarning
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, is_on, warned_once
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -95,4 +96,4 @@ def warn_of_notices(event: Event) -> None:
     if isinstance(event, Noticed):
         frames = walk_stack(inspect.currentframe())
         inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith("keras_sweep."), frames)
-        warnings.warn(event.message, stacklevel=sum(1 for _ in inside) + 1)
+        warnings.warn(event.message, SweepWarning, stacklevel=sum(1 for _ in inside) + 1)
