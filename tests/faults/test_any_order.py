@@ -202,7 +202,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=int(os.environ.get("ANY_ORDER_EXAMPLES", "15")),
+    max_examples=int(os.environ.get("ANY_ORDER_EXAMPLES", "25")),
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -25,17 +25,17 @@ def code_of(folder: Path, space: str, fault: dict[str, object]) -> int:
     return ended.code
 
 
-def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
-    """Every `step`-th call of so many, of each kind in turn, before and after its work."""
+def faults(calls: range) -> list[dict[str, object]]:
+    """These calls, of each kind in turn, before and after its work."""
     return [
         {"nth": nth, "kind": KINDS[index % len(KINDS)], "after": bool(index // len(KINDS) % 2)}
-        for index, nth in enumerate(range(start, calls + 1, step))
+        for index, nth in enumerate(calls)
     ]
 
 
 def test_every_so_many_calls_fail(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
-    codes = [code_of(tmp_path / "x", "plain", one) for one in faults(len(calls), 797, 3)]
+    codes = [code_of(tmp_path / "x", "plain", one) for one in faults(range(3, len(calls) + 1, 193))]
     assert codes.count(1) > len(codes) / 2
 
 
@@ -44,6 +44,5 @@ def test_every_so_many_calls_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("space", ["plain", "pruned"])
 def test_other_calls_fail_each_day_until_every_one_has(tmp_path: Path, space: str) -> None:
     calls, _, _ = whole(space)
-    begins = 1 + todays(EVERY)
-    codes = [code_of(tmp_path / "x", space, one) for one in faults(len(calls), EVERY, begins)]
-    print(f"{space}: {len(codes)} faults from call {begins} on, {codes.count(0)} without effect")  # noqa: T201
+    codes = [code_of(tmp_path / "x", space, one) for one in faults(todays(EVERY, len(calls)))]
+    print(f"{space}: {len(codes)} faults in {len(calls)} calls, {codes.count(0)} without effect")  # noqa: T201

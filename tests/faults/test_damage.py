@@ -56,11 +56,10 @@ def test_a_damaged_record_is_named_and_left_as_it_is(done: Path, sweep: SweepFol
     assert "sweeps/plain/study.db" in ended.err
     assert "--fresh" in ended.err
     assert (sweep.study.read_bytes() if sweep.study.is_file() else None) == before
-    if damage == "a folder":  # the others are moved as it is
-        run_space(tmp_path / "x", "plain", "--fresh").ok()
-        assert outcome(sweep) == outcome(folder_of(done, "plain"))
-        moved = sweep.path.with_name("plain~1") / "study.db"
-        assert (moved.read_bytes() if moved.is_file() else None) == before
+    run_space(tmp_path / "x", "plain", "--fresh").ok()
+    assert outcome(sweep) == outcome(folder_of(done, "plain"))
+    moved = sweep.path.with_name("plain~1") / "study.db"
+    assert (moved.read_bytes() if moved.is_file() else None) == before
 
 
 @damages

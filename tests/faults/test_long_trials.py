@@ -19,8 +19,8 @@ FIT = ("--runner", "fit", "--backend")
     ("trials", "epochs", "words", "told", "least"),
     [
         pytest.param(1, 60, [*FIT, "jax"], 20, 20, id="fit", marks=pytest.mark.soak),
-        pytest.param(1, 40, [*FIT, "torch"], 10, 10, id="torch", marks=pytest.mark.soak),
-        pytest.param(1, 40, [*FIT, "tensorflow"], 10, 0, id="tensorflow", marks=pytest.mark.soak),
+        pytest.param(1, 60, [*FIT, "torch"], 20, 20, id="torch", marks=pytest.mark.soak),
+        pytest.param(1, 60, [*FIT, "tensorflow"], 20, 0, id="tensorflow", marks=pytest.mark.soak),
         pytest.param(3, 300, [], 90, 2, id="lanes", marks=pytest.mark.soak),
         pytest.param(3, "{max: 300, take: best}", [], 90, 2, id="lanes, best epoch"),
     ],

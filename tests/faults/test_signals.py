@@ -106,12 +106,12 @@ def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
-    write(tmp_path, trials=3, epochs=1)
+    write(tmp_path, trials=20, epochs=2)
     line = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
     done = command(["bash", "-c", line], tmp_path)
     assert done.code == 0, (tmp_path / "err").read_text()
     assert done.out.startswith('{"event": ')
-    assert trials(tmp_path) == 3
+    assert trials(tmp_path) == 20
     assert (tmp_path / "err").read_text() == ""
     assert folder_of(tmp_path, "long").card.exists()
 
@@ -119,14 +119,14 @@ def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&- <&-", "full"])
 def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, streams: str) -> None:
-    write(tmp_path, trials=3, epochs=1)
+    write(tmp_path, trials=20, epochs=2)
     if streams == "full":
         process = Started(tmp_path, terminal="/dev/full")
         wait_for(lambda: process.poll() is not None)
         assert process.returncode == 0
     else:
         command(["bash", "-c", f"exec {sys.executable} -m keras_sweep run long.yaml {streams}"], tmp_path).ok()
-    assert trials(tmp_path) == 3
+    assert trials(tmp_path) == 20
     check_sound(folder_of(tmp_path, "long"))
     assert folder_of(tmp_path, "long").card.exists()
 
@@ -168,13 +168,13 @@ def test_the_terminal_is_left_as_it_was(tmp_path: Path, signals: int) -> None:
 
 
 def test_a_closed_terminal_loses_nothing(tmp_path: Path) -> None:
-    write(tmp_path, trials=32, epochs=2)
+    write(tmp_path, trials=48, epochs=2)
     process, ours = on_terminal(tmp_path)
     wait_for(lambda: bool(read(ours)) or trials(tmp_path) >= 1, process)
     os.close(ours)  # from now on every write fails
     wait_for(lambda: process.poll() is not None)
     sweep = folder_of(tmp_path, "long")
     check_sound(sweep)
-    assert trials(tmp_path) == 32
+    assert trials(tmp_path) == 48
     assert process.returncode == 0
     assert not sweep.owner.exists()

@@ -55,7 +55,15 @@ def test_a_model_function_that_leaves_is_an_error(tmp_path: Path, leave: str) ->
     assert not (tmp_path / "sweeps").exists()
 
 
-@pytest.mark.parametrize(("leave", "runner"), [("sys.exit(0)", "compiled"), ("raise KeyboardInterrupt", "fit")])
+@pytest.mark.parametrize(
+    ("leave", "runner"),
+    [
+        ("sys.exit(0)", "compiled"),
+        ("raise KeyboardInterrupt", "fit"),
+        pytest.param("sys.exit(0)", "fit", marks=pytest.mark.soak),
+        pytest.param("raise KeyboardInterrupt", "compiled", marks=pytest.mark.soak),
+    ],
+)
 def test_a_layer_that_leaves_fails_its_trials(tmp_path: Path, leave: str, runner: str) -> None:
     ended = run(tmp_path, LEAVING.format(leave=leave), "--runner", runner)
     assert ended.code == 1
