@@ -40,7 +40,7 @@ def test_every_so_many_calls_fail(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(14400)
 @pytest.mark.parametrize("space", ["plain", "pruned"])
 def test_other_calls_fail_each_day_until_every_one_has(tmp_path: Path, space: str) -> None:
     calls, _, _ = whole(space)

@@ -159,7 +159,7 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(14400)
 def test_killed_before_or_after_every_third_call_which_third_goes_by_the_day(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
     kills = 0
