@@ -249,3 +249,26 @@ def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match=r"`--trust`: imports and runs layers_of_mine:Twice from .*layers_of_mine\.py"):
         done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
     assert done.matches and done.unseen == ("versions", "created")
+
+
+COMPILED = """\
+data: digits
+model: {python: "own_compiles:of_the_users"}
+metric: {name: val_accuracy, goal: maximize}
+parameters: {epochs: 1}
+search: {trials: 1, seed: 42}
+"""
+
+
+def test_a_model_that_compiles_itself_with_functions_of_ones_own_is_opened_with_trust_alone(tmp_path):
+    shutil.copy(Path(__file__).parents[1] / "helpers" / "own_compiles.py", tmp_path)
+    with pytest.warns(UserWarning, match=r"this opens it.*compile=False"):
+        ran_as(tmp_path, "own", COMPILED).export(tmp_path / "own.keras")
+    with pytest.raises(UsageError, match=r"Could not locate function '(squares|surest)'. If you know .* add `--trust`"):
+        ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
+    with pytest.warns(
+        UserWarning, match=r"`--trust`: imports and runs own_compiles:squares from .* and own_compiles:surest"
+    ):
+        done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
+    assert done.matches
+    assert {"val_accuracy", "val_loss", "val_surest"} <= {check.name for check in done.checks}

@@ -63,8 +63,10 @@ def own_objects(config: Any) -> dict[str, str]:
     return names
 
 
-def objects_in_file(path: Path, source: str) -> dict[str, str]:
-    """`own_objects` of a model's file, each as "module:name"; {} where it is no such file, which opening it tells.
+def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
+    """`own_objects` of a model's file, and of what it is `compiled` with, each as "module:name".
+
+    {} where it is no such file, which opening it tells.
 
     Of a function the file has no module: then it is that of `source`, the model's own.
     """
@@ -72,7 +74,8 @@ def objects_in_file(path: Path, source: str) -> dict[str, str]:
     with contextlib.suppress(Exception), without_tensorflow():
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
-        for name, place in own_objects(config).items():
+        parts = [config, {"parts": config.get("compile_config") if compiled else None}]
+        for name, place in own_objects(parts).items():
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or source.partition(':')[0]}:{known}"
     return sources

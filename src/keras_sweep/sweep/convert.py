@@ -188,7 +188,7 @@ def answer_to(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     import tensorflow
 
     use_keras_config(request["keras_config"])
-    sources = objects_in_file(folder / "model.keras", request["source"])
+    sources = objects_in_file(folder / "model.keras", request["source"], compiled=False)
     own = {name: load_python(place, Path(request["folder"]), ModelError) for name, place in sources.items()}
     # The process that waits for this one has just written the file, of code that its user trusts.
     opened = keras.models.load_model(folder / "model.keras", custom_objects=own, compile=False, safe_mode=False)

@@ -197,7 +197,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
     check_environment()
     enable_compile_cache()
     own: dict[str, Any] = {}
-    sources = objects_in_file(path, str(card.model["source"]))
+    sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.compiles_code)
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
         own = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
@@ -206,7 +206,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
         with without_tensorflow():
             model = keras.models.load_model(path, custom_objects=own, safe_mode=True, compile=not anew)
     except Exception as error:  # Keras raises nearly anything
-        why = next(iter(str(error).split("\n")), "") or type(error).__name__
+        why = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
         hint = f"Only `{card.open}` opens it"
         if sources and not trust:
             hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
