@@ -1,12 +1,11 @@
 """Losses and metrics of Keras's own that a program gives as `compile` takes them: objects, classes and functions."""
 
-import inspect
 import re
 import sys
 from types import FunctionType
 from typing import Any
 
-from keras_sweep.process.given import give_function
+from keras_sweep.process.given import give_function, loss_of_keras, unusual_arguments
 
 
 def score_of_keras(value: Any) -> Any:
@@ -17,22 +16,16 @@ def score_of_keras(value: Any) -> Any:
     """
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
-        is_loss = getattr(getattr(keras, "losses", None), value.__name__, None) is value
-        return value.__name__ if is_loss else None
+        return loss_of_keras(value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
     try:
         made: Any = value() if value is kind else value
     except TypeError:  # it needs arguments, which is told where it is made
         return None
-    usual, config = inspect.signature(kind).parameters, made.get_config()
-    arguments = {
-        name: given
-        for name, given in config.items()
-        if name not in ("name", "dtype") and name in usual and usual[name].default != given
-    }
+    arguments, config = unusual_arguments(made), made.get_config()
     is_loss = isinstance(made, keras.losses.Loss)
-    name, known = _loss(made) if is_loss else _metric(made, usual["name"].default)
+    name, known = _loss(made) if is_loss else _metric(made)
     if known is not None and arguments.keys() <= set(known):
         return {"name": name, **arguments} if arguments else name
     if is_loss:
@@ -49,15 +42,15 @@ def _loss(loss: Any) -> tuple[str, Any]:
     """Its name, and the arguments that a space file has for it; None if it has none for the loss."""
     from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS
 
-    name = getattr(getattr(loss, "fn", None), "__name__", "")
+    name = loss_of_keras(loss) or ""
     return name, LOSS_ARGUMENTS.get(name)
 
 
-def _metric(metric: Any, usual: str | None) -> tuple[str, Any]:
-    """As `_loss`; of a metric whose usual name is that, or made of its class's where there is none."""
+def _metric(metric: Any) -> tuple[str, Any]:
+    """As `_loss`; of a metric that is named as its class is."""
     from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, METRICS
 
     name = re.sub(r"_\d+$", "", metric.name)  # Keras counts the objects of a class: `precision_1`
-    if metric.name == usual or name.replace("_", "") == type(metric).__name__.lower():
+    if name.replace("_", "") == type(metric).__name__.lower():
         return name, METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
     return metric.name, None
