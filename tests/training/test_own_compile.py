@@ -180,6 +180,7 @@ def test_lanes_have_the_arguments_of_its_metrics(name, arguments):
     ("name", "why"),
     [
         ("of_the_users", "a loss of its own"),
+        ("summed", "a loss of its own"),
         ("chosen", "a loss of its own"),
         ("measured", "metrics of its own"),
         ("scheduled", "a schedule of its own"),

@@ -130,7 +130,8 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
         return "a `compile` of its own"
     if "loss" in spec.own:
         known = (spec.loss, {**spec.loss_arguments})
-        if given.get("loss_weights") or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
+        summed = given.get("loss_weights") or "reduction" in spec.loss_arguments  # lanes take the mean of rows
+        if summed or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
             return "a loss of its own"
     metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else list(spec.metrics)
     if len(metrics) != len(spec.metrics) or not all(map(partial(_is_named, spec), spec.metrics, metrics)):
@@ -163,7 +164,7 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
         loss = keras.losses.get(loss)
     name = loss if isinstance(loss, str) else loss_of_keras(loss)
     if name in LOSS_NEEDS:
-        return name, {key: value for key, value in unusual_arguments(loss).items() if key != "reduction"}
+        return name, unusual_arguments(loss)
     return f"its own {getattr(getattr(loss, 'fn', loss), '__name__', type(loss).__name__)}", {}
 
 
