@@ -93,7 +93,7 @@ def own_optimizer(model: Any) -> Any | None:
 
 def names_optimizer(spec: SweepSpec) -> bool:
     """Whether the space says which optimizer trains, which overrules a model's own."""
-    return "optimizer" in spec.space.constants or any(one.name == "optimizer" for one in spec.space.parameters)
+    return "optimizer" in spec.space.names
 
 
 def parameters_of(hyper_parameters: Iterable[Any], prefix: str = "") -> tuple[Parameter, ...]:
