@@ -9,7 +9,6 @@ from typing import Any
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, ModelError, SpaceFileError
-from keras_sweep.models.hyper_model import names_optimizer
 from keras_sweep.process.given import loss_of_keras, name_of, unusual_arguments
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED
@@ -113,7 +112,7 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
     if passed_over:
         yield f"{compiles} metrics {listed(passed_over)}, which have no effect: the space file's `metrics` are recorded"
     no_effect = "has no effect: the space file's `optimizer` is used"
-    use = no_effect if names_optimizer(spec) else "is used: the space names no optimizer"
+    use = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
     if optimizer is not None:
         yield f"{compiles} optimizer {type(optimizer).__name__}, which {use}"
 
