@@ -92,6 +92,21 @@ def measured():
     return compiled(metrics=[keras.metrics.SparseCategoricalAccuracy(name="hits")])
 
 
+def summed():
+    """By the sum of the losses of rows."""
+    return compiled(loss=keras.losses.SparseCategoricalCrossentropy(reduction="sum"))
+
+
+def sorted_ids():
+    """By a metric that tells an argument only where it is not the usual one."""
+    return compiled(metrics=[keras.metrics.SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)])
+
+
+def needing_classes():
+    """By a metric that is not made without an argument."""
+    return compiled(metrics=[keras.metrics.MeanIoU(10, sparse_y_pred=False)])
+
+
 def scheduled():
     """Its rate falls from step to step."""
     model = compiled()

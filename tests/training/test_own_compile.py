@@ -164,9 +164,23 @@ def test_what_keras_has_names_for_trains_as_lanes_with_the_numbers_of_fit(params
 
 
 @pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("sorted_ids", {"k": 2, "from_sorted_ids": True}),
+        ("needing_classes", {"num_classes": 10, "sparse_y_pred": False}),
+    ],
+)
+def test_lanes_have_the_arguments_of_its_metrics(name, arguments):
+    spec, data = loaded(name)
+    assert list(spec.metric_arguments.values()) == [arguments]
+    assert choose_runner(inspect_model(spec, data).spec, data, None)[1] is None
+
+
+@pytest.mark.parametrize(
     ("name", "why"),
     [
         ("of_the_users", "a loss of its own"),
+        ("summed", "a loss of its own"),
         ("chosen", "a loss of its own"),
         ("measured", "metrics of its own"),
         ("scheduled", "a schedule of its own"),

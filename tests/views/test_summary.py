@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import distribution_to_json
 
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
-from keras_sweep.trial.events import EndReason, SweepEnded
+from keras_sweep.trial.events import EndReason, SweepEnded, TestScores
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
@@ -101,7 +101,8 @@ def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_
     winner = leaderboard_rows(RESULTS, ACCURACY)[0]
     for stderr, said in ((0.0001, True), (0.004, False)):
         row = replace(winner, seeds=SeedScores(4, 0.8546, stderr, unstable=False), final=True)
-        assert (unlike_text(estimate, {"accuracy": 0.8413}, {"accuracy": 0.0036}, ACCURACY, row) is not None) is said
+        test = TestScores(10_000, {"accuracy": 0.8413}, {"accuracy": 0.0036}, None)
+        assert (unlike_text(estimate, test, ACCURACY, row) is not None) is said
 
 
 def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():

@@ -1,12 +1,12 @@
 """Losses and metrics of Keras's own that a program gives as `compile` takes them: objects, classes and functions."""
 
-import inspect
 import re
 import sys
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
-from keras_sweep.process.given import give_function
+from keras_sweep.process.given import give_function, loss_of_keras, unusual_arguments
 
 
 def score_of_keras(value: Any) -> Any:
@@ -17,47 +17,33 @@ def score_of_keras(value: Any) -> Any:
     """
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
-        is_loss = getattr(getattr(keras, "losses", None), value.__name__, None) is value
-        return value.__name__ if is_loss else None
+        return loss_of_keras(value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
     try:
         made: Any = value() if value is kind else value
     except TypeError:  # it needs arguments, which is told where it is made
         return None
-    usual, config = inspect.signature(kind).parameters, made.get_config()
-    arguments = {
-        name: given
-        for name, given in config.items()
-        if name not in ("name", "dtype") and name in usual and usual[name].default != given
-    }
-    is_loss = isinstance(made, keras.losses.Loss)
-    name, known = _loss(made) if is_loss else _metric(made, usual["name"].default)
-    if known is not None and arguments.keys() <= set(known):
-        return {"name": name, **arguments} if arguments else name
-    if is_loss:
-        return None
+    from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
+
+    if isinstance(made, keras.losses.Loss):
+        name = loss_of_keras(made) or ""
+        return _named(made, name, LOSS_ARGUMENTS.get(name))
+    name, config = re.sub(r"_\d+$", "", made.name), made.get_config()  # Keras counts objects of a class: `precision_1`
+    known = METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
+    if name.replace("_", "") != kind.__name__.lower():  # it has another name than its class
+        name, known = made.name, None
 
     def made_anew() -> Any:
         return kind.from_config(config)
 
     made_anew.__name__ = name  # by which it is recorded
-    return {"python": give_function(made_anew)}
+    return _named(made, name, known) or {"python": give_function(made_anew)}
 
 
-def _loss(loss: Any) -> tuple[str, Any]:
-    """Its name, and the arguments that a space file has for it; None if it has none for the loss."""
-    from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS
-
-    name = getattr(getattr(loss, "fn", None), "__name__", "")
-    return name, LOSS_ARGUMENTS.get(name)
-
-
-def _metric(metric: Any, usual: str | None) -> tuple[str, Any]:
-    """As `_loss`; of a metric whose usual name is that, or made of its class's where there is none."""
-    from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, METRICS
-
-    name = re.sub(r"_\d+$", "", metric.name)  # Keras counts the objects of a class: `precision_1`
-    if metric.name == usual or name.replace("_", "") == type(metric).__name__.lower():
-        return name, METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
-    return metric.name, None
+def _named(made: Any, name: str, known: Sequence[str] | None) -> Any:
+    """The name, with the arguments that are not as by default; None where a space file does not know all of these."""
+    arguments = unusual_arguments(made)
+    if known is None or not arguments.keys() <= set(known):
+        return None
+    return {"name": name, **arguments} if arguments else name

@@ -66,8 +66,7 @@ class Trial(Answer, Result):
     @property
     def number(self) -> int:
         """Its number, counted from 0; of a finalist that of the trial whose configuration it is."""
-        suggestion = self.suggestion
-        return suggestion.number if suggestion.recipe is None else suggestion.recipe
+        return self.recipe
 
     def __repr__(self) -> str:
         score = score_text(self.value, self.stderr) if self.value is not None else str(self.state)

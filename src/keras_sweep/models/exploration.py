@@ -8,12 +8,12 @@ model is built a few times with other values, to see what is asked for when. The
 
 import io
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from keras_sweep.data.arrays import cut
 from keras_sweep.data.labels import LOSS_NEEDS
@@ -23,11 +23,9 @@ from keras_sweep.models.build import builder
 from keras_sweep.models.hyper_model import Fit, asking, call_fit, distribution_of, parameters_of
 from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
+from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import MODEL_PREFIX
-
-Values: TypeAlias = Mapping[str, Value]  # by the hyperparameters' own names
 
 MOST_BUILDS = 100  # while discovering
 MOST_FAULTS = 16  # builds that raise before any does not
@@ -100,11 +98,11 @@ class Exploration:
     """Builds with one value changed at a time, and what each build asked for."""
 
     build: Callable[[Any], Any]  # of `keras_tuner.HyperParameters` a model; raises ModelError
-    fixed: Values  # given and not searched
+    fixed: Params  # given and not searched; by the hyperparameters' own names, as all values here
     builds: int = 0
     faults: list[ModelError] = field(default_factory=list)  # of the builds that raised
     variants: list[Any] = field(default_factory=list)  # every hyperparameter met, by name and conditions
-    found_in: dict[str, Values] = field(default_factory=dict)  # name -> the values with which it was first asked for
+    found_in: dict[str, Params] = field(default_factory=dict)  # name -> the values with which it was first asked for
     unsure: set[str] = field(default_factory=set)  # names met so far only in builds that raised
     done: set[str] = field(default_factory=set)  # names whose values have been tried
     # name -> its tried values -> the names that are asked for then, and whether those are all: the build did not raise
@@ -175,7 +173,7 @@ class Exploration:
             # Only where every value was tried is it known with which of them something is asked for.
             self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
 
-    def _try(self, values: Values) -> tuple[frozenset[str], bool]:
+    def _try(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
         whole, hyper_parameters = True, asking({**values, **self.fixed})
         try:

@@ -11,7 +11,6 @@ from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter
-from keras_sweep.space.sweep_spec import SweepSpec
 
 Fit = Callable[..., Any]  # of rows and the arguments of `keras.Model.fit`, for one model and its hyperparameters
 
@@ -89,11 +88,6 @@ def own_optimizer(model: Any) -> Any | None:
     """A fresh optimizer like the one a model was compiled with in its `build`; None for an uncompiled model."""
     optimizer = getattr(model, "optimizer", None)
     return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
-
-
-def names_optimizer(spec: SweepSpec) -> bool:
-    """Whether the space says which optimizer trains, which overrules a model's own."""
-    return "optimizer" in spec.space.constants or any(one.name == "optimizer" for one in spec.space.parameters)
 
 
 def parameters_of(hyper_parameters: Iterable[Any], prefix: str = "") -> tuple[Parameter, ...]:

@@ -9,8 +9,7 @@ from typing import Any
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, ModelError, SpaceFileError
-from keras_sweep.models.hyper_model import names_optimizer
-from keras_sweep.process.given import name_of
+from keras_sweep.process.given import loss_of_keras, name_of, unusual_arguments
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, recorded_names
@@ -58,7 +57,7 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     metrics = _metrics_of(model)
     if "metrics" in own:
         whole = {} if spec.outputs else metrics
-        arguments_of = {name: arguments for name, one in whole.items() if (arguments := _arguments(one))}
+        arguments_of = {name: arguments for name, one in whole.items() if (arguments := unusual_arguments(one))}
         spec = replace(spec, metrics=(*whole, *recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     further = [one.name for one in spec.objective.further if one.name not in MEASURED]
@@ -93,7 +92,7 @@ def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     found = {}
     for name in names if len(names) > 1 else ():
         metrics = _by_name([of(given.get(key), name) for key in ("metrics", "weighted_metrics")])
-        arguments_of = {metric: arguments for metric, one in metrics.items() if (arguments := _arguments(one))}
+        arguments_of = {metric: arguments for metric, one in metrics.items() if (arguments := unusual_arguments(one))}
         loss = of(given.get("loss"), name)
         known = ("", {}) if loss is None else loss_and_arguments(loss)
         found[name] = Output(*known, tuple(metrics), arguments_of, own=True)
@@ -113,7 +112,7 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
     if passed_over:
         yield f"{compiles} metrics {listed(passed_over)}, which have no effect: the space file's `metrics` are recorded"
     no_effect = "has no effect: the space file's `optimizer` is used"
-    use = no_effect if names_optimizer(spec) else "is used: the space names no optimizer"
+    use = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
     if optimizer is not None:
         yield f"{compiles} optimizer {type(optimizer).__name__}, which {use}"
 
@@ -130,7 +129,8 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
         return "a `compile` of its own"
     if "loss" in spec.own:
         known = (spec.loss, {**spec.loss_arguments})
-        if given.get("loss_weights") or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
+        summed = given.get("loss_weights") or "reduction" in spec.loss_arguments  # lanes take the mean of rows
+        if summed or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
             return "a loss of its own"
     metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else list(spec.metrics)
     if len(metrics) != len(spec.metrics) or not all(map(partial(_is_named, spec), spec.metrics, metrics)):
@@ -141,7 +141,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
     config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
     if not all(value is None or isinstance(value, int | float) for value in config.values()):
         return "a schedule of its own"
-    return name.lower(), {"learning_rate": config["learning_rate"], **_arguments(optimizer)}
+    return name.lower(), {"learning_rate": config["learning_rate"], **unusual_arguments(optimizer)}
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
@@ -151,7 +151,7 @@ def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
     arguments = {**spec.metric_arguments.get(name, {})}
     with suppress(ValueError):  # Keras has no metric of that name
         same = type(keras.metrics.get({"class_name": name, "config": arguments})) is type(metric)
-        return metric == name or (same and _arguments(metric) == arguments)
+        return metric == name or (same and unusual_arguments(metric) == arguments)
     return False
 
 
@@ -161,21 +161,10 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
 
     if isinstance(loss, str) and loss not in LOSS_NEEDS:
         loss = keras.losses.get(loss)
-    name = loss if isinstance(loss, str) else getattr(getattr(loss, "fn", loss), "__name__", type(loss).__name__)
-    if isinstance(loss, str) or (getattr(keras.losses, name, None) is getattr(loss, "fn", loss) and name in LOSS_NEEDS):
-        return name, _arguments(loss)
-    return f"its own {name}", {}
-
-
-def _arguments(made: Any) -> dict[str, Any]:
-    """Those of an object of Keras's that are not what they are by default; {} for a name or a function."""
-    with suppress(AttributeError, TypeError, NotImplementedError):  # it can't be made without arguments
-        config, usual = made.get_config(), type(made)().get_config()
-        return {key: value for key, value in config.items() if key not in _NAMING and value != usual[key]}
-    return {}
-
-
-_NAMING = ("name", "dtype", "reduction")
+    name = loss if isinstance(loss, str) else loss_of_keras(loss)
+    if name in LOSS_NEEDS:
+        return name, unusual_arguments(loss)
+    return f"its own {getattr(getattr(loss, 'fn', loss), '__name__', type(loss).__name__)}", {}
 
 
 def _metrics_of(model: Any) -> dict[str, Any]:

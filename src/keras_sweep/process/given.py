@@ -4,7 +4,10 @@ A name like `__program__:build_3f2a90c1d4e5` says nothing to another program, so
 """
 
 import functools
+import inspect
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from keras_sweep.errors import UsageError
@@ -74,6 +77,22 @@ def give_arrays(arrays: Any) -> str:
     source = f"{PREFIX}arrays_{digest[:12]}"
     _given[source] = (lambda: arrays), {}
     return source
+
+
+def loss_of_keras(loss: Any) -> str | None:
+    """Keras's name of a loss, by the function that it is or calls; None for one that is not Keras's."""
+    function = getattr(loss, "fn", loss)
+    name = getattr(function, "__name__", "")
+    return name if getattr(getattr(sys.modules.get("keras"), "losses", None), name, None) is function else None
+
+
+def unusual_arguments(made: Any) -> dict[str, Any]:
+    """Those of an object of Keras's that are not as by default, but for its name; {} for a name or a function."""
+    with suppress(AttributeError, TypeError, NotImplementedError):  # it is none, or does not tell
+        config, usual = made.get_config(), inspect.signature(type(made)).parameters
+        names = [name for name in config if name in usual and name not in ("name", "dtype")]
+        return {name: config[name] for name in names if config[name] != usual[name].default}
+    return {}
 
 
 def parts_given(source: str, *, now: bool = False) -> dict[str, str]:

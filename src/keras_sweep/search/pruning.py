@@ -157,10 +157,9 @@ def epochs_read_from(spec: SweepSpec) -> int:
     epochs = next((one.distribution for one in space.parameters if one.name == "epochs" and not one.when), None)
     if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
         return 0
-    names = {*space.constants, *(one.name for one in space.parameters)}
     conditions = {condition.parameter for one in space.parameters for condition in one.when}
     depends = "epochs" in conditions.union(*(constraint(text).names for text in space.where))
-    return 0 if depends or names & SCHEDULE else epochs.low
+    return 0 if depends or SCHEDULE.intersection(space.names) else epochs.low
 
 
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:

@@ -71,6 +71,11 @@ class SearchSpace:
                     )
             known.add(parameter.name)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all that a trial may have: the constants, then the parameters, those with cases once for each."""
+        return *self.constants, *(parameter.name for parameter in self.parameters)
+
     @cached_property
     def size(self) -> float:
         """The number of different trials; infinite where a range is continuous, or where conditions make very many."""

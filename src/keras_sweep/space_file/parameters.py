@@ -15,14 +15,14 @@ from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Path, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, kind_of
-from keras_sweep.space_file.ranges import AnyParameter, Constant, Refused, distribution_of, ends, path_of, value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, RangeSection
+from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, ParameterForm, RangeSection
 from keras_sweep.space_file.sources import data_arguments
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
 MODEL = "model."
-FORMS: Mapping[str, type[AnyParameter]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
+FORMS: Mapping[str, type[ParameterForm]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
@@ -137,7 +137,7 @@ def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
     return None if told else parameter
 
 
-def _drawn(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
+def _drawn(block: ParameterForm, path: Path, faults: Faults) -> Distribution:
     """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
     if block.take is not None and path[1] != "epochs":
         raise Refused("take", "`take` is for `epochs` only")

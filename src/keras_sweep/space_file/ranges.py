@@ -4,17 +4,16 @@ Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution opti
 """
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import quoted
 from keras_sweep.space_file.faults import Faults, Path
 from keras_sweep.space_file.keras_tables import OPTIMIZERS
-from keras_sweep.space_file.sections import LOG_UNIFORM, ChoiceSection, ConstantSection, RangeSection
+from keras_sweep.space_file.sections import LOG_UNIFORM, ChoiceSection, ConstantSection, ParameterForm, RangeSection
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
-AnyParameter: TypeAlias = ConstantSection | ChoiceSection | RangeSection
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
@@ -35,7 +34,7 @@ def value_of(name: str, plain: Any) -> Value:
     return plain.lower() if known else as_value(plain)
 
 
-def distribution_of(block: AnyParameter, path: Path, faults: Faults) -> Distribution:
+def distribution_of(block: ParameterForm, path: Path, faults: Faults) -> Distribution:
     """What the block at a path draws from. Raises Refused where its keys do not go together."""
     try:
         if isinstance(block, ConstantSection):

@@ -233,7 +233,7 @@ def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: M
             continue
         point = space.as_drawn({name: value_of(name, value) for name, value in given.items()})
         for name, rule in space.misfits(point).items():
-            known = (*space.constants, *(parameter.name for parameter in space.parameters))
+            known = space.names
             if name in (*known, "") or model is None or model.kind != "python":  # whose parameters are not known yet
                 at = (*path, name) if name else path
                 faults.fault(at, rule, None if name in (*known, "") else unknown(name, known))
@@ -266,7 +266,7 @@ def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None
     if given == "none":
         return None
     found = faults.section(Finalists, path)
-    if space is not None and "seed" in (*space.constants, *(parameter.name for parameter in space.parameters)):
+    if space is not None and "seed" in space.names:
         if given:
             faults.warn(path, "there are none, since `seed` is a parameter")
         return None

@@ -75,7 +75,7 @@ def fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result]
 
 def _params_in(space: SearchSpace, given: Params) -> Params:
     """A trial's values as the space has them. Raises ValueError that says why they are none of its."""
-    known = {*space.constants, *(parameter.name for parameter in space.parameters)}
+    known = set(space.names)
     renamed = {
         name if name in known or f"model.{name}" not in known else f"model.{name}": given[name] for name in given
     }

@@ -14,7 +14,6 @@ from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError,
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
-from keras_sweep.process.given import was_given
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
@@ -186,7 +185,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         metric_arguments=card.metric_arguments,
         outputs={name: Output(**one) for name, one in card.outputs.items()},
     )
-    ask_for_trust([one for one in spec.code if not was_given(one)], folder, "card", trust=trust, emit=emit)
+    ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit)
     return spec
 
 

@@ -9,7 +9,7 @@ from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
-from keras_sweep.models.hyper_model import has_own_fit, names_optimizer, own_optimizer
+from keras_sweep.models.hyper_model import has_own_fit, own_optimizer
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
@@ -111,7 +111,7 @@ def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
     """Whether the model came compiled, with an optimizer that the space does not overrule."""
-    return not names_optimizer(spec) and getattr(model, "optimizer", None) is not None
+    return "optimizer" not in spec.space.names and getattr(model, "optimizer", None) is not None
 
 
 def fits_itself(spec: SweepSpec) -> bool:

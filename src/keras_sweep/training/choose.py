@@ -88,8 +88,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if (strange := _strange_part(spec, data)) is not None:
         return f"the model compiles itself with {strange}, which lanes can't have"
-    names = {*spec.space.constants, *(one.name for one in spec.space.parameters)}
-    if names & SCHEDULE and keras_config()["dtype_policy"] == "mixed_float16":
+    if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
     if (backend := keras.backend.backend()) != "jax":
         return f"lanes need the JAX backend, and this is {backend}"

@@ -41,8 +41,8 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
     """See that the weights that trials may have are of classes of these data. Raises UsageError."""
-    names = (*spec.space.constants, *(parameter.name for parameter in spec.space.parameters))
-    for wanted in (spec.training.class_weight, "balanced" if "training.class_weight" in names else None):
+    searched = "training.class_weight" in spec.space.names
+    for wanted in (spec.training.class_weight, "balanced" if searched else None):
         class_weights(wanted, data)
 
 

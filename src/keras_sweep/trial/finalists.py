@@ -92,8 +92,6 @@ def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice:
 
     These decide once all that were chosen among so many trials are there.
     """
-    if not trained:
-        return list(results)
     by_pair = {(one.recipe, one.finalist_seed): one for one in trained}
     decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
     of_recipe: dict[int, list[Result]] = {}

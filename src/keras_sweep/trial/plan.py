@@ -82,9 +82,8 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
 
 def watches(spec: SweepSpec) -> bool:
     """Whether a metric decides how long trials train, or at which rate."""
-    names = (*spec.space.constants, *(parameter.name for parameter in spec.space.parameters))
     arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
-    return spec.training.watches or any(name.startswith(arguments) for name in names)
+    return spec.training.watches or any(name.startswith(arguments) for name in spec.space.names)
 
 
 def _whole(value: Value) -> int:

@@ -110,7 +110,7 @@ class Result:
     @property
     def recipe(self) -> int:
         """The trial of the search whose recipe it is: its own number, but for a finalist."""
-        return self.number if self.suggestion.recipe is None else self.suggestion.recipe
+        return self.suggestion.number if self.suggestion.recipe is None else self.suggestion.recipe
 
     @property
     def name(self) -> str:

@@ -92,7 +92,7 @@ def print_summary(
     if test is not None:
         lines += look_lines(test, classes=False)
     if test is not None and ended.comparison is not None and refit is None:  # which is tested is another model
-        unlike = unlike_text(ended.comparison.estimate, test.scores, test.stderrs, objective, winner)
+        unlike = unlike_text(ended.comparison.estimate, test, objective, winner)
         lines += [] if unlike is None else [Text(f"  {unlike}", style="yellow")]
     lines += [Text.assemble(("next ", "bold"), escaped(command)) for command in next_commands(ended.name, rows)]
     for line in lines:

@@ -1,11 +1,12 @@
 """Every sentence that is said of a leaderboard."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
+from keras_sweep.trial.events import TestScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
@@ -66,11 +67,7 @@ def interval_text(estimate: Estimate) -> str:
 
 
 def unlike_text(
-    estimate: Estimate | None,
-    scores: Mapping[str, float],
-    stderrs: Mapping[str, float],
-    objective: Objective,
-    winner: LeaderboardRow | None,
+    estimate: Estimate | None, test: TestScores, objective: Objective, winner: LeaderboardRow | None
 ) -> str | None:
     """That the test rows differ from the validation rows, where the two scores do by more than chance; else None.
 
@@ -78,7 +75,7 @@ def unlike_text(
     choosing the winner is no part of it: the estimate is without that.
     """
     name = objective.name.removeprefix("val_")
-    score, stderr = scores.get(name), stderrs.get(name)
+    score, stderr = test.scores.get(name), test.stderrs.get(name)
     if estimate is None or score is None or stderr is None:
         return None
     seeds = winner.seeds if winner is not None and winner.final else None

@@ -65,7 +65,7 @@ def _test(facts: SweepFacts) -> tuple[str, str] | None:
     estimate = facts.sweep.comparison.estimate
     if facts.sweep.refit is not None:  # which is another model than the one that the leaderboard ranks
         words += f", of the model {facts.sweep.refit.text}"
-    elif unlike := unlike_text(estimate, test.scores, test.stderrs, objective, facts.winner):
+    elif unlike := unlike_text(estimate, test, objective, facts.winner):
         words += f". {unlike}"
     return score_text(test.scores[name], test.stderrs.get(name)), words
 

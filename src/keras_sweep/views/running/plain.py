@@ -124,8 +124,7 @@ class PlainLines:
         assert progress.finalists is not None
         total = len(progress.finalists.recipes) * len(progress.finalists.seeds)
         done = f"[{len(progress.finalists_ended):{len(str(total))}}/{total}]"
-        score = trial_text(result, progress.objective.name)
-        return f"{done}  trial {result.recipe} with seed {result.finalist_seed}  {score}"
+        return f"{done}  {result.name}  {trial_text(result, progress.objective.name)}"
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself

@@ -51,10 +51,10 @@ def params_text(params: Mapping[str, Value]) -> str:
     return " ".join(f"{escaped(name)}={value_text(value)}" for name, value in params.items())
 
 
-def decimals(value: float | None, stderr: float | None = None) -> int:
+def decimals(value: float, stderr: float | None = None) -> int:
     """How many decimals a score has: four digits, three where it is tiny, more where its standard error needs them."""
     places = 4
-    if value is not None and math.isfinite(value) and value != 0:
+    if value != 0:
         power = math.floor(math.log10(abs(value)))
         places = max(3 - power, 0) if abs(value) > 1 else 4 if power >= -3 else 2 - power
     if stderr is not None and math.isfinite(stderr) and stderr > 0:
