@@ -3,11 +3,14 @@
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows
+from keras_sweep.errors import SweepWarning
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.open_record import open_study
@@ -50,8 +53,8 @@ def test_a_record_alone_runs_no_code_for_its_rows(here: Path) -> None:
     assert code == 2 and "come from `python: own_data:rings`, and a record alone runs no code. Give the space" in told
 
 
-def test_a_data_set_comes_before_a_sweep_of_its_name_which_is_said(here: Path) -> None:
-    assert "note: 'digits' is a sweep too: give its space file" in data("digits")[2]
+def test_a_sweep_comes_before_a_data_set_of_its_name_which_is_said(here: Path) -> None:
+    assert "note: 'digits' is a data set too: these are the rows of the sweep" in data("digits")[2]
     assert data("iris")[::2] == (0, "")
 
 
@@ -88,3 +91,32 @@ def test_saved_rows_are_those_of_the_search_as_the_exported_model_takes_them(her
             np.testing.assert_array_equal(arrays.pop(f"x_{part}/{column}" if column else f"x_{part}"), values)
         np.testing.assert_array_equal(arrays.pop(f"y_{part}"), y)
     assert arrays == {}  # among it no test row
+
+
+SERIES = """\
+data: {series: waves.csv, target: height, window: 3}
+model: dense
+loss: mean_squared_error
+metric: {name: val_loss, goal: minimize}
+parameters: {data.horizon: {values: [6, 1]}, learning_rate: 0.1, epochs: 2}
+search: {sampler: grid, trials: 2}
+finalists: none
+"""
+
+
+def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    heights = "\n".join(str(round(float(np.sin(row / 5)), 3)) for row in range(150))
+    Path("waves.csv").write_text(f"height\n{heights}\n")
+    Path("waves.yaml").write_text(SERIES)
+    code, _, told = data("waves.yaml", "--save", "rows.npz")
+    assert (code, Path("rows.npz").exists()) == (2, False)
+    assert "trials of this space have different rows, by 'data.horizon'. Add `--set data.horizon=6`, say" in told
+    assert data("waves.yaml", "--set", "data.horizon=6", "--save", "six.npz")[0] == 0
+    with pytest.warns(SweepWarning, match="split in time"):
+        best = ks.run("waves.yaml", test=False).best
+    code, _, told = data("waves", "--save", "rows.npz")
+    assert code == 0 and f"note: these rows are those with data.horizon={best.params['data.horizon']}" in told
+    with np.load("rows.npz", allow_pickle=False) as saved:
+        loss = keras.saving.load_model("sweeps/waves/best.keras").evaluate(saved["x_validation"], saved["y_validation"])
+    assert loss == pytest.approx(best.value, rel=1e-5)

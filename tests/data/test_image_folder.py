@@ -1,10 +1,12 @@
 """Pictures in folders of classes."""
 
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.image_folder import read_images
@@ -69,7 +71,18 @@ def test_hidden_files_and_those_of_no_class_are_passed_over(tmp_path: Path) -> N
     write_pictures(tmp_path / "photos", 4)
     (tmp_path / "photos" / "notes.txt").write_text("of mine")
     (tmp_path / "photos" / "cat" / ".DS_Store").write_text("")
-    assert len(read(tmp_path).rows) == 4
+    for folder in (tmp_path / "photos", tmp_path / "photos" / "cat"):  # as Jupyter leaves them
+        (folder / ".ipynb_checkpoints").mkdir()
+        shutil.copy(tmp_path / "photos" / "cat" / "0.png", folder / ".ipynb_checkpoints" / "0-checkpoint.png")
+    assert read(tmp_path).rows.y.tolist() == ["cat", "cat", "dog", "dog"]
+
+
+@pytest.mark.parametrize("color", ["rgb", "grayscale"])
+def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path, color: str) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    Image.fromarray(np.full((6, 6), 200, np.uint16)).save(tmp_path / "photos" / "dog" / "0.png")
+    with pytest.raises(TableError, match=r"dog/0\.png has more than 8 bits a pixel"):
+        read(tmp_path, color=color)
 
 
 def test_what_is_no_folder_of_pictures_says_what_one_is(tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def test_all_faults_of_columns_are_told_at_once(tmp_path: Path) -> None:
     assert len(lines) == 3 and all(word in line for word, line in zip(words, lines, strict=True))
 
 
+def test_a_text_among_numbers_is_no_option_of_a_series(tmp_path: Path) -> None:
+    write(tmp_path, "time,a,b", [f"{time},{'NA' if row == 3 else row},1" for row, time in enumerate(HOURS)])
+    with pytest.raises(TableError, match=r"column 'a' has text .* 'NA' in row 4\. Write a number there$"):
+        read_series(series(), tmp_path)
+
+
 @pytest.mark.parametrize("split", [{"folds": 3}, {"time": "time"}, {"groups": "b"}])
 def test_a_series_is_split_in_no_other_way(tmp_path: Path, split: dict[str, object]) -> None:
     write(tmp_path)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
-from threading import Lock
+from tempfile import gettempdir
+from threading import Lock, Timer, main_thread
 from typing import Any
 
 import cloudpickle
@@ -25,11 +25,11 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers import worker
 from keras_sweep.training.workers.workers import Workers, workers_of
 from tests.helpers.clusters import address_of, dask_cluster
-from tests.helpers.command import PATIENCE, called, process, script, sweep
+from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
-from tests.helpers.long_sweep import Started, wait_for
-from tests.helpers.whole_spaces import SIZE, arguments, whole_text, write_whole
+from tests.helpers.long_sweep import Started, assert_as_alone, wait_for, write_long
+from tests.helpers.whole_spaces import arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
 
 LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epochs": 100} for i in range(2)))
@@ -69,16 +69,6 @@ def trainers(parent: int) -> list[int]:
     return [one for one in children(parent) if b"popen_loky" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
-def write_long(folder: Path) -> None:
-    text = (
-        whole_text("plain")
-        .replace("trials: 18", "trials: 4")
-        .replace("{min: 1, max: 3}", "{min: 40, max: 60}")
-        .replace(f"batch_size: {SIZE}", "batch_size: 8")
-    )
-    (folder / "long.yaml").write_text(text)
-
-
 @pytest.fixture
 def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
     """A sweep over processes, two unless it is said, which have begun; it takes long."""
@@ -99,42 +89,6 @@ def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, r
     _, err = running.communicate()
     assert running.returncode == 0, err
     assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
-    assert_as_alone(tmp_path)
-
-
-def assert_as_alone(folder: Path) -> None:
-    """The long sweep there is, to the bit, what this process trains."""
-    sweep("run", "long.yaml", "--name", "alone", cwd=folder).ok()
-    assert sweep("compare", "long", "alone", cwd=folder).ok()
-    mine, alone = (outcome(folder_of(folder, name)) for name in ("long", "alone"))
-    for part in ("studies", "weights", "best"):
-        assert str(mine[part]).replace("long", "alone") == str(alone[part])
-
-
-# In namespaces of its own: its network is loopback alone, and all of its processes end with the shell.
-OVER_RAY = """\
-set -eu
-ip link set lo up
-"$0" -m ray.scripts.scripts start --head --num-cpus 2 --node-ip-address 127.0.0.1 --include-dashboard false \
-    --disable-usage-stats --temp-dir "$1" > ray.log
-(while sleep 0.1; do pgrep -c -f '^ray::on_worker' >> at_once.log || true; done) &
-(until [ -e sweeps/long ]; do sleep 0.2; done; sleep 2; until pkill -9 -o -f '^ray::on_worker'; do sleep 0.2; done) &
-"$0" -m keras_sweep run long.yaml --workers ray --view plain
-"$0" -m keras_sweep replay long 0 --runner compiled --workers ray
-"""
-
-
-@pytest.mark.soak  # it needs namespaces, since Ray listens on every interface
-def test_a_worker_of_ray_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path) -> None:
-    write_long(tmp_path)
-    with TemporaryDirectory(prefix="ray-") as short:  # its sockets' paths may have 107 characters
-        words = ["unshare", "-rnpf", "--mount-proc", "bash", "-c", OVER_RAY, sys.executable, short]
-        ended = process(words, cwd=tmp_path).ok()
-    assert "again: " in ended.err
-    assert "to the last digit" in ended.out
-    at_once = [int(count) for count in (tmp_path / "at_once.log").read_text().split()]
-    lasting = map(min, at_once, at_once[1:], at_once[2:])  # a process that is ending is still one for a moment
-    assert max(lasting) == 2, "a worker that waited gave its core to another"
     assert_as_alone(tmp_path)
 
 
@@ -169,6 +123,17 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
     running.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in below))
     assert not folder.exists()
+
+
+@pytest.mark.soak
+def test_an_interrupt_waits_for_no_worker_that_waits_for_one_that_is_called_off() -> None:
+    processes: Workers = workers_of(2)()  # type: ignore[misc]
+    processes.on_each(os.getpid)
+    processes.submit(time.sleep, 3)
+    Timer(0.5, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        processes.on_each(os.getpid)  # one of both is idle
+    processes.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.record import reader
-from tests.helpers.command import PATIENCE
+from tests.helpers.command import PATIENCE, sweep
 from tests.helpers.fault_driver import Forks
 from tests.helpers.space_texts import small
-from tests.helpers.whole_sweeps import folder_of
+from tests.helpers.whole_spaces import SIZE, whole_text
+from tests.helpers.whole_sweeps import folder_of, outcome
 
 SLOW = """\
 import keras
@@ -31,6 +32,17 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
     )
     (folder / "slow.py").write_text(SLOW)
     (folder / "long.yaml").write_text(space)
+
+
+def write_long(folder: Path) -> None:
+    """A sweep for workers: four trials of many batches, and finalists."""
+    text = (
+        whole_text("plain")
+        .replace("trials: 18", "trials: 4")
+        .replace("{min: 1, max: 3}", "{min: 40, max: 60}")
+        .replace(f"batch_size: {SIZE}", "batch_size: 8")
+    )
+    (folder / "long.yaml").write_text(text)
 
 
 class Started:
@@ -76,3 +88,12 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started 
 def begun(folder: Path) -> Callable[[], bool]:
     """Whether it trains: its first generation is through, and the next one is long."""
     return lambda: trials(folder) >= 16
+
+
+def assert_as_alone(folder: Path, *words: str) -> None:
+    """The long sweep there is, to the bit, what one process trains that is run with these words."""
+    sweep("run", "long.yaml", "--name", "alone", *words, cwd=folder).ok()
+    assert sweep("compare", "long", "alone", cwd=folder).ok()
+    mine, alone = (outcome(folder_of(folder, name)) for name in ("long", "alone"))
+    for part in ("studies", "weights", "best"):
+        assert str(mine[part]).replace("long", "alone") == str(alone[part])

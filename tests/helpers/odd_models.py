@@ -175,6 +175,19 @@ def named_input():
     return keras.Model({"pixels": pixels}, layers.Dense(10, activation="softmax")(pixels))
 
 
+OfAProgram = type("OfAProgram", (layers.Dense,), {"__module__": "__main__"})  # as in a script or a cell
+
+
+def with_layer_of_a_program():
+    return keras.Sequential([layers.Input((64,)), OfAProgram(10, activation="softmax")])
+
+
+def listed_inputs():
+    picture, age = layers.Input((8, 8, 1), name="picture"), layers.Input((1,), name="age")
+    both = layers.Concatenate()([layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(picture)), age])
+    return keras.Model([picture, age], layers.Dense(10, activation="softmax")(both))
+
+
 def other_rows():
     return _model(shape=(7,))
 

@@ -52,6 +52,13 @@ def test_a_model_of_one_named_input_takes_the_array() -> None:
     assert seen("named_input").output_shape == (None, 10)
 
 
+def test_a_model_of_inputs_in_a_list_takes_the_columns_of_their_names() -> None:
+    x = {"age": np.zeros((8, 1), np.float32), "picture": np.zeros((8, 8, 8, 1), np.float32)}
+    rows = Rows(x, DATA.train.y[:8])
+    data = replace(DATA, train=rows, validation=rows)
+    assert inspect_model(sweep_of("listed_inputs"), data).output_shape == (None, 10)
+
+
 @pytest.mark.parametrize("function", ["other_rows", "wanting"])
 def test_a_column_that_is_dropped_is_named_where_the_model_may_count_on_it(tmp_path: Path, function: str) -> None:
     lines = (f"{k},5,{k % 7},{k % 2}" for k in range(40))

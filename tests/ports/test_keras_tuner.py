@@ -110,12 +110,11 @@ class TooLarge(keras_tuner.HyperModel):
 def test_a_trial_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     x, y = digits()
     objective = keras_tuner.Objective("val_accuracy", direction="max")
-    tuner = ks.Tuner(
-        TooLarge(), objective, 2, directory=tmp_path, project_name="failing", strategy=ks.KerasTuner("grid")
-    )
+    tuner = ks.Tuner(TooLarge, objective, 2, directory=tmp_path, project_name="failing", strategy=ks.KerasTuner("grid"))
     tuner.search(x[:ROWS], y[:ROWS], batch_size=32, validation_split=0.25, class_weight={0: 2.0})
     states = {trial.params["model.units"]: (trial.state, trial.reason) for trial in tuner.sweep.trials}
     assert states[4][0] == "COMPLETE"
+    assert tuner.get_best_hyperparameters()[0].values == {"units": 4}
     assert states[64][0] == "FAIL" and "Model too large" in str(states[64][1])
 
 

@@ -48,6 +48,7 @@ def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
         ("named_input", {}),
         ("with_build", {"custom_objects": {"WithBuild": odd_models.WithBuild}}),
         ("with_own_layer", {"custom_objects": {"Twice": odd_models.Twice}}),
+        ("with_layer_of_a_program", {"custom_objects": {"OfAProgram": odd_models.OfAProgram}}),
         ("with_own_function", {"custom_objects": {"twice": odd_models.twice}}),
         ("with_lambda", {"safe_mode": False}),
         ("with_function_of_keras", {}),

@@ -45,6 +45,8 @@ class Tuner:
         overwrite: bool = False,
         strategy: Optuna | KerasTuner | None = None,
     ) -> None:
+        if isinstance(hypermodel, type):
+            hypermodel = hypermodel()
         self._given = hypermodel
         self.hypermodel = hypermodel if hasattr(hypermodel, "build") else SimpleNamespace(build=hypermodel)
         self._objective = objective

@@ -12,11 +12,12 @@ import typer
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import counted, escaped, listed
 from keras_sweep.views.terminal.console import stdout_console
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
+    from keras_sweep.space.search_space import Params
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
@@ -58,18 +59,27 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
+    from keras_sweep.data.catalog import of_trial
     from keras_sweep.data.raw_rows import save_rows
+    from keras_sweep.space.variants import variant_of
     from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes, print_data
 
     for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
             raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
-    spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
+    spec, fingerprint, params = _spec_of(source, sets or (), sweeps_dir)
     found = _rows_of(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
         note(f"these rows are not those that the sweep {source!r} was begun with")
+    if found.variants:
+        which = dict(variant_of(params) or next(iter(found.variants)))
+        if save is not None and not params:
+            hint = " ".join(f"--set {name}={value}" for name, value in which.items())
+            raise UsageError(f"trials of this space have different rows, by {listed(which)}", hint=f"Add `{hint}`, say")
+        note(f"these rows are those with {', '.join(f'{name}={value}' for name, value in which.items())}")
+        spec, found = of_trial(spec, found, which)
     print_data(stdout_console(), found)
     if picture is not None:
         picture.write_bytes(png_bytes(picture_grid(found), PNG_SCALE))
@@ -150,31 +160,34 @@ def _rows_of(spec: SweepSpec) -> SearchData:
         return load_search_data(spec)
 
 
-def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
-    """(spec, the recorded fingerprint of the rows of a sweep). Raises UsageError."""
+def _spec_of(
+    source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None
+) -> tuple[SweepSpec, str | None, Params]:
+    """(spec, of a sweep the recorded fingerprint of the rows, and the values of its winner). Raises UsageError."""
     from keras_sweep.data.catalog import named_set
     from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.sweep.recorded import unfollowed_spec
+    from keras_sweep.trial.ranking import winner
 
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
-        return read_space_file(source, sets=sets), None
+        return read_space_file(source, sets=sets), None, {}
     if sets:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
-    if source in DATA_NAMES:
-        if source in sweeps:
-            note(f"{source!r} is a sweep too: give its space file to see the sweep's rows")
-        return named_set(source), None
     if source not in sweeps:
-        raise unknown_name(source, list(sweeps))
+        if source not in DATA_NAMES:
+            raise unknown_name(source, list(sweeps))
+        return named_set(source), None, {}
+    if source in DATA_NAMES:
+        note(f"{source!r} is a data set too: these are the rows of the sweep")
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study.facts, study.name, study.folder)
-        fingerprint = study.facts.fingerprint
+        fingerprint, best = study.facts.fingerprint, winner(study.ranked_results(), spec.objective)
     if spec.data.kind == "python":
         raise UsageError(
             f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",
             hint="Give the space file, as in `sweep data SPACE.yaml`",
         )
-    return spec, fingerprint
+    return spec, fingerprint, {} if best is None else best.params

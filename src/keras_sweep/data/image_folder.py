@@ -29,7 +29,7 @@ def read_images(data: DataSpec, folder: Path) -> Source:
         raise DataError(f"there is no folder {root}", hint="Paths are relative to the space file")
     parts, faults = {}, []
     for part, place in _parts(root).items():
-        files = sorted(path for path in place.glob("*/**/*") if path.is_file() and not path.name.startswith("."))
+        files = sorted(path for path in place.glob("*/**/*") if path.is_file() and not _is_hidden(path, place))
         if not files:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
@@ -48,7 +48,7 @@ def read_images(data: DataSpec, folder: Path) -> Source:
 
 def _parts(root: Path) -> dict[str, Path]:
     """The folder of each part of the rows; the folder itself, as "", where nothing is split. Raises DataError."""
-    inside = sorted(each for each in root.iterdir() if each.is_dir())
+    inside = sorted(each for each in root.iterdir() if each.is_dir() and not _is_hidden(each, root))
     found = {PARTS[each.name.lower()]: each for each in inside if each.name.lower() in PARTS}
     if "train" not in found or len(found) == 1 < len(inside):  # then it is the name of a class
         return {"": root}
@@ -60,11 +60,21 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
+def _is_hidden(path: Path, place: Path) -> bool:
+    """As `.ipynb_checkpoints`, in which Jupyter keeps copies, and all that is in it."""
+    return any(part.startswith(".") for part in path.relative_to(place).parts)
+
+
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     """The pixels of a picture, [H, W, C] float32, or the DataError that says why it has none."""
     import keras
 
     try:
+        from PIL import Image
+
+        with Image.open(path) as file:
+            if file.mode.startswith(("I", "F")):  # which Keras clips at 255
+                return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
         size = tuple(options.size)
         image = keras.utils.load_img(path, color_mode=options.color, target_size=size, interpolation="bilinear")
         pixels = np.asarray(keras.utils.img_to_array(image, data_format="channels_last", dtype="float32"))
@@ -73,5 +83,4 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     except Exception as error:  # Pillow raises nearly anything for a damaged file
         reason = str(error).partition(" <")[0] or type(error).__name__  # without an address in memory
         return DataError(f"{path.relative_to(root)} can't be read: {reason}")
-    deep = pixels.max() > 255
-    return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel") if deep else pixels / np.float32(255)
+    return pixels / np.float32(255)

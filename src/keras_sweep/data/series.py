@@ -79,5 +79,5 @@ def _columns(path: Path, target: str) -> tuple[pl.DataFrame, Array]:
             faults.append(DataError(f"column {quoted(one.name)} has gaps in {rows}", hint="Fill them"))
     if target not in numbers.columns:
         faults.append(DataError(f"the target column {quoted(target)} is of type {frame[target].dtype}, not numbers"))
-    check_columns(frame.drop(times), place, others=faults)
+    check_columns(frame.drop(times), place, others=faults, gaps=False)
     return numbers, numbers[target].to_numpy()

@@ -100,11 +100,17 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
 
 
 def check_columns(
-    table: pl.DataFrame, place: str = "the table", *, texts: Sequence[str] = (), others: Sequence[DataError] = ()
+    table: pl.DataFrame,
+    place: str = "the table",
+    *,
+    texts: Sequence[str] = (),
+    others: Sequence[DataError] = (),
+    gaps: bool = True,
 ) -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault.
 
     Columns of `texts` are categories although they may be numbers. `others` are faults that were found before.
+    Without `gaps` a column has to have a value in each row.
     """
     values, free = _values_of_numbers(table), []
 
@@ -117,7 +123,7 @@ def check_columns(
             known, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
             if name not in texts and 0 < odd.sum() <= known.count() / 2:
-                raise _text_among_numbers(name, known, odd)
+                raise _text_among_numbers(name, known, odd, gaps=gaps)
             try:
                 _text_column(name, series)
             except DataError as fault:
@@ -130,7 +136,7 @@ def check_columns(
 
     _, faults = _each_column(table, look)
     if faults or others:
-        options = odd_columns(table)
+        options = odd_columns(table) if gaps else {}
         raise TableError(place, [*others, *faults, *free], _mending(options), options)
 
 
@@ -311,7 +317,7 @@ def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Seri
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
-def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series) -> DataError:
+def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
-    hint = "Leave the field empty where a value is missing"
+    hint = "Leave the field empty where a value is missing" if gaps else "Write a number there"
     return DataError(f"column {quoted(name)} has text where numbers should be: {place}", hint=hint)

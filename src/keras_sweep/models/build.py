@@ -239,8 +239,12 @@ def called(model: Any, data: SearchData) -> Any:
     its layers does not tell the shape of its outputs, as `TorchModuleWrapper`. Raises anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns beside what it raises
+        symbol, inputs = data.symbol(), getattr(model, "input", None)
+        names = [getattr(one, "name", None) for one in inputs] if isinstance(inputs, list) else []
+        if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # which a call takes in the names' order
+            symbol = [symbol[name] for name in names]
         try:
-            return model(data.symbol())
+            return model(symbol)
         except NotImplementedError:
             return model(cut(data.train.x, 0, 1))
 

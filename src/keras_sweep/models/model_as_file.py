@@ -58,8 +58,8 @@ def own_objects(config: Any) -> dict[str, str]:
         if part["class_name"] == "function":
             if not _known_to_keras(part):  # Keras keeps no module of a function
                 names[part["config"]] = part["config"].rpartition(">")[2]
-        elif part.get("registered_name") and module and module.split(".")[0] not in ("keras", "builtins"):
-            names[part["registered_name"]] = f"{module}.{part['class_name']}"
+        elif part.get("registered_name") and module.split(".")[0] not in ("keras", "builtins"):
+            names[part["registered_name"]] = f"{module}.{part['class_name']}".lstrip(".")  # of `__main__` it has none
     return names
 
 

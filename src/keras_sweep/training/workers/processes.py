@@ -59,7 +59,11 @@ class Processes(Workers):
             together.wait()
             return self._call(function, *arguments)
 
-        return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
+        try:
+            return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
+        except BaseException:  # a signal's, after which some may wait for others that are called off
+            together.abort()
+            raise
 
     def spread(self, payload: bytes) -> Any:
         path = Path(self._folder.name, f"payload-{time.monotonic_ns()}")

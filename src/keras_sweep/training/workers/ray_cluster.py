@@ -1,5 +1,6 @@
 """Workers of a Ray cluster that runs. None is started: Ray listens on every interface of a machine."""
 
+import signal
 import threading
 import uuid
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class RayCluster(Workers):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         answer: Future[Any] = Future()
+        answer.set_running_or_notify_cancel()  # it is Ray's now: a worker that is to stop answers soon
 
         def pass_on(called: Future[Any]) -> None:
             """What a worker's function raised, without Ray's own error around it, which is a whole traceback."""
@@ -63,15 +65,21 @@ class RayCluster(Workers):
             self._ray.get((self._event.set if now else self._event.clear).remote())
 
     def close(self) -> None:
-        self._ray.shutdown()
+        if self._is_ours:
+            self._ray.shutdown()
         self._answers.shutdown()
 
     def _open(self) -> None:
+        self._is_ours = self._address != "auto" or not self._ray.is_initialized()  # else the user's program connected
+        former = signal.getsignal(signal.SIGTERM)
         try:
-            self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
+            if self._is_ours:
+                self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
         except (OSError, RuntimeError, ValueError) as error:
             hint = "Start one (`ray start --head`), or give its address; what is finished is kept"
             raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
+        if threading.current_thread() is threading.main_thread():  # where Ray takes the signal for itself
+            signal.signal(signal.SIGTERM, former)
         self._key = uuid.uuid4().hex  # a handle of the actor would not reach a worker inside what is pickled by us
         named = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
         self._event = named.remote()

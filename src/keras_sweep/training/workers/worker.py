@@ -54,7 +54,6 @@ class Worker:
             has, wants = (", ".join(f"{one} {each.get(one, '-')}" for one in others) for each in (here, self.versions))
             hint = "Install the same packages there: a sweep's numbers are those of one version"
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
-        choose_backend(self.backend)
         build_trial.others_draw = not self.is_alone
         give_again(self.given)
         use_keras_config(self.config)
@@ -97,7 +96,9 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
     try:
         with _opening:
             if key not in _open:
-                new: Worker = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
+                backend, pickled = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
+                choose_backend(backend)  # before the user's functions are there, which may import Keras
+                new: Worker = pickle.loads(pickled)
                 for other in [other for other, worker in _open.items() if not are_variants(worker.spec, new.spec)]:
                     del _open[other]
                 _open[key] = new.open()
@@ -141,7 +142,7 @@ class SharedSweep:
             is_alone=workers.are_alone,
         )
         try:
-            self._payload: bytes = cloudpickle.dumps(worker)
+            self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(worker)))
         except Exception as error:  # what a class of the user's may raise when it is pickled
             hint = "Let the function make it when it is called, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
