@@ -159,7 +159,8 @@ def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
 ) -> None:
     spec = make_spec()
     shared = worker.SharedSweep(one_process, spec, load_search_data(spec), pytest.fail)
-    shared._payload = cloudpickle.dumps(replace(pickle.loads(shared._payload), **change))
+    backend, pickled = pickle.loads(shared._payload)
+    shared._payload = pickle.dumps((backend, cloudpickle.dumps(replace(pickle.loads(pickled), **change))))
     with pytest.raises(SweepError, match=says):
         shared.look(worker.versions)
 
