@@ -130,9 +130,11 @@ def test_an_interrupt_waits_for_no_worker_that_waits_for_one_that_is_called_off(
     processes: Workers = workers_of(2)()  # type: ignore[misc]
     processes.on_each(os.getpid)
     processes.submit(time.sleep, 3)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have had it ignore
     Timer(0.5, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         processes.on_each(os.getpid)  # one of both is idle
+    signal.signal(signal.SIGINT, former)
     processes.close()
 
 
