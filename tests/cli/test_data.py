@@ -1,5 +1,6 @@
 """`sweep data` of a data set, of a space file and of a sweep; `--save` writes what it was trained and validated on."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.open_record import open_study
 from tests.helpers.command import called
+from tests.helpers.data_specs import write_pictures
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 
@@ -120,3 +122,20 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     with np.load("rows.npz", allow_pickle=False) as saved:
         loss = keras.saving.load_model("sweeps/waves/best.keras").evaluate(saved["x_validation"], saved["y_validation"])
     assert loss == pytest.approx(best.value, rel=1e-5)
+
+
+def test_a_setting_that_is_advised_is_taken(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "photos", 20)
+    text = SERIES.replace("{series: waves.csv, target: height, window: 3}", "{images: photos}")
+    text = text.replace("data.horizon: {values: [6, 1]}", "data.size: {values: [[4, 4], [6, 6]]}")
+    text = text.replace("mean_squared_error", "sparse_categorical_crossentropy")
+    Path("photos.yaml").write_text(text)
+    _, _, told = data("photos.yaml", "--save", "rows.npz")
+    _, *sets = shlex.split(told.partition("Add `")[2].partition("`")[0])
+    assert data("photos.yaml", "--set", *sets, "--save", "rows.npz")[0] == 0
+    with np.load("rows.npz", allow_pickle=False) as saved:
+        assert saved["x_train"].shape[1:] == (4, 4, 3)
+    spec = read_space_file(Path("photos.yaml"))
+    open_study(SweepFolder(tmp_path / "sweeps" / "photos"), spec, load_search_data(spec).fingerprint).close()
+    assert "No trial has won yet: give the space file with `--set" in data("photos", "--save", "rows.npz")[2]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,9 +78,10 @@ def data(
     if found.variants:
         which = dict(variant_of(params) or next(iter(found.variants)))
         if save is not None and not params:
-            hint = " ".join(f"--set {name}={value}" for name, value in which.items())
-            raise UsageError(f"trials of this space have different rows, by {listed(which)}", hint=f"Add `{hint}`, say")
-        note(f"these rows are those with {', '.join(f'{name}={value}' for name, value in which.items())}")
+            first = "Add" if fingerprint is None else "No trial has won yet: give the space file with"
+            hint = f"{first} `{_as_options(which)}`, say"
+            raise UsageError(f"trials of this space have different rows, by {listed(which)}", hint=hint)
+        note(f"these rows are those with {', '.join(f'{name}={json.dumps(value)}' for name, value in which.items())}")
         spec, found = of_trial(spec, found, which)
     print_data(stdout_console(), found)
     if picture is not None:
@@ -146,6 +149,12 @@ def import_search(
     for text in imported.notes:
         note(text)
     stdout_console().print(f"{folder.name}: {counted(len(imported.results), 'trial')} from {escaped(imported.source)}")
+
+
+def _as_options(params: Params) -> str:
+    """What sets these values on a shell's line; a list is set as a `value`, since alone it would be choices."""
+    plain = {name: {"value": value} if isinstance(value, tuple) else value for name, value in params.items()}
+    return " ".join(f"--set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in plain.items())
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:
