@@ -70,6 +70,8 @@ def test_an_array_of_another_name_and_rare_classes(here: Path) -> None:
     assert (spec.data.target, spec.loss, spec.objective.name) == ("labels", "categorical_crossentropy", "val_auc")
     assert spec.training.class_weight == "balanced" and spec.data.split.stratify
     several = draw.integers(0, 2, (400, 4))
+    np.savez("column.npz", x=draw.normal(size=(400, 3)), y=np.arange(400).reshape(-1, 1) % 3)
+    assert written("column.npz")[0].loss == "sparse_categorical_crossentropy"
     np.savez("several.npz", x=draw.normal(size=(400, 3)), y=several)
     assert written("several.npz")[0].loss == "binary_crossentropy"
     np.savez("numbers.npz", x=draw.normal(size=(400, 3)), y=draw.normal(size=(400, 2)))

@@ -99,6 +99,69 @@ def test_objects_that_are_numbers_and_texts_in_bytes_are_what_they_hold(returned
     assert rows.x.tolist() == ["a", "ä"] * 3 and rows.y.tolist() == ["no", "yes"] * 3
 
 
+SHAPES = [
+    ("Y", (6,)),
+    ("Y[:, None]", (6, 1)),
+    ("Y.reshape(-1, 1).astype(str)", (6, 1)),
+    ("Y.reshape(-1, 1).tolist()", (6, 1)),
+    ("pl.Series(Y)", (6,)),
+    ("pandas.Series(Y)", (6, 1)),  # as Keras takes it
+    ("pandas.Series(Y.astype(str))", (6, 1)),
+    ("pandas.DataFrame({'a': Y})", (6, 1)),
+    ("np.eye(2)[Y]", (6, 2)),
+]
+
+
+@pytest.mark.parametrize(("labels", "shape"), SHAPES)
+def test_labels_keep_the_shape_that_they_have(returned, labels: str, shape: tuple[int, ...]) -> None:
+    rows = returned(f"import pandas; return X, {labels}").rows
+    assert rows.y.shape == shape
+    outputs = returned("return X, {'a': Y, 'b': Y[:, None]}").rows.y
+    assert [outputs[name].shape for name in "ab"] == [(6,), (6, 1)]
+
+
+def test_parts_whose_labels_are_in_a_column_or_not_are_alike(returned) -> None:
+    found = returned("return (X, Y[:, None]), (X, Y), (X[:2], Y[:2].tolist())")
+    assert [part.y.shape for part in (found.train, found.validation, found.test)] == [(6, 1), (6, 1), (2, 1)]
+    found = returned("return (X, (Y, Y)), (X, (Y[:, None], Y))")
+    assert [one.shape for one in found.test.y] == [(6,), (6,)]
+    with pytest.raises(DataError, match="are not alike"):
+        returned("return (X, Y[:, None]), (X, np.eye(2)[Y])")
+    with pytest.raises(DataError, match="are not alike"):
+        returned("return (X, {'a': Y}), (X, {'b': Y})")
+
+
+ENCODED = {
+    "sparse_categorical_crossentropy": (1,),
+    "binary_crossentropy": (1,),
+    "mean_squared_error": (1,),
+    "categorical_crossentropy": (2,),
+    "mine:loss": (1,),
+}
+
+
+@pytest.mark.parametrize("loss", ENCODED)
+def test_labels_in_a_column_are_handed_on_so_and_count_as_those_that_are_not(tmp_path: Path, loss: str) -> None:
+    x, y = np.arange(24.0).reshape(12, 2), np.array([0, 1] * 6)
+    flat, column = loaded(tmp_path, loss, x=x, y=y), loaded(tmp_path, loss, x=x, y=y[:, None])
+    assert column.train.y.shape[1:] == column.validation.y.shape[1:] == ENCODED[loss]
+    assert (column.train.y.reshape(-1) == flat.train.y.reshape(-1)).all()
+    assert column.train.y.dtype == flat.train.y.dtype
+    assert (column.classes, column.class_names) == (flat.classes, flat.class_names)
+    assert (column.train.classes == flat.train.classes).all()
+    assert column.fingerprint == flat.fingerprint  # a record that was begun before goes on
+    assert column.leaks == flat.leaks
+
+
+def test_what_a_column_of_x_holds_has_a_fingerprint_of_its_own(tmp_path: Path) -> None:
+    from keras_sweep.data.search_data import Rows, fingerprint
+
+    x = np.arange(6.0)
+    assert fingerprint(Rows(x[:, None], x)) == fingerprint(Rows(x[:, None], x[:, None]))
+    assert fingerprint(Rows(x[:, None], x)) != fingerprint(Rows(x, x))
+    assert fingerprint(Rows(x, x, x)) != fingerprint(Rows(x, x))
+
+
 def test_npz_with_weights(tmp_path: Path) -> None:
     for target, names in ((None, ("x", "y")), ("digit", ("x", "digit")), ("digit", ("pixels", "digit"))):
         source = read(tmp_path, target, **dict(zip(names, (X, Y), strict=True)), sample_weight=Y)
@@ -320,4 +383,4 @@ def test_a_table_of_pandas_is_taken_with_its_gaps(returned) -> None:
     numbers = rows.x.columns[4:]
     assert numbers == ["age", "kin", "alone", "fare", "7"] and all(is_number(rows.x[name].dtype) for name in numbers)
     assert np.isnan(number_matrix(rows.x, numbers)).sum(axis=0).tolist() == [1, 1, 1, 1, 0]
-    assert rows.y.tolist() == ["yes", "no"] * 3
+    assert rows.y.tolist() == [["yes"], ["no"]] * 3

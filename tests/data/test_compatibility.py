@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task, outputs_needed
-from keras_sweep.data.labels import LOSS_NEEDS, LabelForm
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Int
@@ -67,7 +67,8 @@ def test_every_metric_that_passes_is_one_that_keras_computes(form: LabelForm) ->
     model.compile(loss=loss, metrics=passed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some of Keras's metrics cast with a remark
-        scores = model.evaluate(data.train.x, data.train.y, verbose=0, return_dict=True)
+        y = Labels(form).for_metrics(passed).encode(data.train.y, "rows")
+        scores = model.evaluate(data.train.x, y, verbose=0, return_dict=True)
     assert all(np.ndim(value) == 0 for value in scores.values())
     finite = {name for name, value in scores.items() if np.isfinite(value)}
     assert set(scores) - finite <= {"poisson"}  # the logarithm of an output below zero
@@ -90,6 +91,7 @@ SPARSE = "sparse_categorical_crossentropy"
 with_threshold = replace(
     spec_of("categorical_crossentropy", "f1_score"), metric_arguments={"f1_score": {"threshold": 0.5}}
 )
+with_average = replace(spec_of("binary_crossentropy", "f1_score"), metric_arguments={"f1_score": {"average": "macro"}})
 MISMATCHES = [
     (spec_of(SPARSE, units=3), ["dense.units: .*4 outputs.*got 3"]),
     (spec_of(SPARSE, activation="sigmoid"), ["activation: .*the output of `softmax`.*'sigmoid'.*use `softmax`"]),
@@ -102,7 +104,9 @@ MISMATCHES = [
         spec_of("mean_squared_error", "mae", "accuracy", activation="softmax"),
         ["metrics.1.: .*`accuracy` does not go with `loss: .*use `mean_abs", "takes the output of `linear`"],
     ),
-    (spec_of("binary_crossentropy", "bce"), ["0 or 1 in one column"]),
+    (spec_of("binary_crossentropy", "pearson_correlation"), ["0 or 1 in one column"]),
+    (spec_of("binary_crossentropy", "f1_score"), ["`f1_score` .*use `{name: f1_score, threshold: 0.5}`"]),
+    (with_average, ["`f1_score` .*use `{name: f1_score, threshold: 0.5}`"]),
     (spec_of("categorical_crossentropy", "f1_score"), ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
     (with_threshold, ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
     (spec_of("poisson"), ["at least 0, but the least is -.*use `mean_squared_error`"]),
@@ -115,6 +119,30 @@ def test_all_mismatches_are_listed_with_their_fix(spec: SweepSpec, expected: lis
     assert len(found) == len(expected)
     for line, pattern in zip(found, expected, strict=True):
         assert re.search(pattern, line), line
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("metric", ["f1_score", "f_beta_score"])
+def test_of_two_classes_in_one_column_a_metric_by_class_takes_a_threshold(metric: str, shape: tuple[int, ...]) -> None:
+    spec = replace(spec_of("binary_crossentropy", metric), metric_arguments={metric: {"threshold": 0.5}})
+    data = data_of(LabelForm.BINARY)
+    data = replace(data, train=Rows(data.train.x, data.train.y.reshape(shape)))
+    assert not faults(spec, data) and not faults(spec, data, (None, 1))
+    own = replace(spec, loss="mine:loss", model=ModelSpec("python", "a:b"))
+    assert not faults(own, data, (None, 1))
+    assert "does not go with" in faults(own, data, (None, 2))[0]  # Keras multiplies each label with each output
+
+
+@pytest.mark.parametrize("form", TASKS)
+def test_labels_in_a_column_are_judged_as_those_that_are_not(form: LabelForm) -> None:
+    loss, units, _ = TASKS[form]
+    data = data_of(form)
+    weights = np.ones(len(data.train), np.float32)
+    rows = Rows(data.train.x, data.train.y.reshape(len(data.train), -1), weights)
+    in_column = replace(data, train=rows)
+    metrics = ("accuracy", "mae", "pearson_correlation")
+    assert outputs_needed(loss, in_column) == outputs_needed(loss, data) == (units,)
+    assert faults(spec_of(loss, *metrics), in_column) == faults(spec_of(loss, *metrics), data)
 
 
 def test_searched_arguments_are_looked_at_too() -> None:

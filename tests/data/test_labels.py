@@ -136,3 +136,21 @@ def test_a_scale_is_of_the_training_targets() -> None:
     scale = fit_scale("standard", labels, np.array([1, 3]))
     assert (scale.mean, scale.deviation) == (2.0, 1.0)
     assert fit_scale("standard", labels, np.array([5, 5])).deviation == 1.0
+
+
+@pytest.mark.parametrize(
+    ("form", "y", "metrics", "shape"),
+    [
+        (LabelForm.BINARY, [0, 1, 1], ["f1_score"], (3, 1)),
+        (LabelForm.BINARY, [[0], [1], [1]], ["f1_score"], (3, 1)),
+        (LabelForm.BINARY, [[0, 1], [1, 1], [1, 0]], ["f1_score"], (3, 2)),
+        (LabelForm.BINARY, [0, 1, 1], ["accuracy", "precision"], (3,)),
+        (LabelForm.ANY, [0, 1, 1], ["bce"], (3, 1)),
+        (LabelForm.ANY, [0, 1, 2], ["f_beta_score"], (3,)),
+        (LabelForm.INDEX, [0, 1, 1], ["f1_score"], (3,)),
+        (LabelForm.NUMBER, [0.0, 0.5, 1.0], ["binary_crossentropy"], (3,)),
+    ],
+)
+def test_two_classes_are_in_a_column_where_a_metric_takes_no_other_form(form, y, metrics, shape):
+    labels = fit_labels(np.array(y), form, "it").for_metrics(metrics)
+    assert labels.encode(np.array(y), "rows").shape == shape

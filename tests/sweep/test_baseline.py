@@ -39,6 +39,17 @@ def test_regression_is_scored_by_errors() -> None:
     assert set(baseline.validation) == {"val_mean_squared_error", "val_mean_absolute_error"}
 
 
+def test_labels_in_a_column_have_the_baseline_of_those_that_are_not() -> None:
+    spec = named("diabetes")
+    flat = load_search_data(spec)
+    in_column = {
+        part: Rows(rows.x, rows.y[:, None]) for part, rows in (("train", flat.train), ("validation", flat.validation))
+    }
+    found = [fit_baseline(spec, data) for data in (flat, replace(flat, **in_column))]
+    assert found[0].fold_scores == found[1].fold_scores
+    assert found[0].validation == found[1].validation
+
+
 def test_several_targets_and_fewer_rows_than_folds_are_refused_in_one_sentence() -> None:
     spec = named("diabetes")
     data = load_search_data(spec)

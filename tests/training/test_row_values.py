@@ -134,7 +134,8 @@ def test_of_rows_that_weigh_unlike_a_metric_comes_out_as_keras_has_it(name, kind
     assert parted is None
     goal = Goal.MINIMIZE if "error" in name else Goal.MAXIMIZE
     found = scores_matrix([[scores]], Objective(f"val_{name}", goal)).on(np.ones((1, ROWS), np.float32))
-    assert abs(found[0, 0]) == pytest.approx(abs(expected), rel=1e-4)
+    expected = -expected if goal is Goal.MINIMIZE else expected  # more of what is compared is better
+    assert found[0, 0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_penalty_on_the_weights_is_the_same_for_every_row():
@@ -163,3 +164,21 @@ def test_of_a_metric_of_all_rows_the_outputs_are_kept(name):
     scores = scores_of(f"val_{name}", "binary_crossentropy", 0.5, BINARY, LIKELY)
     assert scores.kind is Kind.OUTPUTS
     assert METRICS[name](*scores.arrays)(np.ones((1, ROWS), np.float32)).shape == (1,)
+
+
+def test_labels_in_a_column_are_kept_with_outputs_as_those_that_are_not():
+    rows = (Rows(LIKELY, BINARY), Rows(LIKELY, BINARY[:, None]))
+    kept = [row_scores("val_auc", "binary_crossentropy", 0.5, one, lambda: LIKELY)[0] for one in rows]
+    assert kept[0].digest == kept[1].digest
+
+
+def test_a_function_of_the_users_is_given_labels_in_a_column_as_they_are():
+    shapes = []
+
+    def squares(y_true, y_pred):
+        shapes.append((y_true.shape, y_pred.shape))
+        return (y_true - y_pred) ** 2
+
+    found = row_values("val_squares", "mse", Rows(LIKELY, BINARY[:, None]), lambda: LIKELY, squares)
+    assert shapes == [((ROWS, 1), (ROWS, 1))]
+    np.testing.assert_allclose(found, (BINARY - LIKELY.reshape(-1)) ** 2, rtol=1e-6)

@@ -12,10 +12,13 @@ import numpy as np
 
 from keras_sweep.data.arrays import (
     ARRAYS,
+    Array,
+    Arrays,
     are_several,
     arrays_of,
     by_name,
     described,
+    each,
     input_array,
     label_array,
     leaves,
@@ -172,12 +175,24 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
         raise DataError(f"{place} gives {listed(given)}, but no weights of training rows", hint="Weigh these by 1")
     names = (*LETTERS, how.by)
     rows = {part: _rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
+    first = next(iter(rows.values())).y
+    rows = {part: replace(one, y=_like(first, one.y)) for part, one in rows.items()}
     for letter in "xy":
         kinds = {f"{letter}{part}": _kind(getattr(one, letter)) for part, one in rows.items()}
         if len(set(kinds.values())) > 1:
             alike = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
             raise DataError(f"the parts of {place} are not alike: {alike}", hint="Give all parts alike")
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
+
+
+def _like(first: Arrays, y: Arrays) -> Arrays:
+    """Labels in a column where those of the first part are, and [N] where they are not."""
+
+    def reshape(like: Array, array: Array) -> Array:
+        in_column = {like.shape[1:], array.shape[1:]} == {(), (1,)}
+        return array.reshape(len(array), *like.shape[1:]) if in_column else array
+
+    return each(reshape, first, y) if by_name("", first).keys() == by_name("", y).keys() else y
 
 
 def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:

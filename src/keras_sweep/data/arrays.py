@@ -122,7 +122,14 @@ def label_array(y: Any, what: str) -> Array:
         array = array.astype(object)
     elif array.dtype.kind == "f":
         must_fit_32_bits(array, what)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    # Keras, too, takes a Series of pandas as a column.
+    is_series = array.ndim == 1 and type(y).__module__.partition(".")[0] == "pandas"
+    return array[:, None] if is_series else array
+
+
+def ravel_column(y: Array) -> Array:
+    """Labels of one column, [N, 1], as [N]; any others as they are."""
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import ravel_column
 from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
@@ -16,7 +17,7 @@ from keras_sweep.space.text import counted, listed, quoted
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
 _BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, unless told how to average these
-_OF_COLUMNS = {"binary_crossentropy", "bce", "pearson_correlation"}  # take [N, K] alone
+_OF_COLUMNS = {"pearson_correlation"}  # are no number of one column
 _ANY_SIGN = frozenset(
     {"linear", "relu", "relu6", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softsign", "log_softmax", "mish"}
 )  # activations whose outputs Keras can't scale to probabilities: some are below zero, or all of a row are zero
@@ -61,14 +62,14 @@ def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, acti
 def _alone(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     """The data as if the labels were of one output alone."""
     y = spec.part(data.train.y, name)
-    indices = y.ndim == 1 and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
+    indices = y.size == len(y) and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
 
 
 def _faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
 ) -> list[Fault]:
-    faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
+    faults = [*_label_faults(spec, data), *_metric_faults(spec, data, output_shape)]
     if output_shape is not None:
         faults += _output_faults(spec, data, output_shape, activation)
     elif spec.model.kind == "dense":
@@ -81,7 +82,7 @@ def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
 
     Of several answers a row C is their highest value and one.
     """
-    y, form = data.train.y, loss_needs(loss).form
+    y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
     of_row = y.shape[1:-1] if y.ndim > 2 and y.shape[-1] == 1 and form is LabelForm.INDEX else y.shape[1:]
@@ -91,7 +92,11 @@ def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form, lowest = loss_needs(spec.loss).form, float(np.min(data.train.y))
     least = {"poisson": 0, "msle": -1, "mean_squared_logarithmic_error": -1}.get(spec.loss, -np.inf)
-    if data.weighs and form is not LabelForm.ANY and data.train.y.ndim - (form is not LabelForm.INDEX) > 1:
+    if (
+        data.weighs
+        and form is not LabelForm.ANY
+        and ravel_column(data.train.y).ndim - (form is not LabelForm.INDEX) > 1
+    ):
         yield Fault(f"`{spec.loss}` gives several numbers for each row of {data.name}, which Keras can't weigh by rows")
     if form is LabelForm.NUMBER and data.class_names:
         yield Fault(
@@ -107,20 +112,27 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         )
 
 
-def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    form = loss_needs(spec.loss).form
+def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None) -> Iterator[Fault]:
+    form, in_column = loss_needs(spec.loss).form, data.train.y.size == len(data.train.y)
+    # Without a threshold the highest of a row's outputs is its class, which of one output is always the one.
+    of_two = in_column and form in (LabelForm.BINARY, LabelForm.ANY) and (output_shape or (1,))[-1] == 1
     for index, metric in enumerate(() if "metrics" in spec.own else spec.metrics):
-        if "python" in spec.metric_arguments.get(metric, ()):
+        arguments = spec.metric_arguments.get(metric, {})
+        if "python" in arguments:
             continue  # it says itself what it does not take
-        if form is LabelForm.INDEX:
+        if of_two and metric in _BY_CLASS:
+            fits = arguments.get("threshold") is not None
+        elif form is LabelForm.INDEX:
             fits = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
         else:
-            averaged = spec.metric_arguments.get(metric, {}).get("average") is not None
+            averaged = arguments.get("average") is not None and not in_column
             unfit = UNFIT_METRICS[form] - (_BY_CLASS if averaged else frozenset())
-            fits = metric not in unfit and not (data.train.y.ndim == 1 and metric in _OF_COLUMNS)
+            fits = metric not in unfit and not (in_column and metric in _OF_COLUMNS)
         if not fits:
             fitting = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
-            if metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY):
+            if of_two and metric in _BY_CLASS:
+                fitting = f"{{name: {metric}, threshold: 0.5}}"
+            elif metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY) and not in_column:
                 fitting = f"{{name: {metric}, average: macro}}"
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"

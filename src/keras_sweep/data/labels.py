@@ -1,7 +1,9 @@
 """What each loss of Keras wants of labels and of the model's last activation, and labels brought into that form."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -49,6 +51,8 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
+# Metrics that take two classes as [N, 1] alone.
+COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
 # Every loss that a space file may name; a test compares the names.
 LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses in _NEEDS for loss in losses}
 
@@ -66,22 +70,32 @@ class Labels:
     form: LabelForm
     values: tuple[object, ...] | None = None  # the source's value of each class, in the order of the indices
     names: tuple[str, ...] | None = None  # what to call them
+    in_column: bool = False  # labels [N] are handed on as [N, 1], since a metric takes no others
 
     @property
     def classes(self) -> int | None:
         """C; None where labels are numbers, or several answers a row."""
         return None if self.values is None else len(self.values)
 
+    def for_metrics(self, metrics: Collection[str]) -> Labels:
+        """The same, in the form that these metrics take."""
+        two = self.form is LabelForm.BINARY or (self.form is LabelForm.ANY and self.classes in (None, 2))
+        return replace(self, in_column=two and not COLUMN_METRICS.isdisjoint(metrics))
+
     def encode(self, y: Array, rows: str) -> Array:
         """Labels of the source, [N] or [N, ...], as the loss takes them; `rows` says whose: "test rows of iris".
 
         Raises DataError for a label that training rows do not have.
         """
+        encoded = self._encoded(y, rows)
+        return encoded[:, None] if self.in_column and encoded.ndim == 1 else encoded
+
+    def _encoded(self, y: Array, rows: str) -> Array:
         if self.values is None and self.form is LabelForm.INDEX:
             return own(y.astype(np.int32))
         if self.values is None:
             return own(of_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
-        if y.ndim == 1 or y.shape[1] == 1:
+        if y.size == len(y):
             places = {value: place for place, value in enumerate(self.values)}
             indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
             strange = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
@@ -95,7 +109,9 @@ class Labels:
             indices = y.argmax(axis=1).astype(np.int32)
         else:
             raise DataError(f"the {rows} have labels of {y.shape[1]} columns, not {self.classes} as the training rows")
-        return np.eye(len(self.values), dtype=np.float32)[indices] if self.form is LabelForm.ONE_HOT else indices
+        if self.form is LabelForm.ONE_HOT:
+            return np.eye(len(self.values), dtype=np.float32)[indices]
+        return indices.reshape(y.shape) if y.size == len(y) else indices
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
@@ -122,12 +138,12 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
 def are_classes(y: Array, form: LabelForm) -> bool:
     """Whether rows have a class each, or yes-or-no answers: [N], or [N, C] of 0 and 1.
 
-    Of `ANY` texts, truth values, and [N] whole numbers 0 .. C - 1 are classes.
+    Of `ANY` texts, truth values, and [N] or [N, 1] whole numbers 0 .. C - 1 are classes.
     """
     if form is LabelForm.NUMBER or y.ndim > 2:
         return False
     if form is LabelForm.ANY and y.dtype.kind not in "OUSb":
-        values = np.unique(y) if y.ndim == 1 and y.dtype.kind in "iu" else np.empty(0)
+        values = np.unique(y) if y.size == len(y) and y.dtype.kind in "iu" else np.empty(0)
         return len(values) > 1 and np.array_equal(values, np.arange(len(values)))
     return y.size == len(y) or bool(np.isin(y, (0, 1)).all())
 
@@ -182,8 +198,8 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """The scale of training targets, [N]. Raises DataError for classes, and for numbers that it does not fit."""
-    if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.ndim > 1:
+    """The scale of training targets, [N] or [N, 1]. Raises DataError for classes, and numbers that it does not fit."""
+    if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",
             hint="Use a loss such as `mean_squared_error`, or give the target without `transform`",

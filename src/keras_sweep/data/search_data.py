@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array, Arrays, by_name, each, leaves
+from keras_sweep.data.arrays import Array, Arrays, by_name, each, leaves, ravel_column
 from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Rows:
     """Inputs and labels of one split, as `fit` takes them."""
 
     x: Arrays  # [N, ...], float32 unless the user's own function says otherwise
-    y: Arrays  # [N] class indices or targets, [N, C] one-hot, or [N, ...] as the loss takes them
+    y: Arrays  # class indices or targets, [N] or [N, 1] as given; [N, C] one-hot; or [N, ...] as the loss takes them
     weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
 
     def __len__(self) -> int:
@@ -158,12 +158,16 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """SHA-256 (hex) over all arrays of the parts, each part once, and over which rows folds leave out."""
+    """SHA-256 (hex) over all arrays of the parts, each part once, and over which rows folds leave out.
+
+    Labels in a column have the fingerprint of those that are [N], as when both were handed on as [N].
+    """
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)
     for rows in {id(rows): rows for rows in parts}.values():
-        for array in rows.arrays:
+        x, y, *weights = rows.arrays
+        for array in (x, each(ravel_column, y), *weights):
             for one in leaves(array):
                 digest.update(f"{one.dtype.str}{one.shape}".encode())
                 texts = one.dtype.kind == "O"

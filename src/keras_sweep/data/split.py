@@ -208,7 +208,7 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: Source) -> AnyLabels:
     if not spec.outputs or isinstance(y, tuple):
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
-        return each(lambda array: fit_labels(array, form, spec.loss, names), y)
+        return each(lambda array: fit_labels(array, form, spec.loss, names).for_metrics(spec.metrics), y)
     there = listed(list(y)) if isinstance(y, dict) else "one array"
     if not isinstance(y, dict) or set(y) != set(spec.outputs):
         raise DataError(
@@ -216,7 +216,8 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: Source) -> AnyLabels:
             hint="Give `y` as a dict of arrays by these names",
         )
     forms = {name: LabelForm.ANY if one.own else loss_needs(one.loss).form for name, one in spec.outputs.items()}
-    return {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
+    found = {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
+    return {name: labels.for_metrics(spec.outputs[name].metrics) for name, labels in found.items()}
 
 
 def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePreprocessing, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import cut
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.labels import loss_needs
+from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, ModelError
 from keras_sweep.models.build import build_model, called
@@ -65,7 +65,9 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
     if spec.own:
         known = with_own_compile(known, model, trains_itself=has_own_fit(found))
+    own_metrics = [known.metrics, *(one.metrics for one in known.outputs.values())] if "metrics" in spec.own else []
     as_before = known.data == spec.data and loss_needs(known.loss).form is loss_needs(spec.loss).form
+    as_before &= all(map(COLUMN_METRICS.isdisjoint, own_metrics))
     return known, data if as_before else load_search_data(known)
 
 

@@ -90,8 +90,8 @@ def _flat(x: Array) -> Array:
 
 
 def _target(y: Array, data: SearchData) -> Array:
-    if y.ndim == 1:
-        return y
+    if y.size == len(y):
+        return y.reshape(-1)
     if data.classes is None:
         raise DataError(
             f"the baseline predicts one number a row, but the labels have {y.shape[1]} columns",

@@ -165,7 +165,9 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     told = model.evaluate(rows.x, rows.labels, **given)
-    scores = {name: float(value) for name, value in told.items() if np.ndim(value) == 0}  # as a curve has them
+    scores = {
+        name: float(np.asarray(value).item()) for name, value in told.items() if np.size(value) == 1
+    }  # as a curve has them
     predict = cache(lambda: predicted(model, rows.x))
     logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
     errors = {one.metric: one.standard_error() for one in logged}

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from jinja2 import Environment
 
+from keras_sweep.data.arrays import ravel_column
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.labels import LabelForm, fit_labels
@@ -113,7 +114,7 @@ def _read(data: Any, path: Path) -> Source:
 
 def _task(found: Source, rows: RawRows) -> dict[str, Any]:
     """What the labels say: how rows are held out, the loss, and the metric that ranks."""
-    y, counts = rows.y, np.zeros(0, int)  # rows of each class
+    y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
         labels = fit_labels(y, LabelForm.INDEX, "", found.class_names)
         if labels.classes and (found.class_names or y.dtype.kind not in "iuf" or labels.classes <= MOST_CLASSES):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.data.arrays import each, ravel_column
 from keras_sweep.data.catalog import load_search_data, of_trial
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData, fingerprint
@@ -63,7 +64,7 @@ class Running:
         """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
         variants = self.data.variants if variant else {}
         rows = variants[variant].validation if variants else None
-        return None if rows is None else fingerprint(replace(rows, x=rows.y))
+        return None if rows is None else fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
     def opened(self, trial: Result) -> OpenedTrial:
         """What it takes to work on the model of one of its trials."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Array, ravel_column
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort
@@ -140,7 +140,7 @@ def row_scores(
     weights beside what the rows contribute: that is the same for each of them.
     """
     if _named(metric, loss) in OF_ALL_ROWS:
-        return of_outputs(predict(), *rows.arrays[1:]), None
+        return of_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
     if (values := row_values(metric, loss, rows, predict, of_row)) is None:
         return None, None
     mean = float(values.mean())

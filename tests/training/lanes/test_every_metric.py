@@ -1,10 +1,13 @@
 """Each loss and each metric of Keras has the numbers of `fit` in lanes."""
 
 import inspect
+from dataclasses import replace
+from functools import partial
 
 import keras
 import pytest
 
+from keras_sweep.training.fit.runner import FitRunner
 from tests.helpers.keras_catalogue import (
     BINARY,
     CLASSES,
@@ -20,6 +23,7 @@ from tests.helpers.keras_catalogue import (
     named,
     public,
 )
+from tests.helpers.lane_trials import suggestions, train
 from tests.helpers.plain_fit import outputs, plain_fit
 from tests.helpers.walk import SHORT, assert_same, rows, spec_of, trained
 
@@ -77,3 +81,21 @@ def test_metrics_have_the_numbers_of_fit(labels):
 @pytest.mark.parametrize("labels", METRICS_OF_A_BATCH)
 def test_metrics_of_a_batch_have_the_numbers_of_fit(labels):
     compared(labels, USUAL[labels], METRICS_OF_A_BATCH[labels], alone=False)
+
+
+def test_a_metric_by_class_of_two_classes_in_a_column_is_one_number_as_by_fit():
+    data = rows(8, BINARY, WHOLE_IN_TRAINING)
+    parts = {part: replace(getattr(data, part), y=getattr(data, part).y[:, None]) for part in ("train", "validation")}
+    data = replace(data, **parts)
+    given = {"f1_score": {"threshold": 0.5}}
+    spec = spec_of("plain_fit:outputs", {"units": 1, "activation": "sigmoid"}, loss="binary_crossentropy")
+    spec = replace(spec, metrics=("f1_score", "precision"), metric_arguments=given)
+    found, _ = trained(spec, data, TRIALS)
+    metrics = (keras.metrics.F1Score(threshold=0.5), "precision")
+    build = partial(outputs, 1, "sigmoid")
+    expected = plain_fit(build, data, TRIALS[0], loss="binary_crossentropy", metrics=metrics)
+    by_fit = train(FitRunner(spec, data), suggestions(TRIALS[0]))[0]
+    assert {"f1_score", "val_f1_score"} <= found[0].curve.keys() == by_fit.curve.keys()
+    curve = [value.item() for value in expected.history["val_f1_score"]]
+    assert found[0].curve["val_f1_score"] == by_fit.curve["val_f1_score"] == pytest.approx(curve)
+    assert 0 < curve[-1] < 1

@@ -141,8 +141,8 @@ class FitLog:
         began = self._epoch_ended if self._epochs else self._first_batch or now
         self._epochs.append((now - began - validating, validating))
         self._epoch_ended = now
-        scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
-        row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
+        scalars = {name: np.asarray(value) for name, value in (logs or {}).items() if np.size(value) == 1}
+        row = {name: float(value.item()) for name, value in scalars.items()}  # a metric of a vector has no curve
         if self._controls is not None and not diverged(list(row.values())):
             row = self._controls.after(row)
             self.stopped_early = self._controls.stops

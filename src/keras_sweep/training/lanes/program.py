@@ -161,7 +161,7 @@ class Program:
             with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
                 results = model.get_metrics_result()
             each = [of.items() if isinstance(of, dict) else [(name, of)] for name, of in results.items()]
-            return {name: value for name, value in chain(*each) if getattr(value, "ndim", 0) == 0}
+            return {name: jnp.reshape(value, ()) for name, value in chain(*each) if jnp.size(value) == 1}
 
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
         return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))

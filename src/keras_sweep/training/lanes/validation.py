@@ -58,7 +58,7 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     """
     if template.signature.structure and means_over_rows(spec):
         return rows_alone(template.signature.structure, training=False)
-    unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.ndim == 1 else frozenset())
+    unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
     if spec.loss not in LOSSES - unfit or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - unfit:
         return False
     if spec.model.kind == "dense":
