@@ -182,6 +182,57 @@ def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
     assert (one.name, one.k) == ("top3", 3) and one is not other
 
 
+class Errors(keras.metrics.Mean):
+    """Names itself, whatever it is called by."""
+
+    def __init__(self):
+        super().__init__(name="my_errors")
+
+
+class Misses(keras.metrics.Mean):
+    def __init__(self, name="my_misses", **more):
+        super().__init__(name=name, **more)
+
+
+class Plain(keras.metrics.Mean):
+    pass
+
+
+class Hits(keras.metrics.Mean):
+    def __init__(self, name="Hits", **more):
+        super().__init__(name=name, **more)
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        (Errors, "my_errors"),
+        (Misses, "my_misses"),
+        (Misses(name="others"), "others"),
+        (Plain(name="plainly"), "plainly"),
+        (Hits, "Hits"),
+    ],
+    ids=["a class", "a class that takes a name", "an object", "an object of no name of its class", "as its class"],
+)
+def test_a_metric_class_of_the_program_is_recorded_by_the_name_that_it_gives_itself(metric, name):
+    spec = spec_of(digits_spec(metrics=["accuracy", metric], maximize=f"val_{name}"), name="mine")
+    assert (spec.metrics, spec.objective.name) == (("accuracy", name), f"val_{name}")
+    one, other = (metric_of(spec, name) for _ in range(2))
+    assert one.name == other.name == name and one is not other
+    assert type(one) is (metric if isinstance(metric, type) else type(metric))
+
+
+def test_a_metric_class_that_is_named_in_a_space_file_is_recorded_by_its_name_there(tmp_path):
+    (tmp_path / "own_class.py").write_text(
+        "import keras\n\nclass Misses(keras.metrics.Mean):\n"
+        "    def __init__(self, name='my_misses', **more):\n        super().__init__(name=name, **more)\n"
+    )
+    text = "data: digits\nmodel: dense\nloss: sparse_categorical_crossentropy\nparameters: {epochs: 1}\nsearch: {trials: 1}\n"
+    text += "metrics: [{python: 'own_class:Misses'}]\nmetric: {name: val_Misses, goal: maximize}\n"
+    (tmp_path / "it.yaml").write_text(text)
+    assert metric_of(spec_of(tmp_path / "it.yaml"), "Misses").name == "Misses"
+
+
 def test_numbers_and_arrays_of_numpy_are_as_those_of_python():
     given = {"learning_rate": np.array([0.1, 0.01]), "epochs": np.int64(2)}
     spec = spec_of(digits_spec(parameters=given), name="mine", changes={"search.trials": np.int64(7)}, seed=np.int64(4))

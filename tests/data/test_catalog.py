@@ -8,12 +8,16 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
 
+from keras_sweep.data import catalog
 from keras_sweep.data.catalog import load_search_data, named_set
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.source import DATA_NAMES, read_sklearn_set
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.data_spec import DataSpec, SeriesOptions, Split
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import SweepSpec
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, csv, named, spec_of
 
 ROWS = {"digits": (1149, 288, 360), "iris": (96, 24, 30), "wine": (113, 29, 36), "breast_cancer": (364, 91, 114)}
@@ -103,6 +107,22 @@ def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_pa
         load_search_data(spec)
     stratified = replace(spec, data=replace(spec.data, split=Split(stratify=True)))
     assert load_search_data(stratified).classes == 3
+
+
+def test_many_variants_of_the_data_are_read_where_they_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "it.csv").write_text("a\n" + "".join(f"{k % 7}\n" for k in range(200)))
+    spec = spec_of(DataSpec("series", "it.csv", "a", options=SeriesOptions(1, longest=20)), "mse", tmp_path)
+
+    def with_windows(count: int) -> SweepSpec:
+        return replace(spec, space=SearchSpace((Parameter("data.window", Int(1, count)),)))
+
+    assert len(load_search_data(with_windows(17)).variants) == 17
+    monkeypatch.setattr(catalog, "MOST_BYTES", 1)
+    assert len(load_search_data(with_windows(16)).variants) == 16
+    with pytest.raises(DataError, match=r"20 variants of it.csv do not fit into memory: .* of the first 17 take more"):
+        load_search_data(with_windows(20))
 
 
 def test_unknown_names_are_refused_with_a_suggestion() -> None:

@@ -165,6 +165,33 @@ def two_outputs():
     return keras.Model(pixels, [layers.Dense(10)(pixels), layers.Dense(1)(pixels)])
 
 
+def in_a_list(units=4):
+    pixels = layers.Input((64,))
+    digit = layers.Dense(10, "softmax", name="digit")(layers.Dense(units)(pixels))
+    return keras.Model(pixels, [digit, layers.Dense(1, name="dark")(pixels)])
+
+
+def of_grey_pictures():
+    return keras.Sequential(
+        [layers.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(10, "softmax")]
+    )
+
+
+def of_rows_of_pixels():
+    pixels = layers.Input((8, 8))
+    return keras.Model(pixels, layers.Dense(10, "softmax")(layers.Flatten()(pixels)))
+
+
+def without_call():
+    model = WithoutCall(name="both")
+    model.first, model.second = _model(), _model()
+    return model
+
+
+class WithoutCall(keras.Model):
+    pass
+
+
 def output_by_name():
     pixels = layers.Input((64,))
     return keras.Model(pixels, {"digit": layers.Dense(10)(pixels)})

@@ -52,6 +52,11 @@ def chosen(hp):
     return compiled(loss=hp.Choice("loss", ["categorical_crossentropy", "poisson"]))
 
 
+def weighed(hp):
+    """Of which a hyperparameter chooses what the loss weighs."""
+    return compiled(loss_weights=hp.Choice("weight", [2.0, 3.0]))
+
+
 class OneWay(keras.Sequential):
     """Compiles in a way of its own."""
 

@@ -15,13 +15,16 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SpaceFileError
-from keras_sweep.models.build import build_model
+from keras_sweep.models.build import build_model, classes_of
 from keras_sweep.models.inspect_model import Inspected, inspect_model
 from keras_sweep.space.distributions import Int
-from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from keras_sweep.space.search_space import Goal, Objective, Parameter
+from keras_sweep.space.sweep_spec import ModelSpec, Output, SweepSpec
+from keras_sweep.training.fit.runner import FitRunner
+from tests.helpers import odd_models
 from tests.helpers.data_specs import csv
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
+from tests.helpers.lane_trials import suggestions, train
 
 DATA = digits(64, 32)
 HERE = Path(__file__).parents[2]
@@ -57,6 +60,61 @@ def test_a_model_of_inputs_in_a_list_takes_the_columns_of_their_names() -> None:
     rows = Rows(x, DATA.train.y[:8])
     data = replace(DATA, train=rows, validation=rows)
     assert inspect_model(sweep_of("listed_inputs"), data).output_shape == (None, 10)
+
+
+@pytest.mark.parametrize(("function", "shape"), [("of_grey_pictures", (8, 8)), ("of_rows_of_pixels", (8, 8, 1))])
+def test_a_last_axis_of_one_may_be_missing_or_too_much_as_in_keras(function: str, shape: tuple[int, ...]) -> None:
+    rows = Rows(DATA.train.x.reshape(-1, *shape), DATA.train.y)
+    data = replace(DATA, train=rows, validation=rows)
+    assert inspect_model(sweep_of(function), data).output_shape == (None, 10)
+    deep = replace(DATA, train=Rows(DATA.train.x.reshape(-1, 8, 4, 2), DATA.train.y))
+    with pytest.raises(ModelError, match="does not take rows of shape"):
+        inspect_model(sweep_of(function), deep)
+
+
+def test_outputs_in_a_list_take_a_dict_of_labels_by_their_names() -> None:
+    rows = Rows(DATA.train.x, {"dark": DATA.train.x.mean(1), "digit": DATA.train.y})
+    data = replace(DATA, train=rows, validation=rows, classes=None)
+    outputs = {"digit": Output("sparse_categorical_crossentropy"), "dark": Output("mse", metrics=("mae",))}
+    spec = sweep_of("in_a_list", loss="of each", metrics=(), outputs=outputs)
+    found = inspect_model(spec, data)
+    assert found.output_shape == {"digit": (None, 10), "dark": (None, 1)}
+    spec = replace(spec, objective=Objective("val_dark_mae", Goal.MINIMIZE))
+    adam = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}
+    result = train(FitRunner(spec, data), suggestions(adam))[0]
+    keras.utils.set_random_seed(42)
+    model = odd_models.in_a_list()
+    losses = {name: output.loss for name, output in outputs.items()}
+    model.compile(keras.optimizers.Adam(0.01), losses, metrics={"dark": ["mae"]})
+    log = model.fit(rows.x, rows.y, epochs=2, validation_data=(rows.x, rows.y), verbose=0)
+    assert dict(result.curve) == {name: tuple(values) for name, values in log.history.items()}
+    assert result.stderr is not None  # each output is given its own labels
+    strange = replace(data, train=Rows(rows.x, {"light": DATA.train.x.mean(1), "digit": DATA.train.y}))
+    with pytest.raises(ModelError, match="but those of `loss` are 'digit', 'dark', 'light'"):
+        inspect_model(replace(spec, outputs={**outputs, "light": outputs["dark"]}), strange)
+
+
+def test_a_model_without_a_call_is_built_of_its_parts() -> None:
+    assert len(build_model(sweep_of("without_call"), {}, DATA).weights) == 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "classes"),
+    [
+        ("", np.eye(3)[[0, 1, 2, 1]], 3),
+        ("binary_crossentropy", np.array([[0, 1, 1, 0], [1, 1, 0, 0]]), 4),
+        ("mean_squared_error", np.array([[0, 1], [1, 1]]), None),
+        ("", np.array([[0.5, 1], [1, 1]]), None),
+        ("", np.array([[0], [1]]), None),
+        ("", np.array([0, 1]), None),
+        ("", np.zeros((2, 0)), None),
+        ("", {"a": np.array([[0, 1]])}, None),
+    ],
+)
+def test_a_function_is_told_how_many_classes_labels_in_columns_have(loss: str, y: Any, classes: int | None) -> None:
+    data = replace(DATA, train=Rows(DATA.train.x, y), classes=None)
+    assert classes_of(sweep_of("subclassed", loss=loss), data) == classes
+    assert classes_of(sweep_of("subclassed", loss=loss), replace(data, classes=7)) == 7
 
 
 @pytest.mark.parametrize("function", ["other_rows", "wanting"])

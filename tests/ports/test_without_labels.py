@@ -9,6 +9,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.data.array_sources import read_npz
 from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.trial.events import Noticed
 from tests.helpers import without_labels
 from tests.helpers.factory import digits
 
@@ -45,6 +46,26 @@ def test_steps_of_its_own_rank_by_what_they_record(tmp_path: Path) -> None:
     tuner.sweep.export(tmp_path / "steps.keras")
     with pytest.raises(ks.UsageError, match=r"none of its card.s scores: steps of a class of yours"):
         ks.verify(tmp_path / "steps.keras", sweeps_dir=tmp_path, trust=True)
+
+
+def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation_may_not(tmp_path: Path) -> None:
+    parameters, model = {"model.units": [4, 8], "epochs": 2}, without_labels.train_step_alone
+    given: dict[str, Any] = {"parameters": parameters, "search": ks.Optuna("grid", trials=2), "finalists": "none"}
+    with pytest.raises(
+        ks.UsageError, match=r"metric.name: has no value: the model has a `train_step` of its own, but no"
+    ):
+        ks.run(ks.Spec(ROWS, model=model, minimize="val_loss", **given), name="not", sweeps_dir=tmp_path)
+    heard: list[Any] = []
+    spec = ks.Spec(ROWS, model=model, minimize="reconstruction", **given)
+    sweep = ks.run(spec, name="steps", sweeps_dir=tmp_path, listener=heard.append)
+    assert [trial.curve.keys() for trial in sweep.trials] == [{"reconstruction"}] * 2
+    assert sweep.best.value == min(trial.value for trial in sweep.trials)
+    notices = [event.message for event in heard if isinstance(event, Noticed)]
+    assert any(
+        "test rows are not looked at: the winner's model has a `train_step` of its own" in one for one in notices
+    )
+    with pytest.raises(ks.UsageError, match="the test rows are not looked at"):
+        sweep.evaluate()
 
 
 def own_steps(hp: Any) -> Any:

@@ -70,7 +70,7 @@ def test_what_the_data_are_read_with_may_be_searched(tmp_path: Path) -> None:
         (series, "", "`window` is missing"),
         (series, "data.widow: [2, 4]", "this is no parameter \\(did you mean `data.window`"),
         (series, "data.window: {values: [2, 0]}", "must be a whole number above 0, but got 0"),
-        (series, "data.window: {min: 1, max: 40}", "at most 16 variants .* have 40"),
+        (series, "data.window: {min: 1, max: 70}", "at most 64 variants .* have 70 \\(`data.window` has 70\\)"),
         (DENSE, "data.window: 2", "those that may be are none"),
         (called, "data.border: {min: 0.1, max: 0.5}", "have infinitely many"),
         (called, "data.border: {value: 1, when: {optimizer: sgd}}", "every trial has all parameters of the data"),
@@ -298,6 +298,14 @@ NEVER_TOGETHER = (
 )
 LINEAR = dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}")
 WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
+
+
+def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
+    text = dense(loss="loss: categorical_crossentropy", metric="metric: {name: val_loss}")
+    text = text.replace("parameters:\n", "parameters:\n  loss.label_smoothing: {values: [0.0, 0.1]}\n")
+    with pytest.raises(SpaceFileError, match=r"loss.label_smoothing: trials with another loss can't be ranked by"):
+        read(text)
+    assert read(text.replace("{name: val_loss}", "{name: val_accuracy, goal: maximize}")).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SpaceFileError
 from keras_sweep.models.inspect_model import inspect_model, load_rows
+from keras_sweep.models.own_compile import own_loss
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.finish import evaluate
@@ -118,6 +119,31 @@ def test_a_hyperparameter_may_choose_the_loss():
     assert first != pytest.approx(other)
 
 
+@pytest.mark.parametrize("name", ["chosen", "weighed"])
+def test_trials_of_different_losses_are_not_ranked_by_their_loss(name):
+    spec, data = loaded(name)
+    with pytest.raises(SpaceFileError, match=r"metric.name: can't rank trials of different losses, and models") as said:
+        inspect_model(spec, data)
+    words = ("categorical_crossentropy", "poisson") if name == "chosen" else ("2.0", "3.0")
+    assert all(one in str(said.value) for one in words) and "rank by a metric" in str(said.value)
+    by_accuracy = replace(spec, objective=Objective("val_accuracy", Goal.MAXIMIZE))
+    assert inspect_model(by_accuracy, data).output_shape == (None, 10)
+    assert inspect_model(replace(spec, loss="poisson", own=("metrics",)), data).output_shape == (None, 10)
+
+
+def test_arguments_of_a_loss_and_losses_of_outputs_are_told_apart():
+    losses = [own_compiles.smooth(), own_compiles.compiled(loss="categorical_crossentropy"), own_compiles.uncompiled()]
+    assert list(map(own_loss, losses)) == [
+        "categorical_crossentropy with {'label_smoothing': 0.1}",
+        "categorical_crossentropy",
+        "",
+    ]
+    pixels = keras.Input((64,))
+    model = keras.Model(pixels, {name: keras.layers.Dense(1)(pixels) for name in ("a", "b")})
+    model.compile(loss={"a": "mse", "b": "mae"}, loss_weights={"a": 2.0, "b": 1.0})
+    assert own_loss(model) == "mse, mae weighed by {'a': 2.0, 'b': 1.0}"
+
+
 def test_a_compile_that_takes_other_arguments_is_left_as_it_is():
     result, spec, data = trained("one_way", {"learning_rate": 0.5})
     assert spec.loss == "sparse_categorical_crossentropy" and np.isfinite(result.value)
@@ -190,6 +216,7 @@ def test_lanes_have_the_arguments_of_its_metrics(name, arguments):
 )
 def test_what_keras_has_no_name_for_trains_by_fit(name, why):
     spec, data = loaded(name)
+    spec = replace(spec, objective=Objective("val_accuracy", Goal.MAXIMIZE))  # which ranks trials of several losses
     _, said = choose_runner(inspect_model(spec, data).spec, data, None)
     assert said == f"trials train one by one with plain fit, since the model compiles itself with {why}, which " + (
         "lanes can't have"

@@ -13,7 +13,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.row_weights import class_weights
+from keras_sweep.training.row_weights import class_weights, row_weights
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import (
@@ -135,6 +135,21 @@ def test_classes_and_rows_do_not_weigh_together(data):
 def test_a_class_that_is_not_there_is_named(data, wanted, says):
     with pytest.raises(UsageError, match=says):
         class_weights(wanted, data)
+
+
+def test_labels_of_several_columns_weigh_by_their_first_class_as_in_keras(data):
+    columns = np.eye(4)[data.train.y % 4] + np.eye(4)[3]
+    several = with_labels(data, lambda y: np.minimum(np.eye(4)[y % 4] + np.eye(4)[3], 1), classes=None)
+    assert class_weights({0: 1.0, 3: 2.0}, several) == {0: 1.0, 3: 2.0}
+    expected = np.where(columns.argmax(1) == 3, 2.0, 1.0)
+    first = several.train.y.argmax(1)
+    np.testing.assert_array_equal(row_weights({0: 1.0, 3: 2.0}, several), np.where(first == 3, 2.0, 1.0))
+    assert set(expected) == {1.0, 2.0}
+    with pytest.raises(UsageError, match="the classes of digits are 0 to 3"):
+        class_weights({4: 2.0}, several)
+    two = with_labels(data, lambda y: (y > 4).astype(int)[:, None], classes=None)
+    with pytest.raises(UsageError, match="the classes of digits are 0 to 1"):
+        class_weights({2: 2.0}, two)
 
 
 def test_numbers_are_no_classes(data):

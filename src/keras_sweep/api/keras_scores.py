@@ -10,7 +10,7 @@ from keras_sweep.process.given import give_function, loss_of_keras, unusual_argu
 
 
 def score_of_keras(value: Any) -> Any:
-    """What a space file has for a loss or metric of Keras's own; None for any other.
+    """What a space file has for a loss or metric of Keras's own, or a metric of a class of the program's; else None.
 
     Its name, with the arguments that are not as by default; a metric of another name, or with arguments that a space
     file does not have, is a function that makes it anew. A loss with such arguments counts as one of the program's.
@@ -18,6 +18,8 @@ def score_of_keras(value: Any) -> Any:
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
         return loss_of_keras(value)
+    if keras is not None and issubclass(kind, keras.metrics.Metric) and not kind.__module__.startswith("keras."):
+        return _own_metric(kind, value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
     try:
@@ -39,6 +41,21 @@ def score_of_keras(value: Any) -> Any:
 
     made_anew.__name__ = name  # by which it is recorded
     return _named(made, name, known) or {"python": give_function(made_anew)}
+
+
+def _own_metric(kind: Any, value: Any) -> Any:
+    """A metric of the program's own, by the name that it gives itself; None where that is the name of its class."""
+    try:
+        made, again = (value(), value()) if value is kind else (value, None)
+    except TypeError:  # it needs arguments, which is told where it is made
+        return None
+    config, as_it_is = made.get_config(), again is not None and again.name == made.name
+
+    def made_anew() -> Any:
+        return kind() if as_it_is else kind.from_config(config)
+
+    made_anew.__name__ = made.name  # by which it is recorded
+    return None if value is kind and made.name == kind.__name__ else {"python": give_function(made_anew)}
 
 
 def _named(made: Any, name: str, known: Sequence[str] | None) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_sweep.data.arrays import leaves
+from keras_sweep.data.datasets import MOST_BYTES
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
@@ -15,7 +16,9 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import data_space, variant_of, variant_spec
+from keras_sweep.space.variants import Variant, data_space, variant_of, variant_spec
+
+FEW_VARIANTS = 16  # of the data, whose size is not asked
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
@@ -23,7 +26,16 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     points = list(data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
-    variants = {variant_of(point): load_variant(variant_spec(spec, point)) for point in points}
+    variants: dict[Variant, SearchData] = {}
+    for point in points:
+        variants[variant_of(point)] = load_variant(variant_spec(spec, point))
+        size = sum(one.nbytes for data in variants.values() for array in data.train.arrays for one in leaves(array))
+        if len(variants) > FEW_VARIANTS and size > MOST_BYTES:
+            raise DataError(
+                f"{len(points)} variants of {spec.data.source} do not fit into memory: the training rows of the first "
+                f"{len(variants)} take more than {MOST_BYTES >> 30} GB",
+                hint="Give fewer values of `data.*`, or fewer rows",
+            )
     of_all = variants.values()
     return replace(
         next(iter(of_all)),

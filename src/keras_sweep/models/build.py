@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.data.arrays import cut
 from keras_sweep.data.compatibility import outputs_needed
-from keras_sweep.data.labels import loss_needs
+from keras_sweep.data.labels import LabelForm, are_classes, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, asking, has_own_fit, is_hyper_model
@@ -47,7 +49,7 @@ def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> 
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
     function, fit = load_python(spec.model.source, spec.folder, ModelError), None
     if is_hyper_model(function):
-        build, own = builder(function, spec.folder, data.input_shape, data.classes)
+        build, own = builder(function, spec.folder, data.input_shape, classes_of(spec, data))
         hyper_parameters = asking(arguments)
         model = build(hyper_parameters)
         fit = own and partial(own, hyper_parameters, model)
@@ -158,7 +160,7 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
     if not callable(function):
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
-    given = {**taken(function, {"input_shape": data.input_shape, "classes": data.classes}), **listed}
+    given = {**taken(function, {"input_shape": data.input_shape, "classes": classes_of(spec, data)}), **listed}
     try:
         inspect.signature(function).bind(**given)
     except TypeError as error:
@@ -224,7 +226,8 @@ def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
     if isinstance(getattr(model, "input", None), dict | list):  # of one input, which Keras gives the rows all the same
         warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
-    if model.built:
+    # A model of several, as a GAN, may have no `call`: its parts are built where they know their inputs.
+    if model.built or (type(model).call is keras.Model.call and model.weights):
         return
     what = f"the model of {spec.model.source} can't be built for rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError):
@@ -244,9 +247,30 @@ def called(model: Any, data: SearchData) -> Any:
         if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # which a call takes in the names' order
             symbol = [symbol[name] for name in names]
         try:
-            return model(symbol)
+            return model(_in_rank(symbol, getattr(model, "inputs", None)))
         except NotImplementedError:
             return model(cut(data.train.x, 0, 1))
+
+
+def _in_rank(symbol: Any, inputs: Any) -> Any:
+    """A symbol with, or without, a last axis of 1, as Keras adds it to rows, or takes it away, for a model's input."""
+    import keras
+
+    if not (hasattr(symbol, "shape") and isinstance(inputs, list) and len(inputs) == 1):
+        return symbol
+    wanted = inputs[0].shape
+    more = len(wanted) - len(symbol.shape) if max(wanted, symbol.shape, key=len)[-1] == 1 else 0
+    shape = {1: (*symbol.shape, 1), -1: symbol.shape[:-1]}.get(more, symbol.shape)
+    return keras.KerasTensor(shape, dtype=symbol.dtype)
+
+
+def classes_of(spec: SweepSpec, data: SearchData) -> int | None:
+    """What a user's function is given as `classes`: also of one-hot labels before the loss is known, and of several
+    columns of 0 and 1 how many they are; None for regression."""
+    y, numbers = data.train.y, loss_needs(spec.loss).form is LabelForm.NUMBER
+    if data.classes is not None or numbers or not isinstance(y, np.ndarray) or y.ndim != 2 or y.shape[1] < 2:
+        return data.classes
+    return int(y.shape[1]) if are_classes(y, LabelForm.BINARY) else None
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:

@@ -19,7 +19,7 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import builder
+from keras_sweep.models.build import builder, classes_of
 from keras_sweep.models.hyper_model import Fit, asking, call_fit, distribution_of, parameters_of
 from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
@@ -43,7 +43,7 @@ def explored_space(spec: SweepSpec, found: object, data: SearchData) -> SweepSpe
     space = spec.space
     constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
-    build, fit = builder(found, spec.folder, data.input_shape, data.classes)
+    build, fit = builder(found, spec.folder, data.input_shape, classes_of(spec, data))
     exploration = Exploration(build if fit is None else _fitting_too(build, fit, spec, data), fixed)
     exploration.run()
     own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]

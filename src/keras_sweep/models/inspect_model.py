@@ -16,7 +16,7 @@ from keras_sweep.models.build import build_model, called
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import names_of_outputs, overridden, with_own_compile
+from keras_sweep.models.own_compile import check_losses, names_of_outputs, overridden, own_loss, with_own_compile
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, process_kept, user_code
@@ -26,6 +26,7 @@ from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
 ROWS = 32  # on which outputs are looked at
+DRAWN = 16  # points at which models are looked at that compile themselves
 
 # Layers and operations after which the numbers are of the same kind as before.
 _PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
@@ -86,6 +87,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
         return Inspected(spec)
     spec = with_own_parameters(spec, data)
     model, notices = first_model(spec, data)
+    check_losses(spec, map(own_loss, drawn_models(spec, data)))
     notices += overridden(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
@@ -127,6 +129,16 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     raise faults[0][1]
 
 
+def drawn_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
+    """Models of a few points that are drawn at random, without those that can't be built: there the trials tell."""
+    draw = np.random.default_rng(0)
+    points = (spec.space.drawn(draw.random) or spec.space.constants for _ in range(DRAWN))
+    plans = (training_plan(spec, point).model_arguments for point in points)
+    for arguments in {repr(sorted(each.items())): each for each in plans}.values():
+        with contextlib.suppress(ModelError):
+            yield build_model(spec, arguments, data)
+
+
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     """The shape that rows of the data come out in, of several outputs by their names. Raises ModelError."""
     source, y = spec.model.source, data.train.y
@@ -152,12 +164,6 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     source = spec.model.source
     names = names_of_outputs(model, outputs)
     are = f"the model of {source} gives {f'the outputs {listed(names)}' if names else 'one output'}"
-    if isinstance(outputs, list | tuple) and isinstance(y, dict):
-        pairs = ", ".join(f"{name!r}: ..." for name in y)
-        raise ModelError(
-            f"{are} in a list, and Keras takes no dict of labels for a list",
-            hint=f"End it with `keras.Model(inputs, {{{pairs}}})`, or give the labels in a tuple, in this order",
-        )
     if isinstance(outputs, dict) and not isinstance(y, dict):
         raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
     if not (spec.outputs or spec.own):

@@ -1,6 +1,6 @@
 """What a model compiles itself with: its loss and metrics where the space names none, and what the space overrides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -40,11 +40,10 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     Raises ModelError where neither of them has a loss, and SpaceFileError where the metric that ranks is none of these
     and the model's steps and its `fit` are Keras's.
     """
-    import keras
 
     given, own = compiled_with(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
-    trains_itself |= any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
+    trains_itself |= any(_is_own(model, name) for name in steps)
     if "loss" in own and (loss := given.get("loss")) is not None:
         outputs = _outputs_of(model, given)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
@@ -54,6 +53,10 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
             f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
             hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
         )
+    if "loss" in own and spec.objective.name.startswith("val_") and not can_validate(model):
+        rule = "has no value: the model has a `train_step` of its own, but no `test_step`, which validation rows need"
+        hint = "write one, or rank by a metric of training, as in `metric: {name: loss, goal: minimize}`"
+        raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
     metrics = _metrics_of(model)
     if "metrics" in own:
         whole = {} if spec.outputs else metrics
@@ -70,6 +73,39 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
             rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
     return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
+
+
+def can_validate(model: Any) -> bool:
+    """Whether `evaluate` works: not with a `train_step` of the user's, beside which Keras's `test_step` has no loss."""
+    steps = {name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)}
+    return steps != {"train_step"} or getattr(model, "loss", None) is not None or bool(model.losses)
+
+
+def _is_own(model: Any, name: str) -> bool:
+    import keras
+
+    return getattr(type(model), name) is not getattr(keras.Model, name)
+
+
+def own_loss(model: Any) -> str:
+    """The loss with which a model compiles itself, in words that are the same where it is; "" without one."""
+    given = compiled_with(model)
+    loss, weights = given.get("loss"), given.get("loss_weights")
+    of_outputs = [(one.loss, one.loss_arguments) for one in _outputs_of(model, given).values()]
+    of_each = of_outputs or ([] if loss is None else [loss_and_arguments(loss)])
+    words = joined([f"{name} with {dict(arguments)}" if arguments else name for name, arguments in of_each])
+    return f"{words} weighed by {weights}" if words and weights else words
+
+
+def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
+    """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
+    first = ""
+    for loss in losses if "loss" in spec.own and spec.objective.name in ("loss", "val_loss") else ():
+        first = first or loss
+        if loss != first:
+            rule = f"can't rank trials of different losses, and models compile themselves with {first}, or with {loss}"
+            hint = "rank by a metric, as by `val_mae` or `val_accuracy`, or name one `loss` for all trials"
+            raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
 def names_of_outputs(model: Any, outputs: Any) -> list[str]:

@@ -277,7 +277,8 @@ def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminat
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if parameter.name.startswith(LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
-            faults.warn(path, "trials with another loss are ranked by `val_loss`, which is another number for each")
+            rule = "trials with another loss can't be ranked by `val_loss`, which is another number for each"
+            faults.fault(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
         if sampler in ("cmaes", "gp") and (parameter.when or (sampler == "cmaes" and isinstance(drawn, Categorical))):
             what = "choices and what only some trials have" if sampler == "cmaes" else "what only some trials have"
             faults.warn(path, f"`{sampler}` draws {what} at random; `tpe` learns from them")

@@ -21,7 +21,7 @@ from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, De
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = kind_of(DataName)
-MOST_VARIANTS = 16  # of the data
+MOST_VARIANTS = 64  # of the data
 
 
 def data_of(faults: Faults, folder: Path) -> DataSpec | None:
@@ -88,9 +88,10 @@ def data_arguments(faults: Faults) -> Mapping[str, Kind] | None:
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
     """Note too many variants of the data, and what has rungs beside several; `rungs`: those of `early_terminate`."""
     count = 1 if space is None else data_space(space).size
-    if count > MOST_VARIANTS:
+    if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
-        rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many}"
+        each = [f"`{one.name}` has {one.distribution.size:,}" for one in data_space(space).parameters]
+        rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
         faults.fault(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
     hyperband = search is not None and search.sampler == "hyperband"

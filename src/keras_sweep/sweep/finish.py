@@ -16,6 +16,7 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
+from keras_sweep.models.own_compile import can_validate
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import (
@@ -71,12 +72,12 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     if look or not sound:
         with wall.phase("build"):
             model, own, _ = final_model(opened)
-        if look and not getattr(model, "compiled", False):
-            why = "the winner's model is not compiled, so nothing evaluates it"
-            emit(Noticed(f"the test rows are not looked at: {why}"))
-        elif look:
-            with wall.phase("test"):
-                look_at_test(opened, model, own)
+        if look:
+            try:
+                with wall.phase("test"):
+                    look_at_test(opened, model, own)
+            except ModelError as error:
+                emit(Noticed(error.message))
         if not sound:
             try:
                 with wall.phase("export"):
@@ -128,9 +129,14 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
     `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
     scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
 
-    Raises ChangedSweep: they are not the test rows that the sweep was begun with; DataError: they can't be read.
+    Raises ChangedSweep: they are not the test rows that the sweep was begun with; DataError: they can't be read;
+    ModelError: nothing evaluates the model.
     """
     study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
+    compiled = getattr(model, "compiled", False)
+    if not (compiled and can_validate(model)):
+        why = "has a `train_step` of its own, but no `test_step`" if compiled else "is not compiled"
+        raise ModelError(f"the test rows are not looked at: the winner's model {why}, so nothing evaluates it")
     begun = study.facts.test_fingerprint
     if begun is not None and data.test_fingerprint not in begun.split("+"):  # of all variants of the data
         raise ChangedSweep(

@@ -1,16 +1,12 @@
 """Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.models.build import build_model
-from keras_sweep.models.inspect_model import first_model
+from keras_sweep.errors import UsageError
+from keras_sweep.models.inspect_model import drawn_models, first_model
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.backend import keras_config
 from keras_sweep.space.plugins import Plugins
@@ -19,7 +15,6 @@ from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import is_mean_over_rows, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers
-from keras_sweep.trial.plan import training_plan
 
 
 class MakeRunner(Protocol):
@@ -101,14 +96,8 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
     """What models compile themselves with that lanes can't have, as far as some trials tell."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
-    draw = np.random.default_rng(0)
-    for _ in range(16):
-        arguments = training_plan(spec, spec.space.drawn(draw.random) or spec.space.constants).model_arguments
-        with suppress(ModelError):  # the trials tell
-            found = plain_parts(spec, build_model(spec, arguments, data))
-            if isinstance(found, str):
-                return found
-    return None
+    found = (plain_parts(spec, model) for model in drawn_models(spec, data))
+    return next((one for one in found if isinstance(one, str)), None)
 
 
 BY_FIT = "keras_sweep.training.fit.folded:fit_runner"

@@ -99,6 +99,8 @@ def metric_of(spec: SweepSpec, name: str) -> Any:
         )
     source = str(listed.pop("python"))
     found = made_of(source, listed, spec.folder)
+    if getattr(found, "name", name) != name and isinstance(load_python(source, spec.folder, ModelError), type):
+        found = made_of(source, {**listed, "name": name}, spec.folder)
     if not isinstance(found, keras.metrics.Metric):
         return keras.metrics.MeanMetricWrapper(found, name=name)
     if found.name != name:

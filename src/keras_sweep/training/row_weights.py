@@ -27,11 +27,12 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
         weights = len(classes) / (len(numbers) * counts)
         return {int(number): float(weight) for number, weight in zip(numbers, weights, strict=True)}
     names = {name: number for number, name in enumerate(data.class_names or ())}
-    found = {}
+    columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of yes or no, the first of which is its class
+    count, found = max(data.classes or columns, 2), {}
     for name, weight in wanted.items():
         number = names.get(str(name), int(name) if str(name).isdecimal() else None)
-        if not isinstance(number, int) or not 0 <= number < max(data.classes or 2, 2):
-            there = joined(names) if names else f"0 to {max(data.classes or 2, 2) - 1}"
+        if not isinstance(number, int) or not 0 <= number < count:
+            there = joined(names) if names else f"0 to {count - 1}"
             raise UsageError(
                 f"`class_weight` names the class {quoted(name)}, but the classes of {data.name} are {there}"
             )

@@ -12,6 +12,7 @@ from typing import Any, Self
 from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
+from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -272,7 +273,7 @@ class FitRunner:
                     **batches,
                     verbose=0,
                     sample_weight=train.weights,
-                    validation_data=validation.validation_data,
+                    validation_data=validation.validation_data if can_validate(model) else None,
                     validation_batch_size=plan.batch_size,
                     class_weight=weights,
                     callbacks=callbacks,
