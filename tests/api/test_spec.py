@@ -227,8 +227,8 @@ def test_a_metric_class_that_is_named_in_a_space_file_is_recorded_by_its_name_th
         "import keras\n\nclass Misses(keras.metrics.Mean):\n"
         "    def __init__(self, name='my_misses', **more):\n        super().__init__(name=name, **more)\n"
     )
-    text = "data: digits\nmodel: dense\nloss: sparse_categorical_crossentropy\nparameters: {epochs: 1}\nsearch: {trials: 1}\n"
-    text += "metrics: [{python: 'own_class:Misses'}]\nmetric: {name: val_Misses, goal: maximize}\n"
+    text = "data: digits\nmodel: dense\nloss: sparse_categorical_crossentropy\nparameters: {epochs: 1}\n"
+    text += "metrics: [{python: 'own_class:Misses'}]\nmetric: {name: val_Misses, goal: maximize}\nsearch: {trials: 1}\n"
     (tmp_path / "it.yaml").write_text(text)
     assert metric_of(spec_of(tmp_path / "it.yaml"), "Misses").name == "Misses"
 

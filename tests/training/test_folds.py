@@ -14,6 +14,7 @@ from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.folded import FoldedFitRunner, fit_runner
+from keras_sweep.training.folds import fold_outputs, joined_score, model_of, rows_together
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
@@ -216,3 +217,67 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
     of_all.update_state(one, outputs, sample_weight=pairs.train.weights)
     assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
     assert "needs what the models say of each after every epoch" in why
+
+
+def test_a_score_is_joined_by_how_many_rows_each_fold_leaves_out_or_what_they_weigh():
+    rows = [np.array([0, 1, 2]), np.array([3])]
+    weights = np.array([1, 1, 2, 12], np.float32)
+    assert joined_score("val_mae", [1.0, 5.0], rows, None) == pytest.approx(2.0)
+    assert joined_score("val_mae", [1.0, 5.0], rows, weights) == pytest.approx((4 * 1 + 12 * 5) / 16)
+    for loss in ("loss", "val_loss"):  # which Keras divides by the number of rows
+        assert joined_score(loss, [1.0, 5.0], rows, weights) == pytest.approx(2.0)
+    of_trials = joined_score("val_mae", [np.array([1.0, 2.0]), np.array([5.0, 6.0])], rows, None)
+    np.testing.assert_allclose(of_trials, [2.0, 3.0])
+    assert of_trials.dtype == np.float64
+
+
+@pytest.mark.parametrize("name", ["accuracy", "val_accuracy", "val_acc", "val_top_k_categorical_accuracy"])
+def test_a_share_of_right_rows_is_that_of_their_count_whatever_float32_made_of_it(name):
+    rows = [np.arange(3), np.arange(3, 10)]
+    blurred = [float(np.float32(2 / 3)), float(np.float32(5 / 7))]
+    assert joined_score(name, blurred, rows, None) == 0.7
+    assert joined_score("val_mae", blurred, rows, None) != 0.7
+    weights = np.full(10, 0.5, np.float32)
+    assert joined_score(name, blurred, rows, weights) == pytest.approx(0.7)
+    assert joined_score(name, blurred, rows, weights) != 0.7  # which weights have no count of
+    assert joined_score(name, [0.5, 0.5], rows, None) == 0.5  # of pixels, not of rows
+
+
+def test_what_is_near_a_count_is_it_and_what_is_not_stays():
+    rows = [np.arange(100)]
+    assert joined_score("accuracy", [0.50009], rows, None) == 0.5
+    assert joined_score("accuracy", [0.50012], rows, None) == 0.50012
+    assert joined_score("accuracy", [0.49991], rows, None) == 0.5
+
+
+def test_outputs_of_folds_are_put_in_the_order_of_all_rows(data):
+    parts = [data.train.x[fold.held] for fold in data.folds]
+    np.testing.assert_array_equal(rows_together(parts, data), data.train.x)
+    assert rows_together(parts, data).dtype == np.float32
+
+
+def test_each_fold_says_what_its_own_weights_make_of_the_rows_that_it_left_out(data):
+    epochs, model = [], dense()
+    draw = np.random.default_rng(0)
+    for _ in range(2):  # epochs, each with the weights of all folds
+        epochs.append(tuple(draw.normal(size=array.shape) for _ in data.folds for array in model.get_weights()))
+    found = fold_outputs(make_spec(), data, ADAM, epochs)
+    assert len(found) == 2
+    for outputs, weights in zip(found, epochs, strict=True):
+        for index, fold in enumerate(data.folds):
+            model.set_weights(list(weights[2 * index : 2 * index + 2]))
+            np.testing.assert_allclose(outputs[fold.held], model.predict(data.train.x[fold.held], verbose=0), atol=1e-6)
+    said = []
+    fold_outputs(make_spec(), data, ADAM, epochs[:1], lambda model, x: said.append(x.shape) or x)
+    assert said == [(len(fold.held), 64) for fold in data.folds]
+
+
+def test_the_model_of_a_trial_is_that_of_its_first_fold_and_takes_the_rows_that_it_left_out(data):
+    weights = tuple(np.full(shape, place, np.float32) for place in (1, 2, 3) for shape in ((64, 10), (10,)))
+    model, x = model_of(make_spec(), data, ADAM, weights)
+    assert [array.max() for array in model.get_weights()] == [1.0, 1.0]
+    np.testing.assert_array_equal(x, data.train.x[data.folds[0].held])
+    assert type(model.optimizer) is keras.optimizers.Adam
+    whole = digits(64, 32)
+    model, x = model_of(make_spec(), whole, ADAM, weights[2:4])
+    assert [array.max() for array in model.get_weights()] == [2.0, 2.0] and x is whole.validation.x

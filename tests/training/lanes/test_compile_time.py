@@ -23,11 +23,12 @@ def compiling(results):
 
 
 def test_trials_wait_together_for_the_program_that_they_train_in_and_later_ones_do_not(data):
-    runner = CompiledRunner(make_spec(), data, device=Device(lanes=4))
-    first, later = compiling(train(runner, EQUAL)), compiling(train(runner, EQUAL))
+    runner, again = CompiledRunner(make_spec(), data, device=Device(lanes=4)), Watching()
+    first = compiling(train(runner, EQUAL))
     assert len({first[number] for number in range(4)}) == 1  # two groups of four lanes
-    assert max(later.values()) < max(first.values()) / 10
     assert runner.compiled == 1
+    train(runner, EQUAL, again)
+    assert runner.compiled == 1 and ("compile", 0, 1) not in again.phases
 
 
 def test_a_smaller_program_is_waited_for_by_the_trials_that_are_left(data):
@@ -108,7 +109,6 @@ def test_programs_of_the_dense_model_serve_every_seed_with_the_numbers_of_one_co
         assert found[number].curve == result.curve
         assert all(map(np.array_equal, found[number].weights, result.weights))
     assert found[0].curve != train(runner, first)[0].curve
-    assert max(compiling(found).values()) < 0.1
 
 
 def test_a_model_of_the_users_is_compiled_for_each_seed(data):

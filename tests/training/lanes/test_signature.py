@@ -84,7 +84,15 @@ def test_a_signature_is_all_that_a_program_is_compiled_for():
     plan = plan_of(**{"model.units": 10, "batch_size": 16, "seed": 7, "loss.label_smoothing": 0.1})
     found = signature_of(plan)
     assert found == Signature(
-        arguments({"units": 10}), (variant_of(plan),), 16, 7, "", arguments({"label_smoothing": 0.1}), None, False, False
+        arguments({"units": 10}),
+        (variant_of(plan),),
+        16,
+        7,
+        "",
+        arguments({"label_smoothing": 0.1}),
+        None,
+        False,
+        False,
     )
     assert signature_of(plan_of(learning_rate=0.5)) == signature_of(plan_of(learning_rate=0.1))
     for other in ({"batch_size": 8}, {"seed": 8}, {"optimizer": "sgd"}, {"beta_1": 0.5}, {"model.units": 9}):
@@ -106,7 +114,10 @@ def test_class_weights_and_schedules_are_part_of_a_signature():
 
 
 def test_what_differs_per_lane_is_told_once_in_order():
-    variants = OptimizerVariant("sgd", (), ("weight_decay", "momentum")), OptimizerVariant("adam", (), ("weight_decay",))
+    variants = (
+        OptimizerVariant("sgd", (), ("weight_decay", "momentum")),
+        OptimizerVariant("adam", (), ("weight_decay",)),
+    )
     assert Signature((), variants, 32, 0).per_lane == ("momentum", "weight_decay")
     assert Signature((), (OptimizerVariant("sgd"),), 32, 0).per_lane == ()
 

@@ -1,0 +1,29 @@
+"""Small models of eight numbers a row and four classes, whose programs are compiled soon."""
+
+import keras
+from keras import layers
+
+
+def tanh():
+    return keras.Sequential([keras.Input((8,)), layers.Dense(5, "tanh"), layers.Dense(4, "softmax")])
+
+
+def convolving():
+    return keras.Sequential(
+        [keras.Input((8,)), layers.Reshape((8, 1)), layers.Conv1D(2, 3), layers.Flatten(), layers.Dense(4, "softmax")]
+    )
+
+
+class Counted(layers.Layer):
+    """Counts its calls, in training or not, and lets rows through."""
+
+    def build(self, input_shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.calls.assign(self.calls + 1)
+        return inputs
+
+
+def counting():
+    return keras.Sequential([keras.Input((8,)), Counted(), layers.Dense(4, "softmax")])
