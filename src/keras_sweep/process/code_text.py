@@ -91,22 +91,20 @@ def _definition(code: CodeType, text: str) -> Definition | None:
     if twin is None:
         return None
     places = [place for place in twin.co_positions() if None not in place and place[2] != place[3]]
-    same = [
+    same = [  # one, but for lambdas on a line
         node
         for node in ast.walk(tree)
         if isinstance(node, Definition) and getattr(node, "name", "<lambda>") == twin.co_name
         if min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))]) == twin.co_firstlineno
-        if all(_begin(node) <= place[::2] and place[1::2] <= _end(node) for place in places)  # of lambdas on a line
+        if all(_span(node)[0] <= place[::2] and place[1::2] <= _span(node)[1] for place in places)
     ]
-    return max(same, key=_begin, default=None)  # of one in another the inner
+    return max(same, key=_span, default=None)  # of one in another the inner
 
 
-def _begin(node: Any) -> Any:
-    return node.lineno, node.col_offset
-
-
-def _end(node: Any) -> Any:
-    return node.end_lineno, node.end_col_offset
+def _span(node: Any) -> Any:
+    """Where that begins and ends of which the code is: of a lambda the body, since that may be another's."""
+    inner = node.body if isinstance(node, ast.Lambda) else node
+    return (inner.lineno, inner.col_offset), (inner.end_lineno, inner.end_col_offset)
 
 
 @functools.lru_cache(16)

@@ -6,12 +6,14 @@ globals, and what it imports itself. An installed package counts by its name and
 `pickle` would. A value that can't be taken apart is refused: a changed one could not be told from it.
 """
 
+import ast
 import builtins
 import contextlib
 import copyreg
 import functools
 import hashlib
 import importlib.util
+import linecache
 import re
 import sys
 from collections.abc import Callable
@@ -101,6 +103,8 @@ class _Digest:
             return name, []
         if isinstance(value, type):
             return _class(value)
+        if isinstance(value, Enum):
+            return "enum", [("its class", kind), ("its value", value.value)]
         if hasattr(value, "__wrapped__") and is_installed(kind.__module__):  # by `lru_cache`, `jax.jit`, `tf.function`
             return kind.__name__, [("its function", value.__wrapped__)]
         return _array(value) or _keras_object(value) or _pickled(value)
@@ -188,6 +192,23 @@ def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
     return reached
 
 
+def _module(module: ModuleType) -> Apart:
+    """A module that is used as a whole: its files, and the values now of names that its text gives plain ones."""
+    if is_installed(module.__name__):
+        return module_facts(module.__name__), []
+    tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
+    names = {
+        target.id: getattr(module, target.id, None)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    own = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return module_facts(module.__name__), [(f"its `{name}`", names[name]) for name in sorted(names.keys() - own)]
+
+
 def _partial(value: functools.partial[Any]) -> Apart:
     parts = {"its function": value.func, **{f"argument {at}": inner for at, inner in enumerate(value.args)}}
     parts |= {f"the argument `{name}`": inner for name, inner in value.keywords.items()}
@@ -215,9 +236,10 @@ def _class(kind: type) -> Apart:
         own["its kind"] = [getattr(params, name) for name in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         own = {name: value for name, value in own.items() if name not in ("__new__", *kind._fields)}
-    if issubclass(kind, Enum):
-        of_python = ("_member_", "_value", "_use_args_", "_new_member_", "_unhashable_", "_hashable_", "__new__")
-        own = {name: value for name, value in own.items() if not name.startswith(of_python)}
+    if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
+        written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
+        own = {name: own[name] for name in sorted(written - kind.__members__.keys())}
+        own["its members"] = {name: member.value for name, member in kind.__members__.items()}
     parts = [("its base", base) for base in (*kind.__bases__, type(kind))]
     parts += [(f"the attribute `{name}`", value) for name, value in own.items()]
     return ("class", kind.__name__, list(own)), parts
@@ -289,7 +311,7 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
     dict: _dict,
     MappingProxyType: _dict,
     CodeType: lambda code: (read_code(code).text, []),
-    ModuleType: lambda module: (module_facts(module.__name__), []),
+    ModuleType: _module,
     FunctionType: _function,
     MethodType: lambda value: (value.__name__, [("its function", value.__func__), ("its instance", value.__self__)]),
     functools.partial: _partial,
