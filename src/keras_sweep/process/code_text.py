@@ -51,7 +51,7 @@ def read_code(code: CodeType) -> CodeText:
 
 def _read_code(code: CodeType) -> CodeText:
     for _ in range(2):
-        definition = _definition(code, "".join(linecache.getlines(code.co_filename)))
+        definition = definition_in("".join(linecache.getlines(code.co_filename)), code)
         if definition is not None:
             return _read(definition, code.co_freevars)
         linecache.checkcache(code.co_filename)
@@ -81,8 +81,8 @@ def _byte_code(code: CodeType) -> list[Any]:
     return [code.co_code, code.co_exceptiontable, code.co_flags, code.co_argcount, names, plain]
 
 
-def _definition(code: CodeType, text: str) -> Definition | None:
-    """The definition in a text from which the code was compiled, wherever it stands."""
+def definition_in(text: str | bytes, code: CodeType) -> Definition | None:
+    """Find the definition from which the code was compiled, on whatever lines; None: it is of another text."""
     try:
         tree, codes = _compiled(text, code.co_flags & __future__.annotations.compiler_flag)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -108,7 +108,7 @@ def _span(node: Any) -> Any:
 
 
 @functools.lru_cache(16)
-def _compiled(text: str, flags: int) -> tuple[ast.Module, dict[CodeType, CodeType]]:
+def _compiled(text: str | bytes, flags: int) -> tuple[ast.Module, dict[CodeType, CodeType]]:
     """The syntax tree of a text without docstrings, and its codes. A notebook compiles each statement by itself."""
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     units = [*(ast.Module([statement], []) for statement in tree.body), tree]

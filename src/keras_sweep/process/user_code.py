@@ -22,7 +22,7 @@ from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.code_files import code_files, file_of, is_installed
-from keras_sweep.process.code_text import read_code
+from keras_sweep.process.code_text import definition_in
 from keras_sweep.process.given import given, is_given
 from keras_sweep.space.text import did_you_mean, unstyled
 
@@ -155,6 +155,8 @@ def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) 
         with contextlib.suppress(OSError):  # which knows an edit by its second and its size
             Path(importlib.util.cache_from_source(str(path))).unlink()
     importlib.invalidate_caches()
+    for name in files.keys() & sys.modules.keys():
+        _as_imported.setdefault(name, files[name])
 
 
 def _files_of(name: str) -> dict[Path, str]:
@@ -168,9 +170,9 @@ def _files_of(name: str) -> dict[Path, str]:
 
 
 def _is_edited(module: ModuleType, path: Path) -> bool:
-    """Whether a function of that file, which the module has, is not of the text that stands there now."""
+    """Whether a function of that file, which the module has, is of another text than stands there now."""
     codes = [one.__code__ for one in vars(module).values() if inspect.isfunction(one)]
-    return any(code.co_filename == str(path) and not isinstance(read_code(code).text, str) for code in codes)
+    return any(code.co_filename == str(path) and definition_in(path.read_bytes(), code) is None for code in codes)
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:
