@@ -395,6 +395,28 @@ def test_what_a_function_keeps_for_itself_does_not_count():
     assert digest(model) == first
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_what_a_function_sets_on_another_object_hides_no_variable_of_that_name(in_file, tmp_path):
+    text = """
+        rate = {rate}
+        def made(units):
+            def build(layer, more):
+                layer.rate, layer.units = rate, units
+                return layer
+            return build
+        build = made({units})
+    """
+    values = [(1, 2), (3, 2), (1, 3)]
+    paths = [tmp_path / f"{rate}_{units}.py" if in_file else None for rate, units in values]
+    builds = [build_of(text.format(rate=one[0], units=one[1]), path) for one, path in zip(values, paths, strict=True)]
+    assert len({digest(build) for build in builds}) == 3
+
+
+def test_a_function_of_the_users_that_bears_the_name_of_a_builtin_counts():
+    text = "def sum(x): return x {} 1\ndef build(x): return sum(x)"
+    assert digest(build_of(text.format("+"))) != digest(build_of(text.format("-")))
+
+
 def test_a_value_that_holds_itself_ends():
     rings: list[list[object]] = [[1], [2]]
     for ring in rings:

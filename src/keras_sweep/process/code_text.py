@@ -1,7 +1,7 @@
 """What a function's code says: its source text, and the names in it by which it reaches what is not its own.
 
-It is the text from which the code was compiled, which is tried: a file may have been edited since it was imported. A
-function without a text, as by `exec` or `python -c`, has its byte code in place of it.
+A text is that of a code if it compiles to that code: a file may have been edited since it was imported. A function that
+has no text, as by `exec` or `python -c`, has its byte code in place of it.
 """
 
 import __future__
@@ -21,10 +21,9 @@ from typing import Any
 Chains = set[tuple[str, ...]]  # what is taken of a name: of `np` in `np.random.rand` it is ("random", "rand")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
-
-# Of byte code:
+# Of byte code, what reads a name, sets one outside of the function, and takes an attribute.
 READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_DEREF", "LOAD_CLASSDEREF")
-WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_ATTR")
+WRITES = ("STORE_GLOBAL", "STORE_DEREF")
 TAKES = ("LOAD_ATTR", "LOAD_METHOD")
 
 
@@ -36,7 +35,8 @@ class CodeText:
     globals: set[str] = field(default_factory=set)  # names that it reads from its module
     chains: dict[str, Chains] = field(default_factory=dict)  # of all names that it reads
     imports: set[tuple[str, str, str]] = field(default_factory=set)  # by which name, from where, which attribute of it
-    own: set[str] = field(default_factory=set)  # names outside of it, and attributes, that it sets: its own state
+    own: set[str] = field(default_factory=set)  # names outside of it that it sets: they are state of its own
+    sets: set[str] = field(default_factory=set)  # attributes, of whatever object, that it sets
 
 
 TEXTS: dict[CodeType, CodeText] = {}  # what was read: a file that is edited later changes nothing
@@ -62,8 +62,8 @@ def _read_code(code: CodeType) -> CodeText:
             following = itertools.takewhile(lambda one: one.opname in TAKES, steps[at + 1 : at + 9])
             chains[step.argval].add(tuple(one.argval for one in following))
     imports = {("", step.argval, "") for step in steps if step.opname == "IMPORT_NAME"}
-    own = {step.argval for step in steps if step.opname in WRITES}
-    return CodeText([_byte_code(block) for block in _blocks(code)], set(chains), dict(chains), imports, own)
+    own, sets = ({step.argval for step in steps if step.opname in kind} for kind in (WRITES, ("STORE_ATTR",)))
+    return CodeText([_byte_code(block) for block in _blocks(code)], set(chains), dict(chains), imports, own, sets)
 
 
 def _blocks(code: CodeType) -> Iterator[CodeType]:
@@ -140,7 +140,7 @@ def _read(definition: Definition, outer: tuple[str, ...]) -> CodeText:
             case ast.Global() | ast.Nonlocal():
                 found.own.update(node.names)
             case ast.Attribute(attr=name, ctx=ast.Store()):
-                found.own.add(name)
+                found.sets.add(name)
             case ast.Import():
                 for one in node.names:
                     package, _, module = one.name.rpartition(".")

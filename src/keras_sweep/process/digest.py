@@ -149,14 +149,15 @@ def _function(function: FunctionType) -> Apart:
         return ("function", list(parts)), list(parts.items())
     known, missing = function.__globals__, []
     for name in sorted(reading.globals - reading.own):
-        if name in known and not name.startswith("__") and not hasattr(builtins, name):  # a notebook has its own `open`
+        of_notebook = hasattr(builtins, name) and _installed_name(known.get(name)) is not None  # IPython's `open`
+        if name in known and not name.startswith("__") and not of_notebook:
             parts |= _reached(f"the global `{name}", known[name], reading.chains.get(name, {()}))
     for name, path, attribute in sorted(reading.imports):
         with contextlib.suppress(ImportError):  # the call tells
             path = importlib.util.resolve_name(path, known.get("__package__") or "")
         try:
             value = _imported(path, attribute)
-        except Exception:  # the call tells
+        except (Exception, SystemExit):  # the call tells
             missing.append(module_facts(path))
         else:
             words = ".".join(filter(None, (path, attribute)))
@@ -232,10 +233,10 @@ def _class(kind: type) -> Apart:
     }
     if "__dataclass_params__" in own:  # what it writes into the class follows from the fields
         params = own.pop("__dataclass_params__")
-        own = {name: value for name, value in own.items() if not _is_written(value)}
+        own = {name: value for name, value in own.items() if not _is_of_dataclasses(value)}
         own["its kind"] = [getattr(params, name) for name in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        own = {name: value for name, value in own.items() if name not in ("__new__", *kind._fields)}
+    if "_fields" in own and issubclass(kind, tuple):
+        own = {name: value for name, value in own.items() if name not in ("__new__", *own["_fields"])}
     if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
         written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
         own = {name: own[name] for name in sorted(written - kind.__members__.keys())}
@@ -245,9 +246,10 @@ def _class(kind: type) -> Apart:
     return ("class", kind.__name__, list(own)), parts
 
 
-def _is_written(value: Any) -> bool:
-    """Whether `dataclasses` made this method: its code was not written under the name that it has."""
-    return isinstance(value, FunctionType) and value.__code__.co_qualname != value.__qualname__
+def _is_of_dataclasses(value: Any) -> bool:
+    """Whether it is a method that `dataclasses` wrote into a class: `__init__` and its like."""
+    code = getattr(value, "__code__", None)
+    return code is not None and code.co_qualname.startswith(("__create_fn__.", "_recursive_repr.", "recursive_repr."))
 
 
 def _array(value: Any) -> Apart | None:
@@ -297,7 +299,7 @@ def _pickled(value: Any) -> Apart:
     parts = [("its class", [make, *arguments])]
     if isinstance(state, dict):
         builds = [getattr(getattr(type(value), name, None), "__code__", None) for name in ("build", "__call__")]
-        own = {name for code in builds if code for name in read_code(code).own}  # else each call changes the digest
+        own = {name for code in builds if code for name in read_code(code).sets}  # else each call changes the digest
         held = {name: inner for name, inner in state.items() if name not in own}
         parts += [("names", list(held)), *((f"the attribute `{name}`", inner) for name, inner in held.items())]
     else:
