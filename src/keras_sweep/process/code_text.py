@@ -83,11 +83,14 @@ def _byte_code(code: CodeType) -> list[Any]:
 
 def definition_in(text: str | bytes, code: CodeType) -> Definition | None:
     """Find the definition from which the code was compiled, on whatever lines; None: it is of another text."""
+    flags, alike, twin = code.co_flags & __future__.annotations.compiler_flag, _without_lines(code), None
     try:
-        tree, codes = _compiled(text, code.co_flags & __future__.annotations.compiler_flag)
+        for by_statement in (False, True):  # as a notebook compiles a cell
+            if twin is None:
+                tree, codes = _compiled(text, flags, by_statement)
+                twin = codes.get(alike)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    twin = codes.get(_without_lines(code))
     if twin is None:
         return None
     places = [place for place in twin.co_positions() if None not in place and place[2] != place[3]]
@@ -108,10 +111,10 @@ def _span(node: Any) -> Any:
 
 
 @functools.lru_cache(16)
-def _compiled(text: str | bytes, flags: int) -> tuple[ast.Module, dict[CodeType, CodeType]]:
-    """The syntax tree of a text without docstrings, and its codes. A notebook compiles each statement by itself."""
+def _compiled(text: str | bytes, flags: int, by_statement: bool) -> tuple[ast.Module, dict[CodeType, CodeType]]:
+    """The syntax tree of a text without docstrings, and its codes, each under what it is on any line."""
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    units = [*(ast.Module([statement], []) for statement in tree.body), tree]
+    units = [ast.Module([statement], []) for statement in tree.body] if by_statement else [tree]
     compiled = [compile(unit, "", "exec", flags, dont_inherit=True) for unit in units]
     codes = {_without_lines(code): code for unit in compiled for code in _blocks(unit)}
     holders: list[Any] = [node for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list)]

@@ -31,7 +31,7 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.code_files import is_installed, module_facts, version_of
-from keras_sweep.process.code_text import Chains, read_code
+from keras_sweep.process.code_text import Chains, CodeText, read_code
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
@@ -137,8 +137,9 @@ def _function(function: FunctionType) -> Apart:
         return (f"{module}.{code.co_qualname}", version_of(module)), []
     named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
     keywords = sorted((function.__kwdefaults__ or {}).items())
-    reading = read_code(code)
-    parts["its code"] = (module, code.co_qualname) if installed and code.co_name != "<lambda>" else reading.text
+    by_name = installed and code.co_name != "<lambda>"
+    reading = CodeText((module, code.co_qualname)) if by_name else read_code(code)
+    parts["its code"] = reading.text
     parts |= {f"the default of `{name}`": value for name, value in [*zip(named, defaults, strict=True), *keywords]}
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):

@@ -129,17 +129,16 @@ def note_modules() -> None:
 def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
     """Have edited modules of the user's imported again, and those that import them. Objects of the former ones stay.
 
-    They are among those that the sources reach in the folder; by default among all that were noted. A module that the
-    program had imported before is told as edited by its functions.
+    They are those that the sources reach in the folder; by default all that were noted. A module that the program had
+    imported before is told as edited by its functions.
     """
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
     reached = {folder / file for name in names for file in code_files(name, folder)}
-    files = {
-        name: _files_of(name)
-        for name, module in list(sys.modules.items())
-        if (name in _as_imported if sources is None else Path(getattr(module, "__file__", None) or "") in reached)
-    }
+    if sources is not None and not reached:
+        return
+    files = {name: _files_of(name) for name in list(sys.modules if reached else _as_imported) if name in sys.modules}
+    files = {name: digests for name, digests in files.items() if not reached or reached & digests.keys()}
     edited = {
         path
         for name, digests in files.items()
@@ -161,7 +160,7 @@ def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) 
 
 def _files_of(name: str) -> dict[Path, str]:
     """The files of a module of the user's and of what it imports, with their digests."""
-    file = getattr(sys.modules.get(name), "__file__", None)
+    file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
     if not isinstance(file, str) or name == "__main__" or is_installed(name):
         return {}
     parts, path = name.partition("@")[0].split("."), Path(file).resolve()
@@ -172,7 +171,8 @@ def _files_of(name: str) -> dict[Path, str]:
 def _is_edited(module: ModuleType, path: Path) -> bool:
     """Whether a function of that file, which the module has, is of another text than stands there now."""
     codes = [one.__code__ for one in vars(module).values() if inspect.isfunction(one)]
-    return any(code.co_filename == str(path) and definition_in(path.read_bytes(), code) is None for code in codes)
+    own = [code for code in codes if Path(code.co_filename).resolve() == path]
+    return any(definition_in(path.read_bytes(), code) is None for code in own)
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:
