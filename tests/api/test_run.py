@@ -1,5 +1,6 @@
 import os
 import re
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -212,11 +213,12 @@ def test_an_edited_module_is_imported_again_by_the_next_run_and_the_first_sweep_
     first = run("first")
     assert first.load_model().layers[0].activation.__name__ == "relu"
     write("tanh")
+    second = run("second")
+    assert sys.modules["edited_build"].ACTIVATION == "tanh"  # which trained
     with pytest.raises(ks.UsageError, match=r"begun with something else: the code of the model: edited_parts\.py"):
         run("first")
     with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' was run: edited_parts\.py in"):
         first.load_model()
-    second = run("second")
     assert second.load_model().layers[0].activation.__name__ == "tanh"
     write("relu")
     assert first.load_model().layers[0].activation.__name__ == "relu"
