@@ -1,5 +1,6 @@
 import os
 import re
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
 from tests.api.conftest import digits_arrays, digits_spec, run_digits
 from tests.helpers.command import PATIENCE, script
+from tests.helpers.space_texts import small
 
 
 def test_a_listener_hears_the_whole_run(finished, events):
@@ -190,6 +192,36 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
     monkeypatch.setitem(globals(), "SHIFT", 0.0)
     assert score() == pytest.approx(loss, rel=1e-6)
     assert len(run(made("relu"), 2).trials) == 2
+
+
+def test_an_edited_module_is_imported_again_by_the_next_run_and_the_first_sweep_is_refused(tmp_path):
+    def run(name):
+        return ks.run(tmp_path / "space.yaml", name=name, sweeps_dir=tmp_path / "sweeps")
+
+    def write(activation):
+        (tmp_path / "edited_parts.py").write_text(f"ACTIVATION = '{activation}'\n")
+
+    (tmp_path / "edited_build.py").write_text(
+        "import keras\nfrom edited_parts import ACTIVATION\ndef build(input_shape, classes):\n"
+        "    hidden = keras.layers.Dense(4, activation=ACTIVATION)\n"
+        "    return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Dense(classes, 'softmax')])\n"
+    )
+    parameters, search = "{learning_rate: 0.1, epochs: {values: [1]}}", "{sampler: random, trials: 1}"
+    model = '{python: "edited_build:build"}'
+    (tmp_path / "space.yaml").write_text(small(model=model, parameters=parameters, search=search, finalists="none"))
+    write("relu")
+    first = run("first")
+    assert first.load_model().layers[0].activation.__name__ == "relu"
+    write("tanh")
+    second = run("second")
+    assert sys.modules["edited_build"].ACTIVATION == "tanh"  # which trained
+    with pytest.raises(ks.UsageError, match=r"begun with something else: the code of the model: edited_parts\.py"):
+        run("first")
+    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' was run: edited_parts\.py in"):
+        first.load_model()
+    assert second.load_model().layers[0].activation.__name__ == "tanh"
+    write("relu")
+    assert first.load_model().layers[0].activation.__name__ == "relu"
 
 
 def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_written(tmp_path):

@@ -20,6 +20,9 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.process.given import give_function
+from keras_sweep.process.user_code import forget_changed, load_python
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers import worker
@@ -165,6 +168,33 @@ def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
     shared._payload = pickle.dumps((backend, cloudpickle.dumps(replace(pickle.loads(pickled), **change))))
     with pytest.raises(SweepError, match=says):
         shared.look(worker.versions)
+
+
+def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_code(
+    one_process: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = make_spec(model=ModelSpec("python", "edited_model:build"), folder=tmp_path)
+    text = (
+        "def build(input_shape):\n    import keras\n    layers = [keras.Input(input_shape), keras.layers.Dense(10)]\n"
+    )
+    text += "    return keras.Sequential(layers, name=NAME)\n"
+
+    def look() -> tuple[int, str]:
+        return os.getpid(), str(sys.modules["edited_model"].NAME)
+
+    found = []
+    for name in ("former", "edited"):
+        (tmp_path / "edited_model.py").write_text(f"NAME = '{name}'\n{text}")
+        forget_changed(spec.code, tmp_path)
+        found += worker.SharedSweep(one_process, spec, load_search_data(spec), pytest.fail).look(look)
+    assert [name for _, name in found] == ["former", "edited"] and len({process for process, _ in found}) == 1
+    build: Any = load_python("edited_model:build", tmp_path)
+    monkeypatch.setitem(build.__globals__, "NAME", "set")
+    given = replace(spec, model=ModelSpec("python", give_function(build)))
+    shared = worker.SharedSweep(one_process, given, load_search_data(given), pytest.fail)
+    with pytest.raises(SweepError, match="the code of its model is other than that of the sweep: the global `NAME`"):
+        shared.look(look)
 
 
 @pytest.mark.soak

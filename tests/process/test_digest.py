@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -26,8 +27,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
+from keras_sweep.process.code_text import read_code
 from keras_sweep.process.digest import digest_of, digests_of_parts
 
+SRC = str(pathlib.Path(__file__).parents[2] / "src")
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 KEYS = st.integers() | st.text()
 VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(KEYS, inner))
@@ -68,10 +71,13 @@ def test_a_function_is_what_it_is_given_in_every_way(number, text, numbers):
     assert len({same, *partials}) == 3
 
 
-def build_of(text: str, **given: object) -> typing.Any:
-    module = types.ModuleType("of_the_users")
+def build_of(text: str, path: pathlib.Path | None = None, **given: object) -> typing.Any:
+    """The function of a text: that of a file, if there is a path; else the text is gone, as after `python -c`."""
+    module, text = types.ModuleType("of_the_users"), textwrap.dedent(text)
     vars(module).update(given)
-    exec(textwrap.dedent(text), vars(module))
+    if path is not None:
+        path.write_text(text)
+    exec(compile(text, path or "<string>", "exec"), vars(module))
     return module.build
 
 
@@ -100,14 +106,95 @@ HELPED = """
         ("math.pi", "math.e", False),
     ],
 )
-def test_what_a_function_reaches_counts_and_what_it_does_not_use_does_not(before, after, same):
+@pytest.mark.parametrize("in_file", [True, False])
+def test_what_a_function_reaches_counts_and_what_it_does_not_use_does_not(before, after, same, in_file, tmp_path):
     assert before in HELPED
-    changed = digest(build_of(HELPED.replace(before, after)))
-    assert (changed == digest(build_of(HELPED))) is same
+    one, other = [tmp_path / name if in_file else None for name in ("one.py", "other.py")]
+    changed = digest(build_of(HELPED.replace(before, after), one))
+    assert (changed == digest(build_of(HELPED, other))) is same
 
 
-def test_an_attribute_that_bears_the_name_of_a_global_is_no_use_of_it():
-    digest(build_of("def build(x): return x.handle", handle=threading.Lock()))
+def test_a_docstring_does_not_count(tmp_path):
+    text = "def build(x):{}\n    def inner():{}\n        return x\n    return inner\n"
+    plain = build_of(text.format("", ""), tmp_path / "plain.py")
+    said = build_of(text.format('\n    """Build."""', '\n        """Once\n\n        more."""'), tmp_path / "said.py")
+    assert digest(plain) == digest(said)
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_an_attribute_that_bears_the_name_of_a_global_is_no_use_of_it(in_file, tmp_path):
+    text, path = "def build(x): return x.handle", tmp_path / "it.py" if in_file else None
+    with pytest.raises(UsageError, match="the global `handle`"):
+        digest(build_of("def build(x): return x.handle, handle", handle=threading.Lock()))
+    assert digest(build_of(text, path, handle=threading.Lock())) == digest(build_of(text, path))
+
+
+def test_a_name_of_the_functions_own_is_no_use_of_a_global(tmp_path):
+    text = """
+        def build(units, cfg):
+            rows = [handle for handle in cfg]
+            class Inner:
+                rate = 1
+            def inner(depth):
+                return depth + units
+            return cfg.rate, rows, inner
+    """
+    locks = dict.fromkeys(("units", "cfg", "rows", "handle", "rate", "depth", "inner", "Inner"), threading.Lock())
+    assert digest(build_of(text, tmp_path / "one.py", **locks)) == digest(build_of(text, tmp_path / "two.py"))
+
+
+def test_a_function_is_of_the_text_that_was_imported_whatever_stands_there_now(tmp_path):
+    text = "def build(x):\n    return x + 1\n"
+    former = build_of(text, tmp_path / "mine.py")
+    first = digest(former)
+    again = build_of(text, tmp_path / "other.py")
+    (tmp_path / "other.py").write_text(text.replace("+ 1", "+ 2"))  # before it was looked at
+    (tmp_path / "mine.py").write_text("# a comment\n" + text.replace("+ 1", "+ 2"))
+    assert digest(former) == first
+    edited = build_of(text.replace("+ 1", "+ 2"), tmp_path / "third.py")
+    assert digest(edited) not in (first, digest(again))
+
+
+def test_of_functions_on_a_line_each_has_its_own_text(tmp_path):
+    text = "pair = (lambda x: x + 1), (lambda x: (lambda y: x + y)); build = pair[{}]"
+    one, two = build_of(text.format(0), tmp_path / "a.py"), build_of(text.format(1), tmp_path / "b.py")
+    inner = build_of("build = (lambda x: (lambda y: x + y))(3)", tmp_path / "c.py")
+    assert [read_code(each.__code__).text for each in (one, two, inner)] == [
+        "lambda x: x + 1",
+        "lambda x: lambda y: x + y",
+        "lambda y: x + y",
+    ]
+
+
+WAYS = {
+    "a global": "import my_cfg\ndef build(): return my_cfg.ACT",
+    "imported inside": "def build():\n    import my_cfg as c\n    return c.ACT",
+    "its name imported inside": "def build():\n    from my_cfg import ACT\n    return ACT",
+    "a closure": "import my_cfg\ndef made(c):\n    def build(): return c.ACT\n    return build\nbuild = made(my_cfg)",
+    "a default": "import my_cfg\ndef build(c=my_cfg): return c.ACT",
+    "another module": "import my_via\ndef build(): return my_via.my_cfg.ACT",
+    "a function of another module": "def build():\n    from my_via import act\n    return act()",
+    "by its name": "def build():\n    import my_cfg\n    return getattr(my_cfg, 'ACT')",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_program_sets_in_a_module_counts_however_a_function_reaches_it(way, tmp_path, monkeypatch):
+    (tmp_path / "my_cfg.py").write_text("ACT, UNUSED = 'relu', 1\nACT = 'relu'\n")
+    (tmp_path / "my_via.py").write_text("import my_cfg\ndef act():\n    return my_cfg.ACT\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("my_cfg", "my_via"):  # of the case before
+        sys.modules.pop(name, None)
+    build = build_of(WAYS[way], tmp_path / "script.py")
+    first = digest(build)
+    assert build() == "relu"
+    assert digest(build) == first  # also once it was called, which imports
+    cfg = sys.modules["my_cfg"]
+    cfg.UNUSED = 2  # type: ignore[attr-defined]
+    assert digest(build) == first
+    cfg.ACT = "tanh"  # type: ignore[attr-defined]
+    assert build() == "tanh"
+    assert digest(build) != first
 
 
 def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
@@ -125,7 +212,7 @@ def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "my_parts")
 
 
-def test_a_module_that_a_function_imports_itself_counts_by_its_files_and_is_not_imported(tmp_path, monkeypatch):
+def test_a_module_that_cant_be_imported_counts_by_its_files(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "my_late_parts.py"
     build = build_of("def build(x):\n    from my_late_parts import block\n    return block(x)")
@@ -308,6 +395,28 @@ def test_what_a_function_keeps_for_itself_does_not_count():
     assert digest(model) == first
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_what_a_function_sets_on_another_object_hides_no_variable_of_that_name(in_file, tmp_path):
+    text = """
+        rate = {rate}
+        def made(units):
+            def build(layer, more):
+                layer.rate, layer.units = rate, units
+                return layer
+            return build
+        build = made({units})
+    """
+    values = [(1, 2), (3, 2), (1, 3)]
+    paths = [tmp_path / f"{rate}_{units}.py" if in_file else None for rate, units in values]
+    builds = [build_of(text.format(rate=one[0], units=one[1]), path) for one, path in zip(values, paths, strict=True)]
+    assert len({digest(build) for build in builds}) == 3
+
+
+def test_a_function_of_the_users_that_bears_the_name_of_a_builtin_counts():
+    text = "def sum(x): return x {} 1\ndef build(x): return sum(x)"
+    assert digest(build_of(text.format("+"))) != digest(build_of(text.format("-")))
+
+
 def test_a_value_that_holds_itself_ends():
     rings: list[list[object]] = [[1], [2]]
     for ring in rings:
@@ -331,30 +440,68 @@ def test_parts_say_what_changed():
     assert [name for name in one if one[name] != other[name]] == ["the variable `rate`"]
 
 
-def test_each_process_finds_the_same(tmp_path):
-    script = tmp_path / "script.py"
-    text = f"""
-        import sys, argparse, functools, enum
-        sys.path[:0] = {sys.path!r}
-        import numpy as np
-        from keras_sweep.process.digest import digest_of
-        KINDS = {{"relu", "tanh", "elu", ("a", 1)}}
-        class Mode(enum.Enum):
-            ONE = 1
-        RNG, TABLE = np.random.default_rng(1), {{"a": Mode.ONE}}
-        class Own(argparse.Namespace):
-            def call(self, x):
-                return x if x in KINDS else x * RNG.random() * TABLE["a"].value
-        def a(x): return b(x)
-        def b(x): return a(x) if x else SET
-        SET = {{a, b, Own}}
-        def build(units, activation=np.tanh):
-            return Own(), units, a
-        print(digest_of(functools.partial(build, 3), "build"))
-    """
-    found = set()
-    for seed, written in (("1", text), ("2", text.replace("def build", "# a comment\n\n        def build"))):
-        script.write_text(textwrap.dedent(written))
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        found.add(subprocess.run([sys.executable, script], capture_output=True, env=environment, check=True).stdout)
-    assert len(found) == 1
+PROGRAM = """
+import argparse, dataclasses, enum, functools, math, os
+from collections import namedtuple
+KINDS = {"relu", "tanh", "elu", ("a", 1)}
+class Mode(enum.Enum):
+    ONE = 1
+class Kind(enum.StrEnum):
+    A = enum.auto()
+    def twice(self):
+        return 2 * self
+class Bits(enum.IntFlag):
+    ON = 1
+@dataclasses.dataclass(frozen=True)
+class Config:
+    names: list = dataclasses.field(default_factory=list)
+    mode: Mode = Mode.ONE
+Point = namedtuple("Point", "x y")
+TABLE = {"a": Mode.ONE, "b": Config(["c"]), "c": Point(1, 2), "d": Kind.A, "e": Bits.ON}
+class Base:
+    def __call__(self, x):
+        self.called = x
+class Own(Base, argparse.Namespace):
+    def __init__(self):
+        super().__init__()
+    @property
+    def twice(self):
+        return [x for x in KINDS]
+    def call(self, x):
+        return x if x in KINDS else x * TABLE["a"].value
+def a(x): return b(x)
+def b(x): return a(x) if x else SET
+SET = {a, b, Own}
+def made(rate):
+    count = 0
+    def build(units, activation=math.tanh):
+        nonlocal count
+        count += 1
+        with open(os.path.join("a", f"{units!r:>{rate}} {TABLE['a']}")) as file:
+            pass
+        return Own(), units, a, rate, sorted(KINDS, key=lambda kind: (kind, rate))
+    return build
+build = functools.partial(made(2), 3)
+"""
+SAID = """
+from keras_sweep.process.digest import digest_of
+print(digest_of(build, "build"))
+"""
+
+
+def test_each_process_cell_and_version_of_python_finds_the_same(tmp_path):
+    """A cell is compiled by statements. Of other versions those that are installed are asked."""
+    script, cell = tmp_path / "script.py", tmp_path / "cell.py"
+    cell.write_text(
+        "from IPython.core.interactiveshell import InteractiveShell\nshell = InteractiveShell.instance()\n"
+        f"for text in ({PROGRAM!r}, {SAID!r}):\n    shell.run_cell(text).raise_error()\n"
+    )
+    versions = [shutil.which(f"python3.{minor}", path="/usr/bin") for minor in (11, 12, 13, 14)]
+    found = {}
+    for python, path in [(sys.executable, script), (sys.executable, cell), *((one, script) for one in versions if one)]:
+        seed = str(len(found))
+        script.write_text(PROGRAM.replace("def made", "# a comment\n" * len(found) + "def made") + SAID)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": SRC, "IPYTHONDIR": str(tmp_path)}
+        done = subprocess.run([python, path], capture_output=True, text=True, env=environment, check=True)
+        found[python, path] = done.stdout
+    assert len(set(found.values())) == 1, found

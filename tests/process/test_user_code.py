@@ -1,11 +1,14 @@
 """Objects of a user's module, and what is said where it can't be had."""
 
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.user_code import load_python, place_of, said_by, user_place
+from keras_sweep.process.digest import digest_of
+from keras_sweep.process.user_code import forget_changed, load_python, place_of, said_by, user_place
 
 
 def test_loads_a_function_its_neighbours_and_dotted_names(tmp_path: Path) -> None:
@@ -114,3 +117,76 @@ def test_of_an_error_of_tensorflows_graph_the_reason_is_told_and_no_frame() -> N
         said_by(ValueError(f"Graph execution error:\n\n{frames}{text}"))
         == "ValueError: indices[0,1] = 15 is not in [0, 3)"
     )
+
+
+def model_files(folder: Path, mark: str) -> Path:
+    """A module that imports others of the folder, in several ways; the mark is in their names."""
+    package = folder / f"parts_{mark}"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("SIZE = 3\n")
+    (package / "outer.py").write_text("from . import inner\nclass Kept:\n    pass\n")
+    (folder / f"beside_{mark}.py").write_text("def act():\n    return 'relu'\n")
+    (folder / f"unused_{mark}.py").write_text("NUMBER = 1\n")
+    (folder / f"mine_{mark}.py").write_text(
+        f"import numpy\nfrom parts_{mark}.outer import inner\n"
+        f"def build():\n    from beside_{mark} import act\n    return act(), inner.SIZE\n"
+    )
+    return folder
+
+
+def test_an_edited_module_and_those_that_import_it_are_imported_again_and_no_other(tmp_path: Path) -> None:
+    folder, source = model_files(tmp_path, "j"), "mine_j:build"
+    former = load_python(source, folder)
+    assert callable(former) and former() == ("relu", 3)
+    load_python(source, folder)  # notes what was imported by the call
+    beside, outer, numpy = (sys.modules[name] for name in ("beside_j", "parts_j.outer", "numpy"))
+    (folder / "parts_j" / "inner.py").write_text("SIZE = 4\n")
+    (folder / "unused_j.py").write_text("NUMBER = 2\n")
+    assert load_python(source, folder) is former  # while a sweep is run
+    forget_changed([source], folder)
+    build = load_python(source, folder)
+    assert callable(build) and build() == ("relu", 4)
+    assert former() == ("relu", 3)
+    assert sys.modules["parts_j.outer"] is not outer
+    assert sys.modules["beside_j"] is beside and sys.modules["numpy"] is numpy
+    (folder / "beside_j.py").write_text("# tanh\ndef act():\n    return 'tanh'\n")
+    forget_changed([source], folder)
+    again = load_python(source, folder)
+    assert callable(again) and again() == ("tanh", 4)
+    forget_changed([source], folder)
+    assert load_python(source, folder) is again
+
+
+def test_a_comment_is_no_edit(tmp_path: Path) -> None:
+    folder, source = model_files(tmp_path, "k"), "mine_k:build"
+    build = load_python(source, folder)
+    (folder / "mine_k.py").write_text("# a model\n" + (folder / "mine_k.py").read_text())
+    forget_changed([source], folder)
+    assert load_python(source, folder) is build
+
+
+def test_a_module_that_the_program_imported_and_somebody_edited_then_is_imported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(model_files(tmp_path, "l")))
+    former, beside = import_module("mine_l"), import_module("beside_l")
+    digest_of(beside.act, "act")
+    forget_changed(["mine_l:build"], tmp_path)
+    assert sys.modules["mine_l"] is former and sys.modules["beside_l"] is beside
+    (tmp_path / "beside_l.py").write_text("def act():\n    return 'tanh'\n")
+    forget_changed(["mine_l:build"], tmp_path)
+    build = load_python("mine_l:build", tmp_path)
+    assert callable(build) and build() == ("tanh", 3)
+
+
+def test_a_module_that_was_edited_before_any_sweep_is_imported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(model_files(tmp_path, "m")))
+    beside = import_module("beside_m")
+    (tmp_path / "beside_m.py").write_text("def act():\n    return 'tanh'\n")
+    forget_changed(["mine_m:build"], tmp_path)
+    build = load_python("mine_m:build", tmp_path)
+    assert callable(build) and build() == ("tanh", 3)
+    assert beside.act() == "relu"

@@ -72,18 +72,22 @@ def code_files(module: str, folder: Path) -> dict[str, str]:
     while waiting:
         path = waiting.pop()
         name = path.relative_to(folder).as_posix()
-        if name in found:
-            continue
-        with contextlib.suppress(OSError):  # the import of it tells
-            source = path.read_bytes()
-            try:
-                tree = ast.parse(source)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):  # as above
-                found[name] = hashlib.sha256(source).hexdigest()
-            else:
-                found[name] = hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest()
-                waiting.extend(_imported(tree, path, folder))
+        if name not in found:
+            with contextlib.suppress(OSError):  # the import of it tells
+                found[name], imports = _read(path.read_bytes())
+                waiting.extend(_imported(imports, path, folder))
     return dict(sorted(found.items()))
+
+
+@functools.lru_cache(1024)
+def _read(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
+    """The digest of a file, and its imports."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import of it tells
+        return hashlib.sha256(source).hexdigest(), []
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest(), imports
 
 
 def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
@@ -98,13 +102,13 @@ def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _imported(tree: ast.AST, path: Path, folder: Path) -> Iterator[Path]:
+def _imported(imports: list[ast.Import | ast.ImportFrom], path: Path, folder: Path) -> Iterator[Path]:
     package = list(path.parent.relative_to(folder).parts)
-    for node in ast.walk(tree):
+    for node in imports:
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield from _files_of(name.name.split("."), folder)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
             yield from _files_of(module, folder)

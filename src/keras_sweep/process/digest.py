@@ -1,21 +1,23 @@
 """A digest of a value of a running program, of functions and all that they reach, which is the same in every process.
 
-A function is its byte code, so comments and line numbers do not count, and what it uses: defaults, variables of the
-function around it, and the globals that it reads, each by its own digest. What an installed package brings is its name
-and that package's version. All else is taken apart as `pickle` would, and what can't be is refused: a changed one could
-not be told from it.
+A function is its source text, as `ast` writes it: comments, layout and docstrings do not count, and each version of
+Python has the same (`code_text.py`). What it uses counts by its value: defaults, variables of the function around it,
+globals, and what it imports itself. An installed package counts by its name and version. All else is taken apart as
+`pickle` would. A value that can't be taken apart is refused: a changed one could not be told from it.
 """
 
+import ast
+import builtins
 import contextlib
 import copyreg
-import dis
 import functools
 import hashlib
 import importlib.util
-import itertools
+import linecache
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from enum import Enum
 from types import (
     CodeType,
     FunctionType,
@@ -29,18 +31,15 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.code_files import is_installed, module_facts, version_of
+from keras_sweep.process.code_text import Chains, CodeText, read_code
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
-READS_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-READS_OUTER = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")  # variables of the function around it
-WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_NAME")
-TAKES = ("LOAD_ATTR", "LOAD_METHOD")
 NOTES = ("append", "add", "extend", "update")
-# What Python keeps of a class beside what stands in it: where it stands, caches, and annotations.
+# What Python keeps of a class beside what stands in it: where it stands, texts, caches, and annotations.
 OF_A_CLASS = re.compile(
-    r"__(dict|weakref|module|qualname|firstlineno|slotnames|static_attributes|annot\w+)__|_abc_impl"
+    r"__(dict|weakref|module|qualname|doc|replace|firstlineno|slotnames|static_attributes|annot\w+)__|_abc_impl"
 )
 
 
@@ -104,6 +103,8 @@ class _Digest:
             return name, []
         if isinstance(value, type):
             return _class(value)
+        if isinstance(value, Enum):
+            return "enum", [("its class", kind), ("its value", value.value)]
         if hasattr(value, "__wrapped__") and is_installed(kind.__module__):  # by `lru_cache`, `jax.jit`, `tf.function`
             return kind.__name__, [("its function", value.__wrapped__)]
         return _array(value) or _keras_object(value) or _pickled(value)
@@ -128,39 +129,86 @@ def _dict(value: Any) -> Apart:
     return ("dict", len(value)), words
 
 
-def _code(code: CodeType) -> Apart:
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    steps = _steps(code)
-    constants = [("a constant", step.argval) for step in steps if step.opcode in dis.hasconst]
-    done = [(step.opname, None if step.opcode in dis.hasconst else step.arg) for step in steps]
-    return ("code", done, code.co_exceptiontable, names, counts), constants
-
-
 def _function(function: FunctionType) -> Apart:
     code, defaults = function.__code__, function.__defaults__ or ()
     module = str(function.__globals__.get("__name__"))  # `__module__` is, of a decorator's function, what it decorates
-    installed = is_installed(module)
+    installed, parts = is_installed(module), dict[str, Any]()
     if installed and "<" not in code.co_qualname:
         return (f"{module}.{code.co_qualname}", version_of(module)), []
-    known = {} if installed else function.__globals__
     named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
-    given = [*zip(named, defaults, strict=True), *sorted((function.__kwdefaults__ or {}).items())]
-    parts: dict[str, Any] = {"its code": code}
-    parts |= {f"the default of `{name}`": value for name, value in given}
+    keywords = sorted((function.__kwdefaults__ or {}).items())
+    by_name = installed and code.co_name != "<lambda>"
+    reading = CodeText((module, code.co_qualname)) if by_name else read_code(code)
+    parts["its code"] = reading.text
+    parts |= {f"the default of `{name}`": value for name, value in [*zip(named, defaults, strict=True), *keywords]}
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
-    outer = _reads(code, READS_OUTER)
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # an empty cell
-            if name in outer and not _is_note(cell.cell_contents, outer[name]):
-                parts[f"the variable `{name}`"] = cell.cell_contents
-    for name, uses in sorted(_reads(code, READS_GLOBAL).items()):
-        if name in known and not name.startswith("__") and not _is_note(known[name], uses):
-            for attributes in sorted(uses):
-                place, inner = _reached(name, known[name], attributes)
-                parts[f"the global `{place}`"] = inner
-    modules = [] if installed else sorted(_imports(code, known.get("__package__") or ""))
-    return ("function", list(parts), [module_facts(name) for name in modules]), list(parts.items())
+            if name not in reading.own:
+                parts |= _reached(f"the variable `{name}", cell.cell_contents, reading.chains.get(name, {()}))
+    if installed:
+        return ("function", list(parts)), list(parts.items())
+    known, missing = function.__globals__, []
+    for name in sorted(reading.globals - reading.own):
+        of_notebook = hasattr(builtins, name) and _installed_name(known.get(name)) is not None  # IPython's `open`
+        if name in known and not name.startswith("__") and not of_notebook:
+            parts |= _reached(f"the global `{name}", known[name], reading.chains.get(name, {()}))
+    for name, path, attribute in sorted(reading.imports):
+        with contextlib.suppress(ImportError):  # the call tells
+            path = importlib.util.resolve_name(path, known.get("__package__") or "")
+        try:
+            value = _imported(path, attribute)
+        except (Exception, SystemExit):  # the call tells
+            missing.append(module_facts(path))
+        else:
+            words = ".".join(filter(None, (path, attribute)))
+            parts |= _reached(f"the import `{words}", value, reading.chains.get(name, {()}))
+    return ("function", list(parts), missing), list(parts.items())
+
+
+def _imported(path: str, attribute: str) -> Any:
+    """What `import path`, or `from path import attribute`, would bind; an installed package by its name and version."""
+    if is_installed(path):
+        return path, attribute, version_of(path)
+    module = importlib.import_module(path)
+    if not attribute:
+        return sys.modules[path.partition(".")[0]]
+    return getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(f"{path}.{attribute}")
+
+
+def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
+    """What a function takes of a value, by attributes: of a module of the user's that is used, of others all.
+
+    A list or the like that is only added to is left out, since that changes nothing.
+    """
+    reached: dict[str, Any] = {}
+    if isinstance(value, list | set | dict) and all(chain and chain[0] in NOTES for chain in chains):
+        return reached
+    for chain in sorted(chains):
+        place, inner = words, value
+        for attribute in chain:
+            if not isinstance(inner, ModuleType) or is_installed(inner.__name__) or not hasattr(inner, attribute):
+                break
+            place, inner = f"{place}.{attribute}", getattr(inner, attribute)
+        reached[f"{place}`"] = inner
+    return reached
+
+
+def _module(module: ModuleType) -> Apart:
+    """A module that is used as a whole: its files, and the values now of names that its text gives plain ones."""
+    if is_installed(module.__name__):
+        return module_facts(module.__name__), []
+    tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
+    names = {
+        target.id: getattr(module, target.id, None)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    own = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return module_facts(module.__name__), [(f"its `{name}`", names[name]) for name in sorted(names.keys() - own)]
 
 
 def _partial(value: functools.partial[Any]) -> Apart:
@@ -184,9 +232,25 @@ def _class(kind: type) -> Apart:
         for name, value in sorted(vars(kind).items())
         if not OF_A_CLASS.fullmatch(name) and not isinstance(value, GetSetDescriptorType | MemberDescriptorType)
     }
+    if "__dataclass_params__" in own:  # what it writes into the class follows from the fields
+        params = own.pop("__dataclass_params__")
+        own = {name: value for name, value in own.items() if not _is_of_dataclasses(value)}
+        own["its kind"] = [getattr(params, name) for name in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]
+    if "_fields" in own and issubclass(kind, tuple):
+        own = {name: value for name, value in own.items() if name not in ("__new__", *own["_fields"])}
+    if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
+        written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
+        own = {name: own[name] for name in sorted(written - kind.__members__.keys())}
+        own["its members"] = {name: member.value for name, member in kind.__members__.items()}
     parts = [("its base", base) for base in (*kind.__bases__, type(kind))]
     parts += [(f"the attribute `{name}`", value) for name, value in own.items()]
     return ("class", kind.__name__, list(own)), parts
+
+
+def _is_of_dataclasses(value: Any) -> bool:
+    """Whether it is a method that `dataclasses` wrote into a class: `__init__` and its like."""
+    code = getattr(value, "__code__", None)
+    return code is not None and code.co_qualname.startswith(("__create_fn__.", "_recursive_repr.", "recursive_repr."))
 
 
 def _array(value: Any) -> Apart | None:
@@ -236,8 +300,7 @@ def _pickled(value: Any) -> Apart:
     parts = [("its class", [make, *arguments])]
     if isinstance(state, dict):
         builds = [getattr(getattr(type(value), name, None), "__code__", None) for name in ("build", "__call__")]
-        steps = [step for code in builds if code for step in _steps(code)]
-        own = {step.argval for step in steps if step.opname == "STORE_ATTR"}  # else each call would change the digest
+        own = {name for code in builds if code for name in read_code(code).sets}  # else each call changes the digest
         held = {name: inner for name, inner in state.items() if name not in own}
         parts += [("names", list(held)), *((f"the attribute `{name}`", inner) for name, inner in held.items())]
     else:
@@ -250,68 +313,11 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
     tuple: _list,
     dict: _dict,
     MappingProxyType: _dict,
-    CodeType: _code,
-    ModuleType: lambda module: (module_facts(module.__name__), []),
+    CodeType: lambda code: (read_code(code).text, []),
+    ModuleType: _module,
     FunctionType: _function,
     MethodType: lambda value: (value.__name__, [("its function", value.__func__), ("its instance", value.__self__)]),
     functools.partial: _partial,
     property: lambda value: ("property", [("its function", one) for one in (value.fget, value.fset, value.fdel)]),
     functools.cached_property: lambda value: ("cached property", [("its function", value.func)]),
 }
-
-
-def _steps(code: CodeType) -> list[dis.Instruction]:
-    steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
-    # Python 3.13 writes into the body of a class on which line it begins, and which attributes its methods set, in any
-    # order: the constants before these two names do not count.
-    named = {at for at, step in enumerate(steps) if step.argval in ("__firstlineno__", "__static_attributes__")}
-    return [step for at, step in enumerate(steps) if at + 1 not in named]
-
-
-def _blocks(code: CodeType) -> Iterator[list[dis.Instruction]]:
-    """The steps of a function, and of each function and class inside of it."""
-    yield _steps(code)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _blocks(inner)
-
-
-def _reads(code: CodeType, instructions: tuple[str, ...]) -> dict[str, set[tuple[str, ...]]]:
-    """The names that a function, and those inside of it, read so; each with the attributes that are taken of it.
-
-    A name that a function also sets is state of its own, which was not given to it.
-    """
-    found: dict[str, set[tuple[str, ...]]] = {}
-    for steps in _blocks(code):
-        own = {step.argval for step in steps if step.opname in WRITES}
-        for at, step in enumerate(steps):
-            if step.opname in instructions and step.argval not in own:
-                following = itertools.takewhile(lambda one: one.opname in TAKES, steps[at + 1 : at + 9])
-                found.setdefault(step.argval, set()).add(tuple(one.argval for one in following))
-    return found
-
-
-def _imports(code: CodeType, package: str) -> set[str]:
-    """The modules that a function, and those inside of it, import when they run, and what they import from these."""
-    found = set()
-    for steps in _blocks(code):
-        for level, names, step in zip(steps, steps[1:], steps[2:], strict=False):
-            if step.opname == "IMPORT_NAME":
-                with contextlib.suppress(ImportError):  # the call tells
-                    module = importlib.util.resolve_name("." * level.argval + step.argval, package)
-                    found |= {module, *(f"{module}.{name}" for name in names.argval or ())}  # which may be modules, too
-    return found
-
-
-def _reached(name: str, value: Any, attributes: tuple[str, ...]) -> tuple[str, Any]:
-    """What `name.a.b` is, as far as it leads through modules of the user's: of these counts alone what is used."""
-    for attribute in attributes:
-        if not isinstance(value, ModuleType) or is_installed(value.__name__) or not hasattr(value, attribute):
-            break
-        name, value = f"{name}.{attribute}", getattr(value, attribute)
-    return name, value
-
-
-def _is_note(value: Any, uses: set[tuple[str, ...]]) -> bool:
-    """Whether it is a list or the like that is only added to, which changes nothing."""
-    return isinstance(value, list | set | dict) and all(attributes and attributes[0] in NOTES for attributes in uses)

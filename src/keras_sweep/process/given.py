@@ -6,11 +6,12 @@ A name like `__program__:build_3f2a90c1d4e5` says nothing to another program, so
 import functools
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from keras_sweep.errors import UsageError
+from keras_sweep.process.code_text import TEXTS
 from keras_sweep.process.digest import digest_of, digests_of_parts
 
 PREFIX = "__program__:"
@@ -101,11 +102,12 @@ def parts_given(source: str, *, now: bool = False) -> dict[str, str]:
     return digests_of_parts(given(source), name_of(source)) if parts and now else parts
 
 
-def given_of(sources: Iterable[str]) -> dict[str, tuple[object, dict[str, str]]]:
-    """What this program gave under those of the names, for `give_again` in another process."""
-    return {source: _given[source] for source in sources if source in _given}
+def given_of(sources: Iterable[str]) -> Any:
+    """What this program gave under those of the names, and the texts of its code, for `give_again` elsewhere."""
+    return {source: _given[source] for source in sources if source in _given}, TEXTS
 
 
-def give_again(things: Mapping[str, tuple[object, dict[str, str]]]) -> None:
+def give_again(things: Any) -> None:
     """Give what another process gave."""
-    _given.update(things)
+    _given.update(things[0])
+    TEXTS.update(things[1])

@@ -14,14 +14,15 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.code_files import file_of
+from keras_sweep.process.code_files import code_files, file_of, is_installed
+from keras_sweep.process.code_text import definition_in
 from keras_sweep.process.given import given, is_given
 from keras_sweep.space.text import did_you_mean, unstyled
 
@@ -106,12 +107,72 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
     file = _file_in(folder, name) if "." not in name else None
     with user_code(f"`python: {source}`: importing {name!r} failed", folder, error):
         try:
-            return importlib.import_module(name) if file is None else _from_file(name, file)
+            module = importlib.import_module(name) if file is None else _from_file(name, file)
+            note_modules()
+            return module
         except ModuleNotFoundError as fault:
             if fault.name and f"{name}.".startswith(f"{fault.name}."):
                 hint = f"modules are looked for in {folder} and in the Python environment"
                 raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
             raise
+
+
+_as_imported: dict[str, dict[Path, str]] = {}  # of each module its files then; {} of those that are not the user's
+
+
+def note_modules() -> None:
+    """Note the files of modules that were imported since the last call, for `forget_changed`."""
+    for name in set(sys.modules) - _as_imported.keys():
+        _as_imported[name] = _files_of(name)
+
+
+def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
+    """Have edited modules of the user's imported again, and those that import them. Objects of the former ones stay.
+
+    They are those that the sources reach in the folder; by default all that were noted. A module that the program had
+    imported before is told as edited by its functions.
+    """
+    folder = folder.resolve()
+    names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
+    reached = {folder / file for name in names for file in code_files(name, folder)}
+    if sources is not None and not reached:
+        return
+    files = {name: _files_of(name) for name in list(sys.modules if reached else _as_imported) if name in sys.modules}
+    files = {name: digests for name, digests in files.items() if not reached or reached & digests.keys()}
+    edited = {
+        path
+        for name, digests in files.items()
+        for path, digest in digests.items()
+        if (_as_imported[name].get(path) != digest if name in _as_imported else _is_edited(sys.modules[name], path))
+    }
+    for name in [name for name, digests in files.items() if edited & digests.keys()]:
+        parent, _, last = name.rpartition(".")
+        vars(sys.modules.get(parent, ModuleType(""))).pop(last, None)  # or `from parent import last` gives the former
+        del sys.modules[name]
+        _as_imported.pop(name, None)
+    for path in edited:
+        with contextlib.suppress(OSError):  # which knows an edit by its second and its size
+            Path(importlib.util.cache_from_source(str(path))).unlink()
+    importlib.invalidate_caches()
+    for name in files.keys() & sys.modules.keys():
+        _as_imported.setdefault(name, files[name])
+
+
+def _files_of(name: str) -> dict[Path, str]:
+    """The files of a module of the user's and of what it imports, with their digests."""
+    file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
+    if not isinstance(file, str) or name == "__main__" or is_installed(name):
+        return {}
+    parts, path = name.partition("@")[0].split("."), Path(file).resolve()
+    above = list(path.parents)[len(parts) - (path.name != "__init__.py") :]
+    return {above[0] / file: digest for file, digest in code_files(".".join(parts), above[0]).items()} if above else {}
+
+
+def _is_edited(module: ModuleType, path: Path) -> bool:
+    """Whether a function of that file, which the module has, is of another text than stands there now."""
+    codes = [one.__code__ for one in vars(module).values() if inspect.isfunction(one)]
+    own = [code for code in codes if Path(code.co_filename).resolve() == path]
+    return any(definition_in(path.read_bytes(), code) is None for code in own)
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:

@@ -15,7 +15,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
 from keras_sweep.process.given import given, is_given, name_of, was_given
-from keras_sweep.process.user_code import place_of
+from keras_sweep.process.user_code import forget_changed, place_of
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -152,6 +152,7 @@ def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[Sw
     from keras_sweep.models.build import changed_code, model_code
     from keras_sweep.models.inspect_model import load_rows, with_own_parameters
 
+    forget_changed(spec.code, spec.folder)
     if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
         source = spec.model.source
         raise ChangedSweep(

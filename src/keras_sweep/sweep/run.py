@@ -12,6 +12,7 @@ from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.user_code import forget_changed
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
@@ -79,6 +80,7 @@ def run_sweep(
     """
     wall.emit = emit
     wall.add("start", wall.total()["other"])
+    forget_changed(spec.code, spec.folder)
     if options.seconds is not None:
         stop.limit(options.seconds)
     if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters

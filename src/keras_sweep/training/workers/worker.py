@@ -18,9 +18,11 @@ from keras_sweep.data.catalog import load_variant
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.models.build import changed_code, model_code
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import choose_backend, keras_config, use_keras_config, versions
 from keras_sweep.process.given import give_again, given_of
+from keras_sweep.process.user_code import forget_changed, note_modules
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
@@ -39,6 +41,7 @@ class Worker:
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions of the user's program that the spec names
     is_whole: bool  # whether it trains on the training and validation rows together
+    code: Mapping[str, str]  # digests of what makes the model
     fingerprint: str  # of the data
     backend: str
     config: Mapping[str, Any]  # of Keras
@@ -56,6 +59,9 @@ class Worker:
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
         build_trial.others_draw = not self.is_alone
         give_again(self.given)
+        if parts := changed_code(self.code, model_code(self.spec, now=True)):
+            hint = "Put the same files there; what a program sets in a module does not reach workers"
+            raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(parts)}", hint=hint)
         use_keras_config(self.config)
         enable_compile_cache()
         data = load_variant(self.spec)
@@ -98,10 +104,12 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
             if key not in _open:
                 backend, pickled = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
                 choose_backend(backend)  # before the user's functions are there, which may import Keras
+                forget_changed()
                 new: Worker = pickle.loads(pickled)
                 for other in [other for other, worker in _open.items() if not are_variants(worker.spec, new.spec)]:
                     del _open[other]
                 _open[key] = new.open()
+                note_modules()
             worker = _open[key]
         use_keras_config(worker.config)  # of this thread, too: each has a dtype policy of its own
         return function(worker, *arguments)
@@ -134,6 +142,7 @@ class SharedSweep:
             spec,
             given_of(spec.code),
             is_whole=data.train is data.validation and not data.folds,
+            code=model_code(spec, now=True),
             fingerprint=data.fingerprint,
             backend=backend,
             config=keras_config(),
