@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from keras_sweep.files.arrays import write_arrays
@@ -109,3 +110,18 @@ def test_a_damaged_one_is_named_and_set_aside(study: StudyFile, damage: str) -> 
     assert "000001.npz is damaged" in said
     assert "it is 000001.npz~1 now, and trial 1 is trained again" in said
     assert list(TrialRecord(study, SPEC.objective).waiting([1, 2])) == [2]
+
+
+def test_trials_that_optuna_wrote_are_told_of_once_they_have_a_study_of_their_own(study: StudyFile) -> None:
+    told: list[str] = []
+    record = TrialRecord(study, SPEC.objective, notice=told.append)
+    record.add(trials()[0])
+    storage = f"sqlite:///{study.folder.study}"
+    optuna.load_study(study_name="dense", storage=storage).add_trial(optuna.trial.create_trial(value=1.0))
+    for one in trials()[1:3]:
+        record.add(one)
+    assert told == [
+        "left out: 1 trial that Optuna wrote into the record, from number 1 on: "
+        "its study 'dense from Optuna' has them now, and `sweep import` reads that"
+    ]
+    assert same(study.results(), [one.light() for one in trials()[:3]])
