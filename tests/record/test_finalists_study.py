@@ -128,3 +128,10 @@ def test_the_sweep_is_what_is_imported_from_its_record(folder: SweepFolder) -> N
     found = read_trials(str(folder.study))
     assert (found.name, len(found.results)) == ("digits", 4)
     assert len(read_trials(str(folder.study), study="digits finalists").results) == 2
+
+
+def test_optuna_reads_the_seeds_of_finalists_from_all_that_there_may_be(folder: SweepFolder) -> None:
+    study = optuna.load_study(study_name="digits finalists", storage=f"sqlite:///{folder.study}")
+    seeds = optuna.distributions.IntDistribution(0, 2**32 - 1)
+    assert study.trials
+    assert {trial.distributions["seed"] for trial in study.trials} == {seeds}
