@@ -33,10 +33,10 @@ def test_a_sweep_does_not_go_on_with_other_settings_of_jax_and_xla(finished):
     flags = {"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}
     ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, new=True, **others, **flags)
     assert ended.code == 2
-    assert "\n  keras.config.max_epochs: not set -> 1 (by keras.json, the environment, or code" in ended.err
+    assert "\n  keras.config.max_epochs: 0 -> 1 (by keras.json, the environment, or code" in ended.err
     assert "\n  jax.config.jax_enable_x64: False -> True (" in ended.err
     assert "\n  jax.config.jax_threefry_partitionable: True -> False (" in ended.err
-    assert "\n  XLA_FLAGS: not set -> --xla_cpu_enable_fast_math=true (" in ended.err
+    assert "\n  XLA_FLAGS: none -> --xla_cpu_enable_fast_math=true (" in ended.err
 
 
 SET = """

@@ -218,12 +218,12 @@ def test_of_settings_that_move_numbers_those_that_are_not_the_usual_ones_are_tol
     }
     assert json.loads(json.dumps(now)) == now
     assert config_changes(usual, now) == [
-        "keras.config.max_epochs: not set -> 2",
-        "keras.config.max_steps_per_epoch: not set -> 3",
-        "jax.config.jax_default_matmul_precision: not set -> float32",
+        "keras.config.max_epochs: 0 -> 2",
+        "keras.config.max_steps_per_epoch: 0 -> 3",
+        "jax.config.jax_default_matmul_precision: default -> float32",
         "jax.config.jax_enable_x64: False -> True",
         "jax.config.jax_threefry_partitionable: True -> False",
-        f"XLA_FLAGS: not set -> {now['XLA_FLAGS'][:60]}",
+        f"XLA_FLAGS: none -> {now['XLA_FLAGS'][:60]}",
     ]
     assert config_changes(now, usual)[3] == "jax.config.jax_enable_x64: True -> False"
     assert config_changes({"epsilon": 0.5, "another's": 1}, usual) == ["keras.config.epsilon: 0.5 -> 1e-07"]
@@ -236,7 +236,7 @@ def test_jax_s_own_defaults_are_those_that_count_as_usual():
     told = subprocess.run(
         call, input=json.dumps([*JAX_DEFAULTS]), env=plain, capture_output=True, text=True, check=True
     )
-    assert json.loads(told.stdout) == JAX_DEFAULTS
+    assert json.loads(told.stdout) == {**JAX_DEFAULTS, "jax_default_matmul_precision": None}
 
 
 def test_settings_are_given_back_as_they_were_recorded(settings, monkeypatch):
@@ -244,13 +244,13 @@ def test_settings_are_given_back_as_they_were_recorded(settings, monkeypatch):
     keras.config.set_max_epochs(2)
     words = use_keras_config(DEFAULTS | {"jax_default_matmul_precision": "float32", "XLA_FLAGS": "--xla_x"})
     assert words == (
-        "Keras is configured as it was for these trials: keras.config.max_epochs: 2 -> not set; "
-        "jax.config.jax_default_matmul_precision: not set -> float32; jax.config.jax_enable_x64: True -> False"
+        "Keras is configured as it was for these trials: keras.config.max_epochs: 2 -> 0; "
+        "jax.config.jax_default_matmul_precision: default -> float32; jax.config.jax_enable_x64: True -> False"
     )
     assert keras_config() == DEFAULTS | {"jax_default_matmul_precision": "float32"}
     assert use_keras_config(None) is None
     assert use_keras_config({"jax_default_matmul_precision": "float32", "max_epochs": 5}) == (
-        "Keras is configured as it was for these trials: keras.config.max_epochs: not set -> 5"
+        "Keras is configured as it was for these trials: keras.config.max_epochs: 0 -> 5"
     )
     assert keras.config.max_epochs() == 5
 

@@ -30,6 +30,6 @@ def test_a_worker_with_other_settings_that_move_numbers_is_refused(monkeypatch: 
         stop=lambda: False,
         is_alone=True,
     )
-    words = "its settings are others than the sweep's: XLA_FLAGS: not set -> --xla_cpu_enable_fast_math=true"
+    words = "its settings are others than the sweep's: XLA_FLAGS: none -> --xla_cpu_enable_fast_math=true"
     with pytest.raises(UsageError, match=words):
         worker.open()

@@ -126,21 +126,13 @@ def _unfit(backend: str, reason: str) -> SweepError:
 KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here
 DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
 # Settings that move numbers, too. A configuration has them only where they are not these: older records have none.
-LIMITS = {"max_epochs": None, "max_steps_per_epoch": None}  # of `fit`, by KERAS_MAX_EPOCHS and its like
-JAX_DEFAULTS = {
-    "jax_allow_f16_reductions": True,
-    "jax_default_matmul_precision": None,
-    "jax_disable_most_optimizations": False,
-    "jax_enable_x64": False,
-    "jax_exec_time_optimization_effort": 0.0,
-    "jax_numpy_dtype_promotion": "standard",
-    "jax_optimization_level": "UNKNOWN",
-    "jax_random_seed_offset": 0,
-    "jax_softmax_custom_jvp": False,
-    "jax_threefry_partitionable": True,
-}
+LIMITS = {"max_epochs": 0, "max_steps_per_epoch": 0}  # of `fit`, by KERAS_MAX_EPOCHS and its like; 0: none
+JAX_DEFAULTS: dict[str, Any] = {"jax_default_matmul_precision": "default", "jax_numpy_dtype_promotion": "standard"}
+JAX_DEFAULTS |= {"jax_enable_x64": False, "jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
+JAX_DEFAULTS |= {"jax_allow_f16_reductions": True, "jax_softmax_custom_jvp": False, "jax_optimization_level": "UNKNOWN"}
+JAX_DEFAULTS |= {"jax_disable_most_optimizations": False, "jax_exec_time_optimization_effort": 0.0}
 XLA_FLAGS = "XLA_FLAGS"
-USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: ""}
+USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: "none"}
 # XLA's flags of how many cores it uses and what it writes. All others count as moving numbers.
 NO_NUMBERS = re.compile(r"--xla_\w*(dump|thread|parallel|device_count|cache|data_dir|log|profile)")
 
@@ -158,6 +150,10 @@ def import_keras() -> Any:
 
 def keras_config() -> dict[str, Any]:
     """The settings of Keras, JAX and XLA in this process that move numbers. Raises UsageError as `import_keras`."""
+    return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
+
+
+def _settings() -> dict[str, Any]:
     keras = import_keras()
     config = {name: getattr(keras.config, name)() for name in (*DEFAULTS, *LIMITS)}
     config["dtype_policy"] = config["dtype_policy"].name
@@ -165,23 +161,19 @@ def keras_config() -> dict[str, Any]:
         import jax
 
         there = jax.config.values  # some are no attributes; of the others a `with` of the user's is seen there alone
-        config |= {name: getattr(jax.config, name, there.get(name, usual)) for name, usual in JAX_DEFAULTS.items()}
+        config |= {name: getattr(jax.config, name, there.get(name)) for name in JAX_DEFAULTS}
     if backend in READ_FLAGS:
         flags = os.environ.get(XLA_FLAGS, "").split()
         config[XLA_FLAGS] = " ".join(sorted(flag for flag in flags if not NO_NUMBERS.match(flag)))
-    return {name: value for name, value in config.items() if name in DEFAULTS or value != USUAL[name]}
+    return {name: USUAL[name] if value in (None, "") else value for name, value in config.items()}
 
 
 def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, by the name that sets it: `keras.config.epsilon: 1e-07 -> 0.001`."""
-    lines = []
-    for name in USUAL:
-        former, now = (config.get(name, USUAL[name]) for config in (old, new))
-        former, now = ("not set" if value in (None, "") else value for value in (former, now))
-        place = "" if name == XLA_FLAGS else "jax.config." if name in JAX_DEFAULTS else "keras.config."
-        if former != now:
-            lines.append(f"{place}{name}: {former!s:.60} -> {now!s:.60}")
-    return lines
+    both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
+    changes = [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in both if former != now]
+    places = {"XLA": "", "jax": "jax.config."}
+    return [places.get(re.split("[_:]", line)[0], "keras.config.") + line for line in changes]
 
 
 def clear_session(*, free_memory: bool = False) -> None:
@@ -202,29 +194,25 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     Code of the user's that sets it once more does as it did when they were trained. XLA_FLAGS stay: XLA reads them
     once. Raises RecordError where Keras or JAX does not take it.
     """
-    now = keras_config()
+    now = _settings()
+    now.pop(XLA_FLAGS, None)
+    wanted = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
+    if not (changes := config_changes(now, wanted)):
+        return None
     import keras
 
-    known = [*DEFAULTS, *LIMITS, *(JAX_DEFAULTS if keras.backend.backend() == "jax" else ())]
-    former = {name: now.get(name, USUAL[name]) for name in known}
-    wanted = {name: recorded.get(name, USUAL[name]) for name in known} if recorded else former
-    for name in [name for name in known if wanted[name] != former[name]]:
-        value, usual = wanted[name], USUAL[name]
+    for name, value in wanted.items():
         try:
-            kind = type(usual) if usual is not None else int if name in LIMITS else str
-            if value is not usual and not isinstance(value, kind):
-                raise ValueError(f"it must be of the kind {kind.__name__}")
-            if name in JAX_DEFAULTS:
-                import jax
-
-                jax.config.update(name, value)
-            else:
+            if not isinstance(value, type(USUAL[name])):
+                raise ValueError(f"it must be of the kind {type(USUAL[name]).__name__}")
+            if name not in JAX_DEFAULTS:
                 getattr(keras.config, f"set_{name}")(value)
+            elif value != now[name]:
+                sys.modules["jax"].config.update(name, value)
         except (ValueError, AttributeError) as error:
             message = f"the recorded `{KERAS_CONFIG}` can't be had: `{name}` is {value!r:.60}, and {error}"
             raise RecordError(message, hint="It was altered: run the sweep anew under another name") from None
-    changes = config_changes(former, wanted)
-    return f"Keras is configured as it was for these trials: {'; '.join(changes)}" if changes else None
+    return f"Keras is configured as it was for these trials: {'; '.join(changes)}"
 
 
 @contextmanager

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
-TABLES = frozenset(
-    {"studies", "study_directions", "study_user_attributes", "trials", "trial_values", "trial_params"}
-    | {"trial_user_attributes", "trial_intermediate_values", "alembic_version"}
-)
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a database
 STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
 # Tables that a trial has rows in, and their columns beside `trial_id`. All but the first say again what that says.
@@ -38,6 +34,7 @@ COLUMNS = {
     "trial_params": "param_name, param_value, distribution_json",
     "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
 }
+TABLES = {"studies", "study_directions", "study_user_attributes", "trials", "alembic_version", *COLUMNS}
 Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> first column -> the others
 # The last trial that a sweep wrote into a study: it has a checksum. Those after it are Optuna's own.
 LAST = (
