@@ -21,10 +21,22 @@ def keras_home(tmp_path: Path) -> str:
 def test_a_sweep_does_not_go_on_with_another_configuration_than_it_was_begun_with(finished, keras_home):
     ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, new=True, KERAS_HOME=keras_home)
     assert ended.code == 2
-    place = "(by keras.json, or code that sets it)"
+    place = "(by keras.json, the environment, or code that sets it)"
     assert f"\n  keras.config.epsilon: 1e-07 -> 0.01 {place}\n" in ended.err
     assert f"\n  keras.config.image_data_format: channels_last -> channels_first {place}\n" in ended.err
     assert "`--name digits-2`" in ended.err  # as of a sweep that was begun elsewhere: it is a copy
+
+
+@pytest.mark.soak
+def test_a_sweep_does_not_go_on_with_other_settings_of_jax_and_xla(finished):
+    others = {"JAX_ENABLE_X64": "1", "JAX_THREEFRY_PARTITIONABLE": "0", "KERAS_MAX_EPOCHS": "1"}
+    flags = {"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}
+    ended = sweep("run", "digits.yaml", "--more", "1", cwd=finished, new=True, **others, **flags)
+    assert ended.code == 2
+    assert "\n  keras.config.max_epochs: 0 -> 1 (by keras.json, the environment, or code" in ended.err
+    assert "\n  jax.config.jax_enable_x64: False -> True (" in ended.err
+    assert "\n  jax.config.jax_threefry_partitionable: True -> False (" in ended.err
+    assert "\n  XLA_FLAGS: none -> --xla_cpu_enable_fast_math=true (" in ended.err
 
 
 SET = """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.errors import RecordError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files import atomic
 
 
@@ -101,3 +101,50 @@ def test_nothing_is_kept_where_others_may_write(cache: Path, tmp_path: Path) -> 
     with pytest.raises(NotADirectoryError):
         atomic.user_cache("linked")
     assert mode(tmp_path / "mine") == 0o755
+
+
+MARK = "made by sweep"
+
+
+def test_a_folder_of_another_program_is_not_written_to(tmp_path: Path) -> None:
+    ours, theirs, empty = tmp_path / "ours", tmp_path / "theirs", tmp_path / "empty"
+    for place in (ours, theirs, empty):
+        place.mkdir()
+    (ours / "index.html").write_text(f"<!-- {MARK} -->")
+    (theirs / "index.html").write_text("<html>")
+    for place in (ours, empty, tmp_path / "none"):
+        atomic.check_place(place, "index.html", MARK)
+    with pytest.raises(UsageError, match=r"there is a folder .*theirs that `sweep` did not write"):
+        atomic.check_place(theirs, "index.html", MARK)
+    (tmp_path / "link").symlink_to(ours)
+    for place in (tmp_path / "link", theirs / "index.html"):
+        with pytest.raises(UsageError, match="is no folder, but a file or a link"):
+            atomic.check_place(place, "index.html", MARK)
+
+
+def test_a_file_of_another_program_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "ours.html").write_text(MARK)
+    (tmp_path / "theirs.html").write_text("x")
+    atomic.check_file(tmp_path / "ours.html", MARK, "-o")
+    atomic.check_file(tmp_path / "new.html", MARK, "-o")
+    with pytest.raises(UsageError, match=r"theirs\.html is there, and not by `sweep`"):
+        atomic.check_file(tmp_path / "theirs.html", MARK, "-o")
+    with pytest.raises(UsageError, match="has no folder"):
+        atomic.check_file(tmp_path / "none" / "new.html", MARK, "-o")
+
+
+def test_a_mark_counts_near_the_beginning_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    for before, bears in ((0, True), (2000 - len(MARK), True), (2001 - len(MARK), False)):
+        path.write_text("x" * before + MARK)
+        assert atomic.bears(path, MARK) is bears
+    assert not atomic.bears(tmp_path / "none.html", MARK)
+
+
+def test_a_folder_appears_with_all_its_files_and_keeps_others(tmp_path: Path) -> None:
+    place = tmp_path / "reports" / "dense"
+    atomic.write_folder(place, {"a.md": "1", "b.md": "2"})
+    (place / "mine.txt").write_text("kept")
+    atomic.write_folder(place, {"b.md": "3"})
+    assert {path.name: path.read_text() for path in place.iterdir()} == {"a.md": "1", "b.md": "3", "mine.txt": "kept"}
+    assert [path.name for path in place.parent.iterdir()] == ["dense"]

@@ -1,16 +1,27 @@
 """What the environment can't do ends a command before a trial is recorded, and nobody imports a backend not used."""
 
 import gc
+import json
 import os
 import subprocess
 import sys
 import weakref
 
+import jax
 import keras
 import numpy as np
 import pytest
 
-from keras_sweep.process.backend import check_environment, only_new_garbage
+from keras_sweep.errors import RecordError
+from keras_sweep.process.backend import (
+    DEFAULTS,
+    JAX_DEFAULTS,
+    check_environment,
+    config_changes,
+    keras_config,
+    only_new_garbage,
+    use_keras_config,
+)
 from tests.helpers.command import process, python, sweep
 from tests.helpers.space_texts import DIGITS, small
 
@@ -172,3 +183,88 @@ def test_at_the_end_of_the_process_everything_is_left_as_it_is():
     code += "; from keras_sweep.cli.main import main; main(['--version'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) > 1000
+
+
+@pytest.fixture
+def settings():
+    """Keras's and JAX's are as they were once the test ends."""
+    before = {name: jax.config.values[name] for name in JAX_DEFAULTS}
+    yield
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_of_settings_that_move_numbers_those_that_are_not_the_usual_ones_are_told(settings, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    usual = keras_config()
+    assert usual == DEFAULTS
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_threefry_partitionable", False)
+    jax.config.update("jax_default_matmul_precision", "float32")
+    keras.config.set_max_epochs(2)
+    keras.config.set_max_steps_per_epoch(3)
+    flags = "--xla_dump_to=/x --xla_cpu_multi_thread_eigen=false --xla_force_host_platform_device_count=2"
+    monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_cpu_enable_fast_math=true --xla_allow_excess_precision=false")
+    now = keras_config()
+    assert now == DEFAULTS | {
+        "max_epochs": 2,
+        "max_steps_per_epoch": 3,
+        "jax_default_matmul_precision": "float32",
+        "jax_enable_x64": True,
+        "jax_threefry_partitionable": False,
+        "XLA_FLAGS": "--xla_allow_excess_precision=false --xla_cpu_enable_fast_math=true",
+    }
+    assert json.loads(json.dumps(now)) == now
+    assert config_changes(usual, now) == [
+        "keras.config.max_epochs: 0 -> 2",
+        "keras.config.max_steps_per_epoch: 0 -> 3",
+        "jax.config.jax_default_matmul_precision: default -> float32",
+        "jax.config.jax_enable_x64: False -> True",
+        "jax.config.jax_threefry_partitionable: True -> False",
+        f"XLA_FLAGS: none -> {now['XLA_FLAGS'][:60]}",
+    ]
+    assert config_changes(now, usual)[3] == "jax.config.jax_enable_x64: True -> False"
+    assert config_changes({"epsilon": 0.5, "another's": 1}, usual) == ["keras.config.epsilon: 0.5 -> 1e-07"]
+
+
+def test_jax_s_own_defaults_are_those_that_count_as_usual():
+    script = "import jax, json; print(json.dumps({name: jax.config.values[name] for name in json.loads(input())}))"
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    call = [sys.executable, "-c", script]
+    told = subprocess.run(
+        call, input=json.dumps([*JAX_DEFAULTS]), env=plain, capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout) == {**JAX_DEFAULTS, "jax_default_matmul_precision": None}
+
+
+def test_settings_are_given_back_as_they_were_recorded(settings, monkeypatch):
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_max_epochs(2)
+    words = use_keras_config(DEFAULTS | {"jax_default_matmul_precision": "float32", "XLA_FLAGS": "--xla_x"})
+    assert words == (
+        "Keras is configured as it was for these trials: keras.config.max_epochs: 2 -> 0; "
+        "jax.config.jax_default_matmul_precision: default -> float32; jax.config.jax_enable_x64: True -> False"
+    )
+    assert keras_config() == DEFAULTS | {"jax_default_matmul_precision": "float32"}
+    assert use_keras_config(None) is None
+    assert use_keras_config({"jax_default_matmul_precision": "float32", "max_epochs": 5}) == (
+        "Keras is configured as it was for these trials: keras.config.max_epochs: 0 -> 5"
+    )
+    assert keras.config.max_epochs() == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [("epsilon", "x", "float"), ("max_epochs", "3", "int"), ("jax_enable_x64", "yes", "bool"), ("floatx", 16, "str")],
+)
+def test_a_recorded_setting_of_another_kind_is_refused(settings, name, value, kind):
+    with pytest.raises(RecordError, match=rf"`{name}` is {value!r}, and it must be of the kind {kind}"):
+        use_keras_config(DEFAULTS | {name: value})
+    assert keras_config() == DEFAULTS
+
+
+def test_a_recorded_setting_that_jax_does_not_know_is_refused(settings):
+    with pytest.raises(RecordError, match="`jax_default_matmul_precision` is 'finest', and new enum value must be"):
+        use_keras_config(DEFAULTS | {"jax_default_matmul_precision": "finest"})

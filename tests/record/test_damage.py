@@ -1,6 +1,5 @@
 """A record that is damaged, half-written or another program's is found, named, and left as it is."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -103,28 +102,99 @@ def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -
 
 
 @pytest.mark.parametrize(
-    ("change_it", "match"),
+    ("sql", "match"),
     [
-        (lambda study: study.ask(), "1 of its trials have not ended: tell their end by"),
         (
-            lambda study: study.add_trial(optuna.trial.create_trial(value=1.0)),
-            "trial 12 is damaged, or was",
+            "UPDATE trial_params SET param_value = 0.5 WHERE param_name = 'learning_rate' AND trial_id = 3",
+            "trial 2 is damaged.*param_name 'learning_rate' of `trial_params` was edited",
         ),
+        (
+            "UPDATE trial_params SET param_value = 2 - param_value WHERE param_name = 'optimizer' AND trial_id = 1",
+            "trial 0 is damaged.*param_name 'optimizer' of `trial_params` was edited",
+        ),
+        ("UPDATE trial_params SET param_value = 99 WHERE param_name = 'optimizer'", "param_name 'optimizer' of"),
+        ("UPDATE trial_params SET param_value = NULL WHERE param_name = 'epochs'", "param_name 'epochs' of"),
+        ("UPDATE trial_params SET distribution_json = '[]' WHERE param_name = 'epochs'", "param_name 'epochs' of"),
+        ("UPDATE trial_params SET distribution_json = '{\"attributes\": 1}'", "param_name .*'epochs'"),
+        (
+            "UPDATE trial_params SET distribution_json = replace(distribution_json, '\"sgd\"', '\"lion\"')",
+            "param_name 'optimizer' of `trial_params` was edited",
+        ),
+        (
+            "DELETE FROM trial_params WHERE trial_id = 4 AND param_name = 'epochs'",
+            "trial 3 is .*param_name 'epochs' of",
+        ),
+        ("UPDATE trial_params SET param_name = 'depth' WHERE param_name = 'epochs'", "param_name 'depth', 'epochs' of"),
+        (
+            "UPDATE trial_intermediate_values SET intermediate_value = 0.99 WHERE trial_id = 1 AND step = 2",
+            "trial 0 is damaged.*step 2 of `trial_intermediate_values` was edited",
+        ),
+        ("DELETE FROM trial_intermediate_values WHERE trial_id = 3 AND step = 1", "trial 2 is .*step 1 of"),
+        (
+            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
+            "VALUES (1, 99, 0.5, 'FINITE')",
+            "trial 0 is damaged.*step 99 of",
+        ),
+        (
+            "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (1, 1, 0.5, 'FINITE')",
+            "trial 0 is damaged.*objective 1 of `trial_values` was edited",
+        ),
+        ("DELETE FROM trials WHERE number = 3", "trial 3 was deleted: 11 trials are numbered from 0 to 11"),
+        ("DELETE FROM trials WHERE number IN (0, 1)", "trial 0 was deleted: 10 trials are numbered from 2 to 11"),
+        ("DELETE FROM trials WHERE number = 11", r"a trial was deleted: its attributes are there \(trial_id 12\)"),
+        ("UPDATE trials SET number = -1 WHERE number = 5", "trial 5 was deleted: 12 trials are numbered from -1 to 11"),
+        ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "the state of 1 of its trials was edited"),
     ],
-    ids=["asked for", "added"],
 )
-def test_a_trial_of_another_program(tmp_path: Path, change_it: Callable[[optuna.Study], object], match: str) -> None:
+def test_an_edit_of_what_optuna_reads_is_told_with_its_place(tmp_path: Path, sql: str, match: str) -> None:
     folder = new_folder(tmp_path)
-    change_it(optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}"))
-    with pytest.raises(RecordError, match=match):
-        opened(folder)
+    change(folder, sql)
+    refused(folder, match)
 
 
-def test_a_missing_trial_in_the_middle(tmp_path: Path) -> None:
+def write_as_optuna(folder: SweepFolder) -> optuna.Study:
+    """Five trials: two of `optimize`, one added, one enqueued, one asked for."""
+    study = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
+    study.optimize(lambda trial: trial.suggest_float("learning_rate", 1e-4, 1.0, log=True), n_trials=2)
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    study.ask()
+    study.enqueue_trial({"learning_rate": 0.5})
+    return study
+
+
+def test_trials_that_optuna_wrote_into_the_record_are_counted_and_left_out(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
-    change(folder, "DELETE FROM trials WHERE number = 3")
-    with pytest.raises(RecordError, match="11 trials are numbered from 0 to 11"):
-        StudyFile.open(folder)
+    assert reader.read_facts(folder).foreign == 0
+    write_as_optuna(folder)
+    before = folder.study.read_bytes()
+    assert reader.read_facts(folder).foreign == 5
+    assert same(reader.read_results(folder), dense_sweep(12))
+    with StudyFile.open(folder) as study:
+        assert same(study.results(), dense_sweep(12))
+        assert (study.next_number, study.facts.foreign) == (12, 5)
+    assert folder.study.read_bytes() == before
+
+
+def test_the_sweep_goes_on_and_they_get_a_study_of_their_own(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    for written in (5, 10):
+        running = write_as_optuna(folder)
+        with StudyFile.open(folder) as study:
+            number = study.next_number
+            assert study.add(dense_sweep(number + 1)[-1]) == 5
+            assert study.facts.foreign == 0
+            assert study.add(dense_sweep(number + 2)[-1]) == 0
+            assert same(study.results(), dense_sweep(number + 2))
+        theirs = optuna.load_study(study_name="dense from Optuna", storage=f"sqlite:///{folder.study}")
+        trials = theirs.get_trials()
+        assert [trial.number for trial in trials] == list(range(written))
+        assert [trial.state.name for trial in trials[-5:]] == ["COMPLETE"] * 3 + ["RUNNING", "WAITING"]
+        assert theirs.direction.name == "MAXIMIZE"
+        trial = optuna.Trial(running, trials[-2]._trial_id)  # the program that asked for it goes on with it
+        running.tell(trial, 0.25)
+        assert theirs.get_trials()[-2].value == 0.25
+    ours = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
+    assert [trial.number for trial in ours.get_trials()] == list(range(16))
 
 
 def test_every_truncation_is_found(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -78,3 +79,55 @@ def test_a_long_traceback_keeps_its_end() -> None:
 def test_the_seed_is_the_parameter_or_the_studys() -> None:
     assert encoding.encode(COMPLETE, 42)["seed"] == "42"
     assert encoding.encode(Result(Suggestion(0, {"seed": 7}), TrialState.PRUNED, None), 42)["seed"] == "7"
+
+
+def test_numbers_that_json_lacks_are_written_as_texts() -> None:
+    params = {"a": math.inf, "b": (-math.inf, 1.5), "c": math.nan, "d": 0.25, "e": 3}
+    texts = encoding.encode(replace(COMPLETE, suggestion=Suggestion(3, params)), 42)
+    assert texts["params"] == (
+        '{"a": {"float": "inf"}, "b": [{"float": "-inf"}, 1.5], "c": {"float": "nan"}, "d": 0.25, "e": 3}'
+    )
+    assert repr(decoded(COMPLETE, texts).params) == repr(params)
+
+
+@pytest.mark.parametrize("count", [0, 7, 2**63 - 1])
+def test_a_count_is_any_whole_number_that_sqlite_holds(count: int) -> None:
+    assert decoded(COMPLETE, altered("generation", str(count))).suggestion.generation == count
+
+
+@pytest.mark.parametrize("text", ["-1", str(2**63), "1.0", "true", '"1"', "null"])
+def test_what_is_no_count_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no whole number from 0 on"):
+        decoded(COMPLETE, altered("generation", text))
+
+
+def altered(key: str, text: str) -> dict[str, str]:
+    """The attributes of a trial as somebody writes them who computes the checksum, too."""
+    texts = {**encoding.encode(COMPLETE, 42), key: text}
+    texts[encoding.CHECKSUM] = str(encoding._checksum(3, COMPLETE.state, COMPLETE.value, texts))
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "words"),
+    [
+        ("engine", "1", "1 is no text"),
+        ("reason", "{}", "{} is no text"),
+        ("curve", '{"val_accuracy": "12"}', "'12' is no list of numbers"),
+        ("params", '{"a": 1' + "0" * 400 + "}", "not what they should be"),
+        ("params", "[]", "not what they should be"),
+    ],
+)
+def test_an_attribute_of_another_type_is_refused(key: str, text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        decoded(COMPLETE, altered(key, text))
+
+
+def test_what_a_trial_lacks_is_not_written() -> None:
+    texts = encoding.encode(COMPLETE, 42)
+    assert {"epoch", "stderr", "rows", "measured", "continues", "recipe", "reads_epochs", "reason"}.isdisjoint(texts)
+    assert not decoded(COMPLETE, texts).reads_epochs
+    reading = replace(COMPLETE, reads_epochs=True, stderr=0.0, epoch=0)
+    texts = encoding.encode(reading, 42)
+    assert (texts["reads_epochs"], texts["stderr"], texts["epoch"]) == ("true", "0.0", "0")
+    assert decoded(COMPLETE, texts) == reading

@@ -14,7 +14,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
-from tests.helpers.records import change
+from tests.helpers.records import change, same
 
 CHOICE = {"trials": 4, "recipes": [1, 0], "seeds": [43]}
 
@@ -71,21 +71,21 @@ def test_a_choice_among_fewer_trials_decides_nothing(folder: SweepFolder) -> Non
     assert read_results(folder)[1].finalists
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "INSERT INTO studies (study_name) VALUES ('x'); ",
-        "UPDATE studies SET study_name = 'other finalists' WHERE study_name = 'digits finalists'",
-    ],
-    ids=["another", "of another sweep"],
-)
-def test_studies_that_no_sweep_writes_are_refused(folder: SweepFolder, sql: str) -> None:
-    change(folder, sql)
-    if "INSERT" in sql:
-        change(folder, "INSERT INTO study_directions (study_id, direction, objective) VALUES (3, 'MAXIMIZE', 0)")
+def test_the_finalists_of_another_sweep_are_refused(folder: SweepFolder) -> None:
+    change(folder, "UPDATE studies SET study_name = 'other finalists' WHERE study_name = 'digits finalists'")
     for read in (read_results, read_facts, StudyFile.open):
-        with pytest.raises(RecordError, match="studies, but a sweep's record holds one"):
+        with pytest.raises(RecordError, match="holds the study 'other finalists', which is of another sweep"):
             read(folder)
+
+
+def test_another_study_in_the_file_is_let_be(folder: SweepFolder) -> None:
+    before = read_results(folder)
+    optuna.create_study(storage=f"sqlite:///{folder.study}", study_name="x", direction="minimize").add_trial(
+        optuna.trial.create_trial(value=1.0)
+    )
+    assert same(read_results(folder), before)
+    assert read_facts(folder).foreign == 0
+    StudyFile.open(folder).close()
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,10 @@ def test_the_sweep_is_what_is_imported_from_its_record(folder: SweepFolder) -> N
     found = read_trials(str(folder.study))
     assert (found.name, len(found.results)) == ("digits", 4)
     assert len(read_trials(str(folder.study), study="digits finalists").results) == 2
+
+
+def test_optuna_reads_the_seeds_of_finalists_from_all_that_there_may_be(folder: SweepFolder) -> None:
+    study = optuna.load_study(study_name="digits finalists", storage=f"sqlite:///{folder.study}")
+    seeds = optuna.distributions.IntDistribution(0, 2**32 - 1)
+    assert study.trials
+    assert {trial.distributions["seed"] for trial in study.trials} == {seeds}

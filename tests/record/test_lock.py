@@ -1,9 +1,11 @@
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,10 +156,27 @@ def test_a_note_can_not_write_to_the_terminal(folder: SweepFolder) -> None:
 
 def test_a_lock_can_be_taken_again_and_released_twice(folder: SweepFolder) -> None:
     lock = SweepLock(folder)
-    for _ in range(3):
+    for _ in range(2):
         lock.acquire()
+        assert lock.taken_over is None
+        assert getattr(read_owner(folder), "pid", None) == os.getpid()
+        with pytest.raises(SweepBusy):
+            SweepLock(folder).acquire()
         lock.release()
+        assert not folder.owner.exists()
         lock.release()
+    with held(folder):
+        assert getattr(read_owner(folder), "pid", None) != os.getpid()
+
+
+def test_a_reader_that_holds_the_lock_for_a_moment_is_waited_for(folder: SweepFolder) -> None:
+    descriptor = os.open(folder.path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    timer = threading.Timer(0.1, os.close, [descriptor])
+    timer.start()
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is None
+    timer.join()
 
 
 def test_of_many_processes_that_start_at_once_one_gets_it(folder: SweepFolder) -> None:

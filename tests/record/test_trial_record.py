@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.saved import numbered_files
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.row_scores import arrays_digest
+from keras_sweep.trial.row_scores import arrays_digest, of_values
 from tests.helpers.records import DENSE, SPEC, identical, new_study, same, saved_trials
 from tests.helpers.results import dense_sweep, result
 
@@ -109,3 +111,53 @@ def test_a_damaged_one_is_named_and_set_aside(study: StudyFile, damage: str) -> 
     assert "000001.npz is damaged" in said
     assert "it is 000001.npz~1 now, and trial 1 is trained again" in said
     assert list(TrialRecord(study, SPEC.objective).waiting([1, 2])) == [2]
+
+
+def test_trials_that_optuna_wrote_are_told_of_once_they_have_a_study_of_their_own(study: StudyFile) -> None:
+    told: list[str] = []
+    record = TrialRecord(study, SPEC.objective, notice=told.append)
+    record.add(trials()[0])
+    storage = f"sqlite:///{study.folder.study}"
+    optuna.load_study(study_name="dense", storage=storage).add_trial(optuna.trial.create_trial(value=1.0))
+    for one in trials()[1:3]:
+        record.add(one)
+    assert told == [
+        "left out: 1 trial that Optuna wrote into the record, from number 1 on: "
+        "its study 'dense from Optuna' has them now, and `sweep import` reads that"
+    ]
+    assert same(study.results(), [one.light() for one in trials()[:3]])
+
+
+def test_what_waits_keeps_its_weights_where_it_may_be_among_the_best_once_it_is_recorded(study: StudyFile) -> None:
+    record = TrialRecord(study, SPEC.objective, kept=3)
+    for number, value in enumerate((0.7, 0.2, 0.6, 0.1, 0.5)):
+        record.add(replace(result(number, value), weights=DENSE))
+    assert (record.best, saved_trials(study.folder)) == ([0, 2, 4], [0, 2, 4])
+    for number, value, is_kept in ((5, 0.55, True), (6, 0.3, False), (7, 0.5, False), (8, None, False)):
+        state = TrialState.FAIL if value is None else TrialState.COMPLETE
+        record.wait(replace(result(number, value, state=state), weights=DENSE, weights_digest=arrays_digest(DENSE)))
+        assert (record.waiting([number])[number].weights is not None) is is_kept, number
+
+
+def test_while_few_trials_are_recorded_any_that_waits_keeps_its_weights(study: StudyFile) -> None:
+    record = TrialRecord(study, SPEC.objective, kept=2)
+    record.add(result(0, 0.7))
+    record.wait(replace(result(1, 0.1), weights=DENSE, weights_digest=arrays_digest(DENSE)))
+    assert record.waiting([1])[1].weights is not None
+
+
+def test_trials_that_wait_are_those_after_the_record_and_below_the_total(study: StudyFile) -> None:
+    waits(study, trials()[:5])
+    assert waiting_beside(study.folder, 2, 4) == [2, 3]
+    assert waiting_beside(study.folder, 0, None) == [0, 1, 2, 3, 4]
+    assert waiting_beside(study.folder, 5, None) == []
+
+
+def test_what_can_not_win_keeps_no_scores(study: StudyFile) -> None:
+    record, scores = TrialRecord(study, SPEC.objective), of_values(np.ones(9))
+    for number, state in enumerate((TrialState.COMPLETE, TrialState.PRUNED)):
+        record.wait(replace(result(number, 0.5, state=state), scores=scores, scores_digest=scores.digest))
+    assert [one.scores is not None for one in record.waiting(range(2)).values()] == [True, False]
+    for number, state in enumerate((TrialState.COMPLETE, TrialState.PRUNED)):
+        record.add(replace(result(number, 0.5, state=state), scores=scores, scores_digest=scores.digest))
+    assert list(numbered_files(study.folder.scores)) == [0]

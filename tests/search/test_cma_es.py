@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from keras_sweep.search.cma_es import CmaEs, moves
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int, unit_of
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
@@ -65,3 +66,23 @@ def test_the_place_of_a_value_has_that_value(distribution: Float | Int) -> None:
         value = distribution.at(place)
         assert 0.0 <= unit_of(distribution, value) <= 1.0
         assert distribution.at(unit_of(distribution, value)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("names", "generation", "size"),
+    [("a", 0, 16), ("abc", 0, 16), ("abc", 10, 10), ("abc", 3, 7), ("abc", 7, 7), ("ab", 3, 6), ("a", 3, 4)],
+)
+def test_the_distribution_moves_by_at_least_as_many_results_as_its_dimensions_need(
+    names: str, generation: int, size: int
+) -> None:
+    made = spec(SearchSpace(tuple(one for one in SPACE.parameters if one.name in names)), "optuna", "cmaes")
+    made = replace(made, search=replace(made.search, generation=generation))
+    assert CmaEs(made)._cma.population_size == size
+
+
+def test_it_moves_what_is_a_range_in_every_trial() -> None:
+    assert [one.name for one in SPACE.parameters if moves(one)] == ["a", "b", "c"]
+    choices = SearchSpace(SPACE.parameters[3:4])
+    assert CmaEs(spec(choices, "optuna", "cmaes"))._cma is None
+    asked = make_engine(spec(choices, "optuna", "cmaes")).ask(4)
+    assert {one.params["kind"] for one in asked} == {"x", "y"}

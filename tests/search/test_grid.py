@@ -3,10 +3,10 @@ import itertools
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.search.grid import POINTS_A_RANGE, grid_space, shuffled_points
+from keras_sweep.search.grid import POINTS_A_RANGE, Grid, grid_space, shuffled_points
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 
 
 def test_a_continuous_range_is_cut_with_both_ends_included():
@@ -40,3 +40,45 @@ def test_points_that_break_a_constraint_are_left_out_and_none_left_is_refused():
 
 def test_a_stepped_range_keeps_its_own_points():
     assert grid_space(SearchSpace((Parameter("momentum", Float(0.0, 0.9, step=0.3)),))).size == 4
+
+
+def grid(*parameters: Parameter, seed: int = 1) -> Grid:
+    return Grid(make_spec(parameters, sampler="grid", seed=seed))
+
+
+def test_it_draws_every_point_once_and_then_none():
+    made = grid(OPTIMIZER, EPOCHS)
+    drawn = [made.draw(number) for number in range(14)]
+    assert drawn[:12] == shuffled_points(made.space, 1)
+    assert drawn[12:] == [None, None]
+    assert (made.redraws, made.learns) == (13, False)
+
+
+def test_a_point_that_is_given_in_part_is_the_first_of_the_grid_that_has_it():
+    made = grid(OPTIMIZER, EPOCHS)
+    first = next(point for point in shuffled_points(made.space, 1) if point["optimizer"] == "adam")
+    assert made.fill(0, {"optimizer": "adam"}) == first
+    assert made.fill(5, {"optimizer": "sgd", "epochs": 3}) == {"optimizer": "sgd", "epochs": 3}
+
+
+def test_a_point_beside_the_grid_is_completed_from_its_first_one():
+    made = grid(OPTIMIZER, Parameter("learning_rate", Float(0.0, 0.9)), EPOCHS)
+    first = shuffled_points(made.space, 1)[0]
+    assert made.fill(0, {"learning_rate": 0.123}) == {**first, "learning_rate": 0.123}
+
+
+def test_a_grid_of_as_many_points_as_are_listed_is_listed():
+    space = SearchSpace((Parameter("a", Int(1, 100_000)),))
+    assert len(shuffled_points(space, 0)) == 100_000
+    with pytest.raises(UsageError, match="more than 100,000 points"):
+        shuffled_points(SearchSpace((Parameter("a", Int(1, 100_001)),)), 0)
+
+
+def test_a_range_of_one_value_and_whole_numbers_stay_as_they_are():
+    space = grid_space(SearchSpace((Parameter("a", Float(0.5, 0.5)), Parameter("b", Int(1, 50)))))
+    assert [one.distribution for one in space.parameters] == [Float(0.5, 0.5), Int(1, 50)]
+
+
+def test_places_of_a_cut_range_are_a_ninth_apart():
+    (cut,) = grid_space(SearchSpace((Parameter("a", Float(0.0, 9.0)),))).parameters
+    assert cut.distribution.values() == pytest.approx(tuple(range(10)))

@@ -10,12 +10,16 @@ import optuna
 import pytest
 
 from keras_sweep.errors import SpaceFileError
+from keras_sweep.search.engine import Engine
+from keras_sweep.search.engines import make_engine
 from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, expected_epochs
-from keras_sweep.space.distributions import Int
+from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from tests.helpers.engine_contract import spec
+from keras_sweep.sweep.generations import size_of
+from keras_sweep.trial.result import Result, TrialState
+from tests.helpers.engine_contract import score, spec
 from tests.helpers.space_texts import dense
 
 UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)
@@ -131,3 +135,85 @@ def test_expected_epochs_are_those_of_trials_in_a_random_order() -> None:
     rule = EarlyTerminate("successive_halving", 2, 3)
     found = expected_epochs(sweep(rule), rule, [20] * 64, 16)
     assert 64 * 4 < found < 64 * 6  # of 20 each: a third goes on at epochs 2, 6 and 18
+
+
+def halving(first: int = 8, eta: int = 2) -> Any:
+    rule = EarlyTerminate("halving", 1, eta, first=first)
+    return PRUNING_RULES.find("halving")(sweep(rule), rule)
+
+
+@pytest.mark.parametrize(
+    ("eta", "values", "stop"),
+    [
+        (2, {0: 0.1, 1: 0.2}, {0}),
+        (2, {0: 0.1, 1: 0.2, 2: 0.3}, {0, 1}),
+        (2, {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4}, {0, 1}),
+        (3, {0: 0.3, 1: 0.2}, {1}),
+        (3, {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4, 4: 0.0, 5: 0.5}, {0, 1, 2, 4}),
+        (2, {0: 0.5, 1: 0.5, 2: 0.5, 3: 0.5}, {2, 3}),
+        (2, {6: 0.5, 7: 0.6}, {6}),
+    ],
+)
+def test_of_the_first_trials_of_halving_the_best_share_goes_on(
+    eta: int, values: dict[int, float], stop: set[int]
+) -> None:
+    assert halving(eta=eta).rung(1, values) == stop
+
+
+def test_a_first_trial_that_comes_alone_is_compared_with_those_before_it() -> None:
+    pruner = halving()
+    assert pruner.rung(1, {0: 0.5}) == frozenset()
+    assert pruner.rung(1, {1: 0.4}) == {1}
+    assert pruner.rung(1, {2: 0.6}) == frozenset()
+
+
+def test_a_generation_with_a_later_trial_in_it_is_not_halved() -> None:
+    assert halving().rung(1, {7: 0.1, 8: 0.2}) == frozenset()
+    assert halving().rung(1, {6: 0.1, 7: 0.2}) == {6}
+
+
+def test_those_that_were_halved_are_the_company_of_later_trials() -> None:
+    pruner = halving(first=4)
+    pruner.rung(1, {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4})
+    pruner.rung(2, {2: 0.35, 3: 0.45})
+    assert pruner.rung(2, {4: 0.44, 5: 0.46}) == {4}
+    assert pruner.rung(4, {5: 0.1}) == frozenset()  # the first that comes so far
+
+
+RULE = EarlyTerminate("halving", 1, 2, first=8)
+SPACE = SearchSpace((Parameter("learning_rate", Float(1e-4, 1.0, log=True)), Parameter("epochs", Int(1, 27))))
+
+
+def made(rule: EarlyTerminate | None, sampler: str = "tpe") -> Engine:
+    return make_engine(replace(spec(SPACE, "optuna", sampler), early_terminate=rule))
+
+
+def ended(asked: list[Any]) -> list[Result]:
+    return [Result(one, TrialState.COMPLETE, score(one.params), {"val_accuracy": (0.5,) * 27}, 27) for one in asked]
+
+
+def test_the_first_generation_of_halving_is_drawn_at_random_and_later_ones_by_the_sampler() -> None:
+    engine, plain, at_random = made(replace(RULE, first=20)), made(None), made(None, "random")
+    assert [size_of(engine, index, size) for index, size in ((0, 16), (1, 16), (0, 1))] == [20, 16, 1]
+    first = engine.ask(20)
+    assert [one.params for one in first] == [one.params for one in at_random.ask(20)]
+    engine.tell(ended(first))
+    plain.replay([ended(first)])
+    at_random.tell(ended(first))
+    second = [one.params for one in engine.ask(16)]
+    assert second == [one.params for one in plain.ask(16)]
+    assert second != [one.params for one in at_random.ask(16)]
+
+
+def test_an_engine_that_is_cut_short_in_its_first_generation_goes_on_at_random() -> None:
+    engine, at_random = made(RULE), made(None, "random")
+    first = at_random.ask(7)
+    engine.replay([ended(first)])
+    at_random.tell(ended(first))
+    assert [one.params for one in engine.ask(1)] == [one.params for one in at_random.ask(1)]
+
+
+def test_other_rules_have_no_first_generation() -> None:
+    engine = made(EarlyTerminate("median"))
+    assert (engine.first, size_of(engine, 0, 16)) == (0, 16)
+    assert [one.params for one in engine.ask(4)] == [one.params for one in made(None).ask(4)]

@@ -1,10 +1,12 @@
 """Whatever a sampler draws, no trial repeats another, and nothing that was dropped is told."""
 
+from dataclasses import replace
+
 from keras_sweep.search.engine import Sampler
 from keras_sweep.search.sampler_engine import SamplerEngine, SeenPoints
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 SIX = SearchSpace((Parameter("a", Categorical(("x", "y"))), Parameter("b", Int(1, 3))), {"epochs": 1})
 LARGE = SearchSpace((Parameter("a", Float(0.0, 1.0)),))
@@ -73,3 +75,55 @@ def test_points_of_other_spaces_do_not_exhaust_this_one() -> None:
     for point in SIX.points():
         seen.add(point)
     assert seen.exhausted
+
+
+def points(engine: SamplerEngine, count: int) -> list[dict[str, Value]]:
+    asked = engine.ask(count)
+    engine.tell([Result(one, TrialState.COMPLETE, 0.5, engine="test/stubborn") for one in asked])
+    return [dict(one.params) for one in asked]
+
+
+def test_the_first_trials_have_the_points_to_start_with() -> None:
+    engine = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}, {"b": 1}])
+    first = points(engine, 3)
+    assert first[0] == {"epochs": 1, "a": "x", "b": 3}
+    assert first[1]["b"] == 1
+    assert first[2] not in first[:2]
+
+
+def test_points_to_start_with_count_from_the_engines_own_first_trial() -> None:
+    engine = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}])
+    imported = Result(Suggestion(0, {"epochs": 1, "a": "y", "b": 1}), TrialState.COMPLETE, 0.5, engine="import/optuna")
+    engine.replay([[imported]])
+    assert points(engine, 1) == [{"epochs": 1, "a": "x", "b": 3}]
+    again = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}])
+    again.tell([replace(imported, engine="test/stubborn")])
+    assert points(again, 1) != [{"epochs": 1, "a": "x", "b": 3}]
+
+
+def test_a_point_to_start_with_that_a_trial_has_is_drawn_as_any_other() -> None:
+    sampler = Stubborn(SIX)
+    engine = SamplerEngine("test/stubborn", sampler, 1, [{"a": "x", "b": 3}, {"a": "x", "b": 3}])
+    first, second = points(engine, 2)
+    assert first == {"epochs": 1, "a": "x", "b": 3}
+    assert second != first
+    assert sampler.dropped.count(1) >= 10
+
+
+def test_draws_depend_on_the_seed_and_on_how_many_trials_there_are() -> None:
+    drawn = [points(SamplerEngine("t", Stubborn(LARGE), seed), 4) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    whole, at_once = SamplerEngine("t", Stubborn(LARGE), 1), SamplerEngine("t", Stubborn(LARGE), 1).ask(4, each=2)
+    assert [*points(whole, 2), *points(whole, 2)] == [one.params for one in at_once]
+    assert [one.number for one in at_once] == [0, 1, 2, 3]
+
+
+def test_seen_points_are_those_of_trials_and_those_that_where_rules_out() -> None:
+    seen = SeenPoints(replace(SIX, where=("b < 3",)))
+    assert {"a": "x", "b": 3, "epochs": 1} in seen
+    assert {"a": "x", "b": 1, "epochs": 1} not in seen
+    seen.add({"a": "x", "b": 1, "epochs": 1})
+    assert {"a": "x", "b": 1, "epochs": 1} in seen
+    assert [point["b"] for point in seen.unseen() if point["a"] == "x"] == [2]
+    assert seen.at_random(lambda: 0.0, 3) is None  # always the first point, which a trial has
+    assert seen.at_random(lambda: 0.5, 1) == {"epochs": 1, "a": "y", "b": 2}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, identity
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace, identity, in_order
 
 small: st.SearchStrategy[Distribution] = st.one_of(
     st.builds(lambda low, more: Int(low, low + more), st.integers(0, 2), st.integers(0, 3)),
@@ -116,3 +116,59 @@ def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
     assert space.misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
     assert space.filled({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
     assert space.filled({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
+
+
+@pytest.mark.parametrize("name", ["val_accuracy", "acc", "val_auc", "precision", "val_recall", "binary_accuracy"])
+def test_metrics_that_are_shares_are_told_in_points(name: str) -> None:
+    assert Objective(name, Goal.MAXIMIZE).is_share
+
+
+@pytest.mark.parametrize("name", ["val_loss", "mae", "accuracy_gap", "r2_score", "f1"])
+def test_other_metrics_are_told_as_they_are(name: str) -> None:
+    assert not Objective(name, Goal.MINIMIZE).is_share
+
+
+def test_the_better_of_two_values_depends_on_the_goal_and_equal_ones_are_not_better() -> None:
+    up, down = Objective("a", Goal.MAXIMIZE), Objective("a", Goal.MINIMIZE)
+    assert up.better(2.0, 1.0) and not up.better(1.0, 2.0) and not up.better(1.0, 1.0)
+    assert down.better(1.0, 2.0) and not down.better(2.0, 1.0) and not down.better(1.0, 1.0)
+    assert (up.key(3.0), down.key(3.0)) == (-3.0, 3.0)
+    assert Objective("a", Goal.MAXIMIZE, further=(down,)).directions == (Goal.MAXIMIZE, Goal.MINIMIZE)
+
+
+def test_a_condition_holds_where_the_other_is_there_and_has_one_of_the_values() -> None:
+    condition = Condition("kind", ("wide", "deep"))
+    assert condition.holds({"kind": "deep"})
+    assert not condition.holds({"kind": "flat"})
+    assert not condition.holds({"other": "deep"})
+    both = Parameter("a", Int(1, 2), (condition, Condition("n", (1,))))
+    assert both.active({"kind": "deep", "n": 1})
+    assert not both.active({"kind": "deep", "n": 2})
+    assert (both.key, replace(both, case=2).key) == ("a", "a@2")
+
+
+def test_parameters_are_put_in_an_order_in_which_conditions_look_back() -> None:
+    one, two = Parameter("a", Int(1, 2), (Condition("b", (1,)),)), Parameter("b", Int(1, 2), (Condition("c", (1,)),))
+    three, four = Parameter("c", Int(1, 2)), Parameter("d", Int(1, 2))
+    assert [each.name for each in in_order([one, two, three, four])] == ["c", "b", "a", "d"]
+    assert [each.name for each in in_order([four, three])] == ["d", "c"]
+    circle = replace(three, when=(Condition("a", (1,)),))
+    assert {each.name for each in in_order([one, two, circle])} == {"a", "b", "c"}
+
+
+def test_a_point_in_the_middle_of_a_range_meets_where_or_is_another_one() -> None:
+    free = SearchSpace((Parameter("a", Int(1, 9)),))
+    assert free.example(0.5) == {"a": 5}
+    bounded = replace(free, where=("a > 7",))
+    assert bounded.example(0.5)["a"] in (8, 9)
+    assert not bounded.allows({"a": 7}) and bounded.allows({"a": 8})
+    assert bounded.size == 2
+    assert not replace(free, where=("a / 0 > 1",)).allows({"a": 1})
+    assert replace(free, where=("a > 100",)).example(0.5) == {"a": 5}
+
+
+def test_a_space_with_constraints_that_is_too_large_to_try_counts_as_infinite() -> None:
+    large = SearchSpace(tuple(Parameter(name, Int(1, 100)) for name in "abc"), where=("a < b",))
+    assert large.size == math.inf
+    assert replace(large, parameters=large.parameters[:2]).size == 4950
+    assert replace(large, where=()).size == 10**6

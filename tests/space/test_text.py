@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
-from keras_sweep.space.text import did_you_mean, escaped, nearest, sweep_name_fault
+from keras_sweep.space.text import (
+    counted,
+    did_you_mean,
+    escaped,
+    joined,
+    listed,
+    nearest,
+    quoted,
+    sweep_name_fault,
+    unstyled,
+    yaml_list,
+)
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.space_texts import DENSE
 
@@ -83,3 +94,48 @@ def test_a_file_whose_stem_is_no_name_needs_one() -> None:
 def test_an_allowed_name_stays_one_folder(name: str) -> None:
     if sweep_name_fault(name) is None:
         assert (Path("/sweeps") / name).resolve().parent == Path("/sweeps").resolve()
+
+
+def test_values_are_quoted_as_they_stand_in_a_file() -> None:
+    shown = {
+        "nothing": None,
+        "true": True,
+        "an empty map": {},
+        "a map of a, b": {"a": 1, "b": 2},
+        "[1, 'x', [true]]": [1, "x", (True,)],
+        "'it'": "it",
+        "0.1": 0.1,
+        "'\\x1b[0m'": "\x1b[0m",
+    }
+    for text, value in shown.items():
+        assert quoted(value) == text
+
+
+def test_long_values_are_cut() -> None:
+    assert quoted("x" * 58) == repr("x" * 58)
+    assert quoted("x" * 59) == "'" + "x" * 56 + "..."
+    assert len(quoted("x" * 10**6)) == 60
+    assert quoted(list(range(20))) == quoted(list(range(20)))[:57] + "..."
+    assert quoted([1] * 20) == str([1] * 20)  # 60 characters
+    assert quoted([1] * 21) == str([1] * 21)[:57] + "..."
+    assert (quoted([0] * 3), listed([0] * 5), listed([0] * 6)) == ("[0, 0, 0]", "0, 0, 0, 0, 0", "0, 0, 0, 0, 0, ...")
+
+
+def test_names_and_counts_are_joined_for_a_sentence() -> None:
+    assert [joined(names, "or") for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a or b",
+        "a, b or c",
+    ]
+    assert joined(["a", "b"]) == "a, b"
+    assert [counted(count, "trial") for count in (0, 1, 2, 1200)] == ["0 trials", "1 trial", "2 trials", "1,200 trials"]
+    assert listed(["a", 2], 1) == "'a', ..."
+    assert listed(["x" * 70]) == repr("x" * 60)
+    assert yaml_list(["id", "?", "True", "null", "a b"]) == '[id, "?", "True", "null", "a b"]'
+    assert unstyled("\x1b[1;31mred\x1b[0m") == "red"
+
+
+def test_only_the_beginning_of_a_name_is_compared() -> None:
+    assert nearest("epochs" + "s" * 100, ["epochs"]) is None
+    assert nearest(7, ["7"]) == "7"

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -36,6 +37,19 @@ def test_a_dense_model_is_written_layer_by_layer():
     assert "keras.layers.Dropout(0.1)" in text
     assert "kernel_regularizer=keras.regularizers.L2(0.01)" in text
     assert "use_bias=False" in text
+
+
+def test_settings_that_move_numbers_are_set_as_they_are_here(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    keras.config.set_max_epochs(9)
+    try:
+        with jax.default_matmul_precision("float32"):
+            before, _, after = script().partition("import keras\n")
+    finally:
+        keras.config.set_max_epochs(None)
+    assert "os.environ['JAX_DEFAULT_MATMUL_PRECISION'] = 'float32'\n" in before
+    assert "os.environ['XLA_FLAGS'] = '--xla_cpu_enable_fast_math=true'\n" in before
+    assert "\nkeras.config.set_max_epochs(9)\n" in after
 
 
 WITH_DROPOUT = """

@@ -29,7 +29,7 @@ from keras_sweep.cli.options import (
 )
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
-from keras_sweep.record.trial_record import waiting_beside
+from keras_sweep.record.trial_record import foreign_text, waiting_beside
 from keras_sweep.space.text import escaped
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
@@ -79,6 +79,8 @@ def leaderboard(
         note(why_none(board.ranked, where))
     if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
         note(waiting_text(len(waiting)))
+    if foreign := sweep.facts.foreign:
+        note(foreign_text(foreign, len(sweep.results)))
     if format == "table":
         print_leaderboard(stdout_console(), board, sweep.facts.baseline)
         if (refit := sweep.refit) is not None:

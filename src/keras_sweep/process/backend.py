@@ -125,6 +125,16 @@ def _unfit(backend: str, reason: str) -> SweepError:
 
 KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here
 DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
+# Settings that move numbers, too. A configuration has them only where they are not these: older records have none.
+LIMITS = {"max_epochs": 0, "max_steps_per_epoch": 0}  # of `fit`, by KERAS_MAX_EPOCHS and its like; 0: none
+JAX_DEFAULTS: dict[str, Any] = {"jax_default_matmul_precision": "default", "jax_numpy_dtype_promotion": "standard"}
+JAX_DEFAULTS |= {"jax_enable_x64": False, "jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
+JAX_DEFAULTS |= {"jax_allow_f16_reductions": True, "jax_softmax_custom_jvp": False, "jax_optimization_level": "UNKNOWN"}
+JAX_DEFAULTS |= {"jax_disable_most_optimizations": False, "jax_exec_time_optimization_effort": 0.0}
+XLA_FLAGS = "XLA_FLAGS"
+USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: "none"}
+# XLA's flags of how many cores it uses and what it writes. All others count as moving numbers.
+NO_NUMBERS = re.compile(r"--xla_\w*(dump|thread|parallel|device_count|cache|data_dir|log|profile)")
 
 
 def import_keras() -> Any:
@@ -139,16 +149,31 @@ def import_keras() -> Any:
 
 
 def keras_config() -> dict[str, Any]:
-    """The configuration of this process, as Keras's own functions say it. Raises UsageError as `import_keras`."""
-    config = import_keras().config
-    asked = {name: getattr(config, name)() for name in DEFAULTS}
-    return {**asked, "dtype_policy": asked["dtype_policy"].name}
+    """The settings of Keras, JAX and XLA in this process that move numbers. Raises UsageError as `import_keras`."""
+    return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
+
+
+def _settings() -> dict[str, Any]:
+    keras = import_keras()
+    config = {name: getattr(keras.config, name)() for name in (*DEFAULTS, *LIMITS)}
+    config["dtype_policy"] = config["dtype_policy"].name
+    if (backend := keras.backend.backend()) == "jax":
+        import jax
+
+        there = jax.config.values  # some are no attributes; of the others a `with` of the user's is seen there alone
+        config |= {name: getattr(jax.config, name, there.get(name)) for name in JAX_DEFAULTS}
+    if backend in READ_FLAGS:
+        flags = os.environ.get(XLA_FLAGS, "").split()
+        config[XLA_FLAGS] = " ".join(sorted(flag for flag in flags if not NO_NUMBERS.match(flag)))
+    return {name: USUAL[name] if value in (None, "") else value for name, value in config.items()}
 
 
 def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs: `keras.config.epsilon: 1e-07 -> 0.001`, by the name of Keras's function for it."""
-    both = [(name, str(old.get(name, "not there"))[:60], str(value)) for name, value in new.items()]
-    return [f"keras.config.{name}: {former} -> {now}" for name, former, now in both if former != now]
+    """What differs, by the name that sets it: `keras.config.epsilon: 1e-07 -> 0.001`."""
+    both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
+    changes = [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in both if former != now]
+    places = {"XLA": "", "jax": "jax.config."}
+    return [places.get(re.split("[_:]", line)[0], "keras.config.") + line for line in changes]
 
 
 def clear_session(*, free_memory: bool = False) -> None:
@@ -166,21 +191,25 @@ def clear_session(*, free_memory: bool = False) -> None:
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     """Give this process the configuration that trials were trained with; a sentence on it where it had another one.
 
-    Code of the user's that sets it once more does as it did when they were trained. Raises RecordError where Keras does
-    not take it.
+    Code of the user's that sets it once more does as it did when they were trained. XLA_FLAGS stay: XLA reads them
+    once. Raises RecordError where Keras or JAX does not take it.
     """
-    now = keras_config()
-    wanted = {name: (recorded or {}).get(name, value) for name, value in now.items()}
+    now = _settings()
+    now.pop(XLA_FLAGS, None)
+    wanted = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
     if not (changes := config_changes(now, wanted)):
         return None
     import keras
 
     for name, value in wanted.items():
         try:
-            if type(value) is not type(now[name]):
-                raise ValueError(f"it must be of the kind of {now[name]!r}")
-            getattr(keras.config, f"set_{name}")(value)
-        except ValueError as error:
+            if not isinstance(value, type(USUAL[name])):
+                raise ValueError(f"it must be of the kind {type(USUAL[name]).__name__}")
+            if name not in JAX_DEFAULTS:
+                getattr(keras.config, f"set_{name}")(value)
+            elif value != now[name]:
+                sys.modules["jax"].config.update(name, value)
+        except (ValueError, AttributeError) as error:
             message = f"the recorded `{KERAS_CONFIG}` can't be had: `{name}` is {value!r:.60}, and {error}"
             raise RecordError(message, hint="It was altered: run the sweep anew under another name") from None
     return f"Keras is configured as it was for these trials: {'; '.join(changes)}"

@@ -59,6 +59,7 @@ class Facts:
     spec: Mapping[str, Any] | None = None
     imported: str | None = None  # from where
     learned: int = 0  # trials of an earlier sweep that it began with
+    foreign: int = 0  # trials that Optuna wrote into the study, counted when it is read
     seconds: Mapping[str, float] = field(default_factory=dict)
     finalists: tuple[Choice, ...] = ()  # each choice of them
     refit: Refit | None = None

@@ -10,11 +10,13 @@ import contextlib
 import json
 import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from keras_sweep.record.encoding import CHECKSUM
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
@@ -23,12 +25,23 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
-TABLES = frozenset(
-    {"studies", "study_directions", "study_user_attributes", "trials", "trial_values", "trial_params"}
-    | {"trial_user_attributes", "trial_intermediate_values", "alembic_version"}
-)
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a database
 STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
+# Tables that a trial has rows in, and their columns beside `trial_id`. All but the first say again what that says.
+COLUMNS = {
+    "trial_user_attributes": "key, value_json",
+    "trial_values": "objective, value, value_type",
+    "trial_params": "param_name, param_value, distribution_json",
+    "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
+}
+TABLES = {"studies", "study_directions", "study_user_attributes", "trials", "alembic_version", *COLUMNS}
+Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> first column -> the others
+# The last trial that a sweep wrote into a study: it has a checksum. Those after it are Optuna's own.
+LAST = (
+    "coalesce((SELECT o.trial_id FROM trials o JOIN trial_user_attributes a ON a.trial_id = o.trial_id "
+    f"WHERE o.study_id = :study AND a.key = '{CHECKSUM}' ORDER BY o.trial_id DESC LIMIT 1), 0)"
+)
+OWN, FOREIGN = (f"FROM trials t WHERE t.study_id = :study AND t.trial_id {is_own} {LAST}" for is_own in ("<=", ">"))
 _LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
 _TIME = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy writes it
 
@@ -83,14 +96,31 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """The number of the trial to come. Raises ValueError unless the trials are 0, 1, 2, ..., and all have ended."""
-    sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) FROM trials WHERE study_id = ?"
-    count, least, greatest, asked = connection.execute(sql, (study,)).fetchone()
+    """The number of the trial to come. Raises ValueError unless the sweep's trials are 0, 1, 2, ..., and have ended."""
+    sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
+    count, least, greatest, asked = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
-        raise ValueError(f"{count} trials are numbered from {least} to {greatest}")
+        numbers = {number for (number,) in connection.execute(f"SELECT number {OWN}", {"study": study})}
+        lost = next(number for number in range(count + 1) if number not in numbers)
+        raise ValueError(f"trial {lost} was deleted: {count} trials are numbered from {least} to {greatest}")
     if asked:
-        raise ValueError(f"{asked} of its trials have not ended: tell their end by the program that asked for them")
+        raise ValueError(f"the state of {asked} of its trials was edited: a sweep writes those that have ended")
     return int(count)
+
+
+def foreign_trials(connection: sqlite3.Connection, study: int) -> int:
+    """How many trials Optuna has written into the study since the sweep wrote its last."""
+    return int(connection.execute(f"SELECT count(*) {FOREIGN}", {"study": study}).fetchone()[0])
+
+
+def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
+    """Give them a study of their own, inside the caller's transaction: the numbers that follow are the sweep's."""
+    known = {other: number for number, other, _ in studies(connection)}
+    other = known[name] if name in known else insert_study(connection, name, directions)
+    (there,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (other,)).fetchone()
+    about = {"study": study, "other": other, "shift": there - next_number(connection, study)}
+    sql = "UPDATE trials SET study_id = :other, number = number + :shift WHERE trial_id IN"
+    connection.execute(f"{sql} (SELECT t.trial_id {FOREIGN})", about)
 
 
 def insert_trial(
@@ -112,53 +142,78 @@ def insert_trial(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
         (result.number, study, result.state.value, begin.strftime(_TIME), end.strftime(_TIME)),
     ).lastrowid
-    if result.value is not None:
-        values = [result.value, *(result.goal(goal.name) for goal in objective.further)]
-        connection.executemany(
-            "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)",
-            [(trial, place, *_stored(value)) for place, value in enumerate(values) if value is not None],
-        )
-    connection.executemany(
-        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
-        [(trial, name, *_param(value, distributions.get(name))) for name, value in result.params.items()],
-    )
-    connection.executemany(
-        "INSERT INTO trial_intermediate_values "
-        "(trial_id, step, intermediate_value, intermediate_value_type) VALUES (?, ?, ?, ?)",
-        [(trial, step, *_stored(value)) for step, value in enumerate(result.curve.get(objective.name, ()), start=1)],
-    )
-    connection.executemany(
-        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
-        [(trial, key, text) for key, text in texts.items()],
-    )
+    rows: Rows = {"trial_user_attributes": {key: (text,) for key, text in texts.items()}, **_numbers(result, objective)}
+    rows["trial_params"] = {name: _param(value, distributions.get(name)) for name, value in result.params.items()}
+    for table, by_key in rows.items():
+        marks = ", ?" * (COLUMNS[table].count(",") + 1)
+        sql = f"INSERT INTO {table} (trial_id, {COLUMNS[table]}) VALUES (?{marks})"
+        connection.executemany(sql, [(trial, key, *row) for key, row in by_key.items()])
 
 
-def trials(connection: sqlite3.Connection, study: int) -> list[tuple[int, TrialState, float | None, dict[str, str]]]:
-    """The finished trials in order of number: (number, state, value, user attributes, still as JSON texts).
+def _numbers(result: Result, objective: Objective) -> Rows:
+    """The rows of a trial's values and of its curve."""
+    values = [] if result.value is None else [result.value, *(result.goal(one.name) for one in objective.further)]
+    curve = enumerate(result.curve.get(objective.name, ()), start=1)
+    return {
+        "trial_values": {place: _stored(value) for place, value in enumerate(values) if value is not None},
+        "trial_intermediate_values": {step: _stored(value) for step, value in curve},
+    }
 
-    Raises ValueError where a column is not of its type.
+
+def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
+    """Raises ValueError where what Optuna reads of a trial is not what its user attributes say: it was edited."""
+    wanted = _numbers(result, objective)
+    params = rows.get("trial_params", {})
+    wanted["trial_params"] = {
+        name: params[name] if name in params and _has_value(params[name], as_scalar(value)) else ()
+        for name, value in result.params.items()
+    }
+    for table, by_key in wanted.items():
+        if (there := rows.get(table, {})) != by_key:
+            edited = [f"{key!r:.60}" for key in {**there, **by_key} if there.get(key) != by_key.get(key)]
+            raise ValueError(f"{COLUMNS[table].partition(',')[0]} {', '.join(edited)} of `{table}` was edited")
+
+
+def _has_value(row: tuple[Any, ...], value: Any) -> bool:
+    """Whether Optuna reads this value of a parameter's row."""
+    try:
+        internal, choices = row[0], _choices(row[1])
+        chosen = internal if choices is None else choices[int(internal)]
+        return bool(chosen == value or chosen != chosen or (choices is None and float(value) == internal))
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
+        return False
+
+
+@cache
+def _choices(distribution: str) -> Any:
+    return json.loads(distribution)["attributes"].get("choices")
+
+
+def trials(connection: sqlite3.Connection, study: int) -> list[tuple[int, TrialState, float | None, Rows]]:
+    """The sweep's trials in order of number: (number, state, value, their rows in all tables).
+
+    Raises ValueError where a column is not of its type, or a trial was deleted.
     """
-    sql = (
-        "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
-        "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
-        f"WHERE t.study_id = ? AND t.state IN {STATES} ORDER BY t.number"
-    )
-    texts: dict[int, dict[str, str]] = {}
+    next_number(connection, study)
+    sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
+    if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
+        raise ValueError(f"a trial was deleted: its attributes are there (trial_id {lost[0]})")
+    rows: dict[int, Rows] = defaultdict(lambda: {table: {} for table in COLUMNS})
+    for table, columns in COLUMNS.items():
+        sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {OWN})"
+        for row in connection.execute(sql, {"study": study}):
+            rows[row[0]][table][row[1]] = row[2:]
     found = []
-    for trial, number, state, value, kind in connection.execute(sql, (study,)):
+    for trial, number, state in connection.execute(f"SELECT trial_id, number, state {OWN}", {"study": study}):
+        texts = rows[trial]["trial_user_attributes"]
+        if not all(type(key) is type(text) is str for key, (text,) in texts.items()):
+            raise ValueError(f"an attribute of trial {number!r} is no text")
+        value, kind = rows[trial]["trial_values"].get(0, (None, None))
         value = _INFINITE.get(kind, value)
         if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(value, float | None):
             raise ValueError(f"its trial {number!r} of the value {value!r} is none that a sweep writes")
-        found.append((number, TrialState(state), value, texts.setdefault(trial, {})))
-    sql = (
-        "SELECT a.trial_id, a.key, a.value_json FROM trials t JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
-        f"WHERE t.study_id = ? AND t.state IN {STATES}"
-    )
-    for trial, key, text in connection.execute(sql, (study,)):
-        if not isinstance(key, str) or not isinstance(text, str):
-            raise ValueError(f"the attribute {key!r} of a trial is no text")
-        texts[trial][key] = text
-    return found
+        found.append((number, TrialState(state), value, rows[trial]))
+    return sorted(found, key=lambda one: one[0])
 
 
 @cache

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
@@ -20,7 +20,9 @@ from keras_sweep.space.text import joined
 from keras_sweep.trial.finalists import with_finalists
 from keras_sweep.trial.result import Result
 
-FINALISTS = " finalists"  # ends the name of the second study in a record; no sweep's name holds a blank
+# What ends the names of further studies in a record; no sweep's name holds a blank. Studies of other names are let be.
+FINALISTS = " finalists"
+FOREIGN = " from Optuna"  # of the trials that Optuna wrote into the sweep's study
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
 OF_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
 DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
@@ -37,10 +39,28 @@ class RecordedStudy:
 
     def ranked_results(self) -> list[Result]:
         """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
-        results, study = results_in(self.connection, self.id), self.finalists()
+        results, study = self.results_in(self.id), self.finalists()
         if study is None:
             return results
-        return with_finalists(results, results_in(self.connection, study), self.facts.choice, len(results))
+        return with_finalists(results, self.results_in(study), self.facts.choice, len(results))
+
+    def results_in(self, study: int) -> list[Result]:
+        """The results of that study, in order of number. Raises ValueError where one is damaged, or was deleted."""
+        results: list[Result] = []
+        objective, collecting = self.facts.objective, gc.isenabled()
+        gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
+        try:
+            for number, state, value, rows in schema.trials(self.connection, study):
+                try:
+                    texts = {key: text for key, (text,) in rows["trial_user_attributes"].items()}
+                    results.append(encoding.decode(number, state, value, texts))
+                    schema.check_rows(results[-1], objective, rows)
+                except (ValueError, LookupError) as error:
+                    raise ValueError(f"trial {number} is damaged, or was not written by a sweep: {error}") from error
+        finally:
+            if collecting:
+                gc.enable()
+        return results
 
     def finalists(self) -> int | None:
         """The id of the study of finalists, where there is one beside it."""
@@ -115,9 +135,11 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     found = schema.studies(connection)
-    if not found or [one[1] for one in found[1:]] not in ([], [found[0][1] + FINALISTS]):
-        raise RecordError(f"{path} holds {len(found)} studies, but a sweep's record holds one", hint=DAMAGED_HINT)
+    if not found:
+        raise RecordError(f"{path} holds 0 studies, but a sweep's record holds one", hint=DAMAGED_HINT)
     study, name, directions = found[0]
+    if strange := [other for _, other, _ in found if other.endswith(FINALISTS) and other != name + FINALISTS]:
+        raise RecordError(f"{path} holds the study {strange[0]!r}, which is of another sweep", hint=DAMAGED_HINT)
     attributes = schema.study_attributes(connection, study)
     form = attributes.get("format")
     if type(form) is not int:
@@ -125,27 +147,10 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     if form != FORMAT:
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    facts = checked(Facts, attributes)
+    facts = replace(checked(Facts, attributes), foreign=schema.foreign_trials(connection, study))
     if facts.choose:
         constraint(facts.choose)  # which raises
     if directions != list(facts.objective.directions):
         said = joined(directions, "and")
         raise RecordError(f"the record {path} is damaged: its direction is {said!r}", hint=DAMAGED_HINT)
     return RecordedStudy(connection, study, name, facts)
-
-
-def results_in(connection: sqlite3.Connection, study: int) -> list[Result]:
-    """The results of a study, in order of number. Raises ValueError where one is damaged, or another program's."""
-    results = []
-    collecting = gc.isenabled()
-    gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
-    try:
-        for number, state, value, texts in schema.trials(connection, study):
-            try:
-                results.append(encoding.decode(number, state, value, texts))
-            except ValueError as error:
-                raise ValueError(f"trial {number} is damaged, or was not written by a sweep: {error}") from error
-    finally:
-        if collecting:
-            gc.enable()
-    return results

@@ -126,8 +126,10 @@ class StudyFile:
         with reader.damage_named(self.folder):
             return schema.next_number(self._connection, self._study)
 
-    def add(self, *results: Result) -> None:
+    def add(self, *results: Result) -> int:
         """Write finished trials, without weights, in one commit: all of them or, where it raises, none.
+
+        Trials that Optuna has written into the study get a study of their own before; returns how many.
 
         Raises RecordError: the disk fails, or a number is not the next one; ValueError: a value and a state that no
         runner may give.
@@ -141,6 +143,9 @@ class StudyFile:
                 raise ValueError(f"trial {result.number}: {state} must not have the value {values}")
         texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
+            if foreign := schema.foreign_trials(self._connection, self._study):
+                name = f"{self.name}{reader.FOREIGN}"
+                schema.move_foreign(self._connection, self._study, name, self._begun.objective.directions)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
                 if result.number != number:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
@@ -148,6 +153,7 @@ class StudyFile:
                 schema.insert_trial(
                     self._connection, self._study, result, text, self._begun.objective, self._distributions
                 )
+        return foreign
 
     def ranked_results(self) -> list[Result]:
         """Every trial in order of number, with the finalists of its recipe. Raises RecordError."""
@@ -174,7 +180,7 @@ class StudyFile:
     def results(self) -> list[Result]:
         """Every trial in order of number, without weights. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return reader.results_in(self._connection, self._study)
+            return self._recorded().results_in(self._study)
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""

@@ -11,6 +11,7 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.record import encoding
+from keras_sweep.record.reader import FOREIGN
 from keras_sweep.record.saved import (
     BEST_WITH_VALUES,
     delete_others,
@@ -24,6 +25,7 @@ from keras_sweep.record.saved import (
 )
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import counted
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
@@ -48,7 +50,7 @@ class TrialRecord:
         kept: int = BEST_WEIGHTS,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`notice` is called with a sentence for each waiting trial that is damaged."""
+        """`notice` is called with a sentence for each waiting trial that is damaged, and on trials of Optuna's."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
@@ -89,7 +91,8 @@ class TrialRecord:
                 write_arrays(weights_file(folder, result.number), result.weights)
             if scores is not None:
                 save_scores(scores_file(folder, result.number), scores)
-            self._study.add(light)
+            if foreign := self._study.add(light):
+                self._notice(foreign_text(foreign, light.number, self._study.name + FOREIGN))
         except BaseException:
             self._ranked = ranked_before
             raise
@@ -167,6 +170,12 @@ class TrialRecord:
 
     def _delete_scores(self) -> None:
         delete_others(self._folder.scores, [one.number for one in with_scores(self._results, self._objective)])
+
+
+def foreign_text(count: int, first: int, study: str | None = None) -> str:
+    """That trials were written by Optuna, and are of no sweep; `study` is the one that they were moved to."""
+    now = f": its study '{study}' has them now, and `sweep import` reads that" if study else ""
+    return f"left out: {counted(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
 
 
 def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:

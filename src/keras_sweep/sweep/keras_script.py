@@ -19,7 +19,7 @@ from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow
+from keras_sweep.process.backend import DEFAULTS, LIMITS, USUAL, keras_config, without_tensorflow
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
@@ -116,16 +116,19 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         more += f", class_weight={weights!r}"
     more += ", sample_weight=rows['sample_weight']" if data.weighs else ""
     held = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['sample_weight_val'])"
+    settings = [(name, value) for name, value in keras_config().items() if value != USUAL[name]]
+    of_keras = (*DEFAULTS, *LIMITS)  # the others are read from the environment
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",
         "",
         f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported',
+        *(f"os.environ[{name.upper()!r}] = {str(value)!r}" for name, value in settings if name not in of_keras),
         "",
         "import keras",
         "import numpy as np",
         "",
-        *(f"keras.config.set_{name}({own!r})" for name, own in keras_config().items() if own != DEFAULTS[name]),
+        *(f"keras.config.set_{name}({value!r})" for name, value in settings if name in of_keras),
         f"rows = np.load({str(rows)!r})",
         'x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))',
         "",

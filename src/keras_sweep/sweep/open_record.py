@@ -122,7 +122,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         changes.append("the data: its test rows are not those that the sweep was begun with")
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
-            changes.append(f"{line} (by keras.json, or code that sets it)")
+            changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
     if parts := changed_code(facts.model_code, model_code(spec)):
         changes.append(f"the code of the model: {', '.join(parts)} (bring it back to go on)")
     if not changes:

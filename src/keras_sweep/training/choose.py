@@ -8,7 +8,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import drawn_models, first_model
 from keras_sweep.models.own_compile import plain_parts
-from keras_sweep.process.backend import keras_config
+from keras_sweep.process.backend import LIMITS, keras_config
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
@@ -85,6 +85,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return f"the model compiles itself with {strange}, which lanes can't have"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
+    if limits := LIMITS.keys() & keras_config():
+        return f"Keras cuts `fit` alone short: `{'`, `'.join(sorted(limits))}` is set"
     if (backend := keras.backend.backend()) != "jax":
         return f"lanes need the JAX backend, and this is {backend}"
     from keras_sweep.training.lanes.lane_support import why_not_lanes  # which imports JAX

@@ -20,7 +20,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.models.build import changed_code, model_code
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import choose_backend, keras_config, use_keras_config, versions
+from keras_sweep.process.backend import choose_backend, config_changes, keras_config, use_keras_config, versions
 from keras_sweep.process.given import give_again, given_of
 from keras_sweep.process.user_code import forget_changed, note_modules
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -63,6 +63,9 @@ class Worker:
             hint = "Put the same files there; what a program sets in a module does not reach workers"
             raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(parts)}", hint=hint)
         use_keras_config(self.config)
+        if changes := config_changes(self.config, keras_config()):
+            hint = "Start it with the same settings: they move numbers"
+            raise UsageError(f"its settings are others than the sweep's: {'; '.join(changes)}", hint=hint)
         enable_compile_cache()
         data = load_variant(self.spec)
         self.data = whole(self.spec, data) if self.is_whole else data
