@@ -52,6 +52,13 @@ def test_values_within_the_larger_of_two_standard_errors_of_the_best_are_ties():
     assert marginal(results, ACCURACY).best == 0
 
 
+def test_where_no_error_is_known_only_equal_values_tie():
+    results = [result(n, v, stderr=e) for n, (v, e) in enumerate([(0.9, 0.01), (0.895, 0.01), (0.5, None)])]
+    assert compared(results) == {0: (0, True), 1: (0.005, True), 2: (0.4, False)}
+    results = [result(number, value, stderr=None) for number, value in enumerate((0.9, 0.9, 0.85))]
+    assert compared(results) == {0: (0, True), 1: (0, True), 2: (0.05, False)}
+
+
 def test_of_a_loss_less_is_better_and_what_is_behind_is_above_zero():
     results = [result(number, value, stderr=0.01) for number, value in enumerate((0.5, 0.4, 0.405))]
     assert compared(results, LOSS) == {0: (0.1, False), 1: (0, True), 2: (0.005, True)}
