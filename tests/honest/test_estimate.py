@@ -111,6 +111,14 @@ def test_half_of_the_correction_counts_as_uncertainty_of_a_share():
     assert (estimate.low, estimate.high) == pytest.approx((centre - width, centre + width), abs=1e-6)
 
 
+def test_a_share_with_a_fault_may_lose_more_than_to_the_mean_of_all():
+    """Each model is wrong on a row of its own: in a bag without that row it has no fault."""
+    rows = 1 - np.eye(10, dtype=np.float32)
+    lost = optimism_by_hand(rows, 0, widths_by_hand(rows))
+    assert lost > 0.12 > 1 - rows.mean()
+    assert estimated(rows).value == pytest.approx(0.9 - lost, abs=1e-4)
+
+
 def test_a_share_without_a_fault_loses_no_more_than_to_the_mean_of_all():
     rows = np.ones((8, 12), np.float32)
     rows[1:, :3] = right(7, 3, 0.4)
