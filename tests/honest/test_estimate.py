@@ -256,5 +256,10 @@ def test_rows_that_say_nothing_give_no_estimate(rows):
     assert estimated(rows.astype(np.float32), share=False) is None
 
 
+def test_a_metric_that_is_the_same_on_every_bag_gives_no_estimate():
+    scores = MetricScores([[lambda weights: np.full(len(weights), 0.5)]] * 2, 20)
+    assert corrected(scores, 0, 42, naive=0.5, share=True) is None
+
+
 def test_the_same_rows_and_seed_give_the_same_estimate():
     assert estimated(right(8, 300)) == estimated(right(8, 300))

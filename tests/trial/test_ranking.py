@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.ranking import can_win, front, improvements, order_key, spent_seconds, trained_epochs, winner
+from keras_sweep.trial.ranking import (
+    can_win,
+    front,
+    improvements,
+    order_key,
+    searched,
+    spent_seconds,
+    trained_epochs,
+    winner,
+)
 from keras_sweep.trial.result import Seconds, TrialState
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
@@ -51,6 +60,11 @@ def test_an_imported_trial_ranks_by_its_value_but_never_wins():
     assert winner([theirs, ours], ACCURACY) == ours
     assert not can_win(theirs, ACCURACY)
     assert winner([theirs], ACCURACY) is None
+
+
+def test_only_trials_that_an_engine_here_asked_for_were_searched():
+    engines = {"optuna/tpe": True, "import/optuna": False, "added": False, "added/by": True}
+    assert {engine: searched(result(0, 0.9, engine=engine)) for engine in engines} == engines
 
 
 def test_the_front_has_the_trials_that_no_other_beats_in_one_goal_and_equals_in_the_rest():
