@@ -41,6 +41,15 @@ def test_outputs_on_a_threshold_and_several_columns_count_as_keras_counts_them(n
     assert ours[0, 0] == pytest.approx(float(metric.result()), abs=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "value"),
+    [(0.008, 0.001, 1), (0.004, 0.001, 0.5), (0.0, 0.001, 0.5), (1.0, 0.996, 0.5), (1.0, 0.99, 1), (0.001, 0.5, 0)],
+)
+def test_outputs_between_two_neighbours_of_200_thresholds_rank_alike(right, wrong, value):
+    metric = METRICS["auc"](np.float32([[right], [wrong]]), np.float32([[1], [0]]))
+    assert metric(np.ones((1, 2), np.float32)) == pytest.approx(value)
+
+
 def test_a_model_of_several_trainings_has_the_mean_of_their_values_and_less_is_better_by_its_sign():
     parts = [lambda weights: weights @ np.arange(4.0), lambda weights: weights.sum(1) * 10]
     weights = np.array([[1, 0, 0, 2], [0, 1, 1, 0]], np.float32)

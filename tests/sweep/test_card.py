@@ -13,16 +13,20 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.sweep.card import (
     card_text,
+    data_record,
     is_card_of,
     kept_card,
+    model_card,
     read_card,
     refit_record,
     seeds_record,
     test_record,
     validation_record,
 )
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
+from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result
 
 test_record.__test__ = False  # not a test, whatever its name begins with
@@ -152,3 +156,37 @@ def test_a_card_is_kept_where_it_and_the_model_are_as_the_sweep_wrote_them(tmp_p
     folder.card.symlink_to(tmp_path / "gone")
     with pytest.raises(RecordError):
         kept_card(folder, facts)
+
+
+def test_the_rows_are_said_as_they_were_read_and_a_file_by_its_path_from_the_space_file(tmp_path: Path):
+    spec = make_spec()
+    said = data_record(spec, digits())
+    assert (said["name"], said["fingerprint"], said["test_fingerprint"]) == ("digits", "no fingerprint", None)
+    assert (said["train_rows"], said["validation_rows"], said["test_rows"]) == (288, 96, digits().test_rows)
+    assert (said["input_shape"], said["classes"]) == ([64], 10)
+    assert said["input"] == "rows as the source gives them, float32"
+    assert not {"steps_per_epoch", "folds"} & said.keys()
+    source = said["source"]
+    assert (source["kind"], source["source"]) == (spec.data.kind, spec.data.source)
+    assert not {"weights", "options", "transform", "inputs"} & source.keys()
+    assert None not in source["split"].values()
+    there = replace(spec, folder=tmp_path, data=replace(spec.data, source=str(tmp_path / "rows" / "a.csv")))
+    assert data_record(there, digits())["source"]["source"] == "rows/a.csv"
+
+
+def test_a_card_says_the_trial_its_plan_and_its_scores(tmp_path: Path):
+    spec = make_spec(name="s", metric_arguments={"accuracy": {"threshold": 0.4}}, loss_arguments={"alpha": 0.5})
+    sweep = RecordedSweep(SweepFolder(tmp_path / "s"), FACTS, [result(0, 0.5), result(1, 0.75, params={"epochs": 2})])
+    card = model_card(sweep, spec, sweep.results[1], digits(), opening="open it", refit=None)
+    assert (card["sweep"], card["trial"], card["trials"], card["seed"]) == ("s", 1, 2, 42)
+    assert (card["params"], card["epoch"], card["refit"], card["open"]) == ({"epochs": 2}, 4, None, "open it")
+    assert (card["loss"], card["metrics"]) == (spec.loss, ["accuracy"])
+    assert card["loss_arguments"] == {"alpha": 0.5}
+    assert card["metric_arguments"] == {"accuracy": {"threshold": 0.4}}
+    assert card["metric"] == {"name": "val_accuracy", "goal": "maximize"}
+    assert (card["engine"], card["runner"]) == ("optuna/tpe", "compiled/jax")
+    assert (card["estimate"], card["test"]) == (None, None)
+    assert not {"goals", "outputs", "seeds"} & card.keys()
+    assert card["validation"]["value"] == 0.75
+    plain = model_card(sweep, make_spec(), sweep.results[1], digits(), opening="", refit=None)
+    assert not {"loss_arguments", "metric_arguments"} & plain.keys()

@@ -7,9 +7,11 @@ import pytest
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.sweep.recorded import (
+    SweepAccess,
     allows_setting,
     ask_for_trust,
     backend_of,
@@ -21,7 +23,7 @@ from keras_sweep.sweep.recorded import (
 )
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import TrialState
-from tests.helpers.records import new_study
+from tests.helpers.records import SPEC, new_study
 from tests.helpers.results import ACCURACY, result
 from tests.helpers.space_texts import DIGITS
 
@@ -84,16 +86,27 @@ def test_code_that_a_record_names_is_run_only_by_trust_and_then_said(tmp_path: P
     for trust in (True, False):
         ask_for_trust([], tmp_path, "record of 's'", trust=trust, emit=told.append)
     assert told == []
-    sources = ["mine.py:model", "mine.py:model", "other.py:data"]
-    with pytest.raises(UsageError, match=r"the record of 's' names: mine.py:model from .* and other.py:data") as error:
+    sources = ["mine:model", "mine:model", "other:data"]
+    with pytest.raises(UsageError, match=r"the record of 's' names: mine:model from .* and other:data") as error:
         ask_for_trust(sources, tmp_path, "record of 's'", trust=False, emit=told.append)
     assert "A record alone runs none" in str(error.value)
     assert error.value.hint == "If you know that code, add `--trust`"
     assert told == []
     ask_for_trust(sources, tmp_path, "record of 's'", trust=True, emit=told.append)
     (notice,) = told
-    assert notice.message.startswith("`--trust`: imports and runs mine.py:model from ")
-    assert notice.message.count("mine.py:model from") == 1
+    assert notice.message.startswith("`--trust`: imports and runs mine:model from ")
+    assert notice.message.count("mine:model from") == 1
+
+
+def test_by_default_no_code_of_a_record_is_trusted(tmp_path: Path):
+    access = SweepAccess(SweepFolder(tmp_path / "s"))
+    assert (access.trust, access.spec, access.backend) == (False, None, None)
+    text = DIGITS.replace("data: digits", 'data: {python: "mine:rows"}')
+    (tmp_path / "mine.py").write_text("raise SystemExit('this is not to be run')")
+    with StudyFile.create(access.folder, replace(SPEC, text=text), {"origin": str(tmp_path)}) as study:
+        with pytest.raises(UsageError, match=r"this needs code that the record of 'dense' names: mine:rows from"):
+            access._spec_of(study)
+        assert replace(access, trust=True)._spec_of(study).code == ("mine:rows",)
 
 
 def test_a_sweep_that_was_imported_without_a_space_file_is_refused(tmp_path: Path):
