@@ -1,12 +1,14 @@
 """The winner's estimated score: right without a choice, unbiased with one, never without width."""
 
 import math
+from statistics import fmean, pvariance, variance
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, norm, t
 
 from keras_sweep.honest.estimate import corrected
-from keras_sweep.honest.scores import MeanScores, MetricScores, auc
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc, bags, r2_score, root_mean_squared_error
 from keras_sweep.training.row_values import weighed
 
 # Of rows that weigh w by the gamma distribution of shape 0.5, right nine times of ten where w is above 1, else seven:
@@ -21,6 +23,133 @@ def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarr
 def estimated(rows: np.ndarray, **settings):
     best = int(rows.mean(1).argmax())
     return corrected(MeanScores(rows), best, 42, naive=float(rows[best].mean()), **{"share": True, **settings})
+
+
+def widths_by_hand(rows: np.ndarray) -> list[float]:
+    """How much wider the luck of each share is than in bags: by as much as that of the share all models may have."""
+    models, count = rows.shape
+    shares = [fmean(row) for row in rows]
+    apart = fmean(pvariance(row) for row in (rows - rows.mean(0)).tolist()) * models / (models - 1) / (count - 1)
+    differ = variance(shares)
+    weight = min(max((4 - (differ / apart - 1) / math.sqrt(2 / (models - 1))) / 3, 0), 1)
+    towards = max(1 - apart / max(differ, apart), 0)
+    centres = [fmean(shares) + towards * (share - fmean(shares)) for share in shares]
+    own = [share * (1 - share) for share in shares]
+    ratios = [
+        math.sqrt(c * (1 - c) * count / (count - 1) / o) if o > 0 else 1.0 for c, o in zip(centres, own, strict=True)
+    ]
+    return [1 + weight * (ratio - 1) for ratio in ratios]
+
+
+def optimism_by_hand(rows: np.ndarray, best: int, widths: list[float]) -> float:
+    """By how much the best of the models gains by the choice: a bag at a time, 500 bags of twice as many rows."""
+    whole, count, lost = [fmean(row) for row in rows.astype(float)], rows.shape[1], []
+    for block in bags(np.random.default_rng([42, 1]), count, 500, 2 * count):
+        for bag in block.astype(float):
+            inside = [float(row @ bag) / (2 * count) for row in rows]
+            luck = [w * (i - a) for w, i, a in zip(widths, inside, whole, strict=True)]
+            chosen = max(range(len(rows)), key=lambda k: (round(whole[k] + luck[k], 9), -k))
+            lost.append(whole[best] - whole[chosen] + 2 * (luck[chosen] - luck[best]))
+    assert len(lost) == 500
+    return fmean(lost)
+
+
+def test_a_loss_is_corrected_and_has_an_interval_as_the_formulas_say():
+    losses = np.random.default_rng(2).lognormal(size=(6, 40)).astype(np.float32)
+    best = int(losses.mean(1).argmin())
+    naive = float(losses[best].mean())
+    estimate = corrected(MeanScores(-losses), best, 42, naive=naive, share=False, maximize=False)
+    lost = optimism_by_hand(-losses, best, [1.0] * 6)
+    assert lost > 0.02
+    error = np.std(losses[best], ddof=1) / math.sqrt(40)
+    width = math.hypot(t.ppf(0.975, 39) * error, norm.ppf(0.975) * lost / 2)
+    assert estimate.value == pytest.approx(naive + lost, abs=1e-4)
+    assert (estimate.low, estimate.high) == pytest.approx((naive + lost - width, naive + lost + width), abs=1e-4)
+    assert "bias corrected over 6 of the models, normal interval at 95 %, 40 rows" in estimate.method
+
+
+@pytest.mark.parametrize(
+    ("truth", "seed"), [([0.8] * 12, 1), ([0.8] * 12, 2), ([0.7, 0.75, 0.8, 0.85, 0.9], 3), ([0.5, 0.8, 0.95], 4)]
+)
+def test_shares_are_corrected_by_the_luck_that_rows_of_their_true_share_would_have(truth: list[float], seed: int):
+    rows = (np.random.default_rng(seed).random((len(truth), 60)) < np.array(truth)[:, None]).astype(np.float32)
+    best = int(rows.mean(1).argmax())
+    estimate = estimated(rows)
+    assert estimate.value == pytest.approx(
+        estimate.naive - optimism_by_hand(rows, best, widths_by_hand(rows)), abs=1e-4
+    )
+    assert "Wilson's interval at 95 %, 60 rows" in estimate.method
+
+
+@pytest.mark.parametrize(("right_rows", "count"), [(41, 50), (10, 10), (0, 8), (1, 300)])
+def test_the_interval_of_a_model_that_nobody_chose_is_wilsons(right_rows: int, count: int):
+    estimate = estimated((np.arange(count) < right_rows).astype(np.float32)[None])
+    expected = binomtest(right_rows, count).proportion_ci(0.95, "wilson")
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_the_interval_of_rows_that_weigh_unlike_is_wilsons_for_as_many_as_scatter_as_much():
+    rows = np.float32([2, 2, 0, 1, 0, 0, 1.5, 1.5, 0, 1.6])
+    mean, spread = fmean(rows.tolist()), pvariance(rows.tolist())
+    count = 10 * mean * (1 - mean) / spread
+    assert count < 5
+    z = norm.ppf(0.975)
+    centre = (mean + z * z / 2 / count) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + z * z / 4 / count**2)
+    estimate = estimated(rows[None])
+    assert (estimate.low, estimate.high) == pytest.approx((centre - half, min(centre + half, 1)), abs=1e-6)
+
+
+def test_half_of_the_correction_counts_as_uncertainty_of_a_share():
+    rows = right(20, 40, 0.7)
+    estimate = estimated(rows)
+    lost, z = estimate.naive - estimate.value, norm.ppf(0.975)
+    value = estimate.value
+    centre = (value + z * z / 80) / (1 + z * z / 40)
+    half = z / (1 + z * z / 40) * math.sqrt(value * (1 - value) / 40 + z * z / 4 / 40**2)
+    width = math.hypot(half, z * lost / 2)
+    assert (estimate.low, estimate.high) == pytest.approx((centre - width, centre + width), abs=1e-6)
+
+
+def test_a_share_with_a_fault_may_lose_more_than_to_the_mean_of_all():
+    """Each model is wrong on a row of its own: in a bag without that row it has no fault."""
+    rows = 1 - np.eye(10, dtype=np.float32)
+    lost = optimism_by_hand(rows, 0, widths_by_hand(rows))
+    assert lost > 0.12 > 1 - rows.mean()
+    assert estimated(rows).value == pytest.approx(0.9 - lost, abs=1e-4)
+
+
+def test_a_share_without_a_fault_loses_no_more_than_to_the_mean_of_all():
+    rows = np.ones((8, 12), np.float32)
+    rows[1:, :3] = right(7, 3, 0.4)
+    estimate = estimated(rows)
+    unbounded = optimism_by_hand(rows, 0, widths_by_hand(rows))
+    assert estimate.value == pytest.approx(1 - min(unbounded, 1 - float(rows.mean())), abs=1e-4)
+    noisy = 1 + np.random.default_rng(0).standard_normal((8, 50)).astype(np.float32) * 3
+    noisy -= noisy.mean(1, keepdims=True) - 1  # each has the score 1, which is no share
+    scores = MeanScores(noisy)
+    assert corrected(scores, 0, 42, naive=1.0, share=False).value < 0.9
+
+
+def test_errors_and_r2_of_all_rows_together_have_an_interval_from_bags():
+    random = np.random.default_rng(0)
+    labels = random.random((30, 1)).astype(np.float32)
+    outputs = [labels + 0.05 * random.standard_normal((30, 1)) for _ in range(3)]
+    outputs = [np.where(np.arange(30)[:, None] == 7, labels + 3, each).astype(np.float32) for each in outputs]
+    errors = MetricScores([[root_mean_squared_error(each, labels)] for each in outputs], 30, sign=-1.0)
+    whole = -errors.on(np.ones((1, 30), np.float32))[0]
+    best = int(whole.argmin())
+    estimate = corrected(errors, best, 42, naive=float(whole[best]), share=False, maximize=False)
+    own = np.concatenate([errors.on(bag)[:, best] for bag in bags(np.random.default_rng([42, 1]), 30, 500, 60)])
+    width = norm.ppf(0.975) * math.sqrt(2) * np.std(own)
+    assert estimate.value >= estimate.naive
+    assert estimate.low == 0 < estimate.value - width / 2  # no error is below zero
+    extra = norm.ppf(0.975) * (estimate.value - estimate.naive) / 2
+    assert estimate.high == pytest.approx(estimate.value + math.hypot(width, extra), abs=1e-6)
+    poor = MetricScores([[r2_score(np.zeros_like(labels), labels)]], 30)
+    naive = float(poor.on(np.ones((1, 30), np.float32))[0, 0])
+    estimate = corrected(poor, 0, 42, naive=naive, share=False)
+    assert estimate.low < estimate.value == naive < 0 < estimate.high + 3  # R2 has no least value
 
 
 @pytest.mark.parametrize("rows", [right(1, 50), np.repeat(right(1, 50), 8, 0)], ids=["one model", "all alike"])
@@ -125,6 +254,11 @@ def test_no_error_is_estimated_below_zero_and_no_share_above_one():
 @pytest.mark.parametrize("rows", [np.zeros((3, 1)), np.full((3, 9), 2.5)], ids=["one row", "no spread"])
 def test_rows_that_say_nothing_give_no_estimate(rows):
     assert estimated(rows.astype(np.float32), share=False) is None
+
+
+def test_a_metric_that_is_the_same_on_every_bag_gives_no_estimate():
+    scores = MetricScores([[lambda weights: np.full(len(weights), 0.5)]] * 2, 20)
+    assert corrected(scores, 0, 42, naive=0.5, share=True) is None
 
 
 def test_the_same_rows_and_seed_give_the_same_estimate():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.honest.scores import METRICS, MetricScores, bags
+from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores, bags
 from keras_sweep.trial.row_scores import OF_ALL_ROWS
 
 ROWS = 300
@@ -26,6 +26,68 @@ def test_it_is_what_keras_reports(name, weights):
         else:
             metric.update_state(LABELS, OUTPUTS, sample_weight=each)
         assert value == pytest.approx(float(metric.result()), abs=2e-6)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_outputs_on_a_threshold_and_several_columns_count_as_keras_counts_them(name):
+    import keras
+
+    steps = np.arange(200, dtype=np.float32) / np.float32(199)
+    outputs = np.stack([np.concatenate([steps, [0, 1, 0.5, 0.5]]), np.concatenate([steps[::-1], [1, 0, 0.5, 1]])], 1)
+    labels = (RANDOM.random(outputs.shape) < 0.2 + 0.6 * outputs).astype(np.float32)
+    metric = keras.metrics.get(name)
+    metric.update_state(labels, outputs)
+    ours = MetricScores([[METRICS[name](outputs.astype(np.float32), labels)]], 204).on(np.ones((1, 204), np.float32))
+    assert ours[0, 0] == pytest.approx(float(metric.result()), abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "value"),
+    [(0.008, 0.001, 1), (0.004, 0.001, 0.5), (0.0, 0.001, 0.5), (1.0, 0.996, 0.5), (1.0, 0.99, 1), (0.001, 0.5, 0)],
+)
+def test_outputs_between_two_neighbours_of_200_thresholds_rank_alike(right, wrong, value):
+    metric = METRICS["auc"](np.float32([[right], [wrong]]), np.float32([[1], [0]]))
+    assert metric(np.ones((1, 2), np.float32)) == pytest.approx(value)
+
+
+def test_a_model_of_several_trainings_has_the_mean_of_their_values_and_less_is_better_by_its_sign():
+    parts = [lambda weights: weights @ np.arange(4.0), lambda weights: weights.sum(1) * 10]
+    weights = np.array([[1, 0, 0, 2], [0, 1, 1, 0]], np.float32)
+    assert MetricScores([parts, parts[:1]], 4, sign=-1.0).on(weights).tolist() == [[-18, -6], [-11.5, -3]]
+    assert MetricScores([parts], 4).shape == (1, 4)
+
+
+def test_a_mean_over_rows_is_weighted_and_has_no_value_where_all_weights_are_zero():
+    scores = MeanScores(np.array([[1, 2, 3], [0, 0, 6]], np.float32))
+    with np.errstate(all="raise"):
+        values = scores.on(np.array([[1, 1, 2], [0, 0, 0]], np.float32))
+    assert values[0].tolist() == [2.25, 3.0] and np.isnan(values[1]).all()
+    assert scores.shape == (2, 3)
+
+
+@pytest.mark.parametrize(("rounds", "draws"), [(250, None), (100, 7), (1, 90)])
+def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, draws):
+    blocks = list(bags(np.random.default_rng(4), 30, rounds, draws))
+    assert [len(block) for block in blocks] == [100] * (rounds // 100) + [rounds % 100] * (rounds % 100 > 0)
+    every = np.concatenate(blocks)
+    size = draws or 30
+    assert every.shape == (rounds, 30) and every.dtype == np.float32
+    assert (every.sum(1) == size).all()
+    assert every.mean(0) == pytest.approx(size / 30, abs=5 * np.sqrt(size / 30 / rounds))
+    if rounds == 250:  # the variance of a binomial
+        assert every.var(0).mean() == pytest.approx(29 / 30, rel=0.05)
+
+
+def test_bags_of_no_number_of_draws_have_as_many_as_there_are_rows():
+    first, second = (next(bags(np.random.default_rng(1), 40, 3, draws)) for draws in (None, 40))
+    assert first.tolist() == second.tolist()
+
+
+def test_r2_keeps_its_digits_where_labels_lie_far_from_zero():
+    labels = (1e4 + np.arange(50.0)).astype(np.float32)
+    outputs = labels + np.where(np.arange(50) % 2, 1.0, -1.0).astype(np.float32)
+    value = METRICS["r2_score"](outputs, labels)(np.ones((1, 50), np.float32))[0]
+    assert value == pytest.approx(1 - 50 / (np.var(np.arange(50.0)) * 50), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["auc", "precision", "recall"])

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -14,14 +15,21 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.api.compare import write_page
 from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
+from keras_sweep.space.search_space import Objective
+from keras_sweep.sweep.side_by_side import Side, SideBySide, _behind, _differences, side_by_side
+from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.ranking import improvements, spent_seconds
+from keras_sweep.trial.result import Seconds, Suggestion, TrialState
+from keras_sweep.trial.row_scores import of_outputs, of_values
 from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines
 from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.ran import ran_as
 from tests.helpers.records import new_folder
+from tests.helpers.results import ACCURACY, LOSS, result
 from tests.helpers.whole_spaces import SPACES
 
 WEAK = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.0001")
@@ -197,3 +205,93 @@ def test_a_page_takes_no_other_files_place(found, tmp_path):
     with pytest.raises(UsageError, match="is there, and not by `sweep`"):
         write_page(found, tmp_path / "mine.html")
     assert (tmp_path / "mine.html").read_text() == "<p>mine"
+
+
+def side(name: str, *values: float, objective: Objective = ACCURACY, seeds: tuple[float, ...] = (), **more) -> Side:
+    """A sweep whose trials took a second each; `seeds` are the best one's values with other seeds."""
+    results = [result(number, value, stderr=0.01, seconds=Seconds(train=1.0)) for number, value in enumerate(values)]
+    facts = Facts(objective.name, objective.goal, 42, "", {}, **more)
+    best = min(results, key=lambda one: objective.key(one.value))
+    if seeds:
+        others = tuple(
+            replace(best, suggestion=Suggestion(9, {"seed": 43}, recipe=best.number), value=v) for v in seeds
+        )
+        best = replace(best, finalists=others, final=True)
+    over_seeds = seed_scores(best) if seeds else None
+    return Side(
+        name, facts, results, best, None, over_seeds, (), improvements(results, objective), spent_seconds(results)
+    )
+
+
+def beside(*sides: Side, objective: Objective = ACCURACY) -> SideBySide:
+    return SideBySide(objective, sides, {}, None)
+
+
+def test_near_the_best_is_within_one_standard_error_whichever_way_the_metric_goes() -> None:
+    found = beside(side("a", 0.5, 0.7, 0.795, 0.8), side("b", 0.6))
+    assert found.within == pytest.approx(0.79)
+    assert found.sides[0].seconds_until(found.within, ACCURACY) == 3.0
+    assert found.sides[0].seconds_until(0.7, ACCURACY) == 2.0  # just as good
+    assert found.sides[1].seconds_until(found.within, ACCURACY) is None
+    losses = beside(side("a", 0.9, 0.5, objective=LOSS), side("b", 0.4, 0.6, objective=LOSS), objective=LOSS)
+    assert losses.within == pytest.approx(0.41)
+    assert [one.seconds_until(0.5, LOSS) for one in losses.sides] == [2.0, 1.0]
+    assert losses.first.name == "b"
+
+
+def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -> None:
+    assert beside(side("a", 0.7), side("b", 0.8), side("c", 0.8)).first.name == "b"
+    lucky, steady, plain = side("lucky", 0.9, seeds=(0.5,)), side("steady", 0.8, seeds=(0.82,)), side("plain", 0.85)
+    means = beside(lucky, steady)
+    assert means.by_mean and means.first.name == "steady"
+    assert means.score(steady)[0] == pytest.approx(0.81)
+    assert means.score(steady)[1] == pytest.approx(0.01)  # of the mean: half the difference
+    some = beside(lucky, steady, plain)
+    assert not some.by_mean and some.first.name == "lucky"
+    assert some.score(steady) == (0.8, 0.01)
+
+
+def test_a_side_counts_its_failures_epochs_and_seconds() -> None:
+    found = side("a", 0.5, 0.7)
+    failed = replace(found.results[0], state=TrialState.FAIL)
+    found = replace(found, results=[failed, *found.results])
+    assert (found.failed, found.epochs, found.seconds) == (1, 12, 2.0)
+    assert replace(found, spent={}).seconds == 0.0
+
+
+def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_by_row() -> None:
+    scores = [of_values(row.astype(np.float32)) for row in np.random.default_rng(0).random((3, 50)) < 0.6]
+    a, b = (replace(side(name, 0.6), scores=scores[n : n + 1]) for n, name in enumerate("ab"))
+    behind, rows = _behind(beside(a, b))
+    difference = scores[0].values() - scores[1].values()
+    assert rows == 50
+    assert (behind["a"].stderr, behind["a"].behind, behind["a"].tie) == (None, 0.0, True)
+    assert behind["b"].behind == pytest.approx(difference.mean(), abs=1e-6)
+    assert behind["b"].stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(50), abs=1e-6)
+    outputs = of_outputs(np.ones((50, 1)), np.ones((50, 1)))
+    shorter = of_values(np.ones(49))
+    for other in (
+        replace(b, scores=()),
+        replace(b, scores=(outputs,)),
+        replace(b, scores=(shorter,)),
+        replace(b, best=replace(b.best, rows="others")),
+    ):
+        assert _behind(beside(a, other)) == ({}, None)
+    several = replace(side("c", 0.6), scores=scores)  # with several seeds the search's own counts alone
+    assert _behind(beside(a, several))[0]["c"].behind == pytest.approx(0, abs=1e-9)
+
+
+def test_what_differs_between_sweeps_is_named_with_each_ones_value() -> None:
+    same = [side(name, 0.5, spec={"data": "digits"}, fingerprint="0123456789") for name in "ab"]
+    assert _differences(same) == []
+    other = side("c", 0.5, spec={"data": "digits"}, fingerprint="abcdefghij")
+    assert _differences([*same, other]) == [
+        "the data of a is digits (rows 01234567), b is digits (rows 01234567), c is digits (rows abcdefgh)"
+    ]
+    (metric,) = _differences(
+        [same[0], side("c", 0.5, objective=LOSS, spec={"data": "digits"}, fingerprint="0123456789")]
+    )
+    assert metric.startswith("the metric of a is val_accuracy") and "c is val_loss" in metric
+    assert "to maximize" in metric and "to minimize" in metric
+    assert _differences([side("a", 0.5), side("b", 0.5)]) == []
+    assert len(_differences([side("a", 0.5), other])) == 1

@@ -1,12 +1,25 @@
 """A comparison as JSON, and back."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials, doubts
+from keras_sweep.trial.comparison import (
+    MARGINAL,
+    PAIRED,
+    Behind,
+    Comparison,
+    Estimate,
+    MoreTrials,
+    doubts,
+    known_error,
+    marginal,
+    with_company,
+)
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.results import ACCURACY, LOSS, result
 
 
 def test_a_comparison_comes_back_from_json_as_it_was():
@@ -14,6 +27,102 @@ def test_a_comparison_comes_back_from_json_as_it_was():
     behind = {36: Behind(0.0, None, True), 7: Behind(0.0007, 0.0015, True), 9: Behind(0.02, 0.002, False)}
     for one in (Comparison(), Comparison(36, estimate, behind, PAIRED, 12_000, MoreTrials(32, 0.001, 0.004))):
         assert Comparison.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def compared(results: list[Result], objective=ACCURACY) -> dict[int, tuple[float | None, bool]]:
+    """By trial how far it is behind, and whether it ties."""
+    comparison = marginal(results, objective)
+    assert (comparison.method, comparison.estimate, comparison.rows, comparison.more) == (MARGINAL, None, None, None)
+    assert all(one.stderr is None for one in comparison.behind.values())
+    return {number: (round(one.behind, 9), one.tie) for number, one in comparison.behind.items()}
+
+
+def test_values_within_the_larger_of_two_standard_errors_of_the_best_are_ties():
+    """Errors that floats hold exactly: a distance of just one error is within it."""
+    errors = {0: 1 / 32, 1: 1 / 64, 2: 1 / 8, 3: 1 / 64, 4: None}
+    values = {0: 0.875, 1: 0.84375, 2: 0.75, 3: 0.84, 4: 0.85}
+    results = [result(number, values[number], stderr=errors[number]) for number in values]
+    assert compared(results) == {
+        0: (0, True),
+        1: (0.03125, True),
+        2: (0.125, True),
+        3: (0.035, False),
+        4: (0.025, True),
+    }
+    assert marginal(results, ACCURACY).best == 0
+
+
+def test_where_no_error_is_known_only_equal_values_tie():
+    results = [result(n, v, stderr=e) for n, (v, e) in enumerate([(0.9, 0.01), (0.895, 0.01), (0.5, None)])]
+    assert compared(results) == {0: (0, True), 1: (0.005, True), 2: (0.4, False)}
+    results = [result(number, value, stderr=None) for number, value in enumerate((0.9, 0.9, 0.85))]
+    assert compared(results) == {0: (0, True), 1: (0, True), 2: (0.05, False)}
+
+
+def test_of_a_loss_less_is_better_and_what_is_behind_is_above_zero():
+    results = [result(number, value, stderr=0.01) for number, value in enumerate((0.5, 0.4, 0.405))]
+    assert compared(results, LOSS) == {0: (0.1, False), 1: (0, True), 2: (0.005, True)}
+
+
+def test_a_best_trial_that_stands_alone_ties_with_nobody_and_no_trial_is_compared_with_none():
+    assert compared([result(0, 0.9, stderr=0.001), result(1, 0.8, stderr=0.001)]) == {0: (0, False), 1: (0.1, False)}
+    assert marginal([], ACCURACY) == Comparison()
+    assert marginal([result(0, None, state=TrialState.FAIL)], ACCURACY) == Comparison()
+    lone, other = Behind(0.0, None, True), Behind(0.1, 0.02, False)
+    assert with_company({0: lone, 1: other}) == {0: Behind(0.0, None, False), 1: other}
+    assert with_company({0: lone, 1: Behind(0.1, 0.2, True)}) == {0: lone, 1: Behind(0.1, 0.2, True)}
+
+
+def test_a_trial_with_other_validation_rows_than_the_winner_is_no_tie():
+    results = [result(0, 0.9, rows="a"), result(1, 0.9, rows="b"), result(2, 0.899, rows="a")]
+    assert compared(results) == {0: (0, True), 1: (0, False), 2: (0.001, True)}
+
+
+def test_trials_that_failed_or_were_pruned_are_not_compared_and_imported_ones_only_among_themselves():
+    results = [
+        result(0, 0.8),
+        result(1, 0.95, engine="import/optuna"),
+        result(2, 0.9, state=TrialState.PRUNED),
+        result(3, None, state=TrialState.FAIL),
+    ]
+    assert compared(results) == {0: (0, False)}
+    others = [result(number, value, engine="import/optuna") for number, value in enumerate((0.8, 0.9, 0.9))]
+    assert compared(others) == {0: (0.1, False), 1: (0, True), 2: (0, True)}
+
+
+def test_means_over_seeds_are_compared_with_the_winners_mean_and_single_seeds_with_its_first_seed():
+    def finalist(number: int, value: float, *others: float) -> Result:
+        seeds = tuple(replace(result(number, other), suggestion=Suggestion(9, {}, recipe=number)) for other in others)
+        return replace(result(number, value, stderr=0.01), finalists=seeds, final=True)
+
+    results = [finalist(0, 0.9, 0.8, 0.7), finalist(1, 0.8, 0.9, 0.85), result(2, 0.95, stderr=0.01)]
+    comparison = marginal(results, ACCURACY)
+    behind = {number: round(one.behind, 9) for number, one in comparison.behind.items()}
+    assert comparison.best == 1
+    assert behind == {0: 0.05, 1: 0, 2: -0.15}
+    assert not any(one.tie for one in comparison.behind.values())
+
+
+@pytest.mark.parametrize(
+    ("stderr", "known"), [(0.01, 0.01), (0.0, None), (None, None), (math.inf, None), (math.nan, None)]
+)
+def test_an_error_of_zero_or_none_is_not_known(stderr, known):
+    assert known_error(result(0, 0.9, stderr=stderr)) == known
+    assert known_error(result(0, math.nan, stderr=stderr)) is None
+
+
+@pytest.mark.parametrize(("gain", "worth"), [(0.01, True), (0.005, True), (0.004, False)])
+def test_more_trials_are_worth_it_if_the_rows_would_show_their_gain(gain, worth):
+    assert MoreTrials(16, gain, 0.005).worth_it is worth
+
+
+def test_a_score_that_its_rows_contradict_is_named_with_both_numbers() -> None:
+    plain, parted = result(3, 0.75), replace(result(4, 0.5), rows_value=0.25)
+    (words,) = doubts("val_accuracy", [plain, parted, replace(parted, state=TrialState.FAIL)])
+    assert words.startswith(
+        "val_accuracy contradicts its rows: trial 4 has 0.5000, its outputs on those rows give 0.25"
+    )
+    assert doubts("val_accuracy", [plain, replace(parted, state=TrialState.PRUNED)]) == []
 
 
 def trials(*recalls: float, state: TrialState = TrialState.COMPLETE) -> list[Result]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
+from scipy.stats import chi2
 
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
-from keras_sweep.trial.finalists import Choice, chosen, generation, seed_scores, with_finalists
+from keras_sweep.trial.finalists import Choice, chosen, generation, score, seed_scores, unsteadiness, with_finalists
 from keras_sweep.trial.ranking import best_training, can_win, order_key, winner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import make_spec
@@ -69,6 +70,28 @@ def test_steady_curves_come_first_among_those_that_tie_with_the_best():
     assert chosen(ASKED, results).recipes == (2, 1, 0, 3)
     too_short = result(0, 0.9, epochs=2)  # to be judged: it counts as the least steady
     assert chosen(ASKED, [too_short, result(1, 0.899)]).recipes == (1, 0)
+
+
+def test_trials_tie_within_the_larger_of_their_two_standard_errors():
+    def order(*errors):
+        values = (0.75, 0.6875, 0.5)  # a sixteenth apart
+        return chosen(ASKED, [result(n, v, stderr=e) for n, (v, e) in enumerate(zip(values, errors, strict=True))])
+
+    assert order(1 / 16, 0.01, 0.01).recipes == (1, 0, 2)  # curves to lower values are steadier
+    assert order(0.01, 1 / 16, 0.01).recipes == (1, 0, 2)
+    assert order(0.01, None, 0.01).recipes == (0, 1, 2)
+    assert order(0.06, 0.06, 0.2).recipes == (0, 1, 2)
+
+
+def test_a_curve_is_as_unsteady_as_its_last_five_changes_up_to_the_scored_epoch():
+    curve = (0.1, 0.9, 0.5, 0.52, 0.5, 0.55, 0.53, 0.56, 0.1)
+    changes = [0.02, -0.02, 0.05, -0.02, 0.03]
+    trial = result(0, 0.56, curve={"val_accuracy": curve}, epochs=8)
+    assert unsteadiness(trial, ACCURACY) == pytest.approx(stdev(changes))
+    assert unsteadiness(replace(trial, epoch=3), ACCURACY) == pytest.approx(stdev([0.8, -0.4]))
+    assert unsteadiness(replace(trial, epoch=2), ACCURACY) == math.inf
+    assert unsteadiness(replace(trial, curve={}), ACCURACY) == math.inf
+    assert unsteadiness(result(0, 0.5, curve={"val_accuracy": (0.1, math.inf, 0.5)}, epochs=3), ACCURACY) == math.inf
 
 
 def test_pruned_imported_and_failed_trials_are_no_finalists():
@@ -161,3 +184,21 @@ def test_seeds_that_differ_by_more_than_the_rows_explain_are_unstable():
         results = [result(0, 0.9, stderr=stderr), result(1, 0.8)]
         whole = decided(results, choice, lambda recipe, seed: {43: 0.91, 44: 0.93, 45: 0.92}[seed])
         assert seed_scores(whole[0]).unstable is unstable
+
+
+@pytest.mark.parametrize("others", [(0.9,), (0.9, 0.8), (0.91, 0.93, 0.92, 0.87)])
+def test_seeds_are_unstable_where_chance_in_the_rows_spreads_one_search_of_twenty_as_far(others):
+    choice = Choice(2, (0, 1), tuple(43 + index for index in range(len(others))))
+    spread = stdev((0.85, *others))
+    chance = math.sqrt(chi2.ppf(0.95, len(others)) / len(others))
+    for stderr, unstable in ((1.02 * spread / chance, False), (0.98 * spread / chance, True)):
+        results = [result(0, 0.85, stderr=stderr), result(1, 0.8)]
+        assert seed_scores(decided(results, choice, lambda r, s: others[s - 43])[0]).unstable is unstable
+
+
+def test_a_finalist_is_ranked_by_its_mean_once_seeds_decide_and_by_its_value_before():
+    results, choice = [result(0, 0.9, stderr=0.02), result(1, 0.8)], Choice(2, (0, 1), (43,))
+    whole = decided(results, choice, lambda r, s: 0.8)[0]
+    assert score(whole) == (pytest.approx(0.85), pytest.approx(stdev((0.9, 0.8)) / math.sqrt(2)))
+    assert score(replace(whole, final=False)) == (0.9, 0.02)
+    assert seed_scores(replace(whole, value=None, state=TrialState.FAIL)) is None

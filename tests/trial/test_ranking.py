@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.ranking import can_win, front, improvements, order_key, spent_seconds, trained_epochs, winner
+from keras_sweep.trial.ranking import (
+    can_win,
+    front,
+    good_enough,
+    improvements,
+    order_key,
+    searched,
+    spent_seconds,
+    trained_epochs,
+    winner,
+)
 from keras_sweep.trial.result import Seconds, TrialState
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
@@ -51,6 +61,19 @@ def test_an_imported_trial_ranks_by_its_value_but_never_wins():
     assert winner([theirs, ours], ACCURACY) == ours
     assert not can_win(theirs, ACCURACY)
     assert winner([theirs], ACCURACY) is None
+
+
+def test_only_trials_that_an_engine_here_asked_for_were_searched():
+    engines = {"optuna/tpe": True, "import/optuna": False, "added": False, "added/by": True}
+    assert {engine: searched(result(0, 0.9, engine=engine)) for engine in engines} == engines
+
+
+def test_good_enough_is_the_first_trial_that_can_win_and_has_the_value_or_a_better_one():
+    results = [result(0, 0.95, engine="import/optuna"), result(1, 0.7), result(2, 0.8), result(3, 0.9)]
+    assert good_enough(results, ACCURACY, 0.8).number == 2
+    assert good_enough(results, ACCURACY, 0.81).number == 3
+    assert good_enough(results, ACCURACY, 0.91) is None
+    assert good_enough([result(0, 0.5), result(1, 0.3)], LOSS, 0.4).number == 1
 
 
 def test_the_front_has_the_trials_that_no_other_beats_in_one_goal_and_equals_in_the_rest():

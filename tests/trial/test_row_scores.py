@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.trial.row_scores import Kind, checked, of_outputs, of_values
+from keras_sweep.trial.row_scores import Kind, arrays_digest, checked, of_outputs, of_values
 
 RIGHT = np.random.default_rng(0).random(12_001) < 0.85
 
@@ -43,3 +43,54 @@ def test_a_digest_tells_any_two_apart():
 def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
     with pytest.raises(ValueError, match=r"scores of|is not a valid"):
         checked(kind, rows, arrays)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "arrays"),
+    [
+        ("bits", 9, (np.zeros(2, np.uint8),)),
+        ("bits", 8, (np.zeros(1, np.uint8),)),
+        ("values", 3, (np.zeros(3, np.float32),)),
+        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
+        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
+    ],
+)
+def test_what_is_of_its_form_is_taken(kind, rows, arrays):
+    scores = checked(kind, rows, arrays)
+    assert (scores.kind, scores.rows, scores.arrays) == (Kind(kind), rows, arrays)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arrays"),
+    [
+        ("values", (np.zeros((3, 1), np.float32),)),
+        ("values", (np.zeros(2, np.float32),)),
+        ("bits", (np.zeros(1, np.uint8), np.zeros(1, np.uint8))),
+        ("outputs", (np.zeros((3, 2), np.float32), np.float32(1))),
+        ("outputs", (np.zeros((3, 2), np.float32), np.zeros((2, 2), np.float32))),
+        ("outputs", (np.zeros((3, 2), np.float32),) * 4),
+        ("outputs", ()),
+    ],
+)
+def test_arrays_of_another_number_shape_or_length_are_refused(kind, arrays):
+    with pytest.raises(ValueError, match="scores of 3 rows as"):
+        checked(kind, 3, arrays)
+
+
+def test_outputs_labels_and_weights_are_kept_as_they_lie_in_rows():
+    outputs = np.arange(6.0).reshape(2, 3).T
+    scores = of_outputs(outputs, np.ones(3), np.array([1, 2, 3]))
+    assert (scores.kind, scores.rows) == (Kind.OUTPUTS, 3)
+    assert [part.dtype for part in scores.arrays] == [np.float32] * 3
+    assert scores.arrays[0].tolist() == outputs.tolist()
+    assert all(part.flags.c_contiguous for part in scores.arrays)
+
+
+def test_a_digest_is_of_types_shapes_and_values_however_they_lie_in_memory():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    same = arrays_digest([array.T.copy().T])
+    assert arrays_digest([array]) == same != arrays_digest([array], "head")
+    for other in (array.reshape(3, 2), array.astype(np.float64), array + 1, array.T):
+        assert arrays_digest([other]) != same
+    assert of_values(np.array([1, 0])).digest.startswith("bits:")
+    assert of_values(np.array([True, False])).kind is Kind.BITS

@@ -44,6 +44,15 @@ def test_a_part_is_split_as_what_is_in_it_and_never_into_more_than_there_was():
     assert wall.parts == {"compile": 7.5, "train": 1.5, "report": 1.0}
 
 
+def test_a_part_that_took_no_time_is_split_into_parts_of_none():
+    wall = WallTime()
+    wall.split("train", {"compile": 6.0}, rest="report")
+    assert wall.parts == {"compile": 0.0, "report": 0.0}
+    wall.add("train", 2.0)
+    wall.split("train", {"compile": 0.0}, rest="report")
+    assert wall.parts == {"compile": 0.0, "report": 2.0}
+
+
 def test_a_phase_is_told_when_it_begins():
     wall, told = WallTime(), []
     wall.emit = told.append

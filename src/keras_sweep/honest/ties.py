@@ -48,7 +48,7 @@ def paired_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = 
         return behind, np.full(models, np.nan), np.ones(models, bool)
     if share:  # half of Wilson's 68.3 % interval where no row differs
         stderr = np.maximum(stderr, 0.5 / (rows + 1))
-    mask = ~(behind > 0)
+    mask = ~(behind > 0) | np.isnan(stderr)  # where no error is known nothing is told apart
     mask[against == each] = True
     live = np.flatnonzero((stderr > 0) & (against != each))
     live = _step_down(live, behind, stderr, centred, rows - 1, rng)
