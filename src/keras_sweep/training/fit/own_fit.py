@@ -49,7 +49,7 @@ class OwnFitLog(FitLog):
         if not self.stopped and name in metrics and metrics[name] != best:
             self.rows[-1:] = [{**dict(*self.rows[-1:]), **metrics}]
             self.every_weights[len(self.rows) - 1 :] = [scored_weights(self.model)] if self.every else []
-            self.best_weights, self._by_what_it_returned = (), True
+            self.best_weights, self._validated, self._by_what_it_returned = (), (), True
             self.diverged = diverged(list(metrics.values()))
 
     def scored_epoch(self, epochs: int) -> int:
