@@ -21,6 +21,7 @@ from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
 SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by those
+Evaluate = Callable[[], Mapping[str, Any]]  # scores a model on the validation rows, as `keras.Model.evaluate`
 
 
 @dataclass(eq=False)
@@ -43,6 +44,7 @@ class FitLog:
     diverged: bool = False
     stopped_early: bool = False
     interrupted: bool = False
+    is_by_rows: bool = True  # the value is what its model scores on the validation rows
 
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
@@ -92,7 +94,7 @@ class FitLog:
         restored = None if controls is None else controls.restored
         return scored_epoch(trial_objective(self.spec.objective, self.suggestion), values, restored)
 
-    def end(self, evaluate: Callable[[], Mapping[str, Any]]) -> None:
+    def end(self, evaluate: Evaluate) -> None:
         """`fit` has ended. The trial has the weights that it left, be they of an earlier epoch or of none.
 
         Those of its best epoch, or to which early stopping returns, are kept instead where the space says so.

@@ -30,6 +30,7 @@ class FoldEnd:
     weights: Mapping[int, Weights]  # after an epoch: of its last one, or of each
     seconds: Seconds
     reason: str | None  # as that of a whole trial
+    is_by_rows: bool
 
 
 def fit_runner(spec: SweepSpec, data: SearchData, **given: Any) -> FitRunner:
@@ -74,7 +75,7 @@ class FoldedFitRunner(FitRunner):
             if not trial_objective(self._spec.objective, suggestion).take_best:
                 rows, epoch, weights[len(rows)] = log.ended(len(rows))
                 rows = [*rows[:-1], rows[epoch - 1]]
-            ends.append(FoldEnd(rows, weights, log.seconds, log.reason))
+            ends.append(FoldEnd(rows, weights, log.seconds, log.reason, log.is_by_rows))
         trained = self._joined(suggestion, ends, [*rungs, *asked])
         return trained if rungs else Trained(trained.judged(watch.judge))
 
@@ -117,6 +118,7 @@ class FoldedFitRunner(FitRunner):
                 rows=self._data.validation,
                 predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
                 model=lambda: model_of(self._spec, self._data, suggestion.params, weights),
+                is_by_rows=all(end.is_by_rows for end in ends),
                 pruned_at=pruned_at,
             )
 

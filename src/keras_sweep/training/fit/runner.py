@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -122,7 +123,13 @@ class FitRunner:
                     self._checkpoint.remove()  # only now, when the result is kept
 
     def _noted(self, result: Result, watch: Watch) -> Result:
-        """The result, after a line once where code of the user's set the weights that it is scored by."""
+        """The result, after a line once where code of the user's set the weights that it is scored by.
+
+        Raises ModelError where the first trial's own `fit` returned what ranks no trial.
+        """
+        suggestion, reason = result.suggestion, result.reason or ""
+        if suggestion.number == 0 and suggestion.recipe is None and reason.startswith(RETURNED):
+            raise ModelError(reason)
         if result.reason == SET_LATER and not self._has_noted:
             self._has_noted = True
             watch.emit(Noticed("a callback sets other weights than the last epoch's: trials are scored by these"))
@@ -178,6 +185,7 @@ class FitRunner:
                 rows=self._data.validation,
                 predict=predict,
                 model=model,
+                is_by_rows=log.is_by_rows or pruned_at is not None,
                 pruned_at=pruned_at,
             )
 
@@ -270,11 +278,13 @@ class FitRunner:
             epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
             functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
             callbacks = [swap_of(), *(function() for function in functions), log.callback()]
+            how = {"batch_size": plan.batch_size, "sample_weight": validation.weights, "verbose": 0}
+            evaluate = partial(model.evaluate, validation.x, validation.labels, **how, return_dict=True)
             if own is not None and isinstance(log, OwnFitLog):
                 given: dict[str, Any] = {} if weights is None else {"class_weight": weights}
                 if "batch_size" in suggestion.params or data.stream is not None:  # else it may say so itself
                     given |= batches
-                log.train(own, replace(data, train=train), callbacks, epochs=epochs, **given)
+                log.train(own, replace(data, train=train), callbacks, evaluate, epochs=epochs, **given)
             else:
                 model.fit(
                     train.x,
@@ -289,8 +299,7 @@ class FitRunner:
                     class_weight=weights,
                     callbacks=callbacks,
                 )
-            how = {"batch_size": plan.batch_size, "sample_weight": validation.weights, "verbose": 0}
-            log.end(partial(model.evaluate, validation.x, validation.labels, **how, return_dict=True))
+            log.end(evaluate)
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
@@ -303,7 +312,9 @@ class FitRunner:
         if log.interrupted:
             return None
         if spec.objective.name not in log.curve:
-            reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
+            name, logged = spec.objective.name, f"only {sorted(log.curve)}"
+            by_return = f"{RETURNED} no {name!r}, and its epochs logged {logged}"
+            reason = by_return if own is not None else f"the metric {name!r} was not logged, {logged}"
             return failed(suggestion, Failure(reason), log.curve, log.seconds)
         return log
 
