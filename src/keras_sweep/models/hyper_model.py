@@ -62,13 +62,9 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
 
 
 def returned(found: Any, objective: Objective) -> dict[str, float]:
-    """The metrics that a `fit` returned, by KerasTuner's rules.
-
-    A number is its `default_objective`. A list, of several trainings, is the mean of its parts; of what `model.fit`
-    returned there the best epoch counts. Alone that is {}, as nothing is: those metrics count that its epochs logged.
-
-    Raises ModelError for anything else.
-    """
+    """The metrics that a `fit` returned, by KerasTuner's rules: a number is its `default_objective`, a list the mean of
+    its parts, where the best epoch counts of what `model.fit` returned. Of that alone, or of nothing, those count that
+    its epochs logged. Raises ModelError for anything else."""
     import keras
 
     if found is None or isinstance(found, keras.callbacks.History):

@@ -44,6 +44,7 @@ class FitLog:
     diverged: bool = False
     stopped_early: bool = False
     interrupted: bool = False
+    reason: str | None = None  # why it is scored otherwise than its last epoch, where code of the user's is why
     is_by_rows: bool = True  # the value is what its model scores on the validation rows
 
     def __post_init__(self) -> None:
@@ -106,11 +107,12 @@ class FitLog:
         if chosen or cut_short or not 0 < len(self._digests) == last:
             return
         digest = arrays_digest(self._left)
+        self.reason = SET_LATER if digest != self._digests[-1] else None
         if digest not in self._digests:
             scores = {f"val_{name}": float(value) for name, value in evaluate().items() if np.ndim(value) == 0}
             self._scored_row = last, {**self.rows[-1], **scores}
             self.diverged = diverged(list(scores.values()))
-        elif digest != self._digests[-1]:
+        elif self.reason is not None:
             self._scored_row = self._digests.index(digest) + 1, self.rows[-1]
 
     def ended(self, epochs: int, *, pruned: bool = False) -> tuple[list[dict[str, float]], int, Weights]:
@@ -121,11 +123,6 @@ class FitLog:
         epoch = self.scored_epoch(epochs)
         weights = self.every_weights[epoch - 1] if self.every else self.best_weights or self._validated or self._left
         return self.rows[:epochs], epoch, weights
-
-    @property
-    def reason(self) -> str | None:
-        """Why the whole trial is not scored as its last epoch was, where a callback is why."""
-        return None if self._scored_row is None else SET_LATER
 
     @property
     def seconds(self) -> Seconds:

@@ -34,14 +34,10 @@ class OwnFitLog(FitLog):
         self._is_by_return = False
         super().__post_init__()
 
-    def train(
-        self, fit: partial[Any], data: SearchData, callbacks: list[Any], evaluate: Evaluate, **given: Any
-    ) -> None:
+    def train(self, fit: partial[Any], data: SearchData, callbacks: Any, evaluate: Evaluate, **given: Any) -> None:
         """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
-        epoch; without them its best epoch does, as with KerasTuner.
-
-        Raises anything; ModelError where it returns a number, and trials are ranked by another metric.
-        """
+        epoch; without them its best epoch does, as with KerasTuner. Raises anything, and ModelError where it returns a
+        number that is not the metric that ranks."""
         given["callbacks"] = [*watching_callbacks(self._training), *callbacks]
         hyper_parameters, built = fit.args[0], set(fit.args[0].values)
         with process_kept():
@@ -59,7 +55,8 @@ class OwnFitLog(FitLog):
         best = values[self.scored_epoch(len(values)) - 1] if values else None
         if not self.stopped and name in metrics and metrics[name] != best:
             self.is_by_rows = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name], evaluate)
-            if number is not None and not self.is_by_rows and self._is_of_keras(name):
+            of_keras = is_maximized(name) is not None or name.removeprefix("val_") in self.spec.metrics
+            if number is not None and of_keras and not self.is_by_rows:
                 raise ModelError(
                     f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
                     hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
@@ -67,7 +64,8 @@ class OwnFitLog(FitLog):
                 )
             self.rows[-1:] = [{**dict(*self.rows[-1:]), **metrics}]
             self.every_weights[len(self.rows) - 1 :] = [scored_weights(self.model)] if self.every else []
-            self.best_weights, self._validated, self._is_by_return = (), (), True
+            self.best_weights = self._validated = ()
+            self._is_by_return = True
             self.diverged = diverged(list(metrics.values()))
 
     def scored_epoch(self, epochs: int) -> int:
@@ -79,10 +77,6 @@ class OwnFitLog(FitLog):
         with suppress(Exception):  # a model that nothing compiled
             return math.isclose(evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
-
-    def _is_of_keras(self, name: str) -> bool:
-        """Whether Keras computes a metric of that name."""
-        return is_maximized(name) is not None or name.removeprefix("val_") in self.spec.metrics
 
     def _go_on(self) -> None:
         """Begin a phase."""
