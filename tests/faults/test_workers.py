@@ -10,10 +10,12 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import gettempdir
-from threading import Lock, Timer, main_thread
+from threading import Lock, Thread, main_thread
+from traceback import walk_stack
 from typing import Any
 
 import cloudpickle
+import loky.process_executor
 import numpy as np
 import pytest
 
@@ -72,6 +74,16 @@ def trainers(parent: int) -> list[int]:
     return [one for one in children(parent) if b"popen_loky" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
+def calls_of(parent: int) -> list[Path]:
+    """The files by which processes of `--workers` are called, and answer."""
+    return [*Path(gettempdir()).glob(f"keras-sweep-{parent}-*/call-*")]
+
+
+def trains(parent: int) -> bool:
+    """Whether a process of `--workers` is asked to train a segment."""
+    return any(b"train_segment" in one.read_bytes() for one in calls_of(parent))
+
+
 @pytest.fixture
 def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
     """A sweep over processes, two unless it is said, which have begun; it takes long."""
@@ -87,7 +99,7 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]
 
 @pytest.mark.soak
 def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, running: Started) -> None:
-    time.sleep(1)
+    wait_for(lambda: trains(running.pid), running)
     os.kill(trainers(running.pid)[0], signal.SIGKILL)
     _, err = running.communicate()
     assert running.returncode == 0, err
@@ -101,7 +113,7 @@ one_worker = pytest.mark.parametrize("running", [1], indirect=True)  # each impo
 @one_worker
 def test_ctrl_c_ends_workers_after_their_epochs_and_keeps_those(tmp_path: Path, running: Started) -> None:
     below = children(running.pid)
-    time.sleep(1)
+    wait_for(lambda: trains(running.pid), running)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate()
     assert running.returncode == 130, err
@@ -129,16 +141,34 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
 
 
 @pytest.mark.soak
-def test_an_interrupt_waits_for_no_worker_that_waits_for_one_that_is_called_off() -> None:
+def test_an_interrupt_waits_for_no_worker_that_waits_for_one_that_is_called_off(tmp_path: Path) -> None:
     processes: Workers = workers_of(2)()  # type: ignore[misc]
     processes.on_each(os.getpid)
-    processes.submit(time.sleep, 3)
+    ended = tmp_path / "ended"
+
+    def busy() -> None:
+        while not ended.exists():
+            time.sleep(0.05)
+
+    processes.submit(busy)
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have had it ignore
-    Timer(0.5, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+    Thread(target=interrupt_in, args=("on_each",)).start()
     with pytest.raises(KeyboardInterrupt):
         processes.on_each(os.getpid)  # one of both is idle
     signal.signal(signal.SIGINT, former)
+    ended.touch()
     processes.close()
+
+
+def interrupt_in(function: str) -> None:
+    """Interrupt the main thread once it waits below a function of that name."""
+    thread = main_thread().ident or 0
+
+    def calls() -> list[str]:
+        return [frame.f_code.co_name for frame, _ in walk_stack(sys._current_frames()[thread])]
+
+    wait_for(lambda: {function, "wait"} <= set(calls()))
+    signal.pthread_kill(thread, signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -202,8 +232,8 @@ def test_a_worker_that_grows_stays(one_process: Workers) -> None:
     """It keeps the rows and the programs, so that it would be begun anew after every segment of a large sweep."""
 
     def grow() -> int:
+        loky.process_executor._MEMORY_LEAK_CHECK_DELAY = 0.0  # else it looks once a second
         sys.grown = [*getattr(sys, "grown", ()), b"x" * 350_000_000]  # type: ignore[attr-defined]
-        time.sleep(1.1)  # loky looks once a second
         return os.getpid()
 
     assert len({one_process.submit(grow).result(PATIENCE) for _ in range(3)}) == 1
@@ -214,11 +244,10 @@ def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process:
 
     def answer() -> bytes:
         begun.write_text(str(os.getpid()))
-        return bytes(2**29)  # a message over a pipe is half-way after a second
+        return bytes(2**29)
 
     asked = one_process.submit(answer)
-    wait_for(begun.exists)
-    time.sleep(1.0)
+    wait_for(lambda: any(one.stat().st_size > 2**20 for one in calls_of(os.getpid())))  # it is half-way
     with suppress(ProcessLookupError):
         os.kill(int(begun.read_text()), signal.SIGKILL)
     with suppress(ChildProcessError):  # from the second, where it had answered before it was killed

@@ -86,4 +86,4 @@ def another(losses):
 
 
 guide, phases = Guide(), Phases()
-late, best_of_loop, last_of_loop, other_of_loop = Late(), Loop(), Loop(last), Loop(another)
+late, best_of_loop = Late(), Loop()

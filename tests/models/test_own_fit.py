@@ -1,22 +1,26 @@
 """A `fit` of a HyperModel's own: what it is called with, what it may return, and what it asks for before the search."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 import pytest
+from keras_tuner.src.engine.tuner_utils import convert_to_metrics_dict
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import call_fit, returned
 from keras_sweep.space.distributions import Categorical, Float
-from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from tests.helpers import own_fits
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import with_weights
 
 DATA = digits(64, 32)
+LOSS = Objective("val_loss", Goal.MINIMIZE)
 GIVEN = {"epochs": 3, "verbose": 0, "callbacks": ["ours"]}
 
 
@@ -83,23 +87,44 @@ def test_callbacks_of_its_own_alone_or_a_second_phase_that_fails_raise(begun: bo
         called_with(lambda *args, **more: keras_fit(*args, **own, **more), begun=begun)
 
 
+def history(losses: list[float]) -> Any:
+    """What `model.fit` returns of such epochs, which are counted from 1."""
+    found = keras.callbacks.History()
+    found.history = {"val_loss": losses, "epoch": [float(epoch) for epoch in range(1, len(losses) + 1)]}
+    return found
+
+
 @pytest.mark.parametrize(
     ("found", "metrics"),
     [
-        (0.25, {"val_loss": 0.25}),
+        (0.25, {"default_objective": 0.25}),
+        (np.float32(0.25), {"default_objective": 0.25}),
         ({"val_loss": 1, "auc": 0.5}, {"val_loss": 1.0, "auc": 0.5}),
         (keras.callbacks.History(), {}),
         (None, {}),
+        ([0.25, 0.75, 2.0], {"default_objective": 1.0}),
+        ([{"val_loss": 1, "auc": 0.5}, {"val_loss": 2}], {"val_loss": 1.5, "auc": 0.5}),
+        ([history([3.0, 1.0, 2.0]), history([2.0, 4.0])], {"val_loss": 1.5, "epoch": 1.5}),
     ],
-    ids=["a number", "metrics", "what model.fit returns", "nothing"],
+    ids=["a number", "of NumPy", "metrics", "what model.fit returns", "nothing", "numbers", "dicts", "histories"],
 )
 def test_what_it_may_return(found: Any, metrics: dict[str, float]) -> None:
-    assert returned(found, "val_loss") == metrics
+    """As KerasTuner has it, whose own function gives the same."""
+    assert returned(found, LOSS) == metrics
+    if metrics:
+        objective = keras_tuner.Objective("default_objective" if "default_objective" in metrics else "val_loss", "min")
+        assert convert_to_metrics_dict(found, objective) == metrics
+
+
+def test_of_a_metric_that_is_maximized_the_best_epoch_is_the_largest() -> None:
+    assert returned([history([3.0, 1.0])], replace(LOSS, goal=Goal.MAXIMIZE)) == {"val_loss": 3.0, "epoch": 1.0}
 
 
 def test_what_is_no_metric_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ModelError, match=r"`fit` returned a tuple that is no metric: .*Return val_loss as a number"):
-        returned((1, 2), "val_loss")
+    with pytest.raises(ModelError, match=r"`fit` returned a tuple that is no metric: .*Return a number, a dict of"):
+        returned((1, 2), LOSS)
+    with pytest.raises(ModelError, match="`fit` returned a list that is no metric"):
+        returned([], LOSS)
 
 
 def sweep() -> SweepSpec:

@@ -211,6 +211,36 @@ def test_how_it_fits_is_searched_and_its_model_verified(tmp_path: Path) -> None:
     assert ks.verify(tmp_path / "it.keras", sweeps_dir=tmp_path).matches
 
 
+class HyperRegressor(keras_tuner.HyperModel):  # type: ignore[misc]
+    """As in "Getting started with KerasTuner": the objective is what `fit` returns."""
+
+    def build(self, hp: Any) -> Any:
+        model = keras.Sequential([keras.layers.Dense(hp.Int("units", 8, 16, step=8), "relu"), keras.layers.Dense(1)])
+        model.compile(optimizer="adam", loss="mean_squared_error", metrics=[keras.metrics.MeanAbsoluteError()])
+        return model
+
+    def fit(self, hp: Any, model: Any, x: Any, y: Any, validation_data: Any, **kwargs: Any) -> Any:
+        model.fit(x, y, **kwargs)
+        return mean_error(model, *validation_data)
+
+
+def mean_error(model: Any, x: Any, y: Any) -> Any:
+    return np.mean(np.abs(model.predict(x, verbose=0)[:, 0] - np.ravel(y)))
+
+
+def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_error(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    tuner = ks.Tuner(HyperRegressor(), max_trials=2, directory=tmp_path, project_name="regressor")
+    x_val, y_val = draw.random((32, 10)), draw.random((32, 1))
+    tuner.search(draw.random((64, 10)), draw.random((64, 1)), validation_data=(x_val, y_val))
+    (model,), best = tuner.get_best_models(), tuner.sweep.best
+    assert best.value == pytest.approx(mean_error(model, x_val, y_val), rel=1e-5)
+    assert (best.stderr, tuner.sweep.estimate, tuner.sweep.ties()) == (None, None, [])
+    tuner.sweep.export(tmp_path / "it.keras")
+    with pytest.raises(ks.UsageError, match="what a `fit` or steps of yours compute is not in the file"):
+        ks.verify(tmp_path / "it.keras", sweeps_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

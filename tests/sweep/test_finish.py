@@ -1,24 +1,37 @@
 """The winner's look at the test rows, its model and card: each once, counted, and whole."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.errors import RecordError
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files.arrays import write_arrays
+from keras_sweep.files.plain import file_digest
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.saved import weights_file_of
+from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import finish as finish_module
-from keras_sweep.sweep.card import kept_card
-from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.card import card_text, kept_card
+from keras_sweep.sweep.finish import (
+    evaluate,
+    finish,
+    rebuild_scores,
+    rebuild_weights,
+    set_damaged_weights_aside,
+)
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
@@ -41,14 +54,21 @@ def study(tmp_path: Path) -> Iterator[StudyFile]:
         yield study
 
 
-def finished(study: StudyFile, results, *, test: bool = True):
+def running_on(study: StudyFile, emit, data=DATA) -> Running:
+    return Running(study, SPEC, data, None, emit, WallTime(), StopRequest())
+
+
+def finished(study: StudyFile, results, *, test: bool = True, data=DATA):
     """Finish; the events."""
     best = winner(results, SPEC.objective)
     write_arrays(weights_file_of(study.folder, best), best.weights)
     events = []
-    running = Running(study, SPEC, DATA, None, events.append, WallTime(), StopRequest())
-    finish(running, results, best.light(), test=test)
+    finish(running_on(study, events.append, data), results, best.light(), test=test)
     return events
+
+
+def notices(events) -> list[str]:
+    return [event.message for event in events if isinstance(event, Noticed)]
 
 
 def card(study: StudyFile):
@@ -126,3 +146,189 @@ def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(
     again = kept_card(study.folder, study.facts)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}
+
+
+def test_what_is_kept_of_a_look_is_what_the_event_and_the_card_say(study: StudyFile, results) -> None:
+    (event,) = finished(study, results)
+    best, kept = winner(results, SPEC.objective), study.facts.test
+    assert (event.looks, event.earlier, event.rows) == (1, False, DATA.test_rows)
+    assert (kept.number, kept.seed, kept.refit) == (best.number, None, False)
+    assert kept.stderrs == event.stderrs
+    assert card(study)["sha256"] == file_digest(study.folder.best)
+
+
+@pytest.mark.parametrize("change", [{"estimate": {"value": 0.5}}, {"test": None}], ids=["estimate", "test"])
+def test_a_card_that_says_otherwise_of_the_same_model_is_written_again_alone(study, results, change) -> None:
+    finished(study, results)
+    good, model = card(study), study.folder.best.stat().st_mtime_ns
+    text = card_text({**good, **change})
+    study.folder.card.write_text(text)
+    study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
+    (event,) = finished(study, results)
+    assert event.earlier and study.facts.test_looks == 1
+    assert {**card(study), "created": ""} == {**good, "created": ""}
+    assert study.folder.best.stat().st_mtime_ns == model
+
+
+@pytest.mark.parametrize("key", ["trial", "seed", "trials", "seeds", "refit"])
+def test_a_card_of_another_model_has_the_model_written_again(study: StudyFile, results, key) -> None:
+    finished(study, results, test=False)
+    good, model = card(study), study.folder.best.stat().st_mtime_ns
+    text = card_text({**good, key: 7})
+    study.folder.card.write_text(text)
+    study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
+    assert finished(study, results, test=False) == []
+    assert card(study).get(key) == good.get(key) and study.folder.best.stat().st_mtime_ns > model
+
+
+def test_without_test_rows_there_is_no_look(study: StudyFile, results) -> None:
+    assert finished(study, results, data=replace(DATA, test_rows=0)) == []
+    assert study.facts.test_looks == 0 and card(study)["test"] is None
+
+
+def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, results, monkeypatch) -> None:
+    def uncompiled(opened: OpenedTrial):
+        model, own, refit = final_model(opened)
+        return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
+
+    monkeypatch.setattr(finish_module, "final_model", uncompiled)
+    why = "the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it"
+    assert notices(finished(study, results)) == [why]
+    assert study.facts.test_looks == 0 and study.folder.best.exists() and card(study)["test"] is None
+
+
+def test_a_model_that_is_no_file_leaves_no_card_and_a_line(study, results, monkeypatch) -> None:
+    def no_file(*_: object) -> None:
+        raise ModelError("it has no config")
+
+    monkeypatch.setattr(finish_module, "file_model", no_file)
+    assert notices(finished(study, results)) == ["it has no config"]
+    assert study.facts.test_looks == 1 and not study.folder.card.exists() and not study.folder.best.exists()
+
+
+def test_a_link_to_nothing_in_the_place_of_the_model_is_set_aside(study: StudyFile, results) -> None:
+    finished(study, results, test=False)
+    study.folder.best.unlink()
+    study.folder.best.symlink_to(study.folder.path / "gone")
+    study.folder.card.write_text("altered")
+    events = notices(finished(study, results, test=False))
+    assert [one.rpartition(": ")[2].split(" is ")[1] for one in events] == [
+        "card.json~1 now, and written again",
+        "best.keras~1 now, and written again",
+    ]
+    assert study.folder.best.is_file() and not study.folder.best.is_symlink()
+
+
+@pytest.mark.parametrize(("begun", "same"), [("other", False), ("others+{}", True), (None, True)])
+def test_rows_that_are_not_those_of_the_sweep_judge_nobody(study: StudyFile, results, begun, same) -> None:
+    study.set_attributes({"test_fingerprint": begun and begun.format(DATA.test_fingerprint)})
+    if same:
+        assert finished(study, results)[-1].looks == 1
+        return
+    with pytest.raises(ChangedSweep, match="the test rows of digits are not those that the sweep 'digits' was begun"):
+        finished(study, results)
+    assert study.facts.test_looks == 0
+
+
+class Sure:
+    """A model that says of each row its class, which the row is."""
+
+    def evaluate(self, x, y, **given):
+        assert given["return_dict"] and given["verbose"] == 0
+        self.weights = given["sample_weight"]
+        return {"accuracy": np.float32(0.5), "loss": 0.25, "confusion": np.zeros((2, 2))}
+
+    def predict(self, x, **_):
+        return np.eye(10)[x]
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 1.0, 1.0])])
+def test_scores_are_numbers_and_each_class_that_is_there_has_its_share(results, weights) -> None:
+    rows, model = Rows(np.array([3, 4, 5, 0]), np.array([3, 3, 5, 1]), weights), Sure()
+    scores = evaluate(SPEC, results[0], model, rows, DATA)
+    assert model.weights is weights
+    assert (scores.rows, scores.scores) == (4, {"accuracy": 0.5, "loss": 0.25})
+    assert set(scores.stderrs) == {"accuracy", "loss"}
+    assert scores.per_class == {"1": 0.0, "3": 0.5 if weights is None else 0.25, "5": 1.0}
+    assert evaluate(SPEC, results[0], model, rows, replace(DATA, classes=None)).per_class is None
+
+
+def kept_files(study: StudyFile, results):
+    """Write the weights and the scores of all trials, and give them as the record does."""
+    for one in results:
+        write_arrays(weights_file_of(study.folder, one), one.weights)
+        save_scores(scores_file(study.folder, one.number), one.scores)
+    return [one.light() for one in results]
+
+
+def test_weights_that_are_damaged_are_set_aside_and_those_that_are_sound_or_gone_are_left(study, results) -> None:
+    light, heard = kept_files(study, results), []
+    first, second, third = (weights_file_of(study.folder, one) for one in light[:3])
+    first.write_bytes(b"damaged")
+    second.unlink()
+    finalist = replace(light[2], suggestion=replace(light[2].suggestion, recipe=2))
+    of_finalist = weights_file_of(study.folder, finalist)
+    write_arrays(of_finalist, results[1].weights)  # of another
+    trials = [light[0], light[1], replace(light[2], finalists=(finalist,)), light[3]]
+    assert set_damaged_weights_aside(study.folder, trials, heard.append) == [light[0], finalist]
+    assert not first.exists() and third.exists() and not of_finalist.exists()
+    assert [one.rpartition(": ")[2] for one in notices(heard)] == [
+        f"the file is {path.name}~1 now" for path in (first, of_finalist)
+    ]
+
+
+def test_weights_are_written_again_where_they_are_those_of_the_record(study, results, monkeypatch) -> None:
+    light, heard = [one.light() for one in results], []
+    found = {0: results[0].weights, 1: results[0].weights}
+
+    def weights_of(opened: OpenedTrial):
+        if opened.trial.number == 2:
+            raise RecordError("trial 2 trained again gives 0.5")
+        return found[opened.trial.number]
+
+    monkeypatch.setattr(finish_module, "weights_of", weights_of)
+    rebuild_weights(running_on(study, heard.append), light[:3])
+    assert [weights_file_of(study.folder, one).exists() for one in light] == [True, False, False, False]
+    assert notices(heard) == [
+        "the weights of trial 1 are lost: trained again it has the same value by weights that differ in their last "
+        "digits",
+        "the weights of trial 2 are lost: trial 2 trained again gives 0.5",
+    ]
+
+
+def test_scores_are_computed_again_from_weights_and_what_is_lost_is_counted(study, results) -> None:
+    light, heard = kept_files(study, results), []
+    files = [scores_file(study.folder, one.number) for one in light]
+    before = files[0].read_bytes()
+    running = running_on(study, heard.append)
+    rebuild_scores(running, light)
+    assert heard == [] and files[0].read_bytes() == before
+    files[0].write_bytes(b"damaged")
+    files[1].unlink()
+    files[2].unlink()
+    weights_file_of(study.folder, light[2]).unlink()
+    rebuild_scores(running, light)
+    assert [load_scores_of(study.folder, one).digest for one in light[:2]] == [one.scores_digest for one in light[:2]]
+    aside, lost = notices(heard)
+    assert aside.endswith(f"the file is {files[0].name}~1 now")
+    assert lost == (
+        "the scores of 1 trial on the validation rows are lost, without the weights that gave them: they are compared "
+        "by their values alone"
+    )
+    files[3].unlink()
+    other = [*light[:3], replace(light[3], scores_digest="bits:other")]
+    heard.clear()
+    rebuild_scores(running, other)
+    assert notices(heard)[-1].startswith("the scores of 2 trials on the validation rows are lost")
+    assert not files[3].exists()
+
+
+def test_scores_of_finalists_that_decide_are_made_whole_too(study, results) -> None:
+    (first, *_), heard = kept_files(study, results), []
+    finalist = replace(first, suggestion=replace(first.suggestion, recipe=first.number))
+    running, path = running_on(study, heard.append), scores_file(study.folder.finalists, finalist.number)
+    write_arrays(weights_file_of(study.folder, finalist), results[0].weights)
+    rebuild_scores(running, [replace(first, finalists=(finalist,), final=False)])
+    assert not path.exists()
+    rebuild_scores(running, [replace(first, finalists=(finalist,), final=True)])
+    assert path.exists() and heard == []

@@ -8,15 +8,29 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.errors import Interrupted
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.replay import Gap, Match, gap, replay, widest
-from keras_sweep.trial.events import Noticed, PhaseBegan
-from keras_sweep.trial.result import TrialState
+from keras_sweep.sweep.replay import (
+    CurveMatch,
+    Gap,
+    Match,
+    Replay,
+    _differences,
+    gap,
+    replay,
+    told_as_phases,
+    trained_again,
+    widest,
+)
+from keras_sweep.training.choose import RUNNERS
+from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.views.replay_view import replay_lines
 from tests.helpers.command import python
 from tests.helpers.ran import ran_as
@@ -48,7 +62,10 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
 
 def test_lanes_have_the_numbers_of_fit(sweeps):
     for number in (0, 9):
-        done = replay(SweepAccess(sweeps["plain"]), number)
+        heard = []
+        done = replay(SweepAccess(sweeps["plain"], heard.append), number)
+        assert done.own is None and heard[0] == PhaseBegan("data")
+        assert (done.sweep, done.objective.name, done.plain.differences) == ("plain", "val_accuracy", ())
         assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
         assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
         assert len(done.plain.epochs) == done.recorded.epochs
@@ -107,6 +124,27 @@ def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     text = "\n".join(replay_lines(done))
     assert said in text
     assert text.endswith("the numbers are not those of the record")
+
+
+def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp_path):
+    """An altered digit parts from both."""
+    first, heard = read_results(sweeps["plain"])[0], []
+    losses = first.curve["val_loss"]
+    altered = forged(sweeps["plain"], tmp_path, curve={**first.curve, "val_loss": (losses[0] * 1.01, *losses[1:])})
+    done = replay(SweepAccess(altered, heard.append), 0)
+    assert (done.own.runner, done.own.parted_at, done.plain.parted_at, done.matches) == ("compiled/jax", 1, 1, False)
+    assert Noticed("fit/jax parts from the record at epoch 1: trained again by compiled/jax") in heard
+    again, (_, *others) = done.own.again, read_results(sweeps["plain"])
+    assert again.curve["val_loss"] == losses and again.value == first.value and others
+    assert replay(SweepAccess(altered), 0, runner="compiled").own is None
+
+
+def test_a_training_that_the_user_stops_is_said(sweeps):
+    number = next(one.number for one in read_results(sweeps["fit"]) if one.epochs > 1)
+    with SweepAccess(sweeps["fit"]).opened(number) as opened:
+        stopped = replace(opened, stopping=lambda: True)
+        with pytest.raises(Interrupted, match=f"trial {number} was not trained again to its end"):
+            trained_again(stopped, RUNNERS.find("fit")(opened.spec, opened.data))
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +220,146 @@ def test_two_numbers_are_equal_or_equal_to_rounding_or_parted(metric, ours, thei
     assert gap(metric, ours, theirs, ROWS).match is match
 
 
+@pytest.mark.parametrize(
+    ("metric", "ours", "theirs", "match"),
+    [
+        ("val_loss", 1.0, 1.0 + 0.9e-5, Match.ROUNDING),
+        ("val_loss", 1.0, 1.0 + 1.2e-5, Match.PARTED),
+        ("val_loss", 0.0, 0.9e-7, Match.ROUNDING),
+        ("val_loss", 0.0, 1.2e-7, Match.PARTED),
+        ("val_acc", 0.5, 0.5 + 1 / ROWS, Match.ROUNDING),
+        ("acc", 0.5, 0.5 + 1 / ROWS, Match.ROUNDING),
+        ("val_accuracy_of_mine", 0.5, 0.5 + 1 / ROWS, Match.PARTED),
+        ("accuracy", 0.5, 0.5 + 1.008 / ROWS, Match.ROUNDING),
+        ("accuracy", 0.5, 0.5 + 0.98 / ROWS, Match.PARTED),
+        ("accuracy", 0.5, 0.5 + 1.03 / ROWS, Match.PARTED),
+        ("val_loss", math.inf, -math.inf, Match.PARTED),
+    ],
+)
+def test_how_far_rounding_goes(metric, ours, theirs, match):
+    assert gap(metric, ours, theirs, ROWS).match is match
+
+
+@pytest.mark.parametrize(("by", "match"), [(0.9, Match.ROUNDING), (2.02, Match.ROUNDING), (2.2, Match.PARTED)])
+def test_of_rows_that_weigh_unlike_a_share_may_differ_by_the_heaviest(by, match):
+    weights = np.array([1.0, 1.0, 2.0, 0.0])
+    assert gap("accuracy", 0.25, 0.25 + by / 4, 4, weights).match is match
+
+
+@pytest.mark.parametrize("rows", [100_000, 400_000])
+def test_shares_of_many_rows_are_as_float32_rounds_them(rows):
+    off = (1 + 0.9 * rows / 1e5 * 0.01) / rows
+    assert gap("accuracy", 0.5, 0.5 + min(off, 1.009 / rows), rows).match is Match.ROUNDING
+
+
+def test_a_gap_is_relative_to_the_second_number():
+    assert gap("val_loss", 1.5, -2.0, ROWS) == Gap(Match.PARTED, 1.75)
+    assert gap("val_loss", 1.0, 0.0, ROWS).relative == gap("val_loss", math.nan, 1.0, ROWS).relative == math.inf
+    assert gap("val_loss", 2.0, 2.0, ROWS) == gap("val_loss", math.nan, math.nan, ROWS) == Gap(Match.EQUAL, 0.0)
+
+
 def test_the_worst_counts():
     near, far = Gap(Match.ROUNDING, 1e-7), Gap(Match.PARTED, 1e-4)
     assert widest([near, far, near]) == far
+    assert widest([near, Gap(Match.ROUNDING, 1e-6)]).relative == 1e-6
+    assert widest([Gap(Match.EQUAL, 0.0), near]) == near
+    assert widest([]) == Gap(Match.EQUAL, 0.0)
+
+
+EQUAL, ROUNDING, PARTED = (Gap(match, 0.0) for match in Match)
+
+
+def matched(*differences, **gaps):
+    again = Result(Suggestion(0, {}), TrialState.COMPLETE, 0.5)
+    return CurveMatch(again, "fit/jax", gaps, differences)
+
+
+@pytest.mark.parametrize(
+    ("found", "epochs", "match", "parted_at"),
+    [
+        (matched(), (), Match.EQUAL, None),
+        (matched(loss=(EQUAL, ROUNDING)), (Match.EQUAL, Match.ROUNDING), Match.ROUNDING, None),
+        (
+            matched(loss=(EQUAL, ROUNDING, EQUAL), mae=(ROUNDING, PARTED)),
+            (Match.ROUNDING, Match.PARTED),
+            Match.PARTED,
+            2,
+        ),
+        (matched("the end: other", loss=(EQUAL,)), (Match.EQUAL,), Match.PARTED, None),
+        (matched(loss=(PARTED, EQUAL)), (Match.PARTED, Match.EQUAL), Match.PARTED, 1),
+    ],
+)
+def test_a_trial_matches_as_its_worst_epoch_of_those_that_all_metrics_have(found, epochs, match, parted_at):
+    assert (found.epochs, found.match, found.parted_at) == (epochs, match, parted_at)
+
+
+@pytest.mark.parametrize(
+    ("plain", "own", "matches"),
+    [
+        (EQUAL, None, True),
+        (ROUNDING, None, True),
+        (ROUNDING, PARTED, True),
+        (PARTED, None, False),
+        (PARTED, EQUAL, True),
+        (PARTED, ROUNDING, False),
+        (PARTED, PARTED, False),
+    ],
+)
+def test_a_record_comes_out_to_rounding_or_to_the_bit_by_its_own_runner(plain, own, matches):
+    found, by_own = matched(loss=(plain,)), None if own is None else matched(loss=(own,))
+    assert Replay("digits", GOAL, found.again, found, by_own).matches is matches
+
+
+GOAL = Objective("val_loss", Goal.MINIMIZE)
+RECORDED = Result(
+    Suggestion(0, {}),
+    TrialState.COMPLETE,
+    0.5,
+    curve={"val_loss": (0.7, 0.5)},
+    epoch=2,
+    stderr=0.1,
+    measured={"parameters": 650.0, "predict_seconds": 1.0},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, []),
+        ({"stderr": 0.10009, "measured": {"parameters": 650.0, "predict_seconds": 2.0}}, []),
+        ({"stderr": None}, []),
+        ({"stderr": 0.1002}, ["the standard error: the record says 0.1, but it is 0.1002"]),
+        ({"stderr": 0.2, "value": 0.6}, []),  # which the curve tells
+        ({"epoch": 1}, ["the scored epoch: the record says 2, but it is 1"]),
+        ({"measured": {"parameters": 640.0}}, ["the number of parameters: the record says 650.0, but it is 640.0"]),
+        (
+            {"curve": {"loss": (0.7,)}},
+            [
+                "the number of epochs: the record says 2, but it is 1",
+                "the metrics: the record says val_loss, but it is loss",
+            ],
+        ),
+        (
+            {"state": TrialState.FAIL, "reason": "diverged"},
+            ["the end: the record says COMPLETE, but it is FAIL (diverged)"],
+        ),
+    ],
+)
+def test_what_differs_beside_the_curves_is_said(changes, says):
+    assert _differences(RECORDED, replace(RECORDED, **changes), GOAL) == says
+
+
+def test_a_record_that_contradicts_itself_is_said_first():
+    wrong = replace(RECORDED, value=0.4)
+    (said,) = _differences(wrong, wrong, GOAL)
+    assert said == "the record contradicts itself: value 0.4, but 0.5 at epoch 2"
+    failed = Result(Suggestion(0, {}), TrialState.FAIL, None)
+    assert _differences(failed, failed, GOAL) == []
+
+
+def test_what_goes_on_is_told_as_phases_alone():
+    heard = []
+    tell = told_as_phases(heard.append, "training trial 3 again")
+    for event in (PhaseBegan("data", 1, 2), EpochEnded(3, 2, {}), Noticed("more")):
+        tell(event)
+    assert heard == [PhaseBegan("data", 1, 2), PhaseBegan("training trial 3 again, epoch 2 is done")]

@@ -4,16 +4,27 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.errors import ChangedSweep, RecordError, UsageError
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import ChangedSweep, DataError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
+from keras_sweep.sweep import verify
+from keras_sweep.sweep.card import read_card
+from keras_sweep.sweep.card_facts import Fact
+from keras_sweep.sweep.replay import Gap, Match
+from keras_sweep.sweep.verify import Check, Verified
+from keras_sweep.training.outcome import standard_error
 from keras_sweep.views.replay_view import fact_lines, verify_json, verify_verdict
+from tests.helpers.factory import make_spec
 from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
 
@@ -209,6 +220,123 @@ def test_a_model_of_all_rows_is_known_by_its_refit_and_what_is_altered_beside_is
     assert "validation" in ks.verify(model, sweeps_dir=tmp_path).unseen
     alter_card(model, lambda card: card["refit"].update(rows=rows))
     assert changed_facts(ks.verify(model, sweeps_dir=folder / "sweeps")) == {"validation.value": "record"}
+
+
+ROWS = Rows(np.zeros((4, 2)), np.zeros(4))
+FACT = Fact("seed", 1, 2, "record")
+SAME = Fact("seed", 1, 1, "record")
+
+
+def check(match: Match) -> Check:
+    return Check("val_loss", 1.0, 1.0, Gap(match, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("checks", "facts", "matches", "wrong"),
+    [
+        ((), (), True, []),
+        ((check(Match.EQUAL), check(Match.ROUNDING)), (SAME,), True, []),
+        ((check(Match.EQUAL), check(Match.PARTED)), (SAME,), False, []),
+        ((check(Match.EQUAL),), (SAME, FACT), False, [FACT]),
+    ],
+)
+def test_a_model_matches_where_no_number_and_no_fact_parts(checks, facts, matches, wrong):
+    done = Verified(Path("m"), Path("c"), "s", 0, checks, 4, None, None, False, facts, (), "")
+    assert (done.matches, done.wrong_facts) == (matches, wrong)
+
+
+def test_each_score_is_compared_with_the_one_of_its_name():
+    said = {"val_loss": 0.5, "val_mae": 1, "note": "text", "loss_of": 3.0}
+    checks = verify._checks("test ", said, {"mae": 1.5, "loss": 0.5, "auc": 0.9}, ROWS)
+    assert [(one.name, one.card, one.now, one.gap.match) for one in checks] == [
+        ("test mae", 1.0, 1.5, Match.PARTED),
+        ("test loss", 0.5, 0.5, Match.EQUAL),
+    ]
+
+
+def test_a_score_of_rows_that_weigh_unlike_may_differ_by_the_heaviest():
+    weighed = replace(ROWS, weights=np.array([1.0, 1.0, 1.0, 97.0]))
+    assert verify._checks("", {"accuracy": 0.5}, {"accuracy": 0.25}, ROWS)[0].gap.match is Match.ROUNDING
+    assert verify._checks("", {"accuracy": 0.5}, {"accuracy": 0.25}, weighed)[0].gap.match is Match.ROUNDING
+    assert verify._checks("", {"accuracy": 0.8}, {"accuracy": 0.25}, ROWS)[0].gap.match is Match.PARTED
+    assert verify._checks("", {"accuracy": 0.8}, {"accuracy": 0.25}, weighed)[0].gap.match is Match.ROUNDING
+
+
+@pytest.mark.parametrize(
+    ("check", "leaf"),
+    [
+        ("val_loss", "validation.val_loss"),
+        ("refit val_mae", "refit.scores.val_mae"),
+        ("test accuracy", "test.accuracy"),
+        ("stderr", "validation.stderr"),
+    ],
+)
+def test_where_the_number_of_a_check_stands_in_the_card(check, leaf):
+    assert verify._leaf(check) == leaf
+
+
+SPEC = make_spec()
+OUTPUTS = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], np.float32)
+
+
+def checks_of(said: dict[str, Any], scores: dict[str, float]) -> list[tuple[str, float, float, Match, float]]:
+    card = SimpleNamespace(validation=said, metric=SPEC.objective)
+    found = verify._validation_checks(SPEC, card, scores, ROWS, lambda: OUTPUTS)  # type: ignore[arg-type]
+    return [(one.name, one.card, one.now, one.gap.match, one.gap.relative) for one in found]
+
+
+def test_the_value_that_ranked_is_the_score_of_its_name():
+    said = {"value": 0.75, "val_accuracy": 0.75, "stderr": None}
+    equal = ("val_accuracy", 0.75, 0.75, Match.EQUAL, 0.0)
+    assert checks_of(said, {"accuracy": 0.75}) == [equal]
+    for value in (0.85, 0.65):
+        other = checks_of({**said, "value": value}, {"accuracy": 0.75})
+        assert other[0] == equal and other[1][:4] == ("value (val_accuracy)", value, 0.75, Match.PARTED)
+    assert checks_of({"value": None, "val_accuracy": 0.75}, {"accuracy": 0.75}) == [equal]
+    assert checks_of({"value": 0.5}, {"accuracy": 0.75}) == []
+
+
+def test_the_standard_error_is_that_of_the_score():
+    scores, said = {"accuracy": 0.75}, {"val_accuracy": 0.75, "value": 0.75}
+    now = standard_error("val_accuracy", SPEC.loss, 0.75, ROWS, pytest.fail)
+    assert checks_of({**said, "stderr": now}, scores)[1:] == [("stderr", now, now, Match.EQUAL, 0.0)]
+    near, far = now * (1 + 0.9e-4), now * (1 - 1.2e-4)
+    ((_, card, came, match, relative),) = checks_of({**said, "stderr": near}, scores)[1:]
+    assert (card, came, match) == (near, now, Match.ROUNDING) and relative == pytest.approx(0.9e-4, rel=1e-3)
+    ((*_, match, relative),) = checks_of({**said, "stderr": far}, scores)[1:]
+    assert match is Match.PARTED and relative == pytest.approx(1.2e-4, rel=1e-3)
+    assert checks_of({"stderr": now}, {"loss": 1.0}) == []
+
+
+def test_the_card_is_followed_where_its_sweep_is_of_the_same_rows(folder, tmp_path):
+    _, card, _ = read_card(folder / "digits.keras")
+    found = verify._sweep_of(card, folder / "sweeps")
+    assert found is not None and found.folder.name == "digits"
+    assert verify._sweep_of(card, tmp_path) is None
+    other = card.model_copy(update={"data": card.data.model_copy(update={"fingerprint": "other"})})
+    assert verify._sweep_of(other, folder / "sweeps") is None
+
+
+def test_rows_are_read_from_the_folder_unless_they_have_a_name(folder, tmp_path):
+    for name, source in (("digits", "digits"), ("table", str(tmp_path.resolve() / "rows.csv"))):
+        _, card, _ = read_card(folder / f"{name}.keras")
+        spec = verify._spec_of(card, tmp_path, trust=False, emit=pytest.fail)
+        assert (spec.data.source, spec.name, spec.folder) == (source, name, tmp_path)
+        assert (spec.loss, spec.metrics, spec.objective) == (card.loss, card.metrics, card.metric)
+
+
+def test_only_a_file_of_this_format_is_verified(exported, tmp_path):
+    for path in (tmp_path / "none.keras", exported.with_name("digits.card.json"), tmp_path):
+        with pytest.raises(UsageError, match=r"there is no \.keras file"):
+            ks.verify(path)
+
+
+def test_rows_that_are_others_than_the_cards_test_rows_are_no_look(exported, folder, tmp_path):
+    alter_card(exported, lambda card: card["data"].update(test_fingerprint="other"))
+    before = ks.open("digits", sweeps_dir=folder / "sweeps").test_looks
+    with pytest.raises(DataError, match="the test rows of digits are not those that the card is about"):
+        ks.verify(exported, test=True, sweeps_dir=folder / "sweeps")
+    assert ks.open("digits", sweeps_dir=folder / "sweeps").test_looks == before
 
 
 OWN = """

@@ -12,6 +12,7 @@ from keras_sweep.api.run import run
 from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
+from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, has_own_fit
 from keras_sweep.space.sweep_spec import WATCHING
 from keras_sweep.space_file.keras_tables import is_maximized
 
@@ -23,7 +24,8 @@ class Tuner:
 
     Args:
         hypermodel: compiles its model itself; its loss and metrics are those of the sweep.
-        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`.
+        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`. Without it, the least `val_loss`
+            does, or the least number that the hypermodel's own `fit` returns.
         max_trials: how many trials there are in total.
         seed: of the search and of every trial.
         executions_per_trial: with more than 1 the best five are trained with so many seeds in all.
@@ -35,7 +37,7 @@ class Tuner:
     def __init__(
         self,
         hypermodel: Any,
-        objective: Any = "val_loss",
+        objective: Any = None,
         max_trials: int = 10,
         *,
         seed: int = 42,
@@ -49,7 +51,8 @@ class Tuner:
             hypermodel = hypermodel()
         self._given = hypermodel
         self.hypermodel = hypermodel if hasattr(hypermodel, "build") else SimpleNamespace(build=hypermodel)
-        self._objective = objective
+        default = DEFAULT_OBJECTIVE if has_own_fit(hypermodel) else "val_loss"
+        self._objective = default if objective is None else objective
         self._strategy = replace(strategy or Optuna(), trials=max_trials, seed=seed)
         self._seeds = executions_per_trial
         self._place: dict[str, Any] = {"sweeps_dir": directory, "name": project_name, "fresh": overwrite}

@@ -5,13 +5,16 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.search_space import Condition, Objective, Parameter
 
+DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name for a number that a `fit` returns
+RETURNED = "the model's `fit` returned"  # so begins what is wrong with it
 Fit = Callable[..., Any]  # of rows and the arguments of `keras.Model.fit`, for one model and its hyperparameters
 
 
@@ -58,21 +61,35 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
                 raise ModelError(message, hint="Let it take one") from error
 
 
-def returned(found: Any, objective: str) -> dict[str, float]:
-    """The metrics that a `fit` returned, by KerasTuner's rules: a number is the objective, and of what `model.fit`
-    returns, or nothing, those count that its epochs logged. Raises ModelError for anything else."""
+def returned(found: Any, objective: Objective) -> dict[str, float]:
+    """The metrics that a `fit` returned, by KerasTuner's rules: a number is its `default_objective`, a list the mean of
+    its parts, where the best epoch counts of what `model.fit` returned. Of that alone, or of nothing, those count that
+    its epochs logged. Raises ModelError for anything else."""
     import keras
 
     if found is None or isinstance(found, keras.callbacks.History):
         return {}
+    if isinstance(found, list) and found:
+        parts = [returned(_best_of(one, objective), objective) for one in found]
+        names = dict.fromkeys(name for part in parts for name in part)
+        return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
-        metrics = found if isinstance(found, Mapping) else {objective: found}
+        metrics = found if isinstance(found, Mapping) else {DEFAULT_OBJECTIVE: found}
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"the model's `fit` returned a {type(found).__name__} that is no metric: {error}",
-            hint=f"Return {objective} as a number, a dict of metrics, what `model.fit` returns, or nothing",
+            f"{RETURNED} a {type(found).__name__} that is no metric: {error}",
+            hint="Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing",
         ) from error
+
+
+def _best_of(found: Any, objective: Objective) -> Any:
+    """Of what `model.fit` returned the metrics of its best epoch; anything else as it is."""
+    curve = getattr(found, "history", None)
+    if not (isinstance(curve, Mapping) and curve.get(objective.name)):
+        return found
+    best = min(range(len(curve[objective.name])), key=lambda epoch: objective.key(curve[objective.name][epoch]))
+    return {name: values[best] for name, values in curve.items()}
 
 
 def asking(values: Mapping[str, Value]) -> Any:

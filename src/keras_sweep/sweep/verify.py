@@ -126,8 +126,8 @@ def verify_model(
         checks = _validation_checks(spec, card, scores, rows, lambda: predicted(model, x))
     if not checks:
         raise ModelError(
-            f"{path} evaluates none of its card's scores: steps of a class of yours are not in the file",
-            hint="Define `get_config` in it, and register it, before the search; `sweep replay` trains the trial again",
+            f"{path} evaluates none of its card's scores: what a `fit` or steps of yours compute is not in the file",
+            hint="Of steps define `get_config`, and register them, before the search; `sweep replay` trains it again",
         )
     looks = None
     if test:

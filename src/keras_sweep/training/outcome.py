@@ -75,6 +75,7 @@ def scored(
     rows: Rows,  # those of validation
     predict: Callable[[], Array],  # outputs of the model with `weights` on these rows; called at most once
     model: Callable[[], tuple[Any, Arrays]],  # the Keras model that has them, and rows for it, as `measured` wants them
+    is_by_rows: bool = True,  # the value is what the model scores on these rows
     right: Array | None = None,  # [N] whether each of these rows was right at that epoch, where the runner knows
     pruned_at: int | None = None,  # the epoch after which the engine stopped it
 ) -> Result:
@@ -87,7 +88,8 @@ def scored(
     scores = of_values(right) if right is not None and known else None
     parted = None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, outputs)
-    if scores is None and can_win and name.startswith("val_"):
+    is_by_rows &= name.startswith("val_")
+    if scores is None and can_win and is_by_rows:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores, parted = logged.row_scores()
     try:
@@ -105,7 +107,7 @@ def scored(
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=logged.standard_error() if parted is None else None,
+        stderr=logged.standard_error() if is_by_rows and parted is None else None,
         measured=of_model,
         reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )

@@ -6,24 +6,30 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import asking
+from keras_sweep.process.given import give_function
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import TrialState
-from tests.helpers import own_fits
+from tests.helpers import own_callbacks, own_fits
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import FOLDER, Watching, fitted, suggestions
+from tests.helpers.own_fits import another, last
 
 LOSS = Objective("val_loss", Goal.MINIMIZE)
+GUIDE = {"model.normalize": False, "model.shuffle": True}
 SMALL = {"model.units": 8, "model.batch_size": 32, "model.rate": 1e-3, "epochs": 2}
 DATA = digits(96, 96)
 
 
-def own_spec(name, **changes):
-    return make_spec((), folder=FOLDER, model=ModelSpec("python", f"own_fits:{name}"), **changes)
+def own_spec(model, **changes):
+    """Of a HyperModel, or of that name in `own_fits`."""
+    source = f"own_fits:{model}" if isinstance(model, str) else give_function(model)
+    return make_spec((), folder=FOLDER, model=ModelSpec("python", source), **changes)
 
 
 def trained(name, params=None, watch=None, **changes):
@@ -76,22 +82,69 @@ def test_a_loop_that_tells_of_its_epochs_is_stopped_or_counts_by_its_best_one():
     assert trained("best_of_loop", watch=Watching(stop_after=1), objective=LOSS)[0] is None
 
 
-def test_a_number_that_it_returns_stands_in_its_last_epoch():
-    result, spec = trained("other_of_loop", objective=LOSS)
-    first, last = result.curve["val_loss"]
-    assert (result.value, last, result.epoch) == (0.125, 0.125, 2) and first > 1
+@pytest.mark.parametrize(
+    ("value", "number"), [(another, 0.125), (lambda _: [1.0, 3.0], 2.0)], ids=["a number", "a list"]
+)
+@pytest.mark.parametrize("name", ["default_objective", "my_metric"])
+def test_a_number_that_it_returns_joins_the_curve_by_a_name_of_its_own_and_has_no_error(name, value, number):
+    result, spec = trained(own_fits.Loop(value), objective=Objective(name, Goal.MINIMIZE))
+    np.testing.assert_equal(result.curve[name], (np.nan, number))
+    assert (result.value, result.epoch) == (number, 2)
+    assert (result.stderr, result.scores, result.rows_value) == (None, None, None)
     assert len(result.weights) == len(trained_model(spec, result, result.weights, DATA).weights)
-    worse, _ = trained("last_of_loop", {"epochs": 3}, objective=replace(LOSS, goal=Goal.MAXIMIZE))
-    assert worse.value == worse.curve["val_loss"][-1] < worse.curve["val_loss"][0]
 
 
-def test_another_metric_that_is_returned_joins_the_curve():
-    watched = Objective("my_metric", Goal.MINIMIZE)
-    result, _ = trained("other_of_loop", objective=watched)
-    np.testing.assert_equal(result.curve["my_metric"], (np.nan, 0.125))
-    assert result.value == 0.125 and result.stderr is None
-    result, _ = trained("guide", {"model.normalize": False, "model.shuffle": True}, objective=watched)
-    assert result.state is TrialState.FAIL and "'my_metric' was not logged" in result.reason
+@pytest.mark.parametrize("metric", ["val_loss", "val_accuracy", "loss"])
+def test_a_number_that_is_not_the_metric_that_ranks_is_told_at_the_first_trial(metric):
+    says = "returned the number 0.125, which is not the .* of its model.*Rank by the number, `metric: {name: default_"
+    with pytest.raises(ModelError, match=says):
+        trained(own_fits.Loop(another), objective=Objective(metric, Goal.MINIMIZE))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(str, "returned a str that is no metric"), (print, "returned no 'my_metric', and its epochs")]
+)
+def test_what_can_not_rank_is_told_at_the_first_trial_and_fails_a_later_one(value, says):
+    spec = own_spec(own_fits.Loop(value), objective=Objective("my_metric", Goal.MINIMIZE))
+    first, later = suggestions(SMALL, SMALL)
+    with pytest.raises(ModelError, match=says):
+        fitted(spec, DATA, [first])
+    result = fitted(spec, DATA, [later])[1]
+    assert result.state is TrialState.FAIL and says in result.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "goal"),
+    [(min, Goal.MINIMIZE), (last, Goal.MAXIMIZE), (lambda losses: losses[-1] * 1.00001, Goal.MAXIMIZE)],
+    ids=["of the best epoch", "of the last", "of its model to rounding"],
+)
+def test_a_number_that_is_the_metric_that_ranks_has_its_error(value, goal):
+    result, _ = trained(own_fits.Loop(value), {"epochs": 3}, objective=replace(LOSS, goal=goal))
+    assert result.value == pytest.approx(value(result.curve["val_loss"]), rel=1e-4)
+    assert result.stderr > 0 and result.scores.values().mean() == pytest.approx(result.value, rel=1e-4)
+
+
+def test_a_metric_in_a_dict_has_no_error_where_its_model_scores_something_else():
+    """Not even what a penalty on the weights may make of it."""
+    result, _ = trained(own_fits.Loop(lambda _: {"val_loss": 123.0}), objective=LOSS)
+    assert (result.value, result.curve["val_loss"][-1]) == (123.0, 123.0)
+    assert (result.stderr, result.scores, result.rows_value) == (None, None, None)
+
+
+def test_a_training_metric_that_ranks_has_no_error_of_validation_rows():
+    result, _ = trained("guide", GUIDE, objective=Objective("accuracy", Goal.MAXIMIZE))
+    assert result.value == max(result.curve["accuracy"]) and result.stderr is None
+
+
+def test_weights_that_a_callback_of_its_own_sets_back_are_not_those_of_the_best_epoch():
+    class Back(own_fits.Guide):
+        def fit(self, hp, model, *args, callbacks, **more):
+            return super().fit(hp, model, *args, callbacks=[own_callbacks.FirstAtEpoch(), *callbacks], **more)
+
+    result, spec = trained(Back(), {**GUIDE, "epochs": 4})
+    assert result.epoch == 3
+    scores = trained_model(spec, result, result.weights, DATA).evaluate(*DATA.validation.arrays, verbose=0)
+    assert scores[1] == pytest.approx(result.value)
 
 
 def test_what_it_asks_for_and_no_trial_searches_is_told():

@@ -3,7 +3,7 @@
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,10 @@ from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
+from keras_sweep.trial.row_scores import arrays_digest
+
+SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by those
+Evaluate = Callable[[], Mapping[str, Any]]  # scores a model on the validation rows, as `keras.Model.evaluate`
 
 
 @dataclass(eq=False)
@@ -32,6 +36,7 @@ class FitLog:
     started: float  # `time.perf_counter()` when the trial began, before its model was built
     checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
     every: bool = False  # keep the weights of every epoch, in place of the best one's
+    may_be_set: bool = False  # code of the user's runs beside the training, which may set other weights
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     best_weights: Weights = ()
     every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
@@ -39,6 +44,8 @@ class FitLog:
     diverged: bool = False
     stopped_early: bool = False
     interrupted: bool = False
+    reason: str | None = None  # why it is scored otherwise than its last epoch, where code of the user's is why
+    is_by_rows: bool = True  # the value is what its model scores on the validation rows
 
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
@@ -47,6 +54,11 @@ class FitLog:
         self._before = Seconds(sampler=self.suggestion.sampler_seconds)  # until the checkpoint
         self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
+        self._tested: Weights = ()  # what is validated now, where other weights may be set later
+        self._validated: Weights = ()  # with which the latest epoch was
+        self._digests: list[str] = []  # of these, of each epoch
+        self._left: Weights = ()  # that `fit` left
+        self._scored_row: tuple[int, dict[str, float]] | None = None  # by these: the epoch, and what is logged last
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
@@ -67,8 +79,8 @@ class FitLog:
         return keras.callbacks.LambdaCallback(
             on_train_begin=lambda *_, **__: self._go_on(),
             on_train_batch_end=lambda *_, **__: self._end_batch(),
-            on_test_begin=lambda *_, **__: self._time_test(began=True),
-            on_test_end=lambda *_, **__: self._time_test(began=False),
+            on_test_begin=lambda *_, **__: self._begin_test(),
+            on_test_end=lambda *_, **__: self._end_test(),
             on_epoch_end=self._end_epoch,
         )
 
@@ -82,6 +94,35 @@ class FitLog:
         values = self.curve[self.spec.objective.name][:epochs]
         restored = None if controls is None else controls.restored
         return scored_epoch(trial_objective(self.spec.objective, self.suggestion), values, restored)
+
+    def end(self, evaluate: Evaluate) -> None:
+        """`fit` has ended. The trial has the weights that it left, be they of an earlier epoch or of none.
+
+        Those of its best epoch, or to which early stopping returns, are kept instead where the space says so.
+        `evaluate` scores the model on the validation rows.
+        """
+        self._left, last = tuple(self.model.get_weights()), len(self.rows)
+        chosen = trial_objective(self.spec.objective, self.suggestion).take_best or self._restored is not None
+        cut_short = self.interrupted or self.diverged or self.pruned_at is not None
+        if chosen or cut_short or not 0 < len(self._digests) == last:
+            return
+        digest = arrays_digest(self._left)
+        self.reason = SET_LATER if digest != self._digests[-1] else None
+        if digest not in self._digests:
+            scores = {f"val_{name}": float(value) for name, value in evaluate().items() if np.ndim(value) == 0}
+            self._scored_row = last, {**self.rows[-1], **scores}
+            self.diverged = diverged(list(scores.values()))
+        elif self.reason is not None:
+            self._scored_row = self._digests.index(digest) + 1, self.rows[-1]
+
+    def ended(self, epochs: int, *, pruned: bool = False) -> tuple[list[dict[str, float]], int, Weights]:
+        """The rows of the trial had it ended after so many epochs, the epoch that is scored, and its weights."""
+        if self._scored_row is not None and epochs == len(self.rows) and not pruned:
+            epoch, row = self._scored_row
+            return [*self.rows[:-1], row], epoch, self._left
+        epoch = self.scored_epoch(epochs)
+        weights = self.every_weights[epoch - 1] if self.every else self.best_weights or self._validated or self._left
+        return self.rows[:epochs], epoch, weights
 
     @property
     def seconds(self) -> Seconds:
@@ -104,6 +145,10 @@ class FitLog:
             "train": max(training - late, 0.0),
             "validate": self._validate_seconds - late_validation,
         }
+
+    @property
+    def _restored(self) -> int | None:
+        return None if self._controls is None else self._controls.restored
 
     @property
     def stopped(self) -> bool:
@@ -131,10 +176,13 @@ class FitLog:
             self._first_batch = time.perf_counter()
             self.watch.emit(PhaseBegan("train", 1, 1))
 
-    def _time_test(self, *, began: bool) -> None:
-        now = time.perf_counter()
-        self._validate_seconds += 0.0 if began else now - self._test_started
-        self._test_started = now
+    def _begin_test(self) -> None:
+        self._test_started = time.perf_counter()
+        if self.may_be_set:
+            self._tested = tuple(self.model.get_weights())
+
+    def _end_test(self) -> None:
+        self._validate_seconds += time.perf_counter() - self._test_started
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         now, validating = time.perf_counter(), self._validate_seconds - sum(seconds for _, seconds in self._epochs)
@@ -150,18 +198,19 @@ class FitLog:
                 self.model.optimizer.learning_rate = self._controls.learning_rate
         self.rows.append(row)
         done = epoch + 1
+        self._validated, self._tested = self._tested, ()
+        self._digests += [arrays_digest(self._validated)] if self._validated else []
         if self.every:
-            self.every_weights.append(scored_weights(self.model))
+            self.every_weights.append(self._validated or scored_weights(self.model))
         self.watch.emit(EpochEnded(self.suggestion.number, done, row))
         objective = trial_objective(self.spec.objective, self.suggestion)
         value = row.get(objective.name)
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            restored = None if self._controls is None else self._controls.restored
-            kept = objective.take_best or restored is not None
-            if kept and not self.every and scored_epoch(objective, self.curve[objective.name], restored) == done:
-                self.best_weights = scored_weights(self.model)
+            kept = objective.take_best or self._restored is not None
+            if kept and not self.every and scored_epoch(objective, self.curve[objective.name], self._restored) == done:
+                self.best_weights = self._validated or scored_weights(self.model)
             stops_there = done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value})
             if stops_there and not self.stopped_early:
                 self.pruned_at = done

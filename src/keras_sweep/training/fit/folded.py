@@ -29,6 +29,8 @@ class FoldEnd:
     rows: list[dict[str, float]]  # its curve, an epoch a row
     weights: Mapping[int, Weights]  # after an epoch: of its last one, or of each
     seconds: Seconds
+    reason: str | None  # as that of a whole trial
+    is_by_rows: bool
 
 
 def fit_runner(spec: SweepSpec, data: SearchData, **given: Any) -> FitRunner:
@@ -57,7 +59,8 @@ class FoldedFitRunner(FitRunner):
     def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:
         plan = training_plan(self._spec, suggestion.params)
         asked = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew) or self._spec.objective.take_best or bool([*rungs, *asked])
+        every = bool(self._anew or self._spec.training.callbacks or [*rungs, *asked])
+        every |= self._spec.objective.take_best
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
@@ -68,8 +71,11 @@ class FoldedFitRunner(FitRunner):
             if isinstance(log, Result):
                 return Trained(replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}"))
             epochs = min(epochs, len(log.rows))
-            weights = dict(enumerate(log.every_weights, start=1)) or {epochs: tuple(log.model.get_weights())}
-            ends.append(FoldEnd(log.rows, weights, log.seconds))
+            rows, weights = log.rows, dict(enumerate(log.every_weights, start=1))
+            if not trial_objective(self._spec.objective, suggestion).take_best:
+                rows, epoch, weights[len(rows)] = log.ended(len(rows))
+                rows = [*rows[:-1], rows[epoch - 1]]
+            ends.append(FoldEnd(rows, weights, log.seconds, log.reason, log.is_by_rows))
         trained = self._joined(suggestion, ends, [*rungs, *asked])
         return trained if rungs else Trained(trained.judged(watch.judge))
 
@@ -112,11 +118,14 @@ class FoldedFitRunner(FitRunner):
                 rows=self._data.validation,
                 predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
                 model=lambda: model_of(self._spec, self._data, suggestion.params, weights),
+                is_by_rows=all(end.is_by_rows for end in ends),
                 pruned_at=pruned_at,
             )
 
         finite = [rung for rung in rungs if rung <= epochs and math.isfinite(rows[rung - 1][objective.name])]
-        return Trained(ended(epochs, None), {rung: ended(rung, rung) for rung in finite})
+        result, reason = ended(epochs, None), next((end.reason for end in ends if end.reason), None)
+        result = replace(result, reason=result.reason or reason)
+        return Trained(result, {rung: ended(rung, rung) for rung in finite})
 
     def _of_all_rows(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rows: Sequence[Row]) -> list[Row]:
         """The epochs with those metrics too that are had of all outputs alone; NaN where a fold diverged."""

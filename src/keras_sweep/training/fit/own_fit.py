@@ -1,20 +1,24 @@
 """A trial that the `fit` of its HyperModel trains: in phases, or by a loop of its own, as far as it tells of epochs."""
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import call_fit, returned
+from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit, returned
 from keras_sweep.process.user_code import process_kept
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.space.text import listed
+from keras_sweep.space_file.keras_tables import is_maximized
 from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.controls import watching_callbacks
-from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.fit_log import Evaluate, FitLog
 from keras_sweep.training.outcome import diverged
+from keras_sweep.training.row_values import CLOSE
 
 
 @dataclass(eq=False)
@@ -27,12 +31,13 @@ class OwnFitLog(FitLog):
 
     def __post_init__(self) -> None:
         self._training, self.plan = self.plan.training, replace(self.plan, training=Training())
-        self._by_what_it_returned = False
+        self._is_by_return = False
         super().__post_init__()
 
-    def train(self, fit: partial[Any], data: SearchData, callbacks: list[Any], **given: Any) -> None:
+    def train(self, fit: partial[Any], data: SearchData, callbacks: Any, evaluate: Evaluate, **given: Any) -> None:
         """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
-        epoch; without them its best epoch does, as with KerasTuner. Raises anything."""
+        epoch; without them its best epoch does, as with KerasTuner. Raises anything, and ModelError where it returns a
+        number that is not the metric that ranks."""
         given["callbacks"] = [*watching_callbacks(self._training), *callbacks]
         hyper_parameters, built = fit.args[0], set(fit.args[0].values)
         with process_kept():
@@ -44,17 +49,34 @@ class OwnFitLog(FitLog):
                 hint="Ask for it in `build`, or where `fit` begins",
             )
         name = self.spec.objective.name
-        metrics, values = returned(found, name), self.curve.get(name, ())
+        metrics, values = returned(found, self.spec.objective), self.curve.get(name, ())
+        number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
+        metrics |= {} if number is None else {name: number}
         best = values[self.scored_epoch(len(values)) - 1] if values else None
         if not self.stopped and name in metrics and metrics[name] != best:
+            self.is_by_rows = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name], evaluate)
+            of_keras = is_maximized(name) is not None or name.removeprefix("val_") in self.spec.metrics
+            if number is not None and of_keras and not self.is_by_rows:
+                raise ModelError(
+                    f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
+                    hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
+                    f"`metrics`, or return a dict, {{'{name}': ...}}; then run with --fresh",
+                )
             self.rows[-1:] = [{**dict(*self.rows[-1:]), **metrics}]
             self.every_weights[len(self.rows) - 1 :] = [scored_weights(self.model)] if self.every else []
-            self.best_weights, self._by_what_it_returned = (), True
+            self.best_weights = self._validated = ()
+            self._is_by_return = True
             self.diverged = diverged(list(metrics.values()))
 
     def scored_epoch(self, epochs: int) -> int:
-        ended = self._by_what_it_returned and epochs == len(self.rows)
+        ended = self._is_by_return and epochs == len(self.rows)
         return epochs if ended else super().scored_epoch(epochs)
+
+    def _is_evaluated(self, name: str, value: float, evaluate: Evaluate) -> bool:
+        """Whether the model scores that on the validation rows, as far as Keras can say."""
+        with suppress(Exception):  # a model that nothing compiled
+            return math.isclose(evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
+        return False
 
     def _go_on(self) -> None:
         """Begin a phase."""

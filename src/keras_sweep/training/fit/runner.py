@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
@@ -20,14 +22,14 @@ from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, ONE_TRIAL, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.fit_log import SET_LATER, FitLog
 from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, curve_of, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
 from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
 from keras_sweep.training.workers.workers import Workers, error_of
-from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
@@ -97,6 +99,7 @@ class FitRunner:
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
+        self._has_noted = False  # that weights were set later
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         """Every trial compiles its own."""
@@ -107,7 +110,7 @@ class FitRunner:
         asked = [one for one in trials if one.number in wanted]
         if self._shared is not None:
             for result in self._by_workers(self._shared, asked, watch):
-                yield result
+                yield self._noted(result, watch)
                 if self._checkpoint is not None:
                     replace(self._checkpoint, file=ONE_TRIAL.format(result.number)).remove()
             return
@@ -116,9 +119,22 @@ class FitRunner:
                 trained = self.train(suggestion, watch)
                 if trained is None:
                     return
-                yield trained.result
+                yield self._noted(trained.result, watch)
                 if self._checkpoint is not None:
                     self._checkpoint.remove()  # only now, when the result is kept
+
+    def _noted(self, result: Result, watch: Watch) -> Result:
+        """The result, after a line once where code of the user's set the weights that it is scored by.
+
+        Raises ModelError where the first trial's own `fit` returned what ranks no trial.
+        """
+        suggestion, reason = result.suggestion, result.reason or ""
+        if suggestion.number == 0 and suggestion.recipe is None and reason.startswith(RETURNED):
+            raise ModelError(reason)
+        if result.reason == SET_LATER and not self._has_noted:
+            self._has_noted = True
+            watch.emit(Noticed("a callback sets other weights than the last epoch's: trials are scored by these"))
+        return result
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """No trial's end is kept: those that continue others are trained from their start."""
@@ -148,11 +164,9 @@ class FitRunner:
         log = self._fitted(suggestion, self._data, watch, every=bool(rungs))
         if not isinstance(log, FitLog):
             return None if log is None else Trained(log)
-        end = tuple(log.model.get_weights())
 
         def ended(epochs: int, pruned_at: int | None) -> Result:
-            curve, epoch = curve_of(log.rows[:epochs]), log.scored_epoch(epochs)
-            weights = log.every_weights[epoch - 1] if rungs else log.best_weights or end
+            rows, epoch, weights = log.ended(epochs, pruned=pruned_at is not None)
 
             def model() -> tuple[Any, Arrays]:
                 log.model.set_weights(list(weights))
@@ -165,13 +179,14 @@ class FitRunner:
             return scored(
                 self._spec,
                 suggestion,
-                curve=curve,
+                curve=curve_of(rows),
                 epoch=epoch,
                 weights=weights,
                 seconds=log.seconds,
                 rows=self._data.validation,
                 predict=predict,
                 model=model,
+                is_by_rows=log.is_by_rows or pruned_at is not None,
                 pruned_at=pruned_at,
             )
 
@@ -179,6 +194,7 @@ class FitRunner:
             result = failed(suggestion, Failure(DIVERGED), log.curve, log.seconds)
         else:
             result = ended(len(log.rows), log.pruned_at)
+            result = replace(result, reason=result.reason or log.reason)
         finite = len(log.rows) - log.diverged
         early = len(log.rows) if log.stopped_early else None  # there no rung stops it
         return Trained(result, {one: result if one == early else ended(one, one) for one in rungs if one <= finite})
@@ -240,6 +256,8 @@ class FitRunner:
 
         After `at_most` epochs nobody needs more of it; `every` keeps the weights of all, in place of the best one's.
         """
+        from keras import Model
+
         clear_session(free_memory=True)  # else every trial's graph stays in memory
         started = time.perf_counter()
         watch.emit(PhaseBegan("build"))
@@ -252,18 +270,22 @@ class FitRunner:
                 schedule = keras_schedule(float(model.optimizer.learning_rate), *plan.schedule.over(rows))
                 model.optimizer.learning_rate = schedule
             kind = FitLog if own is None else OwnFitLog
-            log = kind(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
+            fits = own is not None or type(model).fit is not Model.fit
+            checkpoint, may_be_set = (None if fits else self._checkpoint), fits or len(spec.training.callbacks) > 0
+            log = kind(spec, suggestion, plan, model, watch, started, checkpoint, every, may_be_set)
             (train, batches), validation = data.for_fit(plan.batch_size), data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
             epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
             functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
             callbacks = [swap_of(), *(function() for function in functions), log.callback()]
+            how = {"batch_size": plan.batch_size, "sample_weight": validation.weights, "verbose": 0}
+            evaluate = partial(model.evaluate, validation.x, validation.labels, **how, return_dict=True)
             if own is not None and isinstance(log, OwnFitLog):
                 given: dict[str, Any] = {} if weights is None else {"class_weight": weights}
                 if "batch_size" in suggestion.params or data.stream is not None:  # else it may say so itself
                     given |= batches
-                log.train(own, replace(data, train=train), callbacks, epochs=epochs, **given)
+                log.train(own, replace(data, train=train), callbacks, evaluate, epochs=epochs, **given)
             else:
                 model.fit(
                     train.x,
@@ -278,6 +300,7 @@ class FitRunner:
                     class_weight=weights,
                     callbacks=callbacks,
                 )
+            log.end(evaluate)
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
@@ -290,7 +313,9 @@ class FitRunner:
         if log.interrupted:
             return None
         if spec.objective.name not in log.curve:
-            reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
+            name, logged = spec.objective.name, f"only {sorted(log.curve)}"
+            by_return = f"{RETURNED} no {name!r}, and its epochs logged {logged}"
+            reason = by_return if own is not None else f"the metric {name!r} was not logged, {logged}"
             return failed(suggestion, Failure(reason), log.curve, log.seconds)
         return log
 

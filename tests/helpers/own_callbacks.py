@@ -1,0 +1,75 @@
+"""Callbacks of a user's, which set other weights than those that the last epoch ended with."""
+
+import itertools
+
+import keras
+import numpy as np
+
+
+class Keeping(keras.callbacks.Callback):
+    """Keeps the weights of each epoch, as keras.io's `EarlyStoppingAtMinLoss` does of the best."""
+
+    def on_train_begin(self, logs=None):
+        self.kept = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.kept.append(self.model.get_weights())
+
+
+class FirstAtEnd(Keeping):
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self.kept[0])
+
+
+class FirstAtEpoch(Keeping):
+    """Stops in the third epoch, where it sets those of the first, as that of keras.io does."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch)
+        if epoch == 2:
+            self.model.stop_training = True
+            self.model.set_weights(self.kept[0])
+
+
+class Averaged(Keeping):
+    def on_train_end(self, logs=None):
+        self.model.set_weights([np.mean(arrays, axis=0) for arrays in zip(*self.kept, strict=True)])
+
+
+class InFolds(FirstAtEnd):
+    """Stops the trainings of two folds at unlike epochs."""
+
+    ends = itertools.cycle((3, 2))
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin()
+        self.end = next(self.ends)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch)
+        self.model.stop_training = epoch + 1 >= self.end
+
+
+def nothing():
+    return Keeping()
+
+
+def first_at_end():
+    return FirstAtEnd()
+
+
+def first_at_epoch():
+    return FirstAtEpoch()
+
+
+def averaged():
+    return Averaged()
+
+
+def swapped():
+    """Keras's own, which swaps the averages that a sweep validates with out again."""
+    return keras.callbacks.SwapEMAWeights()
+
+
+def in_folds():
+    return InFolds()

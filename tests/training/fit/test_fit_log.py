@@ -1,0 +1,125 @@
+"""A trial is scored by the weights that `fit` leaves, which a callback of the user's may have set."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.source import RawRows
+from keras_sweep.data.split import left_out
+from keras_sweep.space.data_spec import Split
+from keras_sweep.space.sweep_spec import ModelSpec, Training, UserCallback
+from keras_sweep.sweep.winner import trained_model
+from keras_sweep.training.fit.fit_log import SET_LATER
+from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.runner import StopsAt, Watch
+from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.result import TrialState
+from tests.helpers import own_callbacks
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import assert_same_bits, fitted, suggestions
+from tests.helpers.plain_fit import dense, plain_fit
+
+ADAM = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
+HELPERS = Path(own_callbacks.__file__).parent
+
+
+def spec_of(name, **changes):
+    return make_spec(folder=HELPERS, training=Training(callbacks=(UserCallback(f"own_callbacks:{name}"),)), **changes)
+
+
+def evaluated(spec, result, data):
+    """The score of a trial's weights on the validation rows."""
+    model = trained_model(spec, result, result.weights, data)
+    return model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)["accuracy"]
+
+
+@pytest.mark.parametrize(("name", "epoch"), [("first_at_end", 1), ("first_at_epoch", 1), ("averaged", 3)])
+def test_weights_that_a_callback_sets_back_are_those_that_are_scored_and_kept(data, name, epoch):
+    params = {**ADAM, "epochs": 5 if name == "first_at_epoch" else 3}
+    expected = plain_fit(dense, data, params, callbacks=[getattr(own_callbacks, name)()])
+    heard = []
+    runner, trials = FitRunner(spec_of(name), data), suggestions(params, params)
+    results = list(runner.run(trials, frozenset({0, 1}), Watch(emit=heard.append)))
+    result = results[0]
+    assert (result.value, result.epoch, result.reason) == (expected.scores["accuracy"], epoch, SET_LATER)
+    assert result.metrics["val_loss"] == expected.scores["loss"]
+    assert result.scores is not None and result.scores.values().mean() == pytest.approx(result.value)
+    curve, trained = result.curve["val_accuracy"], expected.history["val_accuracy"]
+    assert curve == (*trained[:2], trained[2] if epoch == 1 else result.value)
+    for kept, left in zip(result.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(kept, left)
+    (note,) = [event.message for event in heard if isinstance(event, Noticed)]  # of both trials
+    assert note == "a callback sets other weights than the last epoch's: trials are scored by these"
+
+
+@pytest.mark.parametrize("more", [{}, {"use_ema": True, "ema_momentum": 0.5}], ids=["plain", "averaged weights"])
+def test_a_callback_that_sets_none_changes_nothing(data, more):
+    trials = suggestions({**ADAM, **more})
+    result, alone = fitted(spec_of("nothing"), data, trials), fitted(make_spec(), data, trials)
+    assert_same_bits(result, alone)
+    assert result[0].reason is None
+
+
+def test_averages_that_keras_own_callback_swaps_out_for_validation_are_scored_where_fit_leaves_them(data):
+    spec = spec_of("swapped")
+    result = fitted(spec, data, suggestions({**ADAM, "use_ema": True, "ema_momentum": 0.9}))[0]
+    assert result.value == pytest.approx(evaluated(spec, result, data))
+    assert result.reason == SET_LATER
+
+
+def test_of_the_best_epoch_the_weights_are_kept_that_it_was_validated_with(data):
+    """Also where a callback sets others before its end."""
+    spec = spec_of("first_at_epoch", take_best=True)
+    result = fitted(spec, data, suggestions({**ADAM, "epochs": 4}))[0]
+    assert (result.epoch, result.reason) == (3, None)
+    assert result.value == max(result.curve["val_accuracy"]) == evaluated(spec, result, data)
+
+
+@pytest.mark.parametrize("name", ["first_at_end", "averaged"])
+def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(data, name):
+    spec, (trial,) = spec_of(name), suggestions(ADAM)
+    of_worker = FitRunner(spec, data).train(trial, Watch(), rungs=(2, 3))
+    whole = FitRunner(spec, data).train(trial, Watch()).result
+    assert_same_bits({0: of_worker.result}, {0: whole})
+    pruned = FitRunner(spec, data).train(trial, Watch(judge=StopsAt({0: 2}))).result
+    assert_same_bits({0: of_worker.pruned[2]}, {0: pruned})
+    assert (pruned.state, pruned.reason, pruned.epoch) == (TrialState.PRUNED, "pruned at epoch 2", 2)
+    for result in (pruned, of_worker.pruned[3], whole):
+        assert result.value == evaluated(spec, result, data)
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("averaged", 3), ("in_folds", 2)])
+def test_in_folds_each_is_scored_by_the_weights_that_it_left(data, name, epochs):
+    """Callbacks may stop folds at unlike epochs."""
+    folds = tuple(left_out(RawRows(data.train.x, data.train.y), Split(folds=2), LabelForm.INDEX))
+    rows = replace(data, validation=data.train, folds=folds)
+    runner, (trial,) = fit_runner(spec_of(name), rows), suggestions(ADAM)
+    result = runner.train(trial, Watch()).result
+    assert (result.epochs, result.reason) == (epochs, SET_LATER)
+    assert result.rows_value is None and result.scores.values().mean() == pytest.approx(result.value)
+
+
+class Restoring(keras.Sequential):
+    """Its own `fit` sets back the weights that it began with."""
+
+    def fit(self, *args, **more):
+        before = self.get_weights()
+        history = super().fit(*args, **more)
+        self.set_weights(before)
+        return history
+
+
+def restoring(input_shape, classes):
+    return Restoring([keras.layers.Input(input_shape), keras.layers.Dense(classes, activation="softmax")])
+
+
+def test_a_model_whose_own_fit_sets_weights_is_scored_by_them(data):
+    spec = make_spec(folder=Path(__file__).parent, model=ModelSpec("python", f"{Path(__file__).stem}:restoring"))
+    result = fitted(spec, data, suggestions(ADAM))[0]
+    assert result.value == evaluated(spec, result, data) < result.curve["val_accuracy"][0]
+    assert (result.epoch, result.reason) == (3, SET_LATER)

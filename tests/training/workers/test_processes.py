@@ -1,0 +1,127 @@
+"""Processes of this machine: what they keep to, how they are called, and that one that ends is begun again."""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keras_sweep.process.backend import cores
+from keras_sweep.training.workers import processes as module
+from keras_sweep.training.workers.processes import Processes, _end_with
+from tests.helpers.long_sweep import wait_for
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Processes]:
+    """Two, which do not import Keras first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "keras_config", os.getpid)
+        found = Processes("2")
+    yield found
+    found.close()
+
+
+def test_each_has_a_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "cores", lambda: [0, 2, 4])
+    asked: list[Any] = []
+    monkeypatch.setattr(Processes, "submit", lambda self, function: asked.append(function))
+    for count, shares in ((1, [[0, 2, 4]]), (2, [[0, 4], [2]]), (5, [[0], [2], [4], [0], [2]])):
+        found = Processes(str(count))
+        idle = [found._idle.get() for _ in range(count)]
+        assert [one._cores for one in idle] == shares
+        assert [one._file.name for one in idle] == [f"call-{place}" for place in range(count)]
+        assert (found.count(), found.name, found.are_alone) == (count, f"the processes of `--workers {count}`", True)
+        found._folder.cleanup()
+    assert asked == [module.keras_config] * 8
+
+
+def about() -> dict[str, Any]:
+    """What a process keeps to."""
+    return {
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "cores": os.sched_getaffinity(0),
+        "policy": os.sched_getscheduler(0),
+        "interrupt": signal.getsignal(signal.SIGINT),
+        "out": (os.fstat(1).st_dev, os.fstat(1).st_ino) == (os.fstat(2).st_dev, os.fstat(2).st_ino),
+        "watching": [one.daemon for one in threading.enumerate() if one._target is _end_with],  # type: ignore[attr-defined]
+        "memory": os.environ["LOKY_MAX_MEMORY_LEAK_SIZE"],
+    }
+
+
+def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_its_parent(two: Processes) -> None:
+    found = two.on_each(about)
+    here = cores()
+    expected = [set(here[place::2] or here[:1]) for place in range(2)]
+    assert sorted(map(sorted, (one["cores"] for one in found))) == sorted(map(sorted, expected))
+    for one in found:
+        assert one["pid"] != os.getpid() == one["parent"]
+        assert (one["policy"], one["interrupt"]) == (os.SCHED_BATCH, signal.SIG_IGN)
+        assert (one["out"], one["watching"], one["memory"]) == (True, [True], "1e18")
+
+
+def test_each_is_called_once_with_the_arguments_and_what_it_raises_comes_back(two: Processes) -> None:
+    assert len({*two.on_each(os.getpid)}) == two.count() == 2
+    assert two.on_each(pow, 2, 5) == [32, 32]
+    assert two.submit(pow, 2, 3).result() == 8
+    with pytest.raises(ZeroDivisionError):
+        two.submit(divmod, 1, 0).result()
+    assert {two.submit(os.getpid).result() for _ in range(3)} <= {*two.on_each(os.getpid)}
+
+
+def test_what_raises_on_one_is_raised_and_holds_nobody(two: Processes) -> None:
+    with pytest.raises(ZeroDivisionError):
+        two.on_each(divmod, 1, 0)
+    assert len(two.on_each(os.getpid)) == 2
+
+
+def test_the_flag_is_read_wherever_it_is_sent(two: Processes) -> None:
+    flag: Callable[[], bool] = pickle.loads(pickle.dumps(two.stop_flag()))
+    for now in (True, True, False, False):
+        two.stop(now=now)
+        assert flag() is two.submit(flag).result() is now
+
+
+def test_what_every_call_needs_stands_in_a_file_of_its_own(two: Processes) -> None:
+    first, second = two.spread(b"rows"), two.spread(b"others")
+    assert (first.read_bytes(), second.read_bytes()) == (b"rows", b"others")
+    assert first.parent == second.parent and first.parent.name.startswith(f"keras-sweep-{os.getpid()}-")
+
+
+def end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_one_that_is_killed_is_begun_again_beside_the_other(two: Processes) -> None:
+    before = {*two.on_each(os.getpid)}
+    with pytest.raises(ChildProcessError, match="a process of `--workers` ended: it was killed, or its memory ran out"):
+        two.submit(end).result()
+    assert len(before & {*two.on_each(os.getpid)}) == 1
+
+
+def test_closed_they_end_and_leave_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "keras_config", os.getpid)
+    found = Processes("1")
+    process, folder = found.submit(os.getpid).result(), Path(found._folder.name)
+    waiting = [found.submit(time.sleep, 0.01) for _ in range(20)]
+    found.close()
+    wait_for(lambda: not Path(f"/proc/{process}").exists())
+    assert not folder.exists() and any(one.cancelled() for one in waiting)
+
+
+def test_a_process_ends_with_its_parent_and_removes_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder, parents, slept = tmp_path / "calls", [7, 7, 1], list[float]()
+    folder.mkdir()
+    monkeypatch.setattr(module.os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(module.os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        _end_with(7, folder)
+    assert ended.value.code == 1 and slept == [1.0, 1.0] and not folder.exists() and parents == []
