@@ -99,6 +99,27 @@ def test_numbers_far_from_one_are_learned_in_another_form(here: Path, values: st
     assert (spec.data.target, spec.data.transform, spec.loss) == ("price", transform, "mean_squared_error")
 
 
+@pytest.mark.parametrize(("separator", "decimal"), [(",", "."), (";", ",")])
+def test_what_numbers_and_dates_leave_open_is_written_and_told(here: Path, separator: str, decimal: str) -> None:
+    rows = [f'"{row % 7 + 1},10{row % 9}"|0{row % 9 + 1}/01/2024|{"yes" if row % 2 else "no"}' for row in range(60)]
+    table = "\n".join(["price|sold|left", *rows, ""]).replace("|", separator)
+    (here / "sold.csv").write_text(table)
+    spec, err = written("sold.csv")
+    words = {"decimal": decimal, "dates": "day-first"} | ({} if separator == "," else {"separator": separator})
+    assert spec.data.words == words
+    assert (
+        f"It is read with `decimal: '{decimal}'`: column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
+    )
+    assert "`dates: 'day-first'`: column 'sold' has '02/01/2024' in row 2, which may be 2024-01-02 or 2024-02-01" in err
+
+
+def test_labels_that_are_near_copies_are_told(here: Path) -> None:
+    rows = [f"{row % 9},{('yes', 'Yes', ' yes', 'no')[row % 4]}" for row in range(80)]
+    (here / "left.csv").write_text("\n".join(["age,left", *rows, ""]))
+    _, err = written("left.csv")
+    assert "The labels have ' yes', 'Yes', 'yes', which differ in case and spaces alone: write them alike" in err
+
+
 def test_a_folder_of_pictures(here: Path) -> None:
     for place, shade in (("dark", 40), ("light", 200)):
         (here / "shades" / place).mkdir(parents=True)
@@ -122,6 +143,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
         (["data/there.yaml"], "The data sets are fashion_mnist, mnist, digits"),
         (["data/empty.csv"], "data/empty.csv can't be read as csv"),
         (["data/pipe.csv"], "data/pipe.csv is no .csv"),
+        (["data/header.csv"], "data/header.csv has no rows below its header"),
         (["data/one.csv"], "there is only one class in the training rows: 'same'"),
         (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
         (["data/plants.csv", "-o", "no/such.yaml"], "there is no folder no"),
@@ -130,6 +152,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
 def test_calls_that_write_nothing(here: Path, words: list[str], message: str) -> None:
     (here / "data" / "there.yaml").write_text("mine")
     (here / "data" / "empty.csv").touch()
+    (here / "data" / "header.csv").write_text("a,b\n")
     (here / "data" / "one.csv").write_text("a,b\n1,same\n2,same\n3,same\n")
     os.mkfifo(here / "data" / "pipe.csv")
     before = sorted(here.rglob("*"))

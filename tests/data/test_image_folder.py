@@ -159,7 +159,7 @@ def test_what_is_neither_picture_nor_folder_is_named_and_never_waited_for(tmp_pa
     with pytest.raises(TableError) as caught:
         read(tmp_path)
     assert [str(fault) for fault in caught.value.faults] == [
-        "cat/pipe is a pipe, not a picture. Take it out",
+        "cat/pipe is a pipe or device, not a picture. Take it out",
         "dog/self can't be read: Too many levels of symbolic links",
         "dog/up can't be read: it is a link to a folder that it is in",
         "fox can't be read: No such file or directory",

@@ -97,6 +97,22 @@ def test_rows_of_other_columns_are_refused() -> None:
         fitted().transform(5)
 
 
+def test_texts_of_raw_rows_are_read_as_those_of_the_file_were() -> None:
+    dates = {f"sold ({part})": [2024, 2023] for part in ("year", "month", "day", "weekday")}
+    train = pl.DataFrame({"price": [1101.5, 20.25], **dates, "zone": ["a", "b"]})
+    preprocessing = TablePreprocessing(fit_columns(train)[0], ways={"price": ",", "sold": "month-first"})
+    raw, model = {"price": ["1.101"], "sold": ["02/03/2024"], "zone": ["a"]}, preprocessing.wrap(identity(7))
+    parts = {"sold (year)": [2024], "sold (month)": [2], "sold (day)": [3], "sold (weekday)": [6]}
+    expected = preprocessing.transform({"price": [1101.0], **parts, "zone": ["a"]})
+    assert np.array_equal(preprocessing.transform(raw), expected)
+    inputs = model_inputs(model, raw, decimal=",", dates="month-first")
+    same(model.predict(inputs, verbose=0), expected)
+    with pytest.raises(DataError, match=r"'1,101' in row 1, which may be 1101 or 1\.101\. .*`decimal: ','`$"):
+        model_inputs(model, raw | {"price": ["1,101"]})
+    with pytest.raises(DataError, match=r"'02/03/2024' in row 1, which may be .* or `dates: 'month-first'`$"):
+        model_inputs(model, raw, decimal=",")
+
+
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5), min_size=1))
 @settings(max_examples=100, deadline=None)
 def test_code_points_tell_texts_apart(texts: list[str]) -> None:

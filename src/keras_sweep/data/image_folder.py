@@ -107,8 +107,7 @@ def _files(root: Path, place: Path, faults: list[DataError]) -> Iterator[Path]:
             if path.parent != place:
                 yield path
         elif not stat.S_ISDIR(found.st_mode):
-            what = "a pipe" if stat.S_ISFIFO(found.st_mode) else "a socket or a device"
-            faults.append(DataError(f"{path.relative_to(root)} is {what}, not a picture", hint="Take it out"))
+            faults.append(DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out"))
 
 
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
