@@ -108,9 +108,9 @@ def test_what_numbers_and_dates_leave_open_is_written_and_told(here: Path, separ
     words = {"decimal": decimal, "dates": "day-first"} | ({} if separator == "," else {"separator": separator})
     assert spec.data.words == words
     assert (
-        f"It is read with `decimal: '{decimal}'`: column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
+        f"It is read with `decimal`: '{decimal}'; column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
     )
-    assert "`dates: 'day-first'`: column 'sold' has '02/01/2024' in row 2, which may be 2024-01-02 or 2024-02-01" in err
+    assert "`dates`: 'day-first'; column 'sold' has '02/01/2024' in row 2, which may be 2024-01-02 or 2024-02-01" in err
 
 
 def test_labels_that_are_near_copies_are_told(here: Path) -> None:
@@ -168,16 +168,16 @@ def test_commands_that_lack_a_space_file_name_it(here: Path, words: list[str]) -
 
 
 def customers(rows: int = 400) -> str:
-    """A table as it comes from an office: `;`, an id, dates, gaps, NA, free text, rare leavers, unknown targets."""
+    """A table from an office: `;`, an id, decimal commas, dates, gaps, NA, free text, rare leavers, unknown targets."""
     draw = np.random.default_rng(0)
     lines = ["customer_id;signed;age;income;plan;note;left"]
     for row in range(rows):
         leaves = draw.random() < 0.12
         age = "" if draw.random() < 0.05 else draw.integers(18, 80)
-        income = "NA" if row % 16 == 3 else f"{draw.normal(3000 - 900 * leaves, 500):.1f}"
+        income = "NA" if row % 16 == 3 else f"{draw.normal(3000 - 900 * leaves, 500):.1f}".replace(".", ",")
         plan, note = draw.choice(["basic", "plus", ""]), " ".join(map(str, draw.integers(0, 99, 5)))
         left = "" if row in (7, 99) else "yes" if leaves else "no"
-        lines.append(f"{row + 1000};2024-0{1 + row % 9}-11;{age};{income};{plan};calls: {note};{left}")
+        lines.append(f"{row + 1000};0{1 + row % 9}/21/2024;{age};{income};{plan};calls: {note};{left}")
     return "\n".join(lines) + "\n"
 
 

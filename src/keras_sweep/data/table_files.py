@@ -17,7 +17,7 @@ from keras_sweep.data.table_columns import MISSING, as_text, check_columns, chec
 from keras_sweep.data.table_preprocessing import with_parts_of_dates
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions, TableOptions
+from keras_sweep.space.data_spec import DataSpec, TableOptions
 from keras_sweep.space.text import counted, escaped, listed, nearest
 
 
@@ -65,9 +65,7 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways)
 
 
-def table_of(
-    path: Path, kind: str, options: TableOptions | SeriesOptions, others: Sequence[str | None] = ()
-) -> tuple[pl.DataFrame, Ways]:
+def table_of(path: Path, kind: str, options: Any, others: Sequence[str | None] = ()) -> tuple[pl.DataFrame, Ways]:
     """All columns of a CSV or Parquet file, and how texts were read as numbers and dates: of all that are learnt from,
     and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
@@ -78,9 +76,7 @@ def table_of(
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _frame(
-    path: Path, kind: str, options: TableOptions | SeriesOptions, others: Sequence[str | None]
-) -> tuple[pl.DataFrame, Ways]:
+def _frame(path: Path, kind: str, options: Any, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
     """As `table_of`. Raises what polars and `csv` raise, and DataError for names."""
     missing = getattr(options, "missing", ())
     texts = [one for one in missing if isinstance(one, str)]
@@ -102,17 +98,16 @@ def _frame(
         frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
     chosen = {*(getattr(options, "columns", ()) or frame.columns), *others}
     chosen -= {getattr(options, "text", None), *getattr(options, "drop", ()), *getattr(options, "categories", ())}
-    frame, ways = _texts_read(frame, read, [name for name in frame.columns if name in chosen], path, options)
+    frame, ways = _read_written(frame, read, chosen, options, str(path))
     if frame.is_empty():
         raise DataError(f"{path} has no rows below its header", hint="Bring rows to learn from")
     own = selectors.numeric()
-    if numbers:
-        frame = frame.with_columns(pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep())
-    return frame, ways
+    kept = [pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()] if numbers else []
+    return frame.with_columns(kept), ways
 
 
-def _texts_read(
-    frame: pl.DataFrame, read: Any, names: Sequence[str], path: Path, options: TableOptions | SeriesOptions
+def _read_written(
+    frame: pl.DataFrame, read: Any, names: set[Any], options: Any, place: str
 ) -> tuple[pl.DataFrame, Ways]:
     """A table in which these columns are numbers and dates where their texts are; `read` reads it anew, if as CSV."""
 
@@ -128,7 +123,7 @@ def _texts_read(
         columns, ways, faults = read_texts(pl.DataFrame(texts + as_text(pl.Float64)), options.decimal, options.dates)
     if faults:
         usual = {"decimal": "," if getattr(options, "separator", ",") == ";" else ".", "dates": "day-first"}
-        raise TableError(str(path), [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
+        raise TableError(place, [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
     return frame.with_columns(columns.values()), ways
 
 

@@ -102,11 +102,8 @@ def _read_mended(data: Any, path: Path, notes: list[str]) -> Source:
             if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
                 raise
             for key, texts in error.options.items():
-                if isinstance(texts, str):
-                    said = next(fault.message for fault in error.faults if f"`{key}: " in str(fault.hint))
-                    notes.append(f"It is read with `{key}: {quoted(texts)}`: {said}")
-                else:
-                    notes.append(f"It is read with `{key}`: {listed(texts, 50)}")
+                said = [fault.message for fault in error.faults if f"`{key}: {quoted(texts)}`" in str(fault.hint)]
+                notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else listed(texts, 50)}")
             data |= {**error.options, "missing_target": "drop"}
     if "missing_target" in data and not any("left out" in notice for notice in found.notices):
         del data["missing_target"]
