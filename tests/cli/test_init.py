@@ -187,6 +187,7 @@ def test_a_table_as_it_comes_goes_from_init_to_predictions_on_raw_rows(here: Pat
     spec, _ = written("customers.csv")
     assert spec.data.words == {
         "separator": ";",
+        "decimal": ",",
         "drop": ["customer_id", "note"],
         "missing": ["NA"],
         "missing_target": "drop",

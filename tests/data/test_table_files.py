@@ -167,6 +167,10 @@ def test_numbers_and_dates_of_other_places_are_read(tmp_path: Path) -> None:
     content = "id;price;rate;sold;zone;target\n1.101;1.200,5;5%;02/29/2024;1,5;3,5\n2.300;-9;7%;03/01/2024;2,5;-9\n"
     source = told(tmp_path, content, separator=";", categories=["zone"], missing=[-9], missing_target="drop")
     assert source.rows.x.rows() == [(1101, 1200.5, 5, 2024, 2, 29, 4, "1,5")] and source.rows.y.tolist() == [3.5]
+    assert source.notices[1:] == (
+        "columns 'price', 'rate', 'target', 'id' are read as numbers with decimal commas: "
+        '`decimal: ","` in `data` says so, and `categories` lists those that are texts',
+    )
     assert source.ways["id"] == source.ways["price"] == "," and source.ways["sold"] == "month-first"
 
 

@@ -214,7 +214,7 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
         )
     if not any(column.used and not getattr(column, "kept", False) for column in columns):
         raise DataError(
-            f"{place} has no column to learn from: each has one value or none in the training rows, as 32 bits hold them",
+            f"{place} has no column to learn from: in 32 bits each has one value or none in the training rows",
             hint="Bring more rows, or other columns",
         )
 

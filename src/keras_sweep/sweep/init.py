@@ -39,6 +39,8 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         what = f"{path} is there already" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(what, hint="Give another name: `-o FILE`")
     found = _read_mended(data, path, notes)
+    if "," in (ways := found.ways.values()) and "." not in ways:
+        data["decimal"] = ","
     notes += (*found.notices, *found.leaks)
     rows = found.rows or found.train
     assert rows is not None
