@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels, fit_labels, fit_scale
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels, fit_labels, fit_scale, near_copies
 from keras_sweep.errors import DataError
 from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES
 
@@ -136,3 +136,16 @@ def test_a_scale_is_of_the_training_targets() -> None:
     scale = fit_scale("standard", labels, np.array([1, 3]))
     assert (scale.mean, scale.deviation) == (2.0, 1.0)
     assert fit_scale("standard", labels, np.array([5, 5])).deviation == 1.0
+
+
+@pytest.mark.parametrize(
+    ("texts", "copies"),
+    [
+        (["yes", "Yes", " yes", "no"], "' yes', 'Yes', 'yes'"),
+        (["ab", "a b", "c"], "'a b', 'ab'"),
+        (["a", "b", "a"], ""),
+    ],
+)
+def test_texts_that_differ_in_case_and_spaces_alone_are_listed(texts: list[str], copies: str) -> None:
+    said = f"{copies}, which differ in case and spaces alone: write them alike"
+    assert near_copies(texts) == (said if copies else "")
