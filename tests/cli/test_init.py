@@ -101,6 +101,27 @@ def test_numbers_far_from_one_are_learned_in_another_form(here: Path, values: st
     assert (spec.data.target, spec.data.transform, spec.loss) == ("price", transform, "mean_squared_error")
 
 
+@pytest.mark.parametrize(("separator", "decimal"), [(",", "."), (";", ",")])
+def test_what_numbers_and_dates_leave_open_is_written_and_told(here: Path, separator: str, decimal: str) -> None:
+    rows = [f'"{row % 7 + 1},10{row % 9}"|0{row % 9 + 1}/01/2024|{"yes" if row % 2 else "no"}' for row in range(60)]
+    table = "\n".join(["price|sold|left", *rows, ""]).replace("|", separator)
+    (here / "sold.csv").write_text(table)
+    spec, err = written("sold.csv")
+    words = {"decimal": decimal, "dates": "day-first"} | ({} if separator == "," else {"separator": separator})
+    assert spec.data.words == words
+    assert (
+        f"It is read with `decimal`: '{decimal}'; column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
+    )
+    assert "`dates`: 'day-first'; column 'sold' has '02/01/2024' in row 2, which may be 2024-01-02 or 2024-02-01" in err
+
+
+def test_labels_that_are_near_copies_are_told(here: Path) -> None:
+    rows = [f"{row % 9},{('yes', 'Yes', ' yes', 'no')[row % 4]}" for row in range(80)]
+    (here / "left.csv").write_text("\n".join(["age,left", *rows, ""]))
+    _, err = written("left.csv")
+    assert "The labels have ' yes', 'Yes', 'yes', which differ in case and spaces alone: write them alike" in err
+
+
 def test_a_folder_of_pictures(here: Path) -> None:
     for place, shade in (("dark", 40), ("light", 200)):
         (here / "shades" / place).mkdir(parents=True)
@@ -124,6 +145,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
         (["data/there.yaml"], "The data sets are fashion_mnist, mnist, digits"),
         (["data/empty.csv"], "data/empty.csv can't be read as csv"),
         (["data/pipe.csv"], "data/pipe.csv is no .csv"),
+        (["data/header.csv"], "data/header.csv has no rows below its header"),
         (["data/one.csv"], "there is only one class in the training rows: 'same'"),
         (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
         (["data/plants.csv", "-o", "no/such.yaml"], "there is no folder no"),
@@ -132,6 +154,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
 def test_calls_that_write_nothing(here: Path, words: list[str], message: str) -> None:
     (here / "data" / "there.yaml").write_text("mine")
     (here / "data" / "empty.csv").touch()
+    (here / "data" / "header.csv").write_text("a,b\n")
     (here / "data" / "one.csv").write_text("a,b\n1,same\n2,same\n3,same\n")
     os.mkfifo(here / "data" / "pipe.csv")
     before = sorted(here.rglob("*"))
@@ -147,16 +170,16 @@ def test_commands_that_lack_a_space_file_name_it(here: Path, words: list[str]) -
 
 
 def customers(rows: int = 400) -> str:
-    """A table as it comes from an office: `;`, an id, dates, gaps, NA, free text, rare leavers, unknown targets."""
+    """A table from an office: `;`, an id, decimal commas, dates, gaps, NA, free text, rare leavers, unknown targets."""
     draw = np.random.default_rng(0)
     lines = ["customer_id;signed;age;income;plan;note;left"]
     for row in range(rows):
         leaves = draw.random() < 0.12
         age = "" if draw.random() < 0.05 else draw.integers(18, 80)
-        income = "NA" if row % 16 == 3 else f"{draw.normal(3000 - 900 * leaves, 500):.1f}"
+        income = "NA" if row % 16 == 3 else f"{draw.normal(3000 - 900 * leaves, 500):.1f}".replace(".", ",")
         plan, note = draw.choice(["basic", "plus", ""]), " ".join(map(str, draw.integers(0, 99, 5)))
         left = "" if row in (7, 99) else "yes" if leaves else "no"
-        lines.append(f"{row + 1000};2024-0{1 + row % 9}-11;{age};{income};{plan};calls: {note};{left}")
+        lines.append(f"{row + 1000};0{1 + row % 9}/21/2024;{age};{income};{plan};calls: {note};{left}")
     return "\n".join(lines) + "\n"
 
 
@@ -166,6 +189,7 @@ def test_a_table_as_it_comes_goes_from_init_to_predictions_on_raw_rows(here: Pat
     spec, _ = written("customers.csv")
     assert spec.data.words == {
         "separator": ";",
+        "decimal": ",",
         "drop": ["customer_id", "note"],
         "missing": ["NA"],
         "missing_target": "drop",

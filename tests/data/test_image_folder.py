@@ -1,6 +1,9 @@
 """Pictures in folders of classes."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -17,6 +20,19 @@ from tests.helpers.data_specs import spec_of, write_pictures
 
 def read(folder: Path, **options: object):
     return read_images(DataSpec("images", "photos", options=ImageOptions(**options)), folder)
+
+
+@contextmanager
+def as_a_user() -> Iterator[None]:
+    """As a user whom the modes of files bind: root reads everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 def test_pictures_come_in_one_size_from_0_to_1_with_their_folders_as_classes(tmp_path: Path) -> None:
@@ -92,4 +108,68 @@ def test_what_is_no_folder_of_pictures_says_what_one_is(tmp_path: Path) -> None:
     for part in ("train", "test", "more"):
         write_pictures(tmp_path / "photos" / part, 2)
     with pytest.raises(DataError, match="'cat', 'more' beside folders"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"), [(0o000, "photos: cat"), (0o444, r"cat/0\.png can't be read: Permission denied\n.*cat/1\.png")]
+)
+def test_a_class_folder_that_can_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, message: str
+) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path, *tmp_path.glob("**/*")):
+        path.chmod(0o755)
+    (tmp_path / "photos" / "cat").chmod(mode)
+    try:
+        with as_a_user(), pytest.raises(TableError, match=f"{message} can't be read: Permission denied"):
+            read(Path())
+    finally:
+        (tmp_path / "photos" / "cat").chmod(0o755)
+    assert len(read(Path()).rows) == 4
+
+
+def test_a_folder_of_classes_that_can_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    (tmp_path / "photos").chmod(0o000)
+    try:
+        with as_a_user(), pytest.raises(DataError, match="photos can't be read: Permission denied"):
+            read(Path())
+    finally:
+        (tmp_path / "photos").chmod(0o755)
+
+
+def test_pictures_in_linked_folders_are_those_of_the_class(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    write_pictures(tmp_path / "more", 4, classes=("cat", "eel"))
+    (tmp_path / "photos" / "cat" / "linked").symlink_to(tmp_path / "more" / "cat")
+    (tmp_path / "photos" / "eel").symlink_to(tmp_path / "more" / "eel")
+    assert read(tmp_path).rows.y.tolist() == ["cat"] * 4 + ["dog"] * 2 + ["eel"] * 2
+
+
+def test_what_is_neither_picture_nor_folder_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    os.mkfifo(tmp_path / "photos" / "cat" / "pipe")
+    (tmp_path / "photos" / "dog" / "up").symlink_to("..")
+    (tmp_path / "photos" / "dog" / "self").symlink_to("self")
+    (tmp_path / "photos" / "fox").symlink_to("unmounted")
+    with pytest.raises(TableError) as caught:
+        read(tmp_path)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "cat/pipe is a pipe or device, not a picture. Take it out",
+        "dog/self can't be read: Too many levels of symbolic links",
+        "dog/up can't be read: it is a link to a folder that it is in",
+        "fox can't be read: No such file or directory",
+    ]
+
+
+def test_a_picture_of_more_pixels_than_pillow_warns_of_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "photos", 4)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # a picture has 144
+    assert len(read(tmp_path).rows) == 4
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 70)
+    with pytest.raises(TableError, match=r"cat/0\.png has more than 140 pixels\. Make it smaller"):
         read(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels, fit_labels, fit_scale
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels, fit_labels, fit_scale, near_copies
 from keras_sweep.errors import DataError
 from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES
 
@@ -154,3 +154,16 @@ def test_a_scale_is_of_the_training_targets() -> None:
 def test_two_classes_are_in_a_column_where_a_metric_takes_no_other_form(form, y, metrics, shape):
     labels = fit_labels(np.array(y), form, "it").for_metrics(metrics)
     assert labels.encode(np.array(y), "rows").shape == shape
+
+
+@pytest.mark.parametrize(
+    ("texts", "copies"),
+    [
+        (["yes", "Yes", " yes", "no"], "' yes', 'Yes', 'yes'"),
+        (["ab", "a b", "c"], "'a b', 'ab'"),
+        (["a", "b", "a"], ""),
+    ],
+)
+def test_texts_that_differ_in_case_and_spaces_alone_are_listed(texts: list[str], copies: str) -> None:
+    said = f"{copies}, which differ in case and spaces alone: write them alike"
+    assert near_copies(texts) == (said if copies else "")

@@ -88,6 +88,49 @@ def test_a_text_among_numbers_is_no_option_of_a_series(tmp_path: Path) -> None:
         read_series(series(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("skipped", "words"),
+    [
+        (range(0), []),
+        (
+            range(8, 31),
+            ["column 'time' of it.csv jumps in 1 place, at first from 2024-01-01 07:00:00 to 2024-01-02 07"],
+        ),
+    ],
+)
+def test_a_jump_in_time_is_told(tmp_path: Path, skipped: range, words: list[str]) -> None:
+    write(tmp_path, lines=[f"{time},{row * row},1" for row, time in enumerate(HOURS) if row not in skipped])
+    notices = read_series(series(window=1, horizon=1, test=0.0), tmp_path).notices[1:]
+    assert len(notices) == len(words) and all(map(str.startswith, notices, words))
+
+
+def test_a_number_that_skips_is_told_where_it_counts_the_rows(tmp_path: Path) -> None:
+    write(tmp_path, "step,x,a,b", [f"{row + (row > 20)},{row * row},{row % 7},1" for row in range(40)])
+    (_, notice) = read_series(series(), tmp_path).notices
+    assert notice.startswith("column 'step' of it.csv jumps in 1 place, at first from 20 to 22 in row 22")
+
+
+def test_several_series_in_a_file_are_refused_but_not_an_hour_that_a_clock_repeats(tmp_path: Path) -> None:
+    write(tmp_path, "time,shop,a", [f"{time},{shop},{row}" for row, time in enumerate(HOURS) for shop in "ab"])
+    with pytest.raises(DataError, match=r"has 40 rows of a time that another row has.* Give several series a file"):
+        read_series(series(), tmp_path)
+    write(tmp_path, lines=[f"{time},{row},1" for row, time in enumerate(sorted([*HOURS, HOURS[7]]))])
+    assert len(read_series(series(), tmp_path).notices) == 1
+
+
+def test_numbers_and_dates_are_read_as_those_of_tables(tmp_path: Path) -> None:
+    write(tmp_path, "day;a", [f"{1 + row // 28:02d}/{1 + row % 28:02d}/2024;{row},5" for row in range(40)])
+    options = SeriesOptions(2, separator=";")
+    source = read_series(replace(series(), options=options), tmp_path)
+    assert source.series == ("a",) and source.train.x[0].ravel().tolist() == [0.5, 1.5]
+    assert "jumps" in source.notices[1]  # from 28 January to 1 February
+    write(tmp_path, "day,a", [f"{1 + row:02d}/01/2024,{row}" for row in range(12)])
+    with pytest.raises(TableError, match="may be 2024-01-02 or 2024-02-01"):
+        read_series(series(1, 1), tmp_path)
+    monthly = replace(series(), options=SeriesOptions(1, dates="month-first"))
+    assert len(read_series(monthly, tmp_path).notices) == 1  # months are of 28 to 31 days
+
+
 @pytest.mark.parametrize("split", [{"folds": 3}, {"time": "time"}, {"groups": "b"}])
 def test_a_series_is_split_in_no_other_way(tmp_path: Path, split: dict[str, object]) -> None:
     write(tmp_path)

@@ -1,5 +1,6 @@
 """The split is scikit-learn's, row by row."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.array_sources import call_python, read_npz
-from keras_sweep.data.labels import LabelForm
+from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.places import places
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.split import split
+from keras_sweep.data.split import Encoding, fit_encoding, split
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import give_arrays
 from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.sweep_spec import Output
+from tests.helpers.data_specs import spec_of
 
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:
@@ -56,6 +59,81 @@ def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Spl
     rows = RawRows(np.zeros((len(labels), 1)), np.array(labels))
     with pytest.raises(DataError, match=message):
         split(Source("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_rows_are_refused_in_words_of_our_own(rows: int) -> None:
+    few = RawRows(np.zeros((rows, 1)), np.zeros(rows))
+    with pytest.raises(DataError) as caught:
+        split(Source("s", few), Split(test=0.2), LabelForm.NUMBER)
+    assert str(caught.value) == (
+        f"{rows} row{'s' * (rows != 1)} can't be split with a share of 0.2 held out: one part would be empty. "
+        "Both parts need a row: change `split`, or bring more rows"
+    )
+
+
+def encoded(rows: RawRows, loss: str, how: Split, **source: object) -> Encoding:
+    spec = spec_of(DataSpec("csv", "it.csv", "y", how), loss)
+    return fit_encoding(spec, split(Source("it.csv", rows, **source), how, loss_needs(loss).form))  # type: ignore[arg-type]
+
+
+def test_labels_and_columns_are_encoded_by_training_rows_alone() -> None:
+    table = pl.DataFrame({"a": [*range(40)], "b": ["x", "y"] * 20})
+    encoding = encoded(RawRows(table, np.array(["p", "q"] * 20, object)), "binary_crossentropy", Split())
+    train, validation = encoding.of_search()
+    assert train.x.shape == (25, 3) and validation.x.shape == (7, 3) and encoding.rows("test").x.shape == (8, 3)
+    assert train.x[:, 0].mean() == pytest.approx(0, abs=1e-6) and train.x[:, 0].std() == pytest.approx(1, rel=1e-5)
+    raw = encoding.parts.train
+    assert train.y.tolist() == [label == "q" for label in raw.y]
+    mean, deviation = raw.x["a"].mean(), raw.x["a"].std(ddof=0)
+    assert validation.x[:, 0] == pytest.approx((encoding.parts.validation.x["a"].to_numpy() - mean) / deviation, 1e-5)
+
+
+def test_columns_of_a_fold_are_fitted_on_its_training_rows_alone() -> None:
+    rows = RawRows(pl.DataFrame({"a": [*range(12)]}), np.arange(12.0))
+    encoding = encoded(rows, "mean_squared_error", Split(folds=3, test=0))
+    train, validation = encoding.of_search()
+    assert train is validation
+    folds = encoding.folds(train)
+    assert sorted(np.concatenate([fold.held for fold in folds])) == list(range(12))
+    for fold in folds:
+        assert fold.rows.x.shape == (12, 1) and fold.rows.x[fold.train].mean() == pytest.approx(0, abs=1e-6)
+
+
+def test_rows_that_can_not_be_encoded_are_named() -> None:
+    weights = np.zeros(40, np.float32)
+    rows = RawRows(pl.DataFrame({"a": [*range(40)]}), np.arange(40.0), weights)
+    with pytest.raises(DataError, match=r"the training rows of it\.csv all weigh 0"):
+        encoded(rows, "mean_squared_error", Split()).rows("train")
+    late = RawRows(pl.DataFrame({"a": [*range(40)]}), np.array(["p", "q"] * 19 + ["r", "r"], object), None,
+                   {"by": np.arange(40)})  # fmt: skip
+    encoding = encoded(late, "sparse_categorical_crossentropy", Split(time="by"))
+    with pytest.raises(DataError, match=r"the test rows of it\.csv have classes that no training row has: 'r'"):
+        encoding.rows("test")
+
+
+def test_labels_that_differ_in_case_and_spaces_alone_are_named() -> None:
+    y = np.array(["yes", "Yes", " yes", "no"] * 10, object)
+    loss = "sparse_categorical_crossentropy"
+    encoding = encoded(RawRows(pl.DataFrame({"a": [*range(40)]}), y), loss, Split())
+    assert encoding.notices == (
+        "the labels of it.csv have ' yes', 'Yes', 'yes', which differ in case and spaces alone: write them alike",
+    )
+    assert encoding.labels.names == (" yes", "Yes", "no", "yes")
+
+
+def test_labels_that_32_bits_blur_are_named() -> None:
+    y = 1.7e9 + np.arange(40) / 10
+    encoding = encoded(RawRows(pl.DataFrame({"a": [*range(40)]}), y), "mean_squared_error", Split())
+    assert [notice.split(" so little")[0] for notice in encoding.notices] == ["the labels of it.csv differ by"]
+
+
+def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
+    rows = RawRows(np.zeros((20, 2)), {"a": np.zeros(20), "c": np.zeros(20)})
+    spec = replace(spec_of(DataSpec("npz", "it.npz")), outputs={"a": Output("mse"), "b": Output("mse")})
+    parts = split(Source("it.npz", rows), Split(), LabelForm.NUMBER)
+    with pytest.raises(DataError, match=r"`loss` names the outputs 'a', 'b', but the labels of it\.npz are 'a', 'c'"):
+        fit_encoding(spec, parts)
 
 
 def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:

@@ -64,13 +64,28 @@ def test_what_training_rows_say_of_a_column(values: object, column: Column) -> N
         [None] * 4,
         pl.Series([None] * 4, dtype=pl.String),
         pl.Series([None] * 4, dtype=pl.Float64),
-        [16777216.0, 16777216.5, 16777216.0, 16777216.0],  # one value in 32 bits
     ],
 )
 def test_a_constant_column_is_dropped_with_a_notice(values: object) -> None:
     columns, notices = fit(a=values)
     assert not columns["a"].used
     assert notices == ("column 'a' is dropped: it has one value, or none, in the training rows",)
+
+
+@pytest.mark.parametrize(
+    "values", [[16777216.0, 16777216.5], [10**30, 10**30 + 1], [2**53, 2**53 + 1], [2**60, 2**60 + 9]]
+)
+def test_values_that_32_bits_can_not_tell_apart_are_not_called_one(values: list[float]) -> None:
+    series = pl.Series(values * 2, dtype=pl.Float64 if isinstance(values[0], float) else pl.Int128)
+    columns, notices = fit(a=series)
+    assert not columns["a"].used
+    assert [notice.split(" by so")[0] for notice in notices] == ["column 'a' is dropped: its values differ"]
+
+
+def test_categories_that_differ_in_case_and_spaces_alone_are_named() -> None:
+    columns, notices = fit(a=["red", "Red", " red", "blue"])
+    assert len(columns["a"].categories) == 4
+    assert notices == ("column 'a' has ' red', 'Red', 'red', which differ in case and spaces alone: write them alike",)
 
 
 def test_a_table_of_constants_leaves_nothing_to_learn_from() -> None:

@@ -80,6 +80,7 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
         ("a,b\n1,2\n", "no column 'target'. Its columns are 'a', 'b'"),
         ("target\n1\n", "no column but the target"),
+        ("a,target\n", r"it\.csv has no rows below its header\. Bring rows to learn from"),
         ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, at first in row 2"),
         ('a,target\n1,x\n3,""\n', "no value in 1 row, at first in row 2"),
         ("a,target\n1,0.5\n3,NaN\n", "no value in 1 row, at first in row 2"),
@@ -160,6 +161,53 @@ def test_dates_become_numbers(tmp_path: Path) -> None:
     of_day = {"day (year)": 2024, "day (month)": 2, "day (day)": 29, "day (weekday)": 4}
     of_time = {f"at{name[3:]}": value for name, value in of_day.items()} | {"at (hour)": 13}
     assert row == of_day | of_time and set(source.rows.x.row(1)) == {None}
+
+
+def test_numbers_and_dates_of_other_places_are_read(tmp_path: Path) -> None:
+    content = "id;price;rate;sold;zone;target\n1.101;1.200,5;5%;02/29/2024;1,5;3,5\n2.300;-9;7%;03/01/2024;2,5;-9\n"
+    source = told(tmp_path, content, separator=";", categories=["zone"], missing=[-9], missing_target="drop")
+    assert source.rows.x.rows() == [(1101, 1200.5, 5, 2024, 2, 29, 4, "1,5")] and source.rows.y.tolist() == [3.5]
+    assert source.notices[1:] == (
+        "columns 'price', 'rate', 'target', 'id' are read as numbers with decimal commas: "
+        '`decimal: ","` in `data` says so, and `categories` lists those that are texts',
+    )
+    assert source.ways["id"] == source.ways["price"] == "," and source.ways["sold"] == "month-first"
+
+
+def test_years_of_two_digits_are_of_these_centuries(tmp_path: Path) -> None:
+    source = told(tmp_path, "day,target\n13/02/24,1\n01/03/99,2\n")
+    assert source.rows.x["day (year)"].to_list() == [2024, 1999]
+
+
+@pytest.mark.parametrize(
+    ("keys", "price", "month"),
+    [({"decimal": ".", "dates": "month-first"}, 1101, 2), ({"decimal": ",", "dates": "day-first"}, 1.101, 3)],
+)
+def test_numbers_and_dates_that_may_be_two_things_take_a_key(
+    tmp_path: Path, keys: dict[str, str], price: float, month: int
+) -> None:
+    content = 'price,sold,target\n"1,101",02/03/2024,1\n"2,202",02/04/2024,2\n'
+    with pytest.raises(TableError) as caught:
+        told(tmp_path, content)
+    assert caught.value.options == {"decimal": ".", "dates": "day-first"} and len(caught.value.faults) == 2
+    source = told(tmp_path, content, **keys)
+    assert (source.rows.x["price"][0], source.rows.x["sold (month)"][0]) == (price, month)
+    assert told(tmp_path, content, drop=["sold"], categories=["price"]).rows.x["price"].to_list() == ["1,101", "2,202"]
+
+
+def test_parquet_texts_are_read_alike_but_plain_numbers_are_categories(tmp_path: Path) -> None:
+    table = pl.DataFrame({"code": ["01", "02"], "price": ["1,5", "1.101,5"], "x": [1.101, 2.202], "target": [1, 2]})
+    table.write_parquet(tmp_path / "it.parquet")
+    source = read(tmp_path / "it.parquet")
+    assert source.rows.x.to_dict(as_series=False) == {
+        "code": ["01", "02"], "price": [1.5, 1101.5], "x": [1.101, 2.202]
+    }  # fmt: skip
+
+
+def test_a_text_among_numbers_with_decimal_commas_is_named_with_the_option_that_mends_it(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="'a' has text where numbers should be: 'NA' in row 2") as caught:
+        told(tmp_path, "a;target\n1,5;1\nNA;2\n2,5;1\n", separator=";")
+    assert caught.value.options == {"missing": ["NA"]}
 
 
 def test_all_faults_of_a_table_and_the_options_that_mend_them_are_told_at_once(tmp_path: Path) -> None:

@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.data.table_columns import fit_columns
-from keras_sweep.data.table_preprocessing import TablePreprocessing, code_points, column_name, input_name, model_inputs
+from keras_sweep.data.table_files import table_of
+from keras_sweep.data.table_preprocessing import (
+    TablePreprocessing,
+    code_points,
+    column_name,
+    input_name,
+    inputs_code,
+    model_inputs,
+    with_parts_of_dates,
+)
 from keras_sweep.errors import DataError
+from keras_sweep.space.data_spec import CsvOptions, DataSpec
 from tests.helpers.command import process, python
 from tests.helpers.plain_fit import identity
 
@@ -95,6 +105,46 @@ def test_rows_of_other_columns_are_refused() -> None:
         fitted().transform(NEW.with_columns(pl.lit("ten").alias("a/b")))
     with pytest.raises(DataError, match="a table or a mapping"):
         fitted().transform(5)
+
+
+def test_texts_of_raw_rows_are_read_as_those_of_the_file_were() -> None:
+    dates = {f"sold ({part})": [2024, 2023] for part in ("year", "month", "day", "weekday")}
+    train = pl.DataFrame({"price": [1101.5, 20.25], **dates, "zone": ["a", "b"]})
+    preprocessing = TablePreprocessing(fit_columns(train)[0], ways={"price": ",", "sold": "month-first"})
+    raw, model = {"price": ["1.101"], "sold": ["02/03/2024"], "zone": ["a"]}, preprocessing.wrap(identity(7))
+    parts = {"sold (year)": [2024], "sold (month)": [2], "sold (day)": [3], "sold (weekday)": [6]}
+    expected = preprocessing.transform({"price": [1101.0], **parts, "zone": ["a"]})
+    assert np.array_equal(preprocessing.transform(raw), expected)
+    inputs = model_inputs(model, raw, decimal=",", dates="month-first")
+    same(model.predict(inputs, verbose=0), expected)
+    with pytest.raises(DataError, match=r"'1,101' in row 1, which may be 1101 or 1\.101\. .*`decimal: ','`$"):
+        model_inputs(model, raw | {"price": ["1,101"]})
+    with pytest.raises(DataError, match=r"'02/03/2024' in row 1, which may be .* or `dates: 'month-first'`$"):
+        model_inputs(model, raw, decimal=",")
+
+
+@pytest.mark.parametrize(
+    ("separator", "lines"),
+    [
+        (";", ["1.101,5;5%;29.02.2024;a", "-2,25;;03.01.2023;b", "7;7%;05.06.2023;a"]),
+        (",", ['"1,101.5",5%,2/29/2024,a', "-2.25,,1/3/2023,b", "7,7%,6/5/2023,a"]),
+    ],
+)
+def test_the_lines_of_the_card_read_a_file_as_it_was_read(tmp_path: Path, separator: str, lines: list[str]) -> None:
+    path = tmp_path / "it.csv"
+    path.write_text("\n".join(["price,rate,sold,zone".replace(",", separator), *lines, ""]))
+    options = CsvOptions(separator=separator)
+    frame, ways = table_of(path, "csv", options)
+    table = with_parts_of_dates(frame)
+    preprocessing = TablePreprocessing(fit_columns(table)[0], ways=ways)
+    assert table.row(0) == (1101.5, 5, 2024, 2, 29, 4, "a") and table["rate"].to_list() == [5, None, 7]
+    code = inputs_code(DataSpec("csv", "it.csv", "target", options=options), preprocessing)["inputs"]
+    known: dict[str, object] = {"path": path}
+    exec(code, known)
+    expected = preprocessing.transform(table)
+    model = preprocessing.wrap(identity(expected.shape[1]))
+    same(model.predict(known["x"], verbose=0), expected)
+    same(model.predict(model_inputs(model, pl.read_csv(path, separator=separator)), verbose=0), expected)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5), min_size=1))

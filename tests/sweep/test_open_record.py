@@ -1,5 +1,6 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,12 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish import set_damaged_weights_aside
 from keras_sweep.sweep.open_record import open_study
+from tests.helpers.data_specs import write_pictures
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.ran import finished
 from tests.helpers.records import DENSE, saved_trials
 from tests.helpers.results import result
+from tests.helpers.whole_spaces import PLAIN
 
 SPEC = make_spec(text="data: digits\n")
 
@@ -86,3 +90,17 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
     assert saved_trials(folder) == [1, 4]
     assert (folder.weights / "000002.npz~1").exists()
+
+
+def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    write_pictures(tmp_path / "older", 4)
+    shutil.move(tmp_path / "photos" / "dog", tmp_path / "dogs")
+    (tmp_path / "photos" / "dog").symlink_to(tmp_path / "dogs")
+    text = PLAIN.replace("digits", "{images: photos, size: [4, 4]}").replace("{units: 10, activation: softmax}", "")
+    finished(tmp_path, text, trials=2)
+    assert any("nothing is left" in notice for notice in finished(tmp_path, text, trials=2).notices)
+    shutil.copy2(tmp_path / "older" / "dog" / "0.png", tmp_path / "dogs" / "1.png")
+    os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
+    with pytest.raises(ChangedSweep, match="its rows are not those"):
+        finished(tmp_path, text, trials=2)

@@ -152,6 +152,18 @@ def test_labels_of_several_columns_weigh_by_their_first_class_as_in_keras(data):
         class_weights({2: 2.0}, two)
 
 
+def test_a_number_is_the_name_of_a_class_where_classes_are_numbers(data):
+    of_numbers = replace(data, class_names=("1", "2", *map(str, range(4, 12))))
+    assert class_weights({4: 2.0}, of_numbers) == {2: 2.0}
+    with pytest.raises(UsageError, match=r"names the class '?0'?, but the classes of digits are 1, 2, 4"):
+        class_weights({0: 2.0}, of_numbers)
+    of_texts = replace(data, class_names=tuple("abcdefghij"))
+    assert class_weights({0: 2.0, "b": 3.0}, of_texts) == {0: 2.0, 1: 3.0}
+    of_words = replace(data, class_names=("setosa", "virginica", *"abcdefgh"))
+    with pytest.raises(UsageError, match=r"Did you mean 'virginica'\?"):
+        class_weights({"virginika": 2.0}, of_words)
+
+
 def test_numbers_are_no_classes(data):
     numbers = with_labels(data, lambda y: y / 10, classes=None)
     with pytest.raises(UsageError, match="the labels of digits are numbers"):

@@ -123,6 +123,8 @@ class Parquet(_TableFile):
     missing: Sequence[str | float] = ()  # what stands for no value
     text: str | None = None  # the column of texts that a model of yours takes, and no other
     missing_target: str | None = None  # "drop": without the rows that have none
+    decimal: str | None = None  # what stands before a fraction, where columns leave it open: "." or ","
+    dates: str | None = None  # "day-first" or "month-first", where columns leave it open
 
 
 @dataclass(frozen=True, slots=True)

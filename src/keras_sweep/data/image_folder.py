@@ -3,6 +3,11 @@
 They are read by Keras's `load_img`: `image_dataset_from_directory` needs TensorFlow or grain on every backend.
 """
 
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,15 +32,24 @@ def read_images(data: DataSpec, folder: Path) -> Source:
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
     if not root.is_dir():
         raise DataError(f"there is no folder {root}", hint="Paths are relative to the space file")
-    parts, faults = {}, []
-    for part, place in _parts(root).items():
-        files = sorted(path for path in place.glob("*/**/*") if path.is_file() and not _is_hidden(path, place))
-        if not files:
+    try:
+        from PIL import Image
+
+        places = _parts(root)
+    except ImportError as error:
+        raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
+    except OSError as error:
+        raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
+    parts, faults = {}, list[DataError]()
+    for part, place in places.items():
+        files = list(_files(root, place, faults))
+        if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
-        with ThreadPoolExecutor() as threads:
+        with ThreadPoolExecutor() as threads, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the largest scans are pictures, too
             pictures: list[Any] = list(threads.map(partial(_picture, root, options), files))
-        faults += [one for one in pictures if isinstance(one, DataError)]
+        faults += [picture for picture in pictures if isinstance(picture, DataError)]
         if not faults:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
             parts[part] = RawRows(np.stack(pictures), labels)
@@ -48,7 +62,7 @@ def read_images(data: DataSpec, folder: Path) -> Source:
 
 def _parts(root: Path) -> dict[str, Path]:
     """The folder of each part of the rows; the folder itself, as "", where nothing is split. Raises DataError."""
-    inside = sorted(each for each in root.iterdir() if each.is_dir() and not _is_hidden(each, root))
+    inside = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = {PARTS[each.name.lower()]: each for each in inside if each.name.lower() in PARTS}
     if "train" not in found or len(found) == 1 < len(inside):  # then it is the name of a class
         return {"": root}
@@ -60,27 +74,58 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
-def _is_hidden(path: Path, place: Path) -> bool:
-    """As `.ipynb_checkpoints`, in which Jupyter keeps copies, and all that is in it."""
-    return any(part.startswith(".") for part in path.relative_to(place).parts)
+def walk_folder(folder: Path, above: tuple[str, ...] = ()) -> Iterator[tuple[Path, os.stat_result | OSError]]:
+    """All that is in a folder and in its folders, links followed, by name; an error where the disk gives one.
+
+    Hidden files and folders are left out, as `.ipynb_checkpoints`, in which Jupyter keeps copies of pictures.
+    """
+    try:
+        above = (*above, os.path.realpath(folder))
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith("."):
+                continue
+            try:
+                if path.is_symlink() and os.path.realpath(path) in above:
+                    raise OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path))
+                found = path.stat()
+            except OSError as error:
+                yield path, error
+                continue
+            yield path, found
+            if stat.S_ISDIR(found.st_mode):
+                yield from walk_folder(path, above)
+    except OSError as error:
+        yield folder, error
+
+
+def _files(root: Path, place: Path, faults: list[DataError]) -> Iterator[Path]:
+    """The files in folders of classes; what can't be read, and what is neither file nor folder, goes to `faults`."""
+    for path, found in walk_folder(place):
+        if isinstance(found, OSError):
+            faults.append(DataError(f"{path.relative_to(root)} can't be read: {found.strerror}"))
+        elif stat.S_ISREG(found.st_mode):
+            if path.parent != place:
+                yield path
+        elif not stat.S_ISDIR(found.st_mode):
+            faults.append(DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out"))
 
 
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     """The pixels of a picture, [H, W, C] float32, or the DataError that says why it has none."""
     import keras
+    from PIL import Image
 
     try:
-        from PIL import Image
-
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # which Keras clips at 255
                 return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
         size = tuple(options.size)
         image = keras.utils.load_img(path, color_mode=options.color, target_size=size, interpolation="bilinear")
         pixels = np.asarray(keras.utils.img_to_array(image, data_format="channels_last", dtype="float32"))
-    except ImportError as error:
-        raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        return DataError(f"{path.relative_to(root)} has more than {most:,} pixels", hint="Make it smaller")
     except Exception as error:  # Pillow raises nearly anything for a damaged file
-        reason = str(error).partition(" <")[0] or type(error).__name__  # without an address in memory
+        reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
         return DataError(f"{path.relative_to(root)} can't be read: {reason}")
     return pixels / np.float32(255)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -61,6 +61,15 @@ def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> Loss
     """What a loss needs; one that is not in the table is the user's, and takes anything."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
+
+
+def near_copies(texts: Iterable[object]) -> str:
+    """Texts that differ in case and spaces alone, as the end of a sentence; "" where there are none."""
+    alike: dict[str, list[str]] = {}
+    for text in sorted(set(map(str, texts))):
+        alike.setdefault("".join(text.casefold().split()), []).append(text)
+    copies = [text for texts_alike in alike.values() if len(texts_alike) > 1 for text in texts_alike]
+    return f"{listed(copies)}, which differ in case and spaces alone: write them alike" if copies else ""
 
 
 @dataclass(frozen=True, slots=True)

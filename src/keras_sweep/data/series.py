@@ -16,8 +16,11 @@ from keras_sweep.data.table_columns import NumberColumn, check_columns, first_ro
 from keras_sweep.data.table_files import near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions, TableOptions
+from keras_sweep.space.data_spec import DataSpec, SeriesOptions
 from keras_sweep.space.text import counted, quoted
+
+MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
+LEAST_ALIKE = 0.8  # of the steps of a column that counts rows
 
 
 def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
@@ -33,8 +36,8 @@ def read_series(data: DataSpec, folder: Path) -> Source:
     path, options = folder / data.source, data.options
     if data.split.folds or data.split.by:
         raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
-    numbers, labels = _columns(path, data.target or "")
     assert isinstance(options, SeriesOptions)
+    numbers, labels, jumps = _columns(path, data.target or "", options)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()
     test = math.ceil(rows * data.split.test)
@@ -56,12 +59,13 @@ def read_series(data: DataSpec, folder: Path) -> Source:
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
     notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
     split = (parts["train"], parts["validation"], parts.get("test"))
-    return Source(path.name, None, *split, series=tuple(numbers.columns), notices=(notice,))
+    return Source(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
 
-def _columns(path: Path, target: str) -> tuple[pl.DataFrame, Array]:
-    """The columns of numbers, and the target's values. Columns of dates or other text are left out. Raises as above."""
-    frame, place = table_of(path, "csv", TableOptions()), str(path)
+def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
+    """The columns of numbers, the target's values, and what skips. Columns of dates or other text are left out. Raises
+    as above."""
+    (frame, _), place = table_of(path, "csv", options), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]
@@ -69,7 +73,13 @@ def _columns(path: Path, target: str) -> tuple[pl.DataFrame, Array]:
         if (back := frame[name].alias("").to_physical().diff() < 0).any():
             raise DataError(
                 f"{path} is not in time order: column {quoted(name)} goes back in row {first_row(back)}",
-                hint="Sort its rows by time, the earliest first",
+                hint="Sort its rows by time, the earliest first; give several series a file each",
+            )
+        if (again := frame[name].alias("").to_physical().diff() == 0).sum() > MOST_AGAIN * len(frame):
+            raise DataError(
+                f"{path} has {counted(int(again.sum()), 'row')} of a time that another row has, as row "
+                f"{first_row(again)} in column {quoted(name)}",
+                hint="Give several series a file each, or bring one row a time",
             )
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
@@ -80,4 +90,20 @@ def _columns(path: Path, target: str) -> tuple[pl.DataFrame, Array]:
     if target not in numbers.columns:
         faults.append(DataError(f"the target column {quoted(target)} is of type {frame[target].dtype}, not numbers"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
-    return numbers, numbers[target].to_numpy()
+    jumps = (_jumps(one, path.name) for one in frame if one.name in times[:1] or one.dtype.is_integer())
+    return numbers, numbers[target].to_numpy(), list(filter(None, jumps))
+
+
+def _jumps(series: pl.Series, place: str) -> str | None:
+    """A notice where times, or whole numbers nearly all of which grow by the same, skip some."""
+    steps = series.alias("").to_physical().cast(pl.Float64).diff()
+    usual = steps.filter(steps > 0).median()
+    jumps = steps > 1.5 * float(str(usual or 0))
+    counts = series.dtype.is_temporal() or ((steps > 0).all() and (steps == usual).sum() >= LEAST_ALIKE * len(steps))
+    if usual is None or not counts or not jumps.any():
+        return None
+    row = first_row(jumps)
+    return (
+        f"column {quoted(series.name)} of {place} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
+        f"{series[row - 2]} to {series[row - 1]} in row {row}, and windows are cut across: fill in the rows between"
+    )

@@ -53,6 +53,7 @@ class Source:
     stream: Stream | None = None  # what is trained on in place of `train`, which then has the validation rows
     notices: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()  # that the order of its rows shows
+    ways: Mapping[str, str] = field(default_factory=dict)  # how texts of columns were read as numbers and dates
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
-from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs
+from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs, near_copies
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.errors import DataError
@@ -86,7 +86,10 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
         raise DataError(f"`stratify: true` needs classes, but {are}", hint="Set it to false")
     strata = _one_a_row(rows.y, form) if how.stratify else None
     at = rows.places.get(how.by or "")
+    parted = len(rows) if at is None else len(np.unique(at))
     try:
+        if parted - math.ceil(parted * share) < 1 and how.time is None:
+            raise ValueError("one part would be empty")
         if at is None:
             kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
         elif how.groups:
@@ -95,9 +98,9 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
             kept, held = _latest(at, share)
     except ValueError as error:
         each = "a row of each class" if how.stratify else "a row"
-        by = "" if at is None else f", {len(np.unique(at)):,} different {how.by!r},"
+        by = "" if at is None else f", {parted:,} different {how.by!r},"
         raise DataError(
-            f"{len(rows)} rows{by} can't be split with a share of {share} held out: {error}",
+            f"{counted(len(rows), 'row')}{by} can't be split with a share of {share} held out: {error}",
             hint=f"Both parts need {each}: change `split`, or bring more rows",
         ) from error
     return rows.take(kept), rows.take(held)
@@ -191,6 +194,8 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     for of_one, array in zip(leaves(labels), leaves(y), strict=True):
         if of_one.form is LabelForm.NUMBER and too_fine_columns(array.reshape(len(array), -1)):
             notices.append(f"the labels of {source.name} {BLURRED}")
+        if array.dtype.kind == "O" and (copies := near_copies(array.flat)):
+            notices.append(f"the labels of {source.name} have {copies}")
     if source.series is not None:
         from keras_sweep.data.series import fit_series
 
@@ -226,7 +231,7 @@ def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePrepro
 
     picks = bool(spec.data.split.by or {"columns", "drop", "categories"}.intersection(spec.data.words))
     columns, notices = fit_columns(train, source.name, keep=spec.model.kind != "dense")
-    return TablePreprocessing(columns, picks), notices
+    return TablePreprocessing(columns, picks, ways=source.ways), notices
 
 
 def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:

@@ -25,6 +25,8 @@ import numpy.typing as npt
 import polars as pl
 
 from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
+from keras_sweep.data.labels import near_copies
+from keras_sweep.data.written_values import numbers_in
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import listed, quoted, yaml_list
 
@@ -173,17 +175,23 @@ def fit_columns(
     notices = [] if mending is None else [mending]
 
     def fit(name: str, series: pl.Series) -> Column:
+        dropped = "it has one value, or none, in the training rows"
         if name not in values:
             column: Column = _text_column(name, series)
+            if copies := near_copies(getattr(column, "categories", ())):
+                notices.append(f"column {quoted(name)} has {copies}")
         else:
             known = values[name][~np.isnan(values[name])]
             column = _number_column(name, known, missing=len(known) < len(series))
-            if column.used and too_fine_columns(known[:, None]):
-                notices.append(f"column {quoted(name)} has values that {BLURRED}")
+            whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
+            if whole or (len(known) and too_fine_columns(known[:, None])):
+                dropped = f"its values {BLURRED}"
+                if column.used or keep:
+                    notices.append(f"column {quoted(name)} has values that {BLURRED}")
         if keep and isinstance(column, NumberColumn) and not column.deviation:
             return replace(column, kept=True)
         if not column.used:
-            notices.append(f"column {quoted(name)} is dropped: it has one value, or none, in the training rows")
+            notices.append(f"column {quoted(name)} is dropped: {dropped}")
         return column
 
     fitted, faults = _each_column(train, fit)
@@ -206,7 +214,7 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
         )
     if not any(column.used and not getattr(column, "kept", False) for column in columns):
         raise DataError(
-            f"{place} has no column to learn from: each has one value or none in the training rows",
+            f"{place} has no column to learn from: in 32 bits each has one value or none in the training rows",
             hint="Bring more rows, or other columns",
         )
 
@@ -314,6 +322,8 @@ def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Seri
     """A column's texts, null where one is missing; the numbers that they are; and whether a text is none."""
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    if parsed.null_count() > texts.null_count():
+        parsed = max(parsed, *(numbers_in(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +15,8 @@ from keras_sweep.data.places import group_columns, places, rows_in_time
 from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
 from keras_sweep.data.table_preprocessing import with_parts_of_dates
-from keras_sweep.errors import DataError
+from keras_sweep.data.written_values import Ways, is_written, read_texts
+from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import DataSpec, TableOptions
 from keras_sweep.space.text import counted, escaped, listed, nearest
 
@@ -22,8 +25,8 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     """The rows of a CSV or Parquet file. Raises DataError where it can't be read, with every fault of its columns."""
     path, options = folder / data.source, data.options
     options = options if isinstance(options, TableOptions) else TableOptions()
-    frame = table_of(path, data.kind, options)
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
+    frame, ways = table_of(path, data.kind, options, (target, weights, by))
     faults = [
         DataError(f"has no column {name!r}", hint=near_column(name, frame.columns))
         for name in dict.fromkeys(
@@ -35,6 +38,9 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         absent = _missing(frame[target])
         frame = frame.filter(~absent)
         notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
+    if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
+        mend = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
+        notices += (f"columns {listed(commas)} are read as numbers with decimal commas: {mend}",)
     features = pl.DataFrame() if options.text else _features(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
@@ -59,40 +65,69 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     if options.text is not None:
         x = np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
     rows = RawRows(x, found[0], None if weights is None else found[1], at)
-    return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else ())
+    return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways)
 
 
-def table_of(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:
-    """All columns of a CSV or Parquet file. Raises DataError where it can't be read."""
+def table_of(path: Path, kind: str, options: Any, others: Sequence[str | None] = ()) -> tuple[pl.DataFrame, Ways]:
+    """All columns of a CSV or Parquet file, and how texts were read as numbers and dates: of all that are learnt from,
+    and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
-        return _frame(path, kind, options)
+        return _frame(path, kind, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _frame(path: Path, kind: str, options: TableOptions) -> pl.DataFrame:
-    """All columns of a file. Raises what polars and `csv` raise, and DataError for names."""
-    texts = [one for one in options.missing if isinstance(one, str)]
-    numbers = [float(one) for one in options.missing if not isinstance(one, str)]
+def _frame(path: Path, kind: str, options: Any, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
+    """As `table_of`. Raises what polars and `csv` raise, and DataError for names."""
+    missing = getattr(options, "missing", ())
+    texts = [one for one in missing if isinstance(one, str)]
+    numbers = [float(one) for one in missing if not isinstance(one, str)]
+    read = None
     if kind == "csv":
         separator = getattr(options, "separator", ",")
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file, delimiter=separator), [])
         check_names(header, str(path))
+        read = partial(pl.read_csv, path, separator=separator, null_values=texts or None)
         # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
-        frame = pl.read_csv(
-            path, separator=separator, null_values=texts or None, infer_schema_length=None, try_parse_dates=True
-        )
+        frame = read(infer_schema_length=None, try_parse_dates=True)
         if len(header) == frame.width:
             frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
     else:
         check_names(list(pl.read_parquet_schema(path)), str(path))
         frame = pl.read_parquet(path)
         frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
+    chosen = {*(getattr(options, "columns", ()) or frame.columns), *others}
+    chosen -= {getattr(options, "text", None), *getattr(options, "drop", ()), *getattr(options, "categories", ())}
+    frame, ways = _read_written(frame, read, chosen, options, str(path))
+    if frame.is_empty():
+        raise DataError(f"{path} has no rows below its header", hint="Bring rows to learn from")
     own = selectors.numeric()
-    return frame.with_columns(pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()) if numbers else frame
+    kept = [pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()] if numbers else []
+    return frame.with_columns(kept), ways
+
+
+def _read_written(
+    frame: pl.DataFrame, read: Any, names: set[Any], options: Any, place: str
+) -> tuple[pl.DataFrame, Ways]:
+    """A table in which these columns are numbers and dates where their texts are; `read` reads it anew, if as CSV."""
+
+    def as_text(*kinds: Any) -> list[pl.Series]:
+        places = [place for place, one in enumerate(frame) if one.name in names and one.dtype.base_type() in kinds]
+        again = read(columns=places, infer_schema=False) if read and places else pl.DataFrame()
+        return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=bool(read))]
+
+    # What polars reads as dates may have the month first, and the year 24 may be 2024.
+    texts = as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
+    columns, ways, faults = read_texts(pl.DataFrame(texts), options.decimal, options.dates)
+    if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand, too
+        columns, ways, faults = read_texts(pl.DataFrame(texts + as_text(pl.Float64)), options.decimal, options.dates)
+    if faults:
+        usual = {"decimal": "," if getattr(options, "separator", ",") == ";" else ".", "dates": "day-first"}
+        raise TableError(place, [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
+    return frame.with_columns(columns.values()), ways
 
 
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:

@@ -11,8 +11,8 @@ this dict, and reads the widths from the model itself.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,7 @@ from keras_sweep.data.table_columns import (
     number_matrix,
     polars_table,
 )
+from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import quoted
@@ -52,6 +53,7 @@ class TablePreprocessing:
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
     by_name: bool = False  # whether raw rows have others, too, so that columns are taken by name
     steps: tuple[int, ...] = ()  # of a series (its window,), where raw rows are arrays [N, window, columns]
+    ways: Ways = field(default_factory=dict)  # how texts of a file's columns were read
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -120,7 +122,8 @@ class TablePreprocessing:
     def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
         if self.steps:
             return np.asarray(raw, np.float32)[..., self._places], []
-        return _read(raw, [column.name for column in self._numbers], {one.name: one.width for one in self._texts})
+        names, widths = [column.name for column in self._numbers], {one.name: one.width for one in self._texts}
+        return _read(polars_table(raw), names, widths, self.ways.values())
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
         """The features of numbers [N, columns] and of each text's codes, by NumPy or by `keras.ops`.
@@ -186,14 +189,15 @@ def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
     return np.asarray(texts, f"<U{width}").view("<i4").reshape(len(texts), width).astype(np.int32)
 
 
-def model_inputs(model: Any, raw: Any) -> Inputs:
+def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str | None = None) -> Inputs:
     """Raw rows as a loaded model takes them, by the names, types and widths of the model's own inputs.
 
     `raw` is a polars or pandas DataFrame, or a mapping of columns by name. A model that takes one matrix knows no
-    names: then these must be the columns of the file but the target, in its order. Raises DataError where a column is
-    missing, and for more or fewer than the model takes.
+    names: then these must be the columns of the file but the target, in its order. `decimal` and `dates` say how texts
+    such as 1,101 and 02/03/2024 are read, as the keys of `data` do. Raises DataError where a column is missing, for
+    more or fewer than the model takes, and for texts that may be read in two ways.
     """
-    frame = polars_table(raw)
+    frame, known = polars_table(raw), (decimal, dates)
     inputs = {one.name: one for one in model.input} if isinstance(model.input, list) else model.input
     if not isinstance(inputs, dict):
         width = model.input.shape[-1]
@@ -202,16 +206,24 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
                 f"the model takes {width} columns, but there are {len(frame.columns)}",
                 hint="Give those of the training file, without the target, in its order",
             )
-        return number_matrix(frame, frame.columns)
+        return _read(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
     numbers = [name for name in tensors if name not in widths]
-    return _by_input([*numbers, *widths], *_read(frame, numbers, widths))
+    return _by_input([*numbers, *widths], *_read(frame, numbers, widths, known))
 
 
-def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[Numbers, list[Codes]]:
+def _read(
+    frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
+) -> tuple[Numbers, list[Codes]]:
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
-    frame = polars_table(raw)
+    names = {name if name in frame.columns else (date_part(name) or (name,))[0] for name in numbers}
+    known, texts = tuple(known), [series for series in frame if series.name in names and series.dtype == pl.String]
+    written = [series for series in texts if "," in known or is_written(series)]
+    columns, _, faults = read_texts(pl.DataFrame(written), *known)
+    for _, fault in faults:
+        raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
+    frame = frame.with_columns(columns.values())
     try:
         frame = with_dates_read(frame, numbers)
     except pl.exceptions.PolarsError as error:
@@ -224,8 +236,8 @@ def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[
         )
     codes = []
     for name, width in widths.items():
-        texts = as_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
-        codes.append(code_points(texts.to_list(), width))
+        column = as_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
+        codes.append(code_points(column.to_list(), width))
     return number_matrix(frame, numbers), codes
 
 
@@ -248,6 +260,10 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
         lines.append(f"table = pd.read_csv(path, sep={separator!r}, {gaps})")
     elif data.kind == "parquet":
         lines += ["table = pd.read_parquet(path)", *([f"table = table.mask(table.isin({missing}))"] if missing else [])]
+    ways, known = preprocessing.ways, {column.name for column in preprocessing.columns}
+    if written := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:
+        number = "table[c].astype(str).str.replace(f'[^0-9eE+{d}-]', '', regex=True).str.replace(d, '.')"
+        lines.append(f"table = table.assign(**{{c: pd.to_numeric({number}) for c, d in {written}.items()}})")
     if preprocessing.takes_matrix:
         names = [column.name for column in preprocessing.columns]
         others = [name for name in (data.target, data.weights, data.split.by) if name is not None]
@@ -261,7 +277,9 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
     texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
     lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")
     if dates:
-        date = "pd.to_datetime(table[c], dayfirst=not table[c].astype(str).str.match('[0-9]{4}').any())"
+        month = [name for name, way in ways.items() if way == "month-first"]
+        first = f"c not in {month} and " if month else ""
+        date = f"pd.to_datetime(table[c], dayfirst={first}not table[c].astype(str).str.match('[0-9]{{4}}').any())"
         part = f"getattr({date}.dt, p).to_numpy('float32')[:, None] + (p == 'day_of_week')"
         lines.append(f"x |= {{n: {part} for n, c, p in {dates}}}")
     if texts:

@@ -10,6 +10,8 @@ from pydantic.dataclasses import dataclass
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
 Text = Annotated[str, Field(min_length=1)]
+DECIMAL = "what stands before a fraction, if the columns leave it open: 1,101 is 1101 or 1.101"
+DATES = "which stands first, if the columns leave it open: 02/03/2024 is in March or in February"
 
 
 def optional(description: str, **bounds: Any) -> Any:
@@ -53,6 +55,8 @@ class TableOptions:
     )
     text: Text | None = Field(default=None, description="the column of texts that a model of yours takes, and no other")
     missing_target: Literal["drop"] = optional("leave out rows that have no target; by default they are an error")
+    decimal: Literal[".", ","] = optional(DECIMAL)
+    dates: Literal["day-first", "month-first"] = optional(DATES)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -77,6 +81,9 @@ class SeriesOptions:
     window: PositiveInt = optional("rows of all columns that a prediction is made from")
     horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
     longest: int = Field(default=0, ge=0, description="of several windows: validation targets begin after it for all")
+    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
+    decimal: Literal[".", ","] = optional(DECIMAL)
+    dates: Literal["day-first", "month-first"] = optional(DATES)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)

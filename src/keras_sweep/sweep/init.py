@@ -13,12 +13,12 @@ from jinja2 import Environment
 from keras_sweep.data.arrays import ravel_column
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
-from keras_sweep.data.labels import LabelForm, fit_labels
+from keras_sweep.data.labels import LabelForm, fit_labels, near_copies
 from keras_sweep.data.source import DATA_NAMES, RawRows, Source, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
-from keras_sweep.space.text import did_you_mean, escaped, joined, listed
+from keras_sweep.space.text import did_you_mean, escaped, joined, listed, quoted
 from keras_sweep.space_file.options import block_yaml
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.wandb_file import with_wandb_file
@@ -39,19 +39,14 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     if path.exists() or not path.parent.is_dir():
         what = f"{path} is there already" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(what, hint="Give another name: `-o FILE`")
-    try:
-        found = _read(data, path)
-    except TableError as error:  # with the options that mend it
-        if "target" not in data:
-            raise
-        notes += [f"It is read with `{key}`: {listed(texts, 50)}" for key, texts in error.options.items()]
-        data |= {**error.options, "missing_target": "drop"}
-        found = _read(data, path)
-        if not any("left out" in notice for notice in found.notices):
-            del data["missing_target"]
+    found = _read_mended(data, path, notes)
+    if "," in (ways := found.ways.values()) and "." not in ways:
+        data["decimal"] = ","
     notes += (*found.notices, *found.leaks)
     rows = found.rows or found.train
     assert rows is not None
+    if isinstance(rows.y, np.ndarray) and rows.y.dtype.kind == "O" and (copies := near_copies(rows.y.flat)):
+        notes.append(f"The labels have {copies}")
     says = _task(found, rows)
     if says["loss"] == "mean_squared_error" and isinstance(rows.x, pl.DataFrame) and isinstance(data, dict):
         low, high, deviation = rows.y.min(), rows.y.max(), rows.y.std()
@@ -98,6 +93,24 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
         notes.append(f"It predicts {target!r}; `--target` names another of {listed(names, 50)}")
     tabular = kind in ("csv", "parquet")  # which have a target, whatever it is in a file that can't be read
     return data | ({"target": target or "?"} if target or tabular else {})
+
+
+def _read_mended(data: Any, path: Path, notes: list[str]) -> Source:
+    """The rows, with the options that mend a table added to `data` and told in `notes`. Raises DataError."""
+    while True:
+        try:
+            found = _read(data, path)
+            break
+        except TableError as error:  # with options, each of which helps once
+            if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
+                raise
+            for key, texts in error.options.items():
+                said = [fault.message for fault in error.faults if f"`{key}: {quoted(texts)}`" in str(fault.hint)]
+                notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else listed(texts, 50)}")
+            data |= {**error.options, "missing_target": "drop"}
+    if "missing_target" in data and not any("left out" in notice for notice in found.notices):
+        del data["missing_target"]
+    return found
 
 
 def _read(data: Any, path: Path) -> Source:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.data.image_folder import walk_folder
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
@@ -206,4 +207,15 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     files = [spec.folder / f"{module}.py" for module in modules]  # of the user's
     files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
     written = folder.card.stat().st_mtime
-    return all(path.stat().st_mtime < written for path in files)
+    return all(_last_change(path) < written for path in files)
+
+
+def _last_change(path: Path) -> float:
+    """When a file, or what is in a folder, was last written, moved or linked to (seconds). Raises OSError."""
+    times = list[float]()
+    for one, found in ((path, path.stat()), *(walk_folder(path) if path.is_dir() else ())):
+        if isinstance(found, OSError):
+            raise found
+        # A copy may keep an older file's time of writing; the time of the change is the disk's own.
+        times += [found.st_mtime, found.st_ctime, one.lstat().st_ctime]
+    return max(times)

@@ -6,7 +6,7 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec
-from keras_sweep.space.text import joined, quoted
+from keras_sweep.space.text import joined, nearest, quoted
 
 
 def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | None:
@@ -29,12 +29,14 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
     names = {name: number for number, name in enumerate(data.class_names or ())}
     columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of yes or no, the first of which is its class
     count, found = max(data.classes or columns, 2), {}
+    counted = not any(map(str.isdecimal, names))  # else a number is the name of a class, and not its place
     for name, weight in wanted.items():
-        number = names.get(str(name), int(name) if str(name).isdecimal() else None)
+        number = names.get(str(name), int(name) if counted and str(name).isdecimal() else None)
         if not isinstance(number, int) or not 0 <= number < count:
             there = joined(names) if names else f"0 to {count - 1}"
             raise UsageError(
-                f"`class_weight` names the class {quoted(name)}, but the classes of {data.name} are {there}"
+                f"`class_weight` names the class {quoted(name)}, but the classes of {data.name} are {there}",
+                hint=f"Did you mean {near!r}?" if (near := nearest(name, names)) else "Name it as the labels do",
             )
         found[number] = float(weight)
     return found

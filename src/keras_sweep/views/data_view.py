@@ -102,7 +102,7 @@ def column_texts(data: SearchData) -> list[tuple[str, ...]]:
     for column in data.preprocessing.columns:
         name = column.name or "(no name)"
         if not column.used:
-            rows.append((name, "dropped", "", "", "", "", "one value or none"))
+            rows.append((name, "dropped", "", "", "", "", "one value or none, in 32 bits"))
         elif isinstance(column, NumberColumn):
             detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
             rows.append((name, "numbers", f"{column.mean:.4g}", f"{column.deviation:.4g}", "", "", detail))

@@ -154,7 +154,7 @@ def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
 
 def test_a_worker_looks_at_the_flag_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [False, True, False]
-    worker = Worker(SPEC, {}, False, "", "jax", {}, {}, lambda: looks.pop(0), True)
+    worker = Worker(SPEC, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
     worker._looked, worker._stops, now = 0.0, False, [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     assert not worker.stopping() and len(looks) == 2
