@@ -80,7 +80,7 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
 
     place = Path(path)
     check_file(place, COMPARE_MARK, "--html")
-    write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
+    write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED, option="--html")
 
 
 def verify(

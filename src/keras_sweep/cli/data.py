@@ -13,6 +13,7 @@ import typer
 
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.errors import DataError, UsageError
+from keras_sweep.files.atomic import SHARED, write_bytes
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 from keras_sweep.space.text import counted, escaped, listed
 from keras_sweep.views.terminal.console import stdout_console
@@ -85,7 +86,7 @@ def data(
         spec, found = of_trial(spec, found, which)
     print_data(stdout_console(), found)
     if picture is not None:
-        picture.write_bytes(png_bytes(picture_grid(found), PNG_SCALE))
+        write_bytes(picture, png_bytes(picture_grid(found), PNG_SCALE), mode=SHARED, option="--picture")
         typer.echo(str(picture))
     if save is not None:
         save_rows(save, spec, found)
@@ -175,6 +176,7 @@ def _spec_of(
     """(spec, of a sweep the recorded fingerprint of the rows, and the values of its winner). Raises UsageError."""
     from keras_sweep.data.catalog import named_set
     from keras_sweep.data.source import DATA_NAMES, unknown_name
+    from keras_sweep.process.given import is_given
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.sweep.recorded import unfollowed_spec
@@ -194,6 +196,11 @@ def _spec_of(
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint, best = study.facts.fingerprint, winner(study.ranked_results(), spec.objective)
+    if is_given(spec.data.source):
+        raise UsageError(
+            f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
+            hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
+        )
     if spec.data.kind == "python":
         raise UsageError(
             f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",

@@ -64,7 +64,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
     spec = read_space_file(path, text=text)
     check_task(spec, load_search_data(spec))
-    with plain_errors("write", path), path.open("x", encoding="utf-8") as file:
+    with plain_errors("write", path, option="-o"), path.open("x", encoding="utf-8") as file:
         file.write(text)
 
 
