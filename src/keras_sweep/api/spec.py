@@ -155,7 +155,7 @@ class Spec:
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or Keras's object or class; a function of yours, or
     # {"python": it, ...}; None: the loss with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
-    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices
+    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices; {"value": [64, 32]} is none
     parameters: Mapping[str, Any] = field(default_factory=dict)
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
