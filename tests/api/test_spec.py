@@ -134,7 +134,10 @@ def test_a_tuple_is_a_choice_and_may_be_a_constant_or_a_choice_of_tuples():
     assert spec.space.constants == {"epochs": 1, "model.b": (16, 8)}
     assert spec.model.arguments == {"d": (16, 8)}
     written = "model.a: {values: [16, 8]}, model.b: {value: [16, 8]}, model.c: {values: [[16, 8], [4]]}, epochs: 1"
-    model, source = "{python: 'own_models:mlp', d: [16, 8]}", "data: digits\nloss: mse\nmetric: {name: val_loss}"
+    model, source = (
+        "{python: 'tests.helpers.user_models:classifier', d: [16, 8]}",
+        "data: digits\nloss: mse\nmetric: {name: val_loss}",
+    )
     of_file = read_space_file("it.yaml", text=f"{source}\nmodel: {model}\nparameters: {{{written}}}\n")
     assert (of_file.space, of_file.model.arguments) == (spec.space, spec.model.arguments)
 
