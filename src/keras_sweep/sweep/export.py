@@ -19,6 +19,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import markdown_text
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
@@ -149,6 +150,7 @@ def export_trial(
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
     beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
+    opening = ""
     with StudyFile.open(access.folder) as study:
         refuse_imported(study.facts, study.name)
         trial = trial_of(study, study.facts.objective, number)
@@ -172,7 +174,10 @@ def export_trial(
                     card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
                 _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        access.emit(Noticed(words))
+        known = opening or access.spec or access.trust  # else it may be somebody else's
+        access.emit(
+            Noticed(words if known else "plain `load_model` refuses the model's file; its card says what opens it")
+        )
     if page is not None:
         write_page(page, path, beside, card)
     return trial, beside, card
@@ -213,6 +218,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     from jinja2 import Environment  # which a run without a page need not import
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
     write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED, option="--card")

@@ -59,7 +59,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         form = "log" if 0 < 10 * low < high else "standard" if not 0.1 < deviation < 10 else None
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
-    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note) for note in notes]}
+    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note).removesuffix(".") for note in notes]}
     says["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
     try:
