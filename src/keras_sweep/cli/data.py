@@ -35,6 +35,7 @@ def init(
 ) -> None:
     """Write a space file for your data, which runs as it is: its comments say what each line means."""
     from keras_sweep.data.source import DATA_NAMES, unknown_name
+    from keras_sweep.process.backend import choose_backend
     from keras_sweep.sweep.init import write_space_file
 
     if (source is None) == (example is None):
@@ -45,7 +46,10 @@ def init(
     path = output or Path(re.sub(r"[^\w.-]+", "_", Path(source).stem, flags=re.ASCII) + ".yaml")
     notes: list[str] = []
     try:
-        write_space_file(source, path, notes, target=target, wandb=wandb)
+        if Path(source).is_dir():  # whose pictures Keras reads
+            choose_backend(None)
+        with at_work():
+            write_space_file(source, path, notes, target=target, wandb=wandb)
     finally:  # an error may come of what was guessed
         for text in notes:
             note(text)
