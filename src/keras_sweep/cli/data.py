@@ -13,7 +13,6 @@ import typer
 
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.errors import DataError, UsageError
-from keras_sweep.files.atomic import SHARED, write_bytes
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 from keras_sweep.space.text import counted, escaped, listed
 from keras_sweep.views.terminal.console import stdout_console
@@ -67,7 +66,7 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.data.catalog import of_trial
-    from keras_sweep.data.raw_rows import save_rows
+    from keras_sweep.data.raw_rows import save_picture, save_rows
     from keras_sweep.space.variants import variant_of
     from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes, print_data
 
@@ -90,7 +89,7 @@ def data(
         spec, found = of_trial(spec, found, which)
     print_data(stdout_console(), found)
     if picture is not None:
-        write_bytes(picture, png_bytes(picture_grid(found), PNG_SCALE), mode=SHARED, option="--picture")
+        save_picture(picture, png_bytes(picture_grid(found), PNG_SCALE))
         typer.echo(str(picture))
     if save is not None:
         save_rows(save, spec, found)
