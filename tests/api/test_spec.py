@@ -7,6 +7,7 @@ from keras_sweep.api.run import spec_of
 from keras_sweep.process.given import given
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import is_own
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.losses import metric_of
 from tests.api.conftest import build, digits_arrays, digits_spec
 
@@ -124,6 +125,21 @@ def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():
 def test_a_model_function_may_have_fixed_arguments():
     spec = spec_of(digits_spec(model=(build, {"units": 4}), parameters={"epochs": ks.Int(1, 2)}), name="mine")
     assert spec.model.arguments == {"units": 4}
+
+
+def test_a_tuple_is_a_choice_and_may_be_a_constant_or_a_choice_of_tuples():
+    ways = {"model.a": (16, 8), "model.b": {"value": (16, 8)}, "model.c": [(16, 8), (4,)], "epochs": 1}
+    spec = spec_of(digits_spec(model=(build, {"d": (16, 8)}), parameters=ways), name="mine")
+    assert distributions(spec) == {"model.a": Categorical((16, 8)), "model.c": Categorical(((16, 8), (4,)))}
+    assert spec.space.constants == {"epochs": 1, "model.b": (16, 8)}
+    assert spec.model.arguments == {"d": (16, 8)}
+    written = "model.a: {values: [16, 8]}, model.b: {value: [16, 8]}, model.c: {values: [[16, 8], [4]]}, epochs: 1"
+    model, source = (
+        "{python: 'tests.helpers.user_models:classifier', d: [16, 8]}",
+        "data: digits\nloss: mse\nmetric: {name: val_loss}",
+    )
+    of_file = read_space_file("it.yaml", text=f"{source}\nmodel: {model}\nparameters: {{{written}}}\n")
+    assert (of_file.space, of_file.model.arguments) == (spec.space, spec.model.arguments)
 
 
 def halved(y_true, y_pred):

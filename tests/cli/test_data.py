@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.api.run import spec_of
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.errors import SweepWarning
@@ -39,6 +40,32 @@ def data(*words: str) -> tuple[int, str, str]:
     """The exit code of `sweep data`, what it answers, and what else it says, on one line."""
     code, out, err = called(["data", *words])
     return code, out, " ".join(err.split())
+
+
+def test_rows_of_a_program_are_named_by_the_call_that_has_them_and_a_file_of_one_is_read(here: Path) -> None:
+    def build(units: int, input_shape: tuple[int, ...], classes: int) -> keras.Model:
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(classes, "softmax")])
+
+    about = {"model": build, "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    rows = {"mine": (np.ones((90, 2)), np.arange(90) % 3), "table": ks.Csv("search_spaces/data/plants.csv", "species")}
+    for name, given in rows.items():
+        whole = ks.Spec(given, parameters={"epochs": 1, "model.units": 2}, maximize="val_accuracy", **about)
+        spec = spec_of(whole, name=name)
+        open_study(SweepFolder(here / "sweeps" / name), spec, load_search_data(spec).fingerprint).close()
+    code, answered, told = data("mine", "--save", "rows.npz")
+    assert (code, answered, Path("rows.npz").exists()) == (2, "", False)
+    assert "the rows of the sweep 'mine' come from a Python program" in told
+    assert "In that program `sweep = ks.run(spec, name='mine')`: `sweep.validation()` has the rows" in told
+    assert data("table", "--save", "rows.npz")[0] == 0
+    with np.load("rows.npz") as saved:
+        assert len(saved["y_train"]) > len(saved["y_validation"]) > 0
+
+
+def test_a_picture_that_has_no_place_is_told_with_the_option_that_names_another(here: Path) -> None:
+    code, _, told = data("iris", "--save", "/proc/self/rows.npz")
+    assert (code, "error: can't write /proc/self/rows.npz: " in told) == (1, True)
+    code, _, told = data("search_spaces/digits.yaml", "--picture", "/proc/self/it.png")
+    assert (code, "error: can't write /proc/self/it.png: " in told) == (1, True)
 
 
 def test_a_sweeps_name_shows_the_rows_that_it_was_run_on(here: Path) -> None:

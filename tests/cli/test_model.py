@@ -142,6 +142,26 @@ def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.soak
+def test_a_conversion_that_is_killed_takes_its_process_and_its_rows_with_it(finished: Path, tmp_path: Path) -> None:
+    process = Started(finished, "--format", "savedmodel", "-o", str(tmp_path / "model"), command=("export", "digits"))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for(lambda: bool(list(tmp_path.glob(".model.*/request.json")) and children.read_text()), process)
+    process.send_signal(signal.SIGKILL)  # it alone, whose own process sees that it is gone
+    wait_for(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_a_model_whose_card_has_no_place_is_not_written_without_it(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "it.card.json").mkdir()
+    (tmp_path / "it.keras").write_text("a former model")
+    (tmp_path / ".it.999999999.part.keras").touch()  # of an export that was killed
+    ended = sweep("export", "digits", "-o", tmp_path / "it.keras", cwd=finished)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"error: can't write {tmp_path / 'it.card.json'}: Is a directory" in " ".join(ended.err.split())
+    assert (tmp_path / "it.keras").read_text() == "a former model"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["it.card.json", "it.keras"]
+
+
 PARAMETERS = "{optimizer: sgd, learning_rate: {min: 0.01, max: 1.0, log: true}, epochs: 2}"
 
 

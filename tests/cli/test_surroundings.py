@@ -149,6 +149,16 @@ def test_ctrl_c_while_the_command_is_imported_is_said_in_one_line(where):
     assert process([sys.executable, "-c", code]) == Ended(130, "", "interrupted\n")
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_command_that_is_told_to_end_while_it_is_imported_does_as_at_ctrl_c(number):
+    code = AMID_AN_IMPORT.replace("WHERE", f"signal.raise_signal(signal.{number})")
+    assert process(
+        [sys.executable, "-c", f"import signal\nsignal.signal(signal.{number}, signal.SIG_DFL)\n{code}"]
+    ) == (Ended(130, "", "interrupted\n"))
+    ignored = code.replace("sys.argv =", f"signal.signal(signal.{number}, signal.SIG_IGN)\nsys.argv =")
+    assert process([sys.executable, "-c", ignored]).code == 0  # as `nohup` has it
+
+
 @pytest.mark.parametrize("words", ["leaderboard digits", pytest.param("data digits", marks=pytest.mark.soak)])
 def test_an_answer_that_nobody_reads_is_no_fault(finished: Path, words: str) -> None:
     command = f"{sys.executable} -m keras_sweep {words} | true; exit ${{PIPESTATUS[0]}}"

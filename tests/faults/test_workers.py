@@ -6,8 +6,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Lock, Thread, main_thread
@@ -266,6 +268,17 @@ def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process
     with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
         shared.lost("train trial 3", OSError(28, "No space left on device"))
     assert len(said) == 2
+
+
+def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_needs() -> None:
+    """Each of its processes imports the script, which without `if __name__` begins processes itself."""
+    spec = make_spec()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        shared = worker.SharedSweep(Workers(executor), spec, load_search_data(spec), print)
+        error = executor.submit(os._exit, 1).exception(PATIENCE)
+        with pytest.raises(SweepError, match="a process of the executor ended when it was to read the data: ") as told:
+            shared.lost("read the data", error or AssertionError())
+    assert (told.value.hint or "").startswith('A script needs `if __name__ == "__main__":` before `ks.run`')
 
 
 def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Workers, tmp_path: Path) -> None:

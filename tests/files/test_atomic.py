@@ -1,5 +1,8 @@
+import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,45 @@ def test_a_library_writes_to_a_path_of_the_same_suffix(tmp_path: Path) -> None:
         part.write_bytes(b"model")
         assert not path.exists()
     assert path.read_bytes() == b"model"
+
+
+@pytest.mark.parametrize(("option", "place"), [({}, "--sweeps-dir"), ({"option": "-o"}, "-o")])
+def test_a_library_that_the_disk_fails_is_told_with_its_path_and_what_names_another(
+    tmp_path: Path, option: dict[str, str], place: str
+) -> None:
+    path = tmp_path / "best.keras"
+    with pytest.raises(RecordError) as full, atomic.replacing_path(path, **option) as part:
+        part.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "Can't write data (file write failed: time = ...)")
+    assert full.value.message == f"can't write {path}: No space left on device"
+    with pytest.raises(RecordError) as refused, atomic.replacing_path(path, **option):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    assert refused.value.hint == f"Check who owns the folder and its permissions, or give another one with `{place}`"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_file_is_told_by_the_file_that_it_was_for() -> None:
+    path = Path("/proc/self/model.onnx")
+    told = pytest.raises(RecordError, match=r"can't write /proc/self/model.onnx: ")
+    with told, atomic.replacing_path(path), atomic.folder_beside(path):
+        raise AssertionError("it was made")
+
+
+def test_a_folder_beside_a_file_is_gone_at_the_end_and_those_of_dead_processes_are(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    path, dead, alive = tmp_path / "model.onnx", ended.pid, os.getppid()
+    (tmp_path / f".model.work.{dead}.part").mkdir()
+    (tmp_path / f".model.work.{dead}.part" / "rows.npz").touch()
+    for name in (f".model.{dead}.part.onnx", f".model.onnx.card.{dead}.part.json"):
+        (tmp_path / name).touch()
+    kept = [f".model.{alive}.part.onnx", f".other.{dead}.part.onnx", ".model.notes", f".model.{10**30}.part"]
+    for name in kept:
+        (tmp_path / name).touch()
+    with atomic.folder_beside(path) as room:
+        assert (stat.S_IMODE(room.stat().st_mode), list(room.iterdir())) == (0o700, [])
+        (room / "rows.npz").touch()
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(kept)
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_bayes_with_hyperband(tmp_path: Path) -> None:
     assert spec.early_terminate == EarlyTerminate("hyperband", 3, 3)  # of brackets at 27 / 3 and 27 / 9
     assert "`program` has no counterpart here: the model is `model:" in notes
     assert "`units` is `model.hidden` here" in notes
+    assert "`early_terminate.max_iter` and `s` are `min_iter: 3` here" in notes
+    assert "`early_terminate.strict` has no counterpart here: " in notes
 
 
 @pytest.mark.soak
@@ -152,7 +154,7 @@ def test_random_with_distributions(tmp_path: Path) -> None:
     assert "`batch_size` has no steps `q` here" in notes
     assert "`learning_rate` begins at 1e-5 here" in notes
     assert "`optimizer` has no 'adabound' here" in notes
-    assert "`augment_strength` has no counterpart here: no optimizer of Keras has an argument" in notes
+    assert "`model.augment_strength` has no counterpart here: must be a distribution that is known here" in notes
 
 
 @pytest.mark.soak
@@ -175,7 +177,10 @@ def test_nested_parameters(tmp_path: Path) -> None:
         Parameter("model.dropout", Float(0.0, 0.5)),
     )
     assert spec.space.constants == {"epochs": 2}
-    assert "`kernel_size` has no counterpart here" in notes
+    assert (
+        "`kernel_size` is for a model of yours, {python: module:function}: `model.kernel_size: {values: [3, 5]}`"
+        in notes
+    )
     assert "`activation` is `model.hidden_activation` here" in notes
 
 
@@ -187,6 +192,73 @@ def test_logarithms_and_steps(tmp_path: Path) -> None:
     assert drawn["epochs"] == Int(1, 3)
     assert drawn["seed"] == Categorical((1, 2))
     assert spec.early_terminate is None
+
+
+def written(folder: Path, text: str, source: str = "digits") -> tuple[SweepSpec, list[str]]:
+    """What is read of the space file for a source, and what was said of it."""
+    (folder / "wandb.yaml").write_text(text)
+    notes: list[str] = []
+    write_space_file(source, folder / "it.yaml", notes, target=None, wandb=folder / "wandb.yaml")
+    return read_space_file(folder / "it.yaml"), notes
+
+
+WHOLE = """\
+metric: {name: val_acc, goal: maximize, target: 0.9}
+parameters:
+  epochs: {values: [5.0, 10.0]}
+  batch_size: {value: 32.0}
+  units: {min: 16.0, max: 64.0}
+early_terminate: {type: hyperband, min_iter: 2, s: 3}
+"""
+
+
+def test_a_target_ends_the_search_and_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
+    spec, notes = written(tmp_path, WHOLE)
+    assert spec.search.stop is not None and spec.search.stop.value == 0.9
+    assert spec.space.parameters == (
+        Parameter("epochs", Categorical((5, 10))),
+        Parameter("model.hidden", Int(16, 64)),
+    )
+    assert spec.space.constants == {"optimizer": "adam", "batch_size": 32}
+    assert spec.early_terminate == EarlyTerminate("hyperband", 2, 3)
+    assert notes == [
+        "`units` is `model.hidden` here",
+        "`metric.target` is `search.stop.value` here",
+        "`early_terminate.s` has no counterpart here: rungs follow from `min_iter` and `eta`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss", "metrics"),
+    [
+        ("{name: val_mape, goal: minimize}", "mean_squared_error", ("mae", "mape")),
+        ("{name: val_mae, goal: minimize}", "mean_squared_error", ("mae",)),
+        ("{name: val_loss, goal: minimize}", "sparse_categorical_crossentropy", ("accuracy",)),
+        ("{name: acc, goal: maximize}", "sparse_categorical_crossentropy", ("accuracy",)),
+    ],
+)
+def test_a_metric_of_numbers_says_what_whole_numbers_are(
+    tmp_path: Path, metric: str, loss: str, metrics: tuple[str, ...]
+) -> None:
+    lines = "\n".join(f"{row % 17},{row % 5}.0" for row in range(100))
+    (tmp_path / "it.csv").write_text(f"width,price\n{lines}\n")
+    spec, _ = written(tmp_path, f"metric: {metric}\nparameters: {{lr: 0.1}}", str(tmp_path / "it.csv"))
+    assert (spec.loss, spec.metrics) == (loss, metrics)
+
+
+def test_a_fault_is_one_of_the_file_that_is_there(tmp_path: Path) -> None:
+    metric, rest = "metric: {name: acc, goal: max, target: high}", "parameters: {lr: 0.1}\nearly_terminate: {type: foo}"
+    text = f"run_cap: 0\n{metric}\n{rest}\n"
+    with pytest.raises(ks.UsageError) as error:
+        written(tmp_path, text)
+    file = tmp_path / "wandb.yaml"
+    assert [line.partition(": must be ")[0] for line in str(error.value).splitlines()] == [
+        f"{file}:2: metric.goal",
+        f"{file}:4: early_terminate.type",
+        f"{file}:1: run_cap",
+        f"{file}:2: metric.target",
+    ]
+    assert not (tmp_path / "it.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import jax
 import keras
@@ -91,6 +92,34 @@ def test_the_tiny_program_leaves_the_generators_as_they_were():
     check_environment.cache_clear()
     check_environment()
     assert np.random.rand() == expected
+
+
+FORKED = """
+import os, sys
+from keras_sweep.errors import UsageError
+from keras_sweep.process import backend
+if sys.argv[1] == "computed":
+    backend.check_environment()
+if (child := os.fork()) == 0:
+    backend.FORKED_SECONDS = 1.0 if sys.argv[1] == "computed" else 600.0
+    try:
+        backend.check_environment()
+    except UsageError as error:
+        print(error.message, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("parent", "said"),
+    [
+        ("idle", ""),
+        ("computed", "jax does not compute in this process, which was forked from one where it had computed"),
+    ],
+)
+def test_a_forked_process_that_would_stand_still_says_so(parent: str, said: str, tmp_path: Path):
+    assert python(FORKED, parent, cwd=tmp_path).ok().out.strip() == said
 
 
 SCRIPT = """

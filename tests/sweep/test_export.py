@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from keras_sweep.errors import ModelError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.sweep.export import file_model, save_keras
+from keras_sweep.sweep.export import file_model, save_keras, write_page
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import odd_models
@@ -145,3 +146,32 @@ def test_a_config_that_names_other_code_is_not_opened(saved: Path, tmp_path: Pat
     done = python(code, path, cwd=tmp_path)
     assert done.code == 1 and "Error" in done.err
     assert not (tmp_path / "pwned").exists()
+
+
+def test_names_of_a_card_are_text_in_its_page(tmp_path: Path) -> None:
+    """Classes are folders or texts of a table, and a card may be somebody else's."""
+    bad = "<img src=x onerror=alert(1)>"
+    data = {"name": bad, "classes": [bad, "a*b"], "input": "rows", "inputs": "```", "train_rows": 8, "fingerprint": bad}
+    card = {
+        "sweep": bad,
+        "metric": {"name": "val_accuracy"},
+        "data": {**data, "source": {"kind": "images"}, "validation_rows": 4},
+        "estimate": None,
+        "trial": 0,
+        "trials": 1,
+        "engine": bad,
+        "validation": {"val_<b>": 0.5},
+        "params": {bad: bad},
+        "versions": {bad: bad},
+        "open": "keras.models.load_model(path)\n```\n<b>",
+        "loss": bad,
+        "runner": bad,
+        "seed": 1,
+        "epoch": 1,
+    }
+    write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", card)
+    page = (tmp_path / "README.md").read_text()
+    prose = "".join(page.partition("\n# ")[2].split("\n```")[::2])
+    assert "Its classes are \\<img src=x onerror=alert(1)\\>, a\\*b." in prose
+    assert re.findall(r"(?<!\\)<(?!!-- Written)[^>]*>", prose) == []
+    assert page.count("\n```") == 4 and "\n<b>" not in page

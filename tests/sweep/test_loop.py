@@ -251,8 +251,9 @@ def test_the_other_engine_goes_on_from_what_is_there():
 
 def test_a_sweep_whose_first_trials_all_raise_stops_and_explains():
     record = InMemory()
-    with pytest.raises(SweepError, match=r"first 3 trials all failed; trial 0: ValueError: no"):
-        run(make_spec(SPACE), record, 20, runner=Formula(raises=True))
+    with pytest.raises(SweepError, match=r"first 3 trials all failed; trial 0: ValueError: no") as error:
+        run(spec := make_spec(SPACE), record, 20, runner=Formula(raises=True))
+    assert error.value.hint == f"Mend it and run with --fresh; `sweep show {spec.name} 0` has the traceback"
     assert len(record.kept) == 3
 
 

@@ -379,6 +379,32 @@ def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
     assert done.matches and done.unseen == ("versions", "created")
 
 
+NAMELESS = """
+import keras
+
+
+def build():
+    inputs = keras.Input((64,))
+    same = keras.layers.Lambda(lambda x: x)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(same))
+"""
+
+
+def test_what_a_card_says_of_opening_its_file_is_no_advice_of_ours(tmp_path):
+    """Card and record may be somebody else's."""
+    (tmp_path / "nameless.py").write_text(NAMELESS)
+    model = next(line for line in FEW.splitlines() if "dense: {" in line)
+    ran_as(tmp_path, "own", FEW.replace(model, "  python: nameless:build"))
+    with pytest.warns(UserWarning, match=r"refuses the model's file; its card says what opens it$"):
+        ks.open("own", sweeps_dir=tmp_path / "sweeps").export(tmp_path / "own.keras")
+    card = json.loads((tmp_path / "own.card.json").read_text())
+    (tmp_path / "own.card.json").write_text(json.dumps({**card, "open": "os.system('evil')"}))
+    with pytest.raises(UsageError, match=r"without code of its own") as told:
+        ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
+    assert "evil" not in str(told.value)
+    assert told.value.hint == "If you know the file, open it in Python: its card says how under `open`"
+
+
 COMPILED = """\
 data: digits
 model: {python: "own_compiles:of_the_users"}

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.report.drawings import importance_bars
+from keras_sweep.views.report.facts import SweepFacts
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
 
 
-def found_of(count: int, rate_matters: float) -> list[Importance]:
+def facts_of_draws(count: int, rate_matters: float) -> SweepFacts:
     draw = random.Random(1)
     results = []
     for number in range(count):
@@ -17,7 +18,11 @@ def found_of(count: int, rate_matters: float) -> list[Importance]:
         value = 0.8 - rate_matters * abs(rate - 0.01) ** 0.5 + draw.random() / 100
         params = {"optimizer": draw.choice(["sgd", "adam"]), "learning_rate": rate, "epochs": epochs}
         results.append(result(number, value, params=params))
-    facts = facts_of(results)
+    return facts_of(results)
+
+
+def found_of(count: int, rate_matters: float) -> list[Importance]:
+    facts = facts_of_draws(count, rate_matters)
     return importances(facts.rows, ACCURACY, facts.sweep.facts.distributions)
 
 
@@ -40,9 +45,13 @@ def test_noise_settles_no_order() -> None:
 
 
 def test_ranges_that_are_none_are_left_out() -> None:
-    facts = facts_of([result(n, 0.5 + n / 100) for n in range(14)])
-    broken = {name: text.replace('"low": 1,', '"low": 99,') for name, text in facts.sweep.facts.distributions.items()}
-    assert "epochs" not in [one.name for one in importances(facts.rows, ACCURACY, broken)]
+    facts = facts_of_draws(14, 1.0)
+    whole = facts.sweep.facts.distributions
+    assert {one.name for one in importances(facts.rows, ACCURACY, whole)} == {"optimizer", "learning_rate", "epochs"}
+    for text in (whole["epochs"].replace('"low": 1,', '"low": 99,'), "no JSON", '{"name": "IntDistribution"}'):
+        assert text != whole["epochs"]
+        found = importances(facts.rows, ACCURACY, {**whole, "epochs": text})
+        assert {one.name for one in found} == {"optimizer", "learning_rate"}
 
 
 def test_trials_from_outside_the_space_are_left_out() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.files.atomic import SHARED, check_file, write_text
 from keras_sweep.record.sweep_folder import find
@@ -64,6 +65,7 @@ class VerifiedModel(Answer, Verified):
         return answer_html(str(self.model), verify_columns(self), [verify_verdict(self)])
 
 
+@cut_traceback
 def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> ComparedSweeps:
     """Sweeps of one metric and the same rows, side by side: `.first`, `.sides`, `.behind`.
 
@@ -80,9 +82,10 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
 
     place = Path(path)
     check_file(place, COMPARE_MARK, "--html")
-    write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
+    write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED, option="--html")
 
 
+@cut_traceback
 def verify(
     path: str | os.PathLike[str],
     *,

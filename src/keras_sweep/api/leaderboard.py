@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.errors import MissingPackage
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.leaderboard.formats import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import polars
 
 
+@cut_tracebacks
 @dataclass(frozen=True, slots=True, repr=False)
 class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     """Rows in the order that was asked for. In a notebook it is shown as a table."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.session import default_view, run_session
 from keras_sweep.api.spec import Spec, plain_value
 from keras_sweep.api.sweep import Sweep
@@ -24,6 +25,7 @@ from keras_sweep.trial.wall_time import WallTime
 Space = str | os.PathLike[str] | Spec
 
 
+@cut_traceback
 def run(
     space: Space,
     *,

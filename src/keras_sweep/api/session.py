@@ -16,7 +16,14 @@ from typing import TextIO
 
 from keras_sweep.errors import SweepWarning
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, is_on, warned_once
+from keras_sweep.process.streams import (
+    APPENDING,
+    LibraryNoise,
+    answer_stream,
+    is_on,
+    warned_once,
+    with_streams,
+)
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
@@ -48,6 +55,7 @@ def run_session(
     main = threading.current_thread() is threading.main_thread()
     with _one_at_a_time, ExitStack() as stack:
         stop = stack.enter_context(StopRequest(ends_process=command))
+        stack.enter_context(with_streams())
         stack.enter_context(warned_once())
         noise = stack.enter_context(LibraryNoise()) if main and is_on(sys.stderr, 2) else None
         answer = stack.enter_context(answer_stream()) if command else sys.stdout

@@ -7,16 +7,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.api.keras_scores import score_of_keras
 from keras_sweep.errors import UsageError
 from keras_sweep.process.given import give_arrays, give_function
 from keras_sweep.space import distributions
 
 
+@partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Float:
     """Real numbers from `min` to `max`; `log` draws uniformly in the logarithm, `step` keeps to multiples of it.
@@ -36,6 +38,7 @@ class Float:
         distributions.Float(self.min, self.max, self.log, self.step)
 
 
+@partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Int:
     """Whole numbers from `min` to `max`, both included; `log` and `when` as of `Float`, `step` counts from `min`.
@@ -53,6 +56,7 @@ class Int:
         distributions.Int(self.min, self.max, self.log, self.step)
 
 
+@partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of some values, with equal or given probabilities. A plain list means the same without `when`.
@@ -144,6 +148,7 @@ class Npz(_TableFile):
     target: str | None = None
 
 
+@cut_tracebacks
 @dataclass(frozen=True)
 class Spec:
     """What is searched, by which data, model and search. `keras_sweep.run` takes it as it takes a space file.
@@ -157,7 +162,7 @@ class Spec:
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or Keras's object or class; a function of yours, or
     # {"python": it, ...}; None: the loss with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
-    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices
+    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices; {"value": [64, 32]} is none
     parameters: Mapping[str, Any] = field(default_factory=dict)
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names

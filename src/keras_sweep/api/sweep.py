@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.compare import Answer, ReplayedTrial
+from keras_sweep.api.edge import cut_traceback, cut_tracebacks
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import log_sweep, write_report
 from keras_sweep.api.session import warn_of_notices
@@ -89,6 +90,7 @@ def _trial(result: Result, objective: Objective, seed: int) -> Trial:
     return Trial.of(result, objective=objective, seeds=seeds, finalists=finalists)
 
 
+@cut_tracebacks
 class Sweep:
     """A sweep's record, read anew at each question, so that it may be asked while the sweep runs."""
 
@@ -278,6 +280,7 @@ class Sweep:
         return self.leaderboard(top=10)._repr_html_()
 
 
+@cut_traceback
 def open(name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.PathLike[str] | None = None) -> Sweep:
     """The sweep of that name, or the newest. Raises UsageError where there is none.
 
@@ -286,6 +289,7 @@ def open(name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.P
     return Sweep(find(name, sweeps_dir), trust=trust)
 
 
+@cut_traceback
 def sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
     """The sweeps there, newest first."""
     return [Sweep(folder) for folder in all_sweeps(sweeps_dir)]

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
+from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.api.run import run
 from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
@@ -17,6 +18,7 @@ from keras_sweep.space.sweep_spec import WATCHING
 from keras_sweep.space_file.keras_tables import is_maximized
 
 
+@cut_tracebacks
 class Tuner:
     """Searches the hyperparameters of a `keras_tuner.HyperModel`, or of a function that takes `hp`.
 

@@ -34,6 +34,7 @@ def init(
 ) -> None:
     """Write a space file for your data, which runs as it is: its comments say what each line means."""
     from keras_sweep.data.source import DATA_NAMES, unknown_name
+    from keras_sweep.process.backend import choose_backend
     from keras_sweep.sweep.init import write_space_file
 
     if (source is None) == (example is None):
@@ -44,7 +45,10 @@ def init(
     path = output or Path(re.sub(r"[^\w.-]+", "_", Path(source).stem, flags=re.ASCII) + ".yaml")
     notes: list[str] = []
     try:
-        write_space_file(source, path, notes, target=target, wandb=wandb)
+        if Path(source).is_dir():  # whose pictures Keras reads
+            choose_backend(None)
+        with at_work():
+            write_space_file(source, path, notes, target=target, wandb=wandb)
     finally:  # an error may come of what was guessed
         for text in notes:
             note(text)
@@ -62,7 +66,7 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.data.catalog import of_trial
-    from keras_sweep.data.raw_rows import save_rows
+    from keras_sweep.data.raw_rows import save_picture, save_rows
     from keras_sweep.space.variants import variant_of
     from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes, print_data
 
@@ -85,7 +89,7 @@ def data(
         spec, found = of_trial(spec, found, which)
     print_data(stdout_console(), found)
     if picture is not None:
-        picture.write_bytes(png_bytes(picture_grid(found), PNG_SCALE))
+        save_picture(picture, png_bytes(picture_grid(found), PNG_SCALE))
         typer.echo(str(picture))
     if save is not None:
         save_rows(save, spec, found)
@@ -175,6 +179,7 @@ def _spec_of(
     """(spec, of a sweep the recorded fingerprint of the rows, and the values of its winner). Raises UsageError."""
     from keras_sweep.data.catalog import named_set
     from keras_sweep.data.source import DATA_NAMES, unknown_name
+    from keras_sweep.process.given import is_given
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.sweep.recorded import unfollowed_spec
@@ -194,6 +199,11 @@ def _spec_of(
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint, best = study.facts.fingerprint, winner(study.ranked_results(), spec.objective)
+    if is_given(spec.data.source):
+        raise UsageError(
+            f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
+            hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
+        )
     if spec.data.kind == "python":
         raise UsageError(
             f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",

@@ -18,8 +18,9 @@ from keras_sweep.files.plain import open_plain, plain_errors
 
 PRIVATE = 0o600
 SHARED = 0o666  # less the user's umask
+RECORD = "--sweeps-dir"  # the option that names another place for what is written by default
 _SUFFIX = ".part"
-_PART = re.compile(r"\..+\.[0-9]+\.part(\.\w+)?")
+_PART = re.compile(r"\..+\.([0-9]+)\.part(\.\w+)?")
 _NEAR = 2000  # bytes of a file, among which its mark is looked for
 _HINT = "Give another folder with `--output`; nothing was written"
 
@@ -31,58 +32,87 @@ class _File(io.FileIO):
         return disk.write(self.fileno(), data)
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE, option: str = RECORD) -> None:
     """Write a whole file. Raises RecordError, and then the old file, if any, is untouched."""
-    with replacing(path, mode=mode) as file:
+    with replacing(path, mode=mode, option=option) as file:
         file.write(data)
 
 
-def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
+def write_text(path: Path, text: str, *, mode: int = PRIVATE, option: str = RECORD) -> None:
     """Write a whole file as UTF-8. Raises RecordError, and then the old file, if any, is untouched."""
-    write_bytes(path, text.encode(), mode=mode)
+    write_bytes(path, text.encode(), mode=mode, option=option)
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int = PRIVATE, option: str = RECORD) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.
 
-    Raises RecordError where the disk fails; what the block raises passes through. In both cases the old file stands.
+    Raises RecordError where the disk fails, whose hint is the `option` that names another place; what else the block
+    raises passes through. In both cases the old file stands.
     """
     with (
-        replacing_path(path) as part,
-        plain_errors("write", path),
+        replacing_path(path, option=option) as part,
         io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file,
     ):
         yield cast(BinaryIO, file)
 
 
 @contextmanager
-def replacing_path(path: Path) -> Iterator[Path]:
+def replacing_path(path: Path, *, option: str = RECORD) -> Iterator[Path]:
     """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
 
     It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.
     """
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
-    with contextlib.suppress(OSError):
-        part.unlink()
+    _remove(part)
     try:
-        yield part
-        with plain_errors("write", path):
+        with plain_errors("write", path, option=option):
+            yield part
             disk.fsync(part)
             disk.rename(part, path)
             disk.fsync(path.parent)
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        shutil.rmtree(part, ignore_errors=True)  # where it became a folder
+        _remove(part)
 
 
-def clear_parts(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder."""
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder of this process's own beside `path`, for what that is made from; it is gone at the end. Raises OSError.
+
+    What a killed process left of `path`, such a folder too, is removed first.
+    """
+    clear_parts(path.parent, of=path)
+    room = path.with_name(f".{path.stem}.work.{os.getpid()}{_SUFFIX}")
+    disk.make_folder(room, 0o700)
+    try:
+        yield room
+    finally:
+        _remove(room)
+
+
+def clear_parts(folder: Path, *, of: Path | None = None) -> None:
+    """Remove what a killed process left half-written in a folder; or only `of` a file, where that process is gone."""
     for part in folder.glob(f".*{_SUFFIX}*"):
-        if _PART.fullmatch(part.name):
-            with contextlib.suppress(OSError):
-                part.unlink()
+        match = _PART.fullmatch(part.name)
+        if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
+            _remove(part)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's; or no number of a process
+        pass
+    return True
+
+
+def _remove(part: Path) -> None:
+    """Remove a file, or a folder with all that is in it; it may not be there."""
+    with contextlib.suppress(OSError):
+        part.unlink()
+    shutil.rmtree(part, ignore_errors=True)
 
 
 def check_place(place: Path, page: str, mark: str) -> None:
@@ -106,14 +136,14 @@ def write_folder(place: Path, files: Mapping[str, str]) -> None:
 
     A new folder appears with all of them; in one that is there each takes the place of its predecessor, in their order.
     """
-    with contextlib.ExitStack() as stack, plain_errors("make", place):
+    with contextlib.ExitStack() as stack, plain_errors("make", place, option="--output"):
         folder = place
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(replacing_path(place))
+            folder = stack.enter_context(replacing_path(place, option="--output"))
             disk.make_folder(folder, 0o777)
         for name, text in files.items():
-            write_text(folder / name, text, mode=SHARED)
+            write_text(folder / name, text, mode=SHARED, option="--output")
 
 
 def bears(path: Path, mark: str) -> bool:

@@ -5,10 +5,12 @@ Keras reads KERAS_BACKEND once, when it is first imported.
 
 import gc
 import importlib.util
+import multiprocessing
 import os
 import platform
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +22,8 @@ from keras_sweep import __version__
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 
 BACKENDS = ("jax", "tensorflow", "torch")
+FORKED_SECONDS = 30.0  # within which a forked process has run a tiny program
+_BEGUN_IN = os.getpid()
 
 # Variables by which a backend may be told what it can't do.
 READ = re.compile(r"JAX_|XLA_(?!PYTHON_CLIENT_)|TF_XLA_|CUDA_VISIBLE_DEVICES$")
@@ -94,16 +98,47 @@ def check_environment() -> None:
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
         _check_flags(backend)
     try:
-        if backend == "jax":
-            import jax
-
-            jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))  # whether JAX takes the keys that Keras makes
-            jax.jit(lambda x: x + 1).lower(0.0).compile()(0.0)
+        if multiprocessing.parent_process() is None and os.getpid() == _BEGUN_IN:
+            _compute(keras, backend)
         else:
-            keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
+            _compute_in_fork(keras, backend)
+    except SweepError:
+        raise
     except Exception as error:
         said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _unfit(backend, said) from error
+
+
+def _compute(keras: Any, backend: str) -> None:
+    if backend == "jax":
+        import jax
+
+        jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))  # whether JAX takes the keys that Keras makes
+        jax.jit(lambda x: x + 1).lower(0.0).compile()(0.0)
+    else:
+        keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
+
+
+def _compute_in_fork(keras: Any, backend: str) -> None:
+    """Compute in a process that may be forked: where its parent has computed, the threads to do it are not here."""
+    errors: list[Exception] = []
+
+    def compute() -> None:
+        try:
+            _compute(keras, backend)
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=compute, daemon=True)
+    thread.start()
+    thread.join(FORKED_SECONDS)
+    if thread.is_alive():
+        raise UsageError(
+            f"{backend} does not compute in this process, which was forked from one where it had computed",
+            hint="Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
+        )
+    if errors:
+        raise errors[0]
 
 
 def _check_flags(backend: str) -> None:
@@ -113,6 +148,9 @@ def _check_flags(backend: str) -> None:
     said = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # how XLA begins what it ends a process with
     if done.returncode and said is not None:
         raise _unfit(backend, said[1])
+
+
+os.register_at_fork(after_in_child=check_environment.cache_clear)
 
 
 def _unfit(backend: str, reason: str) -> SweepError:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
 
@@ -126,3 +127,16 @@ def end_now(said: str) -> None:
         if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
             os.write(descriptor, text.encode())
     os._exit(INTERRUPTED)
+
+
+def end_with_parent(parent: int, folder: Path) -> None:
+    """From now on, end this process once its parent is gone, and remove the folder that both used."""
+    import shutil
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        shutil.rmtree(folder, ignore_errors=True)  # as the parent does that is not killed
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

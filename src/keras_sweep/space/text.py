@@ -28,6 +28,12 @@ def escaped(text: str) -> str:
     )
 
 
+def markdown_text(text: object) -> str:
+    """The text as Markdown shows it, where a name may have signs of its own or of HTML."""
+    plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escaped(str(text)))
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
+
+
 def unstyled(text: str) -> str:
     """The text without the escape sequences that make it bold or coloured, as in messages of Keras."""
     return _STYLE.sub("", text)

@@ -7,16 +7,17 @@ There a program gives them their meaning, which here the names tell that such pr
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import Fault, UsageError
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space.text import listed
 from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
-from keras_sweep.space_file.options import plain_yaml
-from keras_sweep.space_file.parameters import parameters
+from keras_sweep.space_file.options import block_yaml, plain_yaml
+from keras_sweep.space_file.parameters import KINDS, MODEL, parameters
 from keras_sweep.space_file.read import file_tree
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
@@ -25,15 +26,19 @@ _HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_s
 _MEANINGS = dict.fromkeys(_HIDDEN, "model.hidden") | dict.fromkeys(("epoch", "num_epochs", "n_epochs"), "epochs")
 _MEANINGS |= {"activation": "model.hidden_activation", "dropout_rate": "model.dropout", "lr": "learning_rate"}
 _MEANINGS |= {"opt": "optimizer", "random_seed": "seed", "acc": "accuracy"}
+# of whole numbers alone
+_WHOLE = ("epochs", "batch_size", "seed", "model.hidden")
+# keys here -> those of a W&B file
+_KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}
 
 
-def with_wandb_file(sections: Mapping[str, Any], path: Path, notes: list[str]) -> dict[str, Any]:
-    """Sections with the search of a W&B sweep file; `notes` say what is other here. Raises UsageError: it is none."""
+def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
+    """The search of a W&B sweep file as sections; `notes` say what is other here. Raises UsageError: it is none."""
     given = file_tree(path)[1].plain
     if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict):
         raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")
     search: dict[str, Any] = {"sampler": "tpe", "trials": given.get("run_cap", 32), "seed": 42}
-    found = {**sections, "parameters": _parameters(given["parameters"], notes), "search": search}
+    found: dict[str, Any] = {"parameters": _parameters(given["parameters"], notes), "search": search}
     for key, value in given.items():
         if key == "method" and value in ("grid", "random", "bayes"):
             search["sampler"] = "tpe" if value == "bayes" else value
@@ -42,15 +47,34 @@ def with_wandb_file(sections: Mapping[str, Any], path: Path, notes: list[str]) -
                 search["trials"] = math.prod(len(block["values"]) for block in blocks if "values" in block)
         elif key == "metric" and isinstance(value, dict) and (name := _metric(str(value.get("name")))):
             found["metric"] = {**value, "name": f"val_{name}"}
-            found["metrics"] = list(dict.fromkeys([*found["metrics"], *({name} - {"loss"})]))
+            if (target := found["metric"].pop("target", None)) is not None:
+                search["stop"] = {"value": target}
+                notes.append("`metric.target` is `search.stop.value` here")
         elif key == "early_terminate" and isinstance(value, dict):
-            found[key] = {one: value[one] for one in value if one not in ("max_iter", "s", "strict")}
-            most, eta, brackets = value.get("max_iter"), value.get("eta", 3), value.get("s", 1)
-            if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
-                found[key].setdefault("min_iter", max(1, most // eta**brackets))  # where the first bracket ends
+            found[key] = _early_terminate(value, notes)
         elif key not in ("parameters", "run_cap"):
             why = PASSED_OVER.get(key, "nothing does the like").format(value=value, sampler="tpe")
             notes.append(f"`{key}` has no counterpart here: {why}")
+    return found
+
+
+def fault_of_wandb_file(path: Path, fault: Fault) -> Fault:
+    """A fault of a space file as one of the W&B file that the section comes from."""
+    key = _KEYS.get(fault.key, fault.key)
+    return replace(fault, key=key, line=file_tree(path)[1].at(*key.split(".")).line)
+
+
+def _early_terminate(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """The section, with the epoch at which the first bracket ends in place of W&B's number of brackets."""
+    found = {name: value for name, value in given.items() if name not in ("max_iter", "s", "strict")}
+    most, eta, brackets = given.get("max_iter"), given.get("eta", 3), given.get("s", 1)
+    if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
+        found.setdefault("min_iter", max(1, most // eta**brackets))
+        notes.append(f"`early_terminate.max_iter` and `s` are `min_iter: {found['min_iter']}` here")
+    elif "s" in given:
+        notes.append("`early_terminate.s` has no counterpart here: rungs follow from `min_iter` and `eta`")
+    if "strict" in given:
+        notes.append("`early_terminate.strict` has no counterpart here: the best of each `eta` go on, and no others")
     return found
 
 
@@ -70,6 +94,8 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         if name != told:
             notes.append(f"`{told}` is `{name}` here")
         block = dict(given_block) if isinstance(given_block, dict) else {"value": given_block}
+        if name in _WHOLE:
+            block = {key: _whole(value) for key, value in block.items()}
         if block.get("distribution") in LOG_UNIFORM and block.pop("q", 1) != 1:
             notes.append(f"`{told}` has no steps `q` here, since its range is logarithmic")
         if name == "learning_rate" and block.get("min") == 0:
@@ -86,13 +112,30 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         able = [optimizer for optimizer in known if optimizer in optimizers_with(name)]
         if able and able != known:
             block["when"] = {"optimizer": able}
-    faults = Faults(tree_of_text(plain_yaml({"parameters": found})))
-    parameters(faults, ModelSpec())
-    for fault in faults.found:
-        for name in [name for name in found if f"{fault.key}.".startswith(f"parameters.{name}.")]:
-            del found[name]
-            notes.append(f"`{name}` has no counterpart here: {fault.rule}")
+    own = {f"{MODEL}{name}": found.pop(name) for name in [*found] if name.isidentifier() and name not in KINDS}
+    _without_faults(found, ModelSpec(), notes)
+    _without_faults(own, ModelSpec("python", "model:build"), notes)
+    for name, block in own.items():
+        written = block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
+        notes.append(f"`{name.removeprefix(MODEL)}` is for a model of yours, {{python: module:function}}: `{written}`")
     return found
+
+
+def _without_faults(blocks: dict[str, Any], model: ModelSpec, notes: list[str]) -> None:
+    """Drop those that can't be parameters."""
+    faults = Faults(tree_of_text(plain_yaml({"parameters": blocks})))
+    parameters(faults, model)
+    for fault in faults.found:
+        for name in [name for name in blocks if f"{fault.key}.".startswith(f"parameters.{name}.")]:
+            del blocks[name]
+            notes.append(f"`{name}` has no counterpart here: {fault.rule}")
+
+
+def _whole(value: Any) -> Any:
+    """The same with 32 for 32.0, also in a list."""
+    if isinstance(value, list):
+        return list(map(_whole, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _flat(given: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

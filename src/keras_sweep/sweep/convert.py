@@ -1,9 +1,11 @@
 """A model in another format than Keras's own: written by a process on TensorFlow, kept if it computes the same.
 
-The process is `python -m keras_sweep.sweep.convert FOLDER`: one that runs Keras on JAX can't change to TensorFlow.
+The process is `python -m keras_sweep.sweep.convert FOLDER PARENT`: one that runs Keras on JAX can't change to
+TensorFlow. It ends with its parent, a process of that number.
 The folder holds `request.json`, `model.keras` and `rows.npz`; `answer.json` is put beside them.
 """
 
+import errno
 import json
 import os
 import re
@@ -19,10 +21,11 @@ from keras_sweep.data.arrays import Array, Arrays, by_name, cut, each, leaves, o
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError, SweepError
-from keras_sweep.files.atomic import replacing_path
+from keras_sweep.files import disk
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import keras_config, use_keras_config
 from keras_sweep.process.given import is_given
+from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -36,14 +39,15 @@ Written = tuple[list[Array], dict[str, Any]]  # the outputs of the written file,
 
 
 def converted(
-    model: Any, folder: Path, path: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
+    model: Any, folder: Path, part: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
 ) -> dict[str, Any]:
-    """Write a compiled model, whose `model.keras` the folder holds, in another format; returns what its card says.
+    """Write a compiled model, whose `model.keras` the folder holds, in another format to `part`, beside the folder.
 
-    Its outputs are compared on validation rows; where they are others nothing is there. With `quantize` its numbers are
-    those of 8 bits after that, and both are scored. `data` are the rows that it was trained on; it takes raw ones.
+    Returns what its card says. Its outputs are compared on validation rows; where they are others nothing is there.
+    With `quantize` its numbers are those of 8 bits after that, and both are scored. `data` are the rows that it was
+    trained on; it takes raw ones.
 
-    Raises ModelError: the format can't hold the model; SweepError: its outputs are others.
+    Raises ModelError: the format can't hold the model; SweepError: its outputs are others; OSError: the disk fails.
     """
     other = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
     if data.has_texts and other:
@@ -60,22 +64,25 @@ def converted(
         "folder": str(spec.folder.absolute()),
         "keras_config": keras_config(),
     }
-    with replacing_path(path) as part:
-        answer = _answer_of_process(folder, request | {"path": str(part.absolute())})
-        if "error" in answer:
-            unknown = is_given(spec.model.source) and "Could not locate" in answer["error"]
-            hint = "Layers of your own must stand in a module" if unknown else other
-            raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
-        if not answer["greatest_difference"] <= MOST_APART:
-            raise SweepError(
-                f"as {format} the model gives other outputs than its .keras file: on {answer['rows']} validation rows "
-                f"they are {answer['greatest_difference']:.2g} apart, and may be {MOST_APART}. Nothing was written"
-            )
-        if quantize and model.compiled:
-            with np.load(folder / "outputs.npz", allow_pickle=False) as file:
-                outputs = of_names(dict(file))
-            scores = {name: _score(model, data.validation, one, spec.objective.name) for name, one in outputs.items()}
-            answer["quantized"] = {"metric": spec.objective.name, **scores}
+    work = folder / part.name.lstrip(".")  # in the folder, which goes with a process that is killed
+    answer = _answer_of_process(folder, request | {"path": str(work.absolute())})
+    if "error" in answer:
+        if os.strerror(errno.ENOSPC) in answer["error"]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        unknown = is_given(spec.model.source) and "Could not locate" in answer["error"]
+        hint = "Layers of your own must stand in a module" if unknown else other
+        raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
+    if not answer["greatest_difference"] <= MOST_APART:
+        raise SweepError(
+            f"as {format} the model gives other outputs than its .keras file: on {answer['rows']} validation rows "
+            f"they are {answer['greatest_difference']:.2g} apart, and may be {MOST_APART}. Nothing was written"
+        )
+    if quantize and model.compiled:
+        with np.load(folder / "outputs.npz", allow_pickle=False) as file:
+            outputs = of_names(dict(file))
+        scores = {name: _score(model, data.validation, one, spec.objective.name) for name, one in outputs.items()}
+        answer["quantized"] = {"metric": spec.objective.name, **scores}
+    disk.rename(work, part)
     return {"name": format, **answer}
 
 
@@ -93,7 +100,7 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 def _answer_of_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Have a process do what is asked, which finds modules where this one does."""
     (folder / "request.json").write_text(json.dumps(request))
-    command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute())]
+    command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -225,4 +232,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent(int(sys.argv[2]), Path(sys.argv[1]))
     main(Path(sys.argv[1]))

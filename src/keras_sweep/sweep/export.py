@@ -2,7 +2,6 @@
 
 import importlib.util
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,8 +10,8 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files.atomic import SHARED, check_file, replacing_path, write_text
-from keras_sweep.files.plain import file_digest, open_plain, plain_errors
+from keras_sweep.files.atomic import SHARED, check_file, clear_parts, folder_beside, replacing_path, write_text
+from keras_sweep.files.plain import file_digest, open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import without_tensorflow
@@ -20,6 +19,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import markdown_text
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
@@ -29,6 +29,7 @@ from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
 
+PLACE = "-o"  # the option that names another place for a model
 MARK = "Written by `sweep export`"  # stands in the page of a card
 
 
@@ -81,12 +82,17 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 
 def save_keras(model: Any, path: Path) -> None:
     """Write a `.keras` file; `keras.models.load_model` opens it on every backend. Raises SweepError: Keras can't."""
-    with replacing_path(path) as part, without_tensorflow():
+    with replacing_path(path) as part:
+        _write_keras(model, part)
+
+
+def _write_keras(model: Any, part: Path) -> None:
+    with without_tensorflow():
         try:
             model.save(part)
         except ValueError as error:  # no zip file holds a time before 1980, where the clock of a board begins anew
             hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
-            raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
+            raise SweepError(f"the model's file can't be written: {error}", hint=hint) from None
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
@@ -142,39 +148,42 @@ def export_trial(
         )
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
+    clear_parts(path.parent, of=path)  # of an export that was killed
+    beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
+    opening = ""
     with StudyFile.open(access.folder) as study:
         refuse_imported(study.facts, study.name)
         trial = trial_of(study, study.facts.objective, number)
-        card = _copied(study, trial, path, access.emit) if format == "keras" else None
+        card = _copied(study, trial, path, beside, access.emit) if format == "keras" else None
     if card is None:
         with access.opened(number) as opened:
             study, (model, own, refit) = opened.study, final_model(opened)
             whole = file_model(opened.spec, model, own)
-            about: dict[str, Any] = {}
-            if format == "keras":
-                save_keras(whole, path)
-            else:
-                access.emit(PhaseBegan(f"converting to {format}"))
-                room = tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent)
-                with StopRequest(ends_process=False), room as folder:  # Ctrl-C leaves nothing
-                    save_keras(whole, Path(folder, "model.keras"))
-                    said = converted(whole, Path(folder), path, opened.spec, own, format, quantize)
-                about["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
-            opening = form.opening or opening_call(whole)
             sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
-            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit) | about
-        if path.is_file():
-            card["sha256"] = file_digest(path)
+            opening = form.opening or opening_call(whole)
+            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
+            # Ctrl-C leaves nothing.
+            with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
+                if format == "keras":
+                    _write_keras(whole, part)
+                else:
+                    access.emit(PhaseBegan(f"converting to {format}"))
+                    with folder_beside(path) as folder:
+                        _write_keras(whole, folder / "model.keras")
+                        said = converted(whole, folder, part, opened.spec, own, format, quantize)
+                    card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
+                _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        access.emit(Noticed(words))
-    beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
-    write_text(beside, card_text(card), mode=SHARED)
+        known = opening or access.spec or access.trust  # else it may be somebody else's
+        access.emit(
+            Noticed(words if known else "plain `load_model` refuses the model's file; its card says what opens it")
+        )
     if page is not None:
         write_page(page, path, beside, card)
     return trial, beside, card
 
 
-def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
+def _copied(study: StudyFile, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
         card = kept_card(study.folder, study.facts)
@@ -183,13 +192,22 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
         return None
     if not is_card_of(card, result, study.facts.seed):
         return None
-    with plain_errors("write", path), replacing_path(path) as part:
+    # The test rows may have been looked at since the card was written.
+    card |= {"test": test_record(study.facts, result)}
+    with replacing_path(path, option=PLACE) as part:
         with open_plain(study.folder.best) as source, part.open("xb") as target:
             shutil.copyfileobj(source, target)
         if file_digest(part) != card["sha256"]:
             raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
-    # The test rows may have been looked at since the card was written.
-    return {**card, "test": test_record(study.facts, result)}
+        _write_card(beside, card, part)
+    return card
+
+
+def _write_card(beside: Path, card: dict[str, Any], part: Path) -> None:
+    """Write the card of a model whose file is to take its place: where one of the two has no room, none is there."""
+    if part.is_file():
+        card["sha256"] = file_digest(part)
+    write_text(beside, card_text(card), mode=SHARED, option=PLACE)
 
 
 def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
@@ -200,6 +218,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     from jinja2 import Environment  # which a run without a page need not import
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
-    write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED)
+    write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED, option="--card")

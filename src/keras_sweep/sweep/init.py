@@ -12,16 +12,17 @@ from jinja2 import Environment
 
 from keras_sweep.data.arrays import ravel_column
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.compatibility import UNFIT_METRICS, check_task
 from keras_sweep.data.labels import LabelForm, fit_labels, near_copies
 from keras_sweep.data.source import DATA_NAMES, RawRows, Source, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
-from keras_sweep.errors import DataError, TableError, UsageError
+from keras_sweep.errors import DataError, SpaceFileError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.text import did_you_mean, escaped, joined, listed, quoted
+from keras_sweep.space_file.keras_tables import METRICS
 from keras_sweep.space_file.options import block_yaml
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.wandb_file import with_wandb_file
+from keras_sweep.space_file.wandb_file import fault_of_wandb_file, read_wandb_file
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
@@ -47,20 +48,24 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     assert rows is not None
     if isinstance(rows.y, np.ndarray) and rows.y.dtype.kind == "O" and (copies := near_copies(rows.y.flat)):
         notes.append(f"The labels have {copies}")
-    says = _task(found, rows)
+    taken = {} if wandb is None else read_wandb_file(wandb, notes)
+    says = _task(found, rows, ranks=taken.get("metric", {}).get("name", "").removeprefix("val_")) | taken
     if says["loss"] == "mean_squared_error" and isinstance(rows.x, pl.DataFrame) and isinstance(data, dict):
         low, high, deviation = rows.y.min(), rows.y.max(), rows.y.std()
         form = "log" if 0 < 10 * low < high else "standard" if not 0.1 < deviation < 10 else None
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
-    if wandb is not None:
-        says = with_wandb_file(says, wandb, notes)
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
-    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note) for note in notes]}
+    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note).removesuffix(".") for note in notes]}
     says["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
-    spec = read_space_file(path, text=text)
-    check_task(spec, load_search_data(spec))
-    with plain_errors("write", path), path.open("x", encoding="utf-8") as file:
+    try:
+        spec = read_space_file(path, text=text)
+        check_task(spec, load_search_data(spec))
+    except SpaceFileError as error:  # of a file that is not written
+        if wandb is None:
+            raise
+        raise SpaceFileError(wandb, [fault_of_wandb_file(wandb, fault) for fault in error.faults]) from None
+    with plain_errors("write", path, option="-o"), path.open("x", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -125,8 +130,8 @@ def _read(data: Any, path: Path) -> Source:
     return found
 
 
-def _task(found: Source, rows: RawRows) -> dict[str, Any]:
-    """What the labels say: how rows are held out, the loss, and the metric that ranks."""
+def _task(found: Source, rows: RawRows, *, ranks: str = "") -> dict[str, Any]:
+    """What the labels say: how rows are held out, the loss, and the metric that ranks, or the one that is to rank."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
         labels = fit_labels(y, LabelForm.INDEX, "", found.class_names)
@@ -135,6 +140,8 @@ def _task(found: Source, rows: RawRows) -> dict[str, Any]:
     except DataError:
         if y.dtype.kind not in "iuf":
             raise
+    if len(counts) > 2 and y.dtype.kind in "iuf" and ranks in {*METRICS} - UNFIT_METRICS[LabelForm.NUMBER]:
+        counts = np.zeros(0, int)  # numbers, although they have few values
     classes = len(counts)
     rare = classes and counts.min() * classes < RARE * len(y)
     metrics, goal = ["accuracy", "auc"], "maximize"
@@ -151,4 +158,5 @@ def _task(found: Source, rows: RawRows) -> dict[str, Any]:
     going = {"groups": groups[0]} if groups else strata
     split = {"validation": 0.2, "test": 0.2, "seed": 42} | going if found.rows else {}
     metric = {"name": f"val_{metrics[-1 if rare else 0]}", "goal": goal}
+    metrics = list(dict.fromkeys([*metrics, *({ranks} - {"", "loss"})]))
     return {"split": split, "loss": loss, "metrics": metrics, "metric": metric, "rare": rare}

@@ -61,7 +61,7 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation
-    with replacing(rows, mode=SHARED) as file:
+    with replacing(rows, mode=SHARED, option="--rows") as file:
         np.savez(file, allow_pickle=False, **named(train.arrays, ""), **named(validation.arrays, "_val"))
     return text
 

@@ -56,7 +56,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
             for result in training.results(generation, generations.engine, total):
                 finished.append(result)
                 generation.done.append(result)
-                _check_failures(finished, most_failures)
+                _check_failures(finished, most_failures, running.spec.name)
         except TransientFailure:
             generations.reopen(finished)
             continue
@@ -99,14 +99,14 @@ def stopped(stop: StopRequest) -> EndReason:
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
-def _check_failures(finished: Sequence[Result], most: int | None) -> None:
+def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
     """Raises SweepError where so many trials fail that the rest would too, or more than the user allows."""
     own = [one for one in finished if not imported(one)]
     first = own[:FIRST_FAILURES]
     if len(own) == FIRST_FAILURES and all(one.state is TrialState.FAIL and one.reason != DIVERGED for one in first):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
-            hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
+            hint=f"Mend it and run with --fresh; `sweep show {name} {first[0].number}` has the traceback",
         )
     failed = [result for result in own if result.state is TrialState.FAIL]
     if most is not None and len(failed) > most:

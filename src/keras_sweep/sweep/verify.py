@@ -206,7 +206,7 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
             model = keras.models.load_model(path, custom_objects=own, safe_mode=True, compile=not anew)
     except Exception as error:  # Keras raises nearly anything
         why = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
-        hint = f"Only `{card.open}` opens it"
+        hint = "If you know the file, open it in Python: its card says how under `open`"
         if sources and not trust:
             hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
         raise ModelError(f"{path} can't be opened without code of its own: {why}", hint=hint) from error

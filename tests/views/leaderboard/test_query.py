@@ -1,12 +1,10 @@
-import contextlib
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.query import FIRST_KEYS, chosen_rows, parsed_condition, why_none
+from keras_sweep.views.leaderboard.query import FIRST_KEYS, OPERATORS, chosen_rows, parsed_condition, why_none
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from tests.helpers.results import ACCURACY, result
 
@@ -93,9 +91,28 @@ def test_a_condition_that_cannot_be_read_is_refused(text):
 
 
 @given(st.text())
-def test_any_condition_is_read_or_refused(text):
-    with contextlib.suppress(UsageError):
-        parsed_condition(text, FIRST_KEYS)
+def test_any_text_is_a_condition_on_a_known_key_or_refused_in_a_sentence(text):
+    try:
+        key, _ = parsed_condition(text, FIRST_KEYS)
+    except UsageError as error:
+        assert error.message.startswith(("`--where`", "`<", "`>"))
+    else:
+        assert key in FIRST_KEYS and text.strip().startswith(key)
+
+
+@given(st.sampled_from(FIRST_KEYS), st.sampled_from(sorted(OPERATORS)), st.text(min_size=1))
+def test_any_value_is_compared_and_what_differs_is_what_does_not_equal(key, sign, value):
+    (row,) = leaderboard_rows([result(0, 0.8)], ACCURACY)
+    is_blank, equals = not value.strip(), sign in ("=", "!=")
+    try:
+        found, holds = parsed_condition(f"{key} {sign} {value}", FIRST_KEYS)
+    except UsageError as error:
+        assert is_blank or (not equals and error.message.startswith(f"`{sign}` compares numbers"))
+        return
+    assert found == key and not is_blank
+    opposite = {"=": "!=", "!=": "=", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}[sign]
+    _, other = parsed_condition(f"{key} {opposite} {value}", FIRST_KEYS)
+    assert holds(row) is not other(row) if equals else not (holds(row) and other(row))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import os
 import pickle
 import queue
-import shutil
 import signal
 import threading
 import time
@@ -18,6 +17,7 @@ import cloudpickle
 from loky import ProcessPoolExecutor
 
 from keras_sweep.process.backend import cores, keras_config
+from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers.workers import Workers
 
 # Else loky begins a process anew that has grown by 300 MB, as by the rows and the programs that it keeps.
@@ -135,11 +135,4 @@ def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
         os.sched_setaffinity(0, its_cores)
         # Else TensorFlow's threads, woken after an epoch, take the one core too soon, and it rests for up to 0.3 s.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
-
-
-def _end_with(parent: int, folder: Path) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    shutil.rmtree(folder, ignore_errors=True)  # as the parent does that is not killed
-    os._exit(1)
+    end_with_parent(parent, folder)

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -196,6 +196,12 @@ class SharedSweep:
 
         Raises SweepError where that has happened too often, or nobody is there any more.
         """
+        if isinstance(error, BrokenExecutor):  # of the user's making, and used up
+            raise SweepError(
+                f"a process of {self._workers.name} ended when it was to {what}: {said(error)}",
+                hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
+                "one was killed, or its memory ran out. Everything finished is kept, and the same call goes on",
+            ) from error
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escaped, markdown_text
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.query import FIRST_KEYS, FRONT, LAST_KEYS, cell, machine_keys
@@ -38,7 +38,7 @@ def leaderboard_markdown(ranking: Ranking) -> str:
     lines.append("|" + "|".join(" ---: " if column.number else " --- " for column in columns) + "|")
     lines += [_markdown_line(cells) for row in ranking.rows for cells in lines_of(row, columns)]
     notes = leaderboard_notes(ranking)
-    return "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in notes)]) + "\n"
+    return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in notes)]) + "\n"
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
@@ -97,9 +97,4 @@ def _csv_cell(value: Value) -> str:
 
 
 def _markdown_line(cells: Sequence[str]) -> str:
-    return "|" + "|".join(f" {_markdown_cell(text)} " for text in cells) + "|"
-
-
-def _markdown_cell(text: str) -> str:
-    text = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escaped(text))
-    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+    return "|" + "|".join(f" {markdown_text(text)} " for text in cells) + "|"
