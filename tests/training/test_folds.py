@@ -14,6 +14,7 @@ from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.folded import FoldedFitRunner, fit_runner
+from keras_sweep.training.folds import fold_outputs, joined_score, model_of, rows_together
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
@@ -216,3 +217,50 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
     of_all.update_state(one, outputs, sample_weight=pairs.train.weights)
     assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
     assert "needs what the models say of each after every epoch" in why
+
+
+def test_a_share_of_all_rows_is_that_of_the_rows_of_each_fold_and_equal_counts_are_equal():
+    """Whichever folds have the rows that are right: else a rounded mean of three would decide who wins."""
+    rows = [np.arange(0, 30), np.arange(30, 60), np.arange(60, 67)]
+    shares = [np.float32(part / count) for part, count in ((11, 30), (7, 30), (5, 7))]
+    assert joined_score("val_accuracy", shares, rows, None) == 23 / 67
+    others = [np.float32(part / count) for part, count in ((13, 30), (8, 30), (2, 7))]
+    assert joined_score("top_k_categorical_accuracy", others, rows, None) == 23 / 67
+    assert joined_score("val_mae", [0.1, 0.2, 0.4], rows, None) == pytest.approx((3 + 6 + 2.8) / 67)
+    far = [0.1, 0.2, 0.4 + 0.02 / 7]  # no count of rows: a share of what rows have several of
+    assert joined_score("val_accuracy", far, rows, None) == pytest.approx((3 + 6 + 2.82) / 67)
+    curves = [np.array([first, last]) for first, last in zip(shares, others, strict=True)]
+    assert joined_score("val_accuracy", curves, rows, None).tolist() == [23 / 67, 23 / 67]
+
+
+def test_rows_that_weigh_unlike_do_so_in_a_metric_and_a_loss_is_divided_by_their_number():
+    rows, weights = [np.array([0, 2]), np.array([1, 3, 4])], np.array([1, 0, 3, 2, 0.5], np.float32)
+    assert joined_score("val_accuracy", [0.75, 0.2], rows, weights) == pytest.approx((4 * 0.75 + 2.5 * 0.2) / 6.5)
+    for name in ("loss", "val_loss"):
+        assert joined_score(name, [0.75, 0.2], rows, weights) == pytest.approx((2 * 0.75 + 3 * 0.2) / 5)
+
+
+def test_what_folds_say_of_their_rows_is_put_in_the_order_of_all(data):
+    parts = [np.stack([fold.held, -fold.held], axis=1) for fold in data.folds]
+    np.testing.assert_array_equal(rows_together(parts, data), np.stack([np.arange(288), -np.arange(288)], axis=1))
+
+
+def test_each_folds_rows_are_predicted_by_its_own_part_of_a_trials_weights(data):
+    """Weights of a fold lie one after the other, those of its first model open the first fold's alone."""
+    fold_kernels = [np.full((64, 10), number, np.float32) for number in (1, 2, 3)]
+    weights = [array for kernel in fold_kernels for array in (kernel, np.zeros(10, np.float32))]
+    later = [array + 10 for array in weights]
+
+    def first_weight(model, x):
+        assert len(x) == 96
+        return np.full(len(x), model.get_weights()[0][0, 0])
+
+    params = TRIALS[0].params
+    now, then = fold_outputs(make_spec(), data, params, [weights, later], first_weight)
+    for number, fold in enumerate(data.folds, start=1):
+        assert set(now[fold.held]) == {number} and set(then[fold.held]) == {number + 10}
+    model, x = model_of(make_spec(), data, params, weights)
+    np.testing.assert_array_equal(model.get_weights()[0], fold_kernels[0])
+    np.testing.assert_array_equal(x, data.train.x[data.folds[0].held])
+    model, x = model_of(make_spec(), replace(data, folds=()), params, weights[2:4])
+    assert model.get_weights()[0][0, 0] == 2 and len(x) == 288

@@ -1,0 +1,87 @@
+"""How large a model is and how much a prediction takes: only what is a goal, of one row, beside a clock that is read."""
+
+import time
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.search_space import MEASURED, Goal, Objective
+from keras_sweep.training.measures import flops, measured, predict_seconds
+from tests.helpers.factory import make_spec
+
+ROWS = np.zeros((100, 64), np.float32)
+
+
+def spec_with(*goals: str, folds: int = 0):
+    further = tuple(Objective(name, Goal.MINIMIZE) for name in goals)
+    objective = Objective("val_accuracy", Goal.MAXIMIZE, further=further)
+    return make_spec(objective=objective, data=DataSpec("digits", "digits", split=Split(folds=folds)))
+
+
+def dense(*units: int):
+    return keras.Sequential([keras.Input((64,)), *(keras.layers.Dense(count) for count in units)])
+
+
+def test_only_goals_are_measured_and_for_a_count_of_parameters_no_model_is_built():
+    weights = [np.zeros((64, 10)), np.zeros(10)]
+    assert measured(spec_with("val_loss", "train_seconds"), weights, pytest.fail) == {}
+    assert measured(spec_with("parameters"), weights, pytest.fail) == {"parameters": 650}
+    found = measured(spec_with(*MEASURED), weights, lambda: (dense(10), ROWS))
+    assert set(found) == set(MEASURED) - {"train_seconds"}
+
+
+def test_with_folds_a_trial_has_the_parameters_of_one_of_its_models():
+    weights = [np.zeros((64, 10)), np.zeros(10)] * 3
+    assert measured(spec_with("parameters", folds=3), weights, pytest.fail) == {"parameters": 650}
+
+
+def test_flops_are_those_of_one_row_however_many_there_are():
+    model = dense(10)
+    assert flops(model, ROWS) == flops(model, ROWS[:7])
+    assert 2 * 64 * 10 <= flops(model, ROWS) <= 2 * 64 * 10 + 10
+    assert flops(dense(20, 10), ROWS) > 2 * 64 * 20
+
+
+def test_a_model_in_training_does_more_than_one_that_predicts():
+    """Dropout and its like are no part of a prediction."""
+    dropped = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(10)])
+    assert flops(dropped, ROWS) == flops(dense(10), ROWS)
+
+
+def test_flops_of_a_loop_or_of_another_backend_are_refused(monkeypatch):
+    loop = keras.Sequential([keras.Input((8, 8)), keras.layers.SimpleRNN(4)])
+    with pytest.raises(ModelError, match="for one step") as refused:
+        flops(loop, np.zeros((2, 8, 8), np.float32))
+    assert refused.value.hint == "Take `parameters` or `predict_seconds` as a goal in their place"
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    with pytest.raises(UsageError, match="on JAX alone, and this is torch") as refused:
+        flops(dense(10), ROWS)
+    assert "`parameters`" in refused.value.hint
+
+
+@pytest.mark.parametrize("said", [None, {}, [{"flops": 1.0}], {"bytes accessed": 1.0}], ids=repr)
+def test_a_jax_that_counts_no_flops_is_named(monkeypatch, said):
+    program = SimpleNamespace(as_text=lambda: "", cost_analysis=lambda: said)
+    monkeypatch.setattr("jax.jit", lambda call: SimpleNamespace(lower=lambda *arguments: program))
+    with pytest.raises(UsageError, match=r"this version of JAX, \d+\.\d+.*, counts no `flops`"):
+        flops(dense(10), ROWS)
+
+
+def test_a_prediction_takes_the_median_of_fifty_calls_on_32_rows_once_it_is_compiled(monkeypatch):
+    seconds = [9.0] * 3 + [2.0] * 24 + [1.0] * 26  # of each call; the first three compile
+    clock = iter([moment for call, took in enumerate(seconds) for moment in (100.0 * call, 100.0 * call + took)])
+    asked = []
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert predict_seconds(SimpleNamespace(predict_on_batch=lambda rows: asked.append(len(rows))), ROWS) == 1.0
+    assert asked == [32] * 53
+
+
+def test_of_several_inputs_each_is_cut():
+    one, other = keras.Input((8,), name="a"), keras.Input((8,), name="b")
+    both = keras.Model({"a": one, "b": other}, keras.layers.Dense(2)(keras.layers.add([one, other])))
+    rows = {"a": np.zeros((40, 8), np.float32), "b": np.zeros((40, 8), np.float32)}
+    assert 2 * 8 * 2 + 8 <= flops(both, rows) <= 2 * 8 * 2 + 8 + 2
