@@ -1,4 +1,4 @@
-"""How large a model is and how much a prediction takes: only what is a goal, of one row, beside a clock that is read."""
+"""How large a model is and how much a prediction takes: only what is a goal, of one row, by a clock that is read."""
 
 import time
 from types import SimpleNamespace

@@ -132,7 +132,7 @@ def test_arguments_of_the_loss_and_of_training_make_no_optimizers():
 
 def test_numbers_of_a_range_are_one_offer_and_its_zero_another():
     sgd = {"optimizer": "sgd"}
-    assert variants(Parameter("momentum", Float(0.5, 0.9)), **sgd) == [("sgd", {}, ("momentum",))]
+    assert variants(Parameter("momentum", Float(0.0, 0.9)), **sgd) == [("sgd", {}, ("momentum",))]
     steps = Parameter("momentum", Float(0.0, 0.9, step=0.3))
     assert variants(steps, **sgd) == [("sgd", {"momentum": 0.0}, ()), ("sgd", {}, ("momentum",))]
     some = Parameter("momentum", Categorical((0.2, 0.4, 0.6, 0.8, 0.9)))
