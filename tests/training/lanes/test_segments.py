@@ -1,12 +1,16 @@
 """Which group trains next: the one with the most left, so many at once, and none while its segment is read."""
 
+import pickle
 import threading
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
-from keras_sweep.training.lanes.group import Segment
-from keras_sweep.training.lanes.segments import Segments
+from keras_sweep.training.lanes.group import Report, Segment
+from keras_sweep.training.lanes.packing import CPU
+from keras_sweep.training.lanes.programs import Programs
+from keras_sweep.training.lanes.segments import Segments, train_segment
 
 
 class Counted:
@@ -65,6 +69,8 @@ def test_a_group_that_may_not_go_on_waits_until_it_is_looked_at_again():
     first, second = Counted(3), Counted(2)
     waiting = {first}
     pool = Pool(2, lambda group: group not in waiting)
+    pool.segments.set([first])
+    assert pool.groups == [] and pool.segments.working
     pool.segments.set([first, second])
     assert pool.groups == [second]
     waiting.clear()
@@ -131,3 +137,27 @@ def test_no_group_trains_twice_at_once(at_once):
     pool.segments.set(groups)
     pool.segments.set(groups)
     assert pool.groups == groups[: min(at_once, 2)]
+
+
+class Sent:
+    """A group as it is sent to a worker."""
+
+    def on(self, programs):
+        self.programs = programs
+        return self
+
+    def train(self, until, stopping):
+        return Segment(self, [Report(until), self.programs, stopping])
+
+    def at_rest(self):
+        return "at rest"
+
+
+def test_a_worker_trains_a_copy_of_the_group_on_programs_of_its_own_and_sends_it_back_at_rest():
+    programs = SimpleNamespace()
+    worker = SimpleNamespace(tool=lambda device, make: (programs, device, make), stopping=lambda: False)
+    ended = train_segment(worker, CPU, pickle.dumps(Sent()), 7)
+    report, (of_worker, device, make), stopping = ended.reports
+    assert (ended.group, report.epoch, stopping) == ("at rest", 7, worker.stopping)
+    assert of_worker is programs and device is CPU
+    assert (make.func, make.args, make.keywords) == (Programs, (), {"device": CPU})
