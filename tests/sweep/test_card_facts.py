@@ -20,7 +20,7 @@ from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits
 from tests.helpers.results import result
-from tests.helpers.whole_spaces import PLAIN
+from tests.helpers.whole_spaces import PLAIN, SPACES
 
 DATA = replace(digits(64, 32), test_rows=8)
 SPEC = read_space_file(Path("plain.yaml"), text=PLAIN)
@@ -185,3 +185,12 @@ def test_of_trainings_with_equal_scores_the_one_that_the_card_names_is_compared(
         assert compared(card(training, both), both)[0] == {}
     of_no_trial, _, _ = compared(card(twins[1], both, trial=7), both)  # the first of them
     assert set(of_no_trial) == {"trial", *(f"estimate.{name}" for name in ("value", "low", "high", "naive", "method"))}
+
+
+def test_losses_and_metrics_of_several_outputs_are_compared_with_the_record(compared):
+    spec = read_space_file(Path("several.yaml"), text=SPACES["several"])
+    home = home_of(*TRIALS, facts=replace(FACTS, space=SPACES["several"]))
+    about = card(home=home, spec=spec)
+    assert compared(about, home, spec=spec)[0] == {}
+    about["outputs"]["digit"]["loss"] = "mse"
+    assert compared(about, home, spec=spec)[0] == {"outputs.digit.loss": "record"}
