@@ -18,6 +18,7 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
+from tests.helpers import several_parts
 from tests.helpers.factory import digits
 from tests.helpers.results import result
 from tests.helpers.whole_spaces import PLAIN, SPACES
@@ -188,8 +189,9 @@ def test_of_trainings_with_equal_scores_the_one_that_the_card_names_is_compared(
 
 
 def test_losses_and_metrics_of_several_outputs_are_compared_with_the_record(compared):
-    spec = read_space_file(Path("several.yaml"), text=SPACES["several"])
-    home = home_of(*TRIALS, facts=replace(FACTS, space=SPACES["several"]))
+    here = Path(several_parts.__file__)
+    spec = read_space_file(here.with_name("several.yaml"), text=SPACES["several"])
+    home = home_of(*TRIALS, facts=replace(FACTS, space=SPACES["several"], origin=str(here.parent)))
     about = card(home=home, spec=spec)
     assert compared(about, home, spec=spec)[0] == {}
     about["outputs"]["digit"]["loss"] = "mse"
