@@ -179,6 +179,11 @@ def test_a_trial_of_another_program_is_not_worked_on(recorded):
         assert opened.trial.number == 1
 
 
+def test_validation_rows_need_no_trial_that_completed(recorded):
+    """Unless trials differ in their rows: then they are the winner's."""
+    assert len(SweepAccess(recorded(trial(0, None, state=FAILED, reason="diverged"))).validation()) > 0
+
+
 def test_rows_that_have_changed_are_refused_and_so_is_a_model_whose_code_has(recorded):
     folder = recorded(trial(), fingerprint="of other rows")
     access = SweepAccess(folder)
