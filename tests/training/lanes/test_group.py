@@ -29,6 +29,7 @@ class Steps:
         return TrainingState((np.zeros(()),), (), ())
 
     def stack(self, states):
+        assert len(states) == self.lanes
         return np.array([float(state.trainable[0]) for state in states])
 
     def lane(self, state, place):
