@@ -109,14 +109,17 @@ def test_a_table_is_read_by_the_mark_that_parts_its_first_line_and_predicts_its_
 
 
 def test_the_only_column_of_a_usual_name_is_predicted_wherever_it_stands(folder):
-    for head, target in (("a,Label,b", "Label"), ("label,a,target", "target"), ("a,b,c", "c"), ("y,a,b", "y")):
+    usual = [(f"a,{name},b", name) for name in ("target", "Label", "labels", "class", "outcome", "survived")]
+    for head, target in (*usual, ("label,a,target", "target"), ("a,b,c", "c"), ("y,a,b", "y")):
         (folder / "rows.csv").write_text(f"\ufeff{head}\n1,2,3\n")
         assert data_of("rows.csv")[0]["target"] == target
     assert data_of("rows.csv", "a") == ({"csv": "rows.csv", "target": "a"}, [])
     pl.DataFrame({"class": [1], "b": [2]}).write_parquet(folder / "rows.parquet")
     assert data_of("rows.parquet")[0] == {"parquet": "rows.parquet", "target": "class"}
     (folder / "bad.parquet").write_bytes(b"no table")
-    assert data_of("bad.parquet") == ({"parquet": "bad.parquet", "target": "?"}, [])
+    (folder / "bad.csv").write_bytes(b"\xff\xfe no text")
+    for kind in ("parquet", "csv"):
+        assert data_of(f"bad.{kind}") == ({kind: f"bad.{kind}", "target": "?"}, [])
 
 
 def test_arrays_name_a_target_only_where_they_have_no_y(folder):
