@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from keras_sweep.data.source import RawRows, Source
-from keras_sweep.errors import DataError, UsageError
+from keras_sweep.errors import DataError, SweepError, UsageError
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.init import FEWEST, MOST_CLASSES, RARE, _data, _task, write_space_file
 
@@ -182,6 +182,12 @@ def test_a_target_over_a_decade_is_learned_as_its_logarithm_and_one_of_another_s
     rows = [f"{row % 5},{values[row % 3] + row % 7 * 1e-6}" for row in range(60)]
     spec, _ = written(folder, "a,price", *rows)
     assert (spec.data.transform, spec.loss) == (transform, "mean_squared_error")
+
+
+def test_rows_that_no_search_could_learn_from_are_refused_before_a_file_is_written(folder):
+    with pytest.raises(SweepError, match="there is only one class in the training rows: 'same'"):
+        written(folder, "a,b", *(f"{row},same" for row in range(40)))
+    assert not (folder / "a.yaml").exists()
 
 
 def test_nothing_is_written_over_a_file_or_into_no_folder(folder):
