@@ -1,16 +1,22 @@
-"""What a card says of a training, and which files are taken for a card."""
+"""What a model card says: its trial, scores and rows as they are; and which card stands beside a model."""
 
 import hashlib
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Goal
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import Output
 from keras_sweep.sweep.card import (
     card_text,
     data_record,
@@ -20,173 +26,216 @@ from keras_sweep.sweep.card import (
     read_card,
     refit_record,
     seeds_record,
-    test_record,
     validation_record,
 )
+from keras_sweep.sweep.card import (
+    test_record as record_of_test,
+)
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result
 
-test_record.__test__ = False  # not a test, whatever its name begins with
+DATA = replace(digits(64, 32), test_rows=8, test_fingerprint="of the test rows")
 FACTS = Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {})
-TRIAL = result(3, 0.75, curve={"accuracy": (0.5, 0.8), "val_accuracy": (0.4, 0.75), "val_loss": (2.0, 1.5)}, epochs=2)
+REFIT = Refit(1, None, 4, 96, {"loss": 0.5}, "digest")
+LOOK = TestLook(8, {"accuracy": 0.9, "loss": 0.2}, {"accuracy": 0.1}, None, 1, None, False)
 
 
-def test_validation_scores_are_those_of_the_scored_epoch():
-    assert validation_record(TRIAL) == {"value": 0.75, "stderr": 0.0033, "val_accuracy": 0.75, "val_loss": 1.5}
+def sweep_of(*results, facts=FACTS, estimate=None, best=1):
+    sweep = RecordedSweep(SweepFolder(Path("dense")), facts, results)
+    vars(sweep)["comparison"] = Comparison(best, estimate)
+    return sweep
 
 
-def test_the_values_of_all_seeds_stand_under_their_seeds_where_they_decide():
-    others = tuple(
-        replace(result(3, value), suggestion=Suggestion(9, {"seed": seed}, recipe=3))
-        for seed, value in ((43, 0.7), (44, 0.8))
+def card(training, *results, spec=None, data=DATA, refit=None, **about):
+    sweep = sweep_of(*(results or (result(0), training)), **about)
+    return model_card(sweep, spec or make_spec(), training, data, opening="keras.models.load_model(path)", refit=refit)
+
+
+def finalist(number, recipe, seed, value):
+    trained = result(number, value, params={"epochs": 4, "seed": seed})
+    return replace(trained, suggestion=Suggestion(number, trained.params, recipe=recipe))
+
+
+def test_a_card_says_the_trial_what_it_was_made_of_and_what_it_scored():
+    said = card(result(1, 0.9), estimate=Estimate(0.89, 0.8, 0.95, 0.9, "paired"))
+    assert (said["sweep"], said["trial"], said["trials"], said["seed"], said["epoch"]) == ("digits", 1, 2, 42, 4)
+    assert said["params"] == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4}
+    assert said["open"] == "keras.models.load_model(path)"
+    assert (said["loss"], said["metrics"]) == ("sparse_categorical_crossentropy", ["accuracy"])
+    assert said["metric"] == {"name": "val_accuracy", "goal": "maximize"}
+    assert (said["engine"], said["runner"]) == ("optuna/tpe", "compiled/jax")
+    assert said["validation"]["value"] == 0.9 and said["validation"]["stderr"] == 0.0033
+    assert said["validation"]["val_accuracy"] == 0.9 and "accuracy" not in said["validation"]
+    assert said["estimate"] == {"value": 0.89, "low": 0.8, "high": 0.95, "naive": 0.9, "method": "paired"}
+    assert (
+        said["test"] is None and said["refit"] is None and re.fullmatch(r"[-\d]{10}T[:\d]{8}\+00:00", said["created"])
     )
-    said = seeds_record(replace(TRIAL, finalists=others, final=True), 42)["seeds"]
-    assert said["values"] == {"42": 0.75, "43": 0.7, "44": 0.8}
-    assert (said["count"], said["mean"], said["unstable"]) == (3, pytest.approx(0.75), True)
-    assert said["stderr"] == pytest.approx(0.05 / 3**0.5)
-    assert seeds_record(replace(TRIAL, finalists=others), 42) == {}
-    assert seeds_record(replace(TRIAL, final=True), 42) == {}
+    assert {"versions", "keras_config"} <= set(said)
+    assert not {"seeds", "goals", "outputs", "loss_arguments", "metric_arguments", "sha256"} & set(said)
+    assert card_text(said).endswith("}\n") and json.loads(card_text(said)) == said
 
 
-def test_a_model_that_saw_all_rows_says_so():
-    said = refit_record(Refit(3, None, 2, 500, {"loss": 0.5}, "digest"))
-    assert (said["rows"], said["epochs"], said["scores"]) == (500, 2, {"loss": 0.5})
-    assert "this model has seen them all" in said["validation_and_estimate_are_of"]
+def test_the_estimate_is_of_the_winner_alone_and_a_trials_own_seed_is_its_own():
+    estimate = Estimate(0.89, 0.8, 0.95, 0.9, "paired")
+    other = result(0, 0.8, params={"epochs": 4, "seed": 7})
+    assert card(other, other, result(1), estimate=estimate)["estimate"] is None
+    assert card(other, other, result(1))["seed"] == 7
+
+
+def test_what_only_some_sweeps_have_is_said_where_they_have_it():
+    further = (Objective("parameters", Goal.MINIMIZE), Objective("val_loss", Goal.MINIMIZE))
+    spec = make_spec(
+        objective=Objective("val_accuracy", Goal.MAXIMIZE, further=further),
+        loss_arguments={"from_logits": True},
+        metric_arguments={"f_beta": {"beta": 2.0}},
+        outputs={"digit": Output("mse", metrics=("mae",), weight=2.0)},
+    )
+    said = card(result(1, measured={"parameters": 650.0}), spec=spec, refit=REFIT)
+    assert said["goals"]["parameters"] == 650 and said["goals"]["val_loss"] == said["validation"]["val_loss"]
+    assert said["loss_arguments"] == {"from_logits": True}
+    assert said["metric_arguments"] == {"f_beta": {"beta": 2.0}}
+    assert said["outputs"]["digit"]["weight"] == 2.0 and said["outputs"]["digit"]["metrics"] == ("mae",)
+    assert said["refit"]["scores"] == {"loss": 0.5}
+
+
+def test_over_several_seeds_a_card_says_each_once_they_decide():
+    first = replace(result(1, 0.9), finalists=(finalist(2, 1, 43, 0.8), finalist(3, 1, 44, 0.85)), final=True)
+    said = card(first.finalists[0], result(0), first)
+    assert (said["trial"], said["seed"], said["validation"]["value"]) == (1, 43, 0.8)
+    assert said["seeds"]["values"] == {"42": 0.9, "43": 0.8, "44": 0.85}
+    assert said["seeds"]["count"] == 3 and said["seeds"]["mean"] == pytest.approx(0.85)
+    assert set(said["seeds"]) == {"count", "mean", "stderr", "unstable", "values"}
+    assert seeds_record(replace(first, final=False), 42) == {} == seeds_record(result(0), 42)
+
+
+def test_whose_card_it_is_is_told_by_trial_and_seed():
+    about = {"trial": 1, "seed": 42}
+    assert is_card_of(about, result(1), 42) and not is_card_of(about, result(0), 42)
+    assert not is_card_of(about, result(1), 41) and not is_card_of({}, result(1), 42)
+    assert is_card_of({"trial": 1, "seed": 43}, finalist(9, 1, 43, 0.9), 42)
+
+
+def test_scores_of_the_test_rows_are_said_with_how_often_somebody_looked():
+    facts = replace(FACTS, test=LOOK, test_looks=3)
+    said = record_of_test(facts, result(1))
+    assert said == {
+        "accuracy": 0.9,
+        "loss": 0.2,
+        "rows": 8,
+        "looks": 3,
+        "stderr": 0.1,
+        "stderrs": {"accuracy": 0.1},
+    }
+    assert record_of_test(replace(facts, metric="val_loss"), result(1))["stderr"] is None
+    assert record_of_test(facts, result(0)) is None and record_of_test(FACTS, result(1)) is None
+
+
+def test_a_refit_says_that_its_validation_scores_are_of_another_training():
+    said = refit_record(REFIT)
+    assert {name: said[name] for name in ("rows", "epochs", "scores")} == {
+        "rows": 96,
+        "epochs": 4,
+        "scores": {"loss": 0.5},
+    }
+    assert "on other rows than it was scored on" in said["validation_and_estimate_are_of"]
     assert refit_record(None) is None
 
 
-@pytest.mark.parametrize(
-    ("card", "params", "recipe", "same"),
-    [
-        ({"trial": 3, "seed": 42}, {}, None, True),
-        ({"trial": 3, "seed": 43}, {}, None, False),
-        ({"trial": 2, "seed": 42}, {}, None, False),
-        ({"trial": 3, "seed": 43}, {"seed": 43}, None, True),
-        ({"trial": 1, "seed": 43}, {"seed": 43}, 1, True),
-        ({"trial": 3, "seed": 43}, {"seed": 43}, 1, False),
-        ({}, {}, None, False),
-    ],
-)
-def test_a_card_is_of_a_recipe_with_one_seed(card, params, recipe, same):
-    assert is_card_of(card, replace(TRIAL, suggestion=Suggestion(3, params, recipe=recipe)), 42) is same
-
-
-def test_test_scores_are_said_of_the_training_that_was_looked_at():
-    look = TestLook(
-        number=3,
-        seed=None,
-        refit=False,
-        rows=100,
-        scores={"accuracy": 0.7, "loss": 2.0},
-        stderrs={"accuracy": 0.05},
-        per_class=None,
+def test_rows_are_said_as_they_are():
+    said = data_record(make_spec(), DATA)
+    assert (said["name"], said["fingerprint"], said["test_fingerprint"]) == (
+        "digits",
+        "no fingerprint",
+        "of the test rows",
     )
-    facts = replace(FACTS, test=look, test_looks=2)
-    assert test_record(facts, TRIAL) == {
-        "accuracy": 0.7,
-        "loss": 2.0,
-        "stderr": 0.05,
-        "stderrs": {"accuracy": 0.05},
-        "rows": 100,
-        "looks": 2,
-    }
-    assert test_record(facts, result(4, 0.7)) is None
-    assert test_record(FACTS, TRIAL) is None
+    assert (said["train_rows"], said["validation_rows"], said["test_rows"]) == (64, 32, 8)
+    assert (said["input_shape"], said["input"], said["classes"]) == ([64], "rows as the source gives them, float32", 10)
+    assert not {"folds", "steps_per_epoch"} & set(said)
+    named = replace(DATA, class_names=("a", "b"), folds=(Fold(np.zeros(1, np.int32), np.zeros(1, np.int32)),) * 3)
+    assert (data_record(make_spec(), named)["classes"], data_record(make_spec(), named)["folds"]) == (["a", "b"], 3)
+    streamed = data_record(make_spec(), replace(DATA, stream=Stream(list, 7)))
+    assert (streamed["train_rows"], streamed["steps_per_epoch"]) == (None, 7)
+    x = {"a": np.zeros((4, 2, 3)), "b": np.zeros((4,))}
+    several = data_record(make_spec(), replace(DATA, train=Rows(x, np.zeros(4))))
+    assert several["input_shape"] == {"a": [2, 3], "b": []}
 
 
-CARD = {
-    "sweep": "s", "trial": 3, "params": {}, "model": {"source": "dense"}, "open": "keras.models.load_model(path)",
-    "loss": "mse", "metrics": ["accuracy"], "metric": {"name": "val_accuracy", "goal": "maximize"}, "runner": "fit/jax",
-    "data": {"fingerprint": "abc", "source": {"kind": "named", "source": "digits"}}, "validation": {"value": 0.5},
-    "test": None,
-}  # fmt: skip
+def test_pictures_are_said_to_be_divided_and_flattened():
+    pictures = make_spec(data=DataSpec("named", "fashion_mnist"))
+    assert data_record(pictures, DATA)["input"] == "pixels divided by 255, as float32, flattened to 784"
 
 
-def test_the_card_beside_a_model_is_read_under_its_name_and_in_a_sweeps_folder_as_the_sweep_writes_it(tmp_path: Path):
-    model, other = tmp_path / "best.keras", tmp_path / "mine.keras"
-    for path in (model, other):
-        with pytest.raises(UsageError, match=rf"there is no card of {path}: .*{path.stem}\.card\.json is missing"):
-            read_card(path)
-    (tmp_path / "card.json").write_text(card_text(CARD))
-    path, card, said = read_card(model)
-    assert (path.name, card.trial, card.metric.name, card.sha256, said) == ("card.json", 3, "val_accuracy", "", CARD)
-    with pytest.raises(UsageError, match="there is no card"):
-        read_card(other)
-    (tmp_path / "best.card.json").write_text(card_text({**CARD, "trial": 7}))
-    path, card, _ = read_card(model)
-    assert (path.name, card.trial) == ("best.card.json", 7)
+def test_the_source_is_named_from_the_space_files_folder_and_only_by_what_it_has(tmp_path):
+    table = DataSpec("csv", str(tmp_path / "data" / "rows.csv"), "kind", Split(stratify=True))
+    said = data_record(make_spec(data=table, folder=tmp_path), DATA)["source"]
+    assert (said["kind"], said["source"], said["target"]) == ("csv", "data/rows.csv", "kind")
+    assert said["split"] == {"validation": 0.2, "test": 0.2, "seed": 42, "stratify": True, "folds": 0}
+    assert not {"weights", "options", "transform", "inputs"} & set(said)
+    whole = replace(table, weights="w", options=CsvOptions(separator=";"), transform="log", inputs=("a",))
+    said = data_record(make_spec(data=replace(whole, target=None), folder=tmp_path / "spaces"), DATA)["source"]
+    assert (said["source"], said["target"], said["weights"]) == ("../data/rows.csv", None, "w")
+    assert (said["options"], said["transform"], said["inputs"]) == ({"separator": ";"}, "log", ("a",))
+    assert data_record(make_spec(folder=tmp_path), DATA)["source"]["source"] == "digits"
+
+
+def written(model: Path, **changes) -> None:
+    about = json.loads(card_text(card(result(1))))
+    about["data"]["source"]["split"].pop("groups", None)
+    (model.parent / f"{model.stem}.card.json").write_text(json.dumps({**about, **changes}))
+
+
+def test_a_card_stands_beside_its_model_and_in_a_sweep_in_its_folder(tmp_path):
+    written(tmp_path / "mine.keras")
+    path, read, whole = read_card(tmp_path / "mine.keras")
+    assert path == tmp_path / "mine.card.json" and (read.trial, read.metric.goal) == (1, Goal.MAXIMIZE)
+    assert whole["engine"] == "optuna/tpe" and read.data.source.split.seed == 42
+    shutil.copy(path, tmp_path / "card.json")
+    assert read_card(tmp_path / "best.keras")[0] == tmp_path / "card.json"
+    written(tmp_path / "best.keras", trial=0)
+    assert read_card(tmp_path / "best.keras")[1].trial == 0
+    with pytest.raises(UsageError, match=r"no card of .*other\.keras: .*other\.card\.json is missing"):
+        read_card(tmp_path / "other.keras")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (card_text({**CARD, "trial": "three"}), "is no card of a model: trial: Input should be a valid integer"),
-        (card_text({**CARD, "data": {"fingerprint": "abc"}}), "is no card of a model: data.source: Field required"),
-        ("{", "is no card of a model: Invalid JSON"),
-    ],
+    ("text", "place"), [("{", "Invalid JSON"), ('{"sweep": 3}', "sweep: Input should be"), ("[]", "Input should be an")]
 )
-def test_what_is_no_card_is_named_with_the_first_thing_that_is_wrong(tmp_path: Path, text: str, said: str):
-    (tmp_path / "m.card.json").write_text(text)
-    with pytest.raises(RecordError) as error:
-        read_card(tmp_path / "m.keras")
-    assert str(error.value).startswith(f"{tmp_path / 'm.card.json'} {said}")
+def test_what_is_no_card_is_said_with_the_place(tmp_path, text, place):
+    (tmp_path / "mine.card.json").write_text(text)
+    with pytest.raises(RecordError, match=rf"mine\.card\.json is no card of a model: {place}"):
+        read_card(tmp_path / "mine.keras")
+    (tmp_path / "mine.card.json").unlink()
+    (tmp_path / "mine.card.json").mkdir()
+    with pytest.raises(RecordError, match=r"mine\.card\.json"):
+        read_card(tmp_path / "mine.keras")
 
 
-def test_a_card_is_kept_where_it_and_the_model_are_as_the_sweep_wrote_them(tmp_path: Path):
-    folder = SweepFolder(tmp_path / "s")
-    folder.path.mkdir()
+def test_the_card_that_a_sweep_kept_is_the_one_that_its_record_and_its_model_know(tmp_path):
+    folder = SweepFolder(tmp_path)
     assert kept_card(folder, FACTS) == {}
-    folder.best.write_bytes(b"model")
-    assert kept_card(folder, FACTS) == {}
-    card = {**CARD, "sha256": hashlib.sha256(b"model").hexdigest()}
-    folder.card.write_text(json.dumps(card))
+    folder.best.write_bytes(b"a model")
+    about = {"trial": 1, "sha256": hashlib.sha256(b"a model").hexdigest()}
+    folder.card.write_text(json.dumps(about))
     facts = replace(FACTS, card=hashlib.sha256(folder.card.read_bytes()).hexdigest())
-    assert kept_card(folder, facts) == card
-    with pytest.raises(RecordError, match="is not as the sweep wrote it"):
+    assert kept_card(folder, facts) == about
+    with pytest.raises(RecordError, match="is not as the sweep wrote it") as refused:
         kept_card(folder, FACTS)
-    folder.best.write_bytes(b"other")
-    with pytest.raises(RecordError, match="is not the file that"):
+    assert refused.value.hint == "`sweep run` of its space file writes both again"
+    folder.best.write_bytes(b"another")
+    with pytest.raises(RecordError, match=r"best\.keras is not the file that card\.json is of"):
         kept_card(folder, facts)
     folder.best.unlink()
     assert kept_card(folder, facts) == {}
     folder.card.unlink()
-    folder.card.symlink_to(tmp_path / "gone")
+    folder.card.symlink_to(tmp_path / "nowhere")
     with pytest.raises(RecordError):
         kept_card(folder, facts)
 
 
-def test_the_rows_are_said_as_they_were_read_and_a_file_by_its_path_from_the_space_file(tmp_path: Path):
-    spec = make_spec()
-    said = data_record(spec, digits())
-    assert (said["name"], said["fingerprint"], said["test_fingerprint"]) == ("digits", "no fingerprint", None)
-    assert (said["train_rows"], said["validation_rows"], said["test_rows"]) == (288, 96, digits().test_rows)
-    assert (said["input_shape"], said["classes"]) == ([64], 10)
-    assert said["input"] == "rows as the source gives them, float32"
-    assert not {"steps_per_epoch", "folds"} & said.keys()
-    source = said["source"]
-    assert (source["kind"], source["source"]) == (spec.data.kind, spec.data.source)
-    assert not {"weights", "options", "transform", "inputs"} & source.keys()
-    assert None not in source["split"].values()
-    there = replace(spec, folder=tmp_path, data=replace(spec.data, source=str(tmp_path / "rows" / "a.csv")))
-    assert data_record(there, digits())["source"]["source"] == "rows/a.csv"
-
-
-def test_a_card_says_the_trial_its_plan_and_its_scores(tmp_path: Path):
-    spec = make_spec(name="s", metric_arguments={"accuracy": {"threshold": 0.4}}, loss_arguments={"alpha": 0.5})
-    sweep = RecordedSweep(SweepFolder(tmp_path / "s"), FACTS, [result(0, 0.5), result(1, 0.75, params={"epochs": 2})])
-    card = model_card(sweep, spec, sweep.results[1], digits(), opening="open it", refit=None)
-    assert (card["sweep"], card["trial"], card["trials"], card["seed"]) == ("s", 1, 2, 42)
-    assert (card["params"], card["epoch"], card["refit"], card["open"]) == ({"epochs": 2}, 4, None, "open it")
-    assert (card["loss"], card["metrics"]) == (spec.loss, ["accuracy"])
-    assert card["loss_arguments"] == {"alpha": 0.5}
-    assert card["metric_arguments"] == {"accuracy": {"threshold": 0.4}}
-    assert card["metric"] == {"name": "val_accuracy", "goal": "maximize"}
-    assert (card["engine"], card["runner"]) == ("optuna/tpe", "compiled/jax")
-    assert (card["estimate"], card["test"]) == (None, None)
-    assert not {"goals", "outputs", "seeds"} & card.keys()
-    assert card["validation"]["value"] == 0.75
-    plain = model_card(sweep, make_spec(), sweep.results[1], digits(), opening="", refit=None)
-    assert not {"loss_arguments", "metric_arguments"} & plain.keys()
+def test_only_scores_of_validation_are_said_as_such():
+    said = validation_record(replace(result(0, 0.5, stderr=None), curve={"loss": (1.0,) * 4, "val_loss": (0.25,) * 4}))
+    assert said == {"value": 0.5, "stderr": None, "val_loss": 0.25}

@@ -1,8 +1,12 @@
 """What Keras converts on TensorFlow computes the same in a format's own runtime, whatever a model takes and gives."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,8 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SweepError
-from keras_sweep.sweep.convert import converted
+from keras_sweep.sweep import convert
+from keras_sweep.sweep.convert import converted, difference, main, with_names
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 
@@ -121,3 +126,151 @@ def test_a_model_that_answers_otherwise_each_time_is_refused_and_nothing_is_ther
     with pytest.raises(SweepError, match=r"gives other outputs than its .keras file: on 96 validation rows .* 0.0001"):
         converted(model, tmp_path / "work", path, make_spec(), digits(), "savedmodel", None)
     assert [one.name for one in tmp_path.iterdir()] == ["work"]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> dict[str, Any]:
+    """Has the process answer this; what it is asked, with the rows that it is given."""
+    asked: dict[str, Any] = {}
+
+    def process(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+        with np.load(folder / "rows.npz") as rows:
+            asked.update(request, rows=dict(rows))
+        Path(request["path"]).write_bytes(b"a model")
+        return {"greatest_difference": 1e-5, "rows": 256, **answer}
+
+    monkeypatch.setattr(convert, "_answer_of_process", process)
+    return asked
+
+
+def test_both_models_are_compared_on_the_first_validation_rows_and_int8_is_shown_rows_of_all_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, data = answering(monkeypatch, opset=18), digits(1000, 400)
+    said = converted(None, tmp_path, tmp_path / "a.onnx", make_spec(folder=tmp_path), data, "onnx", None)
+    assert said == {"name": "onnx", "greatest_difference": 1e-5, "rows": 256, "opset": 18}
+    assert (tmp_path / "a.onnx").read_bytes() == b"a model"
+    assert (asked["format"], asked["quantize"], asked["source"]) == ("onnx", None, "dense")
+    assert asked["folder"] == str(tmp_path) and asked["keras_config"]["dtype_policy"] == "float32"
+    np.testing.assert_array_equal(asked["rows"]["x"], data.validation.x[:256])
+    shown = asked["rows"]["train"]
+    assert len(shown) == 256
+    np.testing.assert_array_equal(shown[[0, -1]], data.train.x[[0, -1]])
+
+
+@pytest.mark.parametrize(("apart", "fine"), [(1e-4, True), (1.1e-4, False), (float("nan"), False)])
+def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, fine: bool
+) -> None:
+    answering(monkeypatch, greatest_difference=apart)
+    path = tmp_path / "a.onnx"
+    if fine:
+        assert converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
+    else:
+        with pytest.raises(SweepError, match=r"on 256 validation rows they are .* apart, and may be 0\.0001"):
+            converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)
+    assert path.exists() is fine
+
+
+def test_what_a_format_can_not_hold_is_said_with_another_that_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, error="Could not locate class 'Twice'")
+    hints = {}
+    for source, format in (("mine:build", "onnx"), ("mine:build", "savedmodel"), ("__program__:build_1", "onnx")):
+        spec = make_spec(model=replace(make_spec().model, kind="python", source=source))
+        with pytest.raises(
+            ModelError, match=f"can't be written as {format}: Could not locate class 'Twice'"
+        ) as refused:
+            converted(None, tmp_path, tmp_path / "a.onnx", spec, digits(), format, None)
+        hints[source, format] = refused.value.hint
+    assert list(hints.values()) == [
+        "`--format savedmodel` takes whatever TensorFlow can run",
+        None,
+        "Layers of your own must stand in a module",
+    ]
+
+
+def test_a_quantized_model_is_scored_on_all_validation_rows_beside_the_one_of_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    asked, data = answering(monkeypatch), digits(300, 300)
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(loss=loss, metrics=["accuracy"])
+    right = np.full((300, 10), 0.01, np.float32)
+    right[np.arange(300), data.validation.y] = 0.91
+    half = right.copy()
+    half[:150] = half[:150, ::-1]
+    np.savez(tmp_path / "outputs.npz", **{"float32/0": right, "int8/0": half})
+    for name, scores in (("val_accuracy", (1.0, 0.5)), ("val_loss", (0.0943, 2.3497))):
+        spec = make_spec(objective=replace(make_spec().objective, name=name))
+        said = converted(model, tmp_path, tmp_path / "a.tflite", spec, data, "litert", "int8")["quantized"]
+        assert said["metric"] == name and len(asked["rows"]["x"]) == 300
+        assert (said["float32"], said["int8"]) == pytest.approx(scores, abs=0.01)
+    model.compiled = False  # a loop of the user's trains it: nothing scores it
+    assert "quantized" not in converted(model, tmp_path, tmp_path / "b.tflite", spec, data, "litert", "int8")
+
+
+def test_two_outputs_are_compared_in_units_of_the_largest_number_above_one() -> None:
+    assert difference(np.array([0.5, 0.25]), np.array([0.5, 0.0])) == 0.25
+    assert difference(np.array([-4.0, 0.0]), np.array([-4.0, 1.0])) == 0.25
+    assert np.isnan(difference(np.array([1.0, np.nan]), np.array([1.0, 1.0])))
+
+
+def test_inputs_have_names_that_every_format_takes() -> None:
+    import keras
+
+    names = ("size of it", "size_of_it", "2nd")
+    inputs = {name: keras.Input((2,), name=name) for name in names}
+    model = keras.Model(inputs, keras.layers.add(list(inputs.values())))
+    x = {name: np.full((3, 2), place, np.float32) for place, name in enumerate(names)}
+    plain, known = with_names(model, x)
+    assert known == {"size of it": "size_of_it", "size_of_it": "size_of_it_1", "2nd": "x2nd"}
+    assert sorted(plain.input) == ["size_of_it", "size_of_it_1", "x2nd"]
+    np.testing.assert_array_equal(
+        plain.predict({known[name]: x[name] for name in names}, verbose=0), np.full((3, 2), 3)
+    )
+    single = keras.Sequential([keras.Input((2,), name="a b"), keras.layers.GaussianNoise(0.9)])
+    plain, known = with_names(single, x["2nd"])
+    assert known == {"a b": "a_b"} and plain.input.name == "a_b"
+    np.testing.assert_array_equal(plain.predict(x["2nd"], verbose=0), x["2nd"])
+
+
+def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Any] = []
+
+    def run(command: list[str], env: dict[str, str], **how: Any) -> Any:
+        ran.append((command, env, how))
+        return SimpleNamespace(returncode=code, stderr="first  line\n" + "x" * 400 + " the end")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    (tmp_path / "answer.json").write_text('{"rows": 3}')
+    code = 0
+    assert convert._answer_of_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
+    assert json.loads((tmp_path / "request.json").read_text()) == {"format": "onnx"}
+    ((command, env, how),) = ran
+    assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path)]
+    assert (env["KERAS_BACKEND"], env["CUDA_VISIBLE_DEVICES"]) == ("tensorflow", "-1") and how["capture_output"]
+    assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
+    code = -9
+    said = convert._answer_of_process(tmp_path, {})["error"]
+    assert said.startswith("its process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
+
+
+def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "request.json").write_text("{}")
+    for error, said in (
+        (ModelError("no\n such  module", hint="Make it"), "no such module"),
+        (ValueError("x" * 999), "ValueError: " + "x" * 288),
+    ):
+
+        def raises(request: Any, folder: Path, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(convert, "answer_to", raises)
+        main(tmp_path)
+        assert json.loads((tmp_path / "answer.json").read_text()) == {"error": said}

@@ -1,6 +1,7 @@
 """A sweep that learns from the trials of an earlier one of other ranges."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,13 @@ import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, UsageError
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.distributions import Categorical, Float
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.sweep.earlier import fitting
 from keras_sweep.trial.events import GenerationAsked
+from keras_sweep.trial.result import Result
 from tests.helpers.ran import Ran, quiet
+from tests.helpers.results import result
 from tests.helpers.whole_spaces import SIZE, SPACES, write_earlier
 
 LEARNED = SPACES["learned"] + "finalists: none\n"
@@ -102,3 +108,52 @@ def test_a_loss_of_another_kind_is_another_metric(tmp_path: Path) -> None:
     words = r"val_loss \(loss: sparse_categorical_crossentropy\), .* val_loss \(loss: categorical_crossentropy\)"
     with pytest.raises(UsageError, match=words):
         ran()
+
+
+RATE, UNITS = Parameter("learning_rate", Float(0.01, 0.1)), Parameter("model.units", Categorical((8, 16)))
+FOR_SGD = Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd",)),))
+OPTIMIZERS = Parameter("optimizer", Categorical(("adam", "sgd")))
+
+
+def fit(*given: dict[str, object], where: tuple[str, ...] = ()) -> tuple[list[Result], list[str]]:
+    """Those of these trials that fit a space."""
+    space = SearchSpace((RATE, UNITS, OPTIMIZERS, FOR_SGD), {"epochs": 3}, where)
+    return fitting(space, [result(number, 0.5, params=params) for number, params in enumerate(given)])
+
+
+USUAL = {"learning_rate": 0.05, "units": 8, "optimizer": "adam"}
+
+
+def test_trials_that_fit_have_the_names_and_values_of_the_space_and_numbers_from_zero() -> None:
+    kept, notes = fit({"learning_rate": 9.0}, {**USUAL, "learning_rate": 0.1})
+    assert [one.number for one in kept] == [0] and [one.suggestion.generation for one in kept] == [0]
+    assert kept[0].params == {"epochs": 3, "learning_rate": 0.1, "model.units": 8, "optimizer": "adam"}
+    assert len(notes) == 1
+    assert fit({**USUAL, "epochs": 3})[0] and not fit({**USUAL, "epochs": 4})[0]
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({**USUAL, "epochs": 4}, "`epochs` is 4, not 3"),
+        ({"learning_rate": 0.05, "optimizer": "adam"}, "there is no `model.units`"),
+        ({**USUAL, "units": 9}, "`model.units` is outside of the space"),
+        ({**USUAL, "momentum": 0.5}, "the space has no `momentum`"),
+        ({**USUAL, "rho": 0.5}, "the space has no `rho`"),
+        ({**USUAL, "learning_rate": 0.01}, "it breaks `where`"),
+    ],
+)
+def test_why_a_trial_is_left_out_is_counted(params: dict[str, object], why: str) -> None:
+    kept, notes = fit(params, USUAL, params, where=("learning_rate > 0.02",))
+    assert len(kept) == 1 and notes == [f"left out: 2 trials, since {why}"]
+
+
+def test_a_trial_that_continues_one_that_is_left_out_continues_none() -> None:
+    space = SearchSpace((RATE,), {})
+
+    def trial(number: int, rate: float, continues: int | None) -> Result:
+        made = result(number, 0.5, params={"learning_rate": rate})
+        return replace(made, suggestion=replace(made.suggestion, continues=continues, generation=3))
+
+    kept, _ = fitting(space, [trial(0, 9.0, None), trial(1, 0.05, None), trial(2, 0.05, 1), trial(3, 0.05, 0)])
+    assert [(one.number, one.suggestion.continues) for one in kept] == [(0, None), (1, 0), (2, None)]

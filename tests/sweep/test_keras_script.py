@@ -2,17 +2,23 @@
 
 import ast
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import keras
 import numpy as np
 import pytest
 
+from keras_sweep.data.search_data import Stream
+from keras_sweep.errors import UsageError
+from keras_sweep.process.given import give_function
+from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.keras_script import _arguments, keras_script
+from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, ReduceLROnPlateau, Training, UserCallback
+from keras_sweep.sweep.keras_script import _arguments, keras_script, trial_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
@@ -147,3 +153,97 @@ def test_texts_of_a_record_stay_values(text):
 
 def test_a_name_that_is_no_identifier_is_no_code():
     assert _arguments({"units": 5, "a=b": 1, "class": (1, 2)}) == "units=5, **{'a=b': 1, 'class': [1, 2]}"
+
+
+def opened(spec=None, data=DATA):
+    """What gives the trial of `result` of a sweep."""
+    trial = SimpleNamespace(spec=spec or make_spec(), data=data, trial=result())
+    return SimpleNamespace(opened=lambda number: nullcontext(trial) if number == 7 else pytest.fail(str(number)))
+
+
+def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
+    text = trial_script(opened(), 7, rows=tmp_path / "rows.npz")
+    assert text == keras_script(make_spec(), result(), DATA, backend="jax", rows=tmp_path / "rows.npz")
+    with np.load(tmp_path / "rows.npz") as rows:
+        assert sorted(rows) == ["x", "x_val", "y", "y_val"]
+        np.testing.assert_array_equal(rows["y_val"], DATA.validation.y)
+    with pytest.raises(UsageError, match="reads its rows from a file") as refused:
+        trial_script(opened(), 7)
+    assert refused.value.hint == "Give `--rows rows.npz`, which is written"
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "how"),
+    [
+        ({}, {"folds": (None,)}, "once a fold, and no script of one training is that"),
+        ({}, {"y": {"a": DATA.train.y}}, "on several inputs or outputs, of which no script is written"),
+        ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, of which"),
+        ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, of which"),
+        ({"scale": TargetScale("log", 0.0)}, {}, "with its target transformed, of which"),
+        ({}, {"stream": Stream(list, 3)}, "on a dataset, of which"),
+    ],
+)
+def test_of_a_training_that_is_no_plain_fit_no_script_is_written(changes, data, how, tmp_path):
+    rows = replace(DATA, train=replace(DATA.train, y=data.pop("y"))) if "y" in data else replace(DATA, **data)
+    with pytest.raises(UsageError, match=f"trial 7 was trained {how}") as refused:
+        trial_script(opened(make_spec(**changes), rows), 7, rows=tmp_path / "rows.npz")
+    assert refused.value.hint.startswith("`sweep replay` without `--script` trains ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_losses_and_metrics_are_written_as_what_makes_them():
+    own = {"sure": {"python": "user_losses:sure"}, "auc": {"curve": "PR"}}
+    spec = make_spec(loss="huber", metrics=("mae", *own), metric_arguments=own, folder=FOLDER)
+    text = script(spec, **{"loss.delta": 0.5})
+    assert "loss=keras.losses.Huber(delta=0.5)" in text
+    assert "keras.metrics.AUC(curve='PR', name='auc')" in text
+    assert "metrics=['mae', keras.metrics.MeanMetricWrapper(sure, name='sure')" in text
+    assert "from user_losses import sure" in text and f"sys.path.insert(0, {str(FOLDER.resolve())!r})" in text
+    for source, code in (("far", "far"), ("focal", "focal()"), ("Tilted", "Tilted(share=0.25)")):
+        given = {"loss.share": 0.25} if source == "Tilted" else {}
+        text = script(make_spec(loss=f"user_losses:{source}", folder=FOLDER), **given)
+        assert f"loss={code}, metrics=['accuracy'])" in text
+    plain = script()
+    assert "model.compile(optimizer=optimizer, loss='sparse_categorical_crossentropy', metrics=['accuracy'])" in plain
+    assert "import sys" not in plain and "epochs = 3\n" in plain and "callbacks" not in plain
+
+
+def test_callbacks_weights_of_classes_and_of_rows_are_those_of_the_trial():
+    watching = Training(
+        callbacks=(UserCallback("user_losses:mine"),),
+        early_stopping=EarlyStopping(patience=2, monitor="val_loss"),
+        reduce_lr_on_plateau=ReduceLROnPlateau(patience=1),
+        class_weight={0: 2.0},
+    )
+    text = script(make_spec(training=watching, folder=FOLDER))
+    made = text.partition("callbacks=[")[2]
+    assert made.startswith("mine(), keras.callbacks.EarlyStopping(monitor='val_loss'")
+    assert "patience=2" in made and "None" not in made and "keras.callbacks.ReduceLROnPlateau(" in made
+    assert "class_weight={0: 2.0})" in text and "sample_weight" not in text
+    weights = [np.ones(len(rows), np.float32) for rows in (DATA.train, DATA.validation)]
+    weighed = replace(DATA, train=replace(DATA.train, weights=weights[0]))
+    both = replace(weighed, validation=replace(DATA.validation, weights=weights[1]))
+    for data, held in ((weighed, "(x_val, y_val)"), (both, "(x_val, y_val, rows['sample_weight_val'])")):
+        text = keras_script(make_spec(), result(), data, backend="jax", rows=Path("rows.npz"))
+        assert "weighted_metrics=['accuracy']" in text and ", sample_weight=rows['sample_weight'])" in text
+        assert f"validation = {held}\n" in text
+
+
+def test_the_head_says_what_was_recorded_and_how_it_ended():
+    assert script().startswith(
+        "# Trial 7 of the sweep digits by plain Keras.\n# Recorded: val_accuracy 0.5 at epoch 3.\n"
+    )
+    failed = replace(result(), state=TrialState.FAIL, value=None, reason="diverged", epoch=None)
+    text = keras_script(make_spec(), failed, DATA, backend="torch", rows=Path("rows.npz"))
+    assert "# Recorded: FAIL at epoch None (diverged).\n" in text
+    assert 'os.environ["KERAS_BACKEND"] = "torch"' in text and "batch_size=32, validation_batch_size=32" in text
+    nothing = replace(failed, curve={})
+    assert "epochs = 3\n" in keras_script(make_spec(), nothing, DATA, backend="jax", rows=Path("rows.npz"))
+
+
+def test_a_function_of_a_program_can_not_be_imported():
+    def rate(y_true, y_pred):
+        return y_pred
+
+    with pytest.raises(UsageError, match="rate was a function of a program that ran the sweep"):
+        script(make_spec(loss=give_function(rate)))

@@ -4,12 +4,15 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
 from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.events import PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
+from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import digits, make_spec
+from tests.helpers.results import result
 
 DATA = digits()
 RATE = Parameter("learning_rate", Float(1e-3, 1e-1, log=True))
@@ -86,3 +89,94 @@ def test_rungs_are_counted_and_offered_where_epochs_are_searched_without_them():
     found, _ = of(pruned, CompiledRunner(pruned, DATA))
     assert found.trial_epochs == offered.offered_epochs
     assert (found.whole_epochs, found.offered_epochs) == (40 * 10.5, 0.0)
+
+
+class Stated:
+    """A runner that states what its training took: of 16 trials one shares its three programs with no other."""
+
+    name, generation, at_once, compiled = "stated", 16, 2, 2
+    needed = ((3, 1), (2, 15))
+
+    def __init__(self, state=TrialState.COMPLETE, epochs=2, stops=False) -> None:
+        self.spent = {"train": 6.0, "validate": 2.0, "compile": 10.0, "score": 4.0, "build": 8.0}
+        self.state, self.epochs, self.stops = state, epochs, stops
+
+    def programs(self, trials, wanted, emit):
+        self.asked, self.wanted = trials, wanted
+        return self.needed
+
+    def run(self, trials, wanted, watch):
+        self.short, self.stopping = trials, [watch.stopping()]
+        watch.emit(PhaseBegan("train"))
+        for epoch in range(self.epochs):
+            watch.emit(EpochEnded(0, epoch + 1, {"val_accuracy": 0.5}))
+        self.stopping.append(watch.stopping())
+        if not self.stops:
+            yield from (replace(result(one.number, 0.5), state=self.state) for one in trials if one.number in wanted)
+
+
+def test_what_later_trials_compile_and_build_goes_by_those_of_the_first_generation_that_share_with_none():
+    runner, told = Stated(), []
+    spec = wanting(64, RATE, Parameter("epochs", Int(3, 6)), constants={"optimizer": "adam"})
+    found = estimate(spec, runner, told.append)
+    later = 3 / 16 * 48
+    assert found.programs == 5 + later
+    assert found.compile_seconds == pytest.approx((10 + 4) / 2 * (5 + later) + 8 * (1 + later / 16))
+    assert (found.epoch_seconds, found.generation, found.at_once, found.runner) == (8 / 2, 16, 2, "stated")
+    assert found.seconds == found.compile_seconds + 4 * found.trial_epochs
+    assert found.learns is False and found.refit_epochs == 0
+    lengths = [one.params["epochs"] for one in runner.asked]
+    assert found.trial_epochs == sum(lengths) * 4 and {one.params["epochs"] for one in runner.short} == {2}
+    assert runner.wanted == frozenset(range(16)) and PhaseBegan("train") in told
+    assert not any(isinstance(event, EpochEnded) for event in told)
+    (doubt,) = [event.message for event in told if isinstance(event, Noticed)]
+    assert "val_accuracy 0.5000" in doubt  # of each trial, whatever is trained
+
+
+def test_a_probe_is_long_enough_to_tell_and_of_no_trial_that_is_not_to_be():
+    spec = wanting(2, RATE, constants={"optimizer": "adam", "epochs": 1})
+    runner = Stated()
+    runner.generation = 1
+    found = estimate(spec, runner, lambda event: None)
+    assert len(runner.asked) == PROBE_TRIALS and runner.wanted == {0, 1}
+    assert found.trial_epochs == 2 and found.programs == 5  # none come later
+    assert {one.params["epochs"] for one in runner.short} == {1}
+    refit = replace(spec, finish=Finish(refit=True))
+    assert estimate(refit, Stated(), lambda event: None).refit_epochs == 1
+
+
+def test_a_probe_ends_once_its_time_is_over_and_an_epoch_is_done(monkeypatch):
+    spec, runner = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 4}), Stated(stops=True)
+    found, _ = of(spec, runner, probe_seconds=-1.0)
+    assert runner.stopping == [False, True] and found.epoch_seconds == 4
+    runner = Stated()
+    of(spec, runner)
+    assert runner.stopping == [False, False]
+
+
+@pytest.mark.parametrize("runner", [Stated(TrialState.FAIL), Stated(epochs=0)])
+def test_of_trials_that_all_fail_nothing_is_estimated(runner):
+    spec = wanting(8, RATE, constants={"optimizer": "adam", "epochs": 4})
+    assert estimate(spec, runner, lambda event: None) is None
+
+
+def test_each_set_of_values_of_the_data_has_programs_of_its_own():
+    shuffles = Parameter("data.noise", Categorical((0, 1, 2)))
+    spec = wanting(16, RATE, shuffles, constants={"optimizer": "adam", "epochs": 4})
+    assert estimate(spec, Stated(), lambda event: None).programs == 5 * 3
+
+
+def test_nothing_is_offered_where_hyperband_parts_the_epochs_or_they_are_not_searched():
+    epochs = Parameter("epochs", Int(1, 20))
+    searched = wanting(40, RATE, epochs, constants={"optimizer": "adam"})
+    fixed = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9})
+    band = make_spec((RATE, epochs), sampler="hyperband", constants={"optimizer": "adam"})
+    band = replace(band, search=replace(band.search, engine="keras-tuner", trials=40))
+    offers = [estimate(spec, Stated(), lambda event: None).offered_epochs for spec in (searched, fixed, band)]
+    assert offers[0] > 0 and offers[1:] == [0, 0]
+
+
+def test_where_rungs_are_there_all_trials_are_counted_whole_beside_them():
+    spec = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9}, early_terminate=OFFER)
+    found = estimate(spec, Stated(), lambda event: None)
+    assert found.whole_epochs == 40 * 9 > found.trial_epochs > 40 * 2 and found.offered_epochs == 0

@@ -1,9 +1,14 @@
+import json
+import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from keras_sweep.files.arrays import write_arrays
+from keras_sweep.space.sweep_spec import Output, Training
 from keras_sweep.training import checkpoint
-from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState, joined, kept_epochs, parted
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import suggestions
 
@@ -48,3 +53,78 @@ def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     assert not checkpoint_of(spec, replace(data, fingerprint="another")).read(trials)
     assert not checkpoint_of(replace(spec, loss="mean_squared_error"), data).read(trials)
     assert not checkpoint_of(make_spec(take_best=True), data).read(trials)
+    assert not checkpoint_of(make_spec(metrics=("accuracy", "mae")), data).read(trials)
+    assert not checkpoint_of(replace(spec, training=Training(class_weight="balanced")), data).read(trials)
+    assert not checkpoint_of(replace(spec, loss_arguments={"from_logits": True}), data).read(trials)
+    assert not checkpoint_of(replace(spec, metric_arguments={"accuracy": {"k": 2}}), data).read(trials)
+    assert not checkpoint_of(replace(spec, outputs={"a": Output("mse")}), data).read(trials)
+    assert not checkpoint_of(spec, data).read([replace(trials[0], continues=3)])
+    assert not checkpoint_of(spec, data).read([replace(trials[0], number=1)])
+    again = [replace(trials[0], params=dict(reversed(({**trials[0].params, "a": 1}).items())))]
+    checkpoint_of(spec, data).write([replace(trials[0], params={"a": 1, **trials[0].params})], {"rows": {}}, [])
+    assert checkpoint_of(spec, data).read(again)  # values in another order are the same
+
+
+def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_their_start(tmp_path):
+    said, trials = [], suggestions({})
+    latest = LatestCheckpoint(tmp_path / "a", make_spec(), digits(), said.append, 60.0)
+    latest.remove()  # where there is none
+    latest.write(trials, {"rows": {"0": []}}, [STATE])
+    path = tmp_path / "a" / "training.npz"
+    assert latest.read(trials)[0]["rows"] == {"0": []} and not said
+    path.write_bytes(path.read_bytes()[:100])
+    assert latest.read(trials) is None
+    (words,) = said
+    assert words.startswith("a checkpoint is not usable, so its trials train from their start: ")
+    latest.remove()
+    assert not path.exists()
+    (tmp_path / "file").touch()
+    LatestCheckpoint(tmp_path / "file", make_spec(), digits(), said.append, 60.0).write(trials, {}, [])
+    assert said[1].startswith("no checkpoint could be written: ")
+
+
+def test_files_of_another_version_or_without_their_facts_are_damaged(tmp_path):
+    path = tmp_path / "x.npz"
+    for text, why in (
+        (json.dumps({"version": checkpoint.VERSION - 1}), f"has version {checkpoint.VERSION - 1}, not "),
+        (json.dumps({"facts": {}}), "can't be read"),
+        (json.dumps([1]), "can't be read"),
+        ("{", "can't be read"),
+    ):
+        write_arrays(path, [], text=text)
+        with pytest.raises(checkpoint.Damaged, match=why):
+            checkpoint.read(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(checkpoint.Damaged):
+        checkpoint.read(path)
+
+
+def test_a_checkpoint_is_due_once_so_many_seconds_have_passed_since_the_last(tmp_path, monkeypatch):
+    moments = iter([100.0, *(130.0, 160.0, 161.0, 162.0, 221.0, 222.0), 300.0, *(359.0, 361.0)])
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    latest = LatestCheckpoint(tmp_path, make_spec(), digits(), print, 60.0)
+    assert [latest.is_due() for _ in range(6)] == [False, False, True, False, False, True]
+    latest.read([])  # training begins
+    assert [latest.is_due(), latest.is_due()] == [False, True]
+
+
+def test_of_each_trial_in_the_folder_it_is_known_how_far_it_is(tmp_path):
+    assert kept_epochs(tmp_path) == {}
+    checkpoint.write(tmp_path / checkpoint.FILE, {"rows": {"0": [{}, {}], "3": []}}, [])
+    checkpoint.write(tmp_path / checkpoint.ONE_TRIAL.format(12), {"rows": {"12": [{}]}}, [])
+    (tmp_path / checkpoint.ONE_TRIAL.format(13)).write_text("cut off")
+    checkpoint.write(tmp_path / "other.npz", {"rows": {"5": [{}]}}, [])
+    assert kept_epochs(tmp_path) == {0: 2, 3: 0, 12: 1}
+
+
+def test_the_states_of_folds_are_one_state_and_come_apart_again():
+    def state(number):
+        return TrainingState((number, number + 0.1), (number + 0.2,), (number + 0.3, number + 0.4, number + 0.5), ())
+
+    folds = [state(1), state(2), state(3)]
+    whole = joined(folds)
+    assert whole.trainable == (1, 1.1, 2, 2.1, 3, 3.1) and whole.other == (1.2, 2.2, 3.2)
+    assert parted(whole, 3) == folds
+    bits = [one._replace(right=(f"bits of fold {number}",)) for number, one in enumerate(folds)]
+    assert joined(bits).right == ("bits of fold 0", "bits of fold 1", "bits of fold 2")

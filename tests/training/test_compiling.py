@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training import compiling
-from keras_sweep.training.compiling import Effort, is_known
+from keras_sweep.training.compiling import Effort, effort, enable_compile_cache, is_known
 from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.records import ROOT
@@ -72,3 +72,22 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ran")
     ran_as(folder, "plain", PLAIN, trials=1)
     return folder
+
+
+def test_programs_of_little_work_are_compiled_with_less_effort() -> None:
+    asked = {4e6: Effort.LOW, 4.1e6: Effort.MEDIUM, 1e8: Effort.MEDIUM, 1.1e8: Effort.FULL}
+    assert {numbers: effort(numbers) for numbers in asked} == asked
+    levels = [(one.value or {}).get("xla_backend_optimization_level") for one in Effort]
+    assert levels == [0, 1, None] and Effort.FULL.options is None
+    assert (Effort.LOW.options or {})["xla_backend_optimization_level"] == 0
+
+
+def test_only_a_cpu_is_told_how_much_effort_a_program_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert Effort.LOW.options is None
+
+
+def test_on_another_backend_than_jax_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr(compiling, "user_cache", pytest.fail)
+    assert enable_compile_cache() is None

@@ -157,3 +157,41 @@ def test_a_trial_that_stopped_early_and_is_promoted_ends_where_an_unbroken_one_d
     result, unbroken = train(runner, promoted)[1], lanes(spec, data, suggestions(WILD))[0]
     assert result.curve == unbroken.curve
     assert (result.value, result.epoch) == (unbroken.value, unbroken.epoch)
+
+
+def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers_variable():
+    rows = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97, 0.99)]
+    assert Controls.of(Training(class_weight="balanced"), 0.1, rows) is None
+    falls = ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.0, monitor="val_loss", mode="min")
+    falling = Controls.of(Training(reduce_lr_on_plateau=falls), 0.1)
+    rates, logged = [falling.learning_rate], []
+    for row in rows:
+        logged.append(falling.after(row))
+        rates.append(falling.learning_rate)
+    tenth = float(np.float32(0.1))
+    assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
+    assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
+    assert not falling.stops and falling.restored is None and rows[0] == {"val_loss": 1.0}
+    assert Controls.of(Training(reduce_lr_on_plateau=falls), 0.1, rows).learning_rate == tenth / 8
+
+
+def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():
+    rows = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97)]
+    patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
+    assert [Controls.of(Training(early_stopping=patient), 0.1, rows[:count]).stops for count in (2, 3, 4)] == [
+        False,
+        False,
+        True,
+    ]
+    stopped_at = Controls.of(Training(early_stopping=patient), 0.1, rows)
+    assert stopped_at.restored == 2 and Controls.of(Training(early_stopping=patient), 0.1).restored is None
+    last = replace(patient, restore_best_weights=False)
+    assert Controls.of(Training(early_stopping=last), 0.1, rows).restored is None
+    both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
+    assert (Controls.of(both, 0.1, rows).restored, Controls.of(both, 0.1, rows).stops) == (2, True)
+
+
+def test_the_loss_of_an_output_is_watched_for_its_least_though_keras_can_not_tell():
+    stop = EarlyStopping(patience=1, monitor="val_price_loss", mode="auto")
+    rows = [{"val_price_loss": loss} for loss in (1.0, 0.5, 0.75)]
+    assert [Controls.of(Training(early_stopping=stop), 0.1, rows[:count]).stops for count in (2, 3)] == [False, True]

@@ -12,14 +12,22 @@ from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.errors import ModelError
 from keras_sweep.process.given import give_function
-from keras_sweep.space.data_spec import Split
+from keras_sweep.space.data_spec import Split, TargetScale
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.sweep_spec import ModelSpec, Output
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.losses import compile_arguments, loss_of
+from keras_sweep.training.losses import (
+    compile_arguments,
+    each_row,
+    loss_of,
+    loss_weights,
+    made_of,
+    metric_of,
+    metrics_argument,
+)
 from tests.helpers import user_losses
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import (
@@ -280,3 +288,86 @@ def test_a_loss_that_is_one_number_of_a_batch_has_no_score_for_each_row(data):
     spec = spec_of("user_losses:of_the_batch", {}, {}, **of_user(model(10, "softmax")))
     result = fitted(spec, data, PAIR[:1])[0]
     assert result.value > 0 and (result.scores, result.stderr) == (None, None)
+
+
+TWO = {"a": Output("mse", metrics=("mae",)), "b": Output("huber", {"delta": 0.5}, weight=2.0)}
+TOP = {"sparse_top_k_categorical_accuracy": {"k": 2}}
+
+
+def test_what_a_model_compiles_itself_with_is_left_to_it(data):
+    usual = {"loss": "mse", "metrics": ["accuracy"]}
+    spec = make_spec(loss="mse")
+    assert compile_arguments(spec, {}, data) == usual
+    assert compile_arguments(replace(spec, own=("loss",)), {}, data) == {"metrics": ["accuracy"]}
+    assert compile_arguments(replace(spec, own=("metrics",)), {}, data) == {"loss": "mse"}
+    weighed = replace(data, train=replace(data.train, weights=np.ones(len(data.train), np.float32)))
+    assert metrics_argument(spec, weighed) == {"weighted_metrics": ["accuracy"]}
+
+
+def test_each_output_has_its_own_loss_metrics_and_weight(data):
+    spec = make_spec(outputs=TWO)
+    found = compile_arguments(spec, {}, data)
+    assert found["loss"]["a"] == "mse"
+    assert float(found["loss"]["b"](np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32))) == 0.5 * (1 - 0.25)
+    assert found["loss_weights"] == {"a": 1.0, "b": 2.0} and found["metrics"] == {"a": ["mae"]}
+    alike = {name: replace(output, weight=1.0) for name, output in TWO.items()}
+    assert loss_weights(make_spec(outputs=alike)) == {} == loss_weights(replace(spec, own=("loss",)))
+    assert "loss_weights" not in compile_arguments(make_spec(outputs=alike), {}, data)
+
+
+def test_a_loss_with_arguments_is_one_object_of_keras_class_and_each_metric_a_new_one():
+    spec = make_spec(loss="huber", metric_arguments=TOP)
+    assert loss_of(spec, {}) == "huber"
+    made = loss_of(spec, {"delta": 0.25})
+    assert type(made) is keras.losses.Huber and made is loss_of(spec, {"delta": 0.25}) is not loss_of(
+        spec, {"delta": 1}
+    )
+    with pytest.raises(ModelError, match=r"'huber' does not take \{'no_such': 1\}: "):
+        loss_of(spec, {"no_such": 1})
+    (name,) = TOP
+    first, second = metric_of(spec, name), metric_of(spec, name)
+    assert first is not second and (first.name, first.get_config()["k"]) == (name, 2)
+    assert metric_of(spec, "accuracy") == "accuracy"
+    listed = replace(spec, metric_arguments={"auc": {"thresholds": (0.25, 0.75)}})
+    assert list(metric_of(listed, "auc").get_config()["thresholds"]) == [0.25, 0.75]
+    for wrong, said in (({"k": 2, "no": 1}, "does not take .*'no': 1"), ({"python": "user_losses:misnamed"}, "calls")):
+        with pytest.raises(ModelError, match=said):
+            metric_of(replace(spec, metric_arguments={name: wrong}, folder=FOLDER), name)
+
+
+def test_a_transformed_target_is_compared_as_what_the_model_learns():
+    pair = np.array([[3.0], [1.0]]), np.array([[1.0], [-5.0]])
+    logged = [np.log1p(values[0, 0]) for values in pair]
+    log = loss_of(make_spec(loss="mse", scale=TargetScale("log", 0.0)), {})
+    found = np.asarray(log(*pair))
+    assert found[0] == pytest.approx((logged[0] - logged[1]) ** 2)
+    assert found[1] == pytest.approx((np.log(2) - np.log(1e-6)) ** 2, rel=1e-2)  # below -1 there is no logarithm
+    standard = loss_of(make_spec(loss="mae", scale=TargetScale("standard", 2.0, 4.0)), {})
+    np.testing.assert_allclose(standard(*pair), [0.5, 1.5])
+    huber = loss_of(make_spec(loss="huber", scale=TargetScale("standard", 2.0, 4.0)), {"delta": 0.25})
+    np.testing.assert_allclose(huber(*pair), [0.25 * (0.5 - 0.125), 0.25 * (1.5 - 0.125)])
+
+
+def test_what_the_users_names_is_taken_as_it_is_or_made_where_it_needs_nothing_or_has_arguments():
+    assert (
+        made_of("user_losses:far", {}, FOLDER) is not None and made_of("user_losses:far", {}, FOLDER).__name__ == "far"
+    )
+    assert made_of("user_losses:focal", {}, FOLDER).__name__ == "loss"
+    assert made_of("user_losses:Tilted", {"share": 0.25}, FOLDER).share == 0.25
+    with pytest.raises(ModelError, match="user_losses:NOTHING gives a int, which is no loss and no metric") as refused:
+        made_of("user_losses:NOTHING", {}, FOLDER)
+    assert refused.value.hint.startswith("It is a function of y_true and y_pred")
+
+
+def test_a_row_is_scored_by_what_its_name_does_not_tell():
+    spec = make_spec(
+        loss="user_losses:far", folder=FOLDER, metric_arguments={"sure": {"python": "user_losses:sure"}, **TOP}
+    )
+    assert each_row(spec, "val_loss", {}).__name__ == "far" and each_row(spec, "loss", {}).__name__ == "far"
+    assert each_row(spec, "val_sure", {}).__name__ == "sure"
+    assert each_row(spec, "val_accuracy", {}) is None is each_row(make_spec(loss="mse"), "val_loss", {})
+    assert each_row(spec, f"val_{next(iter(TOP))}", {}) is None
+    whole = replace(spec, metric_arguments={"MeanHighest": {"python": "user_losses:MeanHighest"}})
+    assert each_row(whole, "val_MeanHighest", {}) is None
+    tilted = each_row(make_spec(loss="user_losses:Tilted", folder=FOLDER), "val_loss", {"share": 0.25})
+    np.testing.assert_allclose(tilted(*np.array([[[2.0]], [[1.0]]], np.float32)), [0.25])

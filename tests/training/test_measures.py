@@ -1,4 +1,7 @@
-"""What further goals need of a model: numbers counted, operations as XLA has them, seconds of a call."""
+"""How large a model is and how much a prediction takes: only what is a goal, of one row, by a clock that is read."""
+
+import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -6,101 +9,79 @@ import pytest
 
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.training import measures
-from keras_sweep.training.measures import CALLS, FIRST_CALLS, ROWS, flops, measured, predict_seconds
+from keras_sweep.space.search_space import MEASURED, Goal, Objective
+from keras_sweep.training.measures import flops, measured, predict_seconds
 from tests.helpers.factory import make_spec
 
-X = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+ROWS = np.zeros((100, 64), np.float32)
 
 
-def wide(*units):
-    return keras.Sequential([keras.Input((6,)), *(keras.layers.Dense(one, use_bias=False) for one in units)])
-
-
-def spec_of(*goals, folds=0):
+def spec_with(*goals: str, folds: int = 0):
     further = tuple(Objective(name, Goal.MINIMIZE) for name in goals)
     objective = Objective("val_accuracy", Goal.MAXIMIZE, further=further)
-    return make_spec(objective=objective, data=DataSpec("named", "digits", split=Split(folds=folds)))
+    return make_spec(objective=objective, data=DataSpec("digits", "digits", split=Split(folds=folds)))
 
 
-def of_model(model, spec, weights=None):
-    called = []
-
-    def built():
-        called.append(1)
-        return model, X
-
-    return measured(spec, tuple(weights or model.get_weights()), built), len(called)
+def dense(*units: int):
+    return keras.Sequential([keras.Input((64,)), *(keras.layers.Dense(count) for count in units)])
 
 
-def test_only_what_is_a_goal_is_measured_and_a_model_is_built_for_no_count():
-    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), keras.layers.BatchNormalization()])
-    assert of_model(model, spec_of()) == ({}, 0)
-    assert of_model(model, spec_of("parameters")) == ({"parameters": model.count_params()}, 0)
-    assert model.count_params() == 6 * 4 + 4 + 4 * 4
-    found, built = of_model(model, spec_of("flops", "predict_seconds", "parameters"))
-    assert found.keys() == {"parameters", "flops", "predict_seconds"} and built == 2
-    assert found["flops"] == flops(model, X)
+def test_only_goals_are_measured_and_for_a_count_of_parameters_no_model_is_built():
+    weights = [np.zeros((64, 10)), np.zeros(10)]
+    assert measured(spec_with("val_loss", "train_seconds"), weights, pytest.fail) == {}
+    assert measured(spec_with("parameters"), weights, pytest.fail) == {"parameters": 650}
+    found = measured(spec_with(*MEASURED), weights, lambda: (dense(10), ROWS))
+    assert set(found) == set(MEASURED) - {"train_seconds"}
 
 
-def test_of_the_models_of_folds_the_count_is_the_mean():
-    model = wide(4)
-    assert of_model(model, spec_of("parameters", folds=3), model.get_weights() * 3)[0] == {"parameters": 24.0}
+def test_with_folds_a_trial_has_the_parameters_of_one_of_its_models():
+    weights = [np.zeros((64, 10)), np.zeros(10)] * 3
+    assert measured(spec_with("parameters", folds=3), weights, pytest.fail) == {"parameters": 650}
 
 
-def test_flops_are_those_of_one_row_and_grow_with_the_layers():
-    assert flops(wide(4), X) == flops(wide(4), X[:1]) == pytest.approx(2 * 6 * 4, rel=0.2)
-    assert flops(wide(8), X) == 2 * flops(wide(4), X)
-    dropping = keras.Sequential([keras.Input((6,)), keras.layers.Dropout(0.5), keras.layers.Dense(4, use_bias=False)])
-    assert flops(dropping, X) == flops(wide(4), X)  # of a prediction
-    two = keras.Input((6,), name="a"), keras.Input((6,), name="b")
-    both = keras.Model(two, keras.layers.Dense(4, use_bias=False)(keras.layers.concatenate(two)))
-    assert flops(both, {"a": X, "b": X}) > flops(wide(4), X)
+def test_flops_are_those_of_one_row_however_many_there_are():
+    model = dense(10)
+    assert flops(model, ROWS) == flops(model, ROWS[:7])
+    assert 2 * 64 * 10 <= flops(model, ROWS) <= 2 * 64 * 10 + 10
+    assert flops(dense(20, 10), ROWS) > 2 * 64 * 20
 
 
-def test_a_loop_has_no_count_and_says_what_to_rank_by():
-    model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(2)])
-    with pytest.raises(ModelError, match=r"of a loop, such as a recurrent layer's.*Take `parameters`"):
-        flops(model, np.zeros((2, 5, 3), np.float32))
+def test_a_model_in_training_does_more_than_one_that_predicts():
+    """Dropout and its like are no part of a prediction."""
+    dropped = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(10)])
+    assert flops(dropped, ROWS) == flops(dense(10), ROWS)
 
 
-def test_other_backends_and_other_counts_of_jax_are_refused(monkeypatch):
-    import jax
-
-    with monkeypatch.context() as patch:
-        patch.setattr(keras.backend, "backend", lambda: "torch")
-        with pytest.raises(UsageError, match=r"on JAX alone, and this is torch.*Take `parameters`"):
-            flops(wide(4), X)
-    for count in ([{"flops": 1.0}], {"bytes": 1.0}):
-        with monkeypatch.context() as patch:
-            patch.setattr(jax.stages.Lowered, "cost_analysis", lambda _, count=count: count)
-            with pytest.raises(UsageError, match=r"counts no `flops`.*Take `parameters`"):
-                flops(wide(4), X)
+def test_flops_of_a_loop_or_of_another_backend_are_refused(monkeypatch):
+    loop = keras.Sequential([keras.Input((8, 8)), keras.layers.SimpleRNN(4)])
+    with pytest.raises(ModelError, match="for one step") as refused:
+        flops(loop, np.zeros((2, 8, 8), np.float32))
+    assert refused.value.hint == "Take `parameters` or `predict_seconds` as a goal in their place"
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    with pytest.raises(UsageError, match="on JAX alone, and this is torch") as refused:
+        flops(dense(10), ROWS)
+    assert "`parameters`" in refused.value.hint
 
 
-class Counting:
-    """A model that takes a second for its first calls, two for most, and nine for a few; by a clock of its own."""
-
-    def __init__(self):
-        self.now, self.rows = 0.0, []
-
-    def perf_counter(self):
-        return self.now
-
-    def predict_on_batch(self, x):
-        self.rows.append(len(x))
-        calls = len(self.rows)
-        self.now += 100.0 if calls <= FIRST_CALLS else 9.0 if calls % 10 == 0 else 2.0
+@pytest.mark.parametrize("said", [None, {}, [{"flops": 1.0}], {"bytes accessed": 1.0}], ids=repr)
+def test_a_jax_that_counts_no_flops_is_named(monkeypatch, said):
+    program = SimpleNamespace(as_text=lambda: "", cost_analysis=lambda: said)
+    monkeypatch.setattr("jax.jit", lambda call: SimpleNamespace(lower=lambda *arguments: program))
+    with pytest.raises(UsageError, match=r"this version of JAX, \d+\.\d+.*, counts no `flops`"):
+        flops(dense(10), ROWS)
 
 
-def test_the_time_is_the_median_of_calls_without_those_that_compile(monkeypatch):
-    model = Counting()
-    monkeypatch.setattr(measures, "time", model)
-    assert predict_seconds(model, X) == 2.0
-    assert model.rows == [ROWS] * (FIRST_CALLS + CALLS)
-    assert predict_seconds(wide(2), X[:1]) == 0.0  # whose clock stands still
+def test_a_prediction_takes_the_median_of_fifty_calls_on_32_rows_once_it_is_compiled(monkeypatch):
+    seconds = [9.0] * 3 + [2.0] * 24 + [1.0] * 26  # of each call; the first three compile
+    clock = iter([moment for call, took in enumerate(seconds) for moment in (100.0 * call, 100.0 * call + took)])
+    asked = []
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert predict_seconds(SimpleNamespace(predict_on_batch=lambda rows: asked.append(len(rows))), ROWS) == 1.0
+    assert asked == [32] * 53
 
 
-def test_a_real_call_takes_some_time():
-    assert 0 < predict_seconds(wide(4), X) < 10
+def test_of_several_inputs_each_is_cut():
+    one, other = keras.Input((8,), name="a"), keras.Input((8,), name="b")
+    both = keras.Model({"a": one, "b": other}, keras.layers.Dense(2)(keras.layers.add([one, other])))
+    rows = {"a": np.zeros((40, 8), np.float32), "b": np.zeros((40, 8), np.float32)}
+    assert 2 * 8 * 2 + 8 <= flops(both, rows) <= 2 * 8 * 2 + 8 + 2

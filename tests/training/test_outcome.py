@@ -3,19 +3,34 @@
 import errno
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import DataError
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.training.outcome import is_transient, standard_error
+from keras_sweep.training.outcome import (
+    Failure,
+    best_epoch,
+    curve_of,
+    diverged,
+    failed,
+    is_transient,
+    scored,
+    scored_epoch,
+    standard_error,
+    trial_objective,
+)
 from keras_sweep.trial.comparison import doubts
+from keras_sweep.trial.result import Seconds, Suggestion, TrialState
+from keras_sweep.trial.row_scores import Kind
 from tests.helpers import several_parts
-from tests.helpers.factory import accuracy_error, digits
+from tests.helpers.factory import accuracy_error, digits, make_spec
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
 from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
@@ -103,3 +118,165 @@ def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_
     sweep = ran_as(tmp_path, "several", text + "finalists: none\n", trials=1)
     (trial,) = read_results(SweepFolder(sweep.path))
     assert trial.value > 0.1 and (trial.stderr, trial.rows_value, trial.scores_digest) == (None, None, None)
+
+
+BEST = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True)
+
+
+def test_the_best_epoch_is_the_first_of_equals_and_one_without_a_value_is_none():
+    nan = math.nan
+    assert best_epoch(BEST, [0.1, 0.5, 0.5, 0.2]) == 2 and best_epoch(BEST, [nan, 0.1, nan]) == 2
+    assert best_epoch(replace(BEST, goal=Goal.MINIMIZE), [3.0, 1.0, 2.0]) == 2
+    late = replace(BEST, epochs_from=3)
+    assert best_epoch(late, [0.9, 0.8, 0.1, 0.2]) == 4 and best_epoch(late, [0.9, 0.8, 0.3, 0.2]) == 3
+    assert best_epoch(late, [0.1, 0.9]) == 2 and best_epoch(late, [0.1, 0.9, nan]) == 2  # none is late enough
+    last = replace(BEST, take_best=False)
+    assert (scored_epoch(BEST, [0.9, 0.1], 2), scored_epoch(last, [0.9, 0.1], 1), scored_epoch(last, [0.9, 0.1])) == (
+        1,
+        1,
+        2,
+    )
+
+
+def test_a_finalist_trains_the_epochs_that_were_read_off_a_curve_and_its_last_one_counts():
+    reads = replace(BEST, epochs_from=1)
+    first, again = Suggestion(0, {}), Suggestion(7, {}, recipe=0)
+    assert not trial_objective(reads, again).take_best
+    assert trial_objective(reads, first) == reads and trial_objective(reads, first).take_best
+    assert (
+        trial_objective(BEST, again).take_best and not trial_objective(replace(BEST, take_best=False), first).take_best
+    )
+
+
+def test_a_curve_has_every_metric_that_an_epoch_logged_and_diverges_where_one_is_no_number():
+    curve = curve_of([{"loss": 1.0}, {"loss": 0.5, "late": 2.0}])
+    assert list(curve) == ["loss", "late"] and curve["loss"] == (1.0, 0.5)
+    assert math.isnan(curve["late"][0]) and curve["late"][1] == 2.0
+    assert [diverged(logs) for logs in ([1.0, 2.0], [1.0, math.nan], [-math.inf], [])] == [False, True, True, False]
+
+
+SHARE = np.array([1.0, 1.0, 1.0, 0.0])
+OUTPUTS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
+ROWS = Rows(np.zeros((4, 2), np.float32), np.array([0, 1, 1, 1]))
+
+
+def result_of(value=0.75, *, predict=lambda: OUTPUTS, rows=ROWS, spec=None, model=pytest.fail, asked=None, **more):
+    curve = {"val_accuracy": (0.5, value, 0.25), "val_loss": (2.0, 1.0, 3.0)}
+    about = {"curve": curve, "epoch": 2, "weights": (np.zeros((64, 10)), np.zeros(10)), "seconds": Seconds(train=2.0)}
+    asked = asked or Suggestion(3, {"epochs": 3})
+    return scored(spec or make_spec(), asked, **about, rows=rows, predict=predict, model=model, **more)
+
+
+def test_a_result_has_the_value_of_its_scored_epoch_and_a_bit_a_row():
+    result = result_of()
+    assert (result.state, result.value, result.epoch, result.reason) == (TrialState.COMPLETE, 0.75, 2, None)
+    assert result.scores.values().tolist() == SHARE.tolist() and result.scores.kind is Kind.BITS
+    assert result.stderr == pytest.approx(accuracy_error(0.75, 4)) and not result.reads_epochs
+    known = result_of(right=SHARE.astype(bool), predict=pytest.fail)  # what the runner knows needs no outputs
+    assert known.scores.values().tolist() == SHARE.tolist()
+    for wrong in (1 - SHARE, SHARE.astype(bool)):  # of another epoch: the outputs tell
+        value = 0.75 if wrong.dtype != bool else 0.62
+        asked = []
+        result_of(value, right=wrong, predict=lambda asked=asked: asked.append(1) or OUTPUTS)
+        assert asked == [1]
+
+
+def test_rows_that_weigh_unlike_count_for_more_than_right_or_wrong():
+    weighed = replace(ROWS, weights=np.array([2.0, 1.0, 0.5, 0.5], np.float32))
+    result = result_of(0.875, rows=weighed, right=SHARE.astype(bool))
+    assert result.scores.kind is Kind.VALUES and result.scores.values().mean() == pytest.approx(0.875)
+
+
+def test_a_pruned_trial_has_scores_of_rows_only_where_its_best_epoch_may_win():
+    pruned = result_of(pruned_at=3)
+    assert (pruned.state, pruned.reason, pruned.value) == (TrialState.PRUNED, "pruned at epoch 3", 0.75)
+    assert pruned.scores is None and pruned.stderr is not None
+    assert result_of(pruned_at=3, spec=make_spec(take_best=True)).scores is not None
+    of_training = Objective("accuracy", Goal.MAXIMIZE)
+    curve = {"accuracy": (0.5, 0.75)}
+    about = {"curve": curve, "epoch": 2, "weights": (), "seconds": Seconds(), "rows": ROWS}
+    spec = make_spec(objective=of_training)
+    assert scored(spec, Suggestion(0, {}), **about, predict=lambda: OUTPUTS, model=pytest.fail).scores is None
+
+
+def test_rows_that_contradict_a_value_say_what_they_are_and_leave_no_error():
+    result = result_of(0.95)
+    assert (result.rows_value, result.stderr, result.scores) == (0.75, None, None)
+
+    def broken():
+        raise ValueError("a layer that is called once more")
+
+    without = result_of(predict=broken)
+    assert (without.value, without.scores, without.rows_value) == (0.75, None, None)
+    assert without.stderr == pytest.approx(accuracy_error(0.75, 4))  # of a share no outputs are needed
+
+
+def test_only_a_trial_of_the_search_reads_its_epochs_off_the_curve():
+    reads = make_spec(objective=replace(BEST, epochs_from=1))
+    assert result_of(spec=reads).reads_epochs and result_of(spec=reads).params["epochs"] == 2
+    assert not result_of(spec=reads, asked=Suggestion(7, {"epochs": 2, "seed": 43}, recipe=3)).reads_epochs
+
+
+def goals(*names):
+    further = tuple(Objective(name, Goal.MINIMIZE) for name in names)
+    return make_spec(objective=Objective("val_accuracy", Goal.MAXIMIZE, further=further))
+
+
+def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
+    fine = result_of(spec=goals("parameters", "val_loss", "train_seconds"))
+    assert (fine.measured, fine.goal("val_loss"), fine.goal("train_seconds")) == ({"parameters": 650}, 1.0, 2.0)
+    missing = result_of(spec=goals("val_auc"))
+    assert (missing.state, missing.value) == (TrialState.FAIL, None)
+    assert missing.reason == "the goal 'val_auc' has no value, only ['val_accuracy', 'val_loss']"
+
+    def broken():
+        raise ValueError("this model can't be had")
+
+    broke = result_of(spec=goals("predict_seconds"), model=broken)
+    assert broke.state is TrialState.FAIL and "this model can't be had" in broke.reason
+    assert broke.seconds.train == 2.0 and broke.curve["val_loss"] == (2.0, 1.0, 3.0)
+
+
+def test_a_failure_says_what_was_raised_without_colours_and_its_end():
+    error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), MemoryError())
+    failure = Failure.of(error)
+    assert failure.reason.startswith("no rows") and failure.is_transient
+    assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
+    long = Failure.of(ValueError("x" * 30_000))
+    assert len(long.traceback) == 20_000 and not long.is_transient
+    result = failed(Suggestion(3, {}, sampler_seconds=0.5), failure)
+    assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)
+    assert (result.reason, result.traceback, result.is_transient) == (failure.reason, failure.traceback, True)
+    kept = failed(Suggestion(3, {}), failure, {"loss": (1.0,)}, Seconds(train=2.0))
+    assert (kept.curve, kept.seconds.train) == ({"loss": (1.0,)}, 2.0)
+
+
+def test_the_causes_of_an_error_are_looked_through_and_memory_has_many_names():
+    out = type("OutOfMemoryError", (Exception,), {})("no room")
+    assert is_transient(out) and is_transient(caused(ValueError("x"), caused(ValueError("y"), out)))
+    assert is_transient(OSError(errno.ETIMEDOUT, "no")) and not is_transient(KeyError("MemoryError"))
+    assert not is_transient(ValueError("out of memory"))  # a user's own words
+
+
+def test_a_loss_of_rows_that_weigh_unlike_or_with_a_penalty_has_the_error_of_its_rows():
+    y, outputs = np.array([0.0, 1.0, 2.0]), np.array([[0.5], [1.0], [4.0]])
+    rows = np.array([0.25, 0.0, 4.0])
+    error = rows.std(ddof=1) / math.sqrt(3)
+    assert standard_error("val_loss", "mse", 99.0, Rows(y, y), lambda: outputs) == pytest.approx(error)
+    assert standard_error("val_loss", "mse", 1.0, Rows(y[:1], y[:1]), lambda: outputs[:1]) is None
+
+    def squares(y_true, y_pred):
+        return (y_true - y_pred) ** 2
+
+    for value, expected in ((rows.mean(), error), (rows.mean() + 1, error), (rows.mean() - 1, None)):
+        found = standard_error("val_loss", "own", value, Rows(y, y[:, None]), lambda: outputs, squares)
+        assert found == (None if expected is None else pytest.approx(expected, rel=1e-5))
+    bits = standard_error(
+        "val_own",
+        "own",
+        2 / 3,
+        Rows(y, np.array([[0.0], [1.0], [1.0]])),
+        lambda: np.ones((3, 1)),
+        lambda y, o: 1.0 * (y == o),
+    )
+    assert bits == pytest.approx(max(np.array([0, 1, 1]).std(ddof=1) / math.sqrt(3), accuracy_error(2 / 3, 3)))

@@ -11,10 +11,25 @@ from hypothesis import strategies as st
 from keras_sweep.data.search_data import Rows
 from keras_sweep.honest.scores import METRICS
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import Output
 from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.outcome import standard_error
-from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values, weighed
+from keras_sweep.training.row_values import (
+    LOSSES,
+    TOP_K,
+    accuracy_function,
+    is_mean_over_rows,
+    is_row_by_row,
+    metrics_of_all_rows,
+    over_all_rows,
+    penalty,
+    right_rows,
+    row_scores,
+    row_values,
+    weighed,
+)
 from keras_sweep.trial.row_scores import Kind
+from tests.helpers.factory import make_spec
 
 ROWS, CLASSES = 60, 7
 RANDOM = np.random.default_rng(0)
@@ -182,3 +197,95 @@ def test_a_function_of_the_users_is_given_labels_in_a_column_as_they_are():
     found = row_values("val_squares", "mse", Rows(LIKELY, BINARY[:, None]), lambda: LIKELY, squares)
     assert shapes == [((ROWS, 1), (ROWS, 1))]
     np.testing.assert_allclose(found, (BINARY - LIKELY.reshape(-1)) ** 2, rtol=1e-6)
+
+
+def test_a_mean_over_rows_is_known_by_its_name_or_by_the_loss_that_it_is():
+    assert is_row_by_row("val_accuracy", "own") and is_row_by_row("val_loss", "mse") and is_row_by_row("loss", "mse")
+    assert not is_row_by_row("val_loss", "own") and not is_row_by_row("val_auc", "mse")
+    outputs = {"a": Output("mse", metrics=("mae", "auc")), "b": Output("own")}
+    several = make_spec(outputs=outputs)
+    asked = ("val_a_loss", "val_a_mae", "val_a_auc", "val_b_loss", "val_loss")
+    assert [is_mean_over_rows(several, name) for name in asked] == [True, True, False, False, False]
+    assert is_mean_over_rows(make_spec(outputs={"a": Output("mse"), "b": Output("mae")}), "val_loss")
+    assert is_mean_over_rows(make_spec(loss="mse"), "val_loss") and not is_mean_over_rows(make_spec(loss="x"), "loss")
+
+
+def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
+    def told(name, **changes):
+        return metrics_of_all_rows(
+            make_spec(metrics=("accuracy", "auc", "recall"), objective=Objective(name, Goal.MAXIMIZE), **changes)
+        )
+
+    assert told("val_auc") == ("auc", "recall") and told("val_accuracy") == () == told("auc")
+    assert told("val_auc", own=("metrics",)) == () == told("val_auc", outputs={"a": Output("mse")})
+    labels = BINARY.astype(np.float32)
+    expected = keras.metrics.AUC()
+    expected.update_state(labels[:, None], LIKELY, sample_weight=WEIGHTS)
+    found = over_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
+    assert found == pytest.approx(float(expected.result())) and type(found) is float
+
+
+def test_a_rest_is_a_penalty_only_of_a_loss_that_is_larger_than_its_rows():
+    assert penalty("val_loss", 1.0005, 1.0) == 0 and penalty("val_accuracy", 0.5004, 0.5) == 0
+    assert penalty("val_loss", 1.25, 1.0) == 0.25 and penalty("loss", 1.25, 1.0) == 0.25
+    assert penalty("val_loss", 0.75, 1.0) is None and penalty("val_mae", 1.25, 1.0) is None
+    assert penalty("val_loss", 0.0, 5e-7) == 0 and penalty("val_loss", 0.0, 2e-6) is None
+
+
+def test_rows_say_another_value_only_where_they_are_further_off_than_rounding():
+    def parted(value, of_row=None):
+        return row_scores("val_mae", "mse", value, Rows(LIKELY, BINARY), lambda: LIKELY, of_row)
+
+    mean = float(np.abs(LIKELY[:, 0] - BINARY).mean())
+    assert parted(mean * 1.0005)[0] is not None
+    assert parted(mean * 1.005) == (None, None)
+    assert parted(mean * 1.02) == (None, pytest.approx(mean)) == parted(mean / 1.02)
+    assert parted(mean * 1.02, lambda y, outputs: keras.ops.abs(y - outputs)) == (None, None)
+    assert row_scores("val_unknown", "mse", 1.0, Rows(LIKELY, BINARY), pytest.fail) == (None, None)
+
+
+def test_a_function_of_the_users_gives_rows_or_none_and_keras_own_has_to():
+    rows = Rows(LIKELY, LIKELY)
+
+    def raises(y, outputs):
+        raise ValueError("of batches alone")
+
+    assert row_values("val_own", "mse", rows, lambda: LIKELY, raises) is None
+    assert row_values("val_own", "mse", rows, lambda: LIKELY, lambda y, outputs: outputs.mean()) is None
+    pixels = np.zeros((3, 2, 2), np.float32)
+    square = row_values("val_own", "mse", Rows(pixels, pixels + 2), lambda: pixels, lambda y, outputs: y - outputs)
+    assert square.tolist() == [2.0] * 3 and square.dtype == np.float64  # a row's mean
+    flat = row_values("val_mse", "own", Rows(LIKELY, np.zeros(ROWS)), lambda: LIKELY[:, 0].astype(np.float16))
+    np.testing.assert_allclose(flat, LIKELY[:, 0] ** 2, rtol=1e-2)
+    with pytest.raises(ValueError):
+        row_values("val_loss", "categorical_crossentropy", Rows(SHARES, ONE_HOT[:, :3]), lambda: SHARES)
+
+
+@pytest.mark.parametrize(
+    ("y", "outputs", "name"),
+    [
+        ((9,), (9, 1), "binary_accuracy"),
+        ((9, 1), (9, 1), "binary_accuracy"),
+        ((9,), (9, 3), "sparse_categorical_accuracy"),
+        ((9, 1), (9, 3), "sparse_categorical_accuracy"),
+        ((9, 3), (9, 3), "categorical_accuracy"),
+    ],
+)
+def test_accuracy_is_the_one_that_compile_chooses(y, outputs, name):
+    assert accuracy_function("accuracy", y, outputs).__name__ == name == accuracy_function("acc", y, outputs).__name__
+    assert accuracy_function("binary_accuracy", y, outputs).__name__ == "binary_accuracy"
+
+
+def test_right_rows_are_told_where_the_objective_is_their_share():
+    right = SHARES.argmax(axis=1) == INDICES
+    for name, y in (("val_accuracy", INDICES), ("val_accuracy", INDICES[:, None]), ("val_acc", ONE_HOT)):
+        np.testing.assert_array_equal(right_rows(name, y, SHARES), right)
+    for name, y, outputs in (
+        ("accuracy", INDICES, SHARES),  # of training rows
+        ("val_loss", INDICES, SHARES),
+        ("val_auc", INDICES, SHARES),
+        ("val_accuracy", INDICES, SHARES[None]),
+        ("val_accuracy", INDICES, {"a": SHARES}),
+        ("val_binary_accuracy", ONE_HOT, SHARES),  # a share of many outputs is no bit
+    ):
+        assert right_rows(name, y, outputs) is None

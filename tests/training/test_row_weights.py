@@ -13,7 +13,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.row_weights import class_weights, row_weights
+from keras_sweep.training.row_weights import check_class_weights, class_weights, row_weights
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import (
@@ -176,3 +176,45 @@ def test_balanced_is_what_scikit_learn_calls_so(uneven):
     found = class_weights("balanced", uneven)
     expected = compute_class_weight("balanced", classes=np.array(sorted(found)), y=uneven.train.y)
     np.testing.assert_allclose([found[one] for one in sorted(found)], expected)
+
+
+def test_weights_of_classes_by_their_names_or_numbers(data):
+    named = replace(data, class_names=("cat", "dog", "2"), classes=3)
+    assert class_weights({"dog": 2, "2": 0.5, 0: 3}, named) == {1: 2.0, 2: 0.5, 0: 3.0}
+    assert class_weights({"9": 2.0}, data) == {9: 2.0} and class_weights(None, data) is None
+    with pytest.raises(UsageError, match="the classes of digits are cat, dog, 2"):
+        class_weights({"bird": 2}, named)
+    for wrong in (10, -1, "1.5"):
+        with pytest.raises(UsageError, match=rf"names the class .*{wrong}.*, but the classes of digits are 0 to 9"):
+            class_weights({wrong: 2.0}, data)
+
+
+def test_two_classes_need_not_be_counted_and_labels_of_one_column_or_one_hot_say_them(data):
+    pairs = with_labels(data, lambda y: (y > 6).astype(np.float32)[:, None], classes=None)
+    for one in (pairs, replace(pairs, classes=1)):
+        assert class_weights({0: 1, 1: 2}, one) == {0: 1.0, 1: 2.0}
+        with pytest.raises(UsageError, match="are 0 to 1"):
+            class_weights({2: 1.0}, one)
+    np.testing.assert_array_equal(row_weights({1: 2.0}, pairs), np.where(data.train.y > 6, 2.0, 1.0))
+    several = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
+    for labels in (several, data):
+        np.testing.assert_array_equal(
+            row_weights({3: 5.0, 0: 0.0}, labels), np.select([data.train.y == 3, data.train.y == 0], [5.0, 0.0], 1.0)
+        )
+    assert row_weights({3: 5.0}, data).dtype == np.float32 and row_weights(None, data) is None
+    weighed = with_weights(data)
+    assert row_weights(None, weighed) is weighed.train.weights
+    parts = replace(data, train=replace(data.train, y={"a": data.train.y}))
+    with pytest.raises(UsageError, match="beside several outputs") as refused:
+        class_weights("balanced", parts)
+    assert refused.value.hint == "Give `sample_weight`"
+
+
+def test_weights_that_a_parameter_may_ask_for_are_tried_before_the_search(data):
+    numbers = with_labels(data, lambda y: y / 10, classes=None)
+    check_class_weights(make_spec(), numbers)
+    searched = Parameter("training.class_weight", Categorical((None, "balanced")))
+    with pytest.raises(UsageError, match="the labels of digits are numbers"):
+        check_class_weights(make_spec((searched,)), numbers)
+    with pytest.raises(UsageError, match="names the class"):
+        check_class_weights(make_spec(training=Training(class_weight={"cat": 1.0})), data)

@@ -47,7 +47,7 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
     adapts = spec.training.adapt or data.has_texts
     if fits_itself(spec) or several or adapts or data.train.labels is None or spec.scale or data.stream:
         how = "on several inputs or outputs" if several else "without labels"
-        how = "on texts, or with layers that adapt," if adapts else how
+        how = "on texts, or with layers that adapt" if adapts else how
         how = "with its target transformed" if spec.scale else how
         how = "on a dataset" if data.stream else how
         how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else how

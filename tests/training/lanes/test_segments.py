@@ -1,213 +1,163 @@
-"""Which group trains next, and what becomes of a segment that ends, is lost, or waits to be read."""
+"""Which group trains next: the one with the most left, so many at once, and none while its segment is read."""
 
 import pickle
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
 
-from keras_sweep.training.lanes import programs
-from keras_sweep.training.lanes.packing import Device
+from keras_sweep.training.lanes.group import Report, Segment
+from keras_sweep.training.lanes.packing import CPU
+from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
 
 
-@dataclass(eq=False)
-class Epochs:
-    """A group of which only the number of epochs left is known."""
+class Counted:
+    """A group that only counts what it has left."""
 
-    remaining: int
-    took: list[object] = field(default_factory=list)
+    def __init__(self, remaining: int) -> None:
+        self.remaining = remaining
+        self.taken = []
 
     @property
-    def training(self):
+    def training(self) -> bool:
         return self.remaining > 0
 
-    def take(self, group):
-        self.took.append(group)
+    def take(self, other) -> None:
+        self.taken.append(other)
         self.remaining -= 1
 
 
-class Threads:
-    """Trains by hand: each segment ends when the test says so."""
+class Pool:
+    """Trains nothing until it is told that a segment has ended."""
 
-    def __init__(self, at_once=1, may_go_on=lambda group: True):
-        self.begun = []
+    def __init__(self, at_once: int, may_go_on=lambda group: True) -> None:
+        self.begun: list[tuple[Counted, Future]] = []
         self.segments = Segments(self.train, at_once, may_go_on)
 
-    def train(self, group):
-        future = Future()
+    def train(self, group) -> Future:
+        future: Future = Future()
         self.begun.append((group, future))
         return future
 
     @property
-    def groups(self):
-        return [group for group, _ in self.begun]
+    def groups(self) -> list[Counted]:
+        """Those that are being trained, in the order in which they began."""
+        return [group for group, future in self.begun if not future.done()]
 
-    def end(self, index=-1, error=None):
-        group, future = self.begun[index]
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(SimpleNamespace(group=f"segment of {group.remaining}"))
-        return group, future
+    def end(self, group, error: Exception | None = None) -> None:
+        future = next(future for one, future in self.begun if one is group and not future.done())
+        future.set_result(Segment(group, [])) if error is None else future.set_exception(error)
 
 
-def test_the_group_with_the_most_to_do_goes_first_and_so_many_at_once():
-    few, most, some, done = Epochs(1), Epochs(9), Epochs(4), Epochs(0)
-    threads = Threads(at_once=2)
-    assert not threads.segments.working and threads.begun == []
-    threads.segments.set([few, most, done, some])
-    assert threads.groups == [most, some] and threads.segments.working
-    threads.end(0)
-    assert threads.groups == [most, some, most]  # 8 are more than 4 and 1
-    assert most.took == ["segment of 9"]
+def test_the_group_with_the_most_left_is_next_and_only_so_many_train_at_once():
+    short, long, longer, done = Counted(1), Counted(5), Counted(7), Counted(0)
+    pool = Pool(2)
+    assert not pool.segments.working
+    pool.segments.set([short, long, longer, done])
+    assert pool.groups == [longer, long] and pool.segments.working
+    pool.end(longer)  # six are left, more than of any other
+    assert pool.groups == [long, longer] and longer.taken == [longer]
+    longer.remaining = 0
+    pool.end(longer)
+    assert pool.groups == [long, short]
+    assert [group for group, _ in [*pool.segments.next(), *pool.segments.next()]] == [longer, longer]
 
 
-def test_a_group_trains_one_segment_at_a_time_until_it_is_done():
-    group, threads = Epochs(2), Threads(at_once=3)
-    threads.segments.set([group])
-    assert threads.groups == [group]
-    ended = threads.end()
-    assert threads.groups == [group, group]
-    last = threads.end()
-    assert threads.groups == [group, group] and group.remaining == 0
-    assert [threads.segments.next(), threads.segments.next()] == [[ended], [last]]
-    threads.segments.set([group])
-    assert not threads.segments.working
+def test_a_group_that_may_not_go_on_waits_until_it_is_looked_at_again():
+    first, second = Counted(3), Counted(2)
+    waiting = {first}
+    pool = Pool(2, lambda group: group not in waiting)
+    pool.segments.set([first])
+    assert pool.groups == [] and pool.segments.working
+    pool.segments.set([first, second])
+    assert pool.groups == [second]
+    waiting.clear()
+    pool.segments.set([first, second])
+    assert pool.groups == [second, first]
 
 
-def test_what_has_ended_is_there_to_be_read_though_nothing_trains():
-    group, threads = Epochs(1), Threads()
-    threads.segments.set([group])
-    threads.end()
-    threads.segments.set([])
-    assert threads.segments.working
-    assert len(threads.segments.next()) == 1
-    assert not threads.segments.working
-    assert threads.segments.next() == []
+def test_a_lost_segment_is_told_and_trained_again_only_once_it_is_set():
+    group, error = Counted(3), RuntimeError("the worker is gone")
+    pool = Pool(1)
+    pool.segments.set([group])
+    pool.end(group, error)
+    assert pool.groups == [] and group.taken == []
+    ((ended, segment),) = pool.segments.next()
+    assert ended is group and segment.exception() is error
+    pool.segments.set([group])
+    assert pool.groups == [group]
 
 
-def test_a_group_that_may_not_go_on_waits_until_it_may():
-    allowed, group = [], Epochs(3)
-    threads = Threads(may_go_on=lambda one: one in allowed)
-    threads.segments.set([group])
-    assert threads.begun == [] and threads.segments.working
-    allowed.append(group)
-    threads.segments.set([group])
-    assert threads.groups == [group]
+def test_a_pause_hands_over_all_that_has_ended_and_begins_none():
+    first, second = Counted(3), Counted(3)
+    pool = Pool(2)
+    pool.segments.set([first, second])
+
+    def meanwhile() -> None:
+        if pool.groups:
+            pool.end(pool.groups[0])
+
+    ended = pool.segments.pause(meanwhile)
+    assert [group for group, _ in ended] == [first, second] and pool.groups == []
+    assert pool.segments.next() == []
+    pool.segments.set([first, second])
+    assert pool.groups == [first, second]
 
 
-def test_a_segment_that_is_lost_changes_nothing_and_is_trained_again_where_that_is_asked():
-    lost, other, threads = Epochs(5), Epochs(2), Threads()
-    threads.segments.set([lost, other])
-    assert threads.groups == [lost]
-    failed = threads.end(error=RuntimeError("gone"))
-    assert lost.took == [] and lost.remaining == 5
-    assert threads.groups == [lost, other]  # not the lost one at once, which would be lost again
-    assert threads.segments.next() == [failed]
-    threads.end()
-    assert threads.groups == [lost, other, other]
-    threads.segments.set([lost, other])
-    threads.end()
-    assert threads.groups == [lost, other, other, lost]
+def test_there_is_work_until_the_last_segment_was_read():
+    group = Counted(1)
+    pool = Pool(1)
+    pool.segments.set([group])
+    pool.end(group)
+    pool.segments.set([])
+    assert pool.segments.working
+    pool.segments.next()
+    assert not pool.segments.working
 
 
-def test_a_pause_waits_for_what_trains_and_begins_nothing_until_groups_are_set():
-    group, other = Epochs(9), Epochs(8)
-    threads, looked = Threads(at_once=2), []
-    threads.segments.set([group, other])
-
-    def meanwhile():
-        looked.append(len(threads.begun))
-        if len(looked) == 1:
-            threads.end(0)
-        elif len(looked) == 2:
-            threads.end(1)
-
-    ended = threads.segments.pause(meanwhile)
-    assert [one for one, _ in ended] == [group, other]
-    assert looked == [2, 2] and threads.groups == [group, other]
-    assert threads.segments.next() == []
-    threads.segments.set([group, other])
-    assert len(threads.begun) == 4
+def test_while_all_stand_still_no_group_takes_up_its_segment():
+    group = Counted(2)
+    pool = Pool(1)
+    pool.segments.set([group])
+    ended = threading.Thread(target=pool.end, args=(group,))
+    with pool.segments.still():
+        ended.start()
+        ended.join(0.05)
+        assert ended.is_alive() and group.taken == []
+    ended.join()
+    assert group.taken == [group]
 
 
-def test_a_pause_ends_at_once_where_nothing_trains():
-    threads = Threads()
-    looked = []
-    assert threads.segments.pause(lambda: looked.append(1)) == [] and looked == [1]
-
-
-def test_a_pause_is_told_of_an_end_in_another_thread(monkeypatch):
-    monkeypatch.setattr("keras_sweep.training.lanes.segments.LOOK_SECONDS", 60)  # so that only a notice wakes it
-    threads = Threads()
-    threads.segments.set([Epochs(3)])
-    ending = threading.Timer(0, threads.end)
-    assert len(threads.segments.pause(ending.start)) == 1
-    ending.join()
-
-
-def test_inside_still_no_group_takes_up_what_its_segment_came_to():
-    group, threads = Epochs(3), Threads()
-    threads.segments.set([group])
-    ending = threading.Thread(target=threads.end)
-    with threads.segments.still():
-        with ThreadPoolExecutor(1) as another:
-            assert another.submit(threads.segments.still().acquire, False).result() is False
-        ending.start()
-        assert group.took == []
-        threads.segments.set([group])  # the same thread may
-    ending.join()
-    assert group.took == ["segment of 3"]
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_no_group_trains_twice_at_once(at_once):
+    groups = [Counted(2), Counted(2)]
+    pool = Pool(at_once)
+    pool.segments.set(groups)
+    pool.segments.set(groups)
+    assert pool.groups == groups[: min(at_once, 2)]
 
 
 class Sent:
-    """A group that is sent to a worker."""
+    """A group as it is sent to a worker."""
 
-    def on(self, tool):
-        self.tool = tool
+    def on(self, programs):
+        self.programs = programs
         return self
 
     def train(self, until, stopping):
-        self.trained = until, stopping
-        return Answer(self)
+        return Segment(self, [Report(until), self.programs, stopping])
 
     def at_rest(self):
-        return "at rest", self.tool, self.trained
+        return "at rest"
 
 
-@dataclass(frozen=True)
-class Answer:
-    group: object
-    rows: int = 7
-
-
-def test_a_worker_trains_a_copy_of_the_group_and_sends_back_where_it_stands():
-    asked, device, group = [], Device(lanes=3), Sent()
-
-    def tool(key, make):
-        asked.append((key, make.func, make.keywords))
-        return "programs of the worker"
-
-    worker = SimpleNamespace(tool=tool, stopping="whether it is to stop")
-    found = train_segment(worker, device, pickle.dumps(group), 12)
-    assert found == Answer(("at rest", "programs of the worker", (12, "whether it is to stop")), 7)
-    assert asked == [(device, programs.Programs, {"device": device})]
-    assert not hasattr(group, "tool")
-
-
-@pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_never_more_train_than_may_at_once(at_once):
-    threads = Threads(at_once)
-    threads.segments.set([Epochs(3) for _ in range(4)])
-    while threads.segments.working:
-        running = [index for index, (_, future) in enumerate(threads.begun) if not future.done()]
-        assert len(running) <= at_once
-        if running:
-            threads.end(running[0])
-        threads.segments.next()
-        if not running:
-            break
-    assert len(threads.begun) == 12
+def test_a_worker_trains_a_copy_of_the_group_on_programs_of_its_own_and_sends_it_back_at_rest():
+    programs = SimpleNamespace()
+    worker = SimpleNamespace(tool=lambda device, make: (programs, device, make), stopping=lambda: False)
+    ended = train_segment(worker, CPU, pickle.dumps(Sent()), 7)
+    report, (of_worker, device, make), stopping = ended.reports
+    assert (ended.group, report.epoch, stopping) == ("at rest", 7, worker.stopping)
+    assert of_worker is programs and device is CPU
+    assert (make.func, make.args, make.keywords) == (Programs, (), {"device": CPU})

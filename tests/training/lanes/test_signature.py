@@ -1,13 +1,10 @@
-"""Which trials share a program, and which arguments may differ in each of its lanes."""
-
-from dataclasses import replace
+"""Which trials share a program: what may differ between its lanes, and what is compiled into it."""
 
 import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.training.lanes.signature import (
-    PLACEHOLDER,
     OptimizerVariant,
     Signature,
     arguments,
@@ -16,178 +13,154 @@ from keras_sweep.training.lanes.signature import (
     signature_of,
     variant_of,
 )
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import TrainingPlan, training_plan
 from tests.helpers.factory import make_spec
 
-RATE = Parameter("learning_rate", Float(1e-3, 1.0, log=True))
-KINDS = Parameter("optimizer", Categorical(("sgd", "adam")))
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3, "batch_size": 16, "seed": 7}
 
 
-def plan_of(**params):
-    return training_plan(make_spec(), {"optimizer": "adam", "learning_rate": 0.1, **params})
+def plan(**params):
+    return training_plan(make_spec(), {**ADAM, **params})
 
 
-def variants_of(*parameters, **constants):
-    return optimizer_variants(make_spec(parameters, constants=constants))
-
-
-def test_values_that_are_equal_and_of_another_type_are_different_arguments():
-    assert arguments({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
-    assert len({arguments({"a": value}) for value in (1, 1.0, True)}) == 3
-    assert arguments({"a": 1, "b": 2}) == arguments({"b": 2, "a": 1})
+def variants(*parameters, **constants):
+    """What a space offers, each as its optimizer, its constants by name and the arguments that lanes have."""
+    spec = make_spec(space=SearchSpace(parameters, constants))
+    return [
+        (one.optimizer, {name: value for name, _, value in one.constants}, one.per_lane)
+        for one in optimizer_variants(spec)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "name", "value", "may"),
+    ("optimizer", "per_lane"),
     [
-        ("sgd", "momentum", 0.9, True),
-        ("SGD", "momentum", 1, True),
-        ("sgd", "momentum", 0, False),  # for which Keras makes no slot
-        ("sgd", "momentum", 0.0, False),
-        ("sgd", "momentum", True, False),
-        ("sgd", "momentum", None, False),
-        ("sgd", "nesterov", 1.0, False),
-        ("sgd", "beta_1", 0.9, False),
-        ("adam", "beta_1", 0.9, True),
-        ("adam", "beta_2", 0.9, True),
-        ("adam", "epsilon", 1e-7, True),
-        ("adam", "weight_decay", 0.1, True),
-        ("adam", "momentum", 0.9, False),
-        ("adamw", "beta_1", 0.9, True),
-        ("adamax", "epsilon", 0.1, True),
-        ("rmsprop", "rho", 0.9, True),
-        ("rmsprop", "momentum", 0.9, True),
-        ("rmsprop", "epsilon", 0.1, True),
-        ("adadelta", "rho", 0.9, True),
-        ("adadelta", "epsilon", 0.1, True),
-        ("adagrad", "epsilon", 0.1, True),
-        ("adagrad", "weight_decay", 0.1, True),
-        ("lion", "beta_2", 0.9, True),
-        ("lion", "weight_decay", 0.1, True),
-        ("ftrl", "weight_decay", 0.1, False),
-        ("adam", "clipnorm", 1.0, False),
+        ("sgd", "momentum weight_decay"),
+        ("rmsprop", "epsilon momentum rho weight_decay"),
+        ("adam", "beta_1 beta_2 epsilon weight_decay"),
+        ("adamw", "beta_1 beta_2 epsilon weight_decay"),
+        ("adamax", "beta_1 beta_2 epsilon weight_decay"),
+        ("adadelta", "epsilon rho weight_decay"),
+        ("adagrad", "epsilon weight_decay"),
+        ("lion", "beta_1 beta_2 weight_decay"),
+        ("nadam", ""),
     ],
 )
-def test_what_may_differ_per_lane_is_a_number_that_only_enters_sums_and_products(optimizer, name, value, may):
-    assert may_vary_per_lane(optimizer, name, value) is may
+def test_an_optimizer_has_those_of_its_numbers_per_lane_that_only_enter_sums_and_products(optimizer, per_lane):
+    names = ("momentum", "rho", "beta_1", "beta_2", "epsilon", "weight_decay", "clipnorm", "nesterov", "amsgrad")
+    assert [name for name in sorted(names) if may_vary_per_lane(optimizer.title(), name, 0.5)] == per_lane.split()
 
 
-def test_a_variant_leaves_out_the_rate_and_holds_what_is_searched_apart():
-    plan = plan_of(beta_1=0.8, epsilon=1e-3, amsgrad=True)
-    constants = arguments({"beta_1": 0.8, "epsilon": 1e-3, "amsgrad": True})
-    assert variant_of(plan) == OptimizerVariant("adam", constants, ())
-    found = variant_of(plan, {"epsilon", "beta_1", "amsgrad", "momentum"})
-    assert found == OptimizerVariant("adam", arguments({"amsgrad": True}), ("beta_1", "epsilon"))
+@pytest.mark.parametrize(
+    ("value", "may"), [(0.9, True), (1, True), (-0.5, True), (0, False), (0.0, False), (True, False), ("a", False)]
+)
+def test_a_lane_has_a_number_of_its_own_but_no_zero_for_which_keras_makes_no_slot(value, may):
+    assert may_vary_per_lane("sgd", "momentum", value) is may
 
 
-def test_a_signature_is_all_that_a_program_is_compiled_for():
-    plan = plan_of(**{"model.units": 10, "batch_size": 16, "seed": 7, "loss.label_smoothing": 0.1})
-    found = signature_of(plan)
-    assert found == Signature(
-        arguments({"units": 10}),
-        (variant_of(plan),),
-        16,
-        7,
-        "",
-        arguments({"label_smoothing": 0.1}),
-        None,
-        False,
-        False,
+def test_trials_that_differ_in_their_learning_rate_or_epochs_alone_share_a_program():
+    first = signature_of(plan())
+    assert first == signature_of(plan(learning_rate=0.5, epochs=9))
+    assert first.variants == (OptimizerVariant("adam"),) and first.per_lane == ()
+    assert (first.batch_size, first.seed, first.structure, first.scheduled) == (16, 7, "", False)
+    assert first.model == () and signature_of(plan(**{"model.units": 9})).model == (("units", "int", 9),)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer": "sgd"},
+        {"beta_1": 0.5},
+        {"batch_size": 8},
+        {"seed": 8},
+        {"model.units": 11},
+        {"loss.from_logits": True},
+        {"schedule": "cosine"},
+        {"warmup": 0.5},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_trials_that_differ_in_what_is_compiled_share_none(params):
+    assert signature_of(plan(**params)) != signature_of(plan())
+
+
+def test_values_that_compare_equal_but_are_of_other_types_are_others():
+    assert arguments({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
+    assert len({arguments({"a": value}) for value in (1, 1.0, True)}) == 3
+
+
+def test_models_of_one_structure_share_a_program_whatever_their_arguments():
+    wide, narrow = (signature_of(plan(**{"model.units": units}), structure="two layers") for units in (4, 9))
+    assert wide == narrow and wide.model == () and wide.structure == "two layers"
+    assert wide != signature_of(plan(), structure="three layers")
+
+
+def test_weights_of_classes_and_arguments_of_the_loss_are_compiled_in():
+    said = TrainingPlan({}, "adam", loss_arguments={"delta": 2.0})
+    assert signature_of(said).loss == (("delta", "float", 2.0),) and signature_of(said).class_weight is None
+    assert signature_of(plan(**{"training.class_weight": {0: 1.0, 1: 2.0}})).class_weight == ((0, 1.0), (1, 2.0))
+    assert signature_of(plan(**{"training.class_weight": "balanced"})).class_weight == "balanced"
+
+
+def test_what_varies_is_left_to_the_lanes_where_the_optimizer_allows_it():
+    of_adam = plan(beta_1=0.5, epsilon=0.1, clipnorm=1.0, amsgrad=True)
+    fixed = (("amsgrad", "bool", True), ("clipnorm", "float", 1.0))
+    assert variant_of(of_adam, {"epsilon", "beta_1", "clipnorm", "rho"}) == OptimizerVariant(
+        "adam", fixed, ("beta_1", "epsilon")
     )
-    assert signature_of(plan_of(learning_rate=0.5)) == signature_of(plan_of(learning_rate=0.1))
-    for other in ({"batch_size": 8}, {"seed": 8}, {"optimizer": "sgd"}, {"beta_1": 0.5}, {"model.units": 9}):
-        assert signature_of(plan_of(**other)) != signature_of(plan_of())
-    two = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
-    assert signature_of(plan, two).variants == two
-    shared = signature_of(plan, structure="a chain")
-    assert (shared.model, shared.structure, shared.variants) == ((), "a chain", (variant_of(plan),))
+    assert variant_of(of_adam, {"epsilon"}).constants == (*fixed[:1], ("beta_1", "float", 0.5), *fixed[1:])
+    assert {name for name, *_ in variant_of(of_adam).constants} == {"beta_1", "epsilon", "clipnorm", "amsgrad"}
+    both = Signature((), (variant_of(of_adam, {"epsilon"}), variant_of(of_adam, {"beta_1"})), 32, 0)
+    assert both.per_lane == ("beta_1", "epsilon")
 
 
-def test_class_weights_and_schedules_are_part_of_a_signature():
-    plan = plan_of()
-    assert signature_of(plan).class_weight is None and not signature_of(plan).scheduled
-    weighed = replace(plan, training=replace(plan.training, class_weight={"a": 1.0, 2: 3.0}))
-    assert signature_of(weighed).class_weight == (("a", 1.0), (2, 3.0))
-    balanced = replace(plan, training=replace(plan.training, class_weight="balanced"))
-    assert signature_of(balanced).class_weight == "balanced"
-    assert signature_of(plan_of(schedule="cosine")).scheduled
+def test_a_space_offers_up_to_four_optimizers_in_the_order_of_its_file():
+    names = ("sgd", "rmsprop", "adam", "lion", "adamw")
+    four, five = (Parameter("optimizer", Categorical(names[:count])) for count in (4, 5))
+    rate, units = Parameter("learning_rate", Float(0.1, 1.0)), Parameter("model.units", Int(1, 99))
+    others = (rate, units, Parameter("epochs", Int(1, 9)), Parameter("batch_size", Categorical((8, 16))))
+    assert [name for name, *_ in variants(four, *others)] == list(names[:4])
+    assert variants(five, *others) == []
+    assert variants(rate, units, optimizer="sgd", momentum=0.5) == [("sgd", {"momentum": 0.5}, ())]
 
 
-def test_what_differs_per_lane_is_told_once_in_order():
-    variants = (
-        OptimizerVariant("sgd", (), ("weight_decay", "momentum")),
-        OptimizerVariant("adam", (), ("weight_decay",)),
-    )
-    assert Signature((), variants, 32, 0).per_lane == ("momentum", "weight_decay")
-    assert Signature((), (OptimizerVariant("sgd"),), 32, 0).per_lane == ()
+def test_arguments_of_the_loss_and_of_training_make_no_optimizers():
+    delta = Parameter("loss.delta", Categorical((1.0, 2.0, 3.0, 4.0, 5.0)))
+    patience = Parameter("training.early_stopping.patience", Int(1, 9))
+    assert len(variants(delta, patience, Parameter("optimizer", Categorical(("sgd", "adam"))))) == 2
 
 
-def test_all_optimizers_of_a_small_space_are_variants_whatever_else_is_searched():
-    others = (
-        RATE,
-        Parameter("epochs", Int(1, 20)),
-        Parameter("batch_size", Int(8, 64)),
-        Parameter("model.hidden", Int(1, 9)),
-        Parameter("training.early_stopping.patience", Int(1, 9)),
-        Parameter("loss.label_smoothing", Float(0.0, 0.5)),
-    )
-    expected = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
-    assert variants_of(KINDS, *others) == variants_of(KINDS) == expected
-    assert variants_of(RATE, optimizer="adam") == (OptimizerVariant("adam"),)
-    four = Parameter("optimizer", Categorical(("sgd", "adam", "lion", "adagrad")))
-    assert len(variants_of(four)) == 4
-    five = Parameter("optimizer", Categorical(("sgd", "adam", "lion", "adagrad", "adamax")))
-    assert variants_of(five) == ()
+def test_numbers_of_a_range_are_one_offer_and_its_zero_another():
+    sgd = {"optimizer": "sgd"}
+    assert variants(Parameter("momentum", Float(0.0, 0.9)), **sgd) == [("sgd", {}, ("momentum",))]
+    steps = Parameter("momentum", Float(0.0, 0.9, step=0.3))
+    assert variants(steps, **sgd) == [("sgd", {"momentum": 0.0}, ()), ("sgd", {}, ("momentum",))]
+    some = Parameter("momentum", Categorical((0.2, 0.4, 0.6, 0.8, 0.9)))
+    assert variants(some, **sgd) == [("sgd", {}, ("momentum",))]
+    flags = Parameter("nesterov", Categorical((False, True)))
+    assert variants(flags, **sgd) == [("sgd", {"nesterov": False}, ()), ("sgd", {"nesterov": True}, ())]
 
 
-def test_a_number_that_is_searched_is_of_the_lane_and_a_zero_is_another_variant():
-    momentum = Parameter("momentum", Float(0.1, 0.9))
-    (found,) = variants_of(momentum, optimizer="sgd")
-    assert found == OptimizerVariant("sgd", (), ("momentum",))
-    to_zero = Parameter("momentum", Float(0.0, 0.9, step=0.3))
-    assert variants_of(to_zero, optimizer="sgd") == (
-        OptimizerVariant("sgd", arguments({"momentum": 0.0})),
-        OptimizerVariant("sgd", (), ("momentum",)),
-    )
-    smooth = Parameter("momentum", Float(0.0, 0.9))  # which draws 0 never
-    assert variants_of(smooth, optimizer="sgd") == (found,)
-    listed = Parameter("momentum", Categorical((0.0, 0.5, 0.9)))
-    assert variants_of(listed, optimizer="sgd") == variants_of(to_zero, optimizer="sgd")
-    alone = Parameter("momentum", Categorical((0.0,)))
-    assert variants_of(alone, optimizer="sgd") == (OptimizerVariant("sgd", arguments({"momentum": 0.0})),)
-
-
-def test_what_is_compiled_in_keeps_its_values():
-    nesterov = Parameter("nesterov", Categorical((False, True)))
-    found = variants_of(nesterov, optimizer="sgd", momentum=0.9)
-    assert [variant.constants for variant in found] == [
-        arguments({"momentum": 0.9, "nesterov": value}) for value in (False, True)
+def test_a_number_that_only_some_optimizers_have_per_lane_is_made_up_for_none():
+    """Each of the others would be compiled for one number of very many."""
+    beta = Parameter("beta_1", Float(0.5, 0.9))
+    assert variants(Parameter("optimizer", Categorical(("adam", "lion"))), beta) == [
+        ("adam", {}, ("beta_1",)),
+        ("lion", {}, ("beta_1",)),
     ]
-    assert all(variant.per_lane == () for variant in found)
-    whole = Parameter("epsilon", Int(0, 3))
-    assert [one.per_lane for one in variants_of(whole, optimizer="adam")] == [(), ("epsilon",)]
-    assert variants_of(whole, optimizer="adam")[0].constants == arguments({"epsilon": 0})
+    assert variants(Parameter("optimizer", Categorical(("adam", "nadam"))), beta) == []
 
 
-def test_conditions_part_the_optimizers_that_have_an_argument():
-    momentum = Parameter("momentum", Float(0.1, 0.9), (Condition("optimizer", ("sgd",)),))
-    assert variants_of(KINDS, momentum) == (OptimizerVariant("sgd", (), ("momentum",)), OptimizerVariant("adam"))
-    assert variants_of(RATE, momentum, optimizer="sgd") == (OptimizerVariant("sgd", (), ("momentum",)),)
-    hidden = Parameter("momentum", Float(0.1, 0.9), (Condition("model.hidden", (1,)),))
-    assert variants_of(Parameter("model.hidden", Int(1, 2)), hidden, optimizer="sgd") == ()
-
-
-def test_a_number_that_others_depend_on_keeps_its_values():
+def test_what_a_condition_looks_at_is_compiled_in():
+    """Its values part the space, so each must be known; an optimizer beside a model's width has no list."""
     momentum = Parameter("momentum", Categorical((0.5, 0.9)))
-    nesterov = Parameter("nesterov", Categorical((True,)), (Condition("momentum", (0.9,)),))
-    found = variants_of(momentum, nesterov, optimizer="sgd")
-    assert {variant.constants for variant in found} == {
-        arguments({"momentum": 0.5}),
-        arguments({"momentum": 0.9, "nesterov": True}),
-    }
-
-
-def test_an_argument_that_an_optimizer_does_not_hold_per_lane_has_no_made_up_value():
-    assert PLACEHOLDER == 0.5
-    wrong = Parameter("beta_1", Float(0.1, 0.9))
-    assert variants_of(wrong, optimizer="sgd") == ()
+    clip = Parameter("clipnorm", Categorical((1.0,)), (Condition("momentum", (0.9,)),))
+    assert variants(momentum, clip, optimizer="sgd") == [
+        ("sgd", {"momentum": 0.5}, ()),
+        ("sgd", {"clipnorm": 1.0, "momentum": 0.9}, ()),
+    ]
+    units = Parameter("model.units", Categorical((1, 2)))
+    beside = Parameter("clipnorm", Categorical((1.0,)), (Condition("model.units", (2,)),))
+    assert variants(units, beside, optimizer="sgd") == []
+    of_constant = Parameter("clipnorm", Categorical((1.0,)), (Condition("optimizer", ("sgd",)),))
+    assert variants(of_constant, optimizer="sgd") == [("sgd", {"clipnorm": 1.0}, ())]

@@ -1,0 +1,198 @@
+"""What a card says beside its scores is compared with the rows, the record and the file; what nobody knows is said."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Goal
+from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.card import card_text, model_card
+from keras_sweep.sweep.card_facts import Fact, card_facts
+from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.trial.comparison import Comparison, Estimate
+from keras_sweep.trial.events import Refit, TestLook
+from keras_sweep.trial.result import Suggestion
+from tests.helpers import several_parts
+from tests.helpers.factory import digits
+from tests.helpers.results import result
+from tests.helpers.whole_spaces import PLAIN, SPACES
+
+DATA = replace(digits(64, 32), test_rows=8)
+SPEC = read_space_file(Path("plain.yaml"), text=PLAIN)
+LOOK = TestLook(8, {"accuracy": 0.9, "loss": 0.2}, {}, None, 1, None, False)
+FACTS = Facts("val_accuracy", Goal.MAXIMIZE, 42, PLAIN, {}, engine="optuna/tpe", test=LOOK, test_looks=2)
+TRIALS = (result(0, 0.8), result(1, 0.9), result(2, 0.7))
+SEEN = ("validation.value", "validation.stderr", "validation.val_accuracy", "validation.val_loss")
+REFIT = Refit(1, None, 4, 96, {"loss": 0.5}, "digest")
+
+
+def home_of(*trials, facts=FACTS):
+    home = RecordedSweep(SweepFolder(Path("plain")), facts, trials)
+    vars(home)["comparison"] = Comparison(1, Estimate(0.89, 0.8, 0.95, 0.9, "paired"))
+    return home
+
+
+HOME = home_of(*TRIALS)
+
+
+def card(training=TRIALS[1], home=HOME, spec=SPEC, refit=None, **changes):
+    about = json.loads(card_text(model_card(home, spec, training, DATA, opening="the call", refit=refit)))
+    return {**about, "keras_config": None, **changes}
+
+
+@pytest.fixture(scope="module")
+def model():
+    dense = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+    dense.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    return dense
+
+
+@pytest.fixture
+def compared(model):
+    """What is wrong, each with who says it; what nobody looked at; why the record did not help."""
+
+    def compare(about, home=HOME, *, spec=SPEC, data=DATA, own=DATA, seen=SEEN):
+        facts, unseen, why = card_facts(about, spec, data, own, home, model, seen)
+        return {fact.name: fact.by for fact in facts if not fact.matches}, unseen, why
+
+    return compare
+
+
+@pytest.mark.parametrize(
+    ("card", "known", "matches"),
+    [
+        (0.001, np.float64(np.float32(0.001)).item(), True),
+        (0.001, 0.0010001, False),
+        (1, 1.0, True),
+        (1e-9, 1.1e-9, False),
+        (float("inf"), float("inf"), True),
+        (float("inf"), 1e308, False),
+        (-1e305, -1e305 * (1 + 1e-9), False),
+        (10**400, 10**400, True),
+        (1, None, False),
+        ("a", "a", True),
+        ([1], [1], True),
+        (0.0, 1e-12, False),
+    ],
+)
+def test_numbers_match_to_the_rounding_of_float32_and_all_else_to_the_letter(card, known, matches):
+    assert Fact("a", card, known, "file").matches is matches
+    assert Fact("a", known, card, "file").matches is matches
+
+
+def test_a_card_that_is_as_the_record_has_it_has_nothing_wrong_and_only_its_surroundings_are_not_looked_at(compared):
+    assert compared(card()) == ({}, ["versions", "created"], "")
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"trial": 2}, {"trial": "record"}),
+        ({"engine": "optuna/random"}, {"engine": "record"}),
+        ({"metrics": ["auc"]}, {"metrics": "record"}),
+        ({"loss": "mse"}, {"loss": "record"}),
+        ({"goals": {"parameters": 651}}, {"goals.parameters": "file"}),
+        ({"refit": {"rows": 65, "epochs": 4, "scores": {}}}, {"refit.rows": "rows"}),
+        ({"model": {"source": "dense", "arguments": {"units": 9, "activation": "softmax"}}}, None),
+    ],
+)
+def test_what_is_altered_is_named_with_who_knows(compared, change, wrong):
+    wrong = {"model.arguments.units": "record"} if wrong is None else wrong
+    found = compared({**card(), **change})[0]
+    assert {name: by for name, by in found.items() if name in wrong} == wrong
+
+
+def test_rows_know_their_own_and_how_many_test_rows_there_are(compared):
+    about = card()
+    about["data"]["validation_rows"], about["data"]["added"], about["test"]["rows"] = 31, 1, 9
+    wrong, _, _ = compared(about, home=None)
+    assert wrong == {"data.validation_rows": "rows", "data.added": "rows", "test.rows": "rows"}
+    about = card()
+    about["data"]["source"]["source"] = "elsewhere"  # by which the rows were found
+    assert compared(about)[0] == {}
+
+
+def test_a_refit_is_of_as_many_rows_as_the_model_was_trained_on(compared):
+    home = home_of(*TRIALS, facts=replace(FACTS, refit=REFIT, test=replace(LOOK, refit=True)))
+    about = card(home=home, refit=REFIT)
+    own = replace(DATA, train=digits(96, 32).train)
+    assert compared(about, home, own=own) == ({}, ["versions", "created"], "")
+    assert compared(about, home)[0] == {"refit.rows": "rows"}
+    about["validation"]["value"] = 0.5  # the refit still tells whose card it is
+    assert compared(about, home, own=own, seen=())[0] == {"validation.value": "record"}
+    for_export = card(refit=REFIT)  # the sweep has none: it was trained so when it was exported
+    assert compared(for_export, own=own)[0] == {}
+
+
+def test_without_its_sweep_the_files_optimizer_and_count_are_compared_and_the_rest_is_not_looked_at(compared):
+    about = card(goals={"parameters": 650, "flops": 9})
+    wrong, unseen, why = compared(about, home=None)
+    assert (wrong, why) == ({}, "its sweep is not here")
+    assert {"sweep", "open", "sha256", "params.learning_rate", "goals.parameters", "refit"} & set(unseen) == set()
+    assert {"trial", "seed", "estimate", "params.epochs", "goals.flops", "model", "test.accuracy"} <= set(unseen)
+    assert {"validation", "data"} & set(unseen) == set() and "validation" in compared(about, None, seen=())[1]
+    about["params"].update(optimizer="sgd", learning_rate=0.002)
+    assert compared(about, home=None)[0] == {"params.optimizer": "file", "params.learning_rate": "file"}
+    assert compared({**about, "goals": {"parameters": 651}}, home=None)[0]["goals.parameters"] == "file"
+
+
+def test_a_file_of_folds_or_with_a_tables_preprocessing_has_another_count_and_optimizer(compared):
+    about = card(goals={"parameters": 651}, params={"learning_rate": 0.5})
+    assert "goals.parameters" not in compared(about, None, data=replace(DATA, folds=(None,)))[0]
+    prepared = compared({**about, "data": None}, home=None)[0]
+    assert {"goals.parameters", "params.learning_rate"} <= set(prepared)
+
+
+def test_of_a_longer_sweep_what_other_trials_move_is_not_compared(compared):
+    longer = home_of(*TRIALS, result(3, 0.6))
+    about = card(estimate={"value": 0.5})
+    wrong, unseen, why = compared(about, longer)
+    assert (wrong, why) == ({}, "the sweep has more trials now")
+    assert unseen == ["trials", "estimate", "versions", "created"]
+    assert compared(card(trials=9), longer)[0] == {"trials": "record"}
+    for said in (0, -1, True, "3"):
+        assert compared(card(trials=said), longer)[0]["trials"] == "record"
+
+
+def test_looks_at_the_test_rows_after_the_cards_are_no_fault_and_fewer_are(compared):
+    about = card()
+    about["test"]["looks"] = 1
+    assert compared(about)[0] == {}
+    about["test"]["looks"] = 3
+    assert compared(about)[0] == {"test.looks": "record"}
+    assert compared(card(test=None))[0] == {}
+
+
+def test_the_record_of_another_sweep_or_one_that_can_not_be_used_does_not_help(compared):
+    other = home_of(result(0, 0.1))
+    assert compared(card(), other)[2] == "no trial of the sweep of that name here has the card's scores"
+    broken = home_of(*TRIALS, facts=replace(FACTS, space="data: 3\n"))
+    wrong, _, why = compared(card(), broken)
+    assert wrong == {} and why.startswith("its record can't be used: the space file in ")
+
+
+def test_of_trainings_with_equal_scores_the_one_that_the_card_names_is_compared(compared):
+    twins = (result(0, 0.9), result(1, 0.9))
+    again = result(2, 0.9, params={**twins[1].params, "seed": 43})
+    again = replace(again, suggestion=Suggestion(2, again.params, recipe=1))
+    both = home_of(twins[0], replace(twins[1], finalists=(again,)), facts=replace(FACTS, test=None))
+    for training in (*twins, again):
+        assert compared(card(training, both), both)[0] == {}
+    of_no_trial, _, _ = compared(card(twins[1], both, trial=7), both)  # the first of them
+    assert set(of_no_trial) == {"trial", *(f"estimate.{name}" for name in ("value", "low", "high", "naive", "method"))}
+
+
+def test_losses_and_metrics_of_several_outputs_are_compared_with_the_record(compared):
+    here = Path(several_parts.__file__)
+    spec = read_space_file(here.with_name("several.yaml"), text=SPACES["several"])
+    home = home_of(*TRIALS, facts=replace(FACTS, space=SPACES["several"], origin=str(here.parent)))
+    about = card(home=home, spec=spec)
+    assert compared(about, home, spec=spec)[0] == {}
+    about["outputs"]["digit"]["loss"] = "mse"
+    assert compared(about, home, spec=spec)[0] == {"outputs.digit.loss": "record"}

@@ -1,0 +1,275 @@
+"""The model that stands for a training, by weights that are kept, trained again, or of all rows; and its outputs."""
+
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError, UsageError
+from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import weights_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, Training
+from keras_sweep.sweep import winner
+from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.winner import (
+    ValidationOutputs,
+    as_probabilities,
+    final_model,
+    refit_weights,
+    refit_winner,
+    trained_model,
+    validation_outputs,
+    weights_of,
+)
+from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.row_scores import arrays_digest
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.results import result
+
+DATA = digits(64, 32)
+WEIGHTS = (np.full((64, 10), 0.5, np.float32), np.arange(10, dtype=np.float32))
+OTHERS = tuple(array + 1 for array in WEIGHTS)
+PARAMS = {"optimizer": "adam", "learning_rate": 0.001, "epochs": 9, "training.early_stopping.patience": 2}
+TRIAL = result(3, 0.9, params=PARAMS, epochs=4, weights_digest=arrays_digest(WEIGHTS))
+REFIT = Refit(3, None, 4, 96, {"accuracy": 0.5}, arrays_digest(WEIGHTS))
+SPEC = make_spec(training=Training(early_stopping=EarlyStopping()))
+
+
+class Study:
+    """A record that is told of attributes."""
+
+    def __init__(self, folder, **facts) -> None:
+        self.folder = SweepFolder(folder)
+        self.facts = replace(Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}), **facts)
+        self.told = []
+
+    def set_attributes(self, attributes) -> None:
+        self.told.append(attributes)
+
+
+class Once:
+    """A runner whose one training ends as it is said, or does not end."""
+
+    name = "fit/jax"
+
+    def __init__(self, ended) -> None:
+        self.ended = ended
+
+    def run(self, trials, wanted, watch):
+        self.trials, self.wanted, self.watch = trials, wanted, watch
+        return iter(() if self.ended is None else (self.ended,))
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open the trial, what is told of it in `emit.told`."""
+
+    def open_trial(trial=TRIAL, *, spec=SPEC, data=DATA, **more):
+        told = []
+        study = Study(tmp_path, **more.pop("facts", {}))
+        return OpenedTrial(study, spec, data, trial, told.append, **more), told
+
+    return open_trial
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What was asked for of a training that ends so."""
+
+    def train(ended):
+        runner, asked = Once(ended), {"runner": None}
+
+        def choose(spec, data, kind, **given):
+            asked.update(spec=spec, data=data, kind=kind, runner=runner, **given)
+            return runner, None
+
+        monkeypatch.setattr(winner, "choose_runner", choose)
+        return asked
+
+    return train
+
+
+def keep(opened, weights=WEIGHTS, trial=TRIAL):
+    folder = opened.study.folder
+    folder.weights.mkdir(parents=True, exist_ok=True)
+    write_arrays(weights_file(folder, trial.number), weights)
+
+
+def again(value=0.9, weights=WEIGHTS, **more):
+    curve = {"accuracy": (0.1, 0.4), "val_accuracy": (0.2, 0.5), "val_loss": (2.0, 1.0)}
+    return result(3, value, params=PARAMS, curve=curve, weights=weights, **{"epoch": 2, **more})
+
+
+def test_weights_on_disk_are_taken_as_they_are_and_another_backend_is_said(opened):
+    here, told = opened()
+    keep(here)
+    for mine, kept in zip(weights_of(here), WEIGHTS, strict=True):
+        np.testing.assert_array_equal(mine, kept)
+    assert told == []
+    there, told = opened(replace(TRIAL, runner="fit/torch"))
+    weights_of(there)
+    assert told == [Noticed("trial 3 was trained on torch: on jax its numbers may differ in the last digits")]
+
+
+def test_weights_that_are_gone_or_others_are_trained_again_by_the_runner_of_the_trial(opened, trained, monkeypatch):
+    def ends(result):
+        monkeypatch.setattr(winner, "trained_again", lambda opened, runner: result)
+
+    ends(again())
+    for runner, why in ((None, "not kept, as those of the best are"), (Once(None), "gone")):
+        asked = trained(None)
+        here, told = opened(runner=runner)
+        assert weights_of(here) is WEIGHTS
+        assert told == [Noticed(f"trial 3 is trained again, since its weights are {why}")]
+        assert asked.get("kind") == ("compiled" if runner is None else None)
+    here, told = opened(runner=Once(None))
+    keep(here, OTHERS)
+    assert weights_of(here) is WEIGHTS and "are damaged: they are not those that the record tells of" in told[0].message
+    for ended, gives in ((again(0.8), "0.8"), (again(None, None, reason="diverged"), "diverged")):
+        ends(ended)
+        with pytest.raises(RecordError, match=rf"trial 3 trained again gives {gives}, but 0\.9 is recorded") as refused:
+            weights_of(here)
+        assert "`sweep show`" in refused.value.hint
+
+
+def test_a_failed_trial_has_no_weights_and_another_backends_are_not_trained_on_this_one(opened):
+    here, _ = opened(replace(TRIAL, state=TrialState.FAIL, value=None, reason="diverged"))
+    with pytest.raises(RecordError, match=r"trial 3 failed \(diverged\), so there are no weights") as refused:
+        weights_of(here)
+    assert refused.value.hint == "Choose another"
+    there, told = opened(replace(TRIAL, runner="fit/torch"))
+    with pytest.raises(
+        UsageError, match=r"trial 3 must be trained again on torch, since .*, but the backend is jax"
+    ) as no:
+        weights_of(there)
+    assert no.value.hint == "Give `--backend torch`" and told == []
+
+
+def test_a_refits_weights_are_those_of_its_digest_or_none(opened):
+    here, _ = opened()
+    folder = here.study.folder
+    assert refit_weights(folder, None) is None and refit_weights(folder, REFIT) is None
+    folder.refit.weights.mkdir(parents=True)
+    write_arrays(weights_file(folder.refit, 3), WEIGHTS)
+    np.testing.assert_array_equal(refit_weights(folder, REFIT)[1], WEIGHTS[1])
+    assert refit_weights(folder, replace(REFIT, digest="another")) is None
+
+
+def test_a_model_has_the_weights_of_its_trial_unless_it_was_refit(opened, trained):
+    here, told = opened()
+    keep(here)
+    model, rows, refit = final_model(here)
+    assert (rows, refit, told) == (DATA, None, [])
+    np.testing.assert_array_equal(model.get_weights()[1], WEIGHTS[1])
+    assert len(model.optimizer.variables) > 2  # it is built, or loading its file would warn
+    refitted, told = opened(facts={"refit": replace(REFIT, digest=arrays_digest(OTHERS))})
+    refitted.study.folder.refit.weights.mkdir(parents=True)
+    write_arrays(weights_file(refitted.study.folder.refit, 3), OTHERS)
+    model, rows, refit = final_model(refitted)
+    assert (len(rows.train), refit, told) == (96, refitted.study.facts.refit, [])
+    np.testing.assert_array_equal(model.get_weights()[1], OTHERS[1])
+
+
+def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_is_said(opened, trained):
+    for facts, data, why in (
+        ({"refit": REFIT}, DATA, "those weights are gone or damaged"),
+        ({}, replace(DATA, folds=(None, None)), "with folds no one model stands for a trial"),
+    ):
+        trained(again())
+        here, told = opened(data=data, facts=facts)
+        model, _, refit = final_model(here)
+        count = 96 if facts else 64
+        assert told == [Noticed(f"trial 3 is trained on all {count} rows, since {why}")]
+        assert refit == Refit(3, None, 2, count, {"accuracy": 0.5, "loss": 1.0}, arrays_digest(WEIGHTS))
+        np.testing.assert_array_equal(model.get_weights()[1], WEIGHTS[1])
+
+
+def test_a_training_on_all_rows_goes_over_the_epochs_of_its_value_and_nothing_stops_it(opened, trained):
+    objective = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True, epochs_from=2)
+    spec = replace(SPEC, objective=objective, early_terminate=object())
+    asked = trained(again())
+    workers = object()
+    here, _ = opened(spec=spec, facts={"refit": REFIT}, workers=workers, stopping=lambda: True)
+    final_model(here)
+    alone, (suggestion,) = asked["spec"], asked["runner"].trials
+    assert suggestion.number == 3 and asked["runner"].wanted == {3}
+    assert suggestion.params == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4} == alone.space.constants
+    assert alone.space.parameters == () and alone.schedule_epochs == 9
+    assert (alone.objective.take_best, alone.objective.epochs_from) == (False, 0)
+    assert alone.training.early_stopping is None and alone.early_terminate is None
+    assert (asked["kind"], asked["checkpoints"], asked["workers"]) == ("compiled", None, workers)
+    assert asked["runner"].watch.stopping() and len(asked["data"].train) == 96
+    no_epoch, _ = opened(replace(TRIAL, epoch=None), facts={"refit": REFIT}, runner=Once(None))
+    final_model(no_epoch)
+    assert asked["runner"].trials[0].params["epochs"] == 4 and asked["kind"] == "fit"  # as many as it trained
+
+
+def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained):
+    here, _ = opened(facts={"refit": REFIT})
+    trained(None)
+    with pytest.raises(Interrupted, match="trial 3 was not trained on all rows to its end"):
+        final_model(here)
+    trained(again(None, None, reason="diverged"))
+    with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
+        final_model(here)
+    assert refused.value.hint.startswith("Without folds and `finish: {refit: true}`")
+
+
+def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(tmp_path, opened, trained):
+    told = []
+
+    def running(refits, **facts):
+        study = Study(tmp_path, **facts)
+        spec = replace(SPEC, finish=Finish(refit=refits))
+        here, _ = opened(spec=spec)
+        return SimpleNamespace(study=study, spec=spec, emit=told.append, opened=lambda training: here)
+
+    for facts, attributes in (({}, []), ({"refit": REFIT}, [{"refit": None}])):
+        without = running(False, **facts)
+        refit_winner(without, TRIAL)
+        assert without.study.told == attributes and told == []
+    asked = trained(again())
+    now = running(True)
+    now.study.folder.refit.weights.mkdir(parents=True)
+    write_arrays(weights_file(now.study.folder.refit, 1), OTHERS)  # of another winner
+    refit_winner(now, TRIAL)
+    (event,) = told
+    assert (event.earlier, event.refit.rows, event.refit.epochs) == (False, 96, 2)
+    assert now.study.told == [{"refit": asdict(event.refit)}]
+    assert [path.name for path in now.study.folder.refit.weights.iterdir()] == ["000003.npz"]
+    assert asked["checkpoints"] == now.study.folder.checkpoints
+    asked.clear()
+    refit_winner(running(True, refit=event.refit), TRIAL)
+    assert told[1] == WinnerRefitted(event.refit, earlier=True) and not asked
+    refit_winner(running(True, refit=replace(event.refit, digest="another")), TRIAL)
+    assert told[2].earlier is False and asked
+
+
+def test_a_function_that_gives_another_model_now_is_named():
+    with pytest.raises(ModelError, match=r"gives another model now than it gave for trial 3: ") as refused:
+        trained_model(SPEC, TRIAL, WEIGHTS[:1], DATA)
+    assert refused.value.hint == "Let the model depend on the function's arguments alone"
+
+
+def test_outputs_are_of_the_validation_rows():
+    spec = make_spec(search=SearchSettings())
+    outputs = validation_outputs(spec, TRIAL, WEIGHTS, DATA)
+    logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
+    expected = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_a_row_is_of_the_class_that_is_most_probable_and_of_two_the_output_is_the_second():
+    three = ValidationOutputs(DATA, np.array([[0.2, 0.7, 0.1], [0.5, 0.25, 0.25]]), None)
+    assert (three.chosen.tolist(), three.certainty.tolist()) == ([1, 0], [0.7, 0.5])
+    assert three.classes == tuple("0123456789")
+    two = ValidationOutputs(replace(DATA, class_names=("no", "yes")), np.array([[0.75], [0.125]]), None)
+    assert (two.chosen.tolist(), two.certainty.tolist(), two.classes) == ([1, 0], [0.75, 0.875], ("no", "yes"))
+    np.testing.assert_array_equal(as_probabilities(two.outputs), [[0.25, 0.75], [0.875, 0.125]])
+    pair = np.array([[0.5, 0.5]])
+    assert as_probabilities(pair) is pair
