@@ -84,10 +84,17 @@ def _read(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
     """The digest of a file, and its imports."""
     try:
         tree = ast.parse(source)
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        return hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest(), imports
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import of it tells
         return hashlib.sha256(source).hexdigest(), []
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    return hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest(), imports
+
+
+def source_digest(path: Path | None) -> str:
+    """The digest of a file, of which comments and layout do not count; "" if there is none."""
+    with contextlib.suppress(OSError):
+        return _read(path.read_bytes())[0] if path is not None else ""
+    return ""
 
 
 def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:

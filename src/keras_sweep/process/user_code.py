@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.code_files import code_files, file_of, is_installed
+from keras_sweep.process.code_files import code_files, file_of, is_installed, source_digest
 from keras_sweep.process.code_text import definition_in
 from keras_sweep.process.given import given, is_given
 from keras_sweep.space.text import did_you_mean, unstyled
@@ -117,13 +117,13 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
             raise
 
 
-_as_imported: dict[str, dict[Path, str]] = {}  # of each module its files then; {} of those that are not the user's
+_as_imported: dict[str, str] = {}  # of each module the digest of its file then; "" of those that are not the user's
 
 
 def note_modules() -> None:
     """Note the files of modules that were imported since the last call, for `forget_changed`."""
     for name in set(sys.modules) - _as_imported.keys():
-        _as_imported[name] = _files_of(name)
+        _as_imported[name] = source_digest(_own_file(name))
 
 
 def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
@@ -137,35 +137,40 @@ def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) 
     reached = {folder / file for name in names for file in code_files(name, folder)}
     if sources is not None and not reached:
         return
-    files = {name: _files_of(name) for name in list(sys.modules if reached else _as_imported) if name in sys.modules}
-    files = {name: digests for name, digests in files.items() if not reached or reached & digests.keys()}
+    files = {name: path for name in list(sys.modules if reached else _as_imported) if (path := _own_file(name))}
+    files = {name: path for name, path in files.items() if not reached or path in reached}
     edited = {
         path
-        for name, digests in files.items()
-        for path, digest in digests.items()
-        if (_as_imported[name].get(path) != digest if name in _as_imported else _is_edited(sys.modules[name], path))
+        for name, path in files.items()
+        if (_as_imported[name] != source_digest(path) if name in _as_imported else _is_edited(sys.modules[name], path))
     }
-    for name in [name for name, digests in files.items() if edited & digests.keys()]:
-        parent, _, last = name.rpartition(".")
-        vars(sys.modules.get(parent, ModuleType(""))).pop(last, None)  # or `from parent import last` gives the former
-        del sys.modules[name]
-        _as_imported.pop(name, None)
+    for name, path in files.items():
+        if edited and edited & _read_for(name, path):
+            parent, _, last = name.rpartition(".")  # or `from parent import last` gives the former
+            vars(sys.modules.get(parent, ModuleType(""))).pop(last, None)
+            del sys.modules[name]
+            _as_imported.pop(name, None)
+        else:
+            _as_imported.setdefault(name, source_digest(path))
     for path in edited:
         with contextlib.suppress(OSError):  # which knows an edit by its second and its size
             Path(importlib.util.cache_from_source(str(path))).unlink()
     importlib.invalidate_caches()
-    for name in files.keys() & sys.modules.keys():
-        _as_imported.setdefault(name, files[name])
 
 
-def _files_of(name: str) -> dict[Path, str]:
-    """The files of a module of the user's and of what it imports, with their digests."""
+def _own_file(name: str) -> Path | None:
+    """The file of a module that is the user's."""
     file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
     if not isinstance(file, str) or name == "__main__" or is_installed(name):
-        return {}
-    parts, path = name.partition("@")[0].split("."), Path(file).resolve()
-    above = list(path.parents)[len(parts) - (path.name != "__init__.py") :]
-    return {above[0] / file: digest for file, digest in code_files(".".join(parts), above[0]).items()} if above else {}
+        return None
+    return Path(file).resolve()
+
+
+def _read_for(name: str, path: Path) -> set[Path]:
+    """The files of the user's that importing a module of that file reads."""
+    parts = name.partition("@")[0].split(".")
+    roots = [*path.parents][len(parts) - (path.name != "__init__.py") :][:1]
+    return {root / file for root in roots for file in code_files(".".join(parts), root)}
 
 
 def _is_edited(module: ModuleType, path: Path) -> bool:
