@@ -140,8 +140,8 @@ def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp
 
 
 def test_a_training_that_the_user_stops_is_said(sweeps):
-    number = next(one.number for one in read_results(sweeps["fit"]) if one.epochs > 1)
-    with SweepAccess(sweeps["fit"]).opened(number) as opened:
+    number = next(one.number for one in read_results(sweeps["plain"]) if one.epochs > 1)
+    with SweepAccess(sweeps["plain"]).opened(number) as opened:
         stopped = replace(opened, stopping=lambda: True)
         with pytest.raises(Interrupted, match=f"trial {number} was not trained again to its end"):
             trained_again(stopped, RUNNERS.find("fit")(opened.spec, opened.data))

@@ -13,7 +13,6 @@ from keras_sweep.api.run import run
 from keras_sweep.api.spec import KerasTuner, Optuna, Spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
-from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, has_own_fit
 from keras_sweep.space.sweep_spec import WATCHING
 from keras_sweep.space_file.keras_tables import is_maximized
 
@@ -53,7 +52,9 @@ class Tuner:
             hypermodel = hypermodel()
         self._given = hypermodel
         self.hypermodel = hypermodel if hasattr(hypermodel, "build") else SimpleNamespace(build=hypermodel)
-        default = DEFAULT_OBJECTIVE if has_own_fit(hypermodel) else "val_loss"
+        fit = getattr(type(hypermodel), "fit", None)
+        fits = not getattr(fit, "__module__", "keras_tuner").startswith("keras_tuner")  # by one of its own
+        default = "default_objective" if fits else "val_loss"
         self._objective = default if objective is None else objective
         self._strategy = replace(strategy or Optuna(), trials=max_trials, seed=seed)
         self._seeds = executions_per_trial

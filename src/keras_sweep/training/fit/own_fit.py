@@ -13,7 +13,6 @@ from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit
 from keras_sweep.process.user_code import process_kept
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.space.text import listed
-from keras_sweep.space_file.keras_tables import is_maximized
 from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.controls import watching_callbacks
 from keras_sweep.training.fit.fit_log import Evaluate, FitLog
@@ -55,7 +54,7 @@ class OwnFitLog(FitLog):
         best = values[self.scored_epoch(len(values)) - 1] if values else None
         if not self.stopped and name in metrics and metrics[name] != best:
             self.is_by_rows = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name], evaluate)
-            of_keras = is_maximized(name) is not None or name.removeprefix("val_") in self.spec.metrics
+            of_keras = name.startswith("val_") or name in ("loss", *self.spec.metrics)
             if number is not None and of_keras and not self.is_by_rows:
                 raise ModelError(
                     f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
