@@ -83,16 +83,16 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 def save_keras(model: Any, path: Path) -> None:
     """Write a `.keras` file; `keras.models.load_model` opens it on every backend. Raises SweepError: Keras can't."""
     with replacing_path(path) as part:
-        _write_keras(model, part)
+        _write_keras(model, part, path)
 
 
-def _write_keras(model: Any, part: Path) -> None:
+def _write_keras(model: Any, part: Path, path: Path) -> None:
     with without_tensorflow():
         try:
             model.save(part)
         except ValueError as error:  # no zip file holds a time before 1980, where the clock of a board begins anew
             hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
-            raise SweepError(f"the model's file can't be written: {error}", hint=hint) from None
+            raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
@@ -165,11 +165,11 @@ def export_trial(
             # Ctrl-C leaves nothing.
             with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
                 if format == "keras":
-                    _write_keras(whole, part)
+                    _write_keras(whole, part, path)
                 else:
                     access.emit(PhaseBegan(f"converting to {format}"))
                     with folder_beside(path) as folder:
-                        _write_keras(whole, folder / "model.keras")
+                        _write_keras(whole, folder / "model.keras", path)
                         said = converted(whole, folder, part, opened.spec, own, format, quantize)
                     card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
                 _write_card(beside, card, part)
