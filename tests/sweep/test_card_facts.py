@@ -142,11 +142,10 @@ def test_without_its_sweep_the_files_optimizer_and_count_are_compared_and_the_re
     assert compared({**about, "goals": {"parameters": 651}}, home=None)[0]["goals.parameters"] == "file"
 
 
-def test_a_file_of_folds_or_with_a_tables_preprocessing_has_another_count_and_optimizer(compared):
-    about = card(goals={"parameters": 651}, params={"learning_rate": 0.5})
+def test_a_file_of_a_sweep_in_folds_has_fewer_parameters_than_its_trial(compared):
+    about = card(goals={"parameters": 651})
+    assert compared(about, home=None)[0] == {"goals.parameters": "file"}
     assert "goals.parameters" not in compared(about, None, data=replace(DATA, folds=(None,)))[0]
-    prepared = compared({**about, "data": None}, home=None)[0]
-    assert {"goals.parameters", "params.learning_rate"} <= set(prepared)
 
 
 def test_of_a_longer_sweep_what_other_trials_move_is_not_compared(compared):

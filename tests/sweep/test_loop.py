@@ -338,3 +338,11 @@ def test_what_waits_is_taken_up_where_it_was_asked_and_trained_alike_and_else_di
     untouched = Generation(0, asked)
     untouched.take_up(InMemory(), 100, "optuna/tpe", "formula")
     assert not untouched.resumed
+
+
+def test_trials_that_ended_before_their_turn_are_told_again_before_any_other_trains():
+    spec, whole = make_spec(SPACE, sampler="random"), InMemory()
+    run(spec, whole, 8)
+    _, events = run(spec, InMemory(whole.kept[:4], {6: whole.kept[6]}), 8)
+    first = next(event for event in events if isinstance(event, TrialEnded | EpochEnded))
+    assert isinstance(first, TrialEnded) and first.result.number == 6

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.errors import ChangedSweep
+from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.sweep_spec import Finish, SearchSettings, SweepSpec
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import set_damaged_weights_aside
-from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.open_record import _is_done, open_study
+from keras_sweep.trial.result import Result
 from tests.helpers.data_specs import write_pictures
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.ran import finished
@@ -104,3 +107,39 @@ def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(t
     os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
     with pytest.raises(ChangedSweep, match="its rows are not those"):
         finished(tmp_path, text, trials=2)
+
+
+def test_a_sweep_is_done_as_long_as_all_stands_as_a_run_left_it(tmp_path: Path) -> None:
+    ran = finished(tmp_path, PLAIN.replace("trials: 18", "trials: 2"), trials=2)
+    spec, folder, sweep = ran.spec, ran.sweep, RecordedSweep.read(ran.sweep)
+    best, facts = sweep.best, sweep.facts
+    assert best is not None
+
+    def is_done(
+        spec: SweepSpec = spec, best: Result = best, *, test: bool = True, results=sweep.results, **changes
+    ) -> bool:
+        return _is_done(RecordedSweep(folder, replace(facts, **changes), results), best, spec, test=test)
+
+    assert is_done() and is_done(test=False)
+    more = replace(spec, search=replace(spec.search, trials=3))
+    assert not is_done(more) and not is_done(replace(spec, text="another"))
+    assert not is_done(replace(spec, search=SearchSettings(sampler="random", trials=2)))
+    assert not is_done(learned=1) and not is_done(trials=1)
+    assert not is_done(replace(spec, text=spec.text + "\n"), space=spec.text + "\n")  # which the file beside it lacks
+    assert not is_done(replace(spec, finish=Finish(refit=True)))
+    assert not is_done(best=replace(best, final=True))
+    other = next(one for one in sweep.results if one.number != best.number)
+    assert not is_done(best=other)
+    unseen = RecordedSweep(folder, replace(facts, test=None), sweep.results)  # nobody has looked
+    assert not _is_done(unseen, best, spec, test=False)
+    assert not is_done(keras_config={**(facts.keras_config or {}), "epsilon": 1e-3})
+    assert not is_done(comparison="of another") or not folder.comparison.exists()
+    with pytest.raises(RecordError, match="is not as the sweep wrote it"):
+        is_done(card="of another")
+    for name, written in (("older.csv", 0), ("newer.csv", 2**33)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (written, written))
+        table = replace(spec, data=DataSpec("csv", str(tmp_path / name)))
+        assert not is_done(table)  # whatever its time of writing, it came after the card
+    folder.spool.mkdir()
+    assert not is_done()

@@ -196,6 +196,8 @@ def test_two_classes_need_not_be_counted_and_labels_of_one_column_or_one_hot_say
         with pytest.raises(UsageError, match="are 0 to 1"):
             class_weights({2: 1.0}, one)
     np.testing.assert_array_equal(row_weights({1: 2.0}, pairs), np.where(data.train.y > 6, 2.0, 1.0))
+    both = with_labels(data, lambda y: np.eye(2, dtype=np.float32)[(y > 6).astype(int)])
+    np.testing.assert_array_equal(row_weights({1: 2.0}, both), row_weights({1: 2.0}, pairs))
     several = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
     for labels in (several, data):
         np.testing.assert_array_equal(

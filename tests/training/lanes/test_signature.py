@@ -63,6 +63,7 @@ def test_trials_that_differ_in_their_learning_rate_or_epochs_alone_share_a_progr
     assert first == signature_of(plan(learning_rate=0.5, epochs=9))
     assert first.variants == (OptimizerVariant("adam"),) and first.per_lane == ()
     assert (first.batch_size, first.seed, first.structure, first.scheduled) == (16, 7, "", False)
+    assert not first.masked
     assert first.model == () and signature_of(plan(**{"model.units": 9})).model == (("units", "int", 9),)
 
 
