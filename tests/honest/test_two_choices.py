@@ -65,6 +65,11 @@ def test_scores_tie_within_the_larger_of_their_two_errors() -> None:
     assert choice.finalists(values).tolist() == [[1, 0], [2, 1], [4, 3]]
 
 
+def test_scores_that_are_one_error_apart_tie() -> None:
+    choice = FirstChoice(MeanScores(np.zeros((2, 9), np.float32)), np.full(2, 1 / 32), np.array([1.0, 0.0]), [0, 1], 2)
+    assert choice.finalists(np.array([[0.5, 0.46875], [0.5, 0.4687]])).tolist() == [[1, 0], [0, 1]]
+
+
 def test_of_more_than_ten_only_those_that_lead_can_become_finalists() -> None:
     unsteady = np.array([*[1.0] * 10, 0.0, 0.0])  # the steadiest are the last two
     choice = FirstChoice(MeanScores(np.zeros((12, 9), np.float32)), np.full(12, 1.0), unsteady, [0, 1, 2], SEEDS)

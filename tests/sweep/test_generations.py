@@ -116,6 +116,7 @@ def test_sampling_counts_as_such_and_is_told_as_a_phase() -> None:
     generation = found.next()
     assert told == [PhaseBegan("sampler")] * 2
     before = wall.parts["sampler"]
+    assert 0 < sum(one.sampler_seconds for one in generation.asked) <= before
     generation.done = trained(generation.asked)
     found.close(generation, generation.done)
     assert wall.parts["sampler"] > before

@@ -81,6 +81,10 @@ def test_trials_tie_within_the_larger_of_their_two_standard_errors():
     assert order(0.01, 1 / 16, 0.01).recipes == (1, 0, 2)
     assert order(0.01, None, 0.01).recipes == (0, 1, 2)
     assert order(0.06, 0.06, 0.2).recipes == (0, 1, 2)
+    assert order(None, 0.01, 0.01).recipes == (0, 1, 2)
+    jumpy = {"val_accuracy": (0.5, 0.1, 0.5, 0.0), "val_loss": (1.0, 1.0, 1.0, 1.0)}
+    steady = {"val_accuracy": (0.0, 0.0, 0.0, 0.0), "val_loss": (1.0, 1.0, 1.0, 1.0)}
+    assert chosen(ASKED, [result(0, 0.0, curve=jumpy), result(1, 0.0, curve=steady)]).recipes == (1, 0)
 
 
 def test_a_curve_is_as_unsteady_as_its_last_five_changes_up_to_the_scored_epoch():

@@ -63,6 +63,16 @@ def test_an_imported_trial_ranks_by_its_value_but_never_wins():
     assert winner([theirs], ACCURACY) is None
 
 
+def test_recipes_rank_by_how_many_seeds_failed_whatever_the_number_of_seeds():
+    def recipe(number, value, *others):
+        seeds = (result(9, v, state=TrialState.COMPLETE if v is not None else TrialState.FAIL) for v in others)
+        return replace(result(number, value), finalists=tuple(seeds), final=True)
+
+    results = [recipe(0, 0.7, 0.7, 0.7), recipe(1, 0.8, 0.8), recipe(2, 0.9, 0.9, None), recipe(3, 0.9, None, None)]
+    assert order(*results) == [1, 0, 2, 3]
+    assert [order_key(one, ACCURACY)[1] for one in results] == [0, 0, 1, 2]
+
+
 def test_only_trials_that_an_engine_here_asked_for_were_searched():
     engines = {"optuna/tpe": True, "import/optuna": False, "added": False, "added/by": True}
     assert {engine: searched(result(0, 0.9, engine=engine)) for engine in engines} == engines
