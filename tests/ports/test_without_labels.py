@@ -44,7 +44,7 @@ def test_steps_of_its_own_rank_by_what_they_record(tmp_path: Path) -> None:
     assert best.value == min(trial.value for trial in tuner.sweep.trials)
     assert tuner.sweep.replay().matches
     tuner.sweep.export(tmp_path / "steps.keras")
-    with pytest.raises(ks.UsageError, match=r"none of its card.s scores: steps of a class of yours"):
+    with pytest.raises(ks.UsageError, match=r"none of its card.s scores: what a `fit` or steps of yours"):
         ks.verify(tmp_path / "steps.keras", sweeps_dir=tmp_path, trust=True)
 
 

@@ -33,10 +33,10 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
 
 def read_series(data: DataSpec, folder: Path) -> Source:
     """The windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
-    path, options = folder / data.source, data.options
+    path = folder / data.source
+    options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
         raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
-    assert isinstance(options, SeriesOptions)
     numbers, labels, jumps = _columns(path, data.target or "", options)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()

@@ -139,4 +139,4 @@ def end_with_parent(parent: int, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # as the parent does that is not killed
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from typing import Any
 import pytest
 
 from keras_sweep.process.backend import cores
+from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers import processes as module
-from keras_sweep.training.workers.processes import Processes, _end_with
+from keras_sweep.training.workers.processes import Processes
 from tests.helpers.long_sweep import wait_for
 
 
@@ -51,7 +51,7 @@ def about() -> dict[str, Any]:
         "policy": os.sched_getscheduler(0),
         "interrupt": signal.getsignal(signal.SIGINT),
         "out": (os.fstat(1).st_dev, os.fstat(1).st_ino) == (os.fstat(2).st_dev, os.fstat(2).st_ino),
-        "watching": [one.daemon for one in threading.enumerate() if one._target is _end_with],  # type: ignore[attr-defined]
+        "watching": [one.daemon for one in threading.enumerate() if one.name == "end-with-parent"],
         "memory": os.environ["LOKY_MAX_MEMORY_LEAK_SIZE"],
     }
 
@@ -117,11 +117,10 @@ def test_closed_they_end_and_leave_no_file(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_process_ends_with_its_parent_and_removes_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder, parents, slept = tmp_path / "calls", [7, 7, 1], list[float]()
+    folder, parents, slept, codes, ended = tmp_path / "calls", [7, 7, 1], list[float](), list[int](), threading.Event()
     folder.mkdir()
-    monkeypatch.setattr(module.os, "getppid", lambda: parents.pop(0))
-    monkeypatch.setattr(module.time, "sleep", slept.append)
-    monkeypatch.setattr(module.os, "_exit", sys.exit)
-    with pytest.raises(SystemExit) as ended:
-        _end_with(7, folder)
-    assert ended.value.code == 1 and slept == [1.0, 1.0] and not folder.exists() and parents == []
+    monkeypatch.setattr(os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+    end_with_parent(7, folder)
+    assert ended.wait(30) and codes == [1] and slept == [1.0, 1.0] and not folder.exists() and parents == []
