@@ -132,16 +132,15 @@ def _read(definition: Definition, outer: tuple[str, ...]) -> CodeText:
 
 
 def _read_byte_code(code: CodeType) -> CodeText:
-    steps = [step for block in _codes(code) for step in dis.get_instructions(block)]
-
-    def names(*kinds: str) -> set[str]:
-        return {step.argval for step in steps if step.opname in kinds}
-
+    names: defaultdict[str, set[Any]] = defaultdict(set)
+    for block in _codes(code):
+        for step in dis.get_instructions(block):
+            names[step.opname].add(step.argval)
     variables = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
     return CodeText(
         [code.co_code, code.co_exceptiontable, code.co_flags, code.co_argcount, variables, code.co_consts],
-        globals=names("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"),
-        chains={name: set() for name in names("STORE_GLOBAL", "STORE_DEREF")},
-        imports={("", name, "") for name in names("IMPORT_NAME")},
-        sets=names("STORE_ATTR"),
+        globals=names["LOAD_GLOBAL"] | names["LOAD_NAME"] | names["LOAD_FROM_DICT_OR_GLOBALS"],
+        chains={name: set() for name in names["STORE_GLOBAL"] | names["STORE_DEREF"]},
+        imports={("", name, "") for name in names["IMPORT_NAME"]},
+        sets=names["STORE_ATTR"],
     )
