@@ -24,11 +24,11 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass
 class CodeText:
-    """What the code of a function, and of the functions inside it, says."""
+    """The text and the names of a function, with the functions inside it."""
 
     text: Any
     globals: set[str] = field(default_factory=set)  # names that it reads from its module
-    chains: dict[str, Chains] = field(default_factory=dict)  # of the names that it reads; none of a state of its own
+    chains: dict[str, Chains] = field(default_factory=dict)  # of names that it reads; empty if it sets them, too
     imports: set[tuple[str, str, str]] = field(default_factory=set)  # name, module, and attribute of the module
     sets: set[str] = field(default_factory=set)  # attributes, of whatever object, that it sets
 
@@ -71,8 +71,8 @@ def _definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             places[node.name, min(part.lineno for part in (node, *node.decorator_list))] = node
         if isinstance(body := getattr(node, "body", None), list):
-            said = [part for part in body if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)]
-            body[:] = [part for part in body if part not in said] or [ast.Pass()]
+            texts = [part for part in body if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)]
+            body[:] = [part for part in body if part not in texts] or [ast.Pass()]
     return {_without_lines(code): places[place] for code in codes if (place := _place(code)) in places}
 
 

@@ -151,13 +151,13 @@ def _function(function: FunctionType) -> Apart:
         if not hasattr(builtins, name) or _installed_name(known[name]) is None:  # IPython brings its own `open`
             parts |= _reached(f"the global `{name}", known[name], reading.chains.get(name, {()}))
     for name, path, attribute in () if installed else sorted(reading.imports):
-        value = _imported(name, path, attribute, known.get("__package__") or "")
+        value = _import_value(name, path, attribute, known.get("__package__") or "")
         parts |= _reached(f"the import `{path}.{attribute}".rstrip("."), value, reading.chains.get(name) or {()})
     return ("function", list(parts)), list(parts.items())
 
 
-def _imported(name: str, path: str, attribute: str, package: str) -> Any:
-    """What an import binds to the name. An installed package, and a module that raises, count by version and files."""
+def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
+    """Import what a function imports. An installed package, or a module that raises, counts by its version or files."""
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
