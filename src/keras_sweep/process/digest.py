@@ -13,6 +13,7 @@ import copyreg
 import functools
 import hashlib
 import importlib.util
+import inspect
 import linecache
 import re
 import sys
@@ -39,7 +40,7 @@ ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotI
 NOTES = ("append", "add", "extend", "update")
 # What Python keeps of a class beside what stands in it: where it stands, texts, caches, and annotations.
 OF_A_CLASS = re.compile(
-    r"__(dict|weakref|module|qualname|doc|replace|firstlineno|slotnames|static_attributes|annot\w+)__|_abc_impl"
+    r"__(dict|weakref|module|qualname|doc|replace|firstlineno|slotnames|static_attributes|dataclass_params|annot\w+)__|_abc_impl"
 )
 
 
@@ -132,48 +133,43 @@ def _dict(value: Any) -> Apart:
 def _function(function: FunctionType) -> Apart:
     code, defaults = function.__code__, function.__defaults__ or ()
     module = str(function.__globals__.get("__name__"))  # `__module__` is, of a decorator's function, what it decorates
-    installed, parts = is_installed(module), dict[str, Any]()
+    installed = is_installed(module)
     if installed and "<" not in code.co_qualname:
         return (f"{module}.{code.co_qualname}", version_of(module)), []
-    named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
-    keywords = sorted((function.__kwdefaults__ or {}).items())
     by_name = installed and code.co_name != "<lambda>"
     reading = CodeText((module, code.co_qualname)) if by_name else read_code(code)
-    parts["its code"] = reading.text
+    named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
+    keywords = sorted((function.__kwdefaults__ or {}).items())
+    parts: dict[str, Any] = {"its code": reading.text}
     parts |= {f"the default of `{name}`": value for name, value in [*zip(named, defaults, strict=True), *keywords]}
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # an empty cell
-            if name not in reading.own:
-                parts |= _reached(f"the variable `{name}", cell.cell_contents, reading.chains.get(name, {()}))
-    if installed:
-        return ("function", list(parts)), list(parts.items())
-    known, missing = function.__globals__, []
-    for name in sorted(reading.globals - reading.own):
-        of_notebook = hasattr(builtins, name) and _installed_name(known.get(name)) is not None  # IPython's `open`
-        if name in known and not name.startswith("__") and not of_notebook:
+            parts |= _reached(f"the variable `{name}", cell.cell_contents, reading.chains.get(name, {()}))
+    known = {} if installed else function.__globals__
+    for name in sorted(name for name in reading.globals & known.keys() if not name.startswith("__")):
+        if not hasattr(builtins, name) or _installed_name(known[name]) is None:  # IPython brings its own `open`
             parts |= _reached(f"the global `{name}", known[name], reading.chains.get(name, {()}))
-    for name, path, attribute in sorted(reading.imports):
-        with contextlib.suppress(ImportError):  # the call tells
-            path = importlib.util.resolve_name(path, known.get("__package__") or "")
-        try:
-            value = _imported(path, attribute)
-        except (Exception, SystemExit):  # the call tells
-            missing.append(module_facts(path))
-        else:
-            words = ".".join(filter(None, (path, attribute)))
-            parts |= _reached(f"the import `{words}", value, reading.chains.get(name, {()}))
-    return ("function", list(parts), missing), list(parts.items())
+    for name, path, attribute in () if installed else sorted(reading.imports):
+        value = _import_value(name, path, attribute, known.get("__package__") or "")
+        parts |= _reached(f"the import `{path}.{attribute}".rstrip("."), value, reading.chains.get(name) or {()})
+    return ("function", list(parts)), list(parts.items())
 
 
-def _imported(path: str, attribute: str) -> Any:
-    """What `import path`, or `from path import attribute`, would bind; an installed package by its name and version."""
-    if is_installed(path):
-        return path, attribute, version_of(path)
-    module = importlib.import_module(path)
-    if not attribute:
-        return sys.modules[path.partition(".")[0]]
-    return getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(f"{path}.{attribute}")
+def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
+    """Import what a function imports. An installed package, or a module that raises, counts by its version or files."""
+    try:
+        path = importlib.util.resolve_name(path, package)
+        if is_installed(path):
+            return path, attribute, version_of(path)
+        module = importlib.import_module(path)
+        if not attribute:
+            return sys.modules[name] if path.startswith(f"{name}.") else module
+        return (
+            getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(f"{path}.{attribute}")
+        )
+    except (Exception, SystemExit):  # the call tells
+        return module_facts(path)
 
 
 def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
@@ -200,15 +196,15 @@ def _module(module: ModuleType) -> Apart:
         return module_facts(module.__name__), []
     tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
     names = {
-        target.id: getattr(module, target.id, None)
+        target.id
         for node in tree.body
         if isinstance(node, ast.Assign)
-        and not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node.value))
+        and not any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(node.value))
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    own = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    return module_facts(module.__name__), [(f"its `{name}`", names[name]) for name in sorted(names.keys() - own)]
+    names -= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return module_facts(module.__name__), [(f"its `{name}`", getattr(module, name, None)) for name in sorted(names)]
 
 
 def _partial(value: functools.partial[Any]) -> Apart:
@@ -228,29 +224,25 @@ def _installed_name(value: Any) -> tuple[str, str] | None:
 
 def _class(kind: type) -> Apart:
     own = {
-        name: value
+        name: None if _is_written(value) else value
         for name, value in sorted(vars(kind).items())
         if not OF_A_CLASS.fullmatch(name) and not isinstance(value, GetSetDescriptorType | MemberDescriptorType)
     }
-    if "__dataclass_params__" in own:  # what it writes into the class follows from the fields
-        params = own.pop("__dataclass_params__")
-        own = {name: value for name, value in own.items() if not _is_of_dataclasses(value)}
-        own["its kind"] = [getattr(params, name) for name in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]
-    if "_fields" in own and issubclass(kind, tuple):
-        own = {name: value for name, value in own.items() if name not in ("__new__", *own["_fields"])}
     if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
         written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
         own = {name: own[name] for name in sorted(written - kind.__members__.keys())}
         own["its members"] = {name: member.value for name, member in kind.__members__.items()}
-    parts = [("its base", base) for base in (*kind.__bases__, type(kind))]
+    parts: list[tuple[str, Any]] = [("its base", base) for base in (*kind.__bases__, type(kind))]
     parts += [(f"the attribute `{name}`", value) for name, value in own.items()]
     return ("class", kind.__name__, list(own)), parts
 
 
-def _is_of_dataclasses(value: Any) -> bool:
-    """Whether it is a method that `dataclasses` wrote into a class: `__init__` and its like."""
-    code = getattr(value, "__code__", None)
-    return code is not None and code.co_qualname.startswith(("__create_fn__.", "_recursive_repr.", "recursive_repr."))
+def _is_written(method: Any) -> bool:
+    """Whether `dataclasses` or `namedtuple` wrote a method: it follows from the fields, and versions differ."""
+    function = inspect.unwrap(method)
+    is_of_dataclass = getattr(getattr(function, "__code__", None), "co_qualname", "").startswith("__create_fn__.")
+    is_new = str(getattr(function, "__module__", None)).startswith("namedtuple_")
+    return is_of_dataclass or is_new or type(method).__name__ == "_tuplegetter"
 
 
 def _array(value: Any) -> Apart | None:

@@ -117,44 +117,33 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
             raise
 
 
-_as_imported: dict[str, str] = {}  # of each module the digest of its file then; "" of those that are not the user's
+_as_imported: dict[str, str] = {}  # the digest of each module's file at its import; "" for modules not the user's
 
 
 def note_modules() -> None:
     """Note the files of modules that were imported since the last call, for `forget_changed`."""
-    for name in set(sys.modules) - _as_imported.keys():
+    for name in sys.modules.keys() - _as_imported.keys():
         _as_imported[name] = source_digest(_own_file(name))
 
 
 def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Have edited modules of the user's imported again, and those that import them. Objects of the former ones stay.
+    """Have edited modules of the user's imported again, with those that import them. Objects of former modules stay.
 
-    They are those that the sources reach in the folder; by default all that were noted. A module that the program had
-    imported before is told as edited by its functions.
+    These are the modules that the sources reach in the folder; by default all that were noted.
     """
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
     reached = {folder / file for name in names for file in code_files(name, folder)}
-    if sources is not None and not reached:
-        return
-    files = {name: path for name in list(sys.modules if reached else _as_imported) if (path := _own_file(name))}
-    files = {name: path for name, path in files.items() if not reached or path in reached}
-    edited = {
-        path
-        for name, path in files.items()
-        if (_as_imported[name] != source_digest(path) if name in _as_imported else _is_edited(sys.modules[name], path))
-    }
+    files = {name: path for name in list(_as_imported if sources is None else sys.modules) if (path := _own_file(name))}
+    files = {name: path for name, path in files.items() if sources is None or path in reached}
+    edited = {path for name, path in files.items() if _is_edited(name, path)}
     for name, path in files.items():
-        if edited and edited & _read_for(name, path):
+        if edited and edited & _files_behind(name, path):
             parent, _, last = name.rpartition(".")  # or `from parent import last` gives the former
             vars(sys.modules.get(parent, ModuleType(""))).pop(last, None)
-            del sys.modules[name]
-            _as_imported.pop(name, None)
-        else:
-            _as_imported.setdefault(name, source_digest(path))
-    for path in edited:
-        with contextlib.suppress(OSError):  # which knows an edit by its second and its size
-            Path(importlib.util.cache_from_source(str(path))).unlink()
+            del sys.modules[name], _as_imported[name]
+            with contextlib.suppress(OSError):  # which knows an edit by its second and its size
+                Path(importlib.util.cache_from_source(str(path))).unlink()
     importlib.invalidate_caches()
 
 
@@ -166,18 +155,21 @@ def _own_file(name: str) -> Path | None:
     return Path(file).resolve()
 
 
-def _read_for(name: str, path: Path) -> set[Path]:
-    """The files of the user's that importing a module of that file reads."""
+def _files_behind(name: str, path: Path) -> set[Path]:
+    """The files of the user's that an import of the module reads."""
     parts = name.partition("@")[0].split(".")
     roots = [*path.parents][len(parts) - (path.name != "__init__.py") :][:1]
     return {root / file for root in roots for file in code_files(".".join(parts), root)}
 
 
-def _is_edited(module: ModuleType, path: Path) -> bool:
-    """Whether a function of that file, which the module has, is of another text than stands there now."""
-    codes = [one.__code__ for one in vars(module).values() if inspect.isfunction(one)]
-    own = [code for code in codes if Path(code.co_filename).resolve() == path]
-    return any(definition_in(path.read_bytes(), code) is None for code in own)
+def _is_edited(name: str, path: Path) -> bool:
+    """Whether the file has another text than at its import; before it is noted, its functions tell."""
+    if name not in _as_imported:
+        codes = [value.__code__ for value in vars(sys.modules[name]).values() if inspect.isfunction(value)]
+        codes = [code for code in codes if Path(code.co_filename).resolve() == path]
+        _as_imported[name] = source_digest(path)
+        return any(definition_in(path.read_bytes(), code) is None for code in codes)
+    return _as_imported[name] != source_digest(path)
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:
