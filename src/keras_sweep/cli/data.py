@@ -134,7 +134,7 @@ def import_search(
     metric: Annotated[str | None, option("--metric", "NAME", "What ranks, where the source does not say.")] = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
-    """Read the trials of an Optuna storage into a sweep; the storage stays as it is."""
+    """Read the trials of an Optuna storage into a sweep; a file is never written to."""
     from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
     from keras_sweep.space_file.read import read_space_file
 
