@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.importing.read import read_trials
+from keras_sweep.importing.optuna_storage import read_trials
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder

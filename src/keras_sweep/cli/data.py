@@ -125,9 +125,7 @@ def baseline(
 
 
 def import_search(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A KerasTuner project folder, or an Optuna storage (file or URL).")
-    ],
+    storage: Annotated[str, typer.Argument(metavar="STORAGE", help="An Optuna SQLite or journal file, or a URL.")],
     name: Annotated[str | None, option("--name", "NAME", "The new sweep.", show_default="the study's name")] = None,
     space: Annotated[
         Path | None, option("--space", "SPACE", "A space file: `sweep run` of it then goes on from these trials.")
@@ -136,20 +134,16 @@ def import_search(
     metric: Annotated[str | None, option("--metric", "NAME", "What ranks, where the source does not say.")] = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
-    """Read another program's search into a sweep; nothing is written at its source."""
-    from keras_sweep.importing.imported import write_alone, write_into
-    from keras_sweep.importing.read import read_trials
-    from keras_sweep.process.backend import choose_backend
+    """Read the trials of an Optuna storage into a sweep; a file is never written to."""
+    from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
     from keras_sweep.space_file.read import read_space_file
 
-    choose_backend(None)  # else KerasTuner, or a module for the rows, imports Keras on TensorFlow
-    spec = read_space_file(space, name=name) if space is not None else None
-    imported = read_trials(source, study=study, metric=metric)
+    spec, fingerprint = read_space_file(space, name=name) if space is not None else None, ""
+    imported = read_trials(storage, study=study, metric=metric)
     folder = sweep_folder(spec.name if spec is not None else name or imported.name, sweeps_dir)
-    if spec is None:
-        write_alone(imported, folder)
-    else:
-        imported = write_into(imported, folder, spec, _rows_of(spec).fingerprint)
+    if spec is not None:
+        imported, fingerprint = fit_to_space(imported, spec), _rows_of(spec).fingerprint
+    write_sweep(imported, folder, spec, fingerprint)
     for text in imported.notes:
         note(text)
     stdout_console().print(f"{folder.name}: {counted(len(imported.results), 'trial')} from {escaped(imported.source)}")

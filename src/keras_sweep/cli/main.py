@@ -64,7 +64,7 @@ app.command("compare", cls=PlainHelp, short_help="Sweeps side by side: do their 
 app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(recorded.dashboard)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
 app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
-app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)
+app.command("import", short_help="Read an Optuna storage into a sweep.")(data.import_search)
 
 
 def main(arguments: list[str] | None = None) -> None:
