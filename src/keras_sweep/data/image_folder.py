@@ -40,21 +40,24 @@ def read_images(data: DataSpec, folder: Path) -> Source:
         raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
-    parts, faults = {}, list[DataError]()
+    parts, faults = {}, []
     for part, place in places.items():
-        files = list(_files(root, place, faults))
-        if not files and not faults:
+        unread = list[OSError]()
+        paths = (path for path in sorted(walk_folder(place, unread)) if not os.path.isdir(path))
+        files = [path for path in paths if path.parent != place or not os.path.isfile(path)]
+        if not files and not unread:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the largest scans are pictures, too
             pictures: list[Any] = list(threads.map(partial(_picture, root, options), files))
         faults += [picture for picture in pictures if isinstance(picture, DataError)]
+        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
         if not faults:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
             parts[part] = RawRows(np.stack(pictures), labels)
     if faults:
-        raise TableError(str(root), faults)
+        raise TableError(str(root), sorted(faults, key=str))
     shape = (*options.size, 3) if options.color == "rgb" else tuple(options.size)
     rows, train, validation, test = (parts.get(part) for part in ("", "train", "validation", "test"))
     return Source(root.name, rows, train, validation, test, image_shape=shape)
@@ -74,40 +77,20 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
-def walk_folder(folder: Path, above: tuple[str, ...] = ()) -> Iterator[tuple[Path, os.stat_result | OSError]]:
-    """All that is in a folder and in its folders, links followed, by name; an error where the disk gives one.
+def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[Path]:
+    """All that is in a folder and in its folders, links followed; folders that can't be walked go to `faults`.
 
     Hidden files and folders are left out, as `.ipynb_checkpoints`, in which Jupyter keeps copies of pictures.
     """
-    try:
-        above = (*above, os.path.realpath(folder))
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
-                continue
-            try:
-                if path.is_symlink() and os.path.realpath(path) in above:
-                    raise OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path))
-                found = path.stat()
-            except OSError as error:
-                yield path, error
-                continue
-            yield path, found
-            if stat.S_ISDIR(found.st_mode):
-                yield from walk_folder(path, above)
-    except OSError as error:
-        yield folder, error
-
-
-def _files(root: Path, place: Path, faults: list[DataError]) -> Iterator[Path]:
-    """The files in folders of classes; what can't be read, and what is neither file nor folder, goes to `faults`."""
-    for path, found in walk_folder(place):
-        if isinstance(found, OSError):
-            faults.append(DataError(f"{path.relative_to(root)} can't be read: {found.strerror}"))
-        elif stat.S_ISREG(found.st_mode):
-            if path.parent != place:
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
+        for path in (Path(place, name) for name in folders + files):
+            is_loop = os.path.islink(path) and os.path.realpath(path) in map(os.path.realpath, path.parents)
+            if is_loop:
+                faults.append(OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path)))
+            if not is_loop and not path.name.startswith("."):
                 yield path
-        elif not stat.S_ISDIR(found.st_mode):
-            faults.append(DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out"))
+            elif path.name in folders:
+                folders.remove(path.name)  # so that `os.walk` leaves it out, too
 
 
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
@@ -116,6 +99,8 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     from PIL import Image
 
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out")
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # which Keras clips at 255
                 return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
@@ -126,6 +111,10 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return DataError(f"{path.relative_to(root)} has more than {most:,} pixels", hint="Make it smaller")
     except Exception as error:  # Pillow raises nearly anything for a damaged file
-        reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
-        return DataError(f"{path.relative_to(root)} can't be read: {reason}")
+        return _unreadable(root, path, error)
     return pixels / np.float32(255)
+
+
+def _unreadable(root: Path, path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
+    return DataError(f"{path.relative_to(root)} can't be read: {reason}")
