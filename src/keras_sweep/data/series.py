@@ -63,24 +63,12 @@ def read_series(data: DataSpec, folder: Path) -> Source:
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
-    """The columns of numbers, the target's values, and what skips. Columns of dates or other text are left out. Raises
-    as above."""
+    """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
     (frame, _), place = table_of(path, "csv", options), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]
-    for name in times[:1]:
-        if (back := frame[name].alias("").to_physical().diff() < 0).any():
-            raise DataError(
-                f"{path} is not in time order: column {quoted(name)} goes back in row {first_row(back)}",
-                hint="Sort its rows by time, the earliest first; give several series a file each",
-            )
-        if (again := frame[name].alias("").to_physical().diff() == 0).sum() > MOST_AGAIN * len(frame):
-            raise DataError(
-                f"{path} has {counted(int(again.sum()), 'row')} of a time that another row has, as row "
-                f"{first_row(again)} in column {quoted(name)}",
-                hint="Give several series a file each, or bring one row a time",
-            )
+    notices = [_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
         absent = one.alias("").cast(pl.Float64).fill_nan(None).is_null()
@@ -90,20 +78,29 @@ def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFr
     if target not in numbers.columns:
         faults.append(DataError(f"the target column {quoted(target)} is of type {frame[target].dtype}, not numbers"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
-    jumps = (_jumps(one, path.name) for one in frame if one.name in times[:1] or one.dtype.is_integer())
-    return numbers, numbers[target].to_numpy(), list(filter(None, jumps))
+    return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
 
-def _jumps(series: pl.Series, place: str) -> str | None:
-    """A notice where times, or whole numbers nearly all of which grow by the same, skip some."""
-    steps = series.alias("").to_physical().cast(pl.Float64).diff()
-    usual = steps.filter(steps > 0).median()
-    jumps = steps > 1.5 * float(str(usual or 0))
-    counts = series.dtype.is_temporal() or ((steps > 0).all() and (steps == usual).sum() >= LEAST_ALIKE * len(steps))
-    if usual is None or not counts or not jumps.any():
+def _jumps(series: pl.Series, path: Path) -> str | None:
+    """A notice where times, or whole numbers nearly all of which grow by the same, skip some. Raises DataError where
+    times go back, or stand still as those of several series do."""
+    column, steps = f"column {quoted(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
+    if series.dtype.is_temporal():
+        if (back := steps < 0).any():
+            what = f"is not in time order: {column} goes back in row {first_row(back)}"
+            hint = "Sort its rows by time, the earliest first; give several series a file each"
+            raise DataError(f"{path} {what}", hint=hint)
+        if (again := steps == 0).sum() > MOST_AGAIN * len(steps):
+            rows = f"{counted(int(again.sum()), 'row')} of a time that another row has"
+            what = f"has {rows}, as row {first_row(again)} in {column}"
+            raise DataError(f"{path} {what}", hint="Give several series a file each, or bring one row a time")
+    elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
+        return None  # it does not count the rows
+    jumps = steps > 1.5 * float(str(steps.filter(steps > 0).median() or math.inf))
+    if not jumps.any():
         return None
     row = first_row(jumps)
     return (
-        f"column {quoted(series.name)} of {place} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
+        f"{column} of {path.name} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
         f"{series[row - 2]} to {series[row - 1]} in row {row}, and windows are cut across: fill in the rows between"
     )
