@@ -31,9 +31,11 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         variants[variant_of(point)] = load_variant(variant_spec(spec, point))
         size = sum(one.nbytes for data in variants.values() for array in data.train.arrays for one in leaves(array))
         if len(variants) > FEW_VARIANTS and size > MOST_BYTES:
-            what = f"{len(points)} variants of {spec.data.source} do not fit into memory: the training rows of the first"
-            size_of = f"{what} {len(variants)} take more than {MOST_BYTES >> 30} GB"
-            raise DataError(size_of, hint="Give fewer values of `data.*`, or fewer rows")
+            raise DataError(
+                f"{len(points)} variants of {spec.data.source} do not fit into memory: the training rows of the first "
+                f"{len(variants)} take more than {MOST_BYTES >> 30} GB",
+                hint="Give fewer values of `data.*`, or fewer rows",
+            )
     of_all = variants.values()
     return replace(
         next(iter(of_all)),

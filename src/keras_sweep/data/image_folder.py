@@ -33,26 +33,29 @@ def read_images(data: DataSpec, folder: Path) -> Source:
     if not root.is_dir():
         raise DataError(f"there is no folder {root}", hint="Paths are relative to the space file")
     try:
-        from PIL import Image
-
-        places = _parts(root)
+        return _read_parts(root, options)
     except ImportError as error:
         raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
-    parts, faults = {}, []
-    for part, place in places.items():
+
+
+def _read_parts(root: Path, options: ImageOptions) -> Source:
+    from PIL import Image
+
+    parts, faults = {}, list[DataError]()
+    for part, place in _parts(root).items():
         unread = list[OSError]()
-        paths = (path for path in sorted(walk_folder(place, unread)) if not os.path.isdir(path))
-        files = [path for path in paths if path.parent != place or not os.path.isfile(path)]
-        if not files and not unread:
+        every = sorted(path for _, paths in walk_folder(place, unread) for path in paths)
+        files = [path for path in every if path.parent != place or not path.is_file()]
+        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
+        if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the largest scans are pictures, too
             pictures: list[Any] = list(threads.map(partial(_picture, root, options), files))
         faults += [picture for picture in pictures if isinstance(picture, DataError)]
-        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
         if not faults:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
             parts[part] = RawRows(np.stack(pictures), labels)
@@ -77,20 +80,20 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
-def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[Path]:
-    """All that is in a folder and in its folders, links followed; folders that can't be walked go to `faults`.
+def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
+    """A folder, then each that is in it, with the files there, links followed; what can't be walked goes to `faults`.
 
     Hidden files and folders are left out, as `.ipynb_checkpoints`, in which Jupyter keeps copies of pictures.
     """
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
-        for path in (Path(place, name) for name in folders + files):
-            is_loop = os.path.islink(path) and os.path.realpath(path) in map(os.path.realpath, path.parents)
+        above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
+        for path in [Path(place, name) for name in folders]:
+            is_loop = os.path.realpath(path) in above
             if is_loop:
                 faults.append(OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path)))
-            if not is_loop and not path.name.startswith("."):
-                yield path
-            elif path.name in folders:
-                folders.remove(path.name)  # so that `os.walk` leaves it out, too
+            if is_loop or path.name.startswith("."):
+                folders.remove(path.name)
+        yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
 
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:

@@ -16,7 +16,7 @@ from keras_sweep.data.table_columns import NumberColumn, check_columns, first_ro
 from keras_sweep.data.table_files import near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import counted, quoted
 
 MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
@@ -64,15 +64,16 @@ def read_series(data: DataSpec, folder: Path) -> Source:
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
     """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
-    (frame, _), place = table_of(path, "csv", options), str(path)
+    known = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
+    as_csv = CsvOptions(**{key: value for key, value in known.items() if value is not None})
+    (frame, _), place = table_of(path, "csv", as_csv), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]
     notices = [_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
-        absent = one.alias("").cast(pl.Float64).fill_nan(None).is_null()
-        if absent.any():
+        if (absent := one.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
             rows = f"{counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
             faults.append(DataError(f"column {quoted(one.name)} has gaps in {rows}", hint="Fill them"))
     if target not in numbers.columns:

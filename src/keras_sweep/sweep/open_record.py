@@ -213,7 +213,8 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
 def _last_change(path: Path) -> float:
     """When a file, or what is in a folder, was last written, moved or linked to (seconds). Raises OSError."""
     faults = list[OSError]()
-    paths = [path, *(walk_folder(path, faults) if path.is_dir() else ())]
+    folders = walk_folder(path, faults) if path.is_dir() else [(path, list[Path]())]
+    paths = [each for place, files in folders for each in (place, *files)]
     for fault in faults:
         raise fault
     # A copy may keep an older file's time of writing; the time of the change is the disk's own.
