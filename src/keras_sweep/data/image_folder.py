@@ -87,11 +87,10 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
     """
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for path in [Path(place, name) for name in folders]:
-            is_loop = os.path.realpath(path) in above
-            if is_loop:
+            if os.path.realpath(path) in above:
                 faults.append(OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path)))
-            if is_loop or path.name.startswith("."):
                 folders.remove(path.name)
         yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
