@@ -18,17 +18,14 @@ def score_of_keras(value: Any) -> Any:
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
         return loss_of_keras(value)
-    if keras is None:
-        return None
-    is_own = issubclass(kind, keras.metrics.Metric) and not kind.__module__.startswith("keras.")
-    if not is_own and getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
+    if keras is not None and issubclass(kind, keras.metrics.Metric) and not kind.__module__.startswith("keras."):
+        return _own_metric(kind, value)
+    if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
     try:
         made: Any = value() if value is kind else value
     except TypeError:  # it needs arguments, which is told where it is made
         return None
-    if is_own:
-        return _own_metric(kind, value, made)
     from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
 
     if isinstance(made, keras.losses.Loss):
@@ -46,9 +43,13 @@ def score_of_keras(value: Any) -> Any:
     return _named(made, name, known) or {"python": give_function(made_anew)}
 
 
-def _own_metric(kind: Any, value: Any, made: Any) -> Any:
+def _own_metric(kind: Any, value: Any) -> Any:
     """A metric of the program's own, by the name that it gives itself; None where that is the name of its class."""
-    config, as_it_is = made.get_config(), value is kind and kind().name == made.name
+    try:
+        made, again = (value(), value()) if value is kind else (value, None)
+    except TypeError:  # it needs arguments, which is told where it is made
+        return None
+    config, as_it_is = made.get_config(), again is not None and again.name == made.name
 
     def made_anew() -> Any:
         return kind() if as_it_is else kind.from_config(config)

@@ -100,17 +100,17 @@ def _frame(path: Path, kind: str, options: TableOptions, others: Sequence[str | 
         frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
-    def as_text(*kinds: Any) -> list[pl.Series]:
+    def read_as_text(*kinds: Any) -> list[pl.Series]:
         """The columns of these types as the texts that the file has; none of Parquet."""
         places = [place for place, one in enumerate(frame) if one.name in names and one.dtype.base_type() in kinds]
         again = read(columns=places, infer_schema=False) if read and places else ()
         return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=False)]
 
     # What polars reads as dates may have the month first, and the year 24 may be 2024.
-    columns = as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
+    columns = read_as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
     values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand, too
-        columns += as_text(pl.Float64)
+        columns += read_as_text(pl.Float64)
         values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if faults:
         usual = {"decimal": "," if separator == ";" else ".", "dates": "day-first"}
