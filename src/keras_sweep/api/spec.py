@@ -209,8 +209,7 @@ class Spec:
             "loss_weights": self.loss_weights or None,
             "metric": [first, *further] if further else first,
             "parameters": {
-                name: {"values": value} if _is_sequence(value) and not _cases(value) else value
-                for name, value in self.parameters.items()
+                name: {"values": value} if _is_choice(value) else value for name, value in self.parameters.items()
             },
             "where": self.where or None,
             "training": _by_names(self.training) or None,
@@ -222,12 +221,9 @@ class Spec:
         return block_yaml({key: plain_value(value) for key, value in sections.items() if value is not None}, width=4096)
 
 
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1  # of NumPy
-
-
-def _cases(value: Sequence[Any]) -> bool:
-    return any(isinstance(one, Float | Int | Choice) for one in value)
+def _is_choice(value: Any) -> bool:
+    is_list = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1  # of NumPy
+    return is_list and not any(isinstance(case, Float | Int | Choice) for case in value)
 
 
 def _data_block(data: Any) -> Any:

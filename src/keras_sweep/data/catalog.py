@@ -26,10 +26,10 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     points = list(data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
-    variants: dict[Variant, SearchData] = {}
+    variants, size = dict[Variant, SearchData](), 0
     for point in points:
-        variants[variant_of(point)] = load_variant(variant_spec(spec, point))
-        size = sum(one.nbytes for data in variants.values() for array in data.train.arrays for one in leaves(array))
+        variants[variant_of(point)] = data = load_variant(variant_spec(spec, point))
+        size += sum(array.nbytes for arrays in data.train.arrays for array in leaves(arrays))
         if len(variants) > FEW_VARIANTS and size > MOST_BYTES:
             raise DataError(
                 f"{len(points)} variants of {spec.data.source} do not fit into memory: the training rows of the first "

@@ -90,13 +90,9 @@ def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
 
 
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    form, lowest = loss_needs(spec.loss).form, float(np.min(data.train.y))
+    form, lowest, y = loss_needs(spec.loss).form, float(np.min(data.train.y)), ravel_column(data.train.y)
     least = {"poisson": 0, "msle": -1, "mean_squared_logarithmic_error": -1}.get(spec.loss, -np.inf)
-    if (
-        data.weighs
-        and form is not LabelForm.ANY
-        and ravel_column(data.train.y).ndim - (form is not LabelForm.INDEX) > 1
-    ):
+    if data.weighs and form is not LabelForm.ANY and y.ndim - (form is not LabelForm.INDEX) > 1:
         yield Fault(f"`{spec.loss}` gives several numbers for each row of {data.name}, which Keras can't weigh by rows")
     if form is LabelForm.NUMBER and data.class_names:
         yield Fault(
@@ -120,20 +116,17 @@ def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | 
         arguments = spec.metric_arguments.get(metric, {})
         if "python" in arguments:
             continue  # it says itself what it does not take
+        fitting = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
         if of_two and metric in _BY_CLASS:
-            fits = arguments.get("threshold") is not None
+            fits, fitting = arguments.get("threshold") is not None, f"{{name: {metric}, threshold: 0.5}}"
         elif form is LabelForm.INDEX:
             fits = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
+        elif metric in _BY_CLASS and not in_column:
+            fits, macro = arguments.get("average") is not None, f"{{name: {metric}, average: macro}}"
+            fitting = macro if form in (LabelForm.ONE_HOT, LabelForm.ANY) else fitting
         else:
-            averaged = arguments.get("average") is not None and not in_column
-            unfit = UNFIT_METRICS[form] - (_BY_CLASS if averaged else frozenset())
-            fits = metric not in unfit and not (in_column and metric in _OF_COLUMNS)
+            fits = metric not in UNFIT_METRICS[form] and not (in_column and metric in _OF_COLUMNS)
         if not fits:
-            fitting = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
-            if of_two and metric in _BY_CLASS:
-                fitting = f"{{name: {metric}, threshold: 0.5}}"
-            elif metric in _BY_CLASS and form in (LabelForm.ONE_HOT, LabelForm.ANY) and not in_column:
-                fitting = f"{{name: {metric}, average: macro}}"
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
                 + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),

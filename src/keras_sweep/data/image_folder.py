@@ -33,16 +33,22 @@ def read_images(data: DataSpec, folder: Path) -> Source:
     if not root.is_dir():
         raise DataError(f"there is no folder {root}", hint="Paths are relative to the space file")
     try:
-        from PIL import Image
-
-        places = _parts(root)
+        return _read_parts(root, options)
     except ImportError as error:
         raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
+
+
+def _read_parts(root: Path, options: ImageOptions) -> Source:
+    from PIL import Image
+
     parts, faults = {}, list[DataError]()
-    for part, place in places.items():
-        files = list(_files(root, place, faults))
+    for part, place in _parts(root).items():
+        unread = list[OSError]()
+        every = sorted(path for _, paths in walk_folder(place, unread) for path in paths)
+        files = [path for path in every if path.parent != place or not path.is_file()]
+        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
         if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
@@ -54,7 +60,7 @@ def read_images(data: DataSpec, folder: Path) -> Source:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
             parts[part] = RawRows(np.stack(pictures), labels)
     if faults:
-        raise TableError(str(root), faults)
+        raise TableError(str(root), sorted(faults, key=str))
     shape = (*options.size, 3) if options.color == "rgb" else tuple(options.size)
     rows, train, validation, test = (parts.get(part) for part in ("", "train", "validation", "test"))
     return Source(root.name, rows, train, validation, test, image_shape=shape)
@@ -74,40 +80,19 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
-def walk_folder(folder: Path, above: tuple[str, ...] = ()) -> Iterator[tuple[Path, os.stat_result | OSError]]:
-    """All that is in a folder and in its folders, links followed, by name; an error where the disk gives one.
+def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
+    """A folder, then each that is in it, with the files there, links followed; what can't be walked goes to `faults`.
 
     Hidden files and folders are left out, as `.ipynb_checkpoints`, in which Jupyter keeps copies of pictures.
     """
-    try:
-        above = (*above, os.path.realpath(folder))
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
-                continue
-            try:
-                if path.is_symlink() and os.path.realpath(path) in above:
-                    raise OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path))
-                found = path.stat()
-            except OSError as error:
-                yield path, error
-                continue
-            yield path, found
-            if stat.S_ISDIR(found.st_mode):
-                yield from walk_folder(path, above)
-    except OSError as error:
-        yield folder, error
-
-
-def _files(root: Path, place: Path, faults: list[DataError]) -> Iterator[Path]:
-    """The files in folders of classes; what can't be read, and what is neither file nor folder, goes to `faults`."""
-    for path, found in walk_folder(place):
-        if isinstance(found, OSError):
-            faults.append(DataError(f"{path.relative_to(root)} can't be read: {found.strerror}"))
-        elif stat.S_ISREG(found.st_mode):
-            if path.parent != place:
-                yield path
-        elif not stat.S_ISDIR(found.st_mode):
-            faults.append(DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out"))
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
+        above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in [Path(place, name) for name in folders]:
+            if os.path.realpath(path) in above:
+                faults.append(OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path)))
+                folders.remove(path.name)
+        yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
 
 def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
@@ -116,6 +101,8 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     from PIL import Image
 
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out")
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # which Keras clips at 255
                 return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
@@ -126,6 +113,10 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return DataError(f"{path.relative_to(root)} has more than {most:,} pixels", hint="Make it smaller")
     except Exception as error:  # Pillow raises nearly anything for a damaged file
-        reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
-        return DataError(f"{path.relative_to(root)} can't be read: {reason}")
+        return _unreadable(root, path, error)
     return pixels / np.float32(255)
+
+
+def _unreadable(root: Path, path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
+    return DataError(f"{path.relative_to(root)} can't be read: {reason}")

@@ -16,7 +16,7 @@ from keras_sweep.data.table_columns import NumberColumn, check_columns, first_ro
 from keras_sweep.data.table_files import near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import counted, quoted
 
 MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
@@ -63,47 +63,45 @@ def read_series(data: DataSpec, folder: Path) -> Source:
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
-    """The columns of numbers, the target's values, and what skips. Columns of dates or other text are left out. Raises
-    as above."""
-    (frame, _), place = table_of(path, "csv", options), str(path)
+    """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
+    known = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
+    as_csv = CsvOptions(**{key: value for key, value in known.items() if value is not None})
+    (frame, _), place = table_of(path, "csv", as_csv), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]
-    for name in times[:1]:
-        if (back := frame[name].alias("").to_physical().diff() < 0).any():
-            raise DataError(
-                f"{path} is not in time order: column {quoted(name)} goes back in row {first_row(back)}",
-                hint="Sort its rows by time, the earliest first; give several series a file each",
-            )
-        if (again := frame[name].alias("").to_physical().diff() == 0).sum() > MOST_AGAIN * len(frame):
-            raise DataError(
-                f"{path} has {counted(int(again.sum()), 'row')} of a time that another row has, as row "
-                f"{first_row(again)} in column {quoted(name)}",
-                hint="Give several series a file each, or bring one row a time",
-            )
+    notices = [_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
-        absent = one.alias("").cast(pl.Float64).fill_nan(None).is_null()
-        if absent.any():
+        if (absent := one.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
             rows = f"{counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
             faults.append(DataError(f"column {quoted(one.name)} has gaps in {rows}", hint="Fill them"))
     if target not in numbers.columns:
         faults.append(DataError(f"the target column {quoted(target)} is of type {frame[target].dtype}, not numbers"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
-    jumps = (_jumps(one, path.name) for one in frame if one.name in times[:1] or one.dtype.is_integer())
-    return numbers, numbers[target].to_numpy(), list(filter(None, jumps))
+    return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
 
-def _jumps(series: pl.Series, place: str) -> str | None:
-    """A notice where times, or whole numbers nearly all of which grow by the same, skip some."""
-    steps = series.alias("").to_physical().cast(pl.Float64).diff()
-    usual = steps.filter(steps > 0).median()
-    jumps = steps > 1.5 * float(str(usual or 0))
-    counts = series.dtype.is_temporal() or ((steps > 0).all() and (steps == usual).sum() >= LEAST_ALIKE * len(steps))
-    if usual is None or not counts or not jumps.any():
+def _jumps(series: pl.Series, path: Path) -> str | None:
+    """A notice where times, or whole numbers nearly all of which grow by the same, skip some. Raises DataError where
+    times go back, or stand still as those of several series do."""
+    column, steps = f"column {quoted(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
+    if series.dtype.is_temporal():
+        if (back := steps < 0).any():
+            what = f"is not in time order: {column} goes back in row {first_row(back)}"
+            hint = "Sort its rows by time, the earliest first; give several series a file each"
+            raise DataError(f"{path} {what}", hint=hint)
+        if (again := steps == 0).sum() > MOST_AGAIN * len(steps):
+            rows = f"{counted(int(again.sum()), 'row')} of a time that another row has"
+            what = f"has {rows}, as row {first_row(again)} in {column}"
+            raise DataError(f"{path} {what}", hint="Give several series a file each, or bring one row a time")
+    elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
+        return None  # it does not count the rows
+    jumps = steps > 1.5 * float(str(steps.filter(steps > 0).median() or math.inf))
+    if not jumps.any():
         return None
     row = first_row(jumps)
     return (
-        f"column {quoted(series.name)} of {place} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
+        f"{column} of {path.name} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
         f"{series[row - 2]} to {series[row - 1]} in row {row}, and windows are cut across: fill in the rows between"
     )

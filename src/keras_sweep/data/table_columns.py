@@ -175,23 +175,21 @@ def fit_columns(
     notices = [] if mending is None else [mending]
 
     def fit(name: str, series: pl.Series) -> Column:
-        dropped = "it has one value, or none, in the training rows"
-        if name not in values:
-            column: Column = _text_column(name, series)
-            if copies := near_copies(getattr(column, "categories", ())):
-                notices.append(f"column {quoted(name)} has {copies}")
-        else:
+        column, blurred = _text_column(name, series) if name not in values else None, False
+        if column is None:
             known = values[name][~np.isnan(values[name])]
             column = _number_column(name, known, missing=len(known) < len(series))
             whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            if whole or (len(known) and too_fine_columns(known[:, None])):
-                dropped = f"its values {BLURRED}"
-                if column.used or keep:
-                    notices.append(f"column {quoted(name)} has values that {BLURRED}")
-        if keep and isinstance(column, NumberColumn) and not column.deviation:
-            return replace(column, kept=True)
+            blurred = whole or (len(known) > 0 and bool(too_fine_columns(known[:, None])))
+        if isinstance(column, NumberColumn):
+            column = replace(column, kept=keep and not column.deviation)
+        elif copies := near_copies(column.categories):
+            notices.append(f"column {quoted(name)} has {copies}")
         if not column.used:
-            notices.append(f"column {quoted(name)} is dropped: {dropped}")
+            why = f"its values {BLURRED}" if blurred else "it has one value, or none, in the training rows"
+            notices.append(f"column {quoted(name)} is dropped: {why}")
+        elif blurred:
+            notices.append(f"column {quoted(name)} has values that {BLURRED}")
         return column
 
     fitted, faults = _each_column(train, fit)

@@ -68,7 +68,9 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways)
 
 
-def table_of(path: Path, kind: str, options: Any, others: Sequence[str | None] = ()) -> tuple[pl.DataFrame, Ways]:
+def table_of(
+    path: Path, kind: str, options: TableOptions, others: Sequence[str | None] = ()
+) -> tuple[pl.DataFrame, Ways]:
     """All columns of a CSV or Parquet file, and how texts were read as numbers and dates: of all that are learnt from,
     and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
@@ -79,14 +81,11 @@ def table_of(path: Path, kind: str, options: Any, others: Sequence[str | None] =
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _frame(path: Path, kind: str, options: Any, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
-    """As `table_of`. Raises what polars and `csv` raise, and DataError for names."""
-    missing = getattr(options, "missing", ())
-    texts = [one for one in missing if isinstance(one, str)]
-    numbers = [float(one) for one in missing if not isinstance(one, str)]
-    read = None
+def _frame(path: Path, kind: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
+    texts = [one for one in options.missing if isinstance(one, str)]
+    numbers = [float(one) for one in options.missing if not isinstance(one, str)]
+    read, separator = None, getattr(options, "separator", ",")
     if kind == "csv":
-        separator = getattr(options, "separator", ",")
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file, delimiter=separator), [])
         check_names(header, str(path))
@@ -99,35 +98,28 @@ def _frame(path: Path, kind: str, options: Any, others: Sequence[str | None]) ->
         check_names(list(pl.read_parquet_schema(path)), str(path))
         frame = pl.read_parquet(path)
         frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
-    chosen = {*(getattr(options, "columns", ()) or frame.columns), *others}
-    chosen -= {getattr(options, "text", None), *getattr(options, "drop", ()), *getattr(options, "categories", ())}
-    frame, ways = _read_written(frame, read, chosen, options, str(path))
-    if frame.is_empty():
-        raise DataError(f"{path} has no rows below its header", hint="Bring rows to learn from")
-    own = selectors.numeric()
-    kept = [pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()] if numbers else []
-    return frame.with_columns(kept), ways
+    names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
-
-def _read_written(
-    frame: pl.DataFrame, read: Any, names: set[Any], options: Any, place: str
-) -> tuple[pl.DataFrame, Ways]:
-    """A table in which these columns are numbers and dates where their texts are; `read` reads it anew, if as CSV."""
-
-    def as_text(*kinds: Any) -> list[pl.Series]:
+    def read_as_text(*kinds: Any) -> list[pl.Series]:
+        """The columns of these types as the texts that the file has; none of Parquet."""
         places = [place for place, one in enumerate(frame) if one.name in names and one.dtype.base_type() in kinds]
-        again = read(columns=places, infer_schema=False) if read and places else pl.DataFrame()
-        return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=bool(read))]
+        again = read(columns=places, infer_schema=False) if read and places else ()
+        return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=False)]
 
     # What polars reads as dates may have the month first, and the year 24 may be 2024.
-    texts = as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
-    columns, ways, faults = read_texts(pl.DataFrame(texts), options.decimal, options.dates)
+    columns = read_as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
+    values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand, too
-        columns, ways, faults = read_texts(pl.DataFrame(texts + as_text(pl.Float64)), options.decimal, options.dates)
+        columns += read_as_text(pl.Float64)
+        values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if faults:
-        usual = {"decimal": "," if getattr(options, "separator", ",") == ";" else ".", "dates": "day-first"}
-        raise TableError(place, [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
-    return frame.with_columns(columns.values()), ways
+        usual = {"decimal": "," if separator == ";" else ".", "dates": "day-first"}
+        raise TableError(str(path), [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
+    if frame.is_empty():
+        raise DataError(f"{path} has no rows below its header", hint="Bring rows to learn from")
+    frame, own = frame.with_columns(values.values()), selectors.numeric()
+    kept = [pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()] if numbers else []
+    return frame.with_columns(kept), ways
 
 
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:

@@ -162,14 +162,6 @@ def date_part(name: str) -> tuple[str, str] | None:
     return None if found is None else (found[1], found[2])
 
 
-def with_dates_read(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """A table with those of the names that are parts of its dates. Raises what polars does for other texts."""
-    parts = [found[0] for name in names if name not in table.columns and (found := date_part(name)) is not None]
-    dates = [table.get_column(name) for name in dict.fromkeys(parts) if name in table.columns]
-    dates = [one.str.to_datetime() if one.dtype == pl.String else one.cast(pl.Datetime) for one in dates]
-    return table.hstack(with_parts_of_dates(pl.DataFrame(dates)).get_columns()) if dates else table
-
-
 def input_name(column: str) -> str:
     """A column's name as the name of a model's input: no two columns have one, and `column_name` gives it back.
 
@@ -217,15 +209,17 @@ def _read(
     frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
 ) -> tuple[Numbers, list[Codes]]:
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
-    names = {name if name in frame.columns else (date_part(name) or (name,))[0] for name in numbers}
-    known, texts = tuple(known), [series for series in frame if series.name in names and series.dtype == pl.String]
-    written = [series for series in texts if "," in known or is_written(series)]
+    parts = [part[0] for name in numbers if name not in frame.columns and (part := date_part(name)) is not None]
+    known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
+    written = [series for series in texts if is_written(series) or ("," in known and series.dtype == pl.String)]
     columns, _, faults = read_texts(pl.DataFrame(written), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
     frame = frame.with_columns(columns.values())
+    dates = [frame.get_column(name) for name in dict.fromkeys(parts) if name in frame.columns]
     try:
-        frame = with_dates_read(frame, numbers)
+        dates = [date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime) for date in dates]
+        frame = frame.hstack(with_parts_of_dates(pl.DataFrame(dates)).get_columns())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"a column of dates can't be read: {error}", hint="Write dates as 2020-01-31") from error
     there = set(frame.columns)

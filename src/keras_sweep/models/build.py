@@ -256,21 +256,18 @@ def _in_rank(symbol: Any, inputs: Any) -> Any:
     """A symbol with, or without, a last axis of 1, as Keras adds it to rows, or takes it away, for a model's input."""
     import keras
 
-    if not (hasattr(symbol, "shape") and isinstance(inputs, list) and len(inputs) == 1):
-        return symbol
-    wanted = inputs[0].shape
-    more = len(wanted) - len(symbol.shape) if max(wanted, symbol.shape, key=len)[-1] == 1 else 0
-    shape = {1: (*symbol.shape, 1), -1: symbol.shape[:-1]}.get(more, symbol.shape)
-    return keras.KerasTensor(shape, dtype=symbol.dtype)
+    ranks = (len(symbol.shape), len(inputs[0].shape)) if hasattr(symbol, "shape") and inputs else (0, 0)
+    if ranks[1] == ranks[0] + 1 and inputs[0].shape[-1] == 1:
+        return keras.KerasTensor((*symbol.shape, 1), dtype=symbol.dtype)
+    drops = ranks[1] == ranks[0] - 1 and symbol.shape[-1] == 1
+    return keras.KerasTensor(symbol.shape[:-1], dtype=symbol.dtype) if drops else symbol
 
 
 def classes_of(spec: SweepSpec, data: SearchData) -> int | None:
-    """What a user's function is given as `classes`: also of one-hot labels before the loss is known, and of several
-    columns of 0 and 1 how many they are; None for regression."""
+    """What a user's function gets as `classes`: also the number of several columns of 0 and 1; None for regression."""
     y, numbers = data.train.y, loss_needs(spec.loss).form is LabelForm.NUMBER
-    if data.classes is not None or numbers or not isinstance(y, np.ndarray) or y.ndim != 2 or y.shape[1] < 2:
-        return data.classes
-    return int(y.shape[1]) if are_classes(y, LabelForm.BINARY) else None
+    in_columns = isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] > 1 and are_classes(y, LabelForm.BINARY)
+    return int(y.shape[1]) if data.classes is None and not numbers and in_columns else data.classes
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:

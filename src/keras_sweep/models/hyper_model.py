@@ -88,7 +88,7 @@ def _best_of(found: Any, objective: Objective) -> Any:
     curve = getattr(found, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
         return found
-    best = min(range(len(curve[objective.name])), key=lambda epoch: objective.key(curve[objective.name][epoch]))
+    _, best = min((objective.key(value), epoch) for epoch, value in enumerate(curve[objective.name]))
     return {name: values[best] for name, values in curve.items()}
 
 

@@ -40,7 +40,6 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     Raises ModelError where neither of them has a loss, and SpaceFileError where the metric that ranks is none of these
     and the model's steps and its `fit` are Keras's.
     """
-
     given, own = compiled_with(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(_is_own(model, name) for name in steps)
@@ -77,8 +76,8 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
 
 def can_validate(model: Any) -> bool:
     """Whether `evaluate` works: not with a `train_step` of the user's, beside which Keras's `test_step` has no loss."""
-    steps = {name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)}
-    return steps != {"train_step"} or getattr(model, "loss", None) is not None or bool(model.losses)
+    steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)]
+    return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
 
 def _is_own(model: Any, name: str) -> bool:
@@ -99,13 +98,12 @@ def own_loss(model: Any) -> str:
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
     """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
-    first = ""
-    for loss in losses if "loss" in spec.own and spec.objective.name in ("loss", "val_loss") else ():
-        first = first or loss
-        if loss != first:
-            rule = f"can't rank trials of different losses, and models compile themselves with {first}, or with {loss}"
-            hint = "rank by a metric, as by `val_mae` or `val_accuracy`, or name one `loss` for all trials"
-            raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
+    ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
+    first, *others = dict.fromkeys(filter(None, losses)) if ranks_by_own else [""]
+    if others:
+        rule = f"can't rank trials of different losses, and models compile themselves with {first}, or with {others[0]}"
+        hint = "rank by a metric, as by `val_mae` or `val_accuracy`, or name one `loss` for all trials"
+        raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
 def names_of_outputs(model: Any, outputs: Any) -> list[str]:

@@ -102,17 +102,16 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
 
 def _read_mended(data: Any, path: Path, notes: list[str]) -> Source:
     """The rows, with the options that mend a table added to `data` and told in `notes`. Raises DataError."""
-    while True:
-        try:
-            found = _read(data, path)
-            break
-        except TableError as error:  # with options, each of which helps once
-            if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
-                raise
-            for key, texts in error.options.items():
-                said = [fault.message for fault in error.faults if f"`{key}: {quoted(texts)}`" in str(fault.hint)]
-                notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else listed(texts, 50)}")
-            data |= {**error.options, "missing_target": "drop"}
+    try:
+        found = _read(data, path)
+    except TableError as error:  # with options, each of which helps once
+        if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
+            raise
+        for key, texts in error.options.items():
+            said = [fault.message for fault in error.faults if f"`{key}: {quoted(texts)}`" in str(fault.hint)]
+            notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else listed(texts, 50)}")
+        data |= {**error.options, "missing_target": "drop"}
+        return _read_mended(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in found.notices):
         del data["missing_target"]
     return found

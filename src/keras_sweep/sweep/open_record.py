@@ -212,10 +212,10 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
 
 def _last_change(path: Path) -> float:
     """When a file, or what is in a folder, was last written, moved or linked to (seconds). Raises OSError."""
-    times = list[float]()
-    for one, found in ((path, path.stat()), *(walk_folder(path) if path.is_dir() else ())):
-        if isinstance(found, OSError):
-            raise found
-        # A copy may keep an older file's time of writing; the time of the change is the disk's own.
-        times += [found.st_mtime, found.st_ctime, one.lstat().st_ctime]
-    return max(times)
+    faults = list[OSError]()
+    folders = walk_folder(path, faults) if path.is_dir() else [(path, list[Path]())]
+    paths = [each for place, files in folders for each in (place, *files)]
+    for fault in faults:
+        raise fault
+    # A copy may keep an older file's time of writing; the time of the change is the disk's own.
+    return max(time for each in paths for time in (each.stat().st_mtime, each.stat().st_ctime, each.lstat().st_ctime))
