@@ -1,6 +1,5 @@
 """Training that was stopped goes on from its checkpoint, and ends with the bits of a run left alone."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -187,9 +186,10 @@ def test_checkpoints_are_written_while_it_trains(data, left_alone, tmp_path, kin
 
 @either
 def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, left_alone, tmp_path, kind):
-    (tmp_path / f".training.{os.getpid()}.part.npz").mkdir()
+    folder = tmp_path / "folder"
+    folder.symlink_to(tmp_path / "gone")
     trials, notices = TRIALS[kind][:2], []
-    arguments = {"checkpoints": tmp_path, "checkpoint_seconds": 0.0, "notice": notices.append}
+    arguments = {"checkpoints": folder, "checkpoint_seconds": 0.0, "notice": notices.append}
     assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), left_alone(kind, 2))
     assert notices
     assert all("no checkpoint could be written" in notice for notice in notices)

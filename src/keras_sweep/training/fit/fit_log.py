@@ -34,11 +34,11 @@ class FitLog:
     watch: Watch
     started: float  # `time.perf_counter()` when the trial began, before its model was built
     checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
-    every: bool = False  # keep the weights of every epoch, in place of the best one's
+    every: bool = False  # keep the weights of every epoch, in place of the scored epoch's
     may_be_set: bool = False  # code of the user's runs beside the training, which may set other weights
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
-    best_weights: Weights = ()
-    every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
+    weights: dict[int, Weights] = field(default_factory=dict)  # after an epoch, where they may not be those at the end
+    left: Weights = ()  # what `fit` left
     pruned_at: int | None = None
     diverged: bool = False
     stopped_early: bool = False
@@ -55,8 +55,6 @@ class FitLog:
         self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
         self._tested: Weights = ()  # what is validated now, where other weights may be set later
-        self._validated: Weights = ()  # with which the latest epoch was
-        self._left: Weights = ()  # that `fit` left
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
@@ -68,7 +66,8 @@ class FitLog:
             self._before = replace(Seconds(**facts["seconds"]), sampler=self._before.sampler)
             self._begins = (state, facts["generators"])
             weights = [other.trainable for other in others if other is not None]
-            self.best_weights, self.every_weights = ((), weights) if self.every else (weights[0], [])
+            if any(weights):
+                self.weights = dict(enumerate(weights, start=1 if self.every else self.scored_epoch(len(self.rows))))
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -103,11 +102,12 @@ class FitLog:
 
         If they are not the weights that the epoch was validated with, `evaluate` scores the model on the same rows.
         """
-        self._left = tuple(self.model.get_weights())
+        self.left = tuple(self.model.get_weights())
+        validated = self.weights.get(len(self.rows), ()) if self.may_be_set else ()
         chosen = trial_objective(self.spec.objective, self.suggestion).take_best or self._restored is not None
-        if chosen or self.interrupted or self.diverged or self.pruned_at is not None or not self._validated:
+        if chosen or self.interrupted or self.diverged or self.pruned_at is not None:
             return
-        if not all(map(np.array_equal, self._validated, self._left)):
+        if not all(map(np.array_equal, validated, self.left)):
             scores = {f"val_{name}": value for name, value in read_numbers(evaluate()).items()}
             self.end_row, self.reason = {**self.rows[-1], **scores}, SET_LATER
             self.diverged = diverged(list(scores.values()))
@@ -115,10 +115,9 @@ class FitLog:
     def ended(self, epochs: int, *, pruned: bool = False) -> tuple[Curve, int, Weights]:
         """The curve of the trial had it ended after so many epochs, the epoch that is scored, and its weights."""
         if self.end_row is not None and epochs == len(self.rows) and not pruned:
-            return self.curve, max(epochs, 1), self._left
+            return self.curve, max(epochs, 1), self.left
         epoch = self.scored_epoch(epochs)
-        weights = self.every_weights[epoch - 1] if self.every else self.best_weights or self._validated or self._left
-        return curve_of(self.rows[:epochs]), epoch, weights
+        return curve_of(self.rows[:epochs]), epoch, self.weights.get(epoch, self.left)
 
     @property
     def seconds(self) -> Seconds:
@@ -193,18 +192,18 @@ class FitLog:
                 self.model.optimizer.learning_rate = self._controls.learning_rate
         self.rows.append(row)
         done = epoch + 1
-        self._validated, self._tested = self._tested, ()
-        if self.every:
-            self.every_weights.append(self._validated or scored_weights(self.model))
+        tested, self._tested = self._tested, ()
         self.watch.emit(EpochEnded(self.suggestion.number, done, row))
         objective = trial_objective(self.spec.objective, self.suggestion)
         value = row.get(objective.name)
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            kept = objective.take_best or self._restored is not None
-            if kept and not self.every and scored_epoch(objective, self.curve[objective.name], self._restored) == done:
-                self.best_weights = self._validated or scored_weights(self.model)
+            kept = bool(tested) or self.every or objective.take_best or self._restored is not None
+            scored = self.every or scored_epoch(objective, self.curve[objective.name], self._restored) == done
+            if kept and scored:
+                before = self.weights if self.every else {}
+                self.weights = {**before, done: tested or scored_weights(self.model)}
             stops_there = done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value})
             if stops_there and not self.stopped_early:
                 self.pruned_at = done
@@ -219,8 +218,8 @@ class FitLog:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
         facts = {"rows": rows, "seconds": asdict(self.seconds), "generators": generators}
         state = TrainingState(*(tuple(map(array_of, variables)) for variables in _variables(self.model)))
-        weights = self.every_weights if self.every else [self.best_weights]
-        checkpoint.write([self.suggestion], facts, [state, *(TrainingState(one, (), ()) for one in weights)])
+        kept = [TrainingState(weights, (), ()) for weights in self.weights.values()]
+        checkpoint.write([self.suggestion], facts, [state, *kept])
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:

@@ -70,9 +70,9 @@ class FoldedFitRunner(FitRunner):
                 return None
             if isinstance(log, Result):
                 return Trained(replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}"))
-            rows, weights = log.scored_rows, dict(enumerate(log.every_weights, start=1))
+            rows, weights = log.scored_rows, log.weights
             if log.end_row is not None or not weights:
-                weights[len(rows)] = log.ended(len(log.rows))[2]
+                weights = {**weights, len(rows): log.left}
             epochs = min(epochs, len(rows))
             ends.append(FoldEnd(rows, weights, log.seconds, log.reason, log.is_validation_score))
         trained = self._joined(suggestion, ends, [*rungs, *asked])

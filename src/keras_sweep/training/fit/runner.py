@@ -258,7 +258,7 @@ class FitRunner:
                 model.optimizer.learning_rate = schedule
             kind = FitLog if own is None else OwnFitLog
             fits = own is not None or type(model).fit is not Model.fit
-            checkpoint, may_be_set = (None if fits else self._checkpoint), fits or len(spec.training.callbacks) > 0
+            checkpoint, may_be_set = (None if fits else self._checkpoint), fits or bool(spec.training.callbacks)
             log = kind(spec, suggestion, plan, model, watch, started, checkpoint, every, may_be_set)
             (train, batches), validation = data.for_fit(plan.batch_size), data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
