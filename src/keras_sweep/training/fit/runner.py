@@ -300,10 +300,10 @@ class FitRunner:
         if log.interrupted:
             return None
         if spec.objective.name not in log.curve:
-            name, logged = spec.objective.name, f"only {sorted(log.curve)}"
-            by_return = f"{RETURNED} no {name!r}, and its epochs logged {logged}"
-            reason = by_return if own is not None else f"the metric {name!r} was not logged, {logged}"
-            return failed(suggestion, Failure(reason), log.curve, log.seconds)
+            metric = repr(spec.objective.name)
+            what = f"the metric {metric} was not logged,"
+            what = what if own is None else f"{RETURNED} no {metric}, and its epochs logged"
+            return failed(suggestion, Failure(f"{what} only {sorted(log.curve)}"), log.curve, log.seconds)
         return log
 
 
