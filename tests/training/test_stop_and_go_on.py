@@ -1,8 +1,6 @@
 """Training that was stopped goes on from its checkpoint, and ends with the bits of a run left alone."""
 
-import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -30,6 +28,7 @@ from tests.helpers.lane_trials import (
     train,
     user_spec,
 )
+from tests.helpers.long_sweep import wait_for
 
 BY_FIT = suggestions(
     {"optimizer": "adam", "learning_rate": 0.01, "epochs": 6},
@@ -187,9 +186,10 @@ def test_checkpoints_are_written_while_it_trains(data, left_alone, tmp_path, kin
 
 @either
 def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, left_alone, tmp_path, kind):
-    (tmp_path / f".training.{os.getpid()}.part.npz").mkdir()
+    folder = tmp_path / "folder"
+    folder.symlink_to(tmp_path / "gone")
     trials, notices = TRIALS[kind][:2], []
-    arguments = {"checkpoints": tmp_path, "checkpoint_seconds": 0.0, "notice": notices.append}
+    arguments = {"checkpoints": folder, "checkpoint_seconds": 0.0, "notice": notices.append}
     assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), left_alone(kind, 2))
     assert notices
     assert all("no checkpoint could be written" in notice for notice in notices)
@@ -209,23 +209,22 @@ def test_a_generation_goes_on_after_every_stop(data, left_alone, tmp_path):
 SAME_PROGRAM = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.02)))
 
 
-class Slow(Watching):
-    """Gives the program time to come to its rung and wait there, its reports unread."""
+@pytest.fixture
+def at_rung(monkeypatch):
+    """A watch that looks on only once all programs have come to the rung after epoch 2, their reports unread."""
+    groups, begin = [], Segments.set
 
-    def __call__(self, event):
-        super().__call__(event)
-        if isinstance(event, EpochEnded) and (event.number, event.epoch) == (0, 1):
-            time.sleep(0.5)
+    def begin_and_note(self, those):
+        groups[:] = those
+        begin(self, those)
 
+    class AtRung(Watching):
+        def stopping(self):
+            wait_for(lambda: all(group.epoch >= 2 for group in groups))
+            return super().stopping()
 
-class LateStop(Watching):
-    """Asks to stop when the program has gone on to its rung meanwhile."""
-
-    def stopping(self):
-        if super().stopping():
-            time.sleep(0.5)
-            return True
-        return False
+    monkeypatch.setattr(Segments, "set", begin_and_note)
+    return AtRung
 
 
 @pytest.fixture(scope="module")
@@ -233,15 +232,17 @@ def climbed(data):
     return lanes(make_spec(), data, SAME_PROGRAM, Watching((2,)))
 
 
-def test_a_generation_stopped_while_all_wait_at_a_rung_climbs_it_when_it_goes_on(data, climbed, tmp_path):
-    done = lanes(make_spec(), data, SAME_PROGRAM, LateStop((2,), stop_after=2), checkpoints=tmp_path)
+def test_a_generation_stopped_while_all_wait_at_a_rung_climbs_it_when_it_goes_on(data, climbed, at_rung, tmp_path):
+    done = lanes(make_spec(), data, SAME_PROGRAM, at_rung((2,), stop_after=2), checkpoints=tmp_path)
     watch = Watching((2,))
     assert_same_bits(go_on(CompiledRunner, make_spec(), data, tmp_path, SAME_PROGRAM, done, watch), climbed)
     assert [epoch for epoch, _ in watch.rungs_called] == [2]
 
 
-def test_a_checkpoint_that_reads_the_last_report_before_a_rung_does_not_stop_the_climb(data, climbed, tmp_path):
-    often = lanes(make_spec(), data, SAME_PROGRAM, Slow((2,)), checkpoints=tmp_path, checkpoint_seconds=0.0)
+def test_a_checkpoint_that_reads_the_last_report_before_a_rung_does_not_stop_the_climb(
+    data, climbed, at_rung, tmp_path
+):
+    often = lanes(make_spec(), data, SAME_PROGRAM, at_rung((2,)), checkpoints=tmp_path, checkpoint_seconds=0.0)
     assert set(often) == set(climbed)
     assert_same_bits(often, climbed)
 

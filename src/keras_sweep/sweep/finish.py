@@ -39,7 +39,7 @@ from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
-from keras_sweep.training.outcome import Logged
+from keras_sweep.training.outcome import Logged, read_numbers
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated, TestScores
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -170,10 +170,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     """One `evaluate()` of a trial's compiled model on held-out rows."""
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
-    told = model.evaluate(rows.x, rows.labels, **given)
-    scores = {
-        name: float(np.asarray(value).item()) for name, value in told.items() if np.size(value) == 1
-    }  # as a curve has them
+    scores = read_numbers(model.evaluate(rows.x, rows.labels, **given))
     predict = cache(lambda: predicted(model, rows.x))
     logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
     errors = {one.metric: one.standard_error() for one in logged}

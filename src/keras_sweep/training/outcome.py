@@ -64,6 +64,11 @@ def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
     return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
 
 
+def read_numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that Keras logs as one number: a metric of a vector has no curve."""
+    return {name: float(np.asarray(value).item()) for name, value in logs.items() if np.size(value) == 1}
+
+
 def scored(
     spec: SweepSpec,
     suggestion: Suggestion,
@@ -75,7 +80,8 @@ def scored(
     rows: Rows,  # those of validation
     predict: Callable[[], Array],  # outputs of the model with `weights` on these rows; called at most once
     model: Callable[[], tuple[Any, Arrays]],  # the Keras model that has them, and rows for it, as `measured` wants them
-    is_by_rows: bool = True,  # the value is what the model scores on these rows
+    is_validation_score: bool = True,  # the value of a trial that is not pruned is what the model scores on these rows
+    reason: str | None = None,  # what to know of the end of such a trial
     right: Array | None = None,  # [N] whether each of these rows was right at that epoch, where the runner knows
     pruned_at: int | None = None,  # the epoch after which the engine stopped it
 ) -> Result:
@@ -88,8 +94,8 @@ def scored(
     scores = of_values(right) if right is not None and known else None
     parted = None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, outputs)
-    is_by_rows &= name.startswith("val_")
-    if scores is None and can_win and is_by_rows:
+    is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
+    if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores, parted = logged.row_scores()
     try:
@@ -103,11 +109,11 @@ def scored(
         curve=curve,
         epoch=epoch,
         seconds=seconds,
-        reason=None if pruned_at is None else f"pruned at epoch {pruned_at}",
+        reason=reason if pruned_at is None else f"pruned at epoch {pruned_at}",
         weights=weights,
         scores=scores,
         rows_value=parted,
-        stderr=logged.standard_error() if is_by_rows and parted is None else None,
+        stderr=logged.standard_error() if is_validation_score and parted is None else None,
         measured=of_model,
         reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )

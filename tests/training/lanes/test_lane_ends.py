@@ -1,4 +1,4 @@
-import time
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import SearchSettings
 from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.lanes import segments
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of
@@ -27,6 +28,7 @@ from tests.helpers.lane_trials import (
     train,
     user_spec,
 )
+from tests.helpers.long_sweep import wait_for
 from tests.helpers.plain_fit import assert_scored_by_its_weights
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
@@ -96,18 +98,28 @@ def test_all_trials_that_reach_a_rung_are_compared_at_once_in_ascending_order_wa
     "best", [pytest.param(False, marks=pytest.mark.soak, id="last epoch"), pytest.param(True, id="best epoch")]
 )
 def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch, best):
-    keep = Flat.lane
+    class Counting(Watching):
+        looks = 0
 
-    def slowly(self, state, index):  # the thread that reads reports is much faster meanwhile
-        time.sleep(0.1)
+        def stopping(self):
+            self.looks += 1
+            return super().stopping()
+
+    keep, watch, reads = Flat.lane, Counting(rung_epochs=(1, 2, 3), stop_below=0.3), threading.current_thread()
+
+    def slowly(self, state, index):  # the thread that reads reports looks through all that are there meanwhile
+        if threading.current_thread() is not reads:
+            enough = watch.looks + 2
+            wait_for(lambda: watch.looks >= enough)
         return keep(self, state, index)
 
     monkeypatch.setattr(Flat, "lane", slowly)
+    monkeypatch.setattr(segments, "LOOK_SECONDS", 0.02)  # so that it looks often
     spec = make_spec(take_best=best)
     trials = suggestions(
         *({**ADAM, "learning_rate": rate, "batch_size": size} for size in (32, 96) for rate in (0.1, 1e-5))
     )
-    results = lanes(spec, data, trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.3))
+    results = lanes(spec, data, trials, watch)
     assert {result.state for result in results.values()} == {TrialState.COMPLETE, TrialState.PRUNED}
     for result in results.values():
         assert_scored_by_its_weights(data, result)

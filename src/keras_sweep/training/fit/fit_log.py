@@ -13,14 +13,13 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import array_of, scored_weights
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.controls import Controls
-from keras_sweep.training.outcome import curve_of, diverged, scored_epoch, trial_objective
+from keras_sweep.training.outcome import curve_of, diverged, read_numbers, scored_epoch, trial_objective
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
-from keras_sweep.trial.row_scores import arrays_digest
 
-SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by those
+SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by these weights
 Evaluate = Callable[[], Mapping[str, Any]]  # scores a model on the validation rows, as `keras.Model.evaluate`
 
 
@@ -35,17 +34,18 @@ class FitLog:
     watch: Watch
     started: float  # `time.perf_counter()` when the trial began, before its model was built
     checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
-    every: bool = False  # keep the weights of every epoch, in place of the best one's
+    every: bool = False  # keep the weights of every epoch, in place of the scored epoch's
     may_be_set: bool = False  # code of the user's runs beside the training, which may set other weights
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
-    best_weights: Weights = ()
-    every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
+    weights: dict[int, Weights] = field(default_factory=dict)  # after an epoch, where they may not be those at the end
+    left: Weights = ()  # what `fit` left
     pruned_at: int | None = None
     diverged: bool = False
     stopped_early: bool = False
     interrupted: bool = False
-    reason: str | None = None  # why it is scored otherwise than its last epoch, where code of the user's is why
-    is_by_rows: bool = True  # the value is what its model scores on the validation rows
+    end_row: dict[str, float] | None = None  # scores the weights that `fit` left, in place of what the curve says
+    reason: str | None = None  # why there is an `end_row`
+    is_validation_score: bool = True  # the value is what its model scores on the validation rows
 
     def __post_init__(self) -> None:
         self._rungs = self.watch.judge.rungs(self.plan.epochs)
@@ -55,10 +55,6 @@ class FitLog:
         self._begins: tuple[TrainingState, dict[str, Any]] | None = None  # where the checkpoint stands
         self._validate_seconds = 0.0
         self._tested: Weights = ()  # what is validated now, where other weights may be set later
-        self._validated: Weights = ()  # with which the latest epoch was
-        self._digests: list[str] = []  # of these, of each epoch
-        self._left: Weights = ()  # that `fit` left
-        self._scored_row: tuple[int, dict[str, float]] | None = None  # by these: the epoch, and what is logged last
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
@@ -70,7 +66,8 @@ class FitLog:
             self._before = replace(Seconds(**facts["seconds"]), sampler=self._before.sampler)
             self._begins = (state, facts["generators"])
             weights = [other.trainable for other in others if other is not None]
-            self.best_weights, self.every_weights = ((), weights) if self.every else (weights[0], [])
+            if any(weights):
+                self.weights = dict(enumerate(weights, start=1 if self.every else self.scored_epoch(len(self.rows))))
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -85,44 +82,42 @@ class FitLog:
         )
 
     @property
+    def scored_rows(self) -> list[dict[str, float]]:
+        """The rows, with the `end_row` as the last."""
+        return self.rows if self.end_row is None else [*self.rows[:-1], self.end_row]
+
+    @property
     def curve(self) -> Curve:
-        return curve_of(self.rows)
+        return curve_of(self.scored_rows)
 
     def scored_epoch(self, epochs: int) -> int:
         """The epoch by which the trial is scored where it ends after so many."""
         controls = Controls.of(self.plan.training, self._first_rate, self.rows[:epochs])
-        values = self.curve[self.spec.objective.name][:epochs]
+        values = curve_of(self.rows[:epochs])[self.spec.objective.name]
         restored = None if controls is None else controls.restored
         return scored_epoch(trial_objective(self.spec.objective, self.suggestion), values, restored)
 
     def end(self, evaluate: Evaluate) -> None:
-        """`fit` has ended. The trial has the weights that it left, be they of an earlier epoch or of none.
+        """Take the weights that `fit` left. A trial that is scored by its last epoch is scored by these weights.
 
-        Those of its best epoch, or to which early stopping returns, are kept instead where the space says so.
-        `evaluate` scores the model on the validation rows.
+        If they are not the weights that the epoch was validated with, `evaluate` scores the model on the same rows.
         """
-        self._left, last = tuple(self.model.get_weights()), len(self.rows)
+        self.left = tuple(self.model.get_weights())
+        validated = self.weights.get(len(self.rows), ()) if self.may_be_set else ()
         chosen = trial_objective(self.spec.objective, self.suggestion).take_best or self._restored is not None
-        cut_short = self.interrupted or self.diverged or self.pruned_at is not None
-        if chosen or cut_short or not 0 < len(self._digests) == last:
+        if chosen or self.interrupted or self.diverged or self.pruned_at is not None:
             return
-        digest = arrays_digest(self._left)
-        self.reason = SET_LATER if digest != self._digests[-1] else None
-        if digest not in self._digests:
-            scores = {f"val_{name}": float(value) for name, value in evaluate().items() if np.ndim(value) == 0}
-            self._scored_row = last, {**self.rows[-1], **scores}
+        if not all(map(np.array_equal, validated, self.left)):
+            scores = {f"val_{name}": value for name, value in read_numbers(evaluate()).items()}
+            self.end_row, self.reason = {**self.rows[-1], **scores}, SET_LATER
             self.diverged = diverged(list(scores.values()))
-        elif self.reason is not None:
-            self._scored_row = self._digests.index(digest) + 1, self.rows[-1]
 
-    def ended(self, epochs: int, *, pruned: bool = False) -> tuple[list[dict[str, float]], int, Weights]:
-        """The rows of the trial had it ended after so many epochs, the epoch that is scored, and its weights."""
-        if self._scored_row is not None and epochs == len(self.rows) and not pruned:
-            epoch, row = self._scored_row
-            return [*self.rows[:-1], row], epoch, self._left
+    def ended(self, epochs: int, *, pruned: bool = False) -> tuple[Curve, int, Weights]:
+        """The curve of the trial had it ended after so many epochs, the epoch that is scored, and its weights."""
+        if self.end_row is not None and epochs == len(self.rows) and not pruned:
+            return self.curve, max(epochs, 1), self.left
         epoch = self.scored_epoch(epochs)
-        weights = self.every_weights[epoch - 1] if self.every else self.best_weights or self._validated or self._left
-        return self.rows[:epochs], epoch, weights
+        return curve_of(self.rows[:epochs]), epoch, self.weights.get(epoch, self.left)
 
     @property
     def seconds(self) -> Seconds:
@@ -189,8 +184,7 @@ class FitLog:
         began = self._epoch_ended if self._epochs else self._first_batch or now
         self._epochs.append((now - began - validating, validating))
         self._epoch_ended = now
-        scalars = {name: np.asarray(value) for name, value in (logs or {}).items() if np.size(value) == 1}
-        row = {name: float(value.item()) for name, value in scalars.items()}  # a metric of a vector has no curve
+        row = read_numbers(logs or {})
         if self._controls is not None and not diverged(list(row.values())):
             row = self._controls.after(row)
             self.stopped_early = self._controls.stops
@@ -198,19 +192,18 @@ class FitLog:
                 self.model.optimizer.learning_rate = self._controls.learning_rate
         self.rows.append(row)
         done = epoch + 1
-        self._validated, self._tested = self._tested, ()
-        self._digests += [arrays_digest(self._validated)] if self._validated else []
-        if self.every:
-            self.every_weights.append(self._validated or scored_weights(self.model))
+        tested, self._tested = self._tested, ()
         self.watch.emit(EpochEnded(self.suggestion.number, done, row))
         objective = trial_objective(self.spec.objective, self.suggestion)
         value = row.get(objective.name)
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            kept = objective.take_best or self._restored is not None
-            if kept and not self.every and scored_epoch(objective, self.curve[objective.name], self._restored) == done:
-                self.best_weights = self._validated or scored_weights(self.model)
+            kept = bool(tested) or self.every or objective.take_best or self._restored is not None
+            scored = self.every or scored_epoch(objective, self.curve[objective.name], self._restored) == done
+            if kept and scored:
+                before = self.weights if self.every else {}
+                self.weights = {**before, done: tested or scored_weights(self.model)}
             stops_there = done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value})
             if stops_there and not self.stopped_early:
                 self.pruned_at = done
@@ -225,8 +218,8 @@ class FitLog:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
         facts = {"rows": rows, "seconds": asdict(self.seconds), "generators": generators}
         state = TrainingState(*(tuple(map(array_of, variables)) for variables in _variables(self.model)))
-        weights = self.every_weights if self.every else [self.best_weights]
-        checkpoint.write([self.suggestion], facts, [state, *(TrainingState(one, (), ()) for one in weights)])
+        kept = [TrainingState(weights, (), ()) for weights in self.weights.values()]
+        checkpoint.write([self.suggestion], facts, [state, *kept])
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:

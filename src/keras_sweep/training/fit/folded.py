@@ -30,7 +30,7 @@ class FoldEnd:
     weights: Mapping[int, Weights]  # after an epoch: of its last one, or of each
     seconds: Seconds
     reason: str | None  # as that of a whole trial
-    is_by_rows: bool
+    is_validation_score: bool
 
 
 def fit_runner(spec: SweepSpec, data: SearchData, **given: Any) -> FitRunner:
@@ -59,8 +59,8 @@ class FoldedFitRunner(FitRunner):
     def train(self, suggestion: Suggestion, watch: Watch, rungs: Sequence[int] = ()) -> Trained | None:
         plan = training_plan(self._spec, suggestion.params)
         asked = watch.judge.rungs(plan.epochs)
-        every = bool(self._anew or self._spec.training.callbacks or [*rungs, *asked])
-        every |= self._spec.objective.take_best
+        take_best, callbacks = self._spec.objective.take_best, self._spec.training.callbacks
+        every = bool(take_best or callbacks or self._anew or [*rungs, *asked])
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
@@ -70,12 +70,11 @@ class FoldedFitRunner(FitRunner):
                 return None
             if isinstance(log, Result):
                 return Trained(replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}"))
-            epochs = min(epochs, len(log.rows))
-            rows, weights = log.rows, dict(enumerate(log.every_weights, start=1))
-            if not trial_objective(self._spec.objective, suggestion).take_best:
-                rows, epoch, weights[len(rows)] = log.ended(len(rows))
-                rows = [*rows[:-1], rows[epoch - 1]]
-            ends.append(FoldEnd(rows, weights, log.seconds, log.reason, log.is_by_rows))
+            rows, weights = log.scored_rows, log.weights
+            if log.end_row is not None or not weights:
+                weights = {**weights, len(rows): log.left}
+            epochs = min(epochs, len(rows))
+            ends.append(FoldEnd(rows, weights, log.seconds, log.reason, log.is_validation_score))
         trained = self._joined(suggestion, ends, [*rungs, *asked])
         return trained if rungs else Trained(trained.judged(watch.judge))
 
@@ -118,14 +117,13 @@ class FoldedFitRunner(FitRunner):
                 rows=self._data.validation,
                 predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, [weights])[0],
                 model=lambda: model_of(self._spec, self._data, suggestion.params, weights),
-                is_by_rows=all(end.is_by_rows for end in ends),
+                is_validation_score=all(end.is_validation_score for end in ends),
+                reason=next((end.reason for end in ends if end.reason), None),
                 pruned_at=pruned_at,
             )
 
         finite = [rung for rung in rungs if rung <= epochs and math.isfinite(rows[rung - 1][objective.name])]
-        result, reason = ended(epochs, None), next((end.reason for end in ends if end.reason), None)
-        result = replace(result, reason=result.reason or reason)
-        return Trained(result, {rung: ended(rung, rung) for rung in finite})
+        return Trained(ended(epochs, None), {rung: ended(rung, rung) for rung in finite})
 
     def _of_all_rows(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rows: Sequence[Row]) -> list[Row]:
         """The epochs with those metrics too that are had of all outputs alone; NaN where a fold diverged."""

@@ -13,7 +13,6 @@ from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit
 from keras_sweep.process.user_code import process_kept
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.space.text import listed
-from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.controls import watching_callbacks
 from keras_sweep.training.fit.fit_log import Evaluate, FitLog
 from keras_sweep.training.outcome import diverged
@@ -30,7 +29,6 @@ class OwnFitLog(FitLog):
 
     def __post_init__(self) -> None:
         self._training, self.plan = self.plan.training, replace(self.plan, training=Training())
-        self._is_by_return = False
         super().__post_init__()
 
     def train(self, fit: partial[Any], data: SearchData, callbacks: Any, evaluate: Evaluate, **given: Any) -> None:
@@ -53,23 +51,16 @@ class OwnFitLog(FitLog):
         metrics |= {} if number is None else {name: number}
         best = values[self.scored_epoch(len(values)) - 1] if values else None
         if not self.stopped and name in metrics and metrics[name] != best:
-            self.is_by_rows = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name], evaluate)
+            self.is_validation_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name], evaluate)
             of_keras = name.startswith("val_") or name in ("loss", *self.spec.metrics)
-            if number is not None and of_keras and not self.is_by_rows:
+            if number is not None and of_keras and not self.is_validation_score:
                 raise ModelError(
                     f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
                     hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
                     f"`metrics`, or return a dict, {{'{name}': ...}}; then run with --fresh",
                 )
-            self.rows[-1:] = [{**dict(*self.rows[-1:]), **metrics}]
-            self.every_weights[len(self.rows) - 1 :] = [scored_weights(self.model)] if self.every else []
-            self.best_weights = self._validated = ()
-            self._is_by_return = True
+            self.end_row = {**dict(*self.rows[-1:]), **metrics}
             self.diverged = diverged(list(metrics.values()))
-
-    def scored_epoch(self, epochs: int) -> int:
-        ended = self._is_by_return and epochs == len(self.rows)
-        return epochs if ended else super().scored_epoch(epochs)
 
     def _is_evaluated(self, name: str, value: float, evaluate: Evaluate) -> bool:
         """Whether the model scores that on the validation rows, as far as Keras can say."""

@@ -22,14 +22,14 @@ from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, ONE_TRIAL, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.fit.fit_log import SET_LATER, FitLog
+from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.fit.own_fit import OwnFitLog
-from keras_sweep.training.outcome import Failure, curve_of, failed, scored
+from keras_sweep.training.outcome import Failure, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Watch
 from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
 from keras_sweep.training.workers.workers import Workers, error_of
-from keras_sweep.trial.events import EpochEnded, Listener, Noticed, PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
@@ -99,7 +99,6 @@ class FitRunner:
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
-        self._has_noted = False  # that weights were set later
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         """Every trial compiles its own."""
@@ -110,7 +109,7 @@ class FitRunner:
         asked = [one for one in trials if one.number in wanted]
         if self._shared is not None:
             for result in self._by_workers(self._shared, asked, watch):
-                yield self._noted(result, watch)
+                yield check_first(result)
                 if self._checkpoint is not None:
                     replace(self._checkpoint, file=ONE_TRIAL.format(result.number)).remove()
             return
@@ -119,22 +118,9 @@ class FitRunner:
                 trained = self.train(suggestion, watch)
                 if trained is None:
                     return
-                yield self._noted(trained.result, watch)
+                yield check_first(trained.result)
                 if self._checkpoint is not None:
                     self._checkpoint.remove()  # only now, when the result is kept
-
-    def _noted(self, result: Result, watch: Watch) -> Result:
-        """The result, after a line once where code of the user's set the weights that it is scored by.
-
-        Raises ModelError where the first trial's own `fit` returned what ranks no trial.
-        """
-        suggestion, reason = result.suggestion, result.reason or ""
-        if suggestion.number == 0 and suggestion.recipe is None and reason.startswith(RETURNED):
-            raise ModelError(reason)
-        if result.reason == SET_LATER and not self._has_noted:
-            self._has_noted = True
-            watch.emit(Noticed("a callback sets other weights than the last epoch's: trials are scored by these"))
-        return result
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """No trial's end is kept: those that continue others are trained from their start."""
@@ -166,7 +152,7 @@ class FitRunner:
             return None if log is None else Trained(log)
 
         def ended(epochs: int, pruned_at: int | None) -> Result:
-            rows, epoch, weights = log.ended(epochs, pruned=pruned_at is not None)
+            curve, epoch, weights = log.ended(epochs, pruned=pruned_at is not None)
 
             def model() -> tuple[Any, Arrays]:
                 log.model.set_weights(list(weights))
@@ -179,14 +165,15 @@ class FitRunner:
             return scored(
                 self._spec,
                 suggestion,
-                curve=curve_of(rows),
+                curve=curve,
                 epoch=epoch,
                 weights=weights,
                 seconds=log.seconds,
                 rows=self._data.validation,
                 predict=predict,
                 model=model,
-                is_by_rows=log.is_by_rows or pruned_at is not None,
+                is_validation_score=log.is_validation_score,
+                reason=log.reason,
                 pruned_at=pruned_at,
             )
 
@@ -194,10 +181,10 @@ class FitRunner:
             result = failed(suggestion, Failure(DIVERGED), log.curve, log.seconds)
         else:
             result = ended(len(log.rows), log.pruned_at)
-            result = replace(result, reason=result.reason or log.reason)
-        finite = len(log.rows) - log.diverged
+        name, finite = self._spec.objective.name, len(log.rows) - log.diverged
+        rungs = [one for one in rungs if one <= finite and name in log.rows[one - 1]]
         early = len(log.rows) if log.stopped_early else None  # there no rung stops it
-        return Trained(result, {one: result if one == early else ended(one, one) for one in rungs if one <= finite})
+        return Trained(result, {one: result if one == early else ended(one, one) for one in rungs})
 
     def _by_workers(self, shared: SharedSweep, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
         """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
@@ -271,7 +258,7 @@ class FitRunner:
                 model.optimizer.learning_rate = schedule
             kind = FitLog if own is None else OwnFitLog
             fits = own is not None or type(model).fit is not Model.fit
-            checkpoint, may_be_set = (None if fits else self._checkpoint), fits or len(spec.training.callbacks) > 0
+            checkpoint, may_be_set = (None if fits else self._checkpoint), fits or bool(spec.training.callbacks)
             log = kind(spec, suggestion, plan, model, watch, started, checkpoint, every, may_be_set)
             (train, batches), validation = data.for_fit(plan.batch_size), data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
@@ -313,11 +300,18 @@ class FitRunner:
         if log.interrupted:
             return None
         if spec.objective.name not in log.curve:
-            name, logged = spec.objective.name, f"only {sorted(log.curve)}"
-            by_return = f"{RETURNED} no {name!r}, and its epochs logged {logged}"
-            reason = by_return if own is not None else f"the metric {name!r} was not logged, {logged}"
-            return failed(suggestion, Failure(reason), log.curve, log.seconds)
+            metric = repr(spec.objective.name)
+            what = f"the metric {metric} was not logged,"
+            what = what if own is None else f"{RETURNED} no {metric}, and its epochs logged"
+            return failed(suggestion, Failure(f"{what} only {sorted(log.curve)}"), log.curve, log.seconds)
         return log
+
+
+def check_first(result: Result) -> Result:
+    """Return the result. Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
+    if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
+        raise ModelError(str(result.reason))
+    return result
 
 
 def _beside_stream(spec: SweepSpec) -> str | None:
