@@ -18,7 +18,6 @@ from keras_sweep.files.plain import open_plain, plain_errors
 
 PRIVATE = 0o600
 SHARED = 0o666  # less the user's umask
-RECORD = "--sweeps-dir"  # the option that names another place for what is written by default
 _SUFFIX = ".part"
 _PART = re.compile(r"\..+\.([0-9]+)\.part(\.\w+)?")
 _NEAR = 2000  # bytes of a file, among which its mark is looked for
@@ -32,33 +31,30 @@ class _File(io.FileIO):
         return disk.write(self.fileno(), data)
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE, option: str = RECORD) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE, option: str = "--sweeps-dir") -> None:
     """Write a whole file. Raises RecordError, and then the old file, if any, is untouched."""
     with replacing(path, mode=mode, option=option) as file:
         file.write(data)
 
 
-def write_text(path: Path, text: str, *, mode: int = PRIVATE, option: str = RECORD) -> None:
+def write_text(path: Path, text: str, *, mode: int = PRIVATE, option: str = "--sweeps-dir") -> None:
     """Write a whole file as UTF-8. Raises RecordError, and then the old file, if any, is untouched."""
     write_bytes(path, text.encode(), mode=mode, option=option)
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = PRIVATE, option: str = RECORD) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int = PRIVATE, option: str = "--sweeps-dir") -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.
 
     Raises RecordError where the disk fails, whose hint is the `option` that names another place; what else the block
     raises passes through. In both cases the old file stands.
     """
-    with (
-        replacing_path(path, option=option) as part,
-        io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file,
-    ):
+    with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
         yield cast(BinaryIO, file)
 
 
 @contextmanager
-def replacing_path(path: Path, *, option: str = RECORD) -> Iterator[Path]:
+def replacing_path(path: Path, *, option: str = "--sweeps-dir") -> Iterator[Path]:
     """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
 
     It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.
