@@ -162,12 +162,13 @@ def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, fine: bool
 ) -> None:
     answering(monkeypatch, greatest_difference=apart)
-    path = tmp_path / "a.onnx"
+    path, work = tmp_path / "a.onnx", tmp_path / "work"
+    work.mkdir()
     if fine:
-        assert converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
+        assert converted(None, work, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
     else:
         with pytest.raises(SweepError, match=r"on 256 validation rows they are .* apart, and may be 0\.0001"):
-            converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)
+            converted(None, work, path, make_spec(), digits(), "onnx", None)
     assert path.exists() is fine
 
 
@@ -253,7 +254,7 @@ def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_sa
     assert convert._answer_of_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
     assert json.loads((tmp_path / "request.json").read_text()) == {"format": "onnx"}
     ((command, env, how),) = ran
-    assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path)]
+    assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path), str(os.getpid())]
     assert (env["KERAS_BACKEND"], env["CUDA_VISIBLE_DEVICES"]) == ("tensorflow", "-1") and how["capture_output"]
     assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
     code = -9

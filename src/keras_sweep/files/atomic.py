@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from keras_sweep.errors import UsageError
@@ -71,19 +72,9 @@ def replacing_path(path: Path, *, option: str = "--sweeps-dir") -> Iterator[Path
         _remove(part)
 
 
-@contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
-    """A folder of this process's own beside `path`, for what that is made from; it is gone at the end. Raises OSError.
-
-    What a killed process left of `path`, such a folder too, is removed first.
-    """
-    clear_parts(path.parent, of=path)
-    room = path.with_name(f".{path.stem}.work.{os.getpid()}{_SUFFIX}")
-    disk.make_folder(room, 0o700)
-    try:
-        yield room
-    finally:
-        _remove(room)
+def folder_beside(path: Path) -> TemporaryDirectory[str]:
+    """A folder of this process alone beside `path`, for what that is made from, gone at the end. Raises OSError."""
+    return TemporaryDirectory(prefix=f".{path.stem}.work.", suffix=f".{os.getpid()}{_SUFFIX}", dir=path.parent)
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:

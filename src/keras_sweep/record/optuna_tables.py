@@ -236,9 +236,6 @@ _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 def _stored(value: float) -> tuple[float | None, str]:
-    value = float(value)
-    if math.isnan(value):
-        return None, "NAN"
-    if math.isinf(value):
-        return None, "INF_POS" if value > 0 else "INF_NEG"
-    return value, "FINITE"
+    if math.isfinite(value):
+        return float(value), "FINITE"
+    return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"

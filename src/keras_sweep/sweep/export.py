@@ -169,8 +169,8 @@ def export_trial(
                 else:
                     access.emit(PhaseBegan(f"converting to {format}"))
                     with folder_beside(path) as folder:
-                        _write_keras(whole, folder / "model.keras", path)
-                        said = converted(whole, folder, part, opened.spec, own, format, quantize)
+                        _write_keras(whole, Path(folder, "model.keras"), path)
+                        said = converted(whole, Path(folder), part, opened.spec, own, format, quantize)
                     card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
                 _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
