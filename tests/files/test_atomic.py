@@ -25,7 +25,7 @@ def test_a_file_is_its_owners_alone_unless_said_otherwise(tmp_path: Path) -> Non
     old = os.umask(0o022)
     try:
         atomic.write_bytes(tmp_path / "private", b"")
-        atomic.write_bytes(tmp_path / "shared", b"", mode=atomic.SHARED)
+        atomic.write_bytes(tmp_path / "shared", b"", option="-o")
     finally:
         os.umask(old)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}

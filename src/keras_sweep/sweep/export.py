@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files.atomic import SHARED, check_file, clear_parts, folder_beside, replacing_path, write_text
+from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
@@ -207,7 +207,7 @@ def _write_card(beside: Path, card: dict[str, Any], part: Path) -> None:
     """Write the card of a model whose file is to take its place: where one of the two has no room, none is there."""
     if part.is_file():
         card["sha256"] = file_digest(part)
-    write_text(beside, card_text(card), mode=SHARED, option=PLACE)
+    write_text(beside, card_text(card), option=PLACE)
 
 
 def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
@@ -221,4 +221,4 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
-    write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED, option="--card")
+    write_text(path, template.render(card=card, **names).lstrip(), option="--card")
