@@ -51,14 +51,13 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     Raises RecordError where the disk fails, whose hint is the option that names another place; what else the block
     raises passes through. In both cases the old file stands.
     """
-    with replacing_path(path, option=option or "--sweeps-dir") as part:
-        descriptor = disk.open_new(part, 0o666 if option else PRIVATE)
-        with io.BufferedWriter(_File(descriptor, "wb")) as file:
-            yield cast(BinaryIO, file)
+    mode = 0o666 if option else PRIVATE
+    with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
+        yield cast(BinaryIO, file)
 
 
 @contextmanager
-def replacing_path(path: Path, *, option: str = "--sweeps-dir") -> Iterator[Path]:
+def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
     """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
 
     It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.

@@ -174,10 +174,9 @@ def export_trial(
                     card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
                 _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        known = opening or access.spec or access.trust  # else it may be somebody else's
-        access.emit(
-            Noticed(words if known else "plain `load_model` refuses the model's file; its card says what opens it")
-        )
+        if not (opening or access.spec or access.trust):  # the card may be somebody else's
+            words = "plain `load_model` refuses the model's file; its card says what opens it"
+        access.emit(Noticed(words))
     if page is not None:
         write_page(page, path, beside, card)
     return trial, beside, card
