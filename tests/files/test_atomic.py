@@ -25,7 +25,7 @@ def test_a_file_is_its_owners_alone_unless_said_otherwise(tmp_path: Path) -> Non
     old = os.umask(0o022)
     try:
         atomic.write_bytes(tmp_path / "private", b"")
-        atomic.write_bytes(tmp_path / "shared", b"", mode=atomic.SHARED)
+        atomic.write_bytes(tmp_path / "shared", b"", option="-o")
     finally:
         os.umask(old)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -86,9 +86,12 @@ def test_a_folder_beside_a_file_is_gone_at_the_end_and_those_of_dead_processes_a
     kept = [f".model.{alive}.part.onnx", f".other.{dead}.part.onnx", ".model.notes", f".model.{10**30}.part"]
     for name in kept:
         (tmp_path / name).touch()
-    with atomic.folder_beside(path) as room:
+    atomic.clear_parts(tmp_path, of=path)
+    with atomic.folder_beside(path) as name:
+        room = Path(name)
         assert (stat.S_IMODE(room.stat().st_mode), list(room.iterdir())) == (0o700, [])
         (room / "rows.npz").touch()
+        assert room.name.endswith(f".{os.getpid()}.part")  # by which it is cleared where this process is killed
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(kept)
 
 

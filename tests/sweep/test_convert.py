@@ -158,16 +158,18 @@ def test_both_models_are_compared_on_the_first_validation_rows_and_int8_is_shown
 
 
 @pytest.mark.parametrize(("apart", "fine"), [(1e-4, True), (1.1e-4, False), (float("nan"), False)])
-def test_outputs_may_be_a_ten_thousandth_apart(
+def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, fine: bool
 ) -> None:
     answering(monkeypatch, greatest_difference=apart)
-    path = tmp_path / "a.onnx"
+    path, work = tmp_path / "a.onnx", tmp_path / "work"
+    work.mkdir()
     if fine:
-        assert converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
+        assert converted(None, work, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
     else:
         with pytest.raises(SweepError, match=r"on 256 validation rows they are .* apart, and may be 0\.0001"):
-            converted(None, tmp_path, path, make_spec(), digits(), "onnx", None)
+            converted(None, work, path, make_spec(), digits(), "onnx", None)
+    assert path.exists() is fine
 
 
 def test_what_a_format_can_not_hold_is_said_with_another_that_can(

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.session import warn_of_notices
-from keras_sweep.files.atomic import SHARED, check_file, write_text
+from keras_sweep.files.atomic import check_file, write_text
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.replay import Replay
@@ -82,7 +82,7 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
 
     place = Path(path)
     check_file(place, COMPARE_MARK, "--html")
-    write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED, option="--html")
+    write_text(place, compare_page(found, datetime.now(UTC)), option="--html")
 
 
 @cut_traceback

@@ -5,7 +5,8 @@ What was raised before it stays in `error.__context__`, for a debugger.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from types import FunctionType
+from typing import ParamSpec, TypeVar
 
 from keras_sweep.errors import SweepError
 
@@ -28,10 +29,9 @@ def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError
 
 def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[T]:
     """The class, so for what makes it, its public methods and its properties."""
-    members: dict[str, Any] = {name: one for name, one in vars(kind).items() if name[0] != "_" or name == "__init__"}
-    for name, member in members.items():
+    for name, member in list(vars(kind).items()):
         if isinstance(member, property) and member.fget is not None:
-            setattr(kind, name, property(cut_traceback(member.fget, errors), doc=member.__doc__))
-        elif callable(member) and not isinstance(member, type):
+            setattr(kind, name, member.getter(cut_traceback(member.fget, errors)))
+        elif isinstance(member, FunctionType) and (name[0] != "_" or name == "__init__"):
             setattr(kind, name, cut_traceback(member, errors))
     return kind

@@ -89,9 +89,8 @@ def run(
     wall = WallTime()
     if [trials, more, add].count(None) < 2:
         raise UsageError("`trials` is the total, `more` is on top, `add` is one point", hint="Give one of them")
-    changes = set or {}
     choose_backend(backend)  # before a module of the user's that a function imports, which may import Keras
-    spec = spec_of(space, name=name, changes=changes, engine=engine, sampler=sampler, trials=trials, seed=seed)
+    spec = spec_of(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
     folder = sweep_folder(spec.name, sweeps_dir)
     options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point_of(add), workers)
     ended = run_session(

@@ -16,14 +16,7 @@ from typing import TextIO
 
 from keras_sweep.errors import SweepWarning
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.streams import (
-    APPENDING,
-    LibraryNoise,
-    answer_stream,
-    is_on,
-    warned_once,
-    with_streams,
-)
+from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, is_on, warned_once, with_streams
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep

@@ -15,7 +15,7 @@ from keras_sweep import __version__
 from keras_sweep.cli import data, recorded, run
 from keras_sweep.cli.options import PlainHelp
 from keras_sweep.errors import Interrupted, SweepError, UsageError
-from keras_sweep.process.streams import open_streams, settle_streams
+from keras_sweep.process.streams import settle_streams, with_streams
 from keras_sweep.views.terminal.console import print_error, stderr_console
 
 app = typer.Typer(
@@ -67,10 +67,10 @@ app.command("baseline", short_help="Fit a linear model on the same rows, as a re
 app.command("import", short_help="Read an Optuna storage into a sweep.")(data.import_search)
 
 
+@with_streams()
 def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
-    open_streams()
     atexit.register(gc.freeze)  # at the end take nothing apart, which after a search with JAX is most of a second
     try:
         words = [one for one in given if one != "--debug"]

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from keras_sweep.errors import UsageError
@@ -17,8 +18,6 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain import open_plain, plain_errors
 
 PRIVATE = 0o600
-SHARED = 0o666  # less the user's umask
-RECORD = "--sweeps-dir"  # the option that names another place for what is written by default
 _SUFFIX = ".part"
 _PART = re.compile(r"\..+\.([0-9]+)\.part(\.\w+)?")
 _NEAR = 2000  # bytes of a file, among which its mark is looked for
@@ -32,33 +31,33 @@ class _File(io.FileIO):
         return disk.write(self.fileno(), data)
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE, option: str = RECORD) -> None:
-    """Write a whole file. Raises RecordError, and then the old file, if any, is untouched."""
-    with replacing(path, mode=mode, option=option) as file:
+def write_bytes(path: Path, data: bytes, *, option: str | None = None) -> None:
+    """Write a whole file, as `replacing`. Raises RecordError, and then the old file, if any, is untouched."""
+    with replacing(path, option=option) as file:
         file.write(data)
 
 
-def write_text(path: Path, text: str, *, mode: int = PRIVATE, option: str = RECORD) -> None:
-    """Write a whole file as UTF-8. Raises RecordError, and then the old file, if any, is untouched."""
-    write_bytes(path, text.encode(), mode=mode, option=option)
+def write_text(path: Path, text: str, *, option: str | None = None) -> None:
+    """Write a whole file as UTF-8, as `replacing`. Raises RecordError, and then the old file, if any, is untouched."""
+    write_bytes(path, text.encode(), option=option)
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = PRIVATE, option: str = RECORD) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.
 
-    Raises RecordError where the disk fails, whose hint is the `option` that names another place; what else the block
+    A file that the user names by an `option` is for others, too, less the user's umask; any other is its owner's alone.
+
+    Raises RecordError where the disk fails, whose hint is the option that names another place; what else the block
     raises passes through. In both cases the old file stands.
     """
-    with (
-        replacing_path(path, option=option) as part,
-        io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file,
-    ):
+    mode = 0o666 if option else PRIVATE
+    with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
         yield cast(BinaryIO, file)
 
 
 @contextmanager
-def replacing_path(path: Path, *, option: str = RECORD) -> Iterator[Path]:
+def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
     """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
 
     It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.
@@ -75,19 +74,9 @@ def replacing_path(path: Path, *, option: str = RECORD) -> Iterator[Path]:
         _remove(part)
 
 
-@contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
-    """A folder of this process's own beside `path`, for what that is made from; it is gone at the end. Raises OSError.
-
-    What a killed process left of `path`, such a folder too, is removed first.
-    """
-    clear_parts(path.parent, of=path)
-    room = path.with_name(f".{path.stem}.work.{os.getpid()}{_SUFFIX}")
-    disk.make_folder(room, 0o700)
-    try:
-        yield room
-    finally:
-        _remove(room)
+def folder_beside(path: Path) -> TemporaryDirectory[str]:
+    """A folder of this process alone beside `path`, for what that is made from, gone at the end. Raises OSError."""
+    return TemporaryDirectory(prefix=f".{path.stem}.work.", suffix=f".{os.getpid()}{_SUFFIX}", dir=path.parent)
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:
@@ -143,7 +132,7 @@ def write_folder(place: Path, files: Mapping[str, str]) -> None:
             folder = stack.enter_context(replacing_path(place, option="--output"))
             disk.make_folder(folder, 0o777)
         for name, text in files.items():
-            write_text(folder / name, text, mode=SHARED, option="--output")
+            write_text(folder / name, text, option="--output")
 
 
 def bears(path: Path, mark: str) -> bool:

@@ -43,14 +43,14 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 
 @contextmanager
-def plain_errors(doing: str, path: Path, *, option: str = "--sweeps-dir") -> Iterator[None]:
+def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
     """Raise RecordError for what goes wrong inside: `can't DOING PATH: why`. `option` names another place."""
     try:
         yield
     except OSError as error:
         number = error.errno or 0
         why = os.strerror(number) if number in _HINTS else error.strerror or str(error) or type(error).__name__
-        hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option)
+        hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
         raise RecordError(f"can't {doing} {path}: {why}", hint=hint) from error
     except sqlite3.Error as error:
         kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # of "SQLITE_IOERR_WRITE" the second word

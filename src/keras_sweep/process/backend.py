@@ -10,11 +10,11 @@ import os
 import platform
 import re
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.pool import ThreadPool
 from textwrap import shorten
 from typing import Any
 
@@ -100,13 +100,20 @@ def check_environment() -> None:
     try:
         if multiprocessing.parent_process() is None and os.getpid() == _BEGUN_IN:
             _compute(keras, backend)
-        else:
-            _compute_in_fork(keras, backend)
-    except SweepError:
-        raise
+        else:  # it may be forked from a process that has computed: the threads to do it are not here
+            with ThreadPool(1) as pool:
+                pool.apply_async(_compute, (keras, backend)).get(FORKED_SECONDS)
+    except multiprocessing.TimeoutError:
+        raise UsageError(
+            f"{backend} does not compute in this process, which was forked from one where it had computed",
+            hint="Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
+        ) from None
     except Exception as error:
         said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _unfit(backend, said) from error
+
+
+os.register_at_fork(after_in_child=check_environment.cache_clear)
 
 
 def _compute(keras: Any, backend: str) -> None:
@@ -119,28 +126,6 @@ def _compute(keras: Any, backend: str) -> None:
         keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
 
 
-def _compute_in_fork(keras: Any, backend: str) -> None:
-    """Compute in a process that may be forked: where its parent has computed, the threads to do it are not here."""
-    errors: list[Exception] = []
-
-    def compute() -> None:
-        try:
-            _compute(keras, backend)
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=compute, daemon=True)
-    thread.start()
-    thread.join(FORKED_SECONDS)
-    if thread.is_alive():
-        raise UsageError(
-            f"{backend} does not compute in this process, which was forked from one where it had computed",
-            hint="Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
-        )
-    if errors:
-        raise errors[0]
-
-
 def _check_flags(backend: str) -> None:
     import subprocess
 
@@ -148,9 +133,6 @@ def _check_flags(backend: str) -> None:
     said = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # how XLA begins what it ends a process with
     if done.returncode and said is not None:
         raise _unfit(backend, said[1])
-
-
-os.register_at_fork(after_in_child=check_environment.cache_clear)
 
 
 def _unfit(backend: str, reason: str) -> SweepError:
@@ -209,9 +191,9 @@ def _settings() -> dict[str, Any]:
 def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, by the name that sets it: `keras.config.epsilon: 1e-07 -> 0.001`."""
     both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
-    changes = [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in both if former != now]
-    places = {"XLA": "", "jax": "jax.config."}
-    return [places.get(re.split("[_:]", line)[0], "keras.config.") + line for line in changes]
+    place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: ""}
+    named = [(place.get(name, "keras.config.") + name, former, now) for name, former, now in both if former != now]
+    return [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in named]
 
 
 def clear_session(*, free_memory: bool = False) -> None:

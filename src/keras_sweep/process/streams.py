@@ -13,28 +13,18 @@ from typing import Any, Self, TextIO, cast
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_descriptors() -> None:
-    """Let what the caller closed (`>&-`) lead nowhere; else a file of the sweep would get its number and its output."""
+@contextlib.contextmanager
+def with_streams() -> Iterator[None]:
+    """Inside, a stream that a program does not have, or has closed, leads nowhere: libraries write to both.
+
+    A descriptor that the caller closed (`>&-`) leads nowhere from now on: else a file of the sweep would get its number
+    and its output.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it takes the lowest free number, which is this
-
-
-def open_streams() -> None:
-    """Let descriptors and streams that the caller closed lead nowhere."""
-    open_descriptors()
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-
-
-@contextlib.contextmanager
-def with_streams() -> Iterator[None]:
-    """Inside, a stream that a program does not have, or has closed, leads nowhere: libraries write to both."""
-    open_descriptors()
     with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:  # noqa: PTH123
         for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
             if getattr(getattr(sys, name), "closed", getattr(sys, name) is None):

@@ -11,7 +11,7 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -162,15 +162,12 @@ def _numbers(result: Result, objective: Objective) -> Rows:
 
 def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
     """Raises ValueError where what Optuna reads of a trial is not what its user attributes say: it was edited."""
-    wanted = _numbers(result, objective)
-    params = rows.get("trial_params", {})
-    wanted["trial_params"] = {
-        name: params[name] if name in params and _has_value(params[name], as_scalar(value)) else ()
-        for name, value in result.params.items()
-    }
-    for table, by_key in wanted.items():
-        if (there := rows.get(table, {})) != by_key:
-            edited = [f"{key!r:.60}" for key in {**there, **by_key} if there.get(key) != by_key.get(key)]
+    params = [(name, rows["trial_params"].get(name, ()), as_scalar(value)) for name, value in result.params.items()]
+    expected = _numbers(result, objective)
+    expected["trial_params"] = {name: row if _has_value(row, value) else () for name, row, value in params}
+    for table, by_key in expected.items():
+        keys = {**rows[table], **by_key}
+        if edited := [f"{key!r:.60}" for key in keys if rows[table].get(key) != by_key.get(key)]:
             raise ValueError(f"{COLUMNS[table].partition(',')[0]} {', '.join(edited)} of `{table}` was edited")
 
 
@@ -189,10 +186,10 @@ def _choices(distribution: str) -> Any:
     return json.loads(distribution)["attributes"].get("choices")
 
 
-def trials(connection: sqlite3.Connection, study: int) -> list[tuple[int, TrialState, float | None, Rows]]:
+def trials(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
     """The sweep's trials in order of number: (number, state, value, their rows in all tables).
 
-    Raises ValueError where a column is not of its type, or a trial was deleted.
+    Raises ValueError where a trial was deleted.
     """
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
@@ -203,17 +200,10 @@ def trials(connection: sqlite3.Connection, study: int) -> list[tuple[int, TrialS
         sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {OWN})"
         for row in connection.execute(sql, {"study": study}):
             rows[row[0]][table][row[1]] = row[2:]
-    found = []
-    for trial, number, state in connection.execute(f"SELECT trial_id, number, state {OWN}", {"study": study}):
-        texts = rows[trial]["trial_user_attributes"]
-        if not all(type(key) is type(text) is str for key, (text,) in texts.items()):
-            raise ValueError(f"an attribute of trial {number!r} is no text")
+    sql = f"SELECT trial_id, number, state {OWN} ORDER BY number"
+    for trial, number, state in connection.execute(sql, {"study": study}):
         value, kind = rows[trial]["trial_values"].get(0, (None, None))
-        value = _INFINITE.get(kind, value)
-        if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(value, float | None):
-            raise ValueError(f"its trial {number!r} of the value {value!r} is none that a sweep writes")
-        found.append((number, TrialState(state), value, rows[trial]))
-    return sorted(found, key=lambda one: one[0])
+        yield number, state, _INFINITE.get(kind, value), rows[trial]
 
 
 @cache
@@ -246,9 +236,6 @@ _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 def _stored(value: float) -> tuple[float | None, str]:
-    value = float(value)
-    if math.isnan(value):
-        return None, "NAN"
-    if math.isinf(value):
-        return None, "INF_POS" if value > 0 else "INF_NEG"
-    return value, "FINITE"
+    if math.isfinite(value):
+        return float(value), "FINITE"
+    return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"

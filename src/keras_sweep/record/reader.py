@@ -151,6 +151,5 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     if facts.choose:
         constraint(facts.choose)  # which raises
     if directions != list(facts.objective.directions):
-        said = joined(directions, "and")
-        raise RecordError(f"the record {path} is damaged: its direction is {said!r}", hint=DAMAGED_HINT)
+        raise ValueError(f"its direction is {joined(directions, 'and')!r}")
     return RecordedStudy(connection, study, name, facts)

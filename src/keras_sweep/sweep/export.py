@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files.atomic import SHARED, check_file, clear_parts, folder_beside, replacing_path, write_text
+from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import own_arguments
@@ -169,15 +169,14 @@ def export_trial(
                 else:
                     access.emit(PhaseBegan(f"converting to {format}"))
                     with folder_beside(path) as folder:
-                        _write_keras(whole, folder / "model.keras", path)
-                        said = converted(whole, folder, part, opened.spec, own, format, quantize)
+                        _write_keras(whole, Path(folder, "model.keras"), path)
+                        said = converted(whole, Path(folder), part, opened.spec, own, format, quantize)
                     card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
                 _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        known = opening or access.spec or access.trust  # else it may be somebody else's
-        access.emit(
-            Noticed(words if known else "plain `load_model` refuses the model's file; its card says what opens it")
-        )
+        if not (opening or access.spec or access.trust):  # the card may be somebody else's
+            words = "plain `load_model` refuses the model's file; its card says what opens it"
+        access.emit(Noticed(words))
     if page is not None:
         write_page(page, path, beside, card)
     return trial, beside, card
@@ -207,7 +206,7 @@ def _write_card(beside: Path, card: dict[str, Any], part: Path) -> None:
     """Write the card of a model whose file is to take its place: where one of the two has no room, none is there."""
     if part.is_file():
         card["sha256"] = file_digest(part)
-    write_text(beside, card_text(card), mode=SHARED, option=PLACE)
+    write_text(beside, card_text(card), option=PLACE)
 
 
 def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
@@ -221,4 +220,4 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
-    write_text(path, template.render(card=card, **names).lstrip(), mode=SHARED, option="--card")
+    write_text(path, template.render(card=card, **names).lstrip(), option="--card")

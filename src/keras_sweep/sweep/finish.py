@@ -13,7 +13,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.models.own_compile import can_validate
@@ -93,7 +93,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     now = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
     text = card_text({**wanted, **now})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
-    write_text(folder.card, text, mode=SHARED)
+    write_text(folder.card, text, option="--sweeps-dir")
 
 
 def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:

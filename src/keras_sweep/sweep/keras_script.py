@@ -15,7 +15,7 @@ import numpy as np
 from keras_sweep.data.array_sources import named
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.files.atomic import SHARED, replacing
+from keras_sweep.files.atomic import replacing
 from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
@@ -61,7 +61,7 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation
-    with replacing(rows, mode=SHARED, option="--rows") as file:
+    with replacing(rows, option="--rows") as file:
         np.savez(file, allow_pickle=False, **named(train.arrays, ""), **named(validation.arrays, "_val"))
     return text
 
