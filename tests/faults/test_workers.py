@@ -91,7 +91,7 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]
     """A sweep over processes, two unless it is said, which have begun; it takes long."""
     count = getattr(request, "param", 2)
     write_long(tmp_path)
-    process = Started(tmp_path, "--workers", str(count), "--view", "plain")
+    process = Started(tmp_path, "--workers", str(count))
     wait_for(lambda: len(trainers(process.pid)) == count, process)
     wait_for(folder_of(tmp_path, "long").exists, process)
     yield process

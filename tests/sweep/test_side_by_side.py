@@ -2,18 +2,14 @@
 
 import io
 import json
-import re
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.api.compare import write_page
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.saved import load_scores_of
@@ -25,7 +21,6 @@ from keras_sweep.trial.ranking import improvements, spent_seconds
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import of_outputs, of_values
 from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines
-from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.ran import ran_as
 from tests.helpers.records import new_folder
@@ -187,24 +182,6 @@ def test_as_json(found):
     assert [one["name"] for one in record["sweeps"]] == ["weak", "good"]
     assert record["sweeps"][0]["seconds_until_near"] is None
     assert record["sweeps"][1]["value"] == found.first.best.value
-
-
-def test_the_page_shows_the_same_runs_no_script_and_asks_for_nothing(found):
-    page = unescape(compare_page(found, datetime(2026, 1, 2, tzinfo=UTC)))
-    assert not re.search(r"<script|\s(href|src)=", page)
-    assert "default-src 'none'" in page
-    assert page.count("<svg") == 2
-    for line in verdict_lines(found):
-        assert line in page
-
-
-def test_a_page_takes_no_other_files_place(found, tmp_path):
-    write_page(found, tmp_path / "page.html")
-    write_page(found, tmp_path / "page.html")  # its own page is written anew
-    (tmp_path / "mine.html").write_text("<p>mine")
-    with pytest.raises(UsageError, match="is there, and not by `sweep`"):
-        write_page(found, tmp_path / "mine.html")
-    assert (tmp_path / "mine.html").read_text() == "<p>mine"
 
 
 def side(name: str, *values: float, objective: Objective = ACCURACY, seeds: tuple[float, ...] = (), **more) -> Side:

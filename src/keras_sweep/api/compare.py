@@ -2,13 +2,11 @@
 
 import os
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.session import warn_of_notices
-from keras_sweep.files.atomic import check_file, write_text
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.replay import Replay
@@ -74,15 +72,6 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
         RecordError: no trial of one has completed, or a record can't be read.
     """
     return ComparedSweeps.of(side_by_side([find(name, sweeps_dir) for name in names]))
-
-
-def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
-    """Write them as one self-contained page of HTML. Raises UsageError where another file stands there, RecordError."""
-    from keras_sweep.views.report.page import COMPARE_MARK, compare_page
-
-    place = Path(path)
-    check_file(place, COMPARE_MARK, "--html")
-    write_text(place, compare_page(found, datetime.now(UTC)), option="--html")
 
 
 @cut_traceback

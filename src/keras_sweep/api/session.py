@@ -22,6 +22,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import OutputMayVanish, progress_view
 from keras_sweep.views.terminal.console import console_on
@@ -86,7 +87,7 @@ def default_view() -> AbstractContextManager[Listener]:
     """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
     shell = sys.modules.get("IPython")
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
-        return progress_view("notebook")
+        return NotebookBoard()
     if sys.stderr is not None and sys.stderr.isatty():
         return progress_view()
     return nullcontext(warn_of_notices)

@@ -113,9 +113,9 @@ def note(message: str, *, warns: bool = False) -> None:
 def at_work() -> Iterator[Listener]:
     """Inside, what libraries print reaches neither the answer nor the user; gives the view that shows what goes on."""
     from keras_sweep.process.streams import LibraryNoise, answer_stream, warned_once
-    from keras_sweep.views.running.progress import progress_view
+    from keras_sweep.views.running.progress import notices_alone, progress_view
 
-    with answer_stream(), LibraryNoise(), warned_once(), progress_view(elsewhere="quiet") as view:
+    with answer_stream(), LibraryNoise(), warned_once(), progress_view(notices_alone) as view:
         yield view
 
 

@@ -272,20 +272,15 @@ def compare(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps)
     ],
-    html: Annotated[Path | None, option("--html", "FILE", "Write it as a page, too.")] = None,
     format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
     from keras_sweep.api.compare import compare as compared
-    from keras_sweep.api.compare import write_page
     from keras_sweep.views.compare import compare_json, print_comparison
 
     found = compared(*names, sweeps_dir=sweeps_dir)
     answer(lambda console: print_comparison(console, found), compare_json(found), format)
-    if html is not None:
-        write_page(found, html)
-        stderr_console().print(f"written: {escaped(str(html))}")
 
 
 def dashboard(

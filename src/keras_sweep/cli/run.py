@@ -19,13 +19,12 @@ from keras_sweep.cli.options import (
     at_work,
     note,
     number,
-    one_of,
     option,
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
 from keras_sweep.trial.events import EndReason, Event, Listener, Noticed, TestEvaluated, TrialEnded, WinnerRefitted
-from keras_sweep.views.terminal.console import print_notice, stdout_console
+from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 
 def check(
@@ -100,16 +99,6 @@ def run(
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
     max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
-    view: Annotated[
-        str | None,
-        option(
-            "--view",
-            "NAME",
-            "board, plain, json, quiet or notebook.",
-            show_default="what suits the terminal",
-            callback=one_of("views.running.progress:VIEWS"),
-        ),
-    ] = None,
     times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
     sweeps_dir: SweepsDir = None,
@@ -133,11 +122,11 @@ def run(
     from keras_sweep.api.session import run_session
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.run import RunOptions
-    from keras_sweep.views.running.progress import OutputMayVanish, progress_view
+    from keras_sweep.views.running.json_lines import json_lines
+    from keras_sweep.views.running.progress import OutputMayVanish, notices_alone, progress_view
     from keras_sweep.views.summary import kept_text, print_summary
 
     options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures, point_of(add), workers)
-    view = "json" if json else "quiet" if quiet else view
     last: dict[type[Event], Any] = {}  # the last event of each kind
     leaks: list[str] = []
 
@@ -146,14 +135,16 @@ def run(
         leaks.extend([event.message] if isinstance(event, Noticed) and event.leak else [])
 
     def shown(out: TextIO) -> contextlib.AbstractContextManager[Listener]:
-        return OutputMayVanish(progress_view(view, out=out))
+        if json:
+            return OutputMayVanish(json_lines(out))
+        return OutputMayVanish(notices_alone(stderr_console()) if quiet else progress_view())
 
     ended = run_session(spec, folder, options, shown, wall, others=[keep], command=True)
-    if view != "json":
+    if not json:
         console = stdout_console()
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
         went_on = TrialEnded in last and ended.reason is not EndReason.INTERRUPTED
-        weighed = console.is_terminal and view != "quiet" and went_on
+        weighed = console.is_terminal and not quiet and went_on
         known = read_facts(folder).distributions if weighed else None
         refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
         test = last.get(TestEvaluated)

@@ -1,24 +1,17 @@
-"""What a card says beside its scores, compared with the rows, the sweep's record and the model's file."""
+"""The numbers of a card beside those that its model gives, compared with the sweep's record or the model's file."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import SweepError
-from keras_sweep.process.backend import KERAS_CONFIG
 from keras_sweep.record.facts import Facts
-from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import card_text, data_record, is_card_of, model_card, refit_record, validation_record
+from keras_sweep.sweep.card import is_card_of, refit_record, seeds_record, test_record, validation_record
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.recorded import unfollowed_spec
-from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import Result
 
-ELSEWHERE = frozenset({"sweep", "open", "sha256"})  # by which is found what to look at
-OF_ALL_TRIALS = frozenset({"trials", "seeds", "estimate"})  # which other trials move
+ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})  # by which is found what to look at
 RELATIVE = 1e-6  # float32 in an optimizer; sums of a bootstrap on another processor
 
 
@@ -29,7 +22,7 @@ class Fact:
     name: str  # "params.learning_rate"
     card: Any
     known: Any  # None where it is not there
-    by: str  # who knows: "rows", "record", "file"
+    by: str  # who knows: "record", "file"
 
     @property
     def matches(self) -> bool:
@@ -41,32 +34,22 @@ class Fact:
 
 
 def card_facts(
-    card: Mapping[str, Any],
-    spec: SweepSpec,
-    data: SearchData,
-    own: SearchData,
-    home: RecordedSweep | None,
-    model: Any,
-    seen: Sequence[str],
+    card: Mapping[str, Any], home: RecordedSweep | None, model: Any, seen: Sequence[str]
 ) -> tuple[list[Fact], list[str], str]:
-    """Compare all that can be known; returns it, what was not looked at, and why the record did not help.
+    """Compare the scores, the parameters, the seed and the estimate of a card with the sweep's record.
 
-    `own` are the rows that the model was trained on, `seen` the scores, as the card's leaves, that came out of it.
+    Without a record the optimizer of `model` knows some parameters; `model` is None where the trial's optimizer is not
+    in the file. `seen` are the scores, as the card's leaves, that came out of the model.
+
+    Returns:
+        What was compared, what was not looked at, and why the record did not help.
     """
-    facts = list(_facts("data", card.get("data"), data_record(spec, data), "rows"))
-    if card.get("test"):
-        facts.append(Fact("test.rows", card["test"].get("rows"), data.test_rows, "rows"))
-    if card.get("refit"):
-        facts.append(Fact("refit.rows", card["refit"]["rows"], len(own.train), "rows"))
-    known, why = (None, "its sweep is not here") if home is None else _of_record(card, data, home)
-    for name, value in (known or {}).items():
-        facts += _facts(name, card.get(name), value, "record")
-    if "parameters" in card.get("goals", {}) and data.preprocessing is None and not data.folds:
-        facts.append(Fact("goals.parameters", card["goals"]["parameters"], model.count_params(), "file"))
-    if known is None and data.preprocessing is None:  # which is compiled without the trial's optimizer
+    known, why = ({}, "its sweep is not here") if home is None else _of_record(card, home)
+    facts = [fact for name, value in known.items() for fact in _facts(name, card.get(name), value)]
+    if not known and model is not None:
         config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
         in_file = {name: config.get(name) for name in card["params"] if isinstance(config.get(name), int | float | str)}
-        facts += [Fact(f"params.{name}", card["params"][name], value, "file") for name, value in in_file.items()]
+        facts = [Fact(f"params.{name}", card["params"][name], value, "file") for name, value in in_file.items()]
     done = {fact.name for fact in facts} | set(seen)
     unseen = []
     for name in (one for one in card if one not in ELSEWHERE):
@@ -76,36 +59,33 @@ def card_facts(
     return facts, unseen, why
 
 
-def _of_record(card: Mapping[str, Any], data: SearchData, home: RecordedSweep) -> tuple[dict[str, Any] | None, str]:
-    """What the record knows of a card's training, the one that has the card's scores; or why it knows nothing."""
-    facts = home.facts
-    try:
-        spec = unfollowed_spec(facts, str(card["sweep"]), home.folder)
-    except SweepError as error:
-        return None, f"its record can't be used: {error.message}"
+def _of_record(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
+    """What the record knows of a card's training, the one that has the card's scores; {} and why, if there is none."""
+    facts, trials = home.facts, len(home.results)
     trained = [one for result in home.results for one in (result, *result.finalists)]
     alike = [one for one in trained if _is_of(card, one, facts)]
     if not alike:
-        return None, "no trial of the sweep of that name here has the card's scores"
+        return {}, "no trial of the sweep of that name here has the card's scores"
     of = next((one for one in alike if is_card_of(card, one, facts.seed)), alike[0])
-    refit = facts.refit_of(of)
-    if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
-        refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
-    known = json.loads(card_text(model_card(home, spec, of, data, opening="", refit=refit)))
-    known[KERAS_CONFIG] = facts.keras_config
-    said, test = card.get("test"), known["test"]
-    if said and test and _less(said.get("looks"), test["looks"]):
-        test["looks"] = said["looks"]  # there were more since
-    left_out = {*ELSEWHERE, "data", "versions", "created"}
-    left_out |= {name for one in spec.own for name in (one, f"{one.replace('metrics', 'metric')}_arguments")}
-    left_out |= {"outputs"} if spec.own else set()
-    there = {"test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
-    left_out |= {name for name, value in there.items() if not value}
-    why = ""
-    if _less(card.get("trials"), known["trials"]):
-        left_out |= OF_ALL_TRIALS
-        why = "the sweep has more trials now"
-    return {name: value for name, value in known.items() if name not in left_out}, why
+    known = {
+        "trial": of.recipe,
+        "params": dict(of.params),
+        "seed": of.params.get("seed", facts.seed),
+        "validation": validation_record(of),
+    }
+    if home.objective.further:
+        known["goals"] = {goal.name: of.goal(goal.name) for goal in home.objective.further}
+    if (refit := facts.refit_of(of)) is not None:  # else it was trained on all rows for its export
+        known["refit"] = refit_record(refit)
+    test, said = test_record(facts, of), card.get("test")
+    if test and said:
+        more = _less(said.get("looks"), test["looks"])  # there were more since
+        known["test"] = {**test, "looks": said["looks"]} if more else test
+    if _less(card.get("trials"), trials):  # which move what the card says of all trials
+        return known, "the sweep has more trials now"
+    seeds = seeds_record(home.results[of.recipe], facts.seed)
+    estimate = home.comparison.estimate if home.comparison.best == of.recipe else None
+    return {**known, **seeds, "trials": trials, "estimate": estimate and asdict(estimate)}, ""
 
 
 def _is_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
@@ -119,17 +99,15 @@ def _less(said: object, known: int) -> bool:
     return type(said) is int and 0 < said < known
 
 
-def _facts(name: str, card: Any, known: Any, by: str) -> Iterator[Fact]:
+def _facts(name: str, card: Any, known: Any) -> Iterator[Fact]:
     """Each leaf of what a card says under a name, beside what is known."""
     said, there = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
     for leaf in said | there:
-        yield Fact(leaf, said.get(leaf), there.get(leaf), by)
+        yield Fact(leaf, said.get(leaf), there.get(leaf), "record")
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Names with dots, and values that are no maps."""
-    if name == "data.source":  # by which the rows were found
-        return
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(f"{name}.{key}", inner)

@@ -138,7 +138,7 @@ def verify_model(
     seen = [_leaf(check.name) for check in checks]
     if f"validation.{card.metric.name}" in seen:
         seen.append("validation.value")  # which must be that
-    facts, unseen, why = card_facts(said, spec, data, own, home, model, seen)
+    facts, unseen, why = card_facts(said, home, model if data.preprocessing is None else None, seen)
     return Verified(
         model=path,
         card=card_file,

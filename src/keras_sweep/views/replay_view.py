@@ -129,7 +129,7 @@ def fact_lines(done: Verified) -> list[str]:
     wrong = {fact.name.partition(".")[0] for fact in done.wrong_facts}
     for fact in done.facts:
         part = fact.name.partition(".")[0]
-        whole = part not in wrong and (fact.by == "record" or part == "data")  # all of it was looked at
+        whole = part not in wrong and fact.by == "record"  # all of it was looked at
         if fact.matches:
             same.setdefault(fact.by, {})[escaped(part if whole else fact.name)] = None
     lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]

@@ -13,15 +13,6 @@ from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.sweep.time_estimate import OFFER, TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
-# Points of accuracy that generations of so many trials, in place of 16, cost a search of the dense model by tpe
-# (benchmarks/generation_size.py, benchmarks/scaling.py).
-COSTS = {
-    32: "0.05 points after 64 trials, 0.01 after 256",
-    64: "0.1 points after 64 trials, 0.03 after 256",
-    128: "0.06 points after 256 trials",
-    256: "0.12 points after 256 trials",
-}
-
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
@@ -104,10 +95,7 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
     if estimate.runner.startswith("compiled"):
         used = f"{counted(size, 'trial')} are {counted(programs, 'program')}: {min(programs, most)} {of_all}"
         wanted = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
-        if wanted == size:
-            return used
-        cost = next((points for most, points in COSTS.items() if wanted <= most), "more than can be said")
-        return f"{used}; `search: {{generation: {wanted}}}` would use all, and costs tpe about {cost}"
+        return used if wanted == size else f"{used}; `search: {{generation: {wanted}}}` would use all"
     if estimate.learns and size == 1:
         more = f"`search: {{generation: {workers or 8}}}`{'' if workers else ' and `--workers`'} would use more"
         return f"trials train one by one, each after the result of the one before: 1 {of_all}; {more}"

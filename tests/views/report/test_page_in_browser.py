@@ -1,13 +1,10 @@
 """The page of a real sweep in a real browser: it brushes, sorts, asks nobody for anything, and serves everyone."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import keras_sweep as ks
-from keras_sweep.api.compare import write_page
 from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab, running_browser
 from tests.helpers.command import sweep
@@ -157,25 +154,11 @@ def test_what_was_brushed_sorted_and_scrolled_is_there_after_a_reload(tab: Tab) 
     assert tab.run("document.getElementById('space').open")
 
 
-@pytest.fixture(scope="module")
-def compared(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of two sweeps beside each other."""
-    folder = tmp_path_factory.mktemp("compared")
-    for name in ("digits", "again"):
-        shutil.copytree(reported / "sweeps" / "digits", folder / name)
-    write_page(ks.compare("digits", "again", sweeps_dir=folder), folder / "page.html")
-    return folder / "page.html"
-
-
-@pytest.mark.parametrize("page", ["of a sweep", "of sweeps"])
 @pytest.mark.parametrize(
     ("width", "dark", "medium"), [(1240, False, "screen"), (360, True, "screen"), (760, False, "print")]
 )
-def test_everyone_can_use_it(width: int, dark: bool, medium: str, page: str, tab: Tab, compared: Path) -> None:
+def test_everyone_can_use_it(width: int, dark: bool, medium: str, tab: Tab) -> None:
     tab.size(width, dark=dark, medium=medium)
-    if page == "of sweeps":
-        tab.open(compared)
-        assert tab.requests == [compared.as_uri()]
     tab.run("void document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert tab.run(AUDIT) == []
     assert tab.complaints == []

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.views.running.live import LiveBoard
 from keras_sweep.views.running.plain import PlainLines
-from keras_sweep.views.running.progress import progress_view
+from keras_sweep.views.running.progress import notices_alone, progress_view
 from keras_sweep.views.terminal import drawing
 from keras_sweep.views.terminal.console import ASCII, console_on
 
@@ -61,13 +61,14 @@ def pty(monkeypatch):
 def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypatch, pty):
     monkeypatch.setattr(sys, "stderr", pty[1])
     assert isinstance(progress_view(), LiveBoard)
-    assert isinstance(progress_view("quiet"), nullcontext)
+    assert isinstance(progress_view(notices_alone), LiveBoard)
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(progress_view(), PlainLines)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert isinstance(progress_view(), PlainLines)
+    assert isinstance(progress_view(notices_alone), nullcontext)
 
 
 def test_no_color_is_honoured(monkeypatch, pty):

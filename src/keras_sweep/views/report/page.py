@@ -1,4 +1,4 @@
-"""The page of a sweep, and that of sweeps beside each other: one string of HTML each, which asks nothing of anybody."""
+"""The page of a sweep: one string of HTML, which asks nothing of anybody."""
 
 import base64
 import hashlib
@@ -10,9 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.side_by_side import SideBySide
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.compare import fact_rows, verdict_lines
 from keras_sweep.views.importance import importances
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
@@ -20,21 +18,17 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, distinct_params
 from keras_sweep.views.report.cards import number_cards, repeating_calls, table_of, winner_sentence
 from keras_sweep.views.report.drawings import (
     best_so_far,
-    crossed,
-    figure,
     importance_bars,
     learning_curves,
     pareto,
-    steps,
     time_bars,
 )
-from keras_sweep.views.report.facts import COLOURS, Axis, SweepFacts, clipped_range
+from keras_sweep.views.report.facts import Axis, SweepFacts
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
-from keras_sweep.views.terminal.text import params_text, score_text
+from keras_sweep.views.terminal.text import params_text
 
 MOST_DRAWN = 2000  # trials
-COMPARE_MARK = '<meta name="generator" content="keras-sweep compare">'
 REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
 
 
@@ -56,10 +50,8 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
     curves = learning_curves(facts, drawn)
     fronts = [pareto(axis, value, facts, drawn) for axis in facts.goal_axes] if value else []
     first = [axis for one in found for axis in facts.axes if axis.name == one.name][:2]  # that matter most
-    return rendered(
-        "index.html.j2",
+    return _render(
         written,
-        _asset("report.js"),
         facts=facts,
         title=f"Trial {best.number}: {params_text(distinct_params(best, facts.rows))}" if best else name,
         sentence=winner_sentence(facts),
@@ -104,12 +96,12 @@ def _data(facts: SweepFacts, axes: Sequence[Axis], drawn: Sequence[LeaderboardRo
     return Markup(strict_json(record).replace("<", "\\u003c"))  # no markup is left in it
 
 
-def rendered(template: str, written: datetime, script: str | None = None, **values: object) -> str:
-    """A page: style, script and a policy that forbids all else are put in; what the template is given is escaped."""
-    style = _asset("report.css")
+def _render(written: datetime, **values: object) -> str:
+    """Render the page with its style, its script and a policy that forbids all else; the values are escaped."""
+    style, script = _asset("report.css"), _asset("report.js")
     # nothing is fetched, and no style or script but these is used (W3C, Content Security Policy Level 3)
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
-    policy += ["base-uri 'none'", "form-action 'none'", *([f"script-src '{_digest(script)}'"] if script else [])]
+    policy += ["base-uri 'none'", "form-action 'none'", f"script-src '{_digest(script)}'"]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(str(__package__), "templates"),
         autoescape=True,
@@ -120,7 +112,7 @@ def rendered(template: str, written: datetime, script: str | None = None, **valu
     )
     moment = written.isoformat(sep=" ", timespec="seconds")
     own = {"policy": "; ".join(policy), "style": Markup(style), "script": Markup(script), "written": moment}
-    return environment.get_template(template).render(**own, **values)
+    return environment.get_template("index.html.j2").render(**own, **values)
 
 
 def _asset(name: str) -> str:
@@ -137,35 +129,3 @@ def _without_controls(value: object) -> object:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return "\n".join(escaped(line) for line in value.split("\n"))
-
-
-def compare_page(found: SideBySide, written: datetime) -> str:
-    """Sweeps beside each other, in the style of the report, without a script."""
-    return rendered(
-        "compare.html.j2",
-        written,
-        names=[side.name for side in found.sides],
-        metric=found.objective.name,
-        goal=found.objective.goal.value,
-        verdict=verdict_lines(found),
-        rows=fact_rows(found),
-        drawings=[_laid_over(found, by_time=False), _laid_over(found, by_time=True)],
-    )
-
-
-def _laid_over(found: SideBySide, *, by_time: bool) -> Markup:
-    """The best value so far of every sweep, each a line of steps, by trial or by time."""
-    ends = [side.seconds if by_time else len(side.results) - 1 for side in found.sides]
-    values = [result.value for side in found.sides for result in side.improvements if result.value is not None]
-    value = Axis(found.objective.name, *clipped_range(values, found.objective), {})
-    over = Axis("seconds of trials, summed" if by_time else "trial", 0.0, max(ends) or 1.0, {}, whole=not by_time)
-    across, up, parts = crossed(over, value)
-    said = []
-    for index, (side, end) in enumerate(zip(found.sides, ends, strict=True)):
-        places = [side.spent[one.number] if by_time else one.number for one in side.improvements]
-        points = ((across(x), up(one.value or 0.0)) for x, one in zip(places, side.improvements, strict=True))
-        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{steps(points, across(end))}"/>')
-        said.append(f"{side.name} comes to {score_text(side.improvements[-1].value)}")
-    what = "time" if by_time else "trial"
-    seed = ", each trial with the seed of its search" if any(side.over_seeds for side in found.sides) else ""
-    return figure(f"by-{what}", f"Best so far by {what}", f"{'; '.join(said)}{seed}.", parts)

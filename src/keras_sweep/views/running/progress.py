@@ -1,16 +1,12 @@
-"""What shows a running sweep: the board on a terminal, plain lines elsewhere, or the view that is asked for."""
+"""What shows a running sweep: the board on a terminal, plain lines or only notices elsewhere."""
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Self, TextIO, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from rich.console import Console
 
-from keras_sweep.space.plugins import member_of
 from keras_sweep.trial.events import Event, Listener, Noticed
-from keras_sweep.views.notebook import NotebookBoard
-from keras_sweep.views.running.json_lines import json_lines
 from keras_sweep.views.running.live import LiveBoard
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import print_notice, stderr_console
@@ -53,21 +49,8 @@ class OutputMayVanish:
             self._show = None
 
 
-VIEWS: Mapping[str, Callable[[Console, TextIO], View]] = {
-    "board": lambda console, _: LiveBoard(console),
-    "plain": lambda console, _: PlainLines(console),
-    "json": lambda _, out: json_lines(out),
-    "quiet": lambda console, _: notices_alone(console),
-    "notebook": lambda *_: NotebookBoard(),
-}  # name -> a function of the console on stderr, and of stdout
-
-
-def progress_view(name: str | None = None, *, out: TextIO | None = None, elsewhere: str = "plain") -> View:
-    """The view of that name; by default the board on a terminal, the view `elsewhere` where there is none.
-
-    All write to stderr, and `json` to `out` (by default stdout). Raises UsageError where there is no such view.
-    """
+def progress_view(elsewhere: Callable[[Console], View] = PlainLines) -> View:
+    """Return the board on a terminal, the view `elsewhere` where there is none; both write to stderr."""
     console = stderr_console()
-    if name is None:  # FORCE_COLOR makes no terminal of a pipe
-        name = "board" if console.file.isatty() and not console.is_dumb_terminal else elsewhere
-    return member_of(VIEWS, "view", name)(console, out or sys.stdout)
+    board = console.file.isatty() and not console.is_dumb_terminal  # FORCE_COLOR makes no terminal of a pipe
+    return LiveBoard(console) if board else elsewhere(console)
