@@ -99,9 +99,11 @@ def own_loss(model: Any) -> str:
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
     """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
-    first, *others = dict.fromkeys(filter(None, losses)) if ranks_by_own else [""]
-    if others:
-        rule = f"can't rank trials of different losses, and models compile themselves with {first}, or with {others[0]}"
+    kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
+    if len(kinds) > 1:
+        rule = (
+            f"can't rank trials of different losses, and models compile themselves with {kinds[0]}, or with {kinds[1]}"
+        )
         hint = "rank by a metric, as by `val_mae` or `val_accuracy`, or name one `loss` for all trials"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
