@@ -179,10 +179,10 @@ def test_balanced_is_what_scikit_learn_calls_so(uneven):
 
 
 def test_weights_of_classes_by_their_names_or_numbers(data):
-    named = replace(data, class_names=("cat", "dog", "2"), classes=3)
-    assert class_weights({"dog": 2, "2": 0.5, 0: 3}, named) == {1: 2.0, 2: 0.5, 0: 3.0}
+    named = replace(data, class_names=("cat", "dog", "owl"), classes=3)
+    assert class_weights({"dog": 2, "owl": 0.5, 0: 3}, named) == {1: 2.0, 2: 0.5, 0: 3.0}
     assert class_weights({"9": 2.0}, data) == {9: 2.0} and class_weights(None, data) is None
-    with pytest.raises(UsageError, match="the classes of digits are cat, dog, 2"):
+    with pytest.raises(UsageError, match="the classes of digits are cat, dog, owl"):
         class_weights({"bird": 2}, named)
     for wrong in (10, -1, "1.5"):
         with pytest.raises(UsageError, match=rf"names the class .*{wrong}.*, but the classes of digits are 0 to 9"):
