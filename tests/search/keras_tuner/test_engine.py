@@ -68,6 +68,13 @@ def test_the_grid_meets_every_conditional_point_once() -> None:
     assert {len(results) for results in generations[:-1]} == {16}  # it waits for no trial's end
 
 
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(sampler: str) -> None:
+    engine = make_engine(spec(SMALL, "keras-tuner", sampler))
+    assert engine.learns
+    assert (engine.rungs(27), engine.rung(1, {0: 0.5, 1: 0.1})) == ((), frozenset())  # nor does it stop a trial
+
+
 @pytest.mark.parametrize(
     ("engine", "largest", "smallest"),
     [
