@@ -27,7 +27,8 @@ def hyperband(*parameters: Parameter, **constants: Value) -> KerasTunerEngine:
     return KerasTunerEngine(spec(SearchSpace((RATE, *parameters), constants), "keras-tuner", "hyperband"))
 
 
-def test_random_asks_what_keras_tuner_asks() -> None:
+@pytest.mark.parametrize(("seed", "theirs_seed"), [(5, 5), (3_000_000_007, 3_000_000_007), (0, 2**32 - 1)])
+def test_random_asks_what_keras_tuner_asks(seed: int, theirs_seed: int) -> None:
     import keras_tuner
 
     space = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), RATE, Parameter("units", Int(8, 64))))
@@ -35,8 +36,10 @@ def test_random_asks_what_keras_tuner_asks() -> None:
     hyperparameters.Choice("optimizer", ["sgd", "adam"])
     hyperparameters.Float("learning_rate", 1e-4, 1.0, sampling="log")
     hyperparameters.Int("units", 8, 64)
-    theirs = keras_tuner.oracles.RandomSearchOracle("val_accuracy", 10, seed=5, hyperparameters=hyperparameters)
-    ours = make_engine(spec(space, "keras-tuner", "random", seed=5)).ask(4)
+    theirs = keras_tuner.oracles.RandomSearchOracle(
+        "val_accuracy", 10, seed=theirs_seed, hyperparameters=hyperparameters
+    )
+    ours = make_engine(spec(space, "keras-tuner", "random", seed=seed)).ask(4)
     for suggestion in ours:
         assert suggestion.params == theirs.populate_space("any")["values"]
 
