@@ -71,6 +71,16 @@ def test_the_grid_meets_every_conditional_point_once() -> None:
     assert {len(results) for results in generations[:-1]} == {16}  # it waits for no trial's end
 
 
+def test_points_to_start_with_are_filled_up_and_hyperband_trains_them_longest() -> None:
+    space = SearchSpace((RATE, Parameter("units", Int(8, 64)), Parameter("epochs", Int(2, 9))))
+    start = ({"learning_rate": 0.5, "units": 16}, {"learning_rate": 0.25, "epochs": 3})
+    first, second, third = KerasTunerEngine(spec(space, "keras-tuner", "hyperband"), start).ask(3)
+    assert (first.number, first.params) == (0, {"learning_rate": 0.5, "units": 16, "epochs": 9})
+    assert 8 <= second.params["units"] <= 64
+    assert (second.number, second.params["learning_rate"], second.params["epochs"]) == (1, 0.25, 3)
+    assert third.number == 2
+
+
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(sampler: str) -> None:
     engine = make_engine(spec(SMALL, "keras-tuner", sampler))
