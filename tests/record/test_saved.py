@@ -1,5 +1,6 @@
 """Scores of rows on disk: whole or refused, of that trial or refused, deleted only where they were written here."""
 
+import json
 import stat
 import tempfile
 import zipfile
@@ -20,10 +21,14 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
     BEST_WITH_VALUES,
     load_scores,
+    load_scores_of,
     load_weights,
+    load_weights_of,
     numbered_files,
     save_scores,
     scores_file,
+    scores_text,
+    weights_file,
 )
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
@@ -175,6 +180,24 @@ def kept_scores(folder: SweepFolder) -> set[int]:
 def test_scores_come_back_bit_for_bit(tmp_path: Path, scores) -> None:
     save_scores(tmp_path / "000000.npz", scores)
     assert load_scores(tmp_path / "000000.npz", scores.digest).digest == scores.digest
+
+
+def test_scores_on_disk_name_their_version_kind_and_rows() -> None:
+    assert json.loads(scores_text(of_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
+
+
+def test_a_trial_and_a_finalist_of_the_same_number_have_files_of_their_own(tmp_path: Path) -> None:
+    folder, plain = SweepFolder(tmp_path), result(0, scores_digest=RIGHT.digest, weights_digest=arrays_digest(DENSE))
+    save_scores(scores_file(folder, 0), RIGHT)
+    write_arrays(weights_file(folder, 0), DENSE)
+    save_scores(tmp_path / "finalists" / "scores" / "000000.npz", SCORES)
+    write_arrays(tmp_path / "finalists" / "weights" / "000000.npz", SMALL)
+    finalist = replace(plain, suggestion=replace(plain.suggestion, recipe=3))
+    finalist = replace(finalist, scores_digest=SCORES.digest, weights_digest=arrays_digest(SMALL))
+    assert load_scores_of(folder, plain).rows == 1000
+    assert load_scores_of(folder, finalist).rows == 9
+    assert identical(load_weights_of(folder, plain), DENSE)
+    assert identical(load_weights_of(folder, finalist), SMALL)
 
 
 def test_another_trials_scores_and_no_scores_are_refused(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def _unusual(first: int) -> list[Result]:
     ]
 
 
+def test_values_without_an_end_and_none_come_back_as_they_were(tmp_path: Path) -> None:
+    with new_study(tmp_path, _unusual(0)) as study:
+        assert [one.value for one in study.results()] == [math.inf, None, -math.inf, None]
+        assert [one.value for one in reader.read_results(study.folder)] == [math.inf, None, -math.inf, None]
+
+
 def _rows(path: Path, table: str, columns: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return sorted(connection.execute(f"SELECT {columns} FROM {table}"), key=repr)

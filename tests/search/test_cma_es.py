@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from keras_sweep.search.cma_es import CmaEs, moves
@@ -86,3 +87,10 @@ def test_it_moves_what_is_a_range_in_every_trial() -> None:
     assert CmaEs(spec(choices, "optuna", "cmaes"))._cma is None
     asked = make_engine(spec(choices, "optuna", "cmaes")).ask(4)
     assert {one.params["kind"] for one in asked} == {"x", "y"}
+
+
+def test_it_begins_in_the_middle_of_each_range_with_a_sixth_of_it_as_deviation() -> None:
+    made = CmaEs(spec(SearchSpace((Parameter("a", Float(0.0, 6.0)),)), "optuna", "cmaes"))
+    made.begin(1, np.random.default_rng(1))
+    drawn = [made.draw(number)["a"] for number in range(400)]
+    assert (np.mean(drawn), np.std(drawn)) == pytest.approx((3.0, 1.0), abs=0.1)

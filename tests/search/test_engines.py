@@ -112,6 +112,9 @@ def test_a_point_to_add_is_whole_with_what_it_leaves_out_from_another() -> None:
 def test_the_engine_begins_with_the_points_to_start_with() -> None:
     engine = make_engine(started({"optimizer": "rmsprop", "learning_rate": 0.25}))
     assert engine.ask(1)[0].params == {"optimizer": "rmsprop", "learning_rate": 0.25, "epochs": 3}
+    halving = EarlyTerminate("halving", 1, 2, first=8)  # whose first trials are drawn at random
+    halved = make_engine(replace(started({"optimizer": "adam", "learning_rate": 0.5}), early_terminate=halving))
+    assert halved.ask(1)[0].params == {"optimizer": "adam", "learning_rate": 0.5, "epochs": 3}
     read = make_spec((OPTIMIZER, LEARNING_RATE, EPOCHS), early_terminate=EarlyTerminate("median"))
     read = replace(read, objective=replace(read.objective, epochs_from=1), search=replace(read.search, start=[START]))
     assert make_engine(read).ask(1)[0].params == {"optimizer": "sgd", "learning_rate": 0.25, "epochs": 4}

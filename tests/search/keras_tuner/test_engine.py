@@ -27,7 +27,8 @@ def hyperband(*parameters: Parameter, **constants: Value) -> KerasTunerEngine:
     return KerasTunerEngine(spec(SearchSpace((RATE, *parameters), constants), "keras-tuner", "hyperband"))
 
 
-def test_random_asks_what_keras_tuner_asks() -> None:
+@pytest.mark.parametrize(("seed", "theirs_seed"), [(5, 5), (3_000_000_007, 3_000_000_007), (0, 2**32 - 1)])
+def test_random_asks_what_keras_tuner_asks(seed: int, theirs_seed: int) -> None:
     import keras_tuner
 
     space = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), RATE, Parameter("units", Int(8, 64))))
@@ -35,8 +36,10 @@ def test_random_asks_what_keras_tuner_asks() -> None:
     hyperparameters.Choice("optimizer", ["sgd", "adam"])
     hyperparameters.Float("learning_rate", 1e-4, 1.0, sampling="log")
     hyperparameters.Int("units", 8, 64)
-    theirs = keras_tuner.oracles.RandomSearchOracle("val_accuracy", 10, seed=5, hyperparameters=hyperparameters)
-    ours = make_engine(spec(space, "keras-tuner", "random", seed=5)).ask(4)
+    theirs = keras_tuner.oracles.RandomSearchOracle(
+        "val_accuracy", 10, seed=theirs_seed, hyperparameters=hyperparameters
+    )
+    ours = make_engine(spec(space, "keras-tuner", "random", seed=seed)).ask(4)
     for suggestion in ours:
         assert suggestion.params == theirs.populate_space("any")["values"]
 
@@ -66,6 +69,23 @@ def test_the_grid_meets_every_conditional_point_once() -> None:
     generations = searched(make_engine(spec(space, "keras-tuner", "grid")), 100, 16)
     assert [result.params for result in flat(generations)] == list(space.points())
     assert {len(results) for results in generations[:-1]} == {16}  # it waits for no trial's end
+
+
+def test_points_to_start_with_are_filled_up_and_hyperband_trains_them_longest() -> None:
+    space = SearchSpace((RATE, Parameter("units", Int(8, 64)), Parameter("epochs", Int(2, 9))))
+    start = ({"learning_rate": 0.5, "units": 16}, {"learning_rate": 0.25, "epochs": 3})
+    first, second, third = KerasTunerEngine(spec(space, "keras-tuner", "hyperband"), start).ask(3)
+    assert (first.number, first.params) == (0, {"learning_rate": 0.5, "units": 16, "epochs": 9})
+    assert 8 <= second.params["units"] <= 64
+    assert (second.number, second.params["learning_rate"], second.params["epochs"]) == (1, 0.25, 3)
+    assert third.number == 2
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(sampler: str) -> None:
+    engine = make_engine(spec(SMALL, "keras-tuner", sampler))
+    assert engine.learns
+    assert (engine.rungs(27), engine.rung(1, {0: 0.5, 1: 0.1})) == ((), frozenset())  # nor does it stop a trial
 
 
 @pytest.mark.parametrize(
