@@ -377,6 +377,13 @@ def test_what_has_no_digest_is_refused_with_where_it_stands(make):
         digest_of(build, "build")
 
 
+def test_a_refused_value_is_named_by_the_function_s_own_name_however_deep_it_lies():
+    value = {"a": {"b": {"c": {"d": {"lock": threading.Lock()}}}}}
+    where = r"\['lock'\] of \['d'\] of \['c'\] of the global `rows`"
+    with pytest.raises(UsageError, match=f"`build` uses {where}: a value of type lock"):
+        digest_of(build_of("def build(): return rows", rows=value), "build")
+
+
 def test_what_a_function_keeps_for_itself_does_not_count(tmp_path):
     text = """
         calls, built = 0, []

@@ -87,9 +87,10 @@ class _Digest:
 
     def refused(self, value: Any) -> UsageError:
         name, *place = self.path
+        place[1:-3] = []  # the name that the user gave, and the last steps to the value
         what = f"a value of type {type(value).__name__}, which has no digest, so a changed one could not be told"
         return UsageError(
-            f"`{name}` uses {' of '.join(reversed(place[-4:]))}: {what}" if place else f"`{name}` is {what}",
+            f"`{name}` uses {' of '.join(reversed(place))}: {what}" if place else f"`{name}` is {what}",
             hint="Make it inside of the function, or give the function what it is made from",
         )
 
