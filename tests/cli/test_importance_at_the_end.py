@@ -19,10 +19,10 @@ RESULTS = tuple(dense_sweep(24))
 
 
 @pytest.mark.parametrize(
-    ("view", "is_terminal", "trained", "said"),
-    [(None, True, True, True), ("quiet", True, True, False), (None, False, True, False), (None, True, False, False)],
+    ("quiet", "is_terminal", "trained", "said"),
+    [(False, True, True, True), (True, True, True, False), (False, False, True, False), (False, True, False, False)],
 )
-def test_importance_is_said_on_a_terminal_after_training(view, is_terminal, trained, said, tmp_path, monkeypatch):
+def test_importance_is_said_on_a_terminal_after_training(quiet, is_terminal, trained, said, tmp_path, monkeypatch):
     def session(*_: Any, others: list[Any], **__: Any) -> SweepEnded:
         for listener in others if trained else ():
             listener(TrialEnded(RESULTS[0]))
@@ -36,7 +36,7 @@ def test_importance_is_said_on_a_terminal_after_training(view, is_terminal, trai
     monkeypatch.setattr("keras_sweep.record.reader.read_facts", lambda _: known)
     monkeypatch.setattr("keras_sweep.cli.run.stdout_console", lambda: console)
     (tmp_path / "dense.yaml").write_text(SPACE)
-    run(tmp_path / "dense.yaml", view=view, sweeps_dir=tmp_path)
+    run(tmp_path / "dense.yaml", quiet=quiet, sweeps_dir=tmp_path)
     text = without_styles(out.getvalue())
     assert ("\nimportance\n" in text) is said
     assert "\nbest trial" in text
