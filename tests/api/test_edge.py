@@ -66,4 +66,4 @@ def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
     for call in (lambda: kind().method(by=2), lambda: kind().value):
         with pytest.raises(ks.UsageError, match=r"no (2|value)") as told:
             call()
-        assert [entry.name for entry in told.traceback][-1] == "called"
+        assert [entry.name for entry in told.traceback][-1] == "wrapper"

@@ -18,13 +18,13 @@ def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError
     """The function, whose errors of these kinds begin at its caller's line."""
 
     @wraps(function)
-    def called(*arguments: P.args, **options: P.kwargs) -> T:
+    def wrapper(*arguments: P.args, **options: P.kwargs) -> T:
         try:
             return function(*arguments, **options)
         except errors as error:
             raise error.with_traceback(None) from None
 
-    return called
+    return wrapper
 
 
 def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[T]:

@@ -186,7 +186,7 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
 
 
 def _like(first: Arrays, y: Arrays) -> Arrays:
-    """Labels in a column where those of the first part are, and [N] where they are not."""
+    """Shape labels as the first part has them: in a column, [N, 1], or [N]."""
 
     def reshape(like: Array, array: Array) -> Array:
         in_column = {like.shape[1:], array.shape[1:]} == {(), (1,)}

@@ -96,10 +96,10 @@ class Labels:
 
         Raises DataError for a label that training rows do not have.
         """
-        encoded = self._encoded(y, rows)
+        encoded = self._encode(y, rows)
         return encoded[:, None] if self.in_column and encoded.ndim == 1 else encoded
 
-    def _encoded(self, y: Array, rows: str) -> Array:
+    def _encode(self, y: Array, rows: str) -> Array:
         if self.values is None and self.form is LabelForm.INDEX:
             return own(y.astype(np.int32))
         if self.values is None:

@@ -39,8 +39,8 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         frame = frame.filter(~absent)
         notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
     if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
-        mend = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
-        notices += (f"columns {listed(commas)} are read as numbers with decimal commas: {mend}",)
+        keys = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
+        notices += (f"columns {listed(commas)} are read as numbers with decimal commas: {keys}",)
     features = pl.DataFrame() if options.text else _features(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"

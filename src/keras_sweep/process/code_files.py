@@ -91,7 +91,7 @@ def _read(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
 
 
 def source_digest(path: Path | None) -> str:
-    """The digest of a file, of which comments and layout do not count; "" if there is none."""
+    """The digest of a file without its comments and layout; "" if there is no file."""
     with contextlib.suppress(OSError):
         return _read(path.read_bytes())[0] if path is not None else ""
     return ""

@@ -57,7 +57,7 @@ def definition_in(text: str | bytes, code: CodeType) -> Definition | None:
 
 @functools.lru_cache(16)
 def _definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
-    """Map each code in a text to its definition, of which docstrings are left out.
+    """Map each code in a text to its definition, without docstrings.
 
     A notebook compiles each statement alone, which may give other codes than the whole.
     """
