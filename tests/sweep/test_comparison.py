@@ -23,8 +23,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep import comparison as comparing
 from keras_sweep.sweep.comparison import Missed, RecordedSweep, compared, keep_comparison, missed_rows, scores_matrix
 from keras_sweep.trial.comparison import MARGINAL, PAIRED, marginal
-from keras_sweep.trial.finalists import unsteadiness
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import unsteadiness, winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, of_outputs, of_values
 from tests.helpers.ran import finished

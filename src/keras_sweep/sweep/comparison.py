@@ -18,15 +18,19 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import read_sweep
 from keras_sweep.record.saved import keeps_bits, load_scores_of, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, marginal, with_company
-from keras_sweep.trial.events import Refit
-from keras_sweep.trial.finalists import score, unsteadiness
-from keras_sweep.trial.ranking import best_training, can_win, has_value, order_key, winner
+from keras_sweep.trial.comparison import (
+    PAIRED,
+    Behind,
+    Comparison,
+    marginal,
+    with_company,
+)
+from keras_sweep.trial.ranking import best_training, can_win, has_value, order_key, score, unsteadiness, winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 

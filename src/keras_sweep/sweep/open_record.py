@@ -14,6 +14,7 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, versions
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
@@ -23,22 +24,15 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.events import EndReason, SweepEnded, WinnerRefitted
+from keras_sweep.sweep.finalists import choose_finalists
 from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.load import short_path, sweep_started
+from keras_sweep.sweep.loop import enough_text, exhausted_text
 from keras_sweep.sweep.winner import refit_weights
-from keras_sweep.trial.events import (
-    EndReason,
-    Listener,
-    Noticed,
-    SweepEnded,
-    WinnerRefitted,
-    enough_text,
-    exhausted_text,
-)
-from keras_sweep.trial.finalists import chosen
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
@@ -185,7 +179,7 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
         return False
     if len(results) < total and len(results) not in (facts.exhausted, facts.good_enough):
         return False
-    if best.final is not bool(chosen(spec, results).recipes):
+    if best.final is not bool(choose_finalists(spec, results).recipes):
         return False
     waits = folder.spool.exists() or folder.finalists.spool.exists()
     if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:

@@ -13,6 +13,7 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
@@ -23,6 +24,7 @@ from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
@@ -34,10 +36,9 @@ from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import workers_of
-from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def run_sweep(
 
     Raises as `keras_sweep.run`, but Interrupted only where a signal came before there was anything to finish.
     """
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
     forget_changed(spec.code, spec.folder)
     if options.seconds is not None:

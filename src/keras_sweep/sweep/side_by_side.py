@@ -4,16 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.spec_diff import computed_by
 from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
-from keras_sweep.trial.events import TestScores
-from keras_sweep.trial.finalists import SeedScores, score, seed_scores
-from keras_sweep.trial.ranking import best_training, imported, improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import (
+    SeedScores,
+    best_training,
+    imported,
+    improvements,
+    score,
+    seed_scores,
+    spent_seconds,
+    trained_epochs,
+)
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 

@@ -20,11 +20,13 @@ from keras_sweep.data.split import read_parts
 from keras_sweep.errors import DataError, Interrupted, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.given import name_of
+from keras_sweep.record.facts import Refit
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unfollowed_spec
 from keras_sweep.sweep.replay import told_as_phases, trained_again
@@ -32,7 +34,7 @@ from keras_sweep.training.build_trial import compiled_model, fits_itself, predic
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.runner import Watch
-from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest

@@ -11,8 +11,7 @@ from rich.text import Text
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import ADDED
+from keras_sweep.trial.ranking import ADDED, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json

@@ -17,6 +17,7 @@ from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
@@ -32,7 +33,6 @@ from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 AHEAD = 64  # generations that workers are given, where they may be
 

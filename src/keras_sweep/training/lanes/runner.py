@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import cores
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
@@ -29,7 +30,6 @@ from keras_sweep.training.workers.worker import SharedSweep
 from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
 
