@@ -10,9 +10,9 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import events as happened
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistEpochEnded,

@@ -10,11 +10,11 @@ import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.sweep_spec import Finish, SearchSettings, SweepSpec
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import set_damaged_weights_aside
 from keras_sweep.sweep.open_record import _is_done, open_study
 from keras_sweep.trial.result import Result

@@ -16,9 +16,8 @@ from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, 
 from keras_sweep.sweep import winner
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.validation_outputs import ValidationOutputs, as_probabilities
 from keras_sweep.sweep.winner import (
-    ValidationOutputs,
-    as_probabilities,
     final_model,
     refit_weights,
     refit_winner,

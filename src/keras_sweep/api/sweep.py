@@ -17,11 +17,11 @@ from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
 from keras_sweep.record.facts import Refit, TestScores
 from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner

@@ -11,11 +11,11 @@ from functools import partial
 from operator import attrgetter
 
 from keras_sweep.record.facts import Choice
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistEpochEnded,

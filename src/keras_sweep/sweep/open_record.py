@@ -17,13 +17,13 @@ from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_conf
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.events import EndReason, SweepEnded, WinnerRefitted
 from keras_sweep.sweep.finalists import choose_finalists
 from keras_sweep.sweep.finish import last_look

@@ -17,12 +17,12 @@ from keras_sweep.process.backend import BACKENDS, check_environment, choose_back
 from keras_sweep.process.given import given, is_given, name_of, was_given
 from keras_sweep.process.user_code import forget_changed, place_of
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.workers import Workers

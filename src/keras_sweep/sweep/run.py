@@ -16,13 +16,13 @@ from keras_sweep.process.user_code import forget_changed
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded
 from keras_sweep.sweep.finalists import train_finalists
@@ -159,7 +159,9 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
             lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
             rebuild_weights(running, lost)
             rebuild_scores(running, results)
-            comparison = keep_comparison(study, results)
+            recorded = RecordedSweep(folder, study.facts, results)
+            recorded.keep_comparison(study)
+            comparison = recorded.comparison
             with wall.part("refit"):
                 refit_winner(running, training)
             finish(running, results, training, test=options.test)
