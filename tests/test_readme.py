@@ -121,7 +121,7 @@ def test_links_paths_and_examples_are_there() -> None:
 
 def test_the_pages_say_of_the_time_beside_fit_what_the_benchmark_wrote() -> None:
     command = [sys.executable, "benchmarks/never_slower.py", "--sentence"]
-    said = process(command).stdout.strip()
+    said = process(command).out.strip()
     assert "of its time" in said
     for page in ("README.md", "docs/honest-and-fast.md", "benchmarks/README.md"):
         assert said in " ".join((ROOT / page).read_text().split()), page
