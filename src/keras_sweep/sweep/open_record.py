@@ -19,6 +19,7 @@ from keras_sweep.record.lock import read_owner
 from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
@@ -205,9 +206,11 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
         return False
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
     files = [spec.folder / f"{module}.py" for module in modules]  # of the user's
-    files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
+    source = find_source(spec.data)
+    files += [Path(spec.data.source)] if source.is_path else []
     written = folder.card.stat().st_mtime
-    return all(_last_change(path) < written for path in files)
+    # Of a source that names none of these only reading its rows says whether they are the same.
+    return source.names is not None and all(_last_change(path) < written for path in files)
 
 
 def _last_change(path: Path) -> float:
