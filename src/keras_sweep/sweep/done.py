@@ -10,6 +10,7 @@ from keras_sweep.files.plain import file_digest
 from keras_sweep.process.backend import config_changes, keras_config
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import last_look
@@ -31,10 +32,13 @@ KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is w
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Say what a run is given: the spec, and when the user's files were written; "" where a file can't be read."""
+    """Say what a run is given: the spec, and when the user's files were written; "" if nothing but reading the data can tell."""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
     files = [spec.folder / f"{module}.py" for module in modules]
-    files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
+    source = find_source(spec.data)
+    files += [Path(spec.data.source)] if source.is_path else []
+    if source.names is None:  # only reading its rows says whether they are the same
+        return ""
     try:
         changes = [(str(path), _last_change(path)) for path in files]
     except OSError:
