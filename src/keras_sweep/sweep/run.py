@@ -115,7 +115,7 @@ def run_sweep(
 
 def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
     """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
-    device = getattr(runner, "device", None)
+    device = runner.device
     if device is None or device.is_cpu:
         return
     begun = study.facts.versions.get("device", device.text)

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,7 @@ from keras_sweep.training.lanes.packing import Device, device_here
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
 from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.workers.worker import SharedSweep
 from keras_sweep.training.workers.workers import Workers, error_of
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
@@ -34,8 +34,8 @@ from keras_sweep.trial.wall_time import WallTime
 AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
 
 
-class CompiledRunner:
-    """Trains a generation as lanes of compiled programs, on one thread a core. Its methods are those of `Runner`."""
+class CompiledRunner(Runner):
+    """Trains a generation as lanes of compiled programs, on one thread a core."""
 
     name = "compiled/jax"
     generation = 16
@@ -66,7 +66,6 @@ class CompiledRunner:
         self.device = device or device_here()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._wall = WallTime()
-        self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
         self._programs = Programs(spec, data, self.device)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._checkpoint: LatestCheckpoint | None = None
@@ -76,6 +75,11 @@ class CompiledRunner:
     @property
     def compiled(self) -> int:
         return self._programs.compiled
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """By build, compile, train, validate, score, checkpoint."""
+        return self._wall.parts
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._kept, Watch(emit=emit))
