@@ -33,7 +33,7 @@ from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result

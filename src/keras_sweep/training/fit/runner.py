@@ -27,8 +27,8 @@ from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, failed, scored
 from keras_sweep.training.row_weights import class_weights
 from keras_sweep.training.runner import Judge, Runner, Watch
-from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
-from keras_sweep.training.workers.workers import Workers, error_of
+from keras_sweep.training.workers.pool import Pool, error_of
+from keras_sweep.training.workers.task import LOOK_SECONDS, Client, Task
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
@@ -68,7 +68,7 @@ class FitRunner(Runner):
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] = lambda _: None,
-        workers: Workers | None = None,
+        workers: Pool | None = None,
     ) -> None:
         """As `MakeRunner` says; a checkpoint is written every so many seconds."""
         import keras
@@ -89,7 +89,7 @@ class FitRunner(Runner):
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None and not begins_anew:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
-        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
+        self._shared = Client(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
@@ -178,7 +178,7 @@ class FitRunner(Runner):
         early = len(log.rows) if log.stopped_early else None  # there no rung stops it
         return Trained(result, {one: result if one == early else ended(one, one) for one in rungs})
 
-    def _by_workers(self, shared: SharedSweep, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
+    def _by_workers(self, shared: Client, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
         """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
 
         Rungs are asked in the order of the trials, as without workers; without rungs results come as they are there.
@@ -322,7 +322,7 @@ _one_trial = threading.Lock()  # trains in a process: `fit` draws from the gener
 
 
 def train_trial(
-    worker: Worker,
+    worker: Task,
     kind: type[FitRunner],
     suggestion: Suggestion,
     rungs: Sequence[int],

@@ -25,8 +25,8 @@ from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
 from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
 from keras_sweep.training.runner import Runner, Watch
-from keras_sweep.training.workers.worker import SharedSweep
-from keras_sweep.training.workers.workers import Workers, error_of
+from keras_sweep.training.workers.pool import Pool, error_of
+from keras_sweep.training.workers.task import Client
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
@@ -48,7 +48,7 @@ class CompiledRunner(Runner):
         *,
         checkpoints: Path | None = None,
         keep_states: bool = False,  # where every trial ended, so that a later one may continue it
-        workers: Workers | None = None,
+        workers: Pool | None = None,
         threads: int | None = None,  # programs that run at once; by default one a core, or one: no number depends on it
         device: Device | None = None,  # on which last digits depend; by default that of this process, or of its workers
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -58,7 +58,7 @@ class CompiledRunner(Runner):
         enable_compile_cache()
         self._spec = spec
         self._data = data
-        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
+        self._shared = Client(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             device, *others = self._shared.look(device_here)
             if any(one != device for one in others):
