@@ -34,7 +34,7 @@ from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
@@ -117,7 +117,7 @@ def run_sweep(
 
 def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
     """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
-    device = getattr(runner, "device", None)
+    device = runner.device
     if device is None or device.is_cpu:
         return
     begun = study.facts.versions.get("device", device.text)
