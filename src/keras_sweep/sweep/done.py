@@ -32,7 +32,7 @@ KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is w
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Say what a run is given: its spec, and when the user's files were written; "" if only reading the data can tell."""
+    """Say what a run is given: spec, and when the user's files were written; "" if only reading the data can tell."""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
     files = [spec.folder / f"{module}.py" for module in modules]
     source = find_source(spec.data)
