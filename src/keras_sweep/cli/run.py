@@ -54,7 +54,7 @@ def check(
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
     from keras_sweep.sweep.time_estimate import probed
-    from keras_sweep.training.workers.workers import workers_of
+    from keras_sweep.training.workers.pool import workers_of
     from keras_sweep.views.space_view import print_estimate, print_space
 
     if schema:

@@ -30,7 +30,7 @@ from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.measures import flops
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -47,7 +47,7 @@ class Running:
     emit: Listener
     wall: WallTime
     stop: StopRequest
-    workers: Workers | None = None  # who trains; None: this process
+    workers: Pool | None = None  # who trains; None: this process
     others: dict[Variant, Runner] = field(default_factory=dict)  # of variants of the data beside the first
 
     def runner_of(self, variant: Variant) -> Runner:
@@ -81,7 +81,7 @@ def load(
     emit: Listener,
     wall: WallTime,
     stop: StopRequest,
-    workers: Workers | None = None,
+    workers: Pool | None = None,
 ) -> tuple[SweepSpec, SearchData, Runner]:
     """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
 

@@ -37,8 +37,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
     objective, wanted = running.spec.objective, running.spec.search.stop
-    # A runner of another package need not have `ahead`; where a value ends the search, each generation may be the last.
-    ahead = getattr(runner, "ahead", 1) if wanted is None else 1
+    ahead = runner.ahead if wanted is None else 1  # if a value ends the search, each generation may be the last
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
     training = GenerationTraining(running, record)
     while len(finished) < total:

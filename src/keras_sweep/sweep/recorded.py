@@ -25,7 +25,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import Result
@@ -42,7 +42,7 @@ class OpenedTrial:
     emit: Listener
     runner: Runner | None = None  # trains it again where that is needed; None: one as the record names
     stopping: Callable[[], bool] = lambda: False  # whether such a training is to stop
-    workers: Workers | None = None  # who trains it on all rows; None: this process
+    workers: Pool | None = None  # who trains it on all rows; None: this process
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from keras_sweep.sweep.generations import Generations, size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
-from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 

@@ -98,7 +98,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
         offered_epochs=offered,
         programs=programs,
         generation=runner.generation,
-        at_once=getattr(runner, "at_once", runner.generation),
+        at_once=runner.at_once,
         learns=engine.learns,
         compile_seconds=a_program * programs + spent["build"] * (1 + later / len(asked)),
         finalists=finalists,
