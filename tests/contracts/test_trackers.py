@@ -15,7 +15,7 @@ from keras_sweep.api.report import TRACKERS, log_sweep
 from keras_sweep.errors import MissingPackage
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.result import Result, TrialState
 
 PACKAGES = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboardX"}
@@ -27,11 +27,11 @@ KILLED = """
 from pathlib import Path
 from keras_sweep.api.report import log_sweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from tests.helpers.tracked import die_in
 
 die_in("trial-1", {to!r})
-log_sweep(SweepAccess(SweepFolder(Path("sweeps/dense"))), {to!r})
+log_sweep(OpenSweep(SweepFolder(Path("sweeps/dense"))), {to!r})
 """
 
 
@@ -59,7 +59,7 @@ class TestEveryTracker:
 
     def log(self, folder: SweepFolder, to: str) -> dict[str, Tracked]:
         """Log a sweep, and read what is there then."""
-        log_sweep(SweepAccess(folder), to, tell=self.said.append)
+        log_sweep(OpenSweep(folder), to, tell=self.said.append)
         return READERS[to]("dense")
 
     @wandb_in_long

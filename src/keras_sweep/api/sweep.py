@@ -22,9 +22,9 @@ from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
+from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export import export_trial
-from keras_sweep.sweep.finish import evaluate_winner
-from keras_sweep.sweep.recorded import SweepAccess, needed_winner
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.comparison import Estimate
@@ -96,7 +96,8 @@ class Sweep:
     def __init__(self, folder: SweepFolder, *, spec: SweepSpec | None = None, trust: bool = False) -> None:
         """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
         self._folder = folder
-        self._access = SweepAccess(folder, warn_of_notices, spec, trust)
+        self._spec = spec
+        self._trust = trust
 
     @property
     def name(self) -> str:
@@ -133,8 +134,8 @@ class Sweep:
 
         Raises RecordError where no trial has completed.
         """
-        trials = self.trials
-        return trials[needed_winner(self.name, trials, self.objective).number]
+        sweep = RecordedSweep.read(self._folder)
+        return _trial(sweep.require_winner(), sweep.objective, sweep.facts.seed)
 
     @property
     def estimate(self) -> Estimate | None:
@@ -174,8 +175,8 @@ class Sweep:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
-        with self._access.opened(number) as trial:
-            return final_model(trial)[0]
+        with self._open() as sweep:
+            return final_model(sweep, sweep.read().training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
@@ -184,7 +185,8 @@ class Sweep:
 
         Raises as `load_model`.
         """
-        return self._access.validation()
+        with self._open() as sweep:
+            return sweep.validation()
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.
@@ -193,7 +195,8 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        return evaluate_winner(self._access)
+        with self._open() as sweep:
+            return evaluate_winner(sweep)
 
     @property
     def test_looks(self) -> int:
@@ -221,7 +224,8 @@ class Sweep:
             SweepError: the outputs are others.
         """
         page = None if card is None else Path(card)
-        export_trial(self._access, Path(path), number, format=format, quantize=quantize, page=page)
+        with self._open() as sweep:
+            export_trial(sweep, Path(path), number, format=format, quantize=quantize, page=page)
         return Path(path)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
@@ -231,7 +235,8 @@ class Sweep:
 
         Raises UsageError: something stands there that no report is.
         """
-        return write_report(self._access, None if path is None else Path(path))
+        with self._open() as sweep:
+            return write_report(sweep, None if path is None else Path(path))
 
     def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
         """Log the trials that a tracker does not have yet as its runs; returns where that is.
@@ -242,7 +247,8 @@ class Sweep:
             UsageError: there is no such tracker, or its package is not installed.
             SweepError: it can't be reached, or refuses what it is given; the same call logs the rest.
         """
-        return log_sweep(self._access, to, output=None if path is None else Path(path), follow=follow)
+        with self._open() as sweep:
+            return log_sweep(sweep, to, output=None if path is None else Path(path), follow=follow)
 
     def replay(
         self,
@@ -262,8 +268,8 @@ class Sweep:
             ChangedSweep: the data or the code of the model have changed.
             SweepError: the workers can't be had, or fail.
         """
-        access = replace(self._access, backend=backend)
-        return ReplayedTrial.of(replayed(access, number, runner=runner, workers=workers))
+        with self._open(backend) as sweep:
+            return ReplayedTrial.of(replayed(sweep, number, runner=runner, workers=workers))
 
     @property
     def study(self) -> optuna.Study:
@@ -271,6 +277,9 @@ class Sweep:
         import optuna
 
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
+
+    def _open(self, backend: str | None = None) -> OpenSweep:
+        return OpenSweep(self._folder, warn_of_notices, spec=self._spec, trust=self._trust, backend=backend)
 
     def __repr__(self) -> str:
         return f"Sweep({self.name!r}, {counted(len(read_results(self._folder)), 'trial')})"
