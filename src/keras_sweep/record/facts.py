@@ -67,6 +67,7 @@ class Facts:
     test: TestLook | None = None
     comparison: str | None = None  # SHA-256 of scores/comparison.json
     card: str | None = None  # SHA-256 of card.json
+    done: str | None = None  # digest of what the last run was given and left, if nothing is left to do
     baseline: Baseline | None = None
 
     @property

@@ -48,12 +48,12 @@ from keras_sweep.trial.row_scores import RowScores, arrays_digest
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
 
-def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> None:
+def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
     """Evaluate the winner on the test rows, if it has not been and `test` says so; write `best.keras` and `card.json`.
 
     `best` is the winner, or the one of its finalists whose model stands for it. What is there already and sound is left
     as it is, so that the same call again does nothing. The card bears the model file's checksum and is written last: a
-    kill leaves a model without a card, never with another model's.
+    kill leaves a model without a card, never with another model's. Returns whether both are there.
     """
     opened, wall = running.opened(best), running.wall
     spec, study, data, emit, folder = opened.spec, opened.study, opened.data, opened.emit, opened.study.folder
@@ -68,7 +68,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     look = test and scores is None and bool(data.test_rows)
     told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
     if sound and told and not look:
-        return
+        return True
     if look or not sound:
         with wall.phase("build"):
             model, own, _ = final_model(opened)
@@ -84,7 +84,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
                     as_file = file_model(spec, model, own)
             except ModelError as error:  # the trials and their weights are sound all the same
                 emit(Noticed(str(error)))
-                return
+                return False
             opening = opening_call(as_file)
             with plain_errors("remove", folder.card):
                 disk.remove(folder.card)  # so that a card never describes another model
@@ -94,6 +94,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     text = card_text({**wanted, **now})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, option="--sweeps-dir")
+    return True
 
 
 def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
