@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import cores
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
@@ -38,7 +38,7 @@ class CompiledRunner:
     """Trains a generation as lanes of compiled programs, on one thread a core. Its methods are those of `Runner`."""
 
     name = "compiled/jax"
-    generation = 16
+    generation = GENERATION
     at_once = 1  # programs of the last generation, each of which one core trains
 
     def __init__(
