@@ -17,11 +17,11 @@ from keras_sweep.api.trackers.wandb import WandB
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.space.plugins import Plugins, member_of
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result

@@ -156,12 +156,10 @@ def _as_options(params: Params) -> str:
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:
-    """The rows of a spec. A user's module for them, or Keras's loader, may import what writes log lines: not shown."""
+    """The rows of a spec. What reads them may import Keras, or what writes log lines: those are not shown."""
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.process.backend import choose_backend
 
-    if spec.data.kind not in ("python", "images"):
-        return load_search_data(spec)
     choose_backend(None)
     with at_work():
         return load_search_data(spec)
@@ -175,6 +173,7 @@ def _spec_of(
     from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.process.given import is_given
     from keras_sweep.record.study_file import StudyFile
+    from keras_sweep.space.data_spec import find_source
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.sweep.recorded import unfollowed_spec
     from keras_sweep.trial.ranking import winner
@@ -198,9 +197,11 @@ def _spec_of(
             f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
             hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
         )
-    if spec.data.kind == "python":
+    kind = find_source(spec.data)
+    where = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
+    if where is not None:
         raise UsageError(
-            f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",
+            f"the rows of the sweep {source!r} come from {where}, and a record alone runs no code",
             hint="Give the space file, as in `sweep data SPACE.yaml`",
         )
     return spec, fingerprint, {} if best is None else best.params

@@ -25,7 +25,13 @@ from keras_sweep.cli.options import (
 from keras_sweep.errors import Interrupted, UsageError
 from keras_sweep.search.engines import ENGINES, OWN_SAMPLERS
 from keras_sweep.space.text import joined
-from keras_sweep.trial.events import EndReason, Event, Listener, Noticed, TestEvaluated, TrialEnded, WinnerRefitted
+from keras_sweep.sweep.events import (
+    EndReason,
+    TestEvaluated,
+    TrialEnded,
+    WinnerRefitted,
+)
+from keras_sweep.trial.events import Event, Listener, Noticed
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 
@@ -50,7 +56,7 @@ def check(
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
     from keras_sweep.sweep.time_estimate import probed
-    from keras_sweep.training.workers.workers import workers_of
+    from keras_sweep.training.workers.pool import workers_of
     from keras_sweep.views.space_view import print_estimate, print_space
 
     if schema:
@@ -104,7 +110,7 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
-    from keras_sweep.trial.wall_time import WallTime
+    from keras_sweep.process.wall_time import WallTime
 
     wall = WallTime(before=time.process_time())  # nothing was done but imports, which took about as long
     from keras_sweep.process.backend import choose_backend
