@@ -223,7 +223,7 @@ class SweepSpec:
     @property
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
-        of_data = (self.data.source,) if find_source(self.data).names == "function" else ()
+        of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
         return (*of_data, *self.training_code)
 
     @property
