@@ -23,6 +23,8 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
+from keras_sweep.search.engines import ENGINES, OWN_SAMPLERS
+from keras_sweep.space.text import joined
 from keras_sweep.sweep.events import (
     EndReason,
     TestEvaluated,
@@ -91,10 +93,8 @@ def run(
     seconds: Annotated[
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
-    engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
-    sampler: Annotated[
-        str | None, option("--sampler", "NAME", "tpe, gp, cmaes, nsgaii, random, grid, qmc, bayesian, hyperband.")
-    ] = None,
+    engine: Annotated[str | None, option("--engine", "NAME", f"{joined(ENGINES, 'or')}.")] = None,
+    sampler: Annotated[str | None, option("--sampler", "NAME", f"{joined(OWN_SAMPLERS)}.")] = None,
     backend: Backend = None,
     runner: Runner = None,
     workers: Workers = None,

@@ -180,7 +180,7 @@ class OpenSweep:
         spec = self.recorded_spec
         if self._spec is None:
             who = f"record of {self.study.name!r}"
-            ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit)
+            ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit, data=spec.data)
         return spec
 
 

@@ -10,7 +10,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import variant_of
 from keras_sweep.sweep.finalists import suggest_finalists
-from keras_sweep.sweep.generations import Generations, size_of
+from keras_sweep.sweep.generations import Generations
 from keras_sweep.sweep.open_sweep import OpenSweep, backend_of
 from keras_sweep.training.runner import Runner, StopsAt, Watch
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
@@ -101,7 +101,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
 def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]) -> list[Suggestion]:
     """The whole generation whose first trials are known: the sweep may have ended inside it."""
     asked = [one.suggestion for one in known]
-    if size_of(make_engine(spec), asked[0].generation, size) <= len(asked):
+    if make_engine(spec).generation_size(asked[0].generation, size) <= len(asked):
         return asked
     again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
     return asked if again is None else again.asked
