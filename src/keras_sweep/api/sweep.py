@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import log_sweep, write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
-from keras_sweep.record.facts import Refit, TestScores
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.errors import RecordError
+from keras_sweep.record.facts import Facts, Refit, TestScores
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
@@ -98,6 +100,27 @@ class Sweep:
         self._folder = folder
         self._spec = spec
         self._trust = trust
+        self._identity: str | None = None
+        with suppress(RecordError):  # which is told once something is asked
+            self._identity = read_facts(folder).identity
+
+    @property
+    def _facts(self) -> Facts:
+        return self._check(read_facts(self._folder))
+
+    def _read(self) -> RecordedSweep:
+        sweep = RecordedSweep.read(self._folder)
+        self._check(sweep.facts)
+        return sweep
+
+    def _check(self, facts: Facts) -> Facts:
+        """Raise RecordError where another record has taken the place of the one that this object was made for."""
+        if self._identity not in (None, facts.identity):
+            raise RecordError(
+                f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
+                hint=f"`keras_sweep.open({self.name!r})` opens the new record; `keras_sweep.sweeps()` lists the former",
+            )
+        return facts
 
     @property
     def name(self) -> str:
@@ -112,17 +135,17 @@ class Sweep:
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
-        return read_facts(self._folder).objective
+        return self._facts.objective
 
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        sweep = RecordedSweep.read(self._folder)
+        sweep = self._read()
         return [_trial(result, sweep.objective, sweep.facts.seed) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
-        sweep = RecordedSweep.read(self._folder)
+        sweep = self._read()
         return _trial(sweep.trial(number), sweep.objective, sweep.facts.seed)
 
     @property
@@ -134,7 +157,7 @@ class Sweep:
 
         Raises RecordError where no trial has completed.
         """
-        sweep = RecordedSweep.read(self._folder)
+        sweep = self._read()
         return _trial(sweep.require_winner(), sweep.objective, sweep.facts.seed)
 
     @property
@@ -143,12 +166,12 @@ class Sweep:
 
         None where no scores of rows are kept, as of imported trials.
         """
-        return RecordedSweep.read(self._folder).comparison.estimate
+        return self._read().comparison.estimate
 
     @property
     def refit(self) -> Refit | None:
         """How the winner was trained once more, on all rows of training and validation; None where it was not."""
-        return RecordedSweep.read(self._folder).refit
+        return self._read().refit
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
@@ -163,7 +186,7 @@ class Sweep:
         Raises UsageError: a condition or a key that no trial has.
         """
         conditions = [where] if isinstance(where, str) else list(where)
-        return leaderboard_of(RecordedSweep.read(self._folder), where=conditions, sort=sort, top=top)
+        return leaderboard_of(self._read(), where=conditions, sort=sort, top=top)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
@@ -201,7 +224,7 @@ class Sweep:
     @property
     def test_looks(self) -> int:
         """How often the sweep has looked at its test rows."""
-        return read_facts(self._folder).test_looks
+        return self._facts.test_looks
 
     def export(
         self,
@@ -276,13 +299,15 @@ class Sweep:
         """The record as an `optuna.Study`: for reading, as it is the sweep that writes it."""
         import optuna
 
+        self._check(read_facts(self._folder))
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
 
     def _open(self, backend: str | None = None) -> OpenSweep:
+        self._check(read_facts(self._folder))
         return OpenSweep(self._folder, warn_of_notices, spec=self._spec, trust=self._trust, backend=backend)
 
     def __repr__(self) -> str:
-        return f"Sweep({self.name!r}, {counted(len(read_results(self._folder)), 'trial')})"
+        return f"Sweep({self.name!r}, {counted(len(self._read().results), 'trial')})"
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()
