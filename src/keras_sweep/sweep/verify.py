@@ -25,7 +25,7 @@ from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
 from keras_sweep.sweep.finish import count_look
 from keras_sweep.sweep.recorded import ask_for_trust, backend_of
-from keras_sweep.sweep.replay import Gap, Match, gap
+from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
@@ -33,7 +33,6 @@ from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
-STDERR = 1e-4  # relative
 _QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 
