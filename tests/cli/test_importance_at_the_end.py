@@ -10,7 +10,7 @@ from rich.console import Console
 from keras_sweep.cli.run import run
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Goal
-from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
+from keras_sweep.sweep.events import EndReason, SweepEnded, TrialEnded
 from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
 from tests.helpers.results import dense_sweep
 from tests.helpers.screen import without_styles

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.errors import MissingPackage
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     json_list,

@@ -14,13 +14,14 @@ from keras_sweep.api.spec import Spec, plain_value
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import plain_yaml, point_of
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.events import EndReason
 from keras_sweep.sweep.run import RunOptions
-from keras_sweep.trial.events import EndReason, Listener
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.events import Listener
 
 Space = str | os.PathLike[str] | Spec
 
@@ -75,7 +76,7 @@ def run(
         force: take over a sweep that another host left locked.
         test: whether the winner is evaluated on the sealed test set.
         max_failures: stop after more failed trials.
-        listener: called with every event (frozen records of `keras_sweep.trial.events`). Without one a terminal shows
+        listener: called with every event (frozen records of `keras_sweep.sweep.events`). Without one a terminal shows
             the live board, a notebook a board that redraws itself, anything else nothing.
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
 

@@ -15,21 +15,20 @@ from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import log_sweep, write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
+from keras_sweep.record.facts import Refit, TestScores
 from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
 from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import Refit, TestScores
-from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.ranking import SeedScores, best_training, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.notebook import trial_html

@@ -28,10 +28,10 @@ from keras_sweep.cli.options import (
     option,
 )
 from keras_sweep.errors import UsageError
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.trial_record import foreign_text, waiting_beside
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 

@@ -23,7 +23,15 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
-from keras_sweep.trial.events import EndReason, Event, Listener, Noticed, TestEvaluated, TrialEnded, WinnerRefitted
+from keras_sweep.search.engines import ENGINES, OWN_SAMPLERS
+from keras_sweep.space.text import joined
+from keras_sweep.sweep.events import (
+    EndReason,
+    TestEvaluated,
+    TrialEnded,
+    WinnerRefitted,
+)
+from keras_sweep.trial.events import Event, Listener, Noticed
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 
@@ -48,7 +56,7 @@ def check(
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
     from keras_sweep.sweep.time_estimate import probed
-    from keras_sweep.training.workers.workers import workers_of
+    from keras_sweep.training.workers.pool import workers_of
     from keras_sweep.views.space_view import print_estimate, print_space
 
     if schema:
@@ -85,10 +93,8 @@ def run(
     seconds: Annotated[
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
-    engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
-    sampler: Annotated[
-        str | None, option("--sampler", "NAME", "tpe, gp, cmaes, nsgaii, random, grid, qmc, bayesian, hyperband.")
-    ] = None,
+    engine: Annotated[str | None, option("--engine", "NAME", f"{joined(ENGINES, 'or')}.")] = None,
+    sampler: Annotated[str | None, option("--sampler", "NAME", f"{joined(OWN_SAMPLERS)}.")] = None,
     backend: Backend = None,
     runner: Runner = None,
     workers: Workers = None,
@@ -104,7 +110,7 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
-    from keras_sweep.trial.wall_time import WallTime
+    from keras_sweep.process.wall_time import WallTime
 
     wall = WallTime(before=time.process_time())  # nothing was done but imports, which took about as long
     from keras_sweep.process.backend import choose_backend

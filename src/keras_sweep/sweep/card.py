@@ -18,15 +18,14 @@ from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors, read_plain
 from keras_sweep.process.backend import keras_config, versions
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.events import Refit
-from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes

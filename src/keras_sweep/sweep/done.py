@@ -8,25 +8,19 @@ from keras_sweep.data.image_folder import walk_folder
 from keras_sweep.errors import RecordError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.process.backend import config_changes, keras_config
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.events import EndReason, SweepEnded, WinnerRefitted
 from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.load import short_path, sweep_started
-from keras_sweep.trial.events import (
-    EndReason,
-    Listener,
-    Noticed,
-    SweepEnded,
-    WinnerRefitted,
-    enough_text,
-    exhausted_text,
-)
+from keras_sweep.sweep.loop import enough_text, exhausted_text
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 
 KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is written to when nothing is done, too
 

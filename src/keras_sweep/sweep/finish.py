@@ -17,8 +17,10 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.candidates import MOST_COMPARED
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import (
     load_scores_of,
     load_weights_of,
@@ -33,14 +35,15 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import card_text, kept_card, model_card, test_record
-from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
+from keras_sweep.sweep.events import TestEvaluated
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
+from keras_sweep.sweep.validation_outputs import as_probabilities
+from keras_sweep.sweep.winner import final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.outcome import Logged, read_numbers
-from keras_sweep.trial.events import Listener, Noticed, TestEvaluated, TestScores
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest

@@ -13,17 +13,19 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.done import describe_inputs, digest_state, tell_again
 from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
@@ -34,11 +36,10 @@ from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import workers_of
-from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
+from keras_sweep.training.workers.pool import workers_of
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def run_sweep(
 
     Raises as `keras_sweep.run`, but Interrupted only where a signal came before there was anything to finish.
     """
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
     forget_changed(spec.code, spec.folder)
     if options.seconds is not None:
@@ -117,7 +118,7 @@ def run_sweep(
 
 def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
     """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
-    device = getattr(runner, "device", None)
+    device = runner.device
     if device is None or device.is_cpu:
         return
     begun = study.facts.versions.get("device", device.text)
@@ -160,7 +161,9 @@ def _to_its_end(running: Running, options: RunOptions, inputs: str) -> SweepEnde
             lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
             rebuild_weights(running, lost)
             rebuild_scores(running, results)
-            comparison = keep_comparison(study, results)
+            recorded = RecordedSweep(folder, study.facts, results)
+            recorded.keep_comparison(study)
+            comparison = recorded.comparison
             with wall.part("refit"):
                 refit_winner(running, training)
             is_whole = finish(running, results, training, test=options.test)
