@@ -215,7 +215,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
+    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
     kind = card["data"]["source"]["kind"]
-    of_table = {"is_table": kind == "named" or find_source(kind).is_table}
-    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format, **of_table}
-    write_text(path, template.render(card=card, **names).lstrip(), option="--card")
+    is_table = kind == "named" or find_source(kind).is_table
+    write_text(path, template.render(card=card, is_table=is_table, **names).lstrip(), option="--card")
