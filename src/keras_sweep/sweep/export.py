@@ -13,7 +13,7 @@ from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepErr
 from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import own_arguments
+from keras_sweep.models.own_compile import choose_jit_on_opening, own_arguments
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.recorded_sweep import RecordedSweep
@@ -73,11 +73,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
         whole.compile(**compiled)
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
-    # Keras 3.15 writes into the file what "auto" is on this machine. It is left to choose where the file is opened:
-    # what suits JAX makes PyTorch compile for minutes.
-    written = getattr(whole, "_compile_config", None)
-    if written is not None:
-        written.config["jit_compile"] = "auto"
+    choose_jit_on_opening(whole)
     return whole
 
 
@@ -219,7 +215,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
+    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
     kind = card["data"]["source"]["kind"]
-    of_table = {"is_table": kind == "named" or find_source(kind).is_table}
-    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format, **of_table}
-    write_text(path, template.render(card=card, **names).lstrip(), option="--card")
+    is_table = kind == "named" or find_source(kind).is_table
+    write_text(path, template.render(card=card, is_table=is_table, **names).lstrip(), option="--card")

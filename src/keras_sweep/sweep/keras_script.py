@@ -216,7 +216,7 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             made.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
             build, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
-            build, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
+            build, found = f"{attribute}.build", type(found).build  # which the instance wraps
         made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
     else:
         made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]
