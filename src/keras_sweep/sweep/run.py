@@ -16,7 +16,7 @@ from keras_sweep.process.user_code import forget_changed
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
+from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, why_none
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
@@ -119,10 +119,17 @@ def run_sweep(
         done = None
         if recorded.best is not None and not stop.signalled:
             lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
-            is_whole = _finish(sweep, recorded, lost, test=options.test)
+            training = recorded.training(None)
+            with wall.part("export"):
+                rebuild_weights(sweep, lost)
+                rebuild_scores(sweep, recorded.results)
+                recorded.keep_comparison(sweep.study)
+                with wall.part("refit"):
+                    refit_winner(sweep, training)
+                is_whole = finish(sweep, recorded.results, training, test=options.test)
             ended = replace(ended, model=short_path(folder.best), comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
-                done = digest_state(inputs, folder, sweep.study.facts, recorded.training(None), test=options.test)
+                done = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
         return _end(sweep, ended, done)
 
 
@@ -179,18 +186,6 @@ def _unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int,
     epochs = kept_epochs(sweep.folder.checkpoints)
     numbers = sorted(set(range(recorded, total)).difference(waiting))
     return tuple(waiting), {number: epochs[number] for number in numbers if epochs.get(number)}
-
-
-def _finish(sweep: OpenSweep, recorded: RecordedSweep, lost: Sequence[Result], *, test: bool) -> bool:
-    """Make the files of trials whole, and finish the winner; `lost` are those whose weights were damaged."""
-    with sweep.wall.part("export"):
-        rebuild_weights(sweep, lost)
-        rebuild_scores(sweep, recorded.results)
-        recorded.keep_comparison(sweep.study)
-        training = recorded.training(None)
-        with sweep.wall.part("refit"):
-            refit_winner(sweep, training)
-        return finish(sweep, recorded.results, training, test=test)
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, done: str | None) -> SweepEnded:
