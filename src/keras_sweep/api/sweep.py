@@ -199,7 +199,7 @@ class Sweep:
             DataError: the data can't be read, or are no longer those of the sweep.
         """
         with self._open() as sweep:
-            return final_model(sweep, sweep.read().training(number))[0]
+            return final_model(sweep, sweep.training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
