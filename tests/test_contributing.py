@@ -82,7 +82,7 @@ def test_installed_names_stand_in_help_and_messages(installed: Path) -> None:
     done = sweep(installed, "check", "space.yaml")
     words = " ".join(done.err.split())
     assert done.code == 2
-    assert "csv, parquet, npz, images, series, python, toy" in words
+    assert "csv, parquet, sql, npz, images, series, python, toy" in words
     assert "hyperband, halving, median, successive_halving or toy" in words
     assert "tpe, random, grid, gp, cmaes, qmc, nsgaii, toy" in words
 

@@ -26,11 +26,11 @@ KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is w
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Say what a run is given: the spec, and when the user's files were written.
+    """Say what a run is given: the spec, and when the user's files were written; "" where a file can't be read.
 
-    "" if a file can't be read, or if rows come from no file, so that only reading them tells whether they changed.
+    "" too for rows of no file: only reading them tells whether they changed.
     """
-    source = find_source(spec.data)
+    source = find_source(spec.data.kind)
     if source.names is None:
         return ""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)

@@ -5,7 +5,6 @@ import warnings
 from dataclasses import replace
 from importlib.metadata import version
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from keras_sweep.errors import SearchError, UsageError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-from keras_sweep.search.keras_tuner.oracle import predicted
 from keras_sweep.search.keras_tuner.space import decode, encode
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
@@ -42,19 +40,6 @@ def test_random_asks_what_keras_tuner_asks(seed: int, theirs_seed: int) -> None:
     ours = make_engine(search_spec(space, "keras-tuner", "random", seed=seed)).ask(4)
     for suggestion in ours:
         assert suggestion.params == theirs.populate_space("any")["values"]
-
-
-def test_the_quick_prediction_is_scikit_learns() -> None:
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import Matern
-
-    draw = np.random.default_rng(0)
-    x = draw.random((20, 3))
-    y = 5.0 + np.sin(3 * x).sum(axis=1)
-    gpr = GaussianProcessRegressor(Matern(nu=2.5), normalize_y=True, alpha=1e-4, optimizer=None).fit(x, y)
-    for row in draw.random((20, 1, 3)):
-        for mine, plain in zip(predicted(gpr, row), gpr.predict(row, return_std=True), strict=True):
-            np.testing.assert_array_equal(mine, plain)
 
 
 def test_the_grid_meets_every_conditional_point_once() -> None:

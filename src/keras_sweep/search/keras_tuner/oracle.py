@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -200,8 +199,6 @@ class SilentOracle(Capabilities):
             oracle._start_new_bracket()  # noqa: SLF001
         else:
             oracle = kind(max_trials=None, **common)
-        if self.models_results:
-            oracle.gpr.predict = partial(predicted, oracle.gpr)
         draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the one place where a point is drawn
         nothing = {PHANTOM: 1} if self._budget is not None else None
         oracle._random_values = lambda: self._accept(draw()) or nothing  # noqa: SLF001  # KerasTuner 1.4: as above
@@ -247,22 +244,3 @@ class GridOracle(SilentOracle):
 
 # The first is the default.
 ORACLES = {oracle.name: oracle for oracle in (RandomOracle, BayesianOracle, HyperbandOracle, GridOracle)}
-
-
-def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
-    """Mean and standard deviation at points x [N, D]: `gpr.predict(x, return_std=True)` for one that was fitted.
-
-    The acquisition function calls it thousands of times, with one row that needs no checks.
-    """
-    import numpy as np
-    from scipy.linalg import solve_triangular
-
-    del return_std
-    # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.9).
-    std, shift = gpr._y_train_std, gpr._y_train_mean  # noqa: SLF001
-    covariance = gpr.kernel_(x, gpr.X_train_)
-    mean = std * (covariance @ gpr.alpha_) + shift
-    # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6
-    v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)
-    variance = np.maximum(gpr.kernel_.diag(x) - np.einsum("ij,ji->i", v.T, v), 0.0)
-    return mean, np.sqrt(variance * std**2)
