@@ -5,8 +5,9 @@ Both may follow a sweep that runs. The record is read alone: no fault of a track
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.trial.events import Event
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
@@ -35,6 +37,20 @@ PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown
 SHARE = 5  # of the time that writing took is waited
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsLogged(Event):
+    """So many trials were logged to a tracker, which has all of the sweep now."""
+
+    new: int
+    trials: int
+
+    @property
+    def text(self) -> str:
+        """`logged 3 of 64 trials; the others were there`."""
+        others = "; the others were there" if self.new < self.trials else ""
+        return f"logged {self.new} of {counted(self.trials, 'trial')}{others}"
 
 
 def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool = False) -> Path:
@@ -74,9 +90,8 @@ def log_sweep(
     *,
     output: Path | None = None,
     follow: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
 ) -> str:
-    """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
+    """Log the trials that the tracker does not have, or has otherwise; returns where.
 
     With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
 
@@ -91,8 +106,7 @@ def log_sweep(
     for running in looks(folder):
         new, all_there = log_new(access, tracker, to, marks, ended=not running)
         if new or not running:
-            others = "; the others were there" if new < all_there else ""
-            tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
+            access.emit(TrialsLogged(new, all_there))
         if not follow:
             break
     return tracker.place

@@ -15,6 +15,7 @@ from keras_sweep import __version__
 from keras_sweep.cli import data, recorded, run
 from keras_sweep.cli.options import PlainHelp
 from keras_sweep.errors import Interrupted, SweepError, UsageError
+from keras_sweep.process.stop_request import IS_COMMAND
 from keras_sweep.process.streams import settle_streams, with_streams
 from keras_sweep.views.terminal.console import print_error, stderr_console
 
@@ -71,6 +72,7 @@ app.command("import", short_help="Read an Optuna storage into a sweep.")(data.im
 def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
+    command = IS_COMMAND.set(True)
     atexit.register(gc.freeze)  # at the end take nothing apart, which after a search with JAX is most of a second
     try:
         words = [one for one in given if one != "--debug"]
@@ -79,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise KeyboardInterrupt
     except BaseException as error:
         code = _exit_code(error, debug="--debug" in given)
+    IS_COMMAND.reset(command)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 

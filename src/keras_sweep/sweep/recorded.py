@@ -70,7 +70,7 @@ class SweepAccess:
                     f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
                     hint="Choose a trial that was trained here",
                 )
-            choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
+            choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
             spec, data = of_trial(*recorded_data(study, spec, self.emit), trial.params)
