@@ -65,12 +65,13 @@ from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.ties import paired_ties
 from keras_sweep.honest.two_choices import FirstChoice
+from keras_sweep.record.candidates import first_choice
+from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.comparison import first_choice
+from keras_sweep.sweep.finalists import chosen
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.finalists import chosen, with_finalists
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 

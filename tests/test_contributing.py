@@ -20,7 +20,7 @@ ROWS = [
     for line in TEXT.split("## To add a member")[1].splitlines()
     if line.startswith("| ") and not line.startswith("| to add")
 ]
-TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "stripes", "runner": "Patient"}
+TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "STRIPES", "runner": "Patient"}
 SPACE = small(
     data='{toy: "60"}',
     model="{dense: {activation: softmax}}",

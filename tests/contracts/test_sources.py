@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
 
-from keras_sweep.data.source import SOURCES, RawRows, Source, read_source
+from keras_sweep.data.source import RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import SOURCES, DataSpec, SeriesOptions
 
 OWN = DataSpec("python", "contract_rows:rows")
 IMAGES = DataSpec("images", "photos")
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def parts(source: Source) -> list[RawRows]:
+def parts(source: SourceRows) -> list[RawRows]:
     return [part for part in (source.rows, source.train, source.validation, source.test) if part is not None]
 
 
@@ -38,7 +38,7 @@ def test_every_kind_is_tested_here() -> None:
 @pytest.mark.parametrize("kind", MEMBERS)
 class TestEverySource:
     def test_gives_rows_with_one_label_each(self, kind: str, folder: Path) -> None:
-        source = SOURCES[kind](MEMBERS[kind], folder)
+        source = SOURCES[kind].read(MEMBERS[kind], folder)
         assert source.name and parts(source)
         assert (source.rows is None) == (source.train is not None)
         for part in parts(source):
@@ -46,7 +46,7 @@ class TestEverySource:
             assert isinstance(part.x, np.ndarray | pl.DataFrame)
 
     def test_gives_the_same_rows_again(self, kind: str, folder: Path) -> None:
-        first, again = (parts(SOURCES[kind](MEMBERS[kind], folder)) for _ in range(2))
+        first, again = (parts(SOURCES[kind].read(MEMBERS[kind], folder)) for _ in range(2))
         for one, other in zip(first, again, strict=True):
             assert one.x.equals(other.x) if isinstance(one.x, pl.DataFrame) else np.array_equal(one.x, other.x)
             assert np.array_equal(one.y, other.y)
@@ -54,7 +54,7 @@ class TestEverySource:
     def test_says_what_can_not_be_read(self, kind: str, folder: Path) -> None:
         missing = "contract_rows:nothing" if kind == "python" else "nothing"
         with pytest.raises(DataError, match="nothing"):
-            SOURCES[kind](DataSpec(kind, missing, "y"), folder)
+            SOURCES[kind].read(DataSpec(kind, missing, "y"), folder)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "series"])

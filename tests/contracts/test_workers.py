@@ -26,7 +26,7 @@ from keras_sweep.training.checkpoint import FILE, ONE_TRIAL, kept_epochs
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.runner import Runner, Watch
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import ExecutorPool, Pool
 from keras_sweep.trial.result import Result
 
 BY_FIT = suggestions(
@@ -39,14 +39,14 @@ either = pytest.mark.parametrize("kind", TRIALS, ids=["lanes", "fit"])
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Callable[[str], Workers]]:
+def opened() -> Iterator[Callable[[str], Pool]]:
     """Workers of each kind, which are started once."""
     with ExitStack() as stack:
         yield cache(lambda kind: stack.enter_context(closing(stack.enter_context(KINDS[kind]())())))
 
 
 @pytest.fixture(params=[pytest.param(one, marks=[pytest.mark.soak] * (one != "processes")) for one in KINDS])
-def workers(request: pytest.FixtureRequest, opened: Callable[[str], Workers]) -> Workers:
+def workers(request: pytest.FixtureRequest, opened: Callable[[str], Pool]) -> Pool:
     return opened(request.param)
 
 
@@ -64,7 +64,7 @@ def here(data: SearchData) -> Callable[[Any], dict[int, Result]]:
 class TestEveryKindOfWorkers:
     @either
     def test_gives_the_numbers_that_training_here_gives(
-        self, workers: Workers, data: SearchData, here: Any, kind: Any
+        self, workers: Pool, data: SearchData, here: Any, kind: Any
     ) -> None:
         trials, watch = TRIALS[kind], Watching()
         results = train(kind(make_spec(), data, workers=workers), trials, watch)
@@ -72,17 +72,17 @@ class TestEveryKindOfWorkers:
         for number, result in results.items():
             assert [epoch for trial, epoch in watch.epochs if trial == number] == [*range(1, result.epochs + 1)]
 
-    def test_says_how_many_it_has(self, workers: Workers) -> None:
-        assert workers.count() == (None if type(workers) is Workers else 2)  # nobody knows of an executor
+    def test_says_how_many_it_has(self, workers: Pool) -> None:
+        assert workers.count() == (None if type(workers) is ExecutorPool else 2)  # nobody knows of an executor
 
-    def test_trains_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
+    def test_trains_a_model_of_the_users(self, workers: Pool, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
         runner = fit_runner(spec, data, workers=workers)
         assert_same_bits(train(runner, trials), train(fit_runner(spec, data), trials))
         assert runner.spent["train"] > 0  # the time that it waits for them
 
     @pytest.mark.parametrize("workers", ["processes"], indirect=True)
-    def test_processes_have_cores_of_their_own_and_switch_threads_seldom(self, workers: Workers) -> None:
+    def test_processes_have_cores_of_their_own_and_switch_threads_seldom(self, workers: Pool) -> None:
         first, second = workers.on_each(os.sched_getaffinity, 0)
         assert first | second == os.sched_getaffinity(0)
         assert len(os.sched_getaffinity(0)) == 1 or not first & second
@@ -94,7 +94,7 @@ class TestEveryKindOfWorkers:
         indirect=True,
     )
     def test_stopped_amid_its_epochs_it_goes_on_here(
-        self, workers: Workers, data: SearchData, here: Any, tmp_path: Path
+        self, workers: Pool, data: SearchData, here: Any, tmp_path: Path
     ) -> None:
         """What it was asked to end keeps the epochs that it trained until then."""
         runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path, workers=workers)
@@ -104,12 +104,12 @@ class TestEveryKindOfWorkers:
         done |= train(CompiledRunner(make_spec(), data, checkpoints=tmp_path), GENERATION, None, rest)
         assert_same_bits(done, here(CompiledRunner))
 
-    def test_asked_to_stop_before_it_began_it_trains_nothing(self, workers: Workers, data: SearchData) -> None:
+    def test_asked_to_stop_before_it_began_it_trains_nothing(self, workers: Pool, data: SearchData) -> None:
         runner = fit_runner(make_spec(), data, workers=workers)
         assert train(runner, BY_FIT, Watching(stop_after=0)) == {}
         assert len(train(runner, BY_FIT)) == len(BY_FIT)  # and is there again for what comes next
 
-    def test_fails_a_trial_whose_code_raises_and_says_where(self, workers: Workers, data: SearchData) -> None:
+    def test_fails_a_trial_whose_code_raises_and_says_where(self, workers: Pool, data: SearchData) -> None:
         trials = suggestions({**BY_FIT[0].params, "model.units": 7})
         results = train(fit_runner(user_spec("failing"), data, workers=workers), trials)
         assert results[0].state == "FAIL" and "units must be even" in (results[0].reason or "")
@@ -119,9 +119,7 @@ class TestEveryKindOfWorkers:
 @pytest.mark.parametrize("workers", ["processes"], indirect=True)
 class TestWhatTheyTrain:
     @pytest.mark.parametrize(("kind", "take_best"), [(CompiledRunner, False), (fit_runner, True)])
-    def test_a_rung_stops_what_it_stops_here(
-        self, workers: Workers, data: SearchData, kind: Any, take_best: bool
-    ) -> None:
+    def test_a_rung_stops_what_it_stops_here(self, workers: Pool, data: SearchData, kind: Any, take_best: bool) -> None:
         spec, trials = make_spec(take_best=take_best), TRIALS[kind]
         here, there = (Watching(rung_epochs=(1, 2), stop_below=0.2 if kind is fit_runner else 0.6) for _ in range(2))
         results = train(kind(spec, data), trials, here)
@@ -132,7 +130,7 @@ class TestWhatTheyTrain:
     @pytest.mark.soak
     @pytest.mark.parametrize("rungs", [(), (3, 90)], ids=["its last weights", "those of every epoch"])
     def test_a_trial_by_fit_that_was_stopped_goes_on_from_its_checkpoint(
-        self, workers: Workers, data: SearchData, tmp_path: Path, rungs: tuple[int, ...]
+        self, workers: Pool, data: SearchData, tmp_path: Path, rungs: tuple[int, ...]
     ) -> None:
         trials = suggestions({**BY_FIT[0].params, "epochs": 100})
         path = tmp_path / ONE_TRIAL.format(0)
@@ -157,25 +155,25 @@ class TestWhatTheyTrain:
 
     @pytest.mark.soak
     @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner])
-    def test_folds(self, workers: Workers, kind: Any) -> None:
+    def test_folds(self, workers: Pool, kind: Any) -> None:
         spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
         folds, trials = load_search_data(spec), BY_FIT[1:]
         assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
 
     @pytest.mark.soak  # in short a script of tests/faults/test_workers.py has such
-    def test_lanes_of_a_model_of_the_users(self, workers: Workers, data: SearchData) -> None:
+    def test_lanes_of_a_model_of_the_users(self, workers: Pool, data: SearchData) -> None:
         spec, trials = user_spec("regularized"), BY_FIT[:1]
         ours, theirs = (train(CompiledRunner(spec, data, workers=who), trials) for who in (workers, None))
         assert_same_bits(ours, theirs)
 
     @pytest.mark.soak  # in short of those that rungs stop
-    def test_the_best_epoch(self, workers: Workers, data: SearchData) -> None:
+    def test_the_best_epoch(self, workers: Pool, data: SearchData) -> None:
         spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
         ours, theirs = (train(CompiledRunner(spec, data, workers=who), GENERATION) for who in (workers, None))
         assert_same_bits(ours, theirs)
 
     @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(fit_runner, marks=pytest.mark.soak)])
-    def test_a_trial_that_ends_early(self, workers: Workers, data: SearchData, kind: Any) -> None:
+    def test_a_trial_that_ends_early(self, workers: Pool, data: SearchData, kind: Any) -> None:
         stops = EarlyStopping(patience=1, min_delta=0.1, restore_best_weights=True)
         falls = ReduceLROnPlateau(patience=1, min_delta=0.1)
         spec = make_spec(training=Training(stops, falls, class_weight="balanced"))

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import weights_file
@@ -26,13 +27,11 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
-from keras_sweep.sweep.finalists import train_finalists
+from keras_sweep.sweep.finalists import chosen, train_finalists
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.trial.finalists import chosen, seed_scores
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
 from tests.helpers.in_memory_record import Asked, Formula, plain, searched
 from tests.helpers.records import integrity, saved_trials

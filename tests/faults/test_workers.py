@@ -29,8 +29,8 @@ from keras_sweep.process.user_code import forget_changed, load_python
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.workers import worker
-from keras_sweep.training.workers.workers import Workers, workers_of
+from keras_sweep.training.workers import task
+from keras_sweep.training.workers.pool import ExecutorPool, Pool, workers_of
 from tests.helpers.clusters import address_of, dask_cluster
 from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
@@ -144,7 +144,7 @@ def test_no_process_listens_beyond_loopback_and_all_end_with_a_parent_that_is_ki
 
 @pytest.mark.soak
 def test_an_interrupt_waits_for_no_worker_that_waits_for_one_that_is_called_off(tmp_path: Path) -> None:
-    processes: Workers = workers_of(2)()  # type: ignore[misc]
+    processes: Pool = workers_of(2)()  # type: ignore[misc]
     processes.on_each(os.getpid)
     ended = tmp_path / "ended"
 
@@ -174,7 +174,7 @@ def interrupt_in(function: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def one_process() -> Iterator[Workers]:
+def one_process() -> Iterator[Pool]:
     with closing(workers_of(1)()) as processes:  # type: ignore[misc]
         yield processes
 
@@ -184,7 +184,7 @@ def one_process() -> Iterator[Workers]:
     ("change", "says"),
     [
         (
-            {"versions": {**worker.versions(), "keras": "3.0"}},
+            {"versions": {**task.versions(), "keras": "3.0"}},
             "it has keras .*, but the sweep is run with keras 3.0",
         ),
         ({"fingerprint": "other"}, "its data are others than those of the sweep"),
@@ -192,18 +192,18 @@ def one_process() -> Iterator[Workers]:
     ids=["packages", "data"],
 )
 def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
-    one_process: Workers, change: dict[str, Any], says: str
+    one_process: Pool, change: dict[str, Any], says: str
 ) -> None:
     spec = make_spec()
-    shared = worker.SharedSweep(one_process, spec, load_search_data(spec), pytest.fail)
+    shared = task.Client(one_process, spec, load_search_data(spec), pytest.fail)
     backend, pickled = pickle.loads(shared._payload)
     shared._payload = pickle.dumps((backend, cloudpickle.dumps(replace(pickle.loads(pickled), **change))))
     with pytest.raises(SweepError, match=says):
-        shared.look(worker.versions)
+        shared.look(task.versions)
 
 
 def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_code(
-    one_process: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one_process: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     spec = make_spec(model=ModelSpec("python", "edited_model:build"), folder=tmp_path)
@@ -219,18 +219,18 @@ def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_c
     for name in ("former", "edited"):
         (tmp_path / "edited_model.py").write_text(f"NAME = '{name}'\n{text}")
         forget_changed(spec.code, tmp_path)
-        found += worker.SharedSweep(one_process, spec, load_search_data(spec), pytest.fail).look(look)
+        found += task.Client(one_process, spec, load_search_data(spec), pytest.fail).look(look)
     assert [name for _, name in found] == ["former", "edited"] and len({process for process, _ in found}) == 1
     build: Any = load_python("edited_model:build", tmp_path)
     monkeypatch.setitem(build.__globals__, "NAME", "set")
     given = replace(spec, model=ModelSpec("python", give_function(build)))
-    shared = worker.SharedSweep(one_process, given, load_search_data(given), pytest.fail)
+    shared = task.Client(one_process, given, load_search_data(given), pytest.fail)
     with pytest.raises(SweepError, match="the code of its model is other than that of the sweep: the global `NAME`"):
         shared.look(look)
 
 
 @pytest.mark.soak
-def test_a_worker_that_grows_stays(one_process: Workers) -> None:
+def test_a_worker_that_grows_stays(one_process: Pool) -> None:
     """It keeps the rows and the programs, so that it would be begun anew after every segment of a large sweep."""
 
     def grow() -> int:
@@ -241,7 +241,7 @@ def test_a_worker_that_grows_stays(one_process: Workers) -> None:
     assert len({one_process.submit(grow).result(PATIENCE) for _ in range(3)}) == 1
 
 
-def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process: Workers, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process: Pool, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
 
     def answer() -> bytes:
@@ -258,11 +258,11 @@ def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process:
     assert one_process.submit(pow, 2, 3).result(PATIENCE) == 8
 
 
-def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Workers) -> None:
+def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Pool) -> None:
     """The reason is one plain line, and what is finished is kept."""
     spec = make_spec()
     said: list[str] = []
-    shared = worker.SharedSweep(one_process, spec, load_search_data(spec), said.append)
+    shared = task.Client(one_process, spec, load_search_data(spec), said.append)
     for _ in range(2):
         shared.lost("train trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
     with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
@@ -274,18 +274,18 @@ def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_need
     """Each of its processes imports the script, which without `if __name__` begins processes itself."""
     spec = make_spec()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        shared = worker.SharedSweep(Workers(executor), spec, load_search_data(spec), print)
+        shared = task.Client(ExecutorPool(executor), spec, load_search_data(spec), print)
         error = executor.submit(os._exit, 1).exception(PATIENCE)
         with pytest.raises(SweepError, match="a process of the executor ended when it was to read the data: ") as told:
             shared.lost("read the data", error or AssertionError())
     assert (told.value.hint or "").startswith('A script needs `if __name__ == "__main__":` before `ks.run`')
 
 
-def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Workers, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Pool, tmp_path: Path) -> None:
     looked_once(one_process, tmp_path / "killed")
 
 
-def looked_once(workers: Workers, killed: Path) -> None:
+def looked_once(workers: Pool, killed: Path) -> None:
     """Have workers look at a sweep, of which one is killed."""
     spec = make_spec()
     said: list[str] = []
@@ -296,9 +296,9 @@ def looked_once(workers: Workers, killed: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return "seen"
 
-    found = worker.SharedSweep(workers, spec, load_search_data(spec), said.append).look(look)
+    found = task.Client(workers, spec, load_search_data(spec), said.append).look(look)
     assert found and set(found) == {"seen"}
-    assert 1 <= len(said) < worker.TRIES  # a scheduler may ask once more who is gone
+    assert 1 <= len(said) < task.TRIES  # a scheduler may ask once more who is gone
     assert all(one.startswith("workers read the data again: ") for one in said)
 
 

@@ -12,9 +12,9 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from typing import Any
 
-from keras_sweep.training.workers.workers import Workers, workers_of
+from keras_sweep.training.workers.pool import Pool, workers_of
 
-IMPORTED = ["distributed", "keras", "keras_sweep.training.lanes.runner", "keras_sweep.training.workers.worker"]
+IMPORTED = ["distributed", "keras", "keras_sweep.training.lanes.runner", "keras_sweep.training.workers.task"]
 
 
 @cache
@@ -48,18 +48,18 @@ def address_of(cluster: Any) -> str:
 
 
 @contextmanager
-def processes() -> Iterator[Callable[[], Workers] | None]:
+def processes() -> Iterator[Callable[[], Pool] | None]:
     yield workers_of(2)
 
 
 @contextmanager
-def executor() -> Iterator[Callable[[], Workers] | None]:
+def executor() -> Iterator[Callable[[], Pool] | None]:
     with ProcessPoolExecutor(2, mp_context=forks()) as pool:
         yield workers_of(pool)
 
 
 @contextmanager
-def dask() -> Iterator[Callable[[], Workers] | None]:
+def dask() -> Iterator[Callable[[], Pool] | None]:
     with dask_cluster() as cluster:
         yield workers_of(address_of(cluster))
 

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field
 
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER
 
 SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)

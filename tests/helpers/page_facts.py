@@ -10,9 +10,9 @@ import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.record.facts import Facts, checked
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.comparison import Missed, RecordedSweep
-from keras_sweep.sweep.winner import ValidationOutputs
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.report.facts import SweepFacts
 from tests.helpers.results import result

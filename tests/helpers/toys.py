@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.search.engine import Sampler
+from keras_sweep.space.data_spec import Source
 from keras_sweep.training.fit.runner import FitRunner
 
 
@@ -38,10 +39,13 @@ class Odd:
         pass
 
 
-def stripes(data: Any, folder: Path) -> Source:
-    """A source: as many rows as its text says, in three classes."""
+def stripes(data: Any, folder: Path) -> SourceRows:
+    """As many rows as the text says, in three classes."""
     y = np.arange(int(data.source)) % 3
-    return Source("stripes", RawRows(np.eye(3, dtype=np.float32)[y], y))
+    return SourceRows("stripes", RawRows(np.eye(3, dtype=np.float32)[y], y))
+
+
+STRIPES = Source(read=stripes)  # a source, of rows that are in no file
 
 
 class Patient(FitRunner):

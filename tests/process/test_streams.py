@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.process.streams import with_streams
-from keras_sweep.training.workers.processes import OneProcess
+from keras_sweep.training.workers.processes import PoolProcess
 
 
 def closed() -> io.StringIO:
@@ -31,7 +31,7 @@ def test_a_stream_that_is_not_there_leads_nowhere_inside_and_is_as_it_was_after(
 
 def test_a_process_is_begun_where_there_is_no_stdout(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    process = OneProcess([min(os.sched_getaffinity(0))], tmp_path / "call")
+    process = PoolProcess([min(os.sched_getaffinity(0))], tmp_path / "call")
     with with_streams():
         assert process.call(os.getpid) != os.getpid()
         process.end()

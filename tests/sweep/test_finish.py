@@ -16,6 +16,7 @@ from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.plain import file_digest
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -35,7 +36,6 @@ from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, accuracy_error, make_spec
 from tests.helpers.in_memory_record import searched
 

@@ -9,12 +9,12 @@ import pytest
 from keras_sweep.data.image_sets import FASHION_MNIST
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Training, UserCallback
 from keras_sweep.sweep import load as load_module
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.command import sweep
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
+from keras_sweep.sweep.events import TrialEnded
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search, train_added
-from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
+from keras_sweep.trial.events import EpochEnded, Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plain
 

@@ -1,6 +1,5 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,22 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.errors import ChangedSweep
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.sweep_spec import Finish, SearchSettings, SweepSpec
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish import set_damaged_weights_aside
-from keras_sweep.sweep.open_record import _is_done, open_study
-from keras_sweep.trial.result import Result
-from tests.helpers.data_specs import write_pictures
+from keras_sweep.sweep.open_record import open_study
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.ran import finished
 from tests.helpers.records import DENSE, saved_trials
 from tests.helpers.results import result
-from tests.helpers.whole_spaces import PLAIN
 
 SPEC = make_spec(text="data: digits\n")
 
@@ -93,53 +86,3 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
     assert saved_trials(folder) == [1, 4]
     assert (folder.weights / "000002.npz~1").exists()
-
-
-def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "photos", 20)
-    write_pictures(tmp_path / "older", 4)
-    shutil.move(tmp_path / "photos" / "dog", tmp_path / "dogs")
-    (tmp_path / "photos" / "dog").symlink_to(tmp_path / "dogs")
-    text = PLAIN.replace("digits", "{images: photos, size: [4, 4]}").replace("{units: 10, activation: softmax}", "")
-    finished(tmp_path, text, trials=2)
-    assert any("nothing is left" in notice for notice in finished(tmp_path, text, trials=2).notices)
-    shutil.copy2(tmp_path / "older" / "dog" / "0.png", tmp_path / "dogs" / "1.png")
-    os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
-    with pytest.raises(ChangedSweep, match="its rows are not those"):
-        finished(tmp_path, text, trials=2)
-
-
-def test_a_sweep_is_done_as_long_as_all_stands_as_a_run_left_it(tmp_path: Path) -> None:
-    ran = finished(tmp_path, PLAIN.replace("trials: 18", "trials: 2"), trials=2)
-    spec, folder, sweep = ran.spec, ran.sweep, RecordedSweep.read(ran.sweep)
-    best, facts = sweep.best, sweep.facts
-    assert best is not None
-
-    def is_done(
-        spec: SweepSpec = spec, best: Result = best, *, test: bool = True, results=sweep.results, **changes
-    ) -> bool:
-        return _is_done(RecordedSweep(folder, replace(facts, **changes), results), best, spec, test=test)
-
-    assert is_done() and is_done(test=False)
-    more = replace(spec, search=replace(spec.search, trials=3))
-    assert not is_done(more) and not is_done(replace(spec, text="another"))
-    assert not is_done(replace(spec, search=SearchSettings(sampler="random", trials=2)))
-    assert not is_done(learned=1) and not is_done(trials=1)
-    assert not is_done(replace(spec, text=spec.text + "\n"), space=spec.text + "\n")  # which the file beside it lacks
-    assert not is_done(replace(spec, finish=Finish(refit=True)))
-    assert not is_done(best=replace(best, final=True))
-    other = next(one for one in sweep.results if one.number != best.number)
-    assert not is_done(best=other)
-    unseen = RecordedSweep(folder, replace(facts, test=None), sweep.results)  # nobody has looked
-    assert not _is_done(unseen, best, spec, test=False)
-    assert not is_done(keras_config={**(facts.keras_config or {}), "epsilon": 1e-3})
-    assert not is_done(comparison="of another") or not folder.comparison.exists()
-    with pytest.raises(RecordError, match="is not as the sweep wrote it"):
-        is_done(card="of another")
-    for name, written in (("older.csv", 0), ("newer.csv", 2**33)):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (written, written))
-        table = replace(spec, data=DataSpec("csv", str(tmp_path / name)))
-        assert not is_done(table)  # whatever its time of writing, it came after the card
-    folder.spool.mkdir()
-    assert not is_done()

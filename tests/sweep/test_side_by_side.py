@@ -16,8 +16,7 @@ from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.side_by_side import Side, SideBySide, _behind, _differences, side_by_side
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import improvements, spent_seconds
+from keras_sweep.trial.ranking import improvements, seed_scores, spent_seconds
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import of_outputs, of_values
 from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines

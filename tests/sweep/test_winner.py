@@ -8,16 +8,16 @@ import pytest
 
 from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, Training
 from keras_sweep.sweep import winner
+from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.validation_outputs import ValidationOutputs, as_probabilities
 from keras_sweep.sweep.winner import (
-    ValidationOutputs,
-    as_probabilities,
     final_model,
     refit_weights,
     refit_winner,
@@ -25,7 +25,7 @@ from keras_sweep.sweep.winner import (
     validation_outputs,
     weights_of,
 )
-from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec

@@ -6,11 +6,12 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.api.edge import cut_traceback, warn_of_notices
+from keras_sweep.api.events import SweepImported
 from keras_sweep.api.run import Changes, Space, spec_of
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.data.catalog import load_search_data, named_set, of_trial
@@ -25,22 +26,15 @@ from keras_sweep.record.facts import Baseline
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import listed
 from keras_sweep.space.variants import variant_of
-from keras_sweep.trial.events import Event, Listener, Noticed
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import winner
 
 PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SweepImported(Event):
-    """Trials were imported into a new sweep."""
-
-    trials: int
-    source: str  # path, or URL without its password
 
 
 @cut_traceback
@@ -105,8 +99,7 @@ def _as_options(params: Params) -> str:
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:
-    if spec.data.kind in ("python", "images"):  # a module of the user's, or Keras's loader, imports Keras
-        choose_backend(None)
+    choose_backend(None)  # what reads them may import Keras
     return load_search_data(spec)
 
 
@@ -135,9 +128,11 @@ def _spec_of(
             f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
             hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
         )
-    if spec.data.kind == "python":
+    kind = find_source(spec.data)
+    where = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
+    if where is not None:
         raise UsageError(
-            f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",
+            f"the rows of the sweep {source!r} come from {where}, and a record alone runs no code",
             hint="Give the space file, as in `sweep data SPACE.yaml`",
         )
     return spec, fingerprint, {} if best is None else best.params

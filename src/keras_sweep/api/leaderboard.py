@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.errors import MissingPackage
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import foreign_text, waiting_beside
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     json_list,

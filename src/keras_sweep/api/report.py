@@ -7,10 +7,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keras_sweep.api.events import TrialsLogged
 from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
@@ -18,13 +18,11 @@ from keras_sweep.api.trackers.wandb import WandB
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.space.plugins import member_of
-from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.trial.events import Event
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
@@ -37,20 +35,6 @@ PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown
 SHARE = 5  # of the time that writing took is waited
-
-
-@dataclass(frozen=True, slots=True)
-class TrialsLogged(Event):
-    """So many trials were logged to a tracker, which has all of the sweep now."""
-
-    new: int
-    trials: int
-
-    @property
-    def text(self) -> str:
-        """`logged 3 of 64 trials; the others were there`."""
-        others = "; the others were there" if self.new < self.trials else ""
-        return f"logged {self.new} of {counted(self.trials, 'trial')}{others}"
 
 
 def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool = False) -> Path:

@@ -8,18 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.api.edge import cut_traceback, warn_of_notices
+from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.spec import Spec, plain_value
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.process.stop_request import IS_COMMAND
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import plain_yaml, point_of
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.trial.events import EndReason, Listener, Noticed
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.sweep.events import EndReason
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.views.summary import kept_text
 
 Space = str | os.PathLike[str] | Spec
@@ -76,7 +77,7 @@ def run(
         force: take over a sweep that another host left locked.
         test: whether the winner is evaluated on the sealed test set.
         max_failures: stop after more failed trials.
-        listener: called with every event (frozen records of `keras_sweep.trial.events`). Without one a terminal shows
+        listener: called with every event (frozen records of `keras_sweep.api.events`). Without one a terminal shows
             the live board, a notebook a board that redraws itself, anything else nothing.
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
 
@@ -93,8 +94,9 @@ def run(
         raise UsageError("`--trials` is the total, `--more` is on top, `--add` is one point", hint="Give one of them")
     choose_backend(backend)  # before a module of the user's that a function imports, which may import Keras
     spec = spec_of(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
-    for text in spec.warnings:
-        (listener or warn_of_notices)(Noticed(text, warns=True))
+    if listener is not None:
+        for text in spec.warnings:
+            listener(Noticed(text, warns=True))
     folder = sweep_folder(spec.name, sweeps_dir)
     from keras_sweep.api.session import run_session  # with all that trains: faults of the space are told before
     from keras_sweep.sweep.run import RunOptions

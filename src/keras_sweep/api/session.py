@@ -12,11 +12,12 @@ from typing import TextIO
 from keras_sweep.api.edge import warn_of_notices
 from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
 from keras_sweep.process.streams import APPENDING, LibraryNoise, is_on, warned_once, with_streams
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.events import SweepEnded, SweepStarted
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.trial.events import Event, Listener, SweepEnded, SweepStarted
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.events import Event, Listener
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import OutputMayVanish, progress_view

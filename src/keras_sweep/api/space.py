@@ -63,7 +63,7 @@ class CheckedSpace:
         Raises UsageError: data, model and space do not fit each other, or there is no such runner or worker.
         """
         from keras_sweep.sweep.time_estimate import probed
-        from keras_sweep.training.workers.workers import workers_of
+        from keras_sweep.training.workers.pool import workers_of
 
         make, count = workers_of(workers), None
         choose_backend(backend)

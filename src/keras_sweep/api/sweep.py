@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
+from keras_sweep.api.events import ModelExported
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.trial import ShownTrial, Trial, trial_of
 from keras_sweep.errors import UsageError
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import Event, Listener, Refit, TestScores
+from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.views.sweep_list import SweepRow, sweep_row
 from keras_sweep.views.terminal.text import waiting_text
@@ -34,16 +34,6 @@ if TYPE_CHECKING:  # to look at a record nothing heavy is imported, so methods i
     from keras_sweep.space.sweep_spec import SweepSpec
     from keras_sweep.sweep.dashboard import Server
     from keras_sweep.sweep.recorded import SweepAccess
-
-
-@dataclass(frozen=True, slots=True)
-class ModelExported(Event):
-    """A model was written, with its card beside it."""
-
-    trial: str  # "trial 4"
-    path: Path
-    card: Path
-    about: dict[str, Any] | None  # what the card says of another format than Keras's own
 
 
 @cut_tracebacks
@@ -238,7 +228,7 @@ class Sweep:
         exported, beside, about = export_trial(
             self._access(backend), place, number, format=format, quantize=quantize, page=page
         )
-        self._listener(ModelExported(exported.name, place, beside, about.get("format")))
+        self._listener(ModelExported(exported.name, beside, about.get("format")))
         return place
 
     def report(self, path: str | os.PathLike[str] | None = None, *, watch: bool = False) -> Path:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.ranking import SeedScores, best_training, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.notebook import trial_html

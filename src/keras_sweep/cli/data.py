@@ -74,7 +74,7 @@ def import_search(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read the trials of an Optuna storage into a sweep; a file is never written to."""
-    from keras_sweep.api.data import SweepImported
+    from keras_sweep.api.events import SweepImported
 
     with at_work() as events:
         sweep = ks.import_optuna(

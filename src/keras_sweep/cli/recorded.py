@@ -29,7 +29,6 @@ from keras_sweep.cli.options import (
 )
 from keras_sweep.errors import UsageError
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.events import Event
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -97,7 +96,7 @@ def evaluate(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
-    from keras_sweep.trial.events import TestEvaluated
+    from keras_sweep.api.events import TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
@@ -125,7 +124,7 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.api.sweep import ModelExported
+    from keras_sweep.api.events import ModelExported
 
     with at_work() as events:
         sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
@@ -232,7 +231,7 @@ def log(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
-    from keras_sweep.api.report import TrialsLogged
+    from keras_sweep.api.events import Event, TrialsLogged
 
     with at_work() as events:
 

@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 import keras_sweep as ks
+from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.cli.options import (
     Backend,
     Events,
@@ -24,7 +25,6 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
-from keras_sweep.trial.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 

@@ -278,7 +278,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     module that does not lie beside the space file.
     """
     found: dict[str, str] = {}
-    for source in spec.code[spec.data.kind == "python" :]:
+    for source in spec.training_code:
         if is_given(source):
             found |= parts_given(source, now=now)
         else:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale
+from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale, find_source
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, SearchSpace
 
@@ -220,12 +220,18 @@ class SweepSpec:
     @property
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
-        parts = [part.source for part in (self.data, self.model) if part.kind == "python"]
+        of_data = (self.data.source,) if find_source(self.data).names == "function" else ()
+        return (*of_data, *self.training_code)
+
+    @property
+    def training_code(self) -> tuple[str, ...]:
+        """The same without the one that rows come from."""
+        model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
         loss = [one for one in losses if is_own(one)]
         of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]
         metrics = [str(one["python"]) for each in of_metrics for one in each.values() if "python" in one]
-        return (*parts, *loss, *metrics, *(one.python for one in self.training.callbacks))
+        return (*model, *loss, *metrics, *(one.python for one in self.training.callbacks))
 
     def output(self, name: str) -> "SweepSpec":
         """The sweep as if the model had this output alone."""

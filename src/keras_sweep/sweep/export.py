@@ -16,12 +16,12 @@ from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, open
 from keras_sweep.models.own_compile import own_arguments
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
 from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model

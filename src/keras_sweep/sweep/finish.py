@@ -17,8 +17,10 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.candidates import MOST_COMPARED
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import (
     load_scores_of,
     load_weights_of,
@@ -33,14 +35,15 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import card_text, kept_card, model_card, test_record
-from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
+from keras_sweep.sweep.events import TestEvaluated
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
+from keras_sweep.sweep.validation_outputs import as_probabilities
+from keras_sweep.sweep.winner import final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.outcome import Logged, read_numbers
-from keras_sweep.trial.events import Listener, Noticed, TestEvaluated, TestScores
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
@@ -48,12 +51,12 @@ from keras_sweep.trial.row_scores import RowScores, arrays_digest
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
 
-def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> None:
+def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
     """Evaluate the winner on the test rows, if it has not been and `test` says so; write `best.keras` and `card.json`.
 
     `best` is the winner, or the one of its finalists whose model stands for it. What is there already and sound is left
     as it is, so that the same call again does nothing. The card bears the model file's checksum and is written last: a
-    kill leaves a model without a card, never with another model's.
+    kill leaves a model without a card, never with another model's. Returns whether both are there.
     """
     opened, wall = running.opened(best), running.wall
     spec, study, data, emit, folder = opened.spec, opened.study, opened.data, opened.emit, opened.study.folder
@@ -68,7 +71,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     look = test and scores is None and bool(data.test_rows)
     told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
     if sound and told and not look:
-        return
+        return True
     if look or not sound:
         with wall.phase("build"):
             model, own, _ = final_model(opened)
@@ -84,7 +87,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
                     as_file = file_model(spec, model, own)
             except ModelError as error:  # the trials and their weights are sound all the same
                 emit(Noticed(str(error)))
-                return
+                return False
             opening = opening_call(as_file)
             with plain_errors("remove", folder.card):
                 disk.remove(folder.card)  # so that a card never describes another model
@@ -94,6 +97,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     text = card_text({**wanted, **now})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, option="--sweeps-dir")
+    return True
 
 
 def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:

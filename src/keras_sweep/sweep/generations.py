@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import cast
 
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.sampler_engine import SamplerEngine
 from keras_sweep.trial.result import Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass

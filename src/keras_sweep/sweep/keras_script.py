@@ -176,7 +176,7 @@ def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
 def _imports(spec: SweepSpec) -> list[str]:
     """Lines that import the user's functions from beside the space file. Raises UsageError where a program has one."""
     lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
-    for source in (one for one in spec.code if one != spec.data.source):
+    for source in spec.training_code:
         if is_given(source):
             raise UsageError(
                 f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",

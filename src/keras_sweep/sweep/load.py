@@ -16,11 +16,13 @@ from keras_sweep.data.source import image_set
 from keras_sweep.models.inspect_model import first_model, inspect_model, load_rows
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine, start_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.sweep.events import SweepStarted
 from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
@@ -28,11 +30,10 @@ from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.measures import flops
 from keras_sweep.training.row_weights import check_class_weights
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import Workers
-from keras_sweep.trial.events import Listener, Noticed, SweepStarted
+from keras_sweep.training.workers.pool import Pool
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Running:
     emit: Listener
     wall: WallTime
     stop: StopRequest
-    workers: Workers | None = None  # who trains; None: this process
+    workers: Pool | None = None  # who trains; None: this process
     others: dict[Variant, Runner] = field(default_factory=dict)  # of variants of the data beside the first
 
     def runner_of(self, variant: Variant) -> Runner:
@@ -80,7 +81,7 @@ def load(
     emit: Listener,
     wall: WallTime,
     stop: StopRequest,
-    workers: Workers | None = None,
+    workers: Pool | None = None,
 ) -> tuple[SweepSpec, SearchData, Runner]:
     """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
 

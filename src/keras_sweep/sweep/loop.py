@@ -13,10 +13,11 @@ from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.load import Running
 from keras_sweep.training.runner import Judge, StopsAt, Watch
-from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
@@ -36,8 +37,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
     objective, wanted = running.spec.objective, running.spec.search.stop
-    # A runner of another package need not have `ahead`; where a value ends the search, each generation may be the last.
-    ahead = getattr(runner, "ahead", 1) if wanted is None else 1
+    ahead = runner.ahead if wanted is None else 1  # if a value ends the search, each generation may be the last
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
     training = GenerationTraining(running, record)
     while len(finished) < total:
@@ -97,6 +97,17 @@ def train_added(running: Running, record: TrialRecord, given: Params) -> EndReas
 def stopped(stop: StopRequest) -> EndReason:
     """Why a search ended that was asked to."""
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
+
+
+def exhausted_text(trials: int) -> str:
+    """What is said of a space of which so many trials are all that there are."""
+    which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
+    return f"{which} of the space has been tried"
+
+
+def enough_text(value: float) -> str:
+    """What is said of a search that ends by `search.stop`."""
+    return f"is as good as `search.stop` asks for, {value:g}; a better value there goes on"
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:

@@ -2,43 +2,25 @@
 
 import os
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from keras_sweep.data.image_folder import walk_folder
-from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.errors import ChangedSweep
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
-from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, versions
+from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.lock import read_owner
-from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.finish import last_look
-from keras_sweep.sweep.load import short_path, sweep_started
-from keras_sweep.sweep.winner import refit_weights
 from keras_sweep.trial.events import (
-    EndReason,
     Listener,
     Noticed,
-    SweepEnded,
-    WinnerRefitted,
-    enough_text,
-    exhausted_text,
 )
-from keras_sweep.trial.finalists import chosen
-from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
@@ -86,7 +68,9 @@ def open_study(
         if spec.objective.where != study.facts.choose:
             study.set_attributes({"choose": spec.objective.where})
         total = search.trials + study.facts.learned
-        study.set_attributes({"trials": total, "engine": search.engine_name, "space": spec.text, **sealed})
+        study.set_attributes(
+            {"trials": total, "engine": search.engine_name, "space": spec.text, "done": None, **sealed}
+        )
     except BaseException:
         study.close()
         raise
@@ -134,88 +118,3 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         message = f"the sweep {spec.name!r} was begun from another file of that name, in {facts.origin}"
         hint = f"Run this one under a name of its own: `--name {spec.name}-2`"
     raise ChangedSweep(message, hint=hint, changes=changes)
-
-
-def tell_again(
-    spec: SweepSpec, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
-) -> SweepEnded | None:
-    """Tell of a finished sweep what its last run told; None, and nothing is told, where anything is left to do.
-
-    That is also so where a file beside the record is missing or altered, or where a file of the user's, data or code,
-    was written since: then the whole way is gone, on which that is noticed.
-    """
-    try:
-        sweep = RecordedSweep.read(folder)
-        if sweep.best is None or not _is_done(sweep, sweep.best, spec, test=test):
-            return None
-        for trial in (one for result in sweep.results for one in (result, *result.finalists)):
-            if weights_file_of(folder, trial).exists():
-                load_weights_of(folder, trial)
-                if trial.scores_digest:
-                    load_scores_of(folder, trial)
-    except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    results, training = sweep.results, best_training(sweep.best, spec.objective)
-    total = spec.search.trials + sweep.facts.learned
-    emit(sweep_started(spec, folder, results[-1].runner, total, results))
-    if sweep.refit is not None:
-        emit(WinnerRefitted(sweep.refit, earlier=True))
-    if sweep.facts.test_of(training) is not None:
-        emit(last_look(sweep.facts, earlier=True))
-    if len(results) >= total:
-        reason, more = EndReason.DONE, "; `--more N` adds some"
-        done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
-    elif sweep.facts.exhausted == len(results):
-        reason, more, done = EndReason.EXHAUSTED, "", exhausted_text(len(results))
-    else:
-        reason, more = EndReason.GOOD_ENOUGH, ""
-        done = f"a trial {enough_text(spec.search.stop.value if spec.search.stop else 0.0)}"
-    emit(Noticed(f"{done}, and nothing is left to do{more}"))
-    model = short_path(folder.best)
-    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
-    emit(ended)
-    return ended
-
-
-def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool) -> bool:
-    """Whether a run would find nothing to do. What it raises says that it would."""
-    folder, facts, results = sweep.folder, sweep.facts, sweep.results
-    total = spec.search.trials + facts.learned
-    if (total, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
-        return False
-    if len(results) < total and len(results) not in (facts.exhausted, facts.good_enough):
-        return False
-    if best.final is not bool(chosen(spec, results).recipes):
-        return False
-    waits = folder.spool.exists() or folder.finalists.spool.exists()
-    if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:
-        return False
-    training = best_training(best, spec.objective)
-    card = kept_card(folder, facts)
-    if not is_card_of(card, training, facts.seed) or card["trials"] != len(results):
-        return False
-    if (refit_weights(folder, sweep.refit) is None) is spec.refits or card["refit"] != refit_record(sweep.refit):
-        return False
-    scores = facts.test_of(training)
-    if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
-        return False
-    if "keras" in sys.modules and config_changes(facts.keras_config or {}, keras_config()):
-        return False
-    if folder.comparison.exists() and sweep.kept_comparison is None:
-        return False
-    modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
-    files = [spec.folder / f"{module}.py" for module in modules]  # of the user's
-    files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
-    written = folder.card.stat().st_mtime
-    return all(_last_change(path) < written for path in files)
-
-
-def _last_change(path: Path) -> float:
-    """When a file, or what is in a folder, was last written, moved or linked to (seconds). Raises OSError."""
-    faults = list[OSError]()
-    folders = walk_folder(path, faults) if path.is_dir() else [(path, list[Path]())]
-    paths = [each for place, files in folders for each in (place, *files)]
-    for fault in faults:
-        raise fault
-    # A copy may keep an older file's time of writing; the time of the change is the disk's own.
-    return max(time for each in paths for time in (each.stat().st_mtime, each.stat().st_ctime, each.lstat().st_ctime))

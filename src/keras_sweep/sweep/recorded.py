@@ -17,15 +17,15 @@ from keras_sweep.process.backend import BACKENDS, check_environment, choose_back
 from keras_sweep.process.given import given, is_given, name_of, was_given
 from keras_sweep.process.user_code import forget_changed, place_of
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import Result
@@ -42,7 +42,7 @@ class OpenedTrial:
     emit: Listener
     runner: Runner | None = None  # trains it again where that is needed; None: one as the record names
     stopping: Callable[[], bool] = lambda: False  # whether such a training is to stop
-    workers: Workers | None = None  # who trains it on all rows; None: this process
+    workers: Pool | None = None  # who trains it on all rows; None: this process
 
 
 @dataclass(frozen=True, slots=True)

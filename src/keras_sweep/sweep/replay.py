@@ -12,19 +12,19 @@ from typing import Any
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.errors import Interrupted, RecordError
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import variant_of
+from keras_sweep.sweep.finalists import suggest_finalists
 from keras_sweep.sweep.generations import Generations, size_of
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
-from keras_sweep.training.workers.workers import workers_of
+from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
-from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from keras_sweep.trial.wall_time import WallTime
 
 RELATIVE = 1e-5  # sums of float32 in another order
 ABSOLUTE = 1e-7  # of a number near zero
@@ -213,7 +213,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
         search, choices = {one.number: one for one in results}, study.facts.finalists
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
-        finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
+        finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
         finalists = [one for one in finalists if variant_of(one.params) == variant]
         trained = runner.run(finalists, wanted, Watch(emit=tell, stopping=stopping))
     for result in trained:

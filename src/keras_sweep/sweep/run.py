@@ -13,31 +13,33 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import keep_comparison
+from keras_sweep.sweep.done import describe_inputs, digest_state, tell_again
 from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.sweep.loop import point_to_add, search, stopped, train_added
-from keras_sweep.sweep.open_record import check_same, open_study, tell_again
+from keras_sweep.sweep.open_record import check_same, open_study
 from keras_sweep.sweep.recorded import CHOOSE_ANEW, why_none
 from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import workers_of
-from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
+from keras_sweep.training.workers.pool import workers_of
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import best_training, comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,19 @@ def run_sweep(
 
     Raises as `keras_sweep.run`, but Interrupted only where a signal came before there was anything to finish.
     """
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
     forget_changed(spec.code, spec.folder)
     if options.seconds is not None:
         stop.limit(options.seconds)
     if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters
         whole_point(spec, options.add)
+    inputs = describe_inputs(spec)  # before anything is read: what is written meanwhile is noticed next time
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
             check_same(spec, read_facts(folder))
         goes_on = options.more is not None or options.add is not None
-        if not goes_on and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
+        if not goes_on and (ended := tell_again(spec, inputs, folder, emit, wall, test=options.test)):
             return ended
     with contextlib.ExitStack() as stack:
         make = workers_of(options.workers)
@@ -110,12 +113,12 @@ def run_sweep(
             study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
         with study:
             _note_device(study, runner, emit)
-            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop, workers), options)
+            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop, workers), options, inputs)
 
 
 def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
     """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
-    device = getattr(runner, "device", None)
+    device = runner.device
     if device is None or device.is_cpu:
         return
     begun = study.facts.versions.get("device", device.text)
@@ -124,7 +127,7 @@ def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
     study.set_attributes({"versions": {**study.facts.versions, "device": begun}})
 
 
-def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
+def _to_its_end(running: Running, options: RunOptions, inputs: str) -> SweepEnded:
     """Search, finish the winner, and write down and tell how it ended. Raises as `run_sweep`."""
     spec, study, emit, stop, wall = running.spec, running.study, running.emit, running.stop, running.wall
     folder = study.folder
@@ -151,22 +154,26 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         if ended in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
             study.set_attributes({ended.name.lower(): len(results)})
     best = winner(results, spec.objective)
-    model, comparison = None, None
+    model, comparison, done = None, None, None
     if best is not None and not stop.signalled:
         training, model = best_training(best, spec.objective), short_path(folder.best)
         with wall.part("export"):
             lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
             rebuild_weights(running, lost)
             rebuild_scores(running, results)
-            comparison = keep_comparison(study, results)
+            recorded = RecordedSweep(folder, study.facts, results)
+            recorded.keep_comparison(study)
+            comparison = recorded.comparison
             with wall.part("refit"):
                 refit_winner(running, training)
-            finish(running, results, training, test=options.test)
+            is_whole = finish(running, results, training, test=options.test)
+        if is_whole and reason in SEARCHED and options.add is None:
+            done = digest_state(inputs, folder, study.facts, training, test=options.test)
     with contextlib.suppress(OSError):  # it holds what still trains, if anything
         folder.checkpoints.rmdir()
     seconds, before = wall.total(), study.facts.seconds
     of_all_runs = {name: before.get(name, 0.0) + seconds.get(name, 0.0) for name in {**before, **seconds}}
-    study.set_attributes({"seconds": of_all_runs})
+    study.set_attributes({"seconds": of_all_runs, "done": done})
     own = [one for one in results if not imported(one)]
     if reason is EndReason.OUT_OF_TIME:
         kept = "the time is up; the same command goes on from what is kept"
@@ -175,13 +182,18 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     told = SweepEnded(spec.name, reason, tuple(results), seconds, model, stopped_at, tuple(waiting), comparison)
     emit(told)
     if best is None and own and reason is not EndReason.OUT_OF_TIME and not stop.signalled:
-        if any(comparable(one, spec.objective) for one in own):
-            raise SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
-        hint = f"`sweep show {spec.name} {own[0].number}` says more"
-        if any(one.reason == DIVERGED for one in own):
-            hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
-        raise SweepError(f"no trial completed, {why_none(own)}", hint=hint)
+        raise _explain_no_winner(spec, own)
     return told
+
+
+def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
+    """Make the error that says why none of the trials, of which there is at least one, is the winner."""
+    if any(comparable(trial, spec.objective) for trial in trials):
+        return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
+    hint = f"`sweep show {spec.name} {trials[0].number}` says more"
+    if any(trial.reason == DIVERGED for trial in trials):
+        hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+    return SweepError(f"no trial completed, {why_none(trials)}", hint=hint)
 
 
 def _search(running: Running, record: TrialRecord, total: int, options: RunOptions) -> tuple[EndReason, bool]:

@@ -4,16 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.candidates import load_seeds, stack_scores
+from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.spec_diff import computed_by
-from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
-from keras_sweep.trial.events import TestScores
-from keras_sweep.trial.finalists import SeedScores, score, seed_scores
-from keras_sweep.trial.ranking import best_training, imported, improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import (
+    SeedScores,
+    best_training,
+    imported,
+    improvements,
+    score,
+    seed_scores,
+    spent_seconds,
+    trained_epochs,
+)
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -110,7 +118,7 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
             best=best,
             estimate=sweep.comparison.estimate,
             over_seeds=seed_scores(best) if best.final else None,
-            scores=scores_of_seeds(folder, best) or (),
+            scores=load_seeds(folder, best) or (),
             improvements=improvements(results, sweep.objective),
             spent=spent_seconds(results),
         )
@@ -152,7 +160,7 @@ def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
 
     best = next(index for index, side in enumerate(sides) if side is found.first)
     seed = sides[0].facts.seed % 2**64
-    away, errors, ties = paired_ties(scores_matrix(kept, objective), best, seed, share=objective.is_share)
+    away, errors, ties = paired_ties(stack_scores(kept, objective), best, seed, share=objective.is_share)
     behind = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
         for index, side in enumerate(sides)

@@ -10,19 +10,19 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import make_engine
 from keras_sweep.search.pruning import epochs_read_from, expected_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.finalists import SHARE, afford_finalists
 from keras_sweep.sweep.load import load
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
-from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed
-from keras_sweep.trial.finalists import SHARE, affordable
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import TrialState
-from keras_sweep.trial.wall_time import WallTime
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # which spares most epochs of a search
@@ -89,7 +89,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
     finalists = (0, 0)  # were all trials of the same length
     if (asked_for := spec.finalists) is not None:
         most = math.inf if spec.finalists_asked else SHARE * trained
-        finalists = affordable([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
+        finalists = afford_finalists([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
     return TimeEstimate(
         runner.name,
         epoch_seconds=(spent["train"] + spent["validate"]) / len(ended_epochs),
@@ -98,7 +98,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
         offered_epochs=offered,
         programs=programs,
         generation=runner.generation,
-        at_once=getattr(runner, "at_once", runner.generation),
+        at_once=runner.at_once,
         learns=engine.learns,
         compile_seconds=a_program * programs + spent["build"] * (1 + later / len(asked)),
         finalists=finalists,
@@ -128,7 +128,7 @@ def probed(
     among those in the folder `sweeps`, that it learns from is said here too. Raises as `load` and `earlier_trials`.
     """
     wall = WallTime()
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     spec, data, chosen = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
     earlier_trials(spec, data.fingerprint, sweeps, emit)
     return data, estimate(spec, chosen, emit)

@@ -16,12 +16,13 @@ from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.finish import count_look
 from keras_sweep.sweep.recorded import ask_for_trust, backend_of
 from keras_sweep.sweep.replay import Gap, Match, gap
@@ -173,7 +174,7 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
     """As much of a sweep as it takes to read and to score its rows. Raises UsageError for code that is not trusted."""
     source = card.data.source
-    place = source.source if source.kind in ("named", "python") else str((folder / source.source).resolve())
+    place = str((folder / source.source).resolve()) if find_source(source).is_path else source.source
     spec = SweepSpec(
         name=card.sweep,
         folder=folder,

@@ -4,41 +4,39 @@ validation; and what it says of each validation row."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_sweep.data.arrays import Arrays, each
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.source import image_set
-from keras_sweep.data.split import read_parts
-from keras_sweep.errors import DataError, Interrupted, ModelError, RecordError, SweepError, UsageError
+from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.given import name_of
-from keras_sweep.record.reader import read_facts
+from keras_sweep.record.facts import Refit
 from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unfollowed_spec
+from keras_sweep.sweep.recorded import OpenedTrial, backend_of
 from keras_sweep.sweep.replay import told_as_phases, trained_again
 from keras_sweep.training.build_trial import compiled_model, fits_itself, predicted
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.runner import Watch
-from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 
 def refit_winner(running: Running, training: Result) -> None:
@@ -192,53 +190,3 @@ def validation_outputs(
         return each(partial(np.asarray, dtype=np.float32), outputs)
     model = trained_model(spec, result, weights, data)
     return each(np.asarray, call(model, data.validation.x))
-
-
-@dataclass(frozen=True)
-class ValidationOutputs:
-    """The outputs of a trial's model on the validation rows."""
-
-    data: SearchData
-    outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
-    table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names; () where a row has no class, or more than one."""
-        return self.data.names_of_classes
-
-    @cached_property
-    def chosen(self) -> npt.NDArray[np.intp]:
-        """[N] the class that the model names."""
-        return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
-
-    @cached_property
-    def certainty(self) -> npt.NDArray[np.floating]:
-        """[N] how sure the model is of the class that it names, from 0 to 1."""
-        return np.asarray(as_probabilities(self.outputs).max(axis=1))
-
-
-def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
-    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
-
-
-def winner_outputs(access: SweepAccess) -> ValidationOutputs:
-    """The winner's outputs, from its saved arrays: no model file is opened.
-
-    Raises as `SweepAccess.opened`; RecordError: its weights are not kept; DataError: its pictures are not here.
-    """
-    facts = read_facts(access.folder)
-    spec = access.spec or unfollowed_spec(facts, access.folder.name, access.folder)
-    pictures = image_set(spec.data)
-    if pictures is not None and pictures.find() is None:
-        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-    with access.opened(None) as best:
-        weights = load_weights_of(access.folder, best.trial)
-        outputs = validation_outputs(best.spec, best.trial, weights, best.data)
-    if not isinstance(outputs, np.ndarray):
-        raise DataError(f"what the model of several outputs says of each row of {best.data.name} is not drawn")
-    table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
-    if isinstance(table, np.ndarray):  # windows of a series
-        table = None
-    return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)

@@ -14,7 +14,7 @@ from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import is_mean_over_rows, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
@@ -27,7 +27,7 @@ class MakeRunner(Protocol):
         *,
         checkpoints: Path | None = None,  # the folder where it may keep what still trains; None keeps nothing
         notice: Callable[[str], None] = lambda _: None,  # what the user should know of a checkpoint, or of a worker
-        workers: Workers | None = None,  # who trains; None: this process; given only where the user asks for workers
+        workers: Pool | None = None,  # who trains; None: this process; given only where the user asks for workers
     ) -> Runner:
         """Raises UsageError: it can't train this model on these data; SweepError: a worker can't."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result, Suggestion
 
@@ -46,21 +47,38 @@ class Watch:
 
 
 class Runner(Protocol):
-    """Trains the trials of a generation."""
+    """Trains the trials of a generation. A runner that derives from this class needs `name` and `run`.
+
+    By default it trains a trial after the other, each from its start, on whatever device there is.
+    """
 
     name: str  # "fit/tensorflow"
-    generation: int  # how many trials it likes to be given at once
+    generation: int = 1  # how many trials it likes to be given at once
+    ahead: int = 1  # how many generations, if no trial of theirs depends on the results of another
+    device: Device | None = None  # what trains, if last digits depend on it
+
+    @property
+    def at_once(self) -> int:
+        """How many cores, or workers, can train the last generation beside each other."""
+        return self.generation
 
     @property
     def compiled(self) -> int:
         """How many programs were compiled so far."""
+        return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
+        """What a generation of these is to compile: of each kind of program how many, and for how many trials.
+
+        By default every trial compiles its own.
+        """
+        del trials, emit
+        return [(1, 1)] * len(wanted)
 
     @property
     def spent(self) -> Mapping[str, float]:
         """Where the wall time of all `run` went so far: seconds by part."""
+        return {}
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Yield the result of every trial of a wanted number, in any order, each as soon as it is there.
@@ -72,9 +90,13 @@ class Runner(Protocol):
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget where all trials but these ended: no later one continues from there."""
+        del numbers
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """The trials that these continue and whose end is not kept, so that they would be trained from their start."""
+        """The trials that these continue and whose end is needed, but not kept."""
+        del trials
+        return frozenset()
 
     def without_checkpoints(self) -> Self:
         """A runner that gives the same numbers and reads and writes no file: for trials that are trained once more."""
+        return self

@@ -8,11 +8,10 @@ from rich.text import Text
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.record.trial_record import waiting_beside
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import score
-from keras_sweep.trial.ranking import comparable, imported, order_key
+from keras_sweep.trial.ranking import comparable, imported, order_key, score
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text

@@ -8,11 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import ADDED
+from keras_sweep.trial.ranking import ADDED, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json

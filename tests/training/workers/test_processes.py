@@ -14,16 +14,16 @@ import pytest
 from keras_sweep.process.backend import cores
 from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers import processes as module
-from keras_sweep.training.workers.processes import Processes
+from keras_sweep.training.workers.processes import ProcessPool
 from tests.helpers.long_sweep import wait_for
 
 
 @pytest.fixture(scope="module")
-def two() -> Iterator[Processes]:
+def two() -> Iterator[ProcessPool]:
     """Two, which do not import Keras first."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "keras_config", os.getpid)
-        found = Processes("2")
+        found = ProcessPool("2")
     yield found
     found.close()
 
@@ -31,9 +31,9 @@ def two() -> Iterator[Processes]:
 def test_each_has_a_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "cores", lambda: [0, 2, 4])
     asked: list[Any] = []
-    monkeypatch.setattr(Processes, "submit", lambda self, function: asked.append(function))
+    monkeypatch.setattr(ProcessPool, "submit", lambda self, function: asked.append(function))
     for count, shares in ((1, [[0, 2, 4]]), (2, [[0, 4], [2]]), (5, [[0], [2], [4], [0], [2]])):
-        found = Processes(str(count))
+        found = ProcessPool(str(count))
         idle = [found._idle.get() for _ in range(count)]
         assert [one._cores for one in idle] == shares
         assert [one._file.name for one in idle] == [f"call-{place}" for place in range(count)]
@@ -56,7 +56,7 @@ def about() -> dict[str, Any]:
     }
 
 
-def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_its_parent(two: Processes) -> None:
+def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_its_parent(two: ProcessPool) -> None:
     found = two.on_each(about)
     here = cores()
     expected = [set(here[place::2] or here[:1]) for place in range(2)]
@@ -67,7 +67,7 @@ def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_it
         assert (one["out"], one["watching"], one["memory"]) == (True, [True], "1e18")
 
 
-def test_each_is_called_once_with_the_arguments_and_what_it_raises_comes_back(two: Processes) -> None:
+def test_each_is_called_once_with_the_arguments_and_what_it_raises_comes_back(two: ProcessPool) -> None:
     assert len({*two.on_each(os.getpid)}) == two.count() == 2
     assert two.on_each(pow, 2, 5) == [32, 32]
     assert two.submit(pow, 2, 3).result() == 8
@@ -76,20 +76,20 @@ def test_each_is_called_once_with_the_arguments_and_what_it_raises_comes_back(tw
     assert {two.submit(os.getpid).result() for _ in range(3)} <= {*two.on_each(os.getpid)}
 
 
-def test_what_raises_on_one_is_raised_and_holds_nobody(two: Processes) -> None:
+def test_what_raises_on_one_is_raised_and_holds_nobody(two: ProcessPool) -> None:
     with pytest.raises(ZeroDivisionError):
         two.on_each(divmod, 1, 0)
     assert len(two.on_each(os.getpid)) == 2
 
 
-def test_the_flag_is_read_wherever_it_is_sent(two: Processes) -> None:
+def test_the_flag_is_read_wherever_it_is_sent(two: ProcessPool) -> None:
     flag: Callable[[], bool] = pickle.loads(pickle.dumps(two.stop_flag()))
     for now in (True, True, False, False):
         two.stop(now=now)
         assert flag() is two.submit(flag).result() is now
 
 
-def test_what_every_call_needs_stands_in_a_file_of_its_own(two: Processes) -> None:
+def test_what_every_call_needs_stands_in_a_file_of_its_own(two: ProcessPool) -> None:
     first, second = two.spread(b"rows"), two.spread(b"others")
     assert (first.read_bytes(), second.read_bytes()) == (b"rows", b"others")
     assert first.parent == second.parent and first.parent.name.startswith(f"keras-sweep-{os.getpid()}-")
@@ -99,7 +99,7 @@ def end() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_one_that_is_killed_is_begun_again_beside_the_other(two: Processes) -> None:
+def test_one_that_is_killed_is_begun_again_beside_the_other(two: ProcessPool) -> None:
     before = {*two.on_each(os.getpid)}
     with pytest.raises(ChildProcessError, match="a process of `--workers` ended: it was killed, or its memory ran out"):
         two.submit(end).result()
@@ -108,7 +108,7 @@ def test_one_that_is_killed_is_begun_again_beside_the_other(two: Processes) -> N
 
 def test_closed_they_end_and_leave_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "keras_config", os.getpid)
-    found = Processes("1")
+    found = ProcessPool("1")
     process, folder = found.submit(os.getpid).result(), Path(found._folder.name)
     waiting = [found.submit(time.sleep, 0.01) for _ in range(20)]
     found.close()

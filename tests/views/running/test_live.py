@@ -4,15 +4,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import (
-    EpochEnded,
+from keras_sweep.sweep.events import (
     FinalistEpochEnded,
     FinalistsChosen,
     GenerationAsked,
+    TrialEnded,
+)
+from keras_sweep.trial.comparison import Estimate
+from keras_sweep.trial.events import (
+    EpochEnded,
     Noticed,
     PhaseBegan,
-    TrialEnded,
     TrialResumed,
 )
 from keras_sweep.trial.result import TrialState

@@ -3,7 +3,7 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.backend import clear_session, only_new_garbage, versions
 from keras_sweep.process.user_code import load_python, of_user
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself, keras_schedule
@@ -26,13 +27,12 @@ from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.fit.own_fit import OwnFitLog
 from keras_sweep.training.outcome import Failure, failed, scored
 from keras_sweep.training.row_weights import class_weights
-from keras_sweep.training.runner import Judge, Watch
-from keras_sweep.training.workers.worker import LOOK_SECONDS, SharedSweep, Worker
-from keras_sweep.training.workers.workers import Workers, error_of
-from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
+from keras_sweep.training.runner import Judge, Runner, Watch
+from keras_sweep.training.workers.pool import Pool, error_of
+from keras_sweep.training.workers.task import LOOK_SECONDS, Client, Task
+from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 AHEAD = 64  # generations that workers are given, where they may be
 
@@ -52,16 +52,13 @@ class Trained:
         return self.result
 
 
-class FitRunner:
+class FitRunner(Runner):
     """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
 
     A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
     stopped goes on from its checkpoint, but on TensorFlow, with folds, and with callbacks or a `fit` of the user's,
     where it begins anew. On a worker it has a file of its own, where the worker sees the folder of the sweep.
     """
-
-    generation = 1  # nothing is gained by knowing more than the next trial
-    ahead = 1  # generations that it is given at once, where none has to wait for the results of another
 
     def __init__(
         self,
@@ -71,7 +68,7 @@ class FitRunner:
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] = lambda _: None,
-        workers: Workers | None = None,
+        workers: Pool | None = None,
     ) -> None:
         """As `MakeRunner` says; a checkpoint is written every so many seconds."""
         import keras
@@ -92,18 +89,21 @@ class FitRunner:
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None and not begins_anew:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
-        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
+        self._shared = Client(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
         self._wall = WallTime()
-        self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
-        self.compiled = 0  # trials that have compiled what they train with
+        self._compiled = 0  # trials that have compiled what they train with
 
-    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """Every trial compiles its own."""
-        del trials, emit
-        return [(1, 1)] * len(wanted)
+    @property
+    def compiled(self) -> int:
+        return self._compiled
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """By build, compile (tracing included), train, validate, score."""
+        return self._wall.parts
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         asked = [one for one in trials if one.number in wanted]
@@ -121,14 +121,6 @@ class FitRunner:
                 yield check_first(trained.result)
                 if self._checkpoint is not None:
                     self._checkpoint.remove()  # only now, when the result is kept
-
-    def keep_only(self, numbers: Collection[int]) -> None:
-        """No trial's end is kept: those that continue others are trained from their start."""
-
-    def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """None: nothing is continued."""
-        del trials
-        return frozenset()
 
     def without_checkpoints(self) -> Self:
         other = copy.copy(self)
@@ -186,7 +178,7 @@ class FitRunner:
         early = len(log.rows) if log.stopped_early else None  # there no rung stops it
         return Trained(result, {one: result if one == early else ended(one, one) for one in rungs})
 
-    def _by_workers(self, shared: SharedSweep, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
+    def _by_workers(self, shared: Client, asked: Sequence[Suggestion], watch: Watch) -> Iterator[Result]:
         """Results of trials that workers train, each to its end: a rung that stops one is asked afterwards.
 
         Rungs are asked in the order of the trials, as without workers; without rungs results come as they are there.
@@ -222,7 +214,7 @@ class FitRunner:
                     error = error_of(future)
                     trained = future.result() if error is None else None
                     if trained is not None:
-                        self.compiled += 1
+                        self._compiled += 1
                         result = trained.judged(watch.judge)
                         for epoch in range(1, result.epochs + 1):
                             row = {name: values[epoch - 1] for name, values in result.curve.items()}
@@ -262,7 +254,7 @@ class FitRunner:
             log = kind(spec, suggestion, plan, model, watch, started, checkpoint, every, may_be_set)
             (train, batches), validation = data.for_fit(plan.batch_size), data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
-            self.compiled += 1
+            self._compiled += 1
             epochs, weights = min(plan.epochs, at_most or plan.epochs), class_weights(plan.training.class_weight, data)
             functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
             callbacks = [swap_of(), *(function() for function in functions), log.callback()]
@@ -330,7 +322,7 @@ _one_trial = threading.Lock()  # trains in a process: `fit` draws from the gener
 
 
 def train_trial(
-    worker: Worker,
+    worker: Task,
     kind: type[FitRunner],
     suggestion: Suggestion,
     rungs: Sequence[int],

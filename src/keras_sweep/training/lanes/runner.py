@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import cores
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
@@ -24,18 +25,17 @@ from keras_sweep.training.lanes.packing import Device, device_here
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.segments import Segments, train_segment
 from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
-from keras_sweep.training.runner import Watch
-from keras_sweep.training.workers.worker import SharedSweep
-from keras_sweep.training.workers.workers import Workers, error_of
+from keras_sweep.training.runner import Runner, Watch
+from keras_sweep.training.workers.pool import Pool, error_of
+from keras_sweep.training.workers.task import Client
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
 
 
-class CompiledRunner:
-    """Trains a generation as lanes of compiled programs, on one thread a core. Its methods are those of `Runner`."""
+class CompiledRunner(Runner):
+    """Trains a generation as lanes of compiled programs, on one thread a core."""
 
     name = "compiled/jax"
     generation = 16
@@ -48,7 +48,7 @@ class CompiledRunner:
         *,
         checkpoints: Path | None = None,
         keep_states: bool = False,  # where every trial ended, so that a later one may continue it
-        workers: Workers | None = None,
+        workers: Pool | None = None,
         threads: int | None = None,  # programs that run at once; by default one a core, or one: no number depends on it
         device: Device | None = None,  # on which last digits depend; by default that of this process, or of its workers
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -58,7 +58,7 @@ class CompiledRunner:
         enable_compile_cache()
         self._spec = spec
         self._data = data
-        self._shared = SharedSweep(workers, spec, data, notice) if workers is not None else None
+        self._shared = Client(workers, spec, data, notice) if workers is not None else None
         if self._shared is not None:
             device, *others = self._shared.look(device_here)
             if any(one != device for one in others):
@@ -66,7 +66,6 @@ class CompiledRunner:
         self.device = device or device_here()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._wall = WallTime()
-        self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
         self._programs = Programs(spec, data, self.device)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._checkpoint: LatestCheckpoint | None = None
@@ -76,6 +75,11 @@ class CompiledRunner:
     @property
     def compiled(self) -> int:
         return self._programs.compiled
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """By build, compile, train, validate, score, checkpoint."""
+        return self._wall.parts
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._kept, Watch(emit=emit))

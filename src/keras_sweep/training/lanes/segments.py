@@ -16,8 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from keras_sweep.training.lanes.packing import Device
-from keras_sweep.training.workers.worker import LOOK_SECONDS, Worker
-from keras_sweep.training.workers.workers import error_of
+from keras_sweep.training.workers.pool import error_of
+from keras_sweep.training.workers.task import LOOK_SECONDS, Task
 
 if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before it knows its backend
     from keras_sweep.training.lanes.group import Group, Segment
@@ -100,7 +100,7 @@ class Segments:
             self._changed.notify_all()
 
 
-def train_segment(worker: Worker, device: Device, pickled: bytes, until: int) -> Segment:
+def train_segment(task: Task, device: Device, pickled: bytes, until: int) -> Segment:
     """On a worker: train a group from where it stands to that epoch, or to an earlier one where it is asked to stop.
 
     What comes back depends on nothing else: by whom, where and how often it is trained moves no bit of it, where the
@@ -108,7 +108,7 @@ def train_segment(worker: Worker, device: Device, pickled: bytes, until: int) ->
     """
     from keras_sweep.training.lanes.programs import Programs
 
-    programs = worker.tool(device, partial(Programs, device=device))
+    programs = task.tool(device, partial(Programs, device=device))
     group: Group = pickle.loads(pickled)
-    ended = group.on(programs).train(until, worker.stopping)
+    ended = group.on(programs).train(until, task.stopping)
     return replace(ended, group=ended.group.at_rest())

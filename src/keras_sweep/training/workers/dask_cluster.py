@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 from keras_sweep.errors import MissingPackage, SweepError
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import ExecutorPool
 
 CONNECT_SECONDS = 10.0
 LARGE = 1_000_000  # bytes that are not sent with every call
 
 
-class DaskCluster(Workers):
+class DaskCluster(ExecutorPool):
     """The workers of a scheduler, however many come and go. How it is reached, TLS too, is Dask's own configuration."""
 
     def __init__(self, address: str) -> None:

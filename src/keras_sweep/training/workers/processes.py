@@ -18,13 +18,13 @@ from loky import ProcessPoolExecutor
 
 from keras_sweep.process.backend import cores, keras_config
 from keras_sweep.process.stop_request import end_with_parent
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import ExecutorPool
 
 # Else loky begins a process anew that has grown by 300 MB, as by the rows and the programs that it keeps.
 KEEP = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 
 
-class Processes(Workers):
+class ProcessPool(ExecutorPool):
     """So many processes, each in a pool of its own: one that is killed takes no other's work with it.
 
     They begin anew, as by `spawn`, but do not import the user's script, as that would.
@@ -38,10 +38,10 @@ class Processes(Workers):
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         here = cores()
-        self._idle: queue.SimpleQueue[OneProcess] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[PoolProcess] = queue.SimpleQueue()
         for place in range(count):  # with more processes than cores some share one
             its_cores = here[place::count] or here[place % len(here) :][:1]
-            self._idle.put(OneProcess(its_cores, Path(self._folder.name, f"call-{place}")))
+            self._idle.put(PoolProcess(its_cores, Path(self._folder.name, f"call-{place}")))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
         for _ in range(count):
             self.submit(keras_config)  # so that they import Keras beside this process
@@ -90,7 +90,7 @@ class Processes(Workers):
             self._idle.put(process)
 
 
-class OneProcess:
+class PoolProcess:
     """A process that is begun when it is first needed, and again where it ended.
 
     What is called and what comes back stand in a file: who reads a pipe waits for good, if the process that writes to

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from keras_sweep.errors import MissingPackage, SweepError
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 
 NAMESPACE = "keras-sweep"
 
 
-class RayCluster(Workers):
+class RayCluster(Pool):
     """The workers of the cluster that this machine is part of (`ray`), or of one elsewhere (`ray://HOST:PORT`)."""
 
     def __init__(self, address: str) -> None:

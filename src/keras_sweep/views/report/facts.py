@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, Self
 
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, winner_outputs
 from keras_sweep.views.leaderboard.query import is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, varying_names, winning_row
 from keras_sweep.views.terminal.console import error_lines
@@ -149,7 +149,7 @@ class SweepFacts:
             outputs = "no trial has won" if sweep.best is None else winner_outputs(access)
         except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
             outputs = " ".join(error_lines(error)).removesuffix(".")
-        return cls(sweep, False, outputs, missed_rows(sweep))
+        return cls(sweep, False, outputs, find_missed_rows(sweep))
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:

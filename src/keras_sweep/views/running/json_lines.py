@@ -32,22 +32,18 @@ from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import (
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistsChosen,
     GenerationAsked,
-    Listener,
-    Noticed,
     SweepEnded,
     SweepStarted,
     TestEvaluated,
     TrialEnded,
-    TrialResumed,
     WinnerRefitted,
 )
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.events import Event, Listener, Noticed, TrialResumed
+from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import seeds_record

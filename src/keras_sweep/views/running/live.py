@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
+from keras_sweep.sweep.events import FinalistsChosen, TrialEnded
+from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows

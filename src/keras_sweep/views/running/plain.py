@@ -8,16 +8,15 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped, joined
-from keras_sweep.trial.events import (
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistsChosen,
-    Noticed,
     SweepStarted,
     TestEvaluated,
     TrialEnded,
     WinnerRefitted,
 )
+from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import can_win
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text

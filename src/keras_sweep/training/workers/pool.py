@@ -1,34 +1,30 @@
-"""Who trains beside this process: an executor of `concurrent.futures`, and what must be known of its workers."""
+"""Pools of workers, which train beside this process: the protocol, the pool of an executor, and `--workers`."""
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Protocol
 
 from keras_sweep.errors import UsageError
 
 FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster that runs here"
 
 
-class Workers:
-    """Workers of an executor that the user has made. Kinds that this package knows derive from it."""
+class Pool(Protocol):
+    """Workers, however many. A pool that derives from this class needs `name` and `submit`."""
 
-    name = "the executor"  # what messages call them
-    are_alone = False  # whether their processes are of this package's making
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    name: str  # what messages call the workers
+    are_alone: bool = False  # whether this package has made their processes
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call a function of a module. Raises anything where nobody can be asked."""
-        return self._executor.submit(function, *arguments)
+        """Have a worker call a function of a module. Raises anything if no worker can be asked."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """What every worker that is known, and at least one, gives for it. Raises what one of them raises."""
+        """Return what every known worker, and at least one, returns. Raises what a worker raises."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
-        """How many there are now, each of which trains one thing at a time; None where nobody says."""
+        """How many workers there are now; None if that is unknown. A worker trains one thing at a time."""
         return None
 
     def spread(self, payload: bytes) -> Any:
@@ -41,12 +37,27 @@ class Workers:
 
     def stop(self, *, now: bool) -> None:
         """Set or clear what `stop_flag` reads."""
+        del now
 
     def renew(self) -> None:
-        """Open again what was lost. Raises SweepError where that can't be."""
+        """Open again what was lost. Raises SweepError if that can't be done."""
+        return
 
     def close(self) -> None:
         """Let go of the workers; those that this process began end."""
+        return
+
+
+class ExecutorPool(Pool):
+    """The workers of an executor of `concurrent.futures` that the user has made."""
+
+    name = "the executor"
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._executor.submit(function, *arguments)
 
 
 def never() -> bool:
@@ -62,11 +73,11 @@ def error_of(future: Future[Any]) -> BaseException | None:
 KINDS = {
     "dask": "keras_sweep.training.workers.dask_cluster:DaskCluster",
     "ray": "keras_sweep.training.workers.ray_cluster:RayCluster",
-    "": "keras_sweep.training.workers.processes:Processes",
+    "": "keras_sweep.training.workers.processes:ProcessPool",
 }
 
 
-def workers_of(wanted: str | int | Executor | None) -> Callable[[], Workers] | None:
+def workers_of(wanted: str | int | Executor | None) -> Callable[[], Pool] | None:
     """What opens the workers of `--workers`; None: all is trained in this process.
 
     It raises MissingPackage, and SweepError: the cluster does not answer. Raises UsageError: there is no such kind.
@@ -80,7 +91,7 @@ def workers_of(wanted: str | int | Executor | None) -> Callable[[], Workers] | N
         hint = "Make it with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
         raise UsageError("processes that are forked from this one stand still, since Keras has threads here", hint=hint)
     if isinstance(wanted, Executor):
-        return lambda: Workers(wanted)
+        return lambda: ExecutorPool(wanted)
     text = str(wanted).strip()
     kind, _, address = text.partition("://")
     if text.isdecimal() and int(text) >= 1:

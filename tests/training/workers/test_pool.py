@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.training.workers.workers import Workers, error_of, workers_of
+from keras_sweep.training.workers.pool import ExecutorPool, error_of, workers_of
 
 
 def test_processes_that_would_stand_still_are_refused() -> None:
@@ -36,9 +36,9 @@ def test_without_workers_this_process_trains() -> None:
 @pytest.mark.parametrize(
     ("wanted", "kind", "address"),
     [
-        (2, "Processes", "2"),
-        (" 12 ", "Processes", "12"),
-        ("1", "Processes", "1"),
+        (2, "ProcessPool", "2"),
+        (" 12 ", "ProcessPool", "12"),
+        ("1", "ProcessPool", "1"),
         ("dask://10.0.0.1:8786", "DaskCluster", "10.0.0.1:8786"),
         ("ray", "RayCluster", ""),
         ("ray://host:10001", "RayCluster", "host:10001"),
@@ -47,7 +47,7 @@ def test_without_workers_this_process_trains() -> None:
 def test_each_kind_is_opened_at_its_address(
     monkeypatch: pytest.MonkeyPatch, wanted: Any, kind: str, address: str
 ) -> None:
-    module = {"Processes": "processes", "DaskCluster": "dask_cluster", "RayCluster": "ray_cluster"}[kind]
+    module = {"ProcessPool": "processes", "DaskCluster": "dask_cluster", "RayCluster": "ray_cluster"}[kind]
     monkeypatch.setattr(f"keras_sweep.training.workers.{module}.{kind}", lambda address: (kind, address))
     make = workers_of(wanted)
     assert make is not None and make() == (kind, address)
@@ -58,7 +58,7 @@ def test_an_executor_of_the_users_calls_and_nothing_more_is_known_of_it() -> Non
         make = workers_of(pool)
         assert make is not None
     with ThreadPoolExecutor(1) as pool:
-        workers = Workers(pool)
+        workers = ExecutorPool(pool)
         assert workers.submit(pow, 2, 5).result() == 32
         assert workers.on_each(pow, 3, 2) == [9]
         assert workers.count() is None and workers.spread(b"rows") == b"rows"

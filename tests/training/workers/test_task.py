@@ -18,16 +18,16 @@ from keras_sweep.process.backend import versions
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training import build_trial
-from keras_sweep.training.workers import worker as module
-from keras_sweep.training.workers.worker import SharedSweep, Worker, are_variants, on_worker, said
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers import task as module
+from keras_sweep.training.workers.pool import ExecutorPool, Pool
+from keras_sweep.training.workers.task import Client, Task, are_variants, on_worker, said
 from tests.helpers.factory import make_spec
 
 SPEC = make_spec()
 DATA = load_search_data(SPEC)
 
 
-class Watched(Workers):
+class Watched(ExecutorPool):
     """A thread's, of which it is kept what was asked of them."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
@@ -57,21 +57,21 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
         yield Watched(pool)
 
 
-def shared(workers: Workers, notice: Any = pytest.fail, spec: Any = SPEC) -> SharedSweep:
-    return SharedSweep(workers, spec, DATA, notice)
+def shared(workers: Pool, notice: Any = pytest.fail, spec: Any = SPEC) -> Client:
+    return Client(workers, spec, DATA, notice)
 
 
-def told(sweep: SharedSweep) -> Worker:
-    found: Worker = pickle.loads(pickle.loads(sweep._payload)[1])
+def told(sweep: Client) -> Task:
+    found: Task = pickle.loads(pickle.loads(sweep._payload)[1])
     return found
 
 
-def alter(sweep: SharedSweep, **changes: Any) -> None:
+def alter(sweep: Client, **changes: Any) -> None:
     backend, pickled = pickle.loads(sweep._payload)
     sweep._payload = pickle.dumps((backend, cloudpickle.dumps(replace(pickle.loads(pickled), **changes))))
 
 
-def rows_of(worker: Worker, more: int = 0) -> tuple[int, int]:
+def rows_of(worker: Task, more: int = 0) -> tuple[int, int]:
     return len(worker.data.train), len(worker.data.validation) + more
 
 
@@ -90,10 +90,10 @@ def test_a_worker_reads_the_rows_once_and_calls_with_them(workers: Watched) -> N
 
 def test_a_worker_of_all_rows_trains_on_both_parts(workers: Watched) -> None:
     data = replace(DATA, validation=DATA.train)
-    assert told(SharedSweep(workers, SPEC, data, pytest.fail)).is_whole
+    assert told(Client(workers, SPEC, data, pytest.fail)).is_whole
     assert not told(shared(workers)).is_whole
     in_folds = replace(data, folds=(1,))  # type: ignore[arg-type]
-    assert not told(SharedSweep(workers, SPEC, in_folds, pytest.fail)).is_whole
+    assert not told(Client(workers, SPEC, in_folds, pytest.fail)).is_whole
 
 
 def test_another_sweep_takes_the_place_of_the_last_and_a_variant_stands_beside_it(workers: Watched) -> None:
@@ -143,7 +143,7 @@ def test_a_look_builds_the_model_where_it_is_the_users(workers: Watched) -> None
 
 
 def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
-    def tools(worker: Worker) -> Any:
+    def tools(worker: Task) -> Any:
         made: list[int] = []
         for key in ("a", "a", "b"):
             worker.tool(key, lambda spec, data: made.append(len(data.train)) or spec.name)  # type: ignore[func-returns-value]
@@ -154,7 +154,7 @@ def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
 
 def test_a_worker_looks_at_the_flag_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [False, True, False]
-    worker = Worker(SPEC, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
+    worker = Task(SPEC, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
     worker._looked, worker._stops, now = 0.0, False, [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     assert not worker.stopping() and len(looks) == 2

@@ -26,7 +26,7 @@ from keras_sweep.process.user_code import forget_changed, note_modules
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.workers.workers import Workers
+from keras_sweep.training.workers.pool import Pool
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages that a worker has in the same version, beside the backend
 TRIES = 3  # of a segment, or of the first look, then the search ends
@@ -35,7 +35,7 @@ Tool = TypeVar("Tool")
 
 
 @dataclass(eq=False)
-class Worker:
+class Task:
     """A sweep that a worker trains for: what it is told of it and, once it is open, what it has in its process."""
 
     spec: SweepSpec
@@ -94,11 +94,11 @@ class Worker:
 
 
 _opening, _making = threading.Lock(), threading.RLock()
-_open: dict[str, Worker] = {}  # the one that this process works for, or one a variant of its data, by their keys
+_open: dict[str, Task] = {}  # the one that this process works for, or one a variant of its data, by their keys
 
 
 def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a worker is asked to call: the function, with the `Worker` that the payload is.
+    """What a worker is asked to call: the function, with the `Task` that the payload is.
 
     Raises SweepError, whose message says on which worker; and what the function raises.
     """
@@ -108,14 +108,14 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
                 backend, pickled = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
                 choose_backend(backend)  # before the user's functions are there, which may import Keras
                 forget_changed()
-                new: Worker = pickle.loads(pickled)
-                for other in [other for other, worker in _open.items() if not are_variants(worker.spec, new.spec)]:
+                new: Task = pickle.loads(pickled)
+                for other in [other for other, task in _open.items() if not are_variants(task.spec, new.spec)]:
                     del _open[other]
                 _open[key] = new.open()
                 note_modules()
-            worker = _open[key]
-        use_keras_config(worker.config)  # of this thread, too: each has a dtype policy of its own
-        return function(worker, *arguments)
+            task = _open[key]
+        use_keras_config(task.config)  # of this thread, too: each has a dtype policy of its own
+        return function(task, *arguments)
     except SweepError as error:  # others of its kinds can't be pickled
         raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
 
@@ -125,23 +125,23 @@ def are_variants(one: SweepSpec, other: SweepSpec) -> bool:
     return one.data != other.data and replace(one, data=other.data, scale=other.scale) == other
 
 
-def look_around(worker: Worker, look: Callable[[], Tool]) -> Tool:
+def look_around(task: Task, look: Callable[[], Tool]) -> Tool:
     """What a function finds on a worker. Raises SweepError where the model can't be imported, or not built, there."""
-    if worker.spec.model.kind != "dense":
-        first_model(worker.spec, worker.data)
+    if task.spec.model.kind != "dense":
+        first_model(task.spec, task.data)
     return look()
 
 
-class SharedSweep:
+class Client:
     """A sweep, or its winner's refit, that workers train: each is told of it once."""
 
-    def __init__(self, workers: Workers, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
+    def __init__(self, workers: Pool, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
         """Nothing is sent yet. Raises UsageError: a function or an array of the user's can't be pickled."""
         import cloudpickle
         import keras
 
         backend = keras.backend.backend()
-        worker = Worker(
+        task = Task(
             spec,
             given_of(spec.code),
             is_whole=data.train is data.validation and not data.folds,
@@ -154,7 +154,7 @@ class SharedSweep:
             is_alone=workers.are_alone,
         )
         try:
-            self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(worker)))
+            self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(task)))
         except Exception as error:  # what a class of the user's may raise when it is pickled
             hint = "Let the function make it when it is called, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
@@ -179,7 +179,7 @@ class SharedSweep:
                 time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call this with its `Worker` and these arguments; the future fails, too, if none is there."""
+        """Have a worker call this with its `Task` and these arguments; the future fails, too, if none is there."""
         try:
             return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
         except Exception as error:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from keras_sweep.trial.events import SEARCHED, EndReason, Refit, enough_text, exhausted_text
+from keras_sweep.record.facts import Refit
+from keras_sweep.sweep.events import SEARCHED, EndReason
+from keras_sweep.sweep.loop import enough_text, exhausted_text
 
 
 @pytest.mark.parametrize(("epochs", "words"), [(1, "1 epoch"), (2, "2 epochs"), (1200, "1,200 epochs")])
