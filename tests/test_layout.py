@@ -50,8 +50,9 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_few_ties_bind_the_rooms() -> None:
+    """`testing/` is left out, which has a contract for members of many rooms."""
     ties = {(room(name), room(other)) for name in MODULES for other in imports(name) if other} - {("", "")}
-    assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS}) <= 82
+    assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS and a != "testing"}) <= 82
 
 
 # Where private names of another package may be used: lanes, replay and KerasTuner's oracles can't be had without.

@@ -6,15 +6,26 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
+from tests.helpers.sql import ORDERED, write_shop
 
 from keras_sweep.data.source import RawRows, SourceRows, read_source
+from keras_sweep.data.sql_query import SqlOptions
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import SOURCES, DataSpec, SeriesOptions
 
 OWN = DataSpec("python", "contract_rows:rows")
 IMAGES = DataSpec("images", "photos")
 SERIES = DataSpec("series", "it.csv", "price", options=SeriesOptions(window=2))
-MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN, "images": IMAGES, "series": SERIES}
+SQL = DataSpec("sql", ORDERED, "price", options=SqlOptions(database="shop.db"))
+MEMBERS = {
+    "csv": PLANTS,
+    "parquet": HOUSES,
+    "sql": SQL,
+    "npz": MOONS,
+    "python": OWN,
+    "images": IMAGES,
+    "series": SERIES,
+}
 
 
 @pytest.fixture
@@ -24,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "contract_rows.py").write_text(text)
     (tmp_path / "it.csv").write_text("price\n" + "\n".join(map(str, range(30))) + "\n")
     write_pictures(tmp_path / "photos", 4)
+    write_shop(tmp_path / "shop.db")
     return tmp_path
 
 
@@ -52,9 +64,9 @@ class TestEverySource:
             assert np.array_equal(one.y, other.y)
 
     def test_says_what_can_not_be_read(self, kind: str, folder: Path) -> None:
-        missing = "contract_rows:nothing" if kind == "python" else "nothing"
+        missing = {"python": "contract_rows:nothing", "sql": "select * from nothing"}.get(kind, "nothing")
         with pytest.raises(DataError, match="nothing"):
-            SOURCES[kind].read(DataSpec(kind, missing, "y"), folder)
+            SOURCES[kind].read(DataSpec(kind, missing, "y", options=MEMBERS[kind].options), folder)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "series"])

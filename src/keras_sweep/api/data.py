@@ -128,7 +128,7 @@ def _spec_of(
             f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
             hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
         )
-    kind = find_source(spec.data)
+    kind = find_source(spec.data.kind)
     where = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
     if where is not None:
         raise UsageError(

@@ -30,7 +30,9 @@ _OPTIONS = re.compile(r"`([^`]*)`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-
 
 # Options that take a name -> where the names are listed, with those that installed packages bring.
 NAMES = {
+    "engine": "keras_sweep.search.engines:ENGINES",
     "format": "keras_sweep.sweep.export:EXPORT_FORMATS",
+    "own_sampler": "keras_sweep.search.engines:OWN_SAMPLERS",
     "runner": "keras_sweep.training.choose:RUNNERS",
     "sampler": "keras_sweep.search.engines:SAMPLERS",
     "to": "keras_sweep.api.report:TRACKERS",

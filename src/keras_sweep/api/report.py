@@ -5,7 +5,7 @@ Both may follow a sweep that runs. The record is read alone: no fault of a track
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
-from keras_sweep.space.plugins import member_of
+from keras_sweep.space.plugins import Plugins, member_of
 from keras_sweep.sweep.card import is_card_of, kept_card
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.trial.ranking import best_training
@@ -30,7 +30,9 @@ from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
 from keras_sweep.views.terminal.console import error_lines
 
-TRACKERS: Mapping[str, type[Tracker]] = {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
+TRACKERS: Plugins[type[Tracker]] = Plugins(
+    "tracker", "keras_sweep.trackers", {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
+)
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown

@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 import keras_sweep as ks
+from keras_sweep.api.edge import names_of
 from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.cli.options import (
     Backend,
@@ -25,6 +26,7 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
+from keras_sweep.space.text import joined
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 
@@ -76,10 +78,8 @@ def run(
     seconds: Annotated[
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
-    engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
-    sampler: Annotated[
-        str | None, option("--sampler", "NAME", "tpe, gp, cmaes, nsgaii, random, grid, qmc, bayesian, hyperband.")
-    ] = None,
+    engine: Annotated[str | None, option("--engine", "NAME", f"{joined(names_of('engine'), 'or')}.")] = None,
+    sampler: Annotated[str | None, option("--sampler", "NAME", f"{joined(names_of('own_sampler'))}.")] = None,
     backend: Backend = None,
     runner: Runner = None,
     workers: Workers = None,

@@ -122,10 +122,8 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     return found
 
 
-NPZ = Source(read=read_npz, doc="Arrays of NumPy.", names="file", target="the array to predict")
-PYTHON = Source(
-    read=call_python, doc="Rows from a function of yours.", names="function", target="", options=PythonOptions
-)
+NPZ = Source(read_npz, "Arrays of NumPy.", "file", target="the array to predict")
+PYTHON = Source(call_python, "Rows from a function of yours.", "function", PythonOptions, target="")
 
 
 class DatasetRows(dict[str, Any]):

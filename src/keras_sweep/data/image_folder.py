@@ -38,13 +38,7 @@ def read_images(data: DataSpec, folder: Path) -> SourceRows:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
 
 
-IMAGES = Source(
-    read=read_images,
-    doc="A folder of pictures, in a folder a class.",
-    names="folder",
-    target="",
-    options=ImageOptions,
-)
+IMAGES = Source(read_images, "A folder of pictures, in a folder a class.", "folder", ImageOptions, target="")
 
 
 def _read_parts(root: Path, options: ImageOptions) -> SourceRows:

@@ -63,14 +63,8 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
 
-SERIES = Source(
-    read=read_series,
-    doc="A CSV file whose rows are in time order.",
-    names="file",
-    target="the column to predict",
-    needs=("target", "window"),
-    options=SeriesOptions,
-)
+ORDERED = "A CSV file whose rows are in time order."
+SERIES = Source(read_series, ORDERED, "file", SeriesOptions, needs=("target", "window"))
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:

@@ -76,15 +76,17 @@ def image_set(data: DataSpec) -> ImageSet | None:
 
 def read_source(data: DataSpec, folder: Path) -> SourceRows:
     """All rows of a source, but for the test rows of a set of pictures. Raises DataError."""
-    source = find_source(data)
-    place = folder / data.source if source.is_path else folder
-    if not (place.is_file() if source.names == "file" else place.is_dir() or not source.is_path):
-        raise DataError(
-            f"there is no {source.names} {place}",
-            hint="Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`",
-        )
+    source, path = find_source(data.kind), folder / data.source
+    if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
+        raise absent_path(source.names, path)
     rows: SourceRows = source.read(data, folder)
     return rows
+
+
+def absent_path(what: str, path: Path) -> DataError:
+    """The error for a file or folder of a space file that is not there."""
+    hint = "Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`"
+    return DataError(f"there is no {what} {path}", hint=hint)
 
 
 def read_named(data: DataSpec, _: Path) -> SourceRows:
@@ -98,7 +100,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
     return read_sklearn_set(data.source)
 
 
-NAMED = Source(read=read_named, names="data set")
+NAMED = Source(read_named, names="data set")
 
 
 def read_sklearn_set(name: str) -> SourceRows:

@@ -20,8 +20,8 @@ from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, Source, TableOptions
 from keras_sweep.space.text import counted, escaped, listed, nearest
 
-# Gives all columns, and reads those at some places again as the texts that a file has; None: it has no other.
-Load: TypeAlias = Callable[[TableOptions], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
+# From a table's options and texts that are gaps: all columns, and what reads some again as the texts that a file has.
+Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
 
 def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
@@ -78,23 +78,24 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     )
 
 
-def load_csv(path: Path, options: TableOptions) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
+def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
     """The columns of a CSV file, their types by all rows: a late text in a column of numbers is seen for what it is."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
     check_names(header, str(path))
-    read = partial(pl.read_csv, path, separator=separator, null_values=_missing_texts(options) or None)
+    read = partial(pl.read_csv, path, separator=separator, null_values=gaps or None)
     frame = read(infer_schema_length=None, try_parse_dates=True)
     if len(header) == frame.width:
         frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
     return frame, read
 
 
-def load_parquet(path: Path, _: TableOptions) -> tuple[pl.DataFrame, None]:
+def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, None]:
     """The columns of a Parquet file."""
     check_names(list(pl.read_parquet_schema(path)), str(path))
-    return pl.read_parquet(path), None
+    frame = pl.read_parquet(path)
+    return frame.with_columns(selectors.string().replace(gaps, None)) if gaps else frame, None
 
 
 def table_of(
@@ -112,9 +113,7 @@ def table_of(
 
 def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
     numbers = [float(one) for one in options.missing if not isinstance(one, str)]
-    frame, read = load(options)
-    if read is None and (texts := _missing_texts(options)):
-        frame = frame.with_columns(selectors.string().replace(texts, None))
+    frame, read = load(options, [one for one in options.missing if isinstance(one, str)])
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
     def read_as_text(*kinds: Any) -> list[pl.Series]:
@@ -139,10 +138,6 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
     return frame.with_columns(kept), ways
 
 
-def _missing_texts(options: TableOptions) -> list[str]:
-    return [one for one in options.missing if isinstance(one, str)]
-
-
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
     """The columns to learn from: whole-number categories as texts, dates as their parts."""
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
@@ -159,38 +154,23 @@ def near_column(name: str, columns: Sequence[str]) -> str:
 
 
 def _csv_code(data: DataSpec) -> str:
-    separator, missing = (getattr(data.options, name, usual) for name, usual in (("separator", ","), ("missing", ())))
-    gaps = f"na_values={['', *missing]}, keep_default_na=False, low_memory=False"
-    return f"table = pd.read_csv(path, sep={separator!r}, {gaps})"
+    gaps = f"na_values={['', *data.options.missing]}, keep_default_na=False, low_memory=False"
+    return f"table = pd.read_csv(path, sep={data.options.separator!r}, {gaps})"
 
 
-def _parquet_code(data: DataSpec) -> str:
-    return f"table = pd.read_parquet(path){mask_code(data)}"
+def with_gaps(line: str, data: DataSpec) -> str:
+    """A line of Python that reads a `table`, and one that takes out what stands for no value, where something does."""
+    missing = list(data.options.missing)
+    return f"{line}\ntable = table.mask(table.isin({missing}))" if missing else line
 
 
-def mask_code(data: DataSpec) -> str:
-    """The line of Python that takes out of a `table` of pandas what stands for no value, where something does."""
-    missing = list(getattr(data.options, "missing", ()))
-    return f"\ntable = table.mask(table.isin({missing}))" if missing else ""
-
-
-CSV = Source(
-    read=partial(read_file, load_csv),
-    doc="A CSV file with a target column.",
-    names="file",
-    target="the column to predict",
-    needs=("target",),
-    options=CsvOptions,
-    pandas=_csv_code,
-)
+CSV = Source(partial(read_file, load_csv), "A CSV file with a target column.", "file", CsvOptions, pandas=_csv_code)
 PARQUET = Source(
-    read=partial(read_file, load_parquet),
-    doc="A Parquet file with a target column.",
-    names="file",
-    target="the column to predict",
-    needs=("target",),
-    options=TableOptions,
-    pandas=_parquet_code,
+    partial(read_file, load_parquet),
+    "A Parquet file with a target column.",
+    "file",
+    TableOptions,
+    pandas=partial(with_gaps, "table = pd.read_parquet(path)"),
 )
 
 

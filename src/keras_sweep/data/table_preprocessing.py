@@ -246,7 +246,7 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
     `path` or a DataFrame `table`; {} for other rows."""
     if preprocessing.steps:
         return {}
-    lines, read = ["import numpy as np, pandas as pd"], find_source(data).pandas
+    lines, read = ["import numpy as np, pandas as pd"], find_source(data.kind).pandas
     lines += [] if read is None else [read(data)]
     ways, known = preprocessing.ways, {column.name for column in preprocessing.columns}
     if written := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:

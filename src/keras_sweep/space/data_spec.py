@@ -127,7 +127,7 @@ class TargetScale:
     deviation: float = 1.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Source:
     """A kind of source: all that is asked of one, whoever brings it. `data: {KIND: TEXT, ...}` names it.
 
@@ -137,10 +137,9 @@ class Source:
     read: Callable[[DataSpec, Path], Any]  # `SourceRows`, from the folder of the space file. Raises DataError
     doc: str | None = None  # what it is
     names: Literal["file", "folder", "function", "data set"] | None = None  # what TEXT names; None: anything else
-    text: str = ""  # what TEXT is, where it names nothing of that
-    target: str = "what is to be predicted"  # "" where it has none
-    needs: tuple[str, ...] = ()  # of `target` and the options: what must be there
     options: Any = None  # the section of its further keys; those of a table are `TableOptions`, or derived from it
+    target: str = "the column to predict"  # "" where it has none
+    needs: tuple[str, ...] = ()  # of `target` and the options: what must be there; a table needs a target anyway
     pandas: Callable[[DataSpec], str] | None = None  # the lines of Python that read a `table` from `path`
     server: Callable[[DataSpec], str | None] = lambda _: None  # which it asks: a record alone, as for code, does not
 
@@ -161,6 +160,7 @@ SOURCES: Plugins[Source] = Plugins(
     {
         "csv": "keras_sweep.data.table_files:CSV",
         "parquet": "keras_sweep.data.table_files:PARQUET",
+        "sql": "keras_sweep.data.sql_query:SQL",
         "npz": "keras_sweep.data.array_sources:NPZ",
         "images": "keras_sweep.data.image_folder:IMAGES",
         "series": "keras_sweep.data.series:SERIES",
@@ -169,7 +169,7 @@ SOURCES: Plugins[Source] = Plugins(
 )
 
 
-def find_source(data: DataSpec) -> Source:
-    """The kind of source that data are of. Raises UsageError where it is not there, or can't be imported."""
-    known: Source = resolve_name("keras_sweep.data.source:NAMED") if data.kind == "named" else SOURCES.find(data.kind)
-    return known
+def find_source(kind: str) -> Source:
+    """Find a kind of source, "named" for a data set. Raises UsageError: it is not there, or can't be imported."""
+    named: Source = resolve_name("keras_sweep.data.source:NAMED")
+    return named if kind == "named" else SOURCES.find(kind)

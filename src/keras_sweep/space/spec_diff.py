@@ -81,7 +81,7 @@ def _text(flat: Mapping[str, Any], key: str) -> str:
 
 
 def _data_words(spec: SweepSpec) -> str:
-    source = find_source(spec.data)
+    source = find_source(spec.data.kind)
     if source.names in ("data set", "function"):
         return spec.data.source
     target = f", target {spec.data.target}" if spec.data.target else ""

@@ -113,6 +113,9 @@ class Stop:
     value: float = Field(description="of the metric: with the generation that has it, or better, the search ends")
 
 
+GENERATION = 16  # trials that are asked at once where many train at once, unless the file says how many
+
+
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
     """Who asks for trials, how often, and from which seed."""
@@ -125,8 +128,8 @@ class SearchSettings:
         default=0,
         ge=0,
         le=10_000,
-        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: 16 as "
-        "lanes, 1 by `fit`",
+        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: "
+        f"{GENERATION} as lanes, 1 by `fit`",
     )
     start: Sequence[Any] = Field(
         default=(),
@@ -220,7 +223,7 @@ class SweepSpec:
     @property
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
-        of_data = (self.data.source,) if find_source(self.data).names == "function" else ()
+        of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
         return (*of_data, *self.training_code)
 
     @property

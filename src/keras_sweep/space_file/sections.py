@@ -129,10 +129,12 @@ def data_form(kind: str) -> type[Section]:
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
     if base is Section:
-        text = "path, relative to the space file" if source.is_path else source.text or f"what {kind} reads"
+        text = "path, relative to the space file" if source.is_path else f"what {kind} reads"
         fields[kind] = (Text, Field(description=text))
     if source.target:
-        field = Field(description=source.target) if "target" in source.needs else optional(source.target)
+        field = (
+            Field(description=source.target) if source.is_table or "target" in source.needs else optional(source.target)
+        )
         fields["target"] = (Target if source.is_table else Text, field)
     if source.is_table:
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))

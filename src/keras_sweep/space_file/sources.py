@@ -8,6 +8,7 @@ from typing import Annotated
 from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.process.given import ARRAYS, is_given, name_of
 from keras_sweep.process.user_code import WHOSE, of_python
+from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
 from keras_sweep.space.distributions import Value, as_value
 from keras_sweep.space.search_space import SearchSpace
@@ -94,7 +95,7 @@ def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSett
         rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
         faults.fault(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
-    hyperband = search is not None and search.sampler == "hyperband"
+    hyperband = search is not None and find_sampler(search).sets_epochs
     for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
         if count > 1 and given:
             faults.fault(path, while_training, "leave it out, or give all trials the same data")

@@ -42,12 +42,8 @@ class CardRows(BaseModel):
     @field_validator("source")
     @classmethod
     def _with_options(cls, source: DataSpec) -> DataSpec:
-        """The source, whose options are those of its kind. What pydantic finds wrong there is its one sentence."""
-        form = find_source(source).options
-        try:
-            return replace(source, options=form and TypeAdapter(form).validate_json(json.dumps(source.options or {})))
-        except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"]) from error
+        form = find_source(source.kind).options
+        return replace(source, options=form and TypeAdapter(form).validate_json(json.dumps(source.options or {})))
 
 
 class CardRefit(BaseModel):
@@ -131,7 +127,7 @@ def card_text(card: Mapping[str, Any]) -> str:
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """What a card says of the rows."""
     of, pictures = spec.data, image_set(spec.data)
-    absolute = find_source(of).is_path and Path(of.source).is_absolute()
+    absolute = find_source(of.kind).is_path and Path(of.source).is_absolute()
     source = os.path.relpath(of.source, spec.folder) if absolute else of.source
     said = {**asdict(replace(of, source=source)), "options": of.words}
     said["split"] = {key: one for key, one in said["split"].items() if one is not None}
@@ -224,7 +220,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RecordError(
-            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg']}",
+            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg'].splitlines()[0]}",
             hint="`sweep export` writes a new one; that of a sweep is written again by the same `sweep run`",
         ) from None
 

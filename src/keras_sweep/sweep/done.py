@@ -26,13 +26,16 @@ KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is w
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Say what a run is given: spec, and when the user's files were written; "" if only reading the data can tell."""
+    """Say what a run is given: the spec, and when the user's files were written; "" where a file can't be read.
+
+    "" too for rows of no file: only reading them tells whether they changed.
+    """
+    source = find_source(spec.data.kind)
+    if source.names is None:
+        return ""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
     files = [spec.folder / f"{module}.py" for module in modules]
-    source = find_source(spec.data)
     files += [Path(spec.data.source)] if source.is_path else []
-    if source.names is None:  # only reading its rows says whether they are the same
-        return ""
     try:
         changes = [(str(path), _last_change(path)) for path in files]
     except OSError:

@@ -18,6 +18,7 @@ from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
@@ -219,5 +220,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
-    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
+    kind = card["data"]["source"]["kind"]
+    of_table = {"is_table": kind == "named" or find_source(kind).is_table}
+    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format, **of_table}
     write_text(path, template.render(card=card, **names).lstrip(), option="--card")

@@ -20,6 +20,7 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
@@ -93,19 +94,24 @@ class SweepAccess:
         if self.spec is not None:
             return self.spec
         spec = unfollowed_spec(study.facts, study.name, study.folder)
-        ask_for_trust(spec.code, spec.folder, f"record of {study.name!r}", trust=self.trust, emit=self.emit)
+        who = f"record of {study.name!r}"
+        ask_for_trust(spec.code, spec.folder, who, trust=self.trust, emit=self.emit, data=spec.data)
         return spec
 
 
-def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener) -> None:
-    """Say which code is imported from where, if any is; `who` names it. What this program has given is its own.
+def ask_for_trust(
+    sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener, data: DataSpec | None = None
+) -> None:
+    """Say which code is imported from where, if any is, and which server runs the query of `data`; `who` names it.
 
-    Raises UsageError where it is not trusted, or stands in another program.
+    What this program has given is its own. Raises UsageError where it is not trusted, or stands in another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not was_given(source)]
     for source in filter(is_given, foreign):
         given(source)
-    code = " and ".join(f"{source} from {place_of(source, folder)}" for source in foreign)
+    server = None if data is None else find_source(data.kind).server(data)
+    places = [f"{source} from {place_of(source, folder)}" for source in foreign]
+    code = " and ".join([*places, *([] if server is None else [f"a query at {server}"])])
     if code and not trust:
         raise UsageError(
             f"this needs code that the {who} names: {code}. A {who.split()[0]} alone runs none, since it may be "

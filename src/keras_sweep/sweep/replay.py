@@ -18,7 +18,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import variant_of
 from keras_sweep.sweep.finalists import suggest_finalists
-from keras_sweep.sweep.generations import Generations, size_of
+from keras_sweep.sweep.generations import Generations
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch
@@ -224,7 +224,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
 def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]) -> list[Suggestion]:
     """The whole generation whose first trials are known: the sweep may have ended inside it."""
     asked = [one.suggestion for one in known]
-    if size_of(make_engine(spec), asked[0].generation, size) <= len(asked):
+    if make_engine(spec).generation_size(asked[0].generation, size) <= len(asked):
         return asked
     again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
     return asked if again is None else again.asked

@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.wall_time import WallTime
-from keras_sweep.search.engines import make_engine
+from keras_sweep.search.engines import find_sampler, make_engine
 from keras_sweep.search.pruning import epochs_read_from, expected_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
@@ -114,7 +114,7 @@ def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> t
     if rule is not None:
         whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
         return expected_epochs(spec, rule, lengths, generation), whole, 0.0
-    if spec.search.sampler == "hyperband" or not epochs_read_from(offer):
+    if find_sampler(spec.search).sets_epochs or not epochs_read_from(offer):
         return whole, whole, 0.0
     return whole, whole, expected_epochs(offer, OFFER, [most] * len(lengths), generation)
 

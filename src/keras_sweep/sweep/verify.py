@@ -174,7 +174,7 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
     """As much of a sweep as it takes to read and to score its rows. Raises UsageError for code that is not trusted."""
     source = card.data.source
-    place = str((folder / source.source).resolve()) if find_source(source).is_path else source.source
+    place = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
         name=card.sweep,
         folder=folder,
@@ -186,7 +186,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         metric_arguments=card.metric_arguments,
         outputs={name: Output(**one) for name, one in card.outputs.items()},
     )
-    ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit)
+    ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit, data=spec.data)
     return spec
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import cores
 from keras_sweep.process.wall_time import WallTime
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
@@ -38,7 +38,7 @@ class CompiledRunner(Runner):
     """Trains a generation as lanes of compiled programs, on one thread a core."""
 
     name = "compiled/jax"
-    generation = 16
+    generation = GENERATION
     at_once = 1  # programs of the last generation, each of which one core trains
 
     def __init__(
