@@ -6,41 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.events import (
-    EndReason,
-    FinalistEnded,
-    FinalistEpochEnded,
-    FinalistsChosen,
-    GenerationAsked,
-    SweepEnded,
-    SweepStarted,
-    TestEvaluated,
-    TrialEnded,
-    WinnerRefitted,
-)
-from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan, TrialResumed
-
-__all__ = [
-    "EndReason",
-    "EpochEnded",
-    "Event",
-    "FinalistEnded",
-    "FinalistEpochEnded",
-    "FinalistsChosen",
-    "GenerationAsked",
-    "Listener",
-    "ModelExported",
-    "Noticed",
-    "PhaseBegan",
-    "SweepEnded",
-    "SweepImported",
-    "SweepStarted",
-    "TestEvaluated",
-    "TrialEnded",
-    "TrialResumed",
-    "TrialsLogged",
-    "WinnerRefitted",
-]
+from keras_sweep.sweep.events import *  # noqa: F403
+from keras_sweep.trial.events import *  # noqa: F403
+from keras_sweep.trial.events import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,7 @@ class CheckedSpace:
 def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
     """Check a space file, or a `Spec`: `.warnings`, and what `.estimate()` says of the time. Nothing is run or written.
 
-    Args:
-        space: a space file's path, or a `Spec`.
-        set: changes of the space, as of `run`.
-
-    Raises:
-        UsageError: with all faults at once.
+    `set` are changes of the space, as of `run`. Raises UsageError with all faults at once.
     """
     return CheckedSpace(spec_of(space, name=None if isinstance(space, str | os.PathLike) else "Spec", changes=set))
 
@@ -113,14 +108,10 @@ def init(
         example: a known data set in place of `source`: "digits".
         target: what to predict; by default the column that is named so, or the last.
         wandb: a W&B sweep file, whose search is taken over.
-        path: the file to write; by default SOURCE.yaml in this folder.
+        path: the file to write, and what is returned; by default SOURCE.yaml in this folder.
         listener: hears what was guessed, as notices; by default they are warnings.
 
-    Returns:
-        The file's path.
-
-    Raises:
-        UsageError: there is no such source, or a file of that name is there.
+    Raises UsageError: there is no such source, or a file of that name is there.
     """
     from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.sweep.init import write_space_file
