@@ -55,7 +55,7 @@ def test_few_ties_bind_the_rooms() -> None:
     assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS and a != "testing"}) <= 82
 
 
-# Where private names of another package may be used: lanes, replay and KerasTuner's oracles can't be had without.
+# Where something may be set on another package: lanes, replay and KerasTuner's oracles can't be had without.
 PRIVATE_NAMES = (
     "training.",
     "search.keras_tuner.",
@@ -81,7 +81,6 @@ def test_other_packages_are_used_and_not_rebuilt(name: str) -> None:
     changed = {holder.id for holder in holders if isinstance(holder, ast.Name)}
     if not name.startswith(PRIVATE_NAMES):
         assert not changed & foreign
-        assert not re.search(r"noqa: SLF001  # \w+ \d", text)
 
 
 def test_no_test_module_imports_from_another() -> None:

@@ -18,7 +18,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import weights_file
@@ -28,12 +27,11 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
 from keras_sweep.sweep.finalists import chosen, train_finalists
-from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result
 from tests.helpers.factory import make_spec
-from tests.helpers.in_memory_record import Asked, Formula, plain, searched
+from tests.helpers.in_memory_record import Asked, Formula, open_to_run, plain, searched
 from tests.helpers.records import integrity, saved_trials
 
 LONGEST = 40
@@ -109,8 +107,7 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             searched(self.spec, runner, trials, record=record, stop=stop)
             if len(record.results()) >= trials and not stop:
-                running = Running(study, self.spec, None, runner, lambda event: None, WallTime(), StopRequest())
-                assert train_finalists(running, record.results())
+                assert train_finalists(open_to_run(self.spec, runner, study=study), record.results())
                 self._check_winner()
         except Killed:
             self.abandoned.append(study)

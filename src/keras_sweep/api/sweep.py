@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # to look at a record nothing heavy is imported, so methods i
     from keras_sweep.data.search_data import Rows
     from keras_sweep.space.sweep_spec import SweepSpec
     from keras_sweep.sweep.dashboard import Server
-    from keras_sweep.sweep.recorded import SweepAccess
+    from keras_sweep.sweep.open_sweep import OpenSweep
 
 
 @cut_tracebacks
@@ -54,10 +54,10 @@ class Sweep:
         self._trust = trust
         self._listener = listener
 
-    def _access(self, backend: str | None = None) -> SweepAccess:
-        from keras_sweep.sweep.recorded import SweepAccess
+    def _open(self, backend: str | None = None) -> OpenSweep:
+        from keras_sweep.sweep.open_sweep import OpenSweep
 
-        return SweepAccess(self._folder, self._listener, self._spec, self._trust, backend)
+        return OpenSweep(self._folder, self._listener, spec=self._spec, trust=self._trust, backend=backend)
 
     def _read(self) -> RecordedSweep:
         return RecordedSweep.read(self._folder)
@@ -122,10 +122,8 @@ class Sweep:
 
         Raises RecordError where no trial has completed.
         """
-        from keras_sweep.sweep.recorded import needed_winner
-
         sweep = self._read()
-        return trial_of(sweep, needed_winner(self.name, sweep.results, sweep.objective))
+        return trial_of(sweep, sweep.require_winner())
 
     @property
     def estimate(self) -> Estimate | None:
@@ -167,8 +165,8 @@ class Sweep:
         """
         from keras_sweep.sweep.winner import final_model
 
-        with self._access().opened(number) as trial:
-            return final_model(trial)[0]
+        with self._open() as sweep:
+            return final_model(sweep, sweep.read().training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
@@ -177,7 +175,8 @@ class Sweep:
 
         Raises as `load_model`.
         """
-        return self._access().validation()
+        with self._open() as sweep:
+            return sweep.validation()
 
     def evaluate(self, *, backend: str | None = None) -> TestScores:
         """The winner on the sealed test rows. Every look is counted, and the listener hears it as `TestEvaluated`.
@@ -188,9 +187,10 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        from keras_sweep.sweep.finish import evaluate_winner
+        from keras_sweep.sweep.evaluate import evaluate_winner
 
-        return evaluate_winner(self._access(backend))
+        with self._open(backend) as sweep:
+            return evaluate_winner(sweep)
 
     @property
     def test_looks(self) -> int:
@@ -225,10 +225,9 @@ class Sweep:
         form = member_of(EXPORT_FORMATS, "export format", format)
         place = Path(f"{self.name}{form.suffix}" if path is None else path)
         page = None if card is None else Path(card)
-        exported, beside, about = export_trial(
-            self._access(backend), place, number, format=format, quantize=quantize, page=page
-        )
-        self._listener(ModelExported(exported.name, beside, about.get("format")))
+        with self._open(backend) as sweep:
+            trial, beside, about = export_trial(sweep, place, number, format=format, quantize=quantize, page=page)
+        self._listener(ModelExported(trial.name, beside, about.get("format")))
         return place
 
     def report(self, path: str | os.PathLike[str] | None = None, *, watch: bool = False) -> Path:
@@ -240,7 +239,8 @@ class Sweep:
         """
         from keras_sweep.api.report import write_report
 
-        return write_report(self._access(), None if path is None else Path(path), watch=watch)
+        with self._open() as sweep:
+            return write_report(sweep, None if path is None else Path(path), watch=watch)
 
     def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
         """Log the trials that a tracker does not have yet as its runs; returns where that is.
@@ -253,7 +253,8 @@ class Sweep:
         """
         from keras_sweep.api.report import log_sweep
 
-        return log_sweep(self._access(), to, output=None if path is None else Path(path), follow=follow)
+        with self._open() as sweep:
+            return log_sweep(sweep, to, output=None if path is None else Path(path), follow=follow)
 
     def replay(
         self,
@@ -276,7 +277,8 @@ class Sweep:
         from keras_sweep.api.compare import ReplayedTrial
         from keras_sweep.sweep.replay import replay
 
-        return ReplayedTrial.of(replay(self._access(backend), number, runner=runner, workers=workers))
+        with self._open(backend) as sweep:
+            return ReplayedTrial.of(replay(sweep, number, runner=runner, workers=workers))
 
     def script(
         self, number: int | None = None, *, rows: str | os.PathLike[str] | None = None, backend: str | None = None
@@ -287,7 +289,8 @@ class Sweep:
         """
         from keras_sweep.sweep.keras_script import trial_script
 
-        return trial_script(self._access(backend), number, rows=None if rows is None else Path(rows))
+        with self._open(backend) as sweep:
+            return trial_script(sweep, number, rows=None if rows is None else Path(rows))
 
     def dashboard(self, port: int = 8080) -> Server:
         """A server of optuna-dashboard on the record, on this machine alone: `serve_forever` answers at `address`.

@@ -18,7 +18,7 @@ from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import listed
 from keras_sweep.space.variants import variant_of
-from keras_sweep.sweep.recorded import unfollowed_spec
+from keras_sweep.sweep.trust import unfollowed_spec
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import winner
 

@@ -84,7 +84,8 @@ def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None
         console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
         return
     ages = [now - row.last_activity for row in rows]
-    totals = ["" if row.total is None else f"/{row.total:,}" for row in rows]
+    # Where points were added by hand there are more trials than were asked for.
+    totals = ["" if row.total is None or row.total < row.trials else f"/{row.total:,}" for row in rows]
     columns = [
         Column("sweep", [row.name for row in rows], style="bold"),
         Column("trials", [f"{row.trials:,}{total}" for row, total in zip(rows, totals, strict=True)], right=True),

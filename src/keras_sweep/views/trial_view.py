@@ -107,9 +107,9 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     if row.imported:
         where.append(f"trained elsewhere: {escaped(result.engine)}")
     elif result.engine == ADDED:
-        where.append(f"added by hand, as generation {result.suggestion.generation + 1}")
+        where.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation + 1}")
+        where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
         where.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.sweep.recorded import allows_setting
+from keras_sweep.sweep.trust import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
 from keras_sweep.views.report.facts import Axis, Scale, SweepFacts, along, ticks_of

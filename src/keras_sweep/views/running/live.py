@@ -141,7 +141,7 @@ def _counts_line(progress: SweepProgress, width: int) -> Text:
             parts.insert(0, f"expected: {interval_text(estimate)}")
         parts.insert(0, f"{len(progress.finalists_ended)} of {counted(total, 'finalist')} trained")
     elif progress.generation is not None:
-        parts.append(f"generation {progress.generation + 1}")
+        parts.append(f"generation {progress.generation}")
     if pruned := progress.counts[TrialState.PRUNED]:
         parts.append(f"{pruned:,} pruned")
     if failed := progress.counts[TrialState.FAIL]:
