@@ -34,14 +34,14 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     assert re.search(SAID[name], ended.out), ended.out
 
 
-def test_the_package_with_a_sampler_is_installed_and_keeps_the_contract(tmp_path: Path) -> None:
+def test_the_package_of_members_is_installed_and_keeps_their_contracts(tmp_path: Path) -> None:
     plugin, installed = tmp_path / "plugin", tmp_path / "installed"
     shutil.copytree(EXAMPLES / "plugin", plugin)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     process([*pip, "--target", installed, plugin], tmp_path).ok()
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     variables = {**os.environ, "PYTHONPATH": str(installed), "KERAS_BACKEND": "jax"}
-    assert re.search(r"2\d passed", process(tests, plugin, variables).ok().out)
+    assert re.search(r"[23]\d passed", process(tests, plugin, variables).ok().out)
 
 
 @pytest.mark.soak

@@ -26,7 +26,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
-from keras_sweep.sweep.finalists import chosen, train_finalists
+from keras_sweep.sweep.finalists import choose_finalists, train_finalists
 from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result
@@ -126,7 +126,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Whatever came before, the finalists are those of a search of so many trials, and their mean decides."""
         results = reader.read_results(self.folder)
         final = [one for one in results if one.final]
-        assert {one.number for one in final} == set(chosen(self.spec, results).recipes)
+        assert {one.number for one in final} == set(choose_finalists(self.spec, results).recipes)
         for one in final:
             assert sorted(each.finalist_seed for each in one.finalists) == [43, 44]
             assert all(each.finalist_seed == each.params["seed"] for each in one.finalists)

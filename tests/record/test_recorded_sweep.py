@@ -342,7 +342,7 @@ def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_p
         copy.comparison.unlink()
         place(copy.comparison)
         with StudyFile.open(copy) as study:
-            RecordedSweep.from_study(study).keep_comparison(study)
+            RecordedSweep.read(copy).keep_comparison(study)
         assert read(copy) == expected
         assert not copy.comparison.is_symlink() and copy.comparison.is_file()
     assert not (tmp_path / "mine").exists()

@@ -22,12 +22,13 @@ from keras_sweep.trial.events import Event, Noticed
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Options whose keyword has another name, or a value of its own.
-KEYWORDS = {"for": "seconds", "o": "path", "output": "path", "trial": "number", "no-test": "test=False"}
-KEYWORDS |= {name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}
+# Options and arguments of the command whose keyword in Python has another name, or a value of its own.
+KEYWORDS = {"for": "seconds", "model": "path", "o": "path", "output": "path", "trial": "number"}
+KEYWORDS |= {"no-test": "test=False", **{name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}}
+# Options that say how a command prints, or which of two functions it calls: a program does without.
+OF_COMMAND = ("help", "json", "probe", "quiet", "schema", "script", "times")
 # A text in backticks, which is options alone where it begins with one; or an option that stands without them.
 _OPTIONS = re.compile(r"`([^`]*)`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
-
 # Options that take a name -> where the names are listed, with those that installed packages bring.
 NAMES = {
     "engine": "keras_sweep.search.engines:ENGINES",
@@ -45,6 +46,11 @@ def names_of(option: str) -> Collection[str]:
     return names
 
 
+def keyword_of(option: str) -> str:
+    """The keyword in Python of an option of the command, `no-test`, with its value if it has one; "" without one."""
+    return "" if option in OF_COMMAND else KEYWORDS.get(option, option.replace("-", "_"))
+
+
 def in_python(text: str) -> str:
     """The text with options of the command as keywords: "`--workers 4`" as "`workers=4`"."""
 
@@ -59,7 +65,7 @@ def in_python(text: str) -> str:
 def _keywords(words: str) -> str:
     found = []
     for name, value in re.findall(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?", words):
-        word, value = KEYWORDS.get(name, name.replace("-", "_")), value.strip("'")
+        word, value = keyword_of(name), value.strip("'")
         shown = value if re.fullmatch(r"[0-9]+|[A-Z]+", value) else f"[{value!r}]" if name == "set" else repr(value)
         found.append(f"{word}={shown}" if value else word)
     return ", ".join(found)

@@ -26,7 +26,7 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import PageContent
 from keras_sweep.views.report.page import page_of
 from keras_sweep.views.terminal.console import error_lines
 
@@ -48,7 +48,7 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
     place = Path("reports") / opened.folder.name if place is None else place
     check_place(place, PAGE, MARK)
     for _ in looks(opened.folder, share=SHARE):  # a large sweep is read for long: the sweep itself comes first
-        facts = SweepFacts.read(opened)
+        facts = PageContent.read(opened)
         tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
         write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
         if not watch:
@@ -118,7 +118,7 @@ def log_new(opened: OpenSweep, tracker: Tracker, to: str, marks: dict[str, str],
 def winner_files(opened: OpenSweep, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
     """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
     page = place / "index.html"
-    write_text(page, page_of(SweepFacts.read(opened), datetime.now(UTC)))
+    write_text(page, page_of(PageContent.read(opened), datetime.now(UTC)))
     kept = is_card_of(kept_card(sweep.folder, sweep.facts), best_training(best, sweep.objective), sweep.facts.seed)
     return [sweep.folder.best, sweep.folder.card, page] if kept else [page]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
 from keras_sweep.api.events import ModelExported
 from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.trial import ShownTrial, Trial, trial_of
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts, Refit, TestScores
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.record.trial_record import waiting_beside
@@ -53,14 +54,29 @@ class Sweep:
         self._spec = spec
         self._trust = trust
         self._listener = listener
+        self._identity: str | None = None
+        with suppress(RecordError):  # which is told once something is asked
+            self._identity = read_facts(folder).identity
 
     def _open(self, backend: str | None = None) -> OpenSweep:
         from keras_sweep.sweep.open_sweep import OpenSweep
 
+        self._check(read_facts(self._folder))
         return OpenSweep(self._folder, self._listener, spec=self._spec, trust=self._trust, backend=backend)
 
     def _read(self) -> RecordedSweep:
-        return RecordedSweep.read(self._folder)
+        sweep = RecordedSweep.read(self._folder)
+        self._check(sweep.facts)
+        return sweep
+
+    def _check(self, facts: Facts) -> Facts:
+        """Raise RecordError where another record has taken the place of the one that this object was made for."""
+        if self._identity not in (None, facts.identity):
+            raise RecordError(
+                f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
+                hint=f"`keras_sweep.open({self.name!r})` opens the new record; `keras_sweep.sweeps()` lists the former",
+            )
+        return facts
 
     @property
     def name(self) -> str:
@@ -80,7 +96,7 @@ class Sweep:
     @property
     def facts(self) -> Facts:
         """What the record says of the whole sweep."""
-        return read_facts(self._folder)
+        return self._check(read_facts(self._folder))
 
     @property
     def status(self) -> SweepRow:
@@ -308,10 +324,11 @@ class Sweep:
         """The record as an `optuna.Study`: for reading, as it is the sweep that writes it."""
         import optuna
 
+        self._check(read_facts(self._folder))
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
 
     def __repr__(self) -> str:
-        return f"Sweep({self.name!r}, {counted(len(read_results(self._folder)), 'trial')})"
+        return f"Sweep({self.name!r}, {counted(len(self._read().results), 'trial')})"
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()

@@ -21,7 +21,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console, std
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_sweep.trial.events import Event, Listener
+    from keras_sweep.api.events import Event, Listener
     from keras_sweep.views.running.progress import View
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")

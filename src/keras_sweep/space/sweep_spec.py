@@ -59,7 +59,9 @@ class ReduceLROnPlateau:
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
 SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learning rate from step to step
+MODEL_PREFIX = "model."  # of arguments of the model as parameters
 LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
+DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
@@ -19,7 +19,6 @@ from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, en
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, ParameterForm, RangeSection
 from keras_sweep.space_file.sources import data_arguments
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
-from keras_sweep.trial.plan import MODEL_PREFIX
 
 MOST_PARAMETERS = 200
 FORMS: Mapping[str, type[ParameterForm]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import Fault, UsageError
-from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.sweep_spec import MODEL_PREFIX, ModelSpec
 from keras_sweep.space.text import listed
 from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
@@ -21,7 +21,6 @@ from keras_sweep.space_file.parameters import KINDS, parameters
 from keras_sweep.space_file.read import file_tree
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
-from keras_sweep.trial.plan import MODEL_PREFIX
 
 _HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_size", "layer_size", "fc_layer_size")
 _MEANINGS = dict.fromkeys(_HIDDEN, "model.hidden") | dict.fromkeys(("epoch", "num_epochs", "n_epochs"), "epochs")

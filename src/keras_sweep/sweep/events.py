@@ -9,14 +9,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from keras_sweep.record.facts import Refit, TestLook
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Event
 from keras_sweep.trial.result import Result, Suggestion
+
+if TYPE_CHECKING:  # who only reads results does without what checks a space file
+    from keras_sweep.space.sweep_spec import SweepSpec
 
 
 class EndReason(StrEnum):

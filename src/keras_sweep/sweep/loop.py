@@ -202,7 +202,8 @@ class GenerationTraining:
                 return
             rows = self._sweep.rows_of(of)
             with closing(self._sweep.runner_of(of).run(parts[of], numbers[of], watch)) as trained:
-                yield from (replace(result, rows=rows) for result in trained)
+                for result in trained:
+                    yield replace(result, rows=rows)
 
     def _stopping(self) -> bool:
         stop = self._sweep.stop

@@ -68,12 +68,12 @@ class OpenSweep:
         Args:
             folder: of the sweep.
             emit: hears what goes on.
-            spec: stands for the recorded one where the user has just given it.
+            spec: that of the user, in place of the recorded one.
             trust: whether code that the record names may be imported.
-            backend: of Keras; by default the one that trained the trial that is worked on.
+            backend: of Keras, by default the one that trained the trial.
             wall: counts where the time goes.
             stop: whether the user has asked to stop.
-            workers: who trains; None: this process.
+            workers: who trains, by default this process.
         """
         self.folder, self.emit, self.workers = folder, emit, workers
         self.wall = WallTime() if wall is None else wall
@@ -100,7 +100,7 @@ class OpenSweep:
 
     def read(self) -> RecordedSweep:
         """As its record has it now. Raises RecordError."""
-        return RecordedSweep.from_study(self.study)
+        return RecordedSweep(self.folder, self.study.facts, self.study.ranked_results())
 
     @property
     def trusts(self) -> bool:
@@ -123,20 +123,12 @@ class OpenSweep:
                 f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
                 hint="Choose a trial that was trained here",
             )
-        if not hasattr(self, "data"):
-            spec = self._trusted_spec()
-            choose_backend(self.backend, default=backend_of(trial.runner))
-            check_environment()
-            enable_compile_cache()
-            self.spec, self.data = read_again(self.study, spec, self.emit)
+        self._read_data(trial)
         return of_trial(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
         """The validation rows, as the model takes them: the winner's, if trials differ in them. Raises as `load`."""
-        if not hasattr(self, "data"):
-            spec = self._trusted_spec()
-            choose_backend(self.backend)
-            self.spec, self.data = read_again(self.study, spec, self.emit)
+        self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return of_trial(self.spec, self.data, params)[1].validation
 
@@ -172,16 +164,21 @@ class OpenSweep:
         rows = variants[variant].validation if variants else None
         return None if rows is None else fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
-    def _trusted_spec(self) -> SweepSpec:
-        """The spec of its space file; if it names code to be imported (`python:`), that is said first.
-
-        Raises UsageError: the code is not trusted, or as `unfollowed_spec`.
-        """
+    def _read_data(self, trial: Result | None = None) -> None:
+        """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
+        if hasattr(self, "data"):
+            return
         spec = self.recorded_spec
         if self._spec is None:
             who = f"record of {self.study.name!r}"
             ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit, data=spec.data)
-        return spec
+        if trial is None:
+            choose_backend(self.backend)
+        else:  # whose model is built
+            choose_backend(self.backend, default=backend_of(trial.runner))
+            check_environment()
+            enable_compile_cache()
+        self.spec, self.data = read_again(self.study, spec, self.emit)
 
 
 def load(

@@ -2,9 +2,9 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -16,7 +16,7 @@ from keras_sweep.process.user_code import forget_changed
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
+from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, why_none
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
@@ -35,7 +35,7 @@ from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.ranking import comparable, imported
+from keras_sweep.trial.ranking import comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
 
@@ -115,13 +115,22 @@ def run_sweep(
             recorded = sweep.read()
             waiting, kept = _unfinished(sweep, len(recorded.results), total) if is_complete else ((), {})
         reason = reason if is_complete else why_stopped(stop)
-        done, is_finished = None, recorded.best is not None and not stop.signalled
-        if is_finished:
+        ended = SweepEnded(spec.name, reason, tuple(recorded.results), kept=kept, waiting=waiting)
+        done = None
+        if recorded.best is not None and not stop.signalled:
             lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
-            is_whole = _finish(sweep, recorded, lost, test=options.test)
+            training = recorded.training(None)
+            with wall.part("export"):
+                rebuild_weights(sweep, lost)
+                rebuild_scores(sweep, recorded.results)
+                recorded.keep_comparison(sweep.study)
+                with wall.part("refit"):
+                    refit_winner(sweep, training)
+                is_whole = finish(sweep, recorded.results, training, test=options.test)
+            ended = replace(ended, model=short_path(folder.best), comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
-                done = digest_state(inputs, folder, sweep.study.facts, recorded.training(None), test=options.test)
-        return _end(sweep, recorded, reason, waiting, kept, done, is_finished=is_finished)
+                done = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
+        return _end(sweep, ended, done)
 
 
 @contextlib.contextmanager
@@ -179,56 +188,23 @@ def _unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int,
     return tuple(waiting), {number: epochs[number] for number in numbers if epochs.get(number)}
 
 
-def _finish(sweep: OpenSweep, recorded: RecordedSweep, lost: Sequence[Result], *, test: bool) -> bool:
-    """Make the files of trials whole, and finish the winner; `lost` are those whose weights were damaged."""
-    with sweep.wall.part("export"):
-        rebuild_weights(sweep, lost)
-        rebuild_scores(sweep, recorded.results)
-        recorded.keep_comparison(sweep.study)
-        training = recorded.training(None)
-        with sweep.wall.part("refit"):
-            refit_winner(sweep, training)
-        return finish(sweep, recorded.results, training, test=test)
-
-
-def _end(
-    sweep: OpenSweep,
-    recorded: RecordedSweep,
-    reason: EndReason,
-    waiting: tuple[int, ...],
-    kept: Mapping[int, int],
-    done: str | None,
-    *,
-    is_finished: bool,
-) -> SweepEnded:
-    """Write down and tell how a run ended, and with it its winner, if that was finished.
-
-    Raises SweepError where trials were trained and none of them won.
-    """
+def _end(sweep: OpenSweep, ended: SweepEnded, done: str | None) -> SweepEnded:
+    """Write down and tell how a run ended. Raises SweepError where trials were trained and none of them won."""
     with contextlib.suppress(OSError):  # it holds what still trains, if anything
         sweep.folder.checkpoints.rmdir()
     seconds, before = sweep.wall.total(), sweep.study.facts.seconds
     of_all_runs = {name: before.get(name, 0.0) + seconds.get(name, 0.0) for name in {**before, **seconds}}
     sweep.study.set_attributes({"seconds": of_all_runs, "done": done})
-    own = [one for one in recorded.results if not imported(one)]
-    if reason is EndReason.OUT_OF_TIME:
+    own = [one for one in ended.results if not imported(one)]
+    if is_out_of_time := ended.reason is EndReason.OUT_OF_TIME:
         resumes = "the time is up; the same command goes on from what is kept"
         nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
-        sweep.emit(Noticed(resumes if own or kept or waiting else nothing))
-    told = SweepEnded(
-        name=sweep.spec.name,
-        reason=reason,
-        results=tuple(recorded.results),
-        seconds=seconds,
-        model=short_path(sweep.folder.best) if is_finished else None,
-        kept=kept,
-        waiting=waiting,
-        comparison=recorded.comparison if is_finished else None,
-    )
-    sweep.emit(told)
-    if recorded.best is None and own and reason is not EndReason.OUT_OF_TIME and not sweep.stop.signalled:
+        sweep.emit(Noticed(resumes if own or ended.kept or ended.waiting else nothing))
+    ended = replace(ended, seconds=seconds)
+    sweep.emit(ended)
+    if own and not is_out_of_time and not sweep.stop.signalled and winner(own, sweep.spec.objective) is None:
         raise _explain_no_winner(sweep.spec, own)
-    return told
+    return ended
 
 
 def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:

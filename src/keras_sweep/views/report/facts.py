@@ -130,8 +130,8 @@ def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
-class SweepFacts:
-    """A sweep as its record had it at one moment, and what belongs to its winner."""
+class PageContent:
+    """What a page shows: a sweep as its record had it at one moment, and what belongs to its winner."""
 
     sweep: RecordedSweep
     running: bool
