@@ -1,6 +1,10 @@
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.errors import RecordError
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import set_aside
+from tests.helpers.records import new_folder
 
 
 def test_the_best_is_the_first_of_the_leaderboard(finished):
@@ -77,3 +81,23 @@ def test_the_model_scores_what_the_leaderboard_says(finished):
     loss, accuracy = model.evaluate(rows.x, rows.y, verbose=0)
     assert accuracy == finished.best.value
     assert loss == pytest.approx(finished.best.metrics["val_loss"], rel=1e-5)
+
+
+def test_a_sweep_whose_record_was_replaced_says_so_and_never_reads_the_new_one(tmp_path):
+    folder = new_folder(tmp_path, trials=3)
+    former = ks.open("dense", sweeps_dir=tmp_path)
+    assert len(former.trials) == 3
+    set_aside(folder.path)
+    new_folder(tmp_path, trials=2)
+    questions = (lambda: former.best, lambda: former.objective, lambda: former.study, former.leaderboard, former.replay)
+    for question in (*questions, former.evaluate, lambda: repr(former)):
+        with pytest.raises(RecordError, match="the record of sweep 'dense' was replaced") as refused:
+            question()
+        assert "`keras_sweep.open('dense')`" in refused.value.hint
+    assert sorted((sweep.name, len(sweep.trials)) for sweep in ks.sweeps(tmp_path)) == [("dense", 2), ("dense~1", 3)]
+
+
+def test_a_record_that_has_no_identity_is_read_as_before(tmp_path):
+    with StudyFile.open(new_folder(tmp_path, trials=3)) as study:
+        study.set_attributes({"identity": None})
+    assert len(ks.open("dense", sweeps_dir=tmp_path).trials) == 3

@@ -17,7 +17,7 @@ from keras_sweep.api.trackers.run import Run
 from keras_sweep.errors import MissingPackage
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.testing.trackers import Tracked, TrackerContract, agrees
 from keras_sweep.trial.result import Result, TrialState
 
@@ -28,11 +28,11 @@ KILLED = """
 from pathlib import Path
 from keras_sweep.api.report import log_sweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from tests.helpers.tracked import die_in
 
 die_in("trial-1", {to!r})
-log_sweep(SweepAccess(SweepFolder(Path("sweeps/dense"))), {to!r})
+log_sweep(OpenSweep(SweepFolder(Path("sweeps/dense"))), {to!r})
 """
 
 
@@ -63,7 +63,7 @@ class TestEveryTracker(TrackerContract):
 
     def log(self, folder: SweepFolder, to: str) -> dict[str, Tracked]:
         """Log a sweep, and read what is there then."""
-        log_sweep(SweepAccess(folder), to, tell=self.said.append)
+        log_sweep(OpenSweep(folder), to, tell=self.said.append)
         return READERS[to]("dense")
 
     def test_a_trial_is_a_run_with_the_numbers_of_the_record_and_is_logged_once(self, to: str) -> None:
@@ -105,5 +105,5 @@ class TestEveryTracker(TrackerContract):
 def test_a_package_that_is_missing_is_named_before_any_work(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, PACKAGES[to], None)
     with pytest.raises(MissingPackage) as refused:
-        log_sweep(SweepAccess(SweepFolder(Path("nothing"))), to)
+        log_sweep(OpenSweep(SweepFolder(Path("nothing"))), to)
     assert refused.value.hint == f"pip install 'keras-sweep[{to}]'"

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts, read_results
-from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
 from keras_sweep.record.saved import load_scores_of, part_of, save_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -342,7 +342,7 @@ def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_p
         copy.comparison.unlink()
         place(copy.comparison)
         with StudyFile.open(copy) as study:
-            RecordedSweep.from_study(study).keep_comparison(study)
+            RecordedSweep.read(copy).keep_comparison(study)
         assert read(copy) == expected
         assert not copy.comparison.is_symlink() and copy.comparison.is_file()
     assert not (tmp_path / "mine").exists()
@@ -440,3 +440,37 @@ def test_a_trial_whose_scores_are_damaged_does_not_count(sweep: ks.Sweep) -> Non
 def test_trials_without_right_and_wrong_miss_nothing(tmp_path: Path) -> None:
     facts = Facts("val_loss", Goal.MINIMIZE, 42, "", {})
     assert find_missed_rows(RecordedSweep(SweepFolder(tmp_path / "mine"), facts, [])) is None
+
+
+def dense(results, choose=""):
+    return RecordedSweep(
+        SweepFolder(Path("dense")), Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}, choose=choose), results
+    )
+
+
+def test_the_winner_is_needed_and_what_there_is_in_its_place_is_said():
+    done, failed = result(1, 0.9), result(0, None, state=TrialState.FAIL, reason="diverged")
+    assert dense([failed, done]).require_winner() is done
+    foreign = result(0, 0.9, engine="import/wandb")
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' was trained here: those imported can't win"):
+        dense([foreign]).require_winner()
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed: 1 of 2 as trial"):
+        dense([replace(foreign, state=TrialState.FAIL, value=None), failed]).require_winner()
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed\. Run it") as refused:
+        dense([]).require_winner()
+    assert refused.value.message == "no trial of sweep 'dense' has completed"
+    with pytest.raises(RecordError, match=r"meets `parameters < 9`") as refused:
+        dense([failed, done], "parameters < 9").require_winner()
+    assert refused.value.hint == CHOOSE_ANEW
+    with pytest.raises(RecordError, match="has completed: 1 of 1"):
+        dense([failed], "parameters < 9").require_winner()
+
+
+def test_why_none_completed_is_said_by_what_befell_most_and_by_the_numbers_that_left_the_finite():
+    inf, nan = float("inf"), float("nan")
+    curve = {"accuracy": (0.1, 0.1), "loss": (2.0, inf), "val_loss": (3.0, nan), "empty": ()}
+    wild = [result(number, None, state=TrialState.FAIL, reason="diverged", curve=curve) for number in (1, 2)]
+    other = result(0, None, state=TrialState.FAIL, reason="ValueError: no", curve={})
+    assert why_none([other, *wild]) == "2 of 3 as trial 1: diverged (loss inf, val_loss nan in epoch 2)"
+    assert why_none([other]) == "1 of 1 as trial 0: ValueError: no"
+    assert why_none([replace(other, reason=None)]) == "1 of 1 as trial 0: FAIL"

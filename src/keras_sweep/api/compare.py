@@ -9,8 +9,8 @@ from keras_sweep.api.edge import cut_traceback
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.sweep.compare import SideBySide, compare_sweeps
 from keras_sweep.sweep.replay import Replay
-from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.sweep.verify import Verified, verify_model
 from keras_sweep.views.compare import compare_columns, verdict_lines
 from keras_sweep.views.notebook import answer_html
@@ -71,7 +71,7 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
         UsageError: fewer than two are named, one twice, one is not there, or they are of other metrics or rows.
         RecordError: no trial of one has completed, or a record can't be read.
     """
-    return ComparedSweeps.of(side_by_side([find(name, sweeps_dir) for name in names]))
+    return ComparedSweeps.of(compare_sweeps([find(name, sweeps_dir) for name in names]))
 
 
 @cut_traceback

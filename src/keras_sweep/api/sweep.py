@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,17 @@ from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import log_sweep, write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.data.search_data import Rows
-from keras_sweep.record.facts import Refit, TestScores
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.errors import RecordError
+from keras_sweep.record.facts import Facts, Refit, TestScores
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
+from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export import export_trial
-from keras_sweep.sweep.finish import evaluate_winner
-from keras_sweep.sweep.recorded import SweepAccess, needed_winner
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.comparison import Estimate
@@ -96,7 +98,29 @@ class Sweep:
     def __init__(self, folder: SweepFolder, *, spec: SweepSpec | None = None, trust: bool = False) -> None:
         """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
         self._folder = folder
-        self._access = SweepAccess(folder, warn_of_notices, spec, trust)
+        self._spec = spec
+        self._trust = trust
+        self._identity: str | None = None
+        with suppress(RecordError):  # which is told once something is asked
+            self._identity = read_facts(folder).identity
+
+    @property
+    def _facts(self) -> Facts:
+        return self._check(read_facts(self._folder))
+
+    def _read(self) -> RecordedSweep:
+        sweep = RecordedSweep.read(self._folder)
+        self._check(sweep.facts)
+        return sweep
+
+    def _check(self, facts: Facts) -> Facts:
+        """Raise RecordError where another record has taken the place of the one that this object was made for."""
+        if self._identity not in (None, facts.identity):
+            raise RecordError(
+                f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
+                hint=f"`keras_sweep.open({self.name!r})` opens the new record; `keras_sweep.sweeps()` lists the former",
+            )
+        return facts
 
     @property
     def name(self) -> str:
@@ -111,17 +135,17 @@ class Sweep:
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
-        return read_facts(self._folder).objective
+        return self._facts.objective
 
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        sweep = RecordedSweep.read(self._folder)
+        sweep = self._read()
         return [_trial(result, sweep.objective, sweep.facts.seed) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
-        sweep = RecordedSweep.read(self._folder)
+        sweep = self._read()
         return _trial(sweep.trial(number), sweep.objective, sweep.facts.seed)
 
     @property
@@ -133,8 +157,8 @@ class Sweep:
 
         Raises RecordError where no trial has completed.
         """
-        trials = self.trials
-        return trials[needed_winner(self.name, trials, self.objective).number]
+        sweep = self._read()
+        return _trial(sweep.require_winner(), sweep.objective, sweep.facts.seed)
 
     @property
     def estimate(self) -> Estimate | None:
@@ -142,12 +166,12 @@ class Sweep:
 
         None where no scores of rows are kept, as of imported trials.
         """
-        return RecordedSweep.read(self._folder).comparison.estimate
+        return self._read().comparison.estimate
 
     @property
     def refit(self) -> Refit | None:
         """How the winner was trained once more, on all rows of training and validation; None where it was not."""
-        return RecordedSweep.read(self._folder).refit
+        return self._read().refit
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
@@ -162,7 +186,7 @@ class Sweep:
         Raises UsageError: a condition or a key that no trial has.
         """
         conditions = [where] if isinstance(where, str) else list(where)
-        return leaderboard_of(RecordedSweep.read(self._folder), where=conditions, sort=sort, top=top)
+        return leaderboard_of(self._read(), where=conditions, sort=sort, top=top)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
@@ -174,8 +198,8 @@ class Sweep:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
-        with self._access.opened(number) as trial:
-            return final_model(trial)[0]
+        with self._open() as sweep:
+            return final_model(sweep, sweep.read().training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
@@ -184,7 +208,8 @@ class Sweep:
 
         Raises as `load_model`.
         """
-        return self._access.validation()
+        with self._open() as sweep:
+            return sweep.validation()
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.
@@ -193,12 +218,13 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        return evaluate_winner(self._access)
+        with self._open() as sweep:
+            return evaluate_winner(sweep)
 
     @property
     def test_looks(self) -> int:
         """How often the sweep has looked at its test rows."""
-        return read_facts(self._folder).test_looks
+        return self._facts.test_looks
 
     def export(
         self,
@@ -221,7 +247,8 @@ class Sweep:
             SweepError: the outputs are others.
         """
         page = None if card is None else Path(card)
-        export_trial(self._access, Path(path), number, format=format, quantize=quantize, page=page)
+        with self._open() as sweep:
+            export_trial(sweep, Path(path), number, format=format, quantize=quantize, page=page)
         return Path(path)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
@@ -231,7 +258,8 @@ class Sweep:
 
         Raises UsageError: something stands there that no report is.
         """
-        return write_report(self._access, None if path is None else Path(path))
+        with self._open() as sweep:
+            return write_report(sweep, None if path is None else Path(path))
 
     def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
         """Log the trials that a tracker does not have yet as its runs; returns where that is.
@@ -242,7 +270,8 @@ class Sweep:
             UsageError: there is no such tracker, or its package is not installed.
             SweepError: it can't be reached, or refuses what it is given; the same call logs the rest.
         """
-        return log_sweep(self._access, to, output=None if path is None else Path(path), follow=follow)
+        with self._open() as sweep:
+            return log_sweep(sweep, to, output=None if path is None else Path(path), follow=follow)
 
     def replay(
         self,
@@ -262,18 +291,23 @@ class Sweep:
             ChangedSweep: the data or the code of the model have changed.
             SweepError: the workers can't be had, or fail.
         """
-        access = replace(self._access, backend=backend)
-        return ReplayedTrial.of(replayed(access, number, runner=runner, workers=workers))
+        with self._open(backend) as sweep:
+            return ReplayedTrial.of(replayed(sweep, number, runner=runner, workers=workers))
 
     @property
     def study(self) -> optuna.Study:
         """The record as an `optuna.Study`: for reading, as it is the sweep that writes it."""
         import optuna
 
+        self._check(read_facts(self._folder))
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
 
+    def _open(self, backend: str | None = None) -> OpenSweep:
+        self._check(read_facts(self._folder))
+        return OpenSweep(self._folder, warn_of_notices, spec=self._spec, trust=self._trust, backend=backend)
+
     def __repr__(self) -> str:
-        return f"Sweep({self.name!r}, {counted(len(read_results(self._folder)), 'trial')})"
+        return f"Sweep({self.name!r}, {counted(len(self._read().results), 'trial')})"
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()

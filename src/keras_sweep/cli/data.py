@@ -175,7 +175,7 @@ def _spec_of(
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.space.data_spec import find_source
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.sweep.recorded import unfollowed_spec
+    from keras_sweep.sweep.trust import unfollowed_spec
     from keras_sweep.trial.ranking import winner
 
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():

@@ -20,7 +20,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console, std
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_sweep.sweep.recorded import SweepAccess
+    from keras_sweep.sweep.open_sweep import OpenSweep
     from keras_sweep.trial.events import Listener
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -120,13 +120,13 @@ def at_work() -> Iterator[Listener]:
 
 
 @contextmanager
-def opened(name: str | None, sweeps_dir: Path | None, trust: bool, backend: str | None = None) -> Iterator[SweepAccess]:
+def opened(name: str | None, sweeps_dir: Path | None, trust: bool, backend: str | None = None) -> Iterator[OpenSweep]:
     """A sweep to be worked on, inside as `at_work`."""
-    from keras_sweep.sweep.recorded import SweepAccess
+    from keras_sweep.sweep.open_sweep import OpenSweep
 
     folder = find(name, sweeps_dir)
-    with at_work() as view:
-        yield SweepAccess(folder, view, trust=trust, backend=backend)
+    with at_work() as view, OpenSweep(folder, view, trust=trust, backend=backend) as sweep:
+        yield sweep
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:

@@ -118,14 +118,14 @@ def evaluate(
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
     from keras_sweep.record.reader import read_facts
-    from keras_sweep.sweep.finish import evaluate_winner, last_look
+    from keras_sweep.sweep.evaluate import evaluate_winner, last_look
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    with opened(name, sweeps_dir, trust, backend) as access:
-        evaluate_winner(access)
-    facts = read_facts(access.folder)
+    with opened(name, sweeps_dir, trust, backend) as sweep:
+        evaluate_winner(sweep)
+    facts = read_facts(sweep.folder)
     look = last_look(facts)
     record = event_record(look, facts.objective)
     answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
@@ -148,12 +148,12 @@ def export(
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
     from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
 
-    with opened(name, sweeps_dir, trust, backend) as access:
-        sweep = access.folder.name
-        path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
-        exported, beside, card = export_trial(access, path, trial, format=format, quantize=quantize, page=page)
+    with opened(name, sweeps_dir, trust, backend) as sweep:
+        name = sweep.folder.name
+        path = output if output is not None else Path(f"{name}{EXPORT_FORMATS[format].suffix}")
+        exported, beside, card = export_trial(sweep, path, trial, format=format, quantize=quantize, page=page)
     typer.echo(str(path))
-    stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(beside))}")
+    stderr_console().print(f"{exported.name} of {name}; its card is {escaped(str(beside))}")
     if (about := card.get("format")) is not None:
         words = f"its outputs on {about['rows']:,} validation rows are those of the .keras file, to"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
@@ -216,11 +216,9 @@ def replay(
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    with opened(name, sweeps_dir, trust, backend) as access:
+    with opened(name, sweeps_dir, trust, backend) as sweep:
         done = (
-            trial_script(access, trial, rows=rows)
-            if script
-            else replayed(access, trial, runner=runner, workers=workers)
+            trial_script(sweep, trial, rows=rows) if script else replayed(sweep, trial, runner=runner, workers=workers)
         )
     if isinstance(done, str):
         typer.echo(done, nl=False)
@@ -243,8 +241,8 @@ def report(
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
     from keras_sweep.api.report import write_report
 
-    with opened(name, sweeps_dir, trust) as access:
-        page = write_report(access, output, watch=watch)
+    with opened(name, sweeps_dir, trust) as sweep:
+        page = write_report(sweep, output, watch=watch)
     typer.echo(str(page))
 
 
@@ -263,8 +261,8 @@ def log(
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
     from keras_sweep.api.report import log_sweep
 
-    with opened(name, sweeps_dir, trust) as access:
-        place = log_sweep(access, to, output=output, follow=follow, tell=note)
+    with opened(name, sweeps_dir, trust) as sweep:
+        place = log_sweep(sweep, to, output=output, follow=follow, tell=note)
     typer.echo(place)
 
 

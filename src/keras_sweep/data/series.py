@@ -63,8 +63,9 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
 
-ORDERED = "A CSV file whose rows are in time order."
-SERIES = Source(read_series, ORDERED, "file", SeriesOptions, needs=("target", "window"))
+SERIES = Source(
+    read_series, "A CSV file whose rows are in time order.", "file", SeriesOptions, needs=("target", "window")
+)
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:

@@ -50,10 +50,10 @@ class Candidates:
         """
         expected = [one for one in with_scores(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
         loaded = load_known(folder, expected)
-        if best.number not in loaded:
+        if (own := loaded.get(best.number)) is None:
             return None
-        form = _form(loaded[best.number])
-        scores = {number: [one] for number, one in loaded.items() if _form(one) == form}
+        form = (own.rows, own.kind is Kind.OUTPUTS)  # as many rows, and either outputs or a score a row
+        scores = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
         decide = [one for one in results if one.final and best.final and one.rows == best.rows]
         if 2 * len(scores) < len(expected) or any(one.number not in scores for one in decide):
             return None
@@ -115,11 +115,6 @@ class Candidates:
         first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
         finalists = [one.number for one in search if one.final]
         return first_choice(first, search, finalists, len(self.scores[self.best.number]), self.objective)
-
-
-def _form(scores: RowScores) -> tuple[int, bool]:
-    """What two trials' scores must share: as many rows, and either outputs or a score a row."""
-    return scores.rows, scores.kind is Kind.OUTPUTS
 
 
 def load_known(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:

@@ -96,6 +96,7 @@ class Facts:
     seed: int
     space: str  # text of the space file
     distributions: Mapping[str, OptunaText]  # of the parameters
+    identity: str | None = None  # of this record, which it was made with; an older record has none
     goals: tuple[Objective, ...] = ()  # beside the metric
     choose: str = ""  # what the winner's goals must meet
     engine: str = ""  # "optuna/tpe"

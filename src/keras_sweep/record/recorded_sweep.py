@@ -49,11 +49,6 @@ class RecordedSweep:
         """As the record is now. Raises RecordError."""
         return cls(folder, *read_sweep(folder))
 
-    @classmethod
-    def from_study(cls, study: StudyFile) -> RecordedSweep:
-        """As an open record is now. Raises RecordError."""
-        return cls(study.folder, study.facts, study.ranked_results())
-
     @property
     def objective(self) -> Objective:
         """What ranks the trials."""

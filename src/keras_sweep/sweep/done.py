@@ -14,9 +14,8 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.events import EndReason, SweepEnded, WinnerRefitted
-from keras_sweep.sweep.finish import last_look
-from keras_sweep.sweep.load import short_path, sweep_started
+from keras_sweep.sweep.evaluate import last_look
+from keras_sweep.sweep.events import EndReason, SweepEnded, SweepStarted, WinnerRefitted, short_path
 from keras_sweep.sweep.loop import enough_text, exhausted_text
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training
@@ -75,7 +74,7 @@ def tell_again(
     if "keras" in sys.modules and config_changes(sweep.facts.keras_config or {}, keras_config()):
         return None
     results, total = sweep.results, spec.search.trials + sweep.facts.learned
-    emit(sweep_started(spec, folder, results[-1].runner, total, results))
+    emit(SweepStarted.from_spec(spec, folder, results[-1].runner, total, results))
     if sweep.refit is not None:
         emit(WinnerRefitted(sweep.refit, earlier=True))
     if sweep.facts.test_of(training) is not None:

@@ -3,15 +3,23 @@
 What happens while a trial trains is in `trial/events.py`.
 """
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from keras_sweep.record.facts import Refit, TestLook
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Event
 from keras_sweep.trial.result import Result, Suggestion
+
+if TYPE_CHECKING:  # who only reads results does without what checks a space file
+    from keras_sweep.space.sweep_spec import SweepSpec
 
 
 class EndReason(StrEnum):
@@ -40,6 +48,23 @@ class SweepStarted(Event):
     objective: Objective
     space_size: float
     parameters: tuple[str, ...] = ()  # of the space, without its constants
+
+    @classmethod
+    def from_spec(
+        cls, spec: SweepSpec, folder: SweepFolder, runner: str, total: int, finished: Sequence[Result]
+    ) -> SweepStarted:
+        """A sweep that is to have so many trials in total, of which some are finished."""
+        return cls(
+            name=spec.name,
+            folder=short_path(folder.path),
+            engine=spec.search.engine_name,
+            runner=runner,
+            total=total,
+            finished=tuple(finished),
+            objective=spec.objective,
+            space_size=spec.space.size,
+            parameters=tuple(spec.space.distributions),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +138,9 @@ class SweepEnded(Event):
     kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch at which it is kept
     waiting: tuple[int, ...] = ()  # trials that ended and are kept until those with lower numbers are recorded
     comparison: Comparison | None = None  # of the results; None: by their values alone
+
+
+def short_path(path: os.PathLike[str]) -> str:
+    """The path as a user would type it: relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

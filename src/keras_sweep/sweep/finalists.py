@@ -23,8 +23,8 @@ from keras_sweep.sweep.events import (
     TrialEnded,
 )
 from keras_sweep.sweep.generations import Generation
-from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import GenerationTraining
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -40,12 +40,12 @@ SEEDS = 2**32  # of `keras.utils.set_random_seed`
 WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
 
 
-def train_finalists(running: Running, results: Sequence[Result]) -> bool:
+def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
     """Choose them among the trials of the ended search, and train what is missing; returns whether all are there.
 
     Raises RecordError.
     """
-    spec, study, emit = running.spec, running.study, running.emit
+    spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
         choices = (*choices, choice)
@@ -57,7 +57,7 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
         if note:
             emit(FinalistsChosen((), (), (), 0, note))
         return True
-    with running.wall.part("record"):
+    with sweep.wall.part("record"):
         record = TrialRecord(study.finalists(), spec.objective, kept=WEIGHTS, notice=lambda text: emit(Noticed(text)))
     search = {one.number: one for one in results}
     trained = {(one.recipe, one.finalist_seed): one for one in record.results()}
@@ -69,13 +69,13 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
         expected = partial(attrgetter("comparison.estimate"), of_search)  # which takes a third of a second
         emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, expected))
     index = len(choices) - 1
-    at_once = max(running.runner.generation // len(choice.recipes), 1)
+    at_once = max(sweep.runner.generation // len(choice.recipes), 1)
     for start in range(0, len(choice.seeds), at_once):
         asked = suggest_finalists(choice, index, choice.seeds[start : start + at_once], search, record.results())
         numbers = {one.number for one in asked}
         part = Generation(index, asked, [one for one in record.results() if one.number in numbers])
-        as_finalists = replace(running, emit=_told_as_finalists(running.emit, asked))
-        if not GenerationTraining(as_finalists, record).to_the_end(part, "finalists"):
+        training = GenerationTraining(sweep, record, _told_as_finalists(emit, asked))
+        if not training.to_the_end(part, "finalists"):
             return False
     record.close()
     return True

@@ -17,7 +17,7 @@ from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
-from keras_sweep.sweep.load import load
+from keras_sweep.sweep.open_sweep import load
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan

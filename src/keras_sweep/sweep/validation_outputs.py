@@ -14,10 +14,9 @@ from keras_sweep.data.source import image_set
 from keras_sweep.data.split import read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.record.candidates import load_known
-from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import keeps_bits, load_weights_of, with_scores
-from keras_sweep.sweep.recorded import SweepAccess, unfollowed_spec
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
@@ -58,25 +57,23 @@ def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
-def winner_outputs(access: SweepAccess) -> ValidationOutputs:
+def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
     """The winner's outputs, from its saved arrays: no model file is opened.
 
-    Raises as `SweepAccess.opened`; RecordError: its weights are not kept; DataError: its pictures are not here.
+    Raises as `OpenSweep.load`; RecordError: its weights are not kept; DataError: its pictures are not here.
     """
-    facts = read_facts(access.folder)
-    spec = access.spec or unfollowed_spec(facts, access.folder.name, access.folder)
-    pictures = image_set(spec.data)
+    pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-    with access.opened(None) as best:
-        weights = load_weights_of(access.folder, best.trial)
-        outputs = validation_outputs(best.spec, best.trial, weights, best.data)
+    best = sweep.read().training(None)
+    spec, data = sweep.load(best)
+    outputs = validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
     if not isinstance(outputs, np.ndarray):
-        raise DataError(f"what the model of several outputs says of each row of {best.data.name} is not drawn")
-    table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
+        raise DataError(f"what the model of several outputs says of each row of {data.name} is not drawn")
+    table: Any = None if data.preprocessing is None else read_parts(spec).validation.x
     if isinstance(table, np.ndarray):  # windows of a series
         table = None
-    return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
+    return ValidationOutputs(data, outputs.reshape(len(outputs), -1), table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
-from keras_sweep.sweep.finish import count_look
-from keras_sweep.sweep.recorded import ask_for_trust, backend_of
+from keras_sweep.sweep.evaluate import count_look
+from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
+from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments

@@ -4,23 +4,43 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from keras_sweep.errors import ChangedSweep
+from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
+from keras_sweep.record.candidates import MOST_COMPARED
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import (
+    load_scores_of,
+    load_weights_of,
+    part_of,
+    save_scores,
+    scores_file,
+    weights_file_of,
+    with_scores,
+)
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.winner import validation_outputs
+from keras_sweep.training.build_trial import called, predicted
+from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import (
     Listener,
     Noticed,
 )
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
@@ -118,3 +138,71 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         message = f"the sweep {spec.name!r} was begun from another file of that name, in {facts.origin}"
         hint = f"Run this one under a name of its own: `--name {spec.name}-2`"
     raise ChangedSweep(message, hint=hint, changes=changes)
+
+
+def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
+    """Move weights aside that are damaged, or not of their trial or finalist; returns whose. Raises RecordError."""
+    damaged = []
+    for trial in (one for result in results for one in (result, *result.finalists)):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            try:
+                load_weights_of(folder, trial)
+            except RecordError as error:
+                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                damaged.append(trial)
+    return damaged
+
+
+def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
+    """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
+    for trial in trials:
+        lost = "trained again it has the same value by weights that differ in their last digits"
+        try:
+            with sweep.wall.phase("retrain"):
+                weights = weights_of(sweep, trial)
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            lost = error.message
+        else:
+            if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
+                write_arrays(weights_file_of(sweep.folder, trial), weights)
+                continue
+        sweep.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
+
+
+def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
+    """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
+    lost, folder, objective = 0, sweep.folder, sweep.spec.objective
+    finalists = [one for result in results if result.final for one in result.finalists]
+    for trial in (one for part in (results, finalists) for one in with_scores(part, objective, best=MOST_COMPARED)):
+        path = scores_file(part_of(folder, trial), trial.number)
+        try:
+            load_scores_of(folder, trial)
+        except RecordError as error:
+            if path.exists() or path.is_symlink():
+                sweep.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            scores = _scores_again(sweep, trial)
+            if scores is None:
+                lost += 1
+            else:
+                save_scores(path, scores)
+    if lost:
+        whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
+        sweep.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
+
+
+def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
+    """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
+    spec, data = sweep.load(trial)
+    assert trial.value is not None
+    try:
+        weights = load_weights_of(sweep.folder, trial)
+    except RecordError:
+        return None
+    arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
+    for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
+        predict = partial(validation_outputs, spec, trial, weights, data, call)
+        scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
+        if scores is not None and scores.digest == trial.scores_digest:
+            return scores
+    return None
