@@ -189,7 +189,7 @@ class OpenSweep:
         if trial is None:
             choose_backend(self.backend)
         else:  # whose model is built
-            choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
+            choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
         self.spec, self.data = read_again(self.study, spec, self.emit)
