@@ -92,7 +92,8 @@ def run_sweep(
         if not goes_on and (ended := tell_again(spec, inputs, folder, emit, wall, test=options.test)):
             return ended
     with contextlib.ExitStack() as stack:
-        sweep = _open_to_run(spec, OpenSweep(folder, emit, wall=wall, stop=stop), options, stack)
+        sweep = OpenSweep(folder, emit, wall=wall, stop=stop)
+        _open_to_run(sweep, spec, options, stack)
         with wall.part("record"):
             record = TrialRecord(sweep.study, sweep.spec.objective, notice=lambda text: emit(Noticed(text)))
             damaged = set_damaged_weights_aside(folder, sweep.study.ranked_results(), emit)
@@ -134,7 +135,7 @@ def run_sweep(
         return _end(sweep, ended, done)
 
 
-def _open_to_run(spec: SweepSpec, sweep: OpenSweep, options: RunOptions, stack: contextlib.ExitStack) -> OpenSweep:
+def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: contextlib.ExitStack) -> None:
     """Load a sweep, lock its folder and open its record, until the stack is closed.
 
     Raises as `load`, `earlier_trials` and `open_study`.
@@ -159,7 +160,6 @@ def _open_to_run(spec: SweepSpec, sweep: OpenSweep, options: RunOptions, stack: 
         sweep.study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
     stack.enter_context(sweep)
     _note_device(sweep)
-    return sweep
 
 
 def _note_device(sweep: OpenSweep) -> None:
