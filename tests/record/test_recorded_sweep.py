@@ -15,7 +15,7 @@ from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
 from keras_sweep.record.saved import load_scores_of, part_of, save_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
@@ -278,7 +278,7 @@ def test_rows_that_all_good_trials_miss_are_those_of_the_best_ten_where_fewer_th
 
 def test_the_scores_of_every_trial_add_up_to_its_value(done):
     sweep, ended = done
-    for trial in read_results(sweep):
+    for trial in RecordedSweep.read(sweep).results:
         scores = load_scores_of(sweep, trial)
         assert scores.values().mean() == pytest.approx(trial.value, abs=1e-6)
         assert scores.rows == ended.comparison.rows
@@ -317,7 +317,7 @@ def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, m
     assert kept == done[1].comparison == RecordedSweep.read(copy).compare()
     monkeypatch.setattr(RecordedSweep, "compare", lambda *_: "computed")
     assert read(copy) == kept
-    fewer = RecordedSweep(copy, read_facts(copy), read_results(copy)[:-1])
+    fewer = RecordedSweep(copy, read_facts(copy), RecordedSweep.read(copy).results[:-1])
     assert fewer.comparison == "computed"  # as while it runs
     copy.comparison.write_text("{}")
     assert read(copy) == "computed"

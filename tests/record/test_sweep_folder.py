@@ -14,6 +14,7 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock, read_owner
 from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import (
@@ -86,14 +87,14 @@ def test_no_name_leads_out_of_the_sweeps(tmp_path: Path, name: str) -> None:
 
 
 def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
-    before = reader.read_results(new_folder(tmp_path))
+    before = RecordedSweep.read(new_folder(tmp_path)).results
     folder = SweepFolder(tmp_path / "dense")
     assert set_aside(folder.path).name == "dense~1"
     new_folder(tmp_path, 3)
     assert set_aside(folder.path).name == "dense~2"
     assert not folder.exists()
     moved = find("dense~1", tmp_path)
-    assert reader.read_results(moved) == before
+    assert RecordedSweep.read(moved).results == before
     with reader.reading(moved) as study:
         assert study.name == "dense"
 
@@ -146,7 +147,7 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     with pytest.raises(RecordError, match="give the same command again"):
         SweepLock(folder).acquire()
     if name in DATABASE:
-        for read in (StudyFile.open, reader.read_results):
+        for read in (StudyFile.open, RecordedSweep.read):
             with pytest.raises(RecordError, match=f"{name} is not a file, but {kind}"):
                 read(folder)
     assert (target.stat().st_mtime_ns, target.stat().st_mode) == (before.st_mtime_ns, before.st_mode)

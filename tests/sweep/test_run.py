@@ -12,7 +12,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import events as happened
 from keras_sweep.sweep.events import (
@@ -51,7 +51,7 @@ def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
         Ran(tmp_path, seed=7)()
     fresh = finished(tmp_path, trials=4, seed=7, fresh=True)
     assert any("plain~1" in notice for notice in fresh.notices)
-    assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain~1"))) == 4
+    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain~1")).results) == 4
     assert not fresh.sweep.owner.exists()
 
 
@@ -61,7 +61,7 @@ def test_what_no_engine_can_search_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(UsageError, match="a grid of more than 100,000 points"):
         Ran(tmp_path, text=grid, fresh=True)()
     assert not (tmp_path / "sweeps" / "plain~1").exists()
-    assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain"))) == 4
+    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain")).results) == 4
 
 
 def test_a_folder_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
