@@ -182,7 +182,7 @@ class Sweep:
         from keras_sweep.sweep.winner import final_model
 
         with self._open() as sweep:
-            return final_model(sweep, sweep.read().training(number))[0]
+            return final_model(sweep, sweep.training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
