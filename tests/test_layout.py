@@ -44,6 +44,12 @@ def test_a_module_imports_only_from_rooms_below(name: str) -> None:
     assert not above, f"{name} stands below what it imports"
 
 
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if room(name) == "cli"))
+def test_a_command_calls_the_public_functions_and_nothing_below_them(name: str) -> None:
+    beside = {"", "cli", "api", "views", "errors", "process", "space.text"}
+    assert {other for other in imports(name) if not {other, room(other)} & beside} == set()
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: {other for other in imports(name) if other in MODULES and other != name} for name in MODULES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)

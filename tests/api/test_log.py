@@ -62,7 +62,7 @@ def test_a_tracker_that_can_not_be_reached_is_told_in_a_line(monkeypatch: pytest
 
 def test_what_is_wrong_with_a_call_is_told_before_anything_is_written() -> None:
     new_folder(Path("sweeps"), trials=2)
-    with pytest.raises(ks.UsageError, match="`--output` is for tensorboard"):
+    with pytest.raises(ks.UsageError, match="`path` is for tensorboard"):
         ks.open("dense").log("wandb", "elsewhere")
     with pytest.raises(ks.UsageError, match="Did you mean `mlflow`"):
         ks.open("dense").log("mflow")

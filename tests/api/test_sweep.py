@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.api.events import ModelExported, TrialsLogged
 from keras_sweep.errors import RecordError
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import set_aside
@@ -61,6 +64,25 @@ def test_a_trial_by_its_number(finished):
     assert finished.trial(1).number == 1
     with pytest.raises(ks.UsageError, match="has no trial 99"):
         finished.trial(99)
+
+
+def test_a_trial_is_shown_beside_its_sweep_and_is_the_winner_unless_it_is_named(finished):
+    assert finished.show().result.number == finished.best.number
+    shown = finished.show(2)
+    assert (shown.result.number, len(shown.sweep.results)) == (2, 5)
+    assert (finished.status.name, finished.status.trials, finished.status.state) == ("mine", 5, "done")
+
+
+def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heard = []
+    sweep = ks.open("mine", trust=True, sweeps_dir=finished.path.parent, listener=heard.append)
+    assert sweep.export() == Path("mine.keras")
+    (exported,) = [event for event in heard if isinstance(event, ModelExported)]
+    assert exported.card.is_file() and exported.trial.startswith(f"trial {finished.best.number}")
+    assert finished.log("tensorboard", tmp_path / "runs") == sweep.log("tensorboard", tmp_path / "runs")
+    (logged,) = [event for event in heard if isinstance(event, TrialsLogged)]
+    assert logged.text == "logged 0 of 5 trials; the others were there"
 
 
 def test_optuna_opens_the_study(finished):

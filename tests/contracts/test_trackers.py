@@ -12,6 +12,7 @@ from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.tracked import READERS, stay_here
 
+from keras_sweep.api.events import Event, TrialsLogged
 from keras_sweep.api.report import TRACKERS, log_sweep
 from keras_sweep.api.trackers.run import Run
 from keras_sweep.errors import MissingPackage
@@ -61,9 +62,12 @@ class TestEveryTracker(TrackerContract):
     def read(self, sweep: str) -> Mapping[str, Tracked]:
         return READERS[self.tracker](sweep)
 
+    def hear(self, event: Event) -> None:
+        self.said += [event.text] if isinstance(event, TrialsLogged) else []
+
     def log(self, folder: SweepFolder, to: str) -> dict[str, Tracked]:
         """Log a sweep, and read what is there then."""
-        log_sweep(OpenSweep(folder), to, tell=self.said.append)
+        log_sweep(OpenSweep(folder, self.hear), to)
         return READERS[to]("dense")
 
     def test_a_trial_is_a_run_with_the_numbers_of_the_record_and_is_logged_once(self, to: str) -> None:

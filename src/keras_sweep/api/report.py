@@ -5,11 +5,12 @@ Both may follow a sweep that runs. The record is read alone: no fault of a track
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keras_sweep.api.events import TrialsLogged
 from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
@@ -20,7 +21,6 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.space.plugins import Plugins, member_of
-from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import is_card_of, kept_card
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.ranking import best_training
@@ -76,9 +76,8 @@ def log_sweep(
     *,
     output: Path | None = None,
     follow: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
 ) -> str:
-    """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
+    """Log the trials that the tracker does not have, or has otherwise; returns where.
 
     With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
 
@@ -93,8 +92,7 @@ def log_sweep(
     for running in looks(folder):
         new, all_there = log_new(opened, tracker, to, marks, ended=not running)
         if new or not running:
-            others = "; the others were there" if new < all_there else ""
-            tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
+            opened.emit(TrialsLogged(new, all_there))
         if not follow:
             break
     return tracker.place

@@ -48,17 +48,14 @@ class Engine(ABC):
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
         """The suggestions of at most so many generations of n, if no result can change them. By default of one."""
-        del generations
         return self.ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
         """How many trials generation `index` has, if those of others have `size`. By default they are all alike."""
-        del index
         return size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs, counted from 1, after which `rung` is to be called for a trial of so many epochs; () for none."""
-        del epochs
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
@@ -66,7 +63,6 @@ class Engine(ABC):
 
         Called in ascending order of epochs, with all trials of the generation that still train there.
         """
-        del epoch, values
         return frozenset()
 
     @abstractmethod
@@ -109,7 +105,6 @@ class Sampler(Capabilities, ABC):
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         """A generation is about to be drawn: take these for it."""
-        del seed, generator
 
     @abstractmethod
     def draw(self, number: int) -> dict[str, Value] | None:
@@ -121,8 +116,6 @@ class Sampler(Capabilities, ABC):
 
     def drop(self, number: int) -> None:
         """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""
-        del number
 
     def learn(self, result: Result) -> None:
         """Take in a result, of a point of its own or of somebody else's. A FAIL counts as the worst."""
-        del result

@@ -44,7 +44,6 @@ class Pruner(ABC):
 
     def complete(self, number: int) -> None:
         """The trial ran to its end. By default nothing comes of that."""
-        del number
 
 
 def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:

@@ -27,10 +27,10 @@ from keras_sweep.trial.result import Result
 def evaluate_winner(sweep: OpenSweep) -> TestScores:
     """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
 
-    Raises as `RecordedSweep.training`, `OpenSweep.load` and `look_at_test`; SweepBusy: another process runs the sweep.
+    Raises as `OpenSweep.training`, `OpenSweep.load` and `look_at_test`; SweepBusy: another process runs the sweep.
     """
     with SweepLock(sweep.folder):
-        best = sweep.read().training(None)
+        best = sweep.training(None)
         model, own, _ = final_model(sweep, best)
         return look_at_test(sweep, best, model, own)
 

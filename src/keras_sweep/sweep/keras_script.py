@@ -36,7 +36,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
 
     Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
     """
-    trial = sweep.read().training(number)
+    trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:
         raise UsageError(

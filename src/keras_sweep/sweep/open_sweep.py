@@ -112,6 +112,14 @@ class OpenSweep:
         """Its space file's, of which nothing is followed. Raises as `unfollowed_spec`."""
         return self._spec or unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
+    def training(self, number: int | None) -> Result:
+        """The trial of that number, or the training that stands for the winner, to be worked on.
+
+        Raises UsageError: the record names code and is not trusted; and as `RecordedSweep.training`.
+        """
+        _ = self._trusted_spec  # which raises first
+        return self.read().training(number)
+
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
         """The spec and the data of a trial, with its variant of the data; Keras is set to its backend.
 
@@ -164,18 +172,24 @@ class OpenSweep:
         rows = variants[variant].validation if variants else None
         return None if rows is None else fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
-    def _read_data(self, trial: Result | None = None) -> None:
-        """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
-        if hasattr(self, "data"):
-            return
+    @cached_property
+    def _trusted_spec(self) -> SweepSpec:
+        """The recorded spec; if it names code to be imported (`python:`), that is said once."""
         spec = self.recorded_spec
         if self._spec is None:
             who = f"record of {self.study.name!r}"
             ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit, data=spec.data)
+        return spec
+
+    def _read_data(self, trial: Result | None = None) -> None:
+        """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
+        if hasattr(self, "data"):
+            return
+        spec = self._trusted_spec
         if trial is None:
             choose_backend(self.backend)
         else:  # whose model is built
-            choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
+            choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
         self.spec, self.data = read_again(self.study, spec, self.emit)

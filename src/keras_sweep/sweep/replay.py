@@ -122,12 +122,12 @@ def replay(
 
     By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` train in
     place of this process, as `workers_of` has them.
-    Raises as `RecordedSweep.training` and `OpenSweep.load`; UsageError: there is no such runner, or no such workers;
+    Raises as `OpenSweep.training` and `OpenSweep.load`; UsageError: there is no such runner, or no such workers;
     SweepError: they fail.
     """
     make, how = workers_of(workers), dict[str, Any]()
     sweep.emit(PhaseBegan("data"))
-    recorded = sweep.read().training(number)
+    recorded = sweep.training(number)
     spec, data = sweep.load(recorded)
 
     def compare(with_runner: Runner) -> CurveMatch:

@@ -65,7 +65,7 @@ def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-    best = sweep.read().training(None)
+    best = sweep.training(None)
     spec, data = sweep.load(best)
     outputs = validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
     if not isinstance(outputs, np.ndarray):

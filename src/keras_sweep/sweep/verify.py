@@ -101,7 +101,7 @@ def verify_model(
         )
     if test and card.test is None:
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
-    choose_backend(backend, "--backend", default=backend_of(card.runner))
+    choose_backend(backend, default=backend_of(card.runner))
     if (words := use_keras_config(card.keras_config)) is not None:
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)

@@ -47,6 +47,7 @@ class Noticed(Event):
 
     message: str
     leak: bool = False  # whether it is of rows that make scores too good, which the summary says again
+    warns: bool = False  # whether it is of what is likely a slip in the space file
 
 
 Listener: TypeAlias = Callable[[Event], Any]

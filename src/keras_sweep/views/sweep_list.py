@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -10,7 +9,7 @@ from rich.text import Text
 from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, last_change
+from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.trial.ranking import comparable, imported, order_key, score
 from keras_sweep.trial.result import TrialState
@@ -40,12 +39,8 @@ class SweepRow:
     waiting: int = 0  # trials that have ended, and wait for their turn in the record
 
 
-def sweep_rows(sweeps_dir: Path | None = None) -> list[SweepRow]:
-    """Every sweep of a folder, newest first; one that can't be read says why."""
-    return list(map(_row_of, all_sweeps(sweeps_dir)))
-
-
-def _row_of(folder: SweepFolder) -> SweepRow:
+def sweep_row(folder: SweepFolder) -> SweepRow:
+    """The row of a sweep; of one that can't be read it says why."""
     active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)

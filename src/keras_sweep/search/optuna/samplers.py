@@ -6,16 +6,17 @@ Optuna is imported when a sampler is made: what a sampler can do is known withou
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_sweep.errors import MissingPackage
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Value, as_scalar, optuna_distribution
 from keras_sweep.space.search_space import Parameter, Params
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.result import Result, TrialState
@@ -28,25 +29,25 @@ class OptunaSampler(Sampler):
     """What all have in common that draw by a sampler of Optuna's."""
 
     kind: str  # the class of `optuna.samplers`
+    arguments: Mapping[str, Any] = MappingProxyType({})  # of that class, beside the seed
 
     def __init__(self, spec: SweepSpec) -> None:
         import optuna
 
         super().__init__(spec)
+        self._optuna: Any = optuna
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._objective = spec.objective
         self._begin_study(spec.search.seed)
 
     def _begin_study(self, seed: int) -> None:
-        import optuna
-
-        directions = [optuna.study.StudyDirection[one.name] for one in self._objective.directions]
-        self._study = optuna.create_study(directions=directions, sampler=self._optuna_sampler(seed))
+        directions = [one.value for one in self._objective.directions]
+        self._study: optuna.Study = self._optuna.create_study(directions=directions, sampler=self._make_sampler(seed))
         self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         self._generator = generator
-        self._study.sampler = self._optuna_sampler(seed)
+        self._study.sampler = self._make_sampler(seed)
 
     def draw(self, number: int) -> dict[str, Value]:
         return self.fill(number, {})
@@ -56,34 +57,22 @@ class OptunaSampler(Sampler):
         return self.space.with_values(lambda parameter: self._value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
-        import optuna
-
         trial = self._asked.pop(number, None)
         if trial is not None:
-            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
-        import optuna
-
         self.drop(result.number)
         if (searched := self.space.searched(result.params)) is None:  # it is of another space
             return
-        params: dict[str, Any] = {}
-        distributions: dict[str, optuna.distributions.BaseDistribution] = {}
-        for parameter, value in searched:
-            distributions[parameter.key] = optuna_distribution(parameter.distribution)
-            if isinstance(parameter.distribution, Categorical):
-                choices = parameter.distribution.choices
-                value = as_scalar(choices[choices.index(value)])
-            params[parameter.key] = value
         score, pruned = result.value, result.state is TrialState.PRUNED
         further = [result.goal(one.name) for one in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
-        trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
-            state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
+        trial = self._optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
+            state=self._optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
             values=values if score is not None else None,
-            params=params,
-            distributions=distributions,
+            params={one.key: _optuna_value(one.distribution, value) for one, value in searched},
+            distributions={one.key: optuna_distribution(one.distribution) for one, _ in searched},
             intermediate_values={result.epochs: score} if score is not None and pruned else {},
         )
         self._add(trial)
@@ -100,18 +89,17 @@ class OptunaSampler(Sampler):
         suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make_sampler(self, seed: int) -> Any:
         """Optuna's sampler of one generation."""
-        import optuna
-
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler: optuna.samplers.BaseSampler = getattr(optuna.samplers, self.kind)(seed=seed, **self._arguments())
-        return sampler
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            return getattr(self._optuna.samplers, self.kind)(seed=seed, **self.arguments)
 
-    def _arguments(self) -> dict[str, Any]:
-        """The arguments of Optuna's sampler beside its seed."""
-        return {}
+
+def _optuna_value(distribution: Distribution, value: Value) -> Any:
+    if not isinstance(distribution, Categorical):
+        return value
+    return as_scalar(distribution.choices[distribution.choices.index(value)])
 
 
 class Tpe(OptunaSampler):
@@ -120,9 +108,10 @@ class Tpe(OptunaSampler):
     learns_goals = True
     kind = "TPESampler"
 
-    def _arguments(self) -> dict[str, Any]:
-        conditional = any(parameter.when for parameter in self.space.parameters)
-        return {"multivariate": True, "group": conditional, "constant_liar": True}
+    def __init__(self, spec: SweepSpec) -> None:
+        conditional = any(parameter.when for parameter in spec.space.parameters)
+        self.arguments = {"multivariate": True, "group": conditional, "constant_liar": True}
+        super().__init__(spec)
 
 
 class Nsga2(OptunaSampler):
@@ -130,23 +119,19 @@ class Nsga2(OptunaSampler):
 
     learns_goals = True
     kind = "NSGAIISampler"
+    arguments = MappingProxyType({"population_size": GENERATION})
 
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
-        import optuna
-
         # Optuna notes which generation a trial is of, and who that has for parents, only where a trial has not ended:
         # so each of the record is begun here, and ended, and both are noted as they were when it was asked for.
         self._study.enqueue_trial(trial.params)
-        asked, sampler = self._study.ask(trial.distributions), self._study.sampler
-        assert isinstance(sampler, optuna.samplers.NSGAIISampler)
+        asked = self._study.ask(trial.distributions)
+        sampler: Any = self._study.sampler
         generation = sampler.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[-1])
         sampler.get_parent_population(self._study, generation)
-        completed = trial.state is optuna.trial.TrialState.COMPLETE
-        state = optuna.trial.TrialState.COMPLETE if completed else optuna.trial.TrialState.FAIL
-        self._study.tell(asked, trial.values if completed else None, state)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {"population_size": GENERATION}
+        states = self._optuna.trial.TrialState
+        completed = trial.state is states.COMPLETE
+        self._study.tell(asked, trial.values if completed else None, states.COMPLETE if completed else states.FAIL)
 
 
 class Gp(OptunaSampler):
@@ -155,6 +140,7 @@ class Gp(OptunaSampler):
     learns_conditions = False
     learns_goals = True
     kind = "GPSampler"
+    arguments = MappingProxyType({"warn_independent_sampling": False})
 
     def __init__(self, spec: SweepSpec) -> None:
         if find_spec("torch") is None:
@@ -176,9 +162,6 @@ class Gp(OptunaSampler):
 
     def learn(self, result: Result) -> None:
         self._results.append(result)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {"warn_independent_sampling": False}
 
 
 class Random(OptunaSampler):

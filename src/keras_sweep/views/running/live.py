@@ -62,7 +62,7 @@ class LiveBoard:
         with self._lock:
             self.progress(event)
         if isinstance(event, Noticed):
-            print_notice(self._console, event.message)
+            print_notice(self._console, event.message, warns=event.warns)
         elif isinstance(event, FinalistsChosen) and event.note:
             print_notice(self._console, event.note)
         elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:

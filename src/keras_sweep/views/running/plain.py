@@ -95,7 +95,7 @@ class PlainLines:
         elif isinstance(event, FinalistEnded):
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
-            print_notice(self._console, event.message)
+            print_notice(self._console, event.message, warns=event.warns)
             self._printed, self._wait = time.monotonic(), self._silence
         elif isinstance(event, WinnerRefitted) and not event.earlier:
             self._line(f"trial {event.refit.trial} was {event.refit.text}")
