@@ -65,12 +65,13 @@ from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.ties import paired_ties
 from keras_sweep.honest.two_choices import FirstChoice
+from keras_sweep.record.candidates import first_choice
+from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.comparison import first_choice
+from keras_sweep.sweep.finalists import choose_finalists
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.finalists import chosen, with_finalists
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
@@ -346,7 +347,7 @@ def after_finalists(
     """The trials of the search, the best recipes with the seeds `new` beside their own."""
 
     spec = replace(table.spec, finalists=Finalists(seeds=len(new)), finalists_asked=True)
-    choice = replace(chosen(spec, search), seeds=tuple(new))
+    choice = replace(choose_finalists(spec, search), seeds=tuple(new))
     again = [
         result(table, own, recipe, drawn, Suggestion(number, {"seed": own}, recipe=recipe))
         for number, (recipe, own) in enumerate(choice)

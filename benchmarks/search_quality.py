@@ -32,6 +32,7 @@ import numpy as np
 from curve_tables import KINDS, LONGEST, Table, load, made, make
 from printed import print_machine, print_table
 
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar
 from keras_sweep.space.search_space import Parameter
@@ -40,7 +41,6 @@ from keras_sweep.sweep.generations import Generations
 from keras_sweep.training.outcome import scored_epoch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
-from keras_sweep.trial.wall_time import WallTime
 
 BUDGETS = (100, 200, 400, 800)  # trained epochs after which regret is looked at
 OPTUNA, KERAS_TUNER = "Optuna, TPE and HyperbandPruner", "KerasTuner, Hyperband"

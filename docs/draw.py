@@ -13,11 +13,11 @@ from pathlib import Path
 from terminal_svg import progress_at, record_svg
 
 from keras_sweep.api.report import write_report
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.events import EndReason, SweepEnded, SweepStarted
 from keras_sweep.sweep.finish import last_look
-from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.trial.events import EndReason, SweepEnded, SweepStarted
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary
 
@@ -29,7 +29,7 @@ def draw(name: str) -> None:
     facts, results, objective = sweep.facts, sweep.results, sweep.objective
     total = facts.trials or 0
     place = Path(__file__).parents[1] / "reports" / name
-    picture(write_report(SweepAccess(folder), place), place / "page.png")
+    picture(write_report(OpenSweep(folder), place), place / "page.png")
     looked = last_look(facts)
     model = f"sweeps/{name}/best.keras"
     ended = SweepEnded(name, EndReason.DONE, tuple(results), facts.seconds, model, comparison=sweep.comparison)

@@ -155,7 +155,7 @@ def _takes(inner: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def commands_page() -> str:
-    """Every command with its arguments and options, from the command itself."""
+    """Every command with its arguments and options, and what they are in Python, from the command itself."""
     import typer
 
     from keras_sweep.cli.main import app
@@ -164,19 +164,33 @@ def commands_page() -> str:
     parts = [
         "# Commands",
         "Exit codes: 0 done, 1 it ran and failed, 2 the call or a file is wrong, 3 another process "
-        "runs this sweep, 130 interrupted. The answer goes to stdout, progress and errors to stderr.",
+        "runs this sweep, 130 interrupted. The answer goes to stdout, progress and errors to stderr. "
+        "Each command calls one function of [the Python API](python.md), and its options are that function's keywords.",
     ]
     for name, command in group.commands.items():
         arguments = " ".join(p.name.upper() for p in command.params if p.param_type_name == "argument")
         parts += [f"## sweep {name}", f"`sweep {name} {arguments}`", _cell(command.help or "")]
-        rows = ["| option | |", "|---|---|"]
-        for parameter in command.params:
-            names = ", ".join(f"`{opt}`" for opt in (*parameter.opts, *parameter.secondary_opts))
-            if parameter.param_type_name == "argument":
-                names = f"`{parameter.name.upper()}`"
-            rows.append(f"| {names} | {_cell(getattr(parameter, 'help', None) or '')} |")
+        parts.append("In Python: `" + command.epilog.removeprefix("In Python: ") + "`")
+        rows = ["| option | in Python | default | |", "|---|---|---|---|"]
+        rows += ["| " + " | ".join(_option(parameter)) + " |" for parameter in command.params]
         parts.append("\n".join(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def _option(parameter: Any) -> tuple[str, str, str, str]:
+    """The cells of an option or an argument: its names, its keyword, its default, what it means."""
+    from keras_sweep.api.edge import keyword_of
+
+    is_argument = parameter.param_type_name == "argument"
+    names = [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    text, default = _cell(getattr(parameter, "help", None) or ""), parameter.show_default
+    if not isinstance(default, str):
+        default = "" if parameter.default in (None, False) else f"`{parameter.default}`"
+    keyword = keyword_of(parameter.name if is_argument else names[0].lstrip("-"))
+    if not keyword or (keyword == "format" and "table" in text):  # how a command prints
+        keyword = ""
+    shown = ", ".join(f"`{name}`" for name in names)
+    return shown, keyword and f"`{keyword}`", "required" if parameter.required else default, text
 
 
 def _cell(text: str) -> str:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from keras_sweep.errors import SweepError
-from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
+from keras_sweep.sweep.events import GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.result import Result
 from keras_sweep.views.running.sweep_progress import SweepProgress
 

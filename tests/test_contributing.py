@@ -20,7 +20,7 @@ ROWS = [
     for line in TEXT.split("## To add a member")[1].splitlines()
     if line.startswith("| ") and not line.startswith("| to add")
 ]
-TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "stripes", "runner": "Patient"}
+TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "STRIPES", "runner": "Patient", "tracker": "Notes"}
 SPACE = small(
     data='{toy: "60"}',
     model="{dense: {activation: softmax}}",
@@ -71,6 +71,8 @@ def test_installed_toys_search_and_train(installed: Path) -> None:
     rows = json.loads(sweep(installed, "leaderboard", "space", "--format", "json").out)
     assert {row["engine"] for row in rows} == {"optuna/toy"}
     assert {row["number"]: row["state"] for row in rows} == {0: "COMPLETE", 1: "PRUNED", 2: "COMPLETE"}
+    sweep(installed, "log", "space", "--to", "toy").ok()
+    assert (installed / "notes.txt").read_text() == "trial-0 trial-1 trial-2 "
 
 
 def test_installed_names_stand_in_help_and_messages(installed: Path) -> None:
@@ -80,7 +82,7 @@ def test_installed_names_stand_in_help_and_messages(installed: Path) -> None:
     done = sweep(installed, "check", "space.yaml")
     words = " ".join(done.err.split())
     assert done.code == 2
-    assert "csv, parquet, npz, images, series, python, toy" in words
+    assert "csv, parquet, sql, npz, images, series, python, toy" in words
     assert "hyperband, halving, median, successive_halving or toy" in words
     assert "tpe, random, grid, gp, cmaes, qmc, nsgaii, toy" in words
 

@@ -1,13 +1,16 @@
 """Every example runs as it stands, in an empty folder, with fewer trials; the notebook with all that it has."""
 
+import os
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.helpers.command import script
+from tests.helpers.command import process, script
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SAID = {
@@ -29,6 +32,16 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(short)
     ended = script("example.py", cwd=tmp_path).ok()
     assert re.search(SAID[name], ended.out), ended.out
+
+
+def test_the_package_of_members_is_installed_and_keeps_their_contracts(tmp_path: Path) -> None:
+    plugin, installed = tmp_path / "plugin", tmp_path / "installed"
+    shutil.copytree(EXAMPLES / "plugin", plugin)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    process([*pip, "--target", installed, plugin], tmp_path).ok()
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    variables = {**os.environ, "PYTHONPATH": str(installed), "KERAS_BACKEND": "jax"}
+    assert re.search(r"[23]\d passed", process(tests, plugin, variables).ok().out)
 
 
 @pytest.mark.soak

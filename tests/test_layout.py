@@ -44,17 +44,24 @@ def test_a_module_imports_only_from_rooms_below(name: str) -> None:
     assert not above, f"{name} stands below what it imports"
 
 
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if room(name) == "cli"))
+def test_a_command_calls_the_public_functions_and_nothing_below_them(name: str) -> None:
+    beside = {"", "cli", "api", "views", "errors", "process", "space.text"}
+    assert {other for other in imports(name) if not {other, room(other)} & beside} == set()
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: {other for other in imports(name) if other in MODULES and other != name} for name in MODULES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
 def test_few_ties_bind_the_rooms() -> None:
+    """`testing/` is left out, which has a contract for members of many rooms."""
     ties = {(room(name), room(other)) for name in MODULES for other in imports(name) if other} - {("", "")}
-    assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS}) <= 82
+    assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS and a != "testing"}) <= 82
 
 
-# Where private names of another package may be used: lanes, replay and KerasTuner's oracles can't be had without.
+# Where something may be set on another package: lanes, replay and KerasTuner's oracles can't be had without.
 PRIVATE_NAMES = (
     "training.",
     "search.keras_tuner.",
@@ -80,7 +87,6 @@ def test_other_packages_are_used_and_not_rebuilt(name: str) -> None:
     changed = {holder.id for holder in holders if isinstance(holder, ast.Name)}
     if not name.startswith(PRIVATE_NAMES):
         assert not changed & foreign
-        assert not re.search(r"noqa: SLF001  # \w+ \d", text)
 
 
 def test_no_test_module_imports_from_another() -> None:

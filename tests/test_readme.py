@@ -117,3 +117,11 @@ def test_links_paths_and_examples_are_there() -> None:
         assert f"(search_spaces/{file.name})" in README, file
     for extra in re.findall(r"'\.\[(\w+)\]'", README):
         assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_pages_say_of_the_time_beside_fit_what_the_benchmark_wrote() -> None:
+    command = [sys.executable, "benchmarks/never_slower.py", "--sentence"]
+    said = process(command).out.strip()
+    assert "of its time" in said
+    for page in ("README.md", "docs/honest-and-fast.md", "benchmarks/README.md"):
+        assert said in " ".join((ROOT / page).read_text().split()), page

@@ -5,7 +5,7 @@ import pytest
 from docs.terminal_svg import progress_at, record_svg, without_hosts
 
 from keras_sweep.errors import SweepError
-from keras_sweep.trial.events import EndReason, SweepEnded
+from keras_sweep.sweep.events import EndReason, SweepEnded
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary
 from tests.helpers.results import ACCURACY, dense_sweep, started

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
     from keras_sweep.api.compare import compare as compare
     from keras_sweep.api.compare import verify as verify
+    from keras_sweep.api.data import baseline as baseline
+    from keras_sweep.api.data import import_optuna as import_optuna
+    from keras_sweep.api.data import load_data as load_data
     from keras_sweep.api.leaderboard import Leaderboard as Leaderboard
     from keras_sweep.api.run import run as run
+    from keras_sweep.api.space import check as check
+    from keras_sweep.api.space import init as init
+    from keras_sweep.api.space import schema as schema
     from keras_sweep.api.spec import Choice as Choice
     from keras_sweep.api.spec import Csv as Csv
     from keras_sweep.api.spec import Float as Float
@@ -30,9 +36,9 @@ if TYPE_CHECKING:
     from keras_sweep.api.spec import Parquet as Parquet
     from keras_sweep.api.spec import Spec as Spec
     from keras_sweep.api.sweep import Sweep as Sweep
-    from keras_sweep.api.sweep import Trial as Trial
     from keras_sweep.api.sweep import open as open
     from keras_sweep.api.sweep import sweeps as sweeps
+    from keras_sweep.api.trial import Trial as Trial
     from keras_sweep.api.tuner import Tuner as Tuner
     from keras_sweep.errors import Interrupted as Interrupted
     from keras_sweep.errors import SweepError as SweepError
@@ -42,10 +48,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api.compare": ("compare", "verify"),
+    "api.data": ("baseline", "import_optuna", "load_data"),
     "api.leaderboard": ("Leaderboard",),
     "api.run": ("run",),
+    "api.space": ("check", "init", "schema"),
     "api.spec": ("Choice", "Csv", "Float", "Int", "KerasTuner", "Npz", "Optuna", "Parquet", "Spec"),
-    "api.sweep": ("Sweep", "Trial", "open", "sweeps"),
+    "api.sweep": ("Sweep", "open", "sweeps"),
+    "api.trial": ("Trial",),
     "api.tuner": ("Tuner",),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }

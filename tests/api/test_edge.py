@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.api.edge import cut_traceback, cut_tracebacks
+from keras_sweep.api.edge import cut_traceback, cut_tracebacks, in_python
 from tests.helpers.command import python
 
 SAID = {
     "ks.open('nothing')": "keras_sweep.errors.UsageError: there is no sweep 'nothing'",
     "ks.run('nothing.yaml')": "keras_sweep.errors.SpaceFileError: nothing.yaml: there is no such file",
-    "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec takes one of `maximize` and `minimize`",
+    "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec takes one of `maximize`, `minimize`",
     "ks.Tuner(print).sweep": "keras_sweep.errors.UsageError: nothing was searched yet",
     "ks.Float(3, 1)": "ValueError: `min <= max` must hold, but got (min=3, max=1)",
 }
@@ -67,3 +67,31 @@ def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
         with pytest.raises(ks.UsageError, match=r"no (2|value)") as told:
             call()
         assert [entry.name for entry in told.traceback][-1] == "wrapper"
+
+
+@pytest.mark.parametrize(
+    ("said", "in_a_program"),
+    [
+        ("If you know that code, add `--trust`", "If you know that code, add `trust=True`"),
+        ("`--trials` is the total, `--more` is on top", "`trials` is the total, `more` is on top"),
+        ("`--more N` adds some; give it more with `--for`", "`more=N` adds some; give it more with `seconds`"),
+        ("Give `--format litert --quantize int8`", "Give `format='litert', quantize='int8'`"),
+        ("as in `--set learning_rate.max=0.1`", "as in `set=['learning_rate.max=0.1']`"),
+        ("more than --max-failures 1; run with --fresh", "more than max_failures 1; run with fresh=True"),
+        ("Name a file with -o. The same command resumes", "Name a file with path. The same call resumes"),
+        ("`sweep run SPACE --fresh` moves it aside", "`sweep run SPACE --fresh` moves it aside"),
+        (
+            "XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`",
+            "XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`",
+        ),
+    ],
+)
+def test_a_program_is_told_keywords_where_the_command_has_options(said: str, in_a_program: str) -> None:
+    assert in_python(said) == in_python(in_a_program) == in_a_program
+    with pytest.raises(ks.UsageError) as told:
+        cut_traceback(_raise)(ks.UsageError(said, hint=said))
+    assert (told.value.message, told.value.hint) == (in_a_program, in_a_program)
+
+
+def _raise(error: Exception) -> None:
+    raise error

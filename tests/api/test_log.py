@@ -14,7 +14,7 @@ from keras_sweep.api.trackers.run import run_of
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.command import PATIENCE
 from tests.helpers.records import new_folder
@@ -38,7 +38,7 @@ def test_new_trials_are_logged_while_the_sweep_runs(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(report, "EVERY", 0.05)
     folder = new_folder(Path("sweeps"), trials=2)
     with SweepLock(folder):  # this process runs the sweep
-        call = {"args": (SweepAccess(folder), "tensorboard"), "kwargs": {"follow": True}}
+        call = {"args": (OpenSweep(folder), "tensorboard"), "kwargs": {"follow": True}}
         following = threading.Thread(target=log_sweep, **call)
         following.start()
         wait_for(Path("runs/dense/trial-1"))
@@ -62,7 +62,7 @@ def test_a_tracker_that_can_not_be_reached_is_told_in_a_line(monkeypatch: pytest
 
 def test_what_is_wrong_with_a_call_is_told_before_anything_is_written() -> None:
     new_folder(Path("sweeps"), trials=2)
-    with pytest.raises(ks.UsageError, match="`--output` is for tensorboard"):
+    with pytest.raises(ks.UsageError, match="`path` is for tensorboard"):
         ks.open("dense").log("wandb", "elsewhere")
     with pytest.raises(ks.UsageError, match="Did you mean `mlflow`"):
         ks.open("dense").log("mflow")

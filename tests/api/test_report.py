@@ -11,7 +11,7 @@ from keras_sweep.api import report
 from keras_sweep.errors import UsageError
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from tests.helpers.command import PATIENCE
 from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep
@@ -32,7 +32,7 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
     page = tmp_path / "page" / "index.html"
     with SweepLock(folder):  # this process runs the sweep
         watching = threading.Thread(
-            target=report.write_report, args=(SweepAccess(folder), page.parent), kwargs={"watch": True}
+            target=report.write_report, args=(OpenSweep(folder), page.parent), kwargs={"watch": True}
         )
         watching.start()
         wait_for("</output> of 12 trials", page)
@@ -48,7 +48,7 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
 
 def test_a_sweep_that_has_ended_is_written_once(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, trials=3)
-    assert report.write_report(SweepAccess(folder), tmp_path / "page", watch=True) == tmp_path / "page" / "index.html"
+    assert report.write_report(OpenSweep(folder), tmp_path / "page", watch=True) == tmp_path / "page" / "index.html"
 
 
 def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,5 +62,5 @@ def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_page_without_the_winner_s_rows_says_why(tmp_path: Path) -> None:
-    page = report.write_report(SweepAccess(new_folder(tmp_path, trials=12)), tmp_path / "page").read_text()
+    page = report.write_report(OpenSweep(new_folder(tmp_path, trials=12)), tmp_path / "page").read_text()
     assert "Not shown: the space file in" in page

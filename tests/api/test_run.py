@@ -11,8 +11,9 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import SweepWarning
-from keras_sweep.trial.events import EpochEnded, SweepEnded, SweepStarted, TrialEnded
-from keras_sweep.trial.events import TestEvaluated as Evaluated
+from keras_sweep.sweep.events import SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.sweep.events import TestEvaluated as Evaluated
+from keras_sweep.trial.events import EpochEnded
 from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
 from tests.api.conftest import digits_arrays, digits_spec, run_digits

@@ -57,6 +57,27 @@ def test_all_faults_of_a_spec_are_told_at_once():
     assert all(name in message for name in ("crossentropie", "learning_rat", "val_accurcy"))
 
 
+def test_the_keys_of_a_space_file_are_taken_with_its_faults_and_its_warnings(tmp_path):
+    (tmp_path / "plants.csv").write_text("a,species\n1,x\n2,y\n")
+    keys = {
+        "data": {"csv": str(tmp_path / "plants.csv"), "target": "species"},
+        "model": {"dense": {"hidden": [4]}},
+        "metric": [{"name": "val_accuracy", "goal": "maximize"}, {"name": "parameters", "goal": "minimize"}],
+        "parameters": {"learning_rate": {"min": 1e-3, "max": 1.0, "log": True}, "epochs": {"values": [1, 2]}},
+        "search": {"sampler": "random", "trials": 3, "seed": 7},
+        "finish": {"choose": {"where": "parameters < 700"}},
+    }
+    given = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], "finalists": "none", **keys}
+    of_file = read_space_file(tmp_path / "it.yaml", text=ks.Spec(**given).to_yaml(), name="mine")
+    spec = spec_of(ks.Spec(**given, method="bayes"), name="mine")
+    assert (spec.space, spec.search, spec.objective) == (of_file.space, of_file.search, of_file.objective)
+    assert spec.objective.further and spec.finalists is None and "is a key of W&B" in spec.warnings[-1]
+    wrong = {**given, "metrc": "val_loss", "search": {"samplr": "gp"}}
+    with pytest.raises(ks.UsageError, match=r"search\.samplr: .*`sampler`") as caught:
+        spec_of(ks.Spec(**wrong), name="mine")
+    assert "Spec: metrc: there is no such key here (did you mean `metric`?)" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
@@ -73,8 +94,8 @@ def test_an_impossible_range_is_refused_where_it_is_made(kind, arguments):
 
 
 def test_exactly_one_direction_is_asked_for():
-    for directions in ({"maximize": None}, {"minimize": "val_loss"}):
-        with pytest.raises(ks.UsageError, match="one of `maximize` and `minimize`"):
+    for directions in ({"maximize": None}, {"minimize": "val_loss"}, {"metric": {"name": "val_loss"}}):
+        with pytest.raises(ks.UsageError, match="one of `maximize`, `minimize` and `metric`"):
             digits_spec(**directions).to_yaml()
 
 

@@ -1,6 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.api.events import ModelExported, TrialsLogged
+from keras_sweep.errors import RecordError
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import set_aside
+from tests.helpers.records import new_folder
 
 
 def test_the_best_is_the_first_of_the_leaderboard(finished):
@@ -59,6 +66,25 @@ def test_a_trial_by_its_number(finished):
         finished.trial(99)
 
 
+def test_a_trial_is_shown_beside_its_sweep_and_is_the_winner_unless_it_is_named(finished):
+    assert finished.show().result.number == finished.best.number
+    shown = finished.show(2)
+    assert (shown.result.number, len(shown.sweep.results)) == (2, 5)
+    assert (finished.status.name, finished.status.trials, finished.status.state) == ("mine", 5, "done")
+
+
+def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heard = []
+    sweep = ks.open("mine", trust=True, sweeps_dir=finished.path.parent, listener=heard.append)
+    assert sweep.export() == Path("mine.keras")
+    (exported,) = [event for event in heard if isinstance(event, ModelExported)]
+    assert exported.card.is_file() and exported.trial.startswith(f"trial {finished.best.number}")
+    assert finished.log("tensorboard", tmp_path / "runs") == sweep.log("tensorboard", tmp_path / "runs")
+    (logged,) = [event for event in heard if isinstance(event, TrialsLogged)]
+    assert logged.text == "logged 0 of 5 trials; the others were there"
+
+
 def test_optuna_opens_the_study(finished):
     assert finished.study.best_value == finished.best.value
 
@@ -77,3 +103,23 @@ def test_the_model_scores_what_the_leaderboard_says(finished):
     loss, accuracy = model.evaluate(rows.x, rows.y, verbose=0)
     assert accuracy == finished.best.value
     assert loss == pytest.approx(finished.best.metrics["val_loss"], rel=1e-5)
+
+
+def test_a_sweep_whose_record_was_replaced_says_so_and_never_reads_the_new_one(tmp_path):
+    folder = new_folder(tmp_path, trials=3)
+    former = ks.open("dense", sweeps_dir=tmp_path)
+    assert len(former.trials) == 3
+    set_aside(folder.path)
+    new_folder(tmp_path, trials=2)
+    questions = (lambda: former.best, lambda: former.objective, lambda: former.study, former.leaderboard, former.replay)
+    for question in (*questions, former.evaluate, lambda: repr(former)):
+        with pytest.raises(RecordError, match="the record of sweep 'dense' was replaced") as refused:
+            question()
+        assert "`keras_sweep.open('dense')`" in refused.value.hint
+    assert sorted((sweep.name, len(sweep.trials)) for sweep in ks.sweeps(tmp_path)) == [("dense", 2), ("dense~1", 3)]
+
+
+def test_a_record_that_has_no_identity_is_read_as_before(tmp_path):
+    with StudyFile.open(new_folder(tmp_path, trials=3)) as study:
+        study.set_attributes({"identity": None})
+    assert len(ks.open("dense", sweeps_dir=tmp_path).trials) == 3

@@ -15,7 +15,7 @@ from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.errors import SweepWarning
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.resume import open_study
 from tests.helpers.command import called
 from tests.helpers.data_specs import write_pictures
 

@@ -1,11 +1,15 @@
 """Every command has its help."""
 
+import inspect
 import re
 
 import pytest
 import typer
 
+import keras_sweep as ks
 from keras_sweep import __version__
+from keras_sweep.api.edge import keyword_of
+from keras_sweep.api.space import CheckedSpace
 from keras_sweep.cli.main import app
 from tests.helpers.command import called
 
@@ -32,6 +36,24 @@ def test_every_option_says_what_it_is_for(name):
     for parameter in command.params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), parameter.name
+
+
+PARTS = {"open": ks.Sweep, "check": CheckedSpace}  # function -> what it returns, whose method a command calls, too
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_names_its_public_function_whose_keywords_are_its_options(name):
+    command = typer.main.get_command(app).commands[name]
+    assert command.epilog in " ".join(called([name, "--help"])[1].split())
+    first, *methods = re.findall(r"(\w+)\(", command.epilog.removeprefix("In Python: keras_sweep."))
+    functions = [getattr(ks, first), *(getattr(PARTS[first], method) for method in methods)]
+    keywords = {each for function in functions for each in inspect.signature(function).parameters}
+    options = {
+        keyword_of(one.name if one.param_type_name == "argument" else one.opts[0].lstrip("-")).split("=")[0]
+        for one in command.params
+    }
+    assert options - keywords <= {"", "format"}  # which of table and JSON is printed
+    assert keywords - options - {"self"} <= {"listener", "trust"}  # what only reads a record runs none of its code
 
 
 def test_the_version_is_printed():

@@ -7,10 +7,10 @@ import pytest
 from optuna.distributions import distribution_to_json
 from rich.console import Console
 
+from keras_sweep.api.events import EndReason, Listener, SweepEnded, SweepStarted, TrialEnded
 from keras_sweep.cli.run import run
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Goal
-from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
 from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
 from tests.helpers.results import dense_sweep
 from tests.helpers.screen import without_styles
@@ -23,17 +23,20 @@ RESULTS = tuple(dense_sweep(24))
     [(False, True, True, True), (True, True, True, False), (False, False, True, False), (False, True, False, False)],
 )
 def test_importance_is_said_on_a_terminal_after_training(quiet, is_terminal, trained, said, tmp_path, monkeypatch):
-    def session(*_: Any, others: list[Any], **__: Any) -> SweepEnded:
-        for listener in others if trained else ():
+    def session(spec: Any, folder: Any, options: Any, listener: Listener, wall: Any) -> SweepEnded:
+        listener(SweepStarted("dense", "", "", "", 24, (), spec.objective, 1.0))
+        if trained:
             listener(TrialEnded(RESULTS[0]))
-        return SweepEnded("dense", EndReason.DONE, RESULTS)
+        ended = SweepEnded("dense", EndReason.DONE, RESULTS)
+        listener(ended)
+        return ended
 
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=is_terminal, color_system=None)
     distributions = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
     known = Facts("val_accuracy", Goal.MAXIMIZE, 42, SPACE, distributions)
     monkeypatch.setattr("keras_sweep.api.session.run_session", session)
-    monkeypatch.setattr("keras_sweep.record.reader.read_facts", lambda _: known)
+    monkeypatch.setattr("keras_sweep.api.sweep.read_facts", lambda _: known)
     monkeypatch.setattr("keras_sweep.cli.run.stdout_console", lambda: console)
     (tmp_path / "dense.yaml").write_text(SPACE)
     run(tmp_path / "dense.yaml", quiet=quiet, sweeps_dir=tmp_path)

@@ -40,7 +40,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) ->
     def failing(folder: object) -> None:
         raise error
 
-    monkeypatch.setattr("keras_sweep.views.sweep_list.all_sweeps", failing)
+    monkeypatch.setattr("keras_sweep.api.sweep.all_sweeps", failing)
     return called(["list", *words])
 
 

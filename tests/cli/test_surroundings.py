@@ -115,7 +115,7 @@ def test_ctrl_c_in_any_command_is_said_in_one_line(monkeypatch):
     def interrupted(folder: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_sweep.views.sweep_list.all_sweeps", interrupted)
+    monkeypatch.setattr("keras_sweep.api.sweep.all_sweeps", interrupted)
     assert called(["list"]) == (130, "", "interrupted\n")
 
 

@@ -1,9 +1,9 @@
 """The engine contract over every sampler of every library: one that is registered is tested from that day on."""
 
 import pytest
-from tests.helpers.engine_contract import EngineContract
 
 from keras_sweep.search.engines import ENGINES
+from keras_sweep.testing.samplers import SamplerContract
 
 # A Gaussian process takes long for every point; tests/search has in short what these two promise.
 SLOW = {("optuna", "gp"), ("keras-tuner", "bayesian")}
@@ -21,8 +21,8 @@ def member(request: pytest.FixtureRequest) -> tuple[str, str]:
     return engine, sampler
 
 
-class TestEveryEngine(EngineContract):
+class TestEveryEngine(SamplerContract):
     @pytest.fixture(autouse=True)
     def _member(self, member: tuple[str, str]) -> None:
         self.engine, self.sampler = member
-        self.has_budgets = self.sampler == "hyperband"
+        self.follows_seed = member != ("keras-tuner", "grid")  # which is in the order of the file

@@ -1,56 +1,13 @@
-"""What every runner promises: `training/runner.py` in tests, over all that are registered."""
-
-from collections.abc import Sequence
-from typing import Any
+"""The contract of runners over all that are registered."""
 
 import pytest
-from tests.helpers.factory import digits, make_spec
 
+from keras_sweep.testing.runners import RunnerContract
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner, StopsAt, Watch
-from keras_sweep.trial.events import EpochEnded, Event
-from keras_sweep.trial.result import Result, Suggestion, TrialState
-
-TRIALS = [
-    Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}),
-    Suggestion(1, {"optimizer": "adam", "learning_rate": 0.1, "epochs": 2}),
-    Suggestion(2, {"optimizer": "sgd", "learning_rate": 3e38, "epochs": 3}),  # diverges
-]
-
-
-def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), **asked: Any) -> dict[int, Result]:
-    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), Watch(**asked))}
 
 
 @pytest.mark.parametrize("name", RUNNERS)
-class TestEveryRunner:
-    @pytest.fixture
-    def runner(self, name: str) -> Runner:
-        return RUNNERS[name](make_spec(), digits())
-
-    def test_bears_the_name_by_which_it_is_registered(self, name: str, runner: Runner) -> None:
-        assert runner.name.partition("/")[0] == name and runner.generation >= 1
-
-    def test_trains_every_trial_and_fails_the_one_that_diverges(self, runner: Runner) -> None:
-        told: list[Event] = []
-        results = run(runner, emit=told.append)
-        assert {number: one.state for number, one in results.items()} == {
-            0: TrialState.COMPLETE, 1: TrialState.COMPLETE, 2: TrialState.FAIL,
-        }  # fmt: skip
-        assert [len(results[number].curve["val_accuracy"]) for number in (0, 1)] == [3, 2]
-        ended = [event for event in told if isinstance(event, EpochEnded)]
-        assert [event.epoch for event in ended if event.number == 0] == [1, 2, 3]
-        assert all("val_accuracy" in event.logs for event in ended)
-        assert sum(runner.spent.values()) > 0
-
-    def test_gives_the_same_numbers_whichever_are_wanted(self, runner: Runner) -> None:
-        whole, part = run(runner), run(runner, wanted=(1,))
-        assert set(part) == {1} and part[1].curve == whole[1].curve
-
-    def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
-        results = run(runner, wanted=(0, 1), judge=StopsAt({0: 1}))
-        assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
-        assert results[1].state is TrialState.COMPLETE
-
-    def test_ends_early_when_it_is_stopped(self, runner: Runner) -> None:
-        assert len(run(runner, stopping=lambda: True)) < 3
+class TestEveryRunner(RunnerContract):
+    @pytest.fixture(autouse=True)
+    def _runner_name(self, name: str) -> None:
+        self.runner_name = name

@@ -1,34 +1,33 @@
-"""What every kind of source promises: it gives rows with labels, whole or in parts, and the same ones each time."""
+"""The contract of sources over all kinds that are registered."""
 
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
+from tests.helpers.sql import ORDERED, write_shop
 
-from keras_sweep.data.source import SOURCES, RawRows, Source, read_source
+from keras_sweep.data.source import read_source
+from keras_sweep.data.sql_query import SqlOptions
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import SOURCES, DataSpec, SeriesOptions
+from keras_sweep.testing.sources import SourceContract
 
 OWN = DataSpec("python", "contract_rows:rows")
 IMAGES = DataSpec("images", "photos")
 SERIES = DataSpec("series", "it.csv", "price", options=SeriesOptions(window=2))
-MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN, "images": IMAGES, "series": SERIES}
+SQL = DataSpec("sql", ORDERED, "price", options=SqlOptions(database="shop.db"))
+MEMBERS = {
+    "csv": PLANTS,
+    "parquet": HOUSES,
+    "sql": SQL,
+    "npz": MOONS,
+    "python": OWN,
+    "images": IMAGES,
+    "series": SERIES,
+}
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    text = "import numpy as np\ndef rows():\n    return np.eye(6, dtype='float32'), np.arange(6) % 2\n"
-    (tmp_path / "contract_rows.py").write_text(text)
-    (tmp_path / "it.csv").write_text("price\n" + "\n".join(map(str, range(30))) + "\n")
-    write_pictures(tmp_path / "photos", 4)
-    return tmp_path
-
-
-def parts(source: Source) -> list[RawRows]:
-    return [part for part in (source.rows, source.train, source.validation, source.test) if part is not None]
+MISSING = {"python": "contract_rows:nothing", "sql": "select * from nothing"}
 
 
 def test_every_kind_is_tested_here() -> None:
@@ -36,25 +35,20 @@ def test_every_kind_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("kind", MEMBERS)
-class TestEverySource:
-    def test_gives_rows_with_one_label_each(self, kind: str, folder: Path) -> None:
-        source = SOURCES[kind](MEMBERS[kind], folder)
-        assert source.name and parts(source)
-        assert (source.rows is None) == (source.train is not None)
-        for part in parts(source):
-            assert len(part.x) == len(part.y) > 0
-            assert isinstance(part.x, np.ndarray | pl.DataFrame)
+class TestEverySource(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _kind(self, kind: str) -> None:
+        self.data, self.missing = MEMBERS[kind], MISSING.get(kind, "nothing")
 
-    def test_gives_the_same_rows_again(self, kind: str, folder: Path) -> None:
-        first, again = (parts(SOURCES[kind](MEMBERS[kind], folder)) for _ in range(2))
-        for one, other in zip(first, again, strict=True):
-            assert one.x.equals(other.x) if isinstance(one.x, pl.DataFrame) else np.array_equal(one.x, other.x)
-            assert np.array_equal(one.y, other.y)
-
-    def test_says_what_can_not_be_read(self, kind: str, folder: Path) -> None:
-        missing = "contract_rows:nothing" if kind == "python" else "nothing"
-        with pytest.raises(DataError, match="nothing"):
-            SOURCES[kind](DataSpec(kind, missing, "y"), folder)
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.syspath_prepend(str(tmp_path))
+        text = "import numpy as np\ndef rows():\n    return np.eye(6, dtype='float32'), np.arange(6) % 2\n"
+        (tmp_path / "contract_rows.py").write_text(text)
+        (tmp_path / "it.csv").write_text("price\n" + "\n".join(map(str, range(30))) + "\n")
+        write_pictures(tmp_path / "photos", 4)
+        write_shop(tmp_path / "shop.db")
+        return tmp_path
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "series"])

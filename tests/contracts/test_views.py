@@ -5,7 +5,8 @@ import io
 import pytest
 from tests.helpers.results import dense_sweep, started
 
-from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepEnded, TrialEnded
+from keras_sweep.sweep.events import GenerationAsked, SweepEnded, TrialEnded
+from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.json_lines import json_lines
 from keras_sweep.views.running.live import LiveBoard

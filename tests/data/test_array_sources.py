@@ -14,7 +14,7 @@ from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.source import Source
+from keras_sweep.data.source import SourceRows
 from keras_sweep.data.table_columns import is_number, number_matrix
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, Split
@@ -25,7 +25,7 @@ NPZ = DataSpec("npz", "it.npz", split=Split(validation=0.3, test=0.0))
 _MODULES = itertools.count()
 
 
-def read(folder: Path, target: str | None = None, **arrays: np.ndarray) -> Source:
+def read(folder: Path, target: str | None = None, **arrays: np.ndarray) -> SourceRows:
     """What is read of a file of these arrays; of the file that is there where none are given."""
     if arrays:
         np.savez(folder / "it.npz", **arrays)
@@ -38,11 +38,11 @@ def loaded(folder: Path, loss: str = "sparse_categorical_crossentropy", **arrays
 
 
 @pytest.fixture
-def returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Source]:
+def returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SourceRows]:
     """What a function `rows` with a body gives, from a module of its own; or anything else that is called `rows`."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def read_rows(body: str) -> Source:
+    def read_rows(body: str) -> SourceRows:
         name = f"rows_{next(_MODULES)}"
         function = "def rows():\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ")
         (tmp_path / f"{name}.py").write_text(
@@ -55,11 +55,11 @@ def returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return read_rows
 
 
-def has_x_and_y(source: Source) -> bool:
+def has_x_and_y(source: SourceRows) -> bool:
     return source.rows is not None and bool((source.rows.x == X).all() and (source.rows.y == Y).all())
 
 
-def sizes(source: Source) -> list[int | None]:
+def sizes(source: SourceRows) -> list[int | None]:
     parts = (source.rows, source.train, source.validation, source.test)
     return [None if part is None else len(part) for part in parts]
 

@@ -14,9 +14,8 @@ from sklearn.model_selection import train_test_split
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.places import places
-from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.data.split import Encoding, fit_encoding, split
-from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import give_arrays
 from keras_sweep.space.data_spec import DataSpec, Split
@@ -26,7 +25,7 @@ from tests.helpers.data_specs import spec_of
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:
     rows = RawRows(np.arange(100.0)[:, None], np.arange(100) % 2)
-    parts = split(Source("s", rows), Split(validation=0.25, test=0.2, seed=7), LabelForm.INDEX)
+    parts = split(SourceRows("s", rows), Split(validation=0.25, test=0.2, seed=7), LabelForm.INDEX)
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [60, 20, 20]
     search, test = train_test_split(np.arange(100), test_size=0.2, random_state=7)
     train, validation = train_test_split(search, test_size=0.25, random_state=7)
@@ -37,12 +36,12 @@ def test_test_rows_are_held_out_before_validation_rows() -> None:
 
 def test_no_share_of_test_rows_seals_none() -> None:
     rows = RawRows(np.arange(10.0)[:, None], np.arange(10) % 2)
-    assert split(Source("s", rows), Split(test=0.0), LabelForm.INDEX).test is None
+    assert split(SourceRows("s", rows), Split(test=0.0), LabelForm.INDEX).test is None
 
 
 def test_parts_of_the_source_stay() -> None:
     train, test = (RawRows(np.full((10, 1), float(k)), np.arange(10) % 2) for k in (1, 2))
-    parts = split(Source("s", train=train, test=test), Split(), LabelForm.INDEX)
+    parts = split(SourceRows("s", train=train, test=test), Split(), LabelForm.INDEX)
     assert parts.test is test
     assert len(parts.train) == 8 and len(parts.validation) == 2
 
@@ -58,14 +57,14 @@ def test_parts_of_the_source_stay() -> None:
 def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Split, message: str) -> None:
     rows = RawRows(np.zeros((len(labels), 1)), np.array(labels))
     with pytest.raises(DataError, match=message):
-        split(Source("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
+        split(SourceRows("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
 
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_too_few_rows_are_refused_in_words_of_our_own(rows: int) -> None:
     few = RawRows(np.zeros((rows, 1)), np.zeros(rows))
     with pytest.raises(DataError) as caught:
-        split(Source("s", few), Split(test=0.2), LabelForm.NUMBER)
+        split(SourceRows("s", few), Split(test=0.2), LabelForm.NUMBER)
     assert str(caught.value) == (
         f"{rows} row{'s' * (rows != 1)} can't be split with a share of 0.2 held out: one part would be empty. "
         "Both parts need a row: change `split`, or bring more rows"
@@ -74,7 +73,7 @@ def test_too_few_rows_are_refused_in_words_of_our_own(rows: int) -> None:
 
 def encoded(rows: RawRows, loss: str, how: Split, **source: object) -> Encoding:
     spec = spec_of(DataSpec("csv", "it.csv", "y", how), loss)
-    return fit_encoding(spec, split(Source("it.csv", rows, **source), how, loss_needs(loss).form))  # type: ignore[arg-type]
+    return fit_encoding(spec, split(SourceRows("it.csv", rows, **source), how, loss_needs(loss).form))  # type: ignore[arg-type]
 
 
 def test_labels_and_columns_are_encoded_by_training_rows_alone() -> None:
@@ -131,7 +130,7 @@ def test_labels_that_32_bits_blur_are_named() -> None:
 def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
     rows = RawRows(np.zeros((20, 2)), {"a": np.zeros(20), "c": np.zeros(20)})
     spec = replace(spec_of(DataSpec("npz", "it.npz")), outputs={"a": Output("mse"), "b": Output("mse")})
-    parts = split(Source("it.npz", rows), Split(), LabelForm.NUMBER)
+    parts = split(SourceRows("it.npz", rows), Split(), LabelForm.NUMBER)
     with pytest.raises(DataError, match=r"`loss` names the outputs 'a', 'b', but the labels of it\.npz are 'a', 'c'"):
         fit_encoding(spec, parts)
 
@@ -140,7 +139,7 @@ def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:
     """The parts of rows that are numbered, with classes in turn, and that have these groups or times."""
     numbers = np.arange(len(values))
     rows = RawRows(numbers[:, None], numbers % 2, None, {"by": places(values, len(values), how, "`by`")})
-    return split(Source("s", rows), how, LabelForm.INDEX)
+    return split(SourceRows("s", rows), how, LabelForm.INDEX)
 
 
 def values_of(rows: RawRows, values: list[object] | np.ndarray) -> set[object]:
@@ -170,9 +169,9 @@ def test_no_group_stands_on_both_sides_of_a_fold(values: list[object], folds: in
     form = LabelForm.NUMBER if of_numbers else LabelForm.INDEX
     if len(set(values)) < folds:
         with pytest.raises(DataError, match=f"'by' has {len(set(values))} group"):
-            split(Source("s", rows), how, form)
+            split(SourceRows("s", rows), how, form)
         return
-    parts = split(Source("s", rows), how, form)
+    parts = split(SourceRows("s", rows), how, form)
     assert sorted(np.concatenate([fold.held for fold in parts.folds])) == list(range(len(values)))
     for fold in parts.folds:
         assert not {values[row] for row in fold.held} & {values[row] for row in fold.train}
@@ -234,8 +233,8 @@ def test_the_column_of_a_split_is_no_feature(tmp_path: Path) -> None:
     named = {"x": x, "y": y, "patient": patients}
     frame = pd.DataFrame({"patient": patients, "a": range(60)})
     sources = [
-        read_table(DataSpec("csv", "rows.csv", "y", how), tmp_path),
-        read_table(DataSpec("parquet", "rows.parquet", "y", how), tmp_path),
+        read_source(DataSpec("csv", "rows.csv", "y", how), tmp_path),
+        read_source(DataSpec("parquet", "rows.parquet", "y", how), tmp_path),
         read_npz(DataSpec("npz", "rows.npz", "label", how), tmp_path),
         call_python(DataSpec("python", give_arrays(named), split=how), tmp_path),
         call_python(DataSpec("python", give_arrays((frame, y)), split=how), tmp_path),

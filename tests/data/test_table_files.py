@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_sweep.data.source import Source
+from keras_sweep.data.source import SourceRows, read_source
 from keras_sweep.data.table_columns import MOST_COLUMNS, number_matrix
-from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec
 from keras_sweep.views.terminal.console import error_lines
@@ -20,9 +19,9 @@ def csv(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, target: str = "target", weights: str | None = None) -> Source:
+def read(path: Path, target: str = "target", weights: str | None = None) -> SourceRows:
     """A file whose name ends with its kind."""
-    return read_table(DataSpec(path.suffix[1:], path.name, target, weights=weights), path.parent)
+    return read_source(DataSpec(path.suffix[1:], path.name, target, weights=weights), path.parent)
 
 
 def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
@@ -131,15 +130,9 @@ def test_faults_of_parquet_files(tmp_path: Path) -> None:
         read(path, "target")
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "."])
-def test_files_that_are_not_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="can't be read as csv"):
-        read_table(DataSpec("csv", name, "target"), tmp_path)
-
-
-def told(tmp_path: Path, content: str, **options: object) -> Source:
+def told(tmp_path: Path, content: str, **options: object) -> SourceRows:
     data = DataSpec("csv", csv(tmp_path, content).name, "target", options=CsvOptions(**options))  # type: ignore[arg-type]
-    return read_table(data, tmp_path)
+    return read_source(data, tmp_path)
 
 
 def test_columns_are_picked_left_out_and_taken_as_categories(tmp_path: Path) -> None:

@@ -26,15 +26,12 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
-from keras_sweep.sweep.finalists import train_finalists
-from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.open_record import open_study
-from keras_sweep.trial.finalists import chosen, seed_scores
-from keras_sweep.trial.ranking import winner
+from keras_sweep.sweep.finalists import choose_finalists, train_finalists
+from keras_sweep.sweep.resume import open_study
+from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
-from tests.helpers.in_memory_record import Asked, Formula, plain, searched
+from tests.helpers.in_memory_record import Asked, Formula, open_to_run, plain, searched
 from tests.helpers.records import integrity, saved_trials
 
 LONGEST = 40
@@ -110,8 +107,7 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             searched(self.spec, runner, trials, record=record, stop=stop)
             if len(record.results()) >= trials and not stop:
-                running = Running(study, self.spec, None, runner, lambda event: None, WallTime(), StopRequest())
-                assert train_finalists(running, record.results())
+                assert train_finalists(open_to_run(self.spec, runner, study=study), record.results())
                 self._check_winner()
         except Killed:
             self.abandoned.append(study)
@@ -130,7 +126,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Whatever came before, the finalists are those of a search of so many trials, and their mean decides."""
         results = reader.read_results(self.folder)
         final = [one for one in results if one.final]
-        assert {one.number for one in final} == set(chosen(self.spec, results).recipes)
+        assert {one.number for one in final} == set(choose_finalists(self.spec, results).recipes)
         for one in final:
             assert sorted(each.finalist_seed for each in one.finalists) == [43, 44]
             assert all(each.finalist_seed == each.params["seed"] for each in one.finalists)

@@ -1,48 +1,13 @@
 """Small real specs and data that tests share."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from keras_sweep.data.catalog import named_set
-from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
+from keras_sweep.data.search_data import Rows
+from keras_sweep.testing.small_sweep import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, SPACE, digits, make_spec
 from keras_sweep.training.outcome import standard_error
 
-LEARNING_RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
-OPTIMIZER = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam")))
-EPOCHS = Parameter("epochs", Int(1, 4))
-MOMENTUM = Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd",)),))
-SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
-
-
-def make_spec(parameters=SPACE, *, sampler="tpe", seed=42, constants=None, take_best=False, **changes) -> SweepSpec:
-    """A spec of the dense model on digits."""
-    usual = {
-        "metrics": ("accuracy",),
-        "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),
-        "space": SearchSpace(tuple(parameters), constants or {}),
-        "search": SearchSettings(sampler=sampler, seed=seed),
-    }
-    return replace(named_set("digits"), **{**usual, **changes})
-
-
-def digits(train_rows: int = 288, validation_rows: int = 96) -> SearchData:
-    """The first rows of scikit-learn's digits, pixels divided by 16; as they are they are whole batches of 32.
-
-    A short batch at the end is one more program for `fit` and for lanes: those tests that are about it ask for it.
-    """
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
-    x = (x / 16).astype(np.float32)
-    end = train_rows + validation_rows
-    return SearchData(
-        "digits", Rows(x[:train_rows], y[:train_rows]), Rows(x[train_rows:end], y[train_rows:end]), "no fingerprint", 10
-    )
+__all__ = ["EPOCHS", "LEARNING_RATE", "MOMENTUM", "OPTIMIZER", "SPACE", "accuracy_error", "digits", "make_spec"]
 
 
 def accuracy_error(share: float, rows: int) -> float | None:

@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.sweep.load import Running
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.loop import search
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EpochEnded
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER
 
+NOWHERE = SweepFolder(Path("nowhere"))
 SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
 
 
@@ -46,8 +49,17 @@ def searched(spec, runner, trials, *, record=None, stop=None):
     """A record with so many trials of a search: an empty one, unless one is given that it goes on from."""
     record = InMemory() if record is None else record
     stop = StopRequest() if stop is None else stop
-    search(Running(None, spec, None, runner, lambda event: None, WallTime(), stop), record, trials)
+    search(open_to_run(spec, runner, stop=stop), record, trials)
     return record
+
+
+def open_to_run(spec, runner, emit=lambda event: None, stop=None, *, study=None, data=None):
+    """An open sweep as a run has it, by default with neither a record nor rows."""
+    sweep = OpenSweep(NOWHERE if study is None else study.folder, emit, stop=StopRequest() if stop is None else stop)
+    sweep.spec, sweep.data, sweep.runner = spec, data, runner
+    if study is not None:
+        sweep.study = study
+    return sweep
 
 
 class Asked(StopRequest):
@@ -67,7 +79,7 @@ class Asked(StopRequest):
 
 
 @dataclass
-class Formula:
+class Formula(Runner):
     """A curve that rises to a height decided by the learning rate; very large ones fail."""
 
     generation: int = 4

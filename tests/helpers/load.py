@@ -22,8 +22,9 @@ import keras_sweep as ks
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.sweep.open_record import open_study
-from keras_sweep.trial.events import Event, TrialEnded
+from keras_sweep.sweep.events import TrialEnded
+from keras_sweep.sweep.resume import open_study
+from keras_sweep.trial.events import Event
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import searched

@@ -10,11 +10,11 @@ import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.record.facts import Facts, checked
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.comparison import Missed, RecordedSweep
-from keras_sweep.sweep.winner import ValidationOutputs
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import PageContent
 from tests.helpers.results import result
 from tests.helpers.space_texts import with_parameters
 
@@ -49,7 +49,7 @@ def facts_of(
     running: bool = False,
     name: str = "dense",
     **attributes: Any,
-) -> SweepFacts:
+) -> PageContent:
     """The facts of a sweep with these results; `attributes` are those of its record."""
     known = {
         "metric": "val_accuracy",
@@ -64,10 +64,10 @@ def facts_of(
         "distributions": {each: optuna.distributions.distribution_to_json(one) for each, one in distributions.items()},
     }
     sweep = RecordedSweep(SweepFolder(Path(name)), checked(Facts, {**known, **attributes}), results)
-    return SweepFacts(sweep, running, outputs, missed)
+    return PageContent(sweep, running, outputs, missed)
 
 
-def hostile_facts() -> SweepFacts:
+def hostile_facts() -> PageContent:
     """Markup wherever a file can put text."""
     choices = MARKUP[:3]
     params = [{MARKUP[1]: choices[n % 3], "rate": n / 10, MARKUP[3]: MARKUP[n % 5], "epochs": 2} for n in range(30)]

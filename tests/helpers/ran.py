@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 
 from keras_sweep import Sweep, run
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.events import SweepEnded
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.trial.events import Event, Noticed, SweepEnded
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.events import Event, Noticed
 from tests.helpers.whole_spaces import PLAIN
 
 Kind = TypeVar("Kind")

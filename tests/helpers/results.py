@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.events import SweepStarted
-from keras_sweep.trial.events import TestEvaluated as Evaluated
+from keras_sweep.sweep.events import SweepStarted
+from keras_sweep.sweep.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,7 @@ import pytest
 
 from keras_sweep.api import report
 from keras_sweep.api.trackers.run import MARK, Run
-
-
-@dataclass(frozen=True)
-class Tracked:
-    """A run as it was read."""
-
-    params: Mapping[str, object]
-    metrics: Mapping[str, Sequence[tuple[int, float]]]  # curves, and scores with one step
-    files: frozenset[str]
+from keras_sweep.testing.trackers import Tracked
 
 
 def in_tensorboard(sweep: str) -> dict[str, Tracked]:

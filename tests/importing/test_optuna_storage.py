@@ -22,9 +22,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.testing.searching import CONDITIONAL, flatten, is_in_space, run_search, search_spec
 from tests.helpers.calls import calls_of
 from tests.helpers.command import called
-from tests.helpers.engine_contract import CONDITIONAL, flat, in_space, searched, spec
 from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep
 
@@ -99,7 +99,7 @@ def test_a_database(storage: Path) -> None:
     assert imported.results[3].reason == "pruned at epoch 2"
     assert imported.results[0].epochs == 4
     assert imported.notes == ("left out: 1 trial that had not finished",)
-    assert all(in_space(SPACE, result.params) for result in imported.results)
+    assert all(is_in_space(SPACE, result.params) for result in imported.results)
 
 
 def test_a_journal_gives_the_same_trials_as_a_database(storage: Path, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_a_study_is_to_be_named_where_there_are_several(storage: Path) -> None:
 
 
 def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
-    sweep = spec(CONDITIONAL, "optuna", "random")
-    results = flat(searched(make_engine(sweep), 3, 4))
+    sweep = search_spec(CONDITIONAL, "optuna", "random")
+    results = flatten(run_search(make_engine(sweep), 3, 4))
     with StudyFile.create(SweepFolder(tmp_path / "dense"), sweep, {}) as study:
         study.add(*results)
     imported = read_trials(str(tmp_path / "dense" / "study.db"))
@@ -143,7 +143,7 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     drawn = {name: drawn for name, drawn in CONDITIONAL.distributions.items() if name in imported.distributions}
     constants = {name: Categorical((value,)) for name, value in CONDITIONAL.constants.items()}
     assert imported.distributions == optuna_texts({**drawn, **constants})
-    assert all(in_space(CONDITIONAL, result.params) for result in imported.results)
+    assert all(is_in_space(CONDITIONAL, result.params) for result in imported.results)
 
 
 def test_trials_that_optuna_wrote_into_a_record_become_a_sweep(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
     work = []
     for trials in (300, 300, 1200):  # the first time imports what is used
         folder = SweepFolder(tmp_path / f"{trials}_{len(work)}")
-        with StudyFile.create(folder, spec(CONDITIONAL, "optuna", "random"), {}) as study:
+        with StudyFile.create(folder, search_spec(CONDITIONAL, "optuna", "random"), {}) as study:
             study.add(*dense_sweep(trials))
         work.append(calls_of(lambda folder=folder: read_trials(str(folder.study))))  # type: ignore[misc]
     assert work[2] < 5 * work[1]
@@ -237,10 +237,10 @@ def test_an_engine_goes_on_from_trials_that_fit(storage: Path, engine: str) -> N
     imported = read_trials(str(storage), study="first")
     units = Parameter("model.units", Int(1, 9))
     space = SearchSpace((OPTIMIZER, RATE, units, MOMENTUM), {"batch_size": 32, "epochs": 4})
-    sweep = spec(space, engine, "random")
+    sweep = search_spec(space, engine, "random")
     fit = fit_to_space(imported, sweep)
     assert [result.number for result in fit.results] == list(range(8))
-    assert all(in_space(space, result.params) for result in fit.results)
+    assert all(is_in_space(space, result.params) for result in fit.results)
     going_on = make_engine(sweep)
     going_on.replay([fit.results])
     assert [suggestion.number for suggestion in going_on.ask(2)] == [8, 9]
@@ -248,7 +248,7 @@ def test_an_engine_goes_on_from_trials_that_fit(storage: Path, engine: str) -> N
 
 def test_trials_that_do_not_fit_are_counted_with_the_reason(storage: Path) -> None:
     imported = read_trials(str(storage), study="first")
-    sweep = spec(SPACE, "optuna", "tpe")
+    sweep = search_spec(SPACE, "optuna", "tpe")
     bounded = replace(SPACE, where=("units > 5",))
     small = sum(result.params["units"] <= 5 for result in imported.results)  # type: ignore[operator]
     kept = fit_to_space(imported, replace(sweep, space=bounded))
@@ -258,13 +258,13 @@ def test_trials_that_do_not_fit_are_counted_with_the_reason(storage: Path) -> No
     with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `batch_size`"):
         fit_to_space(imported, replace(sweep, space=narrow))
     with pytest.raises(UsageError, match="was run to maximize val_accuracy, but this sweep is to minimize val_acc"):
-        fit_to_space(imported, spec(SPACE, "optuna", "tpe", goal=Goal.MINIMIZE))
+        fit_to_space(imported, search_spec(SPACE, "optuna", "tpe", goal=Goal.MINIMIZE))
 
 
 def test_an_objective_without_a_name_gets_the_sweeps(database: Path) -> None:
     optuna.load_study(study_name="s", storage=f"sqlite:///{database}").optimize(
         lambda trial: trial.report(trial.suggest_float("x", 0, 1), 0) or 1.0, n_trials=1
     )
-    sweep = spec(SearchSpace((Parameter("x", Float(0.0, 1.0)),)), "optuna", "random", goal=Goal.MINIMIZE)
+    sweep = search_spec(SearchSpace((Parameter("x", Float(0.0, 1.0)),)), "optuna", "random", goal=Goal.MINIMIZE)
     last = fit_to_space(read_trials(str(database)), sweep).results[3]
     assert last.curve == {"val_accuracy": (last.params["x"],)}

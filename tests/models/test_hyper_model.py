@@ -17,7 +17,7 @@ from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
-from tests.helpers.engine_contract import spec
+from keras_sweep.testing.searching import search_spec
 from tests.helpers.factory import digits
 
 DATA = digits(64, 32)
@@ -87,7 +87,7 @@ def build(
 
 def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
     model = ModelSpec("python", "module:layers", arguments or {})
-    return replace(spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
+    return replace(search_spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
 
 
 def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:

@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.record.facts import Facts, checked, is_distribution
+from keras_sweep.record.facts import Choice, Facts, Refit, TestLook, checked, is_distribution
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import Refit, TestLook
-from keras_sweep.trial.finalists import Choice
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 BASE = {"metric": "val_accuracy", "goal": "maximize", "seed": 42, "space": "", "distributions": {}}

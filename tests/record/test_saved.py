@@ -24,6 +24,7 @@ from keras_sweep.record.saved import (
     load_scores_of,
     load_weights,
     load_weights_of,
+    make_scores,
     numbered_files,
     save_scores,
     scores_file,
@@ -33,7 +34,7 @@ from keras_sweep.record.saved import (
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.result import Weights
-from keras_sweep.trial.row_scores import arrays_digest, of_outputs, of_values
+from keras_sweep.trial.row_scores import Kind, arrays_digest, of_outputs, of_values
 from tests.helpers.records import DENSE, SPEC, identical, new_study
 from tests.helpers.results import result
 
@@ -248,3 +249,51 @@ def test_a_trial_whose_scores_can_not_be_written_is_not_recorded(tmp_path: Path)
         study.folder.scores.unlink()
         record.add(replace(result(0), scores=RIGHT))
         assert kept_scores(study.folder) == {0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "arrays"),
+    [
+        ("bits", 9, (np.zeros(1, np.uint8),)),
+        ("bits", 8, (np.zeros((1, 4), np.uint8),)),
+        ("values", 3, (np.zeros(3, np.float64),)),
+        ("values", 3, ()),
+        ("outputs", 3, (np.zeros((3, 2), np.float32),)),
+        ("votes", 3, (np.zeros(3, np.float32),)),
+    ],
+)
+def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
+    with pytest.raises(ValueError, match=r"scores of|is not a valid"):
+        make_scores(kind, rows, arrays)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "arrays"),
+    [
+        ("bits", 9, (np.zeros(2, np.uint8),)),
+        ("bits", 8, (np.zeros(1, np.uint8),)),
+        ("values", 3, (np.zeros(3, np.float32),)),
+        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
+        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
+    ],
+)
+def test_what_is_of_its_form_is_taken(kind, rows, arrays):
+    scores = make_scores(kind, rows, arrays)
+    assert (scores.kind, scores.rows, scores.arrays) == (Kind(kind), rows, arrays)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arrays"),
+    [
+        ("values", (np.zeros((3, 1), np.float32),)),
+        ("values", (np.zeros(2, np.float32),)),
+        ("bits", (np.zeros(1, np.uint8), np.zeros(1, np.uint8))),
+        ("outputs", (np.zeros((3, 2), np.float32), np.float32(1))),
+        ("outputs", (np.zeros((3, 2), np.float32), np.zeros((2, 2), np.float32))),
+        ("outputs", (np.zeros((3, 2), np.float32),) * 4),
+        ("outputs", ()),
+    ],
+)
+def test_arrays_of_another_number_shape_or_length_are_refused(kind, arrays):
+    with pytest.raises(ValueError, match="scores of 3 rows as"):
+        make_scores(kind, 3, arrays)

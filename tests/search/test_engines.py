@@ -11,9 +11,8 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.sections import space_file_schema
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.testing.searching import SMALL, search_spec
 from tests.helpers.command import called
-from tests.helpers.engine_contract import SMALL, spec
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 from tests.helpers.space_texts import dense
 
@@ -35,24 +34,11 @@ def test_the_help_of_run_names_every_sampler() -> None:
 
 def test_a_name_that_is_not_registered_never_samples() -> None:
     with pytest.raises(UsageError, match=r"there is no engine 'hyperopt'. There are optuna, keras-tuner"):
-        make_engine(spec(SMALL, "hyperopt", "tpe"))
+        make_engine(search_spec(SMALL, "hyperopt", "tpe"))
     with pytest.raises(UsageError, match=r"there is no optuna sampler 'smac'. There are tpe, random"):
-        make_engine(spec(SMALL, "optuna", "smac"))
+        make_engine(search_spec(SMALL, "optuna", "smac"))
     with pytest.raises(SpaceFileError, match=r"must be one of tpe, random, .* with optuna, but got 'smac'"):
         read_space_file(Path("space.yaml"), text=dense(search="search: {sampler: smac}"))
-
-
-@pytest.mark.parametrize("sampler", ["random", "grid", "qmc"])
-def test_a_sampler_that_does_not_learn_has_the_same_trials_ahead(sampler: str) -> None:
-    """As generations of their own, one after the other: so that workers can be given many."""
-    spec = make_spec((OPTIMIZER, EPOCHS), sampler=sampler)
-    ahead, one_by_one = make_engine(spec), make_engine(spec)
-    assert not ahead.learns
-    asked = ahead.ask(10, each=2)
-    for first in range(0, 10, 2):
-        pair = one_by_one.ask(2)
-        assert [one.params for one in pair] == [one.params for one in asked[first : first + 2]]
-        one_by_one.tell([Result(one, TrialState.COMPLETE, 0.5) for one in pair])
 
 
 def test_who_learns_or_stops_trials_is_asked_for_no_more_than_a_generation() -> None:
@@ -65,7 +51,7 @@ SGD = SearchSpace((OPTIMIZER, LEARNING_RATE, MOMENTUM), {"epochs": 3})
 
 
 def started(*start: object, space: SearchSpace = SGD) -> SweepSpec:
-    made = spec(space, "optuna", "random")
+    made = search_spec(space, "optuna", "random")
     return replace(made, search=replace(made.search, start=list(start)))
 
 

@@ -17,9 +17,8 @@ from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.generations import size_of
+from keras_sweep.testing.searching import score, search_spec
 from keras_sweep.trial.result import Result, TrialState
-from tests.helpers.engine_contract import score, spec
 from tests.helpers.space_texts import dense
 
 UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)
@@ -35,7 +34,7 @@ def test_brackets_get_trials_by_hyperbands_shares() -> None:
 
 def sweep(rule: EarlyTerminate, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
     space = SearchSpace((Parameter("epochs", Int(1, 27)),))
-    return replace(spec(space, "optuna", "random", goal=goal), early_terminate=rule)
+    return replace(search_spec(space, "optuna", "random", goal=goal), early_terminate=rule)
 
 
 class Theirs:
@@ -185,7 +184,7 @@ SPACE = SearchSpace((Parameter("learning_rate", Float(1e-4, 1.0, log=True)), Par
 
 
 def made(rule: EarlyTerminate | None, sampler: str = "tpe") -> Engine:
-    return make_engine(replace(spec(SPACE, "optuna", sampler), early_terminate=rule))
+    return make_engine(replace(search_spec(SPACE, "optuna", sampler), early_terminate=rule))
 
 
 def ended(asked: list[Any]) -> list[Result]:
@@ -194,7 +193,7 @@ def ended(asked: list[Any]) -> list[Result]:
 
 def test_the_first_generation_of_halving_is_drawn_at_random_and_later_ones_by_the_sampler() -> None:
     engine, plain, at_random = made(replace(RULE, first=20)), made(None), made(None, "random")
-    assert [size_of(engine, index, size) for index, size in ((0, 16), (1, 16), (0, 1))] == [20, 16, 1]
+    assert [engine.generation_size(index, size) for index, size in ((0, 16), (1, 16), (0, 1))] == [20, 16, 1]
     first = engine.ask(20)
     assert [one.params for one in first] == [one.params for one in at_random.ask(20)]
     engine.tell(ended(first))
@@ -215,5 +214,5 @@ def test_an_engine_that_is_cut_short_in_its_first_generation_goes_on_at_random()
 
 def test_other_rules_have_no_first_generation() -> None:
     engine = made(EarlyTerminate("median"))
-    assert (engine.first, size_of(engine, 0, 16)) == (0, 16)
+    assert engine.generation_size(0, 16) == 16
     assert [one.params for one in engine.ask(4)] == [one.params for one in made(None).ask(4)]

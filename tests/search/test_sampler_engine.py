@@ -113,7 +113,9 @@ def test_a_point_to_start_with_that_a_trial_has_is_drawn_as_any_other() -> None:
 def test_draws_depend_on_the_seed_and_on_how_many_trials_there_are() -> None:
     drawn = [points(SamplerEngine("t", Stubborn(LARGE), seed), 4) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
-    whole, at_once = SamplerEngine("t", Stubborn(LARGE), 1), SamplerEngine("t", Stubborn(LARGE), 1).ask(4, each=2)
+    learns_nothing = Stubborn(LARGE)
+    learns_nothing.learns = False
+    whole, at_once = SamplerEngine("t", Stubborn(LARGE), 1), SamplerEngine("t", learns_nothing, 1).ask_ahead(2, 2)
     assert [*points(whole, 2), *points(whole, 2)] == [one.params for one in at_once]
     assert [one.number for one in at_once] == [0, 1, 2, 3]
 

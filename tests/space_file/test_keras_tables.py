@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from keras_sweep.models.build import dense
-from keras_sweep.space_file.keras_tables import ARGUMENTS, DEFAULT_OPTIMIZER, LOSSES, METRICS, OPTIMIZERS, TABLES
+from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSSES, METRICS, OPTIMIZERS, TABLES
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS
-from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
 from keras_sweep.trial.plan import FIT_PARAMETERS
 from tests.helpers.keras_tables import FILE, as_text, keras_tables
 
@@ -75,7 +74,6 @@ def test_keras_logs_every_metric_under_the_name_it_was_given_by() -> None:
 
 
 def test_the_tables_agree_with_the_parts_they_speak_of() -> None:
-    assert DEFAULT_OPTIMIZER == PLAN_DEFAULT
     assert set(FIT_PARAMETERS) == {*FIT_ARGUMENTS, "optimizer"}
     names = tuple(inspect.signature(dense).parameters)
     assert names == ("data", "loss", "loss_arguments", *DENSE_ARGUMENTS)

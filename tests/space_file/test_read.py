@@ -317,7 +317,11 @@ def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
         (with_parameters("epochs: {min: 1, max: 3}"), "search.trials: 64 trials are more than the space's 3 points"),
         (with_parameters("epochs: {min: 3, max: 3}"), "64 trials are more than the space's 1 point"),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
-        (WEIGHTED, "only `sampler: random` draws by them, `tpe` does not"),
+        (
+            WEIGHTED.replace("engine: optuna, sampler: tpe", "engine: keras-tuner, sampler: random"),
+            "only `sampler: random` of optuna draws by them, `random` does not",
+        ),
+        (WEIGHTED, "only `sampler: random` of optuna draws by them, `tpe` does not"),
         (dense(metric="metric: {name: val_loss, goal: maximize}"), "`val_loss` is usually minimized, not maximized"),
         (DENSE + "early_terminate: {type: median, min_iter: 20}\n", "never stops a trial"),
         (with_parameters(*NEVER_TOGETHER), "nesterov: its conditions never hold together, so no trial has it"),

@@ -12,7 +12,8 @@ import pytest
 
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit, TestLook
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
@@ -31,9 +32,7 @@ from keras_sweep.sweep.card import (
 from keras_sweep.sweep.card import (
     test_record as record_of_test,
 )
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, Estimate
-from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result

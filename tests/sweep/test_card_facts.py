@@ -8,15 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit, TestLook
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.card import card_text, model_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, Estimate
-from keras_sweep.trial.events import Refit, TestLook
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits
 from tests.helpers.results import result

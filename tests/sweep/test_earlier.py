@@ -13,7 +13,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.sweep.earlier import fitting
-from keras_sweep.trial.events import GenerationAsked
+from keras_sweep.sweep.events import GenerationAsked
 from keras_sweep.trial.result import Result
 from tests.helpers.ran import Ran, quiet
 from tests.helpers.results import result

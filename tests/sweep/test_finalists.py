@@ -10,14 +10,18 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.side_by_side import Side
-from keras_sweep.trial import events as happened
+from keras_sweep.sweep import events as happened
+from keras_sweep.sweep.compare import Side
+from keras_sweep.sweep.events import (
+    FinalistEnded,
+    FinalistEpochEnded,
+    FinalistsChosen,
+    TrialEnded,
+)
 from keras_sweep.trial.comparison import PAIRED
-from keras_sweep.trial.events import FinalistEnded, FinalistEpochEnded, FinalistsChosen, TrialEnded
-from keras_sweep.trial.finalists import score, seed_scores
-from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.ranking import best_training, score, seed_scores, winner
 from tests.helpers.command import called
 from tests.helpers.in_memory_record import plain
 from tests.helpers.ran import Ran, finished

@@ -7,37 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.plain import file_digest
-from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file_of
+from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep import evaluate as evaluate_module
 from keras_sweep.sweep import finish as finish_module
 from keras_sweep.sweep.card import card_text, kept_card
-from keras_sweep.sweep.finish import (
-    evaluate,
-    finish,
-    rebuild_scores,
-    rebuild_weights,
-    set_damaged_weights_aside,
-)
-from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.open_record import open_study
-from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.resume import open_study
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, accuracy_error, make_spec
-from tests.helpers.in_memory_record import searched
+from tests.helpers.in_memory_record import open_to_run, searched
 
 SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
 DATA = load_search_data(SPEC)
@@ -54,16 +43,12 @@ def study(tmp_path: Path) -> Iterator[StudyFile]:
         yield study
 
 
-def running_on(study: StudyFile, emit, data=DATA) -> Running:
-    return Running(study, SPEC, data, None, emit, WallTime(), StopRequest())
-
-
 def finished(study: StudyFile, results, *, test: bool = True, data=DATA):
     """Finish; the events."""
     best = winner(results, SPEC.objective)
     write_arrays(weights_file_of(study.folder, best), best.weights)
     events = []
-    finish(running_on(study, events.append, data), results, best.light(), test=test)
+    finish(open_to_run(SPEC, None, events.append, study=study, data=data), results, best.light(), test=test)
     return events
 
 
@@ -105,7 +90,7 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(finish_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(evaluate_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.facts.test_looks == 1
@@ -187,8 +172,8 @@ def test_without_test_rows_there_is_no_look(study: StudyFile, results) -> None:
 
 
 def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, results, monkeypatch) -> None:
-    def uncompiled(opened: OpenedTrial):
-        model, own, refit = final_model(opened)
+    def uncompiled(sweep, trial):
+        model, own, refit = final_model(sweep, trial)
         return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
 
     monkeypatch.setattr(finish_module, "final_model", uncompiled)
@@ -228,107 +213,3 @@ def test_rows_that_are_not_those_of_the_sweep_judge_nobody(study: StudyFile, res
     with pytest.raises(ChangedSweep, match="the test rows of digits are not those that the sweep 'digits' was begun"):
         finished(study, results)
     assert study.facts.test_looks == 0
-
-
-class Sure:
-    """A model that says of each row its class, which the row is."""
-
-    def evaluate(self, x, y, **given):
-        assert given["return_dict"] and given["verbose"] == 0
-        self.weights = given["sample_weight"]
-        return {"accuracy": np.float32(0.5), "loss": 0.25, "confusion": np.zeros((2, 2))}
-
-    def predict(self, x, **_):
-        return np.eye(10)[x]
-
-
-@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 1.0, 1.0])])
-def test_scores_are_numbers_and_each_class_that_is_there_has_its_share(results, weights) -> None:
-    rows, model = Rows(np.array([3, 4, 5, 0]), np.array([3, 3, 5, 1]), weights), Sure()
-    scores = evaluate(SPEC, results[0], model, rows, DATA)
-    assert model.weights is weights
-    assert (scores.rows, scores.scores) == (4, {"accuracy": 0.5, "loss": 0.25})
-    assert set(scores.stderrs) == {"accuracy", "loss"}
-    assert scores.per_class == {"1": 0.0, "3": 0.5 if weights is None else 0.25, "5": 1.0}
-    assert evaluate(SPEC, results[0], model, rows, replace(DATA, classes=None)).per_class is None
-
-
-def kept_files(study: StudyFile, results):
-    """Write the weights and the scores of all trials, and give them as the record does."""
-    for one in results:
-        write_arrays(weights_file_of(study.folder, one), one.weights)
-        save_scores(scores_file(study.folder, one.number), one.scores)
-    return [one.light() for one in results]
-
-
-def test_weights_that_are_damaged_are_set_aside_and_those_that_are_sound_or_gone_are_left(study, results) -> None:
-    light, heard = kept_files(study, results), []
-    first, second, third = (weights_file_of(study.folder, one) for one in light[:3])
-    first.write_bytes(b"damaged")
-    second.unlink()
-    finalist = replace(light[2], suggestion=replace(light[2].suggestion, recipe=2))
-    of_finalist = weights_file_of(study.folder, finalist)
-    write_arrays(of_finalist, results[1].weights)  # of another
-    trials = [light[0], light[1], replace(light[2], finalists=(finalist,)), light[3]]
-    assert set_damaged_weights_aside(study.folder, trials, heard.append) == [light[0], finalist]
-    assert not first.exists() and third.exists() and not of_finalist.exists()
-    assert [one.rpartition(": ")[2] for one in notices(heard)] == [
-        f"the file is {path.name}~1 now" for path in (first, of_finalist)
-    ]
-
-
-def test_weights_are_written_again_where_they_are_those_of_the_record(study, results, monkeypatch) -> None:
-    light, heard = [one.light() for one in results], []
-    found = {0: results[0].weights, 1: results[0].weights}
-
-    def weights_of(opened: OpenedTrial):
-        if opened.trial.number == 2:
-            raise RecordError("trial 2 trained again gives 0.5")
-        return found[opened.trial.number]
-
-    monkeypatch.setattr(finish_module, "weights_of", weights_of)
-    rebuild_weights(running_on(study, heard.append), light[:3])
-    assert [weights_file_of(study.folder, one).exists() for one in light] == [True, False, False, False]
-    assert notices(heard) == [
-        "the weights of trial 1 are lost: trained again it has the same value by weights that differ in their last "
-        "digits",
-        "the weights of trial 2 are lost: trial 2 trained again gives 0.5",
-    ]
-
-
-def test_scores_are_computed_again_from_weights_and_what_is_lost_is_counted(study, results) -> None:
-    light, heard = kept_files(study, results), []
-    files = [scores_file(study.folder, one.number) for one in light]
-    before = files[0].read_bytes()
-    running = running_on(study, heard.append)
-    rebuild_scores(running, light)
-    assert heard == [] and files[0].read_bytes() == before
-    files[0].write_bytes(b"damaged")
-    files[1].unlink()
-    files[2].unlink()
-    weights_file_of(study.folder, light[2]).unlink()
-    rebuild_scores(running, light)
-    assert [load_scores_of(study.folder, one).digest for one in light[:2]] == [one.scores_digest for one in light[:2]]
-    aside, lost = notices(heard)
-    assert aside.endswith(f"the file is {files[0].name}~1 now")
-    assert lost == (
-        "the scores of 1 trial on the validation rows are lost, without the weights that gave them: they are compared "
-        "by their values alone"
-    )
-    files[3].unlink()
-    other = [*light[:3], replace(light[3], scores_digest="bits:other")]
-    heard.clear()
-    rebuild_scores(running, other)
-    assert notices(heard)[-1].startswith("the scores of 2 trials on the validation rows are lost")
-    assert not files[3].exists()
-
-
-def test_scores_of_finalists_that_decide_are_made_whole_too(study, results) -> None:
-    (first, *_), heard = kept_files(study, results), []
-    finalist = replace(first, suggestion=replace(first.suggestion, recipe=first.number))
-    running, path = running_on(study, heard.append), scores_file(study.folder.finalists, finalist.number)
-    write_arrays(weights_file_of(study.folder, finalist), results[0].weights)
-    rebuild_scores(running, [replace(first, finalists=(finalist,), final=False)])
-    assert not path.exists()
-    rebuild_scores(running, [replace(first, finalists=(finalist,), final=True)])
-    assert path.exists() and heard == []

@@ -18,7 +18,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
 from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.views.data_view import print_data
@@ -144,7 +144,7 @@ def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
     data = load_search_data(spec)
     with pytest.raises(UsageError, match="trial 0 was trained once a fold"):
-        trial_script(SweepAccess(SweepFolder(folder / "sweeps" / "plain")), 0, rows=tmp_path / "rows.npz")
+        trial_script(OpenSweep(SweepFolder(folder / "sweeps" / "plain")), 0, rows=tmp_path / "rows.npz")
     by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
     with pytest.raises(UsageError, match="val_loss is none that is known"):
         choose_runner(by_dice, data, None)

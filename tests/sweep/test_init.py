@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import DataError, SweepError, UsageError
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.init import FEWEST, MOST_CLASSES, RARE, _data, _task, write_space_file
@@ -18,7 +18,7 @@ def task(y, *, class_names=None, split=False, **places):
     """What labels say."""
     rows = RawRows(np.zeros((len(y), 2)), np.asarray(y), None, places)
     parts = {"train": rows} if split else {"rows": rows}
-    return _task(Source("rows", class_names=class_names, **parts), rows)
+    return _task(SourceRows("rows", class_names=class_names, **parts), rows)
 
 
 def test_classes_say_the_loss_and_how_rows_are_held_out():

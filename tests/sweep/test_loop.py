@@ -12,21 +12,21 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
+from keras_sweep.sweep.events import TrialEnded
 from keras_sweep.sweep.generations import Generation
-from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search, train_added
-from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
+from keras_sweep.trial.events import EpochEnded, Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plain
+from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, open_to_run, plain
 
 
 def run(spec, record, trials, *, runner=None, stop=None, failures=None):
     events = []
     stop = stop if stop is not None else StopRequest()
-    running = Running(None, spec, None, runner or Formula(), events.append, WallTime(), stop)
-    return search(running, record, trials, most_failures=failures), events
+    return search(
+        open_to_run(spec, runner or Formula(), events.append, stop), record, trials, most_failures=failures
+    ), events
 
 
 HYPERBAND = EarlyTerminate("hyperband", 1, 2)
@@ -97,7 +97,7 @@ def test_a_total_that_ends_inside_a_generation_changes_nothing_that_follows(tota
 
 
 def running_of(spec, record, runner):
-    return Running(None, spec, None, runner, lambda event: None, WallTime(), StopRequest())
+    return open_to_run(spec, runner)
 
 
 @pytest.mark.parametrize(
@@ -314,8 +314,7 @@ def test_the_user_is_told_once_that_the_sweep_is_stopping():
         events.append(event)
         stop.signalled = stop.signalled or isinstance(event, EpochEnded)
 
-    running = Running(None, spec, None, Formula(), emit, WallTime(), stop)
-    assert search(running, record, 8) == "interrupted"
+    assert search(open_to_run(spec, Formula(), emit, stop), record, 8) == "interrupted"
     assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1
 
 

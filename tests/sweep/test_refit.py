@@ -10,9 +10,9 @@ import keras_sweep as ks
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep import events as happened
+from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.trial import events as happened
-from keras_sweep.trial.events import WinnerRefitted
 from tests.helpers.ran import finished, quiet
 from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small

@@ -15,7 +15,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import (
     CurveMatch,
     Gap,
@@ -24,10 +24,9 @@ from keras_sweep.sweep.replay import (
     _differences,
     gap,
     replay,
-    told_as_phases,
-    trained_again,
     widest,
 )
+from keras_sweep.sweep.retrain import told_as_phases, train_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -63,7 +62,7 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
 def test_lanes_have_the_numbers_of_fit(sweeps):
     for number in (0, 9):
         heard = []
-        done = replay(SweepAccess(sweeps["plain"], heard.append), number)
+        done = replay(OpenSweep(sweeps["plain"], heard.append), number)
         assert done.own is None and heard[0] == PhaseBegan("data")
         assert (done.sweep, done.objective.name, done.plain.differences) == ("plain", "val_accuracy", ())
         assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
@@ -76,7 +75,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
 @pytest.mark.parametrize(("space", "runner"), [("pruned", "compiled"), ("fit", None)])
 def test_workers_train_it_in_place_of_this_process(sweeps, space, runner):
     told = []
-    done = replay(SweepAccess(sweeps[space], told.append), 2, runner=runner, workers=1)
+    done = replay(OpenSweep(sweeps[space], told.append), 2, runner=runner, workers=1)
     assert done.matches  # to rounding: the workers of tests compile as ever
     assert PhaseBegan(f"training {done.recorded.name} again, epoch {done.recorded.epochs} is done") in told
 
@@ -86,21 +85,21 @@ def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps
     pruned = next(result for result in results if result.state is TrialState.PRUNED)
     early = next(result for result in results if result.epoch is not None and result.epoch < result.epochs)
     for result in (pruned, early):
-        done = replay(SweepAccess(sweeps["pruned"]), result.number)
+        done = replay(OpenSweep(sweeps["pruned"]), result.number)
         assert done.matches
         assert (done.plain.again.state, done.plain.again.epoch) == (result.state, result.epoch)
 
 
 def test_a_promoted_trial_is_trained_from_its_beginning(sweeps):
     promoted = [result for result in read_results(sweeps["bands"]) if result.suggestion.continues is not None]
-    done = replay(SweepAccess(sweeps["bands"]), promoted[0].number)
+    done = replay(OpenSweep(sweeps["bands"]), promoted[0].number)
     assert done.matches
     assert len(done.plain.epochs) == promoted[0].epochs
 
 
 def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
-    assert replay(SweepAccess(sweeps["fit"]), 1).plain.match is Match.EQUAL
-    done = replay(SweepAccess(sweeps["plain"]), None, runner="compiled")
+    assert replay(OpenSweep(sweeps["fit"]), 1).plain.match is Match.EQUAL
+    done = replay(OpenSweep(sweeps["plain"]), None, runner="compiled")
     assert done.plain.match is Match.EQUAL
     best = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent).best  # without a number it is the winner
     assert done.recorded.recipe == best.number
@@ -119,7 +118,7 @@ def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
 )
 def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     first = read_results(sweeps["fit"])[0]
-    done = replay(SweepAccess(forged(sweeps["fit"], tmp_path, **change(first))), 0)
+    done = replay(OpenSweep(forged(sweeps["fit"], tmp_path, **change(first))), 0)
     assert not done.matches
     text = "\n".join(replay_lines(done))
     assert said in text
@@ -131,20 +130,22 @@ def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp
     first, heard = read_results(sweeps["plain"])[0], []
     losses = first.curve["val_loss"]
     altered = forged(sweeps["plain"], tmp_path, curve={**first.curve, "val_loss": (losses[0] * 1.01, *losses[1:])})
-    done = replay(SweepAccess(altered, heard.append), 0)
+    done = replay(OpenSweep(altered, heard.append), 0)
     assert (done.own.runner, done.own.parted_at, done.plain.parted_at, done.matches) == ("compiled/jax", 1, 1, False)
     assert Noticed("fit/jax parts from the record at epoch 1: trained again by compiled/jax") in heard
     again, (_, *others) = done.own.again, read_results(sweeps["plain"])
     assert again.curve["val_loss"] == losses and again.value == first.value and others
-    assert replay(SweepAccess(altered), 0, runner="compiled").own is None
+    assert replay(OpenSweep(altered), 0, runner="compiled").own is None
 
 
 def test_a_training_that_the_user_stops_is_said(sweeps):
     number = next(one.number for one in read_results(sweeps["plain"]) if one.epochs > 1)
-    with SweepAccess(sweeps["plain"]).opened(number) as opened:
-        stopped = replace(opened, stopping=lambda: True)
+    with OpenSweep(sweeps["plain"]) as sweep:
+        trial = sweep.read().trial(number)
+        runner = RUNNERS.find("fit")(*sweep.load(trial))
+        sweep.stop.signalled = True
         with pytest.raises(Interrupted, match=f"trial {number} was not trained again to its end"):
-            trained_again(stopped, RUNNERS.find("fit")(opened.spec, opened.data))
+            train_again(sweep, trial, runner)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
 @pytest.mark.soak
 def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_part(chaotic):
     heard: list[object] = []
-    done = replay(SweepAccess(chaotic, heard.append), 0)
+    done = replay(OpenSweep(chaotic, heard.append), 0)
     assert done.plain.match is Match.PARTED
     assert done.own.match is Match.EQUAL
     assert done.matches
@@ -175,7 +176,7 @@ def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
     first = read_results(chaotic)[0]
     losses = first.curve["val_loss"]
     altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
-    done = replay(SweepAccess(forged(chaotic, tmp_path, curve=altered)), 0)
+    done = replay(OpenSweep(forged(chaotic, tmp_path, curve=altered)), 0)
     assert done.own.match is Match.PARTED
     assert not done.matches
 
@@ -185,7 +186,7 @@ def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
     sweep = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent)
     trial = sweep.trial(sweep.best.number)  # with the seed of the search, where a finalist's seed may be the best one
     script = tmp_path / "trial.py"
-    script.write_text(trial_script(SweepAccess(sweeps["plain"]), trial.number, rows=tmp_path / "rows.npz"))
+    script.write_text(trial_script(OpenSweep(sweeps["plain"]), trial.number, rows=tmp_path / "rows.npz"))
     assert "keras_sweep" not in script.read_text()
     program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
     ended = python(program, cwd=tmp_path).ok()

@@ -16,22 +16,21 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.finish import evaluate_winner
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.winner import weights_of
+from keras_sweep.sweep.evaluate import evaluate_winner
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import weights_of
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
-from tests.helpers.in_memory_record import Asked, InMemory, searched
+from tests.helpers.in_memory_record import NOWHERE, Asked, InMemory, open_to_run, searched
 from tests.helpers.ran import finished
 from tests.helpers.records import identical, saved_trials
 from tests.helpers.space_texts import DIGITS, changed
 
 DATA = digits()
-NOWHERE = SweepFolder(Path("nowhere"))
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE),
     constants={"epochs": 4, "batch_size": 96},
@@ -40,9 +39,11 @@ SPEC = make_spec(
 )
 
 
-def again(results, runner, number, spec=SPEC, **more):
+def again(results, runner, number, spec=SPEC, *, is_stopped=False):
     study = SimpleNamespace(results=lambda: [replace(one, weights=None) for one in results], folder=NOWHERE)
-    return weights_of(OpenedTrial(study, spec, DATA, results[number], lambda event: None, runner, **more))
+    sweep = open_to_run(spec, runner, study=study, data=DATA)
+    sweep.stop.signalled = is_stopped
+    return weights_of(sweep, results[number])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_no_other_weights_are_passed_off_as_those_of_the_record(changes, stopped
     results = searched(SPEC, CompiledRunner(SPEC, DATA), 1).results()
     results[0] = replace(results[0], **changes)
     with pytest.raises(error, match=said):
-        again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: stopped)
+        again(results, CompiledRunner(SPEC, DATA), 0, is_stopped=stopped)
 
 
 @pytest.mark.soak
@@ -139,7 +140,7 @@ def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(don
 
 def test_nothing_is_evaluated_loaded_or_exported_by_another_trials_weights(done, swapped, tmp_path):
     events: list[Event] = []
-    scores = evaluate_winner(SweepAccess(swapped, events.append))
+    scores = evaluate_winner(OpenSweep(swapped, events.append))
     assert scores.scores == read_facts(done[0]).test.scores
     assert any("is trained again, since the weights" in event.message for event in events if isinstance(event, Noticed))
     with pytest.warns(UserWarning, match="is trained again, since the weights"):

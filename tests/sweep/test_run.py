@@ -13,8 +13,14 @@ import pytest
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.trial import events as happened
-from keras_sweep.trial.events import EndReason, EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
+from keras_sweep.sweep import events as happened
+from keras_sweep.sweep.events import (
+    EndReason,
+    GenerationAsked,
+    SweepStarted,
+    TrialEnded,
+)
+from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.views.sweep_list import sweep_rows
 from tests.helpers.command import sweep
 from tests.helpers.long_sweep import Started, wait_for

@@ -19,7 +19,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
 from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.views.data_view import print_data
 from tests.helpers.ran import finished, quiet
@@ -106,7 +106,7 @@ def test_a_trial_is_trained_again_to_its_numbers_also_by_a_script(
     folder: Path, sweep: ks.Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sweep.replay(1).matches
-    access = SweepAccess(SweepFolder(folder / "sweeps" / "plain"))
+    access = OpenSweep(SweepFolder(folder / "sweeps" / "plain"))
     (folder / "script.py").write_text(trial_script(access, 1, rows=folder / "rows.npz"))
     capsys.readouterr()
     runpy.run_path(str(folder / "script.py"))

@@ -1,31 +1,30 @@
 """The model that stands for a training, by weights that are kept, trained again, or of all rows; and its outputs."""
 
 from dataclasses import asdict, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, Training
-from keras_sweep.sweep import winner
-from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep import open_sweep, retrain
+from keras_sweep.sweep.events import WinnerRefitted
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.validation_outputs import ValidationOutputs, as_probabilities
 from keras_sweep.sweep.winner import (
-    ValidationOutputs,
-    as_probabilities,
     final_model,
     refit_weights,
     refit_winner,
     trained_model,
     validation_outputs,
-    weights_of,
 )
-from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
@@ -67,14 +66,17 @@ class Once:
 
 @pytest.fixture
 def opened(tmp_path):
-    """Open the trial, what is told of it in `emit.told`."""
+    """Open the sweep of the trial; what is told of it."""
 
-    def open_trial(trial=TRIAL, *, spec=SPEC, data=DATA, **more):
+    def open_sweep(*, spec=SPEC, data=DATA, runner=None, workers=None, facts=None):
         told = []
-        study = Study(tmp_path, **more.pop("facts", {}))
-        return OpenedTrial(study, spec, data, trial, told.append, **more), told
+        sweep = OpenSweep(SweepFolder(tmp_path), told.append, workers=workers)
+        sweep.study, sweep.spec, sweep.data = Study(tmp_path, **(facts or {})), spec, data
+        if runner is not None:
+            sweep.runner = runner
+        return sweep, told
 
-    return open_trial
+    return open_sweep
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def trained(monkeypatch):
             asked.update(spec=spec, data=data, kind=kind, runner=runner, **given)
             return runner, None
 
-        monkeypatch.setattr(winner, "choose_runner", choose)
+        monkeypatch.setattr(open_sweep, "choose_runner", choose)
         return asked
 
     return train
@@ -108,45 +110,48 @@ def again(value=0.9, weights=WEIGHTS, **more):
 def test_weights_on_disk_are_taken_as_they_are_and_another_backend_is_said(opened):
     here, told = opened()
     keep(here)
-    for mine, kept in zip(weights_of(here), WEIGHTS, strict=True):
+    for mine, kept in zip(weights_of(here, TRIAL), WEIGHTS, strict=True):
         np.testing.assert_array_equal(mine, kept)
     assert told == []
-    there, told = opened(replace(TRIAL, runner="fit/torch"))
-    weights_of(there)
+    there, told = opened()
+    weights_of(there, replace(TRIAL, runner="fit/torch"))
     assert told == [Noticed("trial 3 was trained on torch: on jax its numbers may differ in the last digits")]
 
 
 def test_weights_that_are_gone_or_others_are_trained_again_by_the_runner_of_the_trial(opened, trained, monkeypatch):
     def ends(result):
-        monkeypatch.setattr(winner, "trained_again", lambda opened, runner: result)
+        monkeypatch.setattr(retrain, "train_again", lambda sweep, trial, runner: result)
 
     ends(again())
     for runner, why in ((None, "not kept, as those of the best are"), (Once(None), "gone")):
         asked = trained(None)
         here, told = opened(runner=runner)
-        assert weights_of(here) is WEIGHTS
+        assert weights_of(here, TRIAL) is WEIGHTS
         assert told == [Noticed(f"trial 3 is trained again, since its weights are {why}")]
         assert asked.get("kind") == ("compiled" if runner is None else None)
     here, told = opened(runner=Once(None))
     keep(here, OTHERS)
-    assert weights_of(here) is WEIGHTS and "are damaged: they are not those that the record tells of" in told[0].message
+    assert (
+        weights_of(here, TRIAL) is WEIGHTS
+        and "are damaged: they are not those that the record tells of" in told[0].message
+    )
     for ended, gives in ((again(0.8), "0.8"), (again(None, None, reason="diverged"), "diverged")):
         ends(ended)
         with pytest.raises(RecordError, match=rf"trial 3 trained again gives {gives}, but 0\.9 is recorded") as refused:
-            weights_of(here)
+            weights_of(here, TRIAL)
         assert "`sweep show`" in refused.value.hint
 
 
 def test_a_failed_trial_has_no_weights_and_another_backends_are_not_trained_on_this_one(opened):
-    here, _ = opened(replace(TRIAL, state=TrialState.FAIL, value=None, reason="diverged"))
+    here, _ = opened()
     with pytest.raises(RecordError, match=r"trial 3 failed \(diverged\), so there are no weights") as refused:
-        weights_of(here)
+        weights_of(here, replace(TRIAL, state=TrialState.FAIL, value=None, reason="diverged"))
     assert refused.value.hint == "Choose another"
-    there, told = opened(replace(TRIAL, runner="fit/torch"))
+    there, told = opened()
     with pytest.raises(
         UsageError, match=r"trial 3 must be trained again on torch, since .*, but the backend is jax"
     ) as no:
-        weights_of(there)
+        weights_of(there, replace(TRIAL, runner="fit/torch"))
     assert no.value.hint == "Give `--backend torch`" and told == []
 
 
@@ -163,14 +168,14 @@ def test_a_refits_weights_are_those_of_its_digest_or_none(opened):
 def test_a_model_has_the_weights_of_its_trial_unless_it_was_refit(opened, trained):
     here, told = opened()
     keep(here)
-    model, rows, refit = final_model(here)
+    model, rows, refit = final_model(here, TRIAL)
     assert (rows, refit, told) == (DATA, None, [])
     np.testing.assert_array_equal(model.get_weights()[1], WEIGHTS[1])
     assert len(model.optimizer.variables) > 2  # it is built, or loading its file would warn
     refitted, told = opened(facts={"refit": replace(REFIT, digest=arrays_digest(OTHERS))})
     refitted.study.folder.refit.weights.mkdir(parents=True)
     write_arrays(weights_file(refitted.study.folder.refit, 3), OTHERS)
-    model, rows, refit = final_model(refitted)
+    model, rows, refit = final_model(refitted, TRIAL)
     assert (len(rows.train), refit, told) == (96, refitted.study.facts.refit, [])
     np.testing.assert_array_equal(model.get_weights()[1], OTHERS[1])
 
@@ -182,7 +187,7 @@ def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_i
     ):
         trained(again())
         here, told = opened(data=data, facts=facts)
-        model, _, refit = final_model(here)
+        model, _, refit = final_model(here, TRIAL)
         count = 96 if facts else 64
         assert told == [Noticed(f"trial 3 is trained on all {count} rows, since {why}")]
         assert refit == Refit(3, None, 2, count, {"accuracy": 0.5, "loss": 1.0}, arrays_digest(WEIGHTS))
@@ -194,8 +199,9 @@ def test_a_training_on_all_rows_goes_over_the_epochs_of_its_value_and_nothing_st
     spec = replace(SPEC, objective=objective, early_terminate=object())
     asked = trained(again())
     workers = object()
-    here, _ = opened(spec=spec, facts={"refit": REFIT}, workers=workers, stopping=lambda: True)
-    final_model(here)
+    here, _ = opened(spec=spec, facts={"refit": REFIT}, workers=workers)
+    here.stop.signalled = True
+    final_model(here, TRIAL)
     alone, (suggestion,) = asked["spec"], asked["runner"].trials
     assert suggestion.number == 3 and asked["runner"].wanted == {3}
     assert suggestion.params == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4} == alone.space.constants
@@ -204,8 +210,8 @@ def test_a_training_on_all_rows_goes_over_the_epochs_of_its_value_and_nothing_st
     assert alone.training.early_stopping is None and alone.early_terminate is None
     assert (asked["kind"], asked["checkpoints"], asked["workers"]) == ("compiled", None, workers)
     assert asked["runner"].watch.stopping() and len(asked["data"].train) == 96
-    no_epoch, _ = opened(replace(TRIAL, epoch=None), facts={"refit": REFIT}, runner=Once(None))
-    final_model(no_epoch)
+    of_run, _ = opened(facts={"refit": REFIT}, runner=Once(None))
+    final_model(of_run, replace(TRIAL, epoch=None))
     assert asked["runner"].trials[0].params["epochs"] == 4 and asked["kind"] == "fit"  # as many as it trained
 
 
@@ -213,21 +219,20 @@ def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained
     here, _ = opened(facts={"refit": REFIT})
     trained(None)
     with pytest.raises(Interrupted, match="trial 3 was not trained on all rows to its end"):
-        final_model(here)
+        final_model(here, TRIAL)
     trained(again(None, None, reason="diverged"))
     with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
-        final_model(here)
+        final_model(here, TRIAL)
     assert refused.value.hint.startswith("Without folds and `finish: {refit: true}`")
 
 
-def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(tmp_path, opened, trained):
+def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(opened, trained):
     told = []
 
     def running(refits, **facts):
-        study = Study(tmp_path, **facts)
-        spec = replace(SPEC, finish=Finish(refit=refits))
-        here, _ = opened(spec=spec)
-        return SimpleNamespace(study=study, spec=spec, emit=told.append, opened=lambda training: here)
+        here, _ = opened(spec=replace(SPEC, finish=Finish(refit=refits)), facts=facts)
+        here.emit = told.append
+        return here
 
     for facts, attributes in (({}, []), ({"refit": REFIT}, [{"refit": None}])):
         without = running(False, **facts)

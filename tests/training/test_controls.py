@@ -191,9 +191,3 @@ def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_e
     assert Controls.of(Training(early_stopping=last), 0.1, rows).restored is None
     both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
     assert (Controls.of(both, 0.1, rows).restored, Controls.of(both, 0.1, rows).stops) == (2, True)
-
-
-def test_the_loss_of_an_output_is_watched_for_its_least_though_keras_can_not_tell():
-    stop = EarlyStopping(patience=1, monitor="val_price_loss", mode="auto")
-    rows = [{"val_price_loss": loss} for loss in (1.0, 0.5, 0.75)]
-    assert [Controls.of(Training(early_stopping=stop), 0.1, rows[:count]).stops for count in (2, 3)] == [False, True]

@@ -19,7 +19,7 @@ ROWS = np.zeros((100, 64), np.float32)
 def spec_with(*goals: str, folds: int = 0):
     further = tuple(Objective(name, Goal.MINIMIZE) for name in goals)
     objective = Objective("val_accuracy", Goal.MAXIMIZE, further=further)
-    return make_spec(objective=objective, data=DataSpec("digits", "digits", split=Split(folds=folds)))
+    return make_spec(objective=objective, data=DataSpec("named", "digits", split=Split(folds=folds)))
 
 
 def dense(*units: int):

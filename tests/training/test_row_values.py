@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.honest.scores import METRICS
+from keras_sweep.record.candidates import stack_scores
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
-from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import (
     LOSSES,
@@ -148,7 +148,7 @@ def test_of_rows_that_weigh_unlike_a_metric_comes_out_as_keras_has_it(name, kind
     scores, parted = row_scores(f"val_{name}", "binary_crossentropy", expected, rows, lambda: LIKELY)
     assert parted is None
     goal = Goal.MINIMIZE if "error" in name else Goal.MAXIMIZE
-    found = scores_matrix([[scores]], Objective(f"val_{name}", goal)).on(np.ones((1, ROWS), np.float32))
+    found = stack_scores([[scores]], Objective(f"val_{name}", goal)).on(np.ones((1, ROWS), np.float32))
     expected = -expected if goal is Goal.MINIMIZE else expected  # more of what is compared is better
     assert found[0, 0] == pytest.approx(expected, rel=1e-4)
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import UsageError
+from keras_sweep.record.candidates import stack_scores
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Training
-from keras_sweep.sweep.comparison import scores_matrix
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.row_weights import check_class_weights, class_weights, row_weights
 from keras_sweep.trial.row_scores import Kind
@@ -92,7 +92,7 @@ def test_lanes_weigh_rows_as_fit_does_whatever_ranks():
     for spec, sign in ((by_loss, -1), (replace(by_loss, objective=Objective("val_auc", Goal.MAXIMIZE)), 1)):
         ours = assert_as_fit(spec, data, trials, theirs=theirs)[0]
         assert ours.stderr == (None if sign == 1 else pytest.approx(theirs[0].stderr, rel=1e-4))
-        scores = scores_matrix([[ours.scores]], spec.objective)
+        scores = stack_scores([[ours.scores]], spec.objective)
         assert sign * scores.on(np.ones((1, 100), np.float32))[0, 0] == pytest.approx(ours.value, abs=2e-4)
 
 

@@ -1,9 +1,13 @@
 """Scores of rows in few bytes, and back."""
 
 import numpy as np
-import pytest
 
-from keras_sweep.trial.row_scores import Kind, arrays_digest, checked, of_outputs, of_values
+from keras_sweep.trial.row_scores import (
+    Kind,
+    arrays_digest,
+    of_outputs,
+    of_values,
+)
 
 RIGHT = np.random.default_rng(0).random(12_001) < 0.85
 
@@ -27,54 +31,6 @@ def test_a_digest_tells_any_two_apart():
     all_scores = [of_values(RIGHT), of_values(other), of_values(RIGHT * 0.5), of_outputs(RIGHT, RIGHT)]
     assert len({one.digest for one in all_scores}) == 4
     assert of_values(RIGHT).digest == of_values(RIGHT.astype(np.float32)).digest
-
-
-@pytest.mark.parametrize(
-    ("kind", "rows", "arrays"),
-    [
-        ("bits", 9, (np.zeros(1, np.uint8),)),
-        ("bits", 8, (np.zeros((1, 4), np.uint8),)),
-        ("values", 3, (np.zeros(3, np.float64),)),
-        ("values", 3, ()),
-        ("outputs", 3, (np.zeros((3, 2), np.float32),)),
-        ("votes", 3, (np.zeros(3, np.float32),)),
-    ],
-)
-def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
-    with pytest.raises(ValueError, match=r"scores of|is not a valid"):
-        checked(kind, rows, arrays)
-
-
-@pytest.mark.parametrize(
-    ("kind", "rows", "arrays"),
-    [
-        ("bits", 9, (np.zeros(2, np.uint8),)),
-        ("bits", 8, (np.zeros(1, np.uint8),)),
-        ("values", 3, (np.zeros(3, np.float32),)),
-        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
-        ("outputs", 3, (np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32), np.zeros(3, np.float32))),
-    ],
-)
-def test_what_is_of_its_form_is_taken(kind, rows, arrays):
-    scores = checked(kind, rows, arrays)
-    assert (scores.kind, scores.rows, scores.arrays) == (Kind(kind), rows, arrays)
-
-
-@pytest.mark.parametrize(
-    ("kind", "arrays"),
-    [
-        ("values", (np.zeros((3, 1), np.float32),)),
-        ("values", (np.zeros(2, np.float32),)),
-        ("bits", (np.zeros(1, np.uint8), np.zeros(1, np.uint8))),
-        ("outputs", (np.zeros((3, 2), np.float32), np.float32(1))),
-        ("outputs", (np.zeros((3, 2), np.float32), np.zeros((2, 2), np.float32))),
-        ("outputs", (np.zeros((3, 2), np.float32),) * 4),
-        ("outputs", ()),
-    ],
-)
-def test_arrays_of_another_number_shape_or_length_are_refused(kind, arrays):
-    with pytest.raises(ValueError, match="scores of 3 rows as"):
-        checked(kind, 3, arrays)
 
 
 def test_outputs_labels_and_weights_are_kept_as_they_lie_in_rows():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_sweep.trial.events import EndReason, SweepEnded
+from keras_sweep.sweep.events import EndReason, SweepEnded
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import print_leaderboard

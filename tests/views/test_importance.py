@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.report.drawings import importance_bars
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import PageContent
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
 
 
-def facts_of_draws(count: int, rate_matters: float) -> SweepFacts:
+def facts_of_draws(count: int, rate_matters: float) -> PageContent:
     draw = random.Random(1)
     results = []
     for number in range(count):

@@ -5,9 +5,16 @@ from dataclasses import replace
 import pytest
 from optuna.distributions import distribution_to_json
 
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
-from keras_sweep.trial.events import EndReason, SweepEnded, TestScores
-from keras_sweep.trial.finalists import SeedScores
+from keras_sweep.record.facts import TestScores
+from keras_sweep.sweep.events import EndReason, SweepEnded
+from keras_sweep.trial.comparison import (
+    PAIRED,
+    Behind,
+    Comparison,
+    Estimate,
+    MoreTrials,
+)
+from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
 from keras_sweep.views.leaderboard.notes import unlike_text

@@ -14,7 +14,7 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
     for part in (
         "trial 55  COMPLETE",
         "val_accuracy 0.8538 ±0.0032  rank 8 of 64",
-        "asked by optuna/tpe in generation 7, trained by compiled/jax, seed 42",
+        "asked by optuna/tpe in generation 6, trained by compiled/jax, seed 42",
         "learning_rate  0.00033870864500246725",
         "epoch  val_accuracy  val_loss  accuracy    loss",
         "val_accuracy after each epoch",

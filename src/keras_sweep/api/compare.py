@@ -1,32 +1,22 @@
 """`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card."""
 
 import os
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
 
-from keras_sweep.api.edge import cut_traceback
-from keras_sweep.api.session import warn_of_notices
+from keras_sweep.api.edge import cut_traceback, warn_of_notices
+from keras_sweep.api.trial import Answer
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.sweep.compare import SideBySide, compare_sweeps
 from keras_sweep.sweep.replay import Replay
-from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.sweep.verify import Verified, verify_model
+from keras_sweep.trial.events import Listener
 from keras_sweep.views.compare import compare_columns, verdict_lines
 from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
 from keras_sweep.views.terminal.table import without_middle
 
 MOST_ROWS = 20  # of a table in a notebook
-
-
-class Answer:
-    """Made of a record of the rooms below, with all that it holds."""
-
-    @classmethod
-    def of(cls, found: Any, **more: Any) -> Self:
-        """The same with these fields besides, or instead."""
-        return cls(**{**{field.name: getattr(found, field.name) for field in fields(found)}, **more})
 
 
 class ComparedSweeps(Answer, SideBySide):
@@ -71,7 +61,7 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
         UsageError: fewer than two are named, one twice, one is not there, or they are of other metrics or rows.
         RecordError: no trial of one has completed, or a record can't be read.
     """
-    return ComparedSweeps.of(side_by_side([find(name, sweeps_dir) for name in names]))
+    return ComparedSweeps.of(compare_sweeps([find(name, sweeps_dir) for name in names]))
 
 
 @cut_traceback
@@ -83,6 +73,7 @@ def verify(
     backend: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     sweeps_dir: str | os.PathLike[str] | None = None,
+    listener: Listener = warn_of_notices,
 ) -> VerifiedModel:
     """Open a model's file in safe mode and evaluate it on its card's rows; `.matches` is the verdict.
 
@@ -93,6 +84,7 @@ def verify(
         backend: of Keras; by default the one that trained the model.
         data_dir: where the card's data file lies; by default the folder of the sweep's space file, or this one.
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
+        listener: called with every event, as in `run`; by default notices are warnings.
 
     Raises:
         UsageError: there is no file or no card, or one of them needs code.
@@ -101,7 +93,7 @@ def verify(
     """
     verified = verify_model(
         Path(path),
-        warn_of_notices,
+        listener,
         sweeps=folder_of_sweeps(sweeps_dir),
         test=test,
         trust=trust,

@@ -1,27 +1,88 @@
-"""Where errors leave the package: a script's traceback has its own line, one of ours, and the message.
+"""What callers see of options and errors: a program's errors begin at its own line, and name its keywords.
 
-What was raised before it stays in `error.__context__`, for a debugger.
+The rooms below name an option as the command does, `--trust`. What was raised before an error stays in
+`error.__context__`, for a debugger.
 """
 
-from collections.abc import Callable
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Collection
 from functools import wraps
+from itertools import takewhile
+from pkgutil import resolve_name
+from traceback import walk_stack
 from types import FunctionType
 from typing import ParamSpec, TypeVar
 
-from keras_sweep.errors import SweepError
+from keras_sweep.errors import SweepError, SweepWarning
+from keras_sweep.process.stop_request import IS_COMMAND
+from keras_sweep.trial.events import Event, Noticed
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Options and arguments of the command whose keyword in Python has another name, or a value of its own.
+KEYWORDS = {"for": "seconds", "model": "path", "o": "path", "output": "path", "trial": "number"}
+KEYWORDS |= {"no-test": "test=False", **{name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}}
+# Options that say how a command prints, or which of two functions it calls: a program does without.
+OF_COMMAND = ("help", "json", "probe", "quiet", "schema", "script", "times")
+# A text in backticks, which is options alone where it begins with one; or an option that stands without them.
+_OPTIONS = re.compile(r"`([^`]*)`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
+# Options that take a name -> where the names are listed, with those that installed packages bring.
+NAMES = {
+    "engine": "keras_sweep.search.engines:ENGINES",
+    "format": "keras_sweep.sweep.export:EXPORT_FORMATS",
+    "own_sampler": "keras_sweep.search.engines:OWN_SAMPLERS",
+    "runner": "keras_sweep.training.choose:RUNNERS",
+    "sampler": "keras_sweep.search.engines:SAMPLERS",
+    "to": "keras_sweep.api.report:TRACKERS",
+}
+
+
+def names_of(option: str) -> Collection[str]:
+    """The names that an option takes; what lists them is imported only now."""
+    names: Collection[str] = resolve_name(NAMES[option])
+    return names
+
+
+def keyword_of(option: str) -> str:
+    """The keyword in Python of an option of the command, `no-test`, with its value if it has one; "" without one."""
+    return "" if option in OF_COMMAND else KEYWORDS.get(option, option.replace("-", "_"))
+
+
+def in_python(text: str) -> str:
+    """The text with options of the command as keywords: "`--workers 4`" as "`workers=4`"."""
+
+    def keywords(match: re.Match[str]) -> str:
+        if (words := match[1]) is None:
+            return _keywords(match[0])
+        return f"`{_keywords(words)}`" if re.match("--?[a-z]", words) else match[0]
+
+    return _OPTIONS.sub(keywords, text).replace("he same command", "he same call")
+
+
+def _keywords(words: str) -> str:
+    found = []
+    for name, value in re.findall(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?", words):
+        word, value = keyword_of(name), value.strip("'")
+        shown = value if re.fullmatch(r"[0-9]+|[A-Z]+", value) else f"[{value!r}]" if name == "set" else repr(value)
+        found.append(f"{word}={shown}" if value else word)
+    return ", ".join(found)
+
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """The function, whose errors of these kinds begin at its caller's line."""
+    """The function, whose errors of these kinds begin at its caller's line; a command says all by `--debug`."""
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:
         try:
             return function(*arguments, **options)
         except errors as error:
+            if IS_COMMAND.get():
+                raise
+            if isinstance(error, SweepError):
+                error.message, error.hint = in_python(error.message), error.hint and in_python(error.hint)
             raise error.with_traceback(None) from None
 
     return wrapper
@@ -35,3 +96,11 @@ def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[
         elif isinstance(member, FunctionType) and (name[0] != "_" or name == "__init__"):
             setattr(kind, name, cut_traceback(member, errors))
     return kind
+
+
+def warn_of_notices(event: Event) -> None:
+    """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
+    if isinstance(event, Noticed):
+        frames = walk_stack(inspect.currentframe())
+        inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith("keras_sweep."), frames)
+        warnings.warn(in_python(event.message), SweepWarning, stacklevel=sum(1 for _ in inside) + 1)

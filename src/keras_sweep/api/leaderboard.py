@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.errors import MissingPackage
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.record.trial_record import foreign_text, waiting_beside
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     json_list,
@@ -16,9 +17,10 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_markdown,
     row_record,
 )
-from keras_sweep.views.leaderboard.query import chosen_rows
+from keras_sweep.views.leaderboard.query import chosen_rows, why_none
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of
 from keras_sweep.views.notebook import leaderboard_html
+from keras_sweep.views.terminal.text import waiting_text
 
 if TYPE_CHECKING:
     import pandas
@@ -30,7 +32,17 @@ if TYPE_CHECKING:
 class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     """Rows in the order that was asked for. In a notebook it is shown as a table."""
 
-    name: str  # the sweep's
+    sweep: RecordedSweep  # at the moment when it was read
+    where: tuple[str, ...] = ()  # what the rows meet that are shown
+
+    @property
+    def notices(self) -> list[str]:
+        """Why no row is shown, and which trials are not there: those that wait for their turn, those of others."""
+        facts, trials = self.sweep.facts, len(self.sweep.results)
+        waiting = waiting_beside(self.sweep.folder, trials, facts.trials)
+        texts = [why_none(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
+        texts += [waiting_text(len(waiting))] if waiting else []
+        return texts + ([foreign_text(facts.foreign, trials)] if facts.foreign else [])
 
     @overload
     def __getitem__(self, index: int) -> LeaderboardRow: ...
@@ -81,7 +93,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        return leaderboard_html(self, title=self.name)
+        return leaderboard_html(self, title=self.sweep.folder.name)
 
 
 def leaderboard_of(
@@ -90,4 +102,4 @@ def leaderboard_of(
     """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
     ranked = rows_of(sweep)
     rows = chosen_rows(ranked, sweep.objective, where=where, sort=sort, top=top)
-    return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep.folder.name)
+    return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, tuple(where))

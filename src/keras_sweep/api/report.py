@@ -5,11 +5,12 @@ Both may follow a sweep that runs. The record is read alone: no fault of a track
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keras_sweep.api.events import TrialsLogged
 from keras_sweep.api.trackers.mlflow import MLflow
 from keras_sweep.api.trackers.run import Tracker, run_of
 from keras_sweep.api.trackers.tensorboard import TensorBoard
@@ -17,36 +18,37 @@ from keras_sweep.api.trackers.wandb import WandB
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
-from keras_sweep.space.plugins import member_of
-from keras_sweep.space.text import counted
+from keras_sweep.space.plugins import Plugins, member_of
 from keras_sweep.sweep.card import is_card_of, kept_card
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import PageContent
 from keras_sweep.views.report.page import page_of
 from keras_sweep.views.terminal.console import error_lines
 
-TRACKERS: Mapping[str, type[Tracker]] = {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
+TRACKERS: Plugins[type[Tracker]] = Plugins(
+    "tracker", "keras_sweep.trackers", {"mlflow": MLflow, "wandb": WandB, "tensorboard": TensorBoard}
+)
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown
 SHARE = 5  # of the time that writing took is waited
 
 
-def write_report(access: SweepAccess, place: Path | None = None, *, watch: bool = False) -> Path:
+def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = False) -> Path:
     """Write the report of a sweep, by default into `reports/NAME`; with `watch` until it has ended; returns the page.
 
     Where code that the record names is not trusted, the page does not say what its winner gets wrong. Raises UsageError
     where something stands there that this program did not write, and RecordError.
     """
-    place = Path("reports") / access.folder.name if place is None else place
+    place = Path("reports") / opened.folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    for _ in looks(access.folder, share=SHARE):  # a large sweep is read for long: the sweep itself comes first
-        facts = SweepFacts.read(access)
+    for _ in looks(opened.folder, share=SHARE):  # a large sweep is read for long: the sweep itself comes first
+        facts = PageContent.read(opened)
         tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
         write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
         if not watch:
@@ -69,45 +71,43 @@ def looks(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
 
 
 def log_sweep(
-    access: SweepAccess,
+    opened: OpenSweep,
     to: str,
     *,
     output: Path | None = None,
     follow: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
 ) -> str:
-    """Log the trials that the tracker does not have, or has otherwise; returns where. `tell` hears how many these are.
+    """Log the trials that the tracker does not have, or has otherwise; returns where.
 
     With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
 
     Raises UsageError: there is no such tracker, or its package is missing; SweepError: it fails; RecordError.
     """
-    folder = access.folder
+    folder = opened.folder
     if output is not None and to != "tensorboard":
         raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
     with plain_faults(to):
         tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
         marks = dict(tracker.marks())
     for running in looks(folder):
-        new, all_there = log_new(access, tracker, to, marks, ended=not running)
+        new, all_there = log_new(opened, tracker, to, marks, ended=not running)
         if new or not running:
-            others = "; the others were there" if new < all_there else ""
-            tell(f"logged {new} of {counted(all_there, 'trial')}{others}")
+            opened.emit(TrialsLogged(new, all_there))
         if not follow:
             break
     return tracker.place
 
 
-def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:
+def log_new(opened: OpenSweep, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:
     """Log the trials whose runs do not bear the marks of what is recorded now; how many, of how many."""
-    sweep, new = RecordedSweep.read(access.folder), 0
+    sweep, new = RecordedSweep.read(opened.folder), 0
     best = sweep.best if ended else None
     for result in sweep.results:
         run = run_of(sweep, result, is_winner=result is best)
         if marks.get(run.id) == run.mark:
             continue
         with tempfile.TemporaryDirectory() as place:
-            files = winner_files(access, sweep, result, Path(place)) if result is best else []
+            files = winner_files(opened, sweep, result, Path(place)) if result is best else []
             with plain_faults(to):
                 tracker.log(run, files)
         marks[run.id] = run.mark
@@ -115,10 +115,10 @@ def log_new(access: SweepAccess, tracker: Tracker, to: str, marks: dict[str, str
     return new, len(sweep.results)
 
 
-def winner_files(access: SweepAccess, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
+def winner_files(opened: OpenSweep, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
     """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
     page = place / "index.html"
-    write_text(page, page_of(SweepFacts.read(access), datetime.now(UTC)))
+    write_text(page, page_of(PageContent.read(opened), datetime.now(UTC)))
     kept = is_card_of(kept_card(sweep.folder, sweep.facts), best_training(best, sweep.objective), sweep.facts.seed)
     return [sweep.folder.best, sweep.folder.card, page] if kept else [page]
 

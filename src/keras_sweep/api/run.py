@@ -1,28 +1,30 @@
 """`keras_sweep.run`: a sweep from Python, with every option of the command."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.api.edge import cut_traceback
-from keras_sweep.api.session import default_view, run_session
 from keras_sweep.api.spec import Spec, plain_value
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
+from keras_sweep.process.stop_request import IS_COMMAND
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import plain_yaml, point_of
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.run import RunOptions
-from keras_sweep.trial.events import EndReason, Listener
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.sweep.events import EndReason
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.views.summary import kept_text
 
 Space = str | os.PathLike[str] | Spec
+Changes = Mapping[str, Any] | Sequence[str]  # of a space: {"learning_rate.max": 0.1}, or ["learning_rate.max=0.1"]
 
 
 @cut_traceback
@@ -32,7 +34,7 @@ def run(
     name: str | None = None,
     trials: int | None = None,
     more: int | None = None,
-    add: Mapping[str, Any] | None = None,
+    add: Mapping[str, Any] | str | None = None,
     seconds: float | None = None,
     engine: str | None = None,
     sampler: str | None = None,
@@ -40,7 +42,7 @@ def run(
     runner: str | None = None,
     workers: str | int | Executor | None = None,
     seed: int | None = None,
-    set: Mapping[str, Any] | None = None,
+    set: Changes | None = None,
     fresh: bool = False,
     force: bool = False,
     test: bool = True,
@@ -59,8 +61,8 @@ def run(
         name: the sweep's name; by default the file's stem. A `Spec` needs one.
         trials: how many there are to be in total.
         more: how many to add to those that are there, instead of a total.
-        add: a point, `{"optimizer": "adam", "learning_rate": 1e-3}`, which is trained instead of a search;
-            what it leaves out is as in the best trial.
+        add: a point, `{"optimizer": "adam", "learning_rate": 1e-3}` or "optimizer=adam learning_rate=1e-3", which is
+            trained instead of a search; what it leaves out is as in the best trial.
         seconds: stop after so long.
         engine: "optuna" or "keras-tuner".
         sampler: one of the engine's.
@@ -70,12 +72,12 @@ def run(
             "ray://HOST:PORT", "ray" for the cluster that runs here, or an executor whose workers can import this
             package. What comes out is the same.
         seed: the search seed.
-        set: changes of the space, `{"learning_rate.max": 0.1}`.
+        set: changes of the space, `{"learning_rate.max": 0.1}` or `["learning_rate.max=0.1"]`.
         fresh: move an older sweep of that name aside first.
         force: take over a sweep that another host left locked.
         test: whether the winner is evaluated on the sealed test set.
         max_failures: stop after more failed trials.
-        listener: called with every event (frozen records of `keras_sweep.trial.events`). Without one a terminal shows
+        listener: called with every event (frozen records of `keras_sweep.api.events`). Without one a terminal shows
             the live board, a notebook a board that redraws itself, anything else nothing.
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
 
@@ -86,29 +88,36 @@ def run(
         Interrupted: a signal ended it; everything finished is kept.
         SweepError: it ran and failed: its trials, its record, or the disk.
     """
-    wall = WallTime()
+    # The command has done nothing yet but imports, which took about as long.
+    wall = WallTime(time.process_time() if IS_COMMAND.get() else 0.0)
     if [trials, more, add].count(None) < 2:
-        raise UsageError("`trials` is the total, `more` is on top, `add` is one point", hint="Give one of them")
+        raise UsageError("`--trials` is the total, `--more` is on top, `--add` is one point", hint="Give one of them")
     choose_backend(backend)  # before a module of the user's that a function imports, which may import Keras
     spec = spec_of(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
+    if listener is not None:
+        for text in spec.warnings:
+            listener(Noticed(text, warns=True))
     folder = sweep_folder(spec.name, sweeps_dir)
+    from keras_sweep.api.session import run_session  # with all that trains: faults of the space are told before
+    from keras_sweep.sweep.run import RunOptions
+
     options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point_of(add), workers)
-    ended = run_session(
-        spec, folder, options, lambda _: default_view() if listener is None else nullcontext(listener), wall
-    )
+    ended = run_session(spec, folder, options, listener, wall)
     if ended.reason is EndReason.INTERRUPTED:
-        raise Interrupted("interrupted; everything finished is kept", hint="The same call resumes")
+        parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
+        parts += [kept_text(ended.kept)] if ended.kept else []
+        raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")
     return Sweep(folder, spec=spec)
 
 
-def spec_of(
-    space: Space, *, name: str | None = None, changes: Mapping[str, Any] | None = None, **options: Any
-) -> SweepSpec:
+def spec_of(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
     """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
-    if not isinstance(changes or {}, Mapping):
+    if isinstance(changes, str):
         raise UsageError(f"`set` is a map, but got {changes!r}", hint='As in `set={"learning_rate.max": 0.1}`')
-    texts = {key: plain_yaml(plain_value(value), flow=True) for key, value in (changes or {}).items()}
-    sets = [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in texts.items()]
+    sets = list(changes or ())
+    if isinstance(changes, Mapping):
+        texts = {key: plain_yaml(plain_value(value), flow=True) for key, value in changes.items()}
+        sets = [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in texts.items()]
     options = {key: plain_value(value) for key, value in options.items()}
     if not isinstance(space, Spec):
         return read_space_file(Path(space), sets=sets, name=name, **options)

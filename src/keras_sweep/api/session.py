@@ -1,27 +1,23 @@
 """One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
 
-import inspect
 import os
 import shlex
 import sys
 import threading
-import warnings
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import datetime
-from itertools import takewhile
 from pathlib import Path
-from traceback import walk_stack
 from typing import TextIO
 
-from keras_sweep.errors import SweepWarning
-from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, is_on, warned_once, with_streams
+from keras_sweep.api.edge import warn_of_notices
+from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
+from keras_sweep.process.streams import APPENDING, LibraryNoise, is_on, warned_once, with_streams
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.events import SweepEnded, SweepStarted
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.events import Event, Listener
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import OutputMayVanish, progress_view
@@ -31,38 +27,32 @@ _one_at_a_time = threading.RLock()  # trials by `fit` seed, and draw from, gener
 
 
 def run_session(
-    spec: SweepSpec,
-    folder: SweepFolder,
-    options: RunOptions,
-    view: Callable[[TextIO], AbstractContextManager[Listener]],
-    wall: WallTime,
-    *,
-    others: Sequence[Listener] = (),
-    command: bool = False,
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, listener: Listener | None, wall: WallTime
 ) -> SweepEnded:
-    """Run a sweep before a view, made here on a stream for answers, and other listeners, and into its log.
+    """Run a sweep before a listener, or the view that suits the program, and into its log. Raises as `run_sweep`.
 
     KERAS_BACKEND is set before. What C++ libraries print goes into the log where standard error is this process's own
-    terminal or file; a notebook and other threads keep theirs. In a process of the `sweep` command stdout carries
-    nothing but the answer, and the second signal ends it, which else raises KeyboardInterrupt. Raises as `run_sweep`.
+    terminal or file; a notebook and other threads keep theirs. In a process of the `sweep` command the second signal
+    ends it, which else raises KeyboardInterrupt.
     """
     main = threading.current_thread() is threading.main_thread()
     with _one_at_a_time, ExitStack() as stack:
-        stop = stack.enter_context(StopRequest(ends_process=command))
+        stop = stack.enter_context(StopRequest(ends_process=IS_COMMAND.get()))
         stack.enter_context(with_streams())
         stack.enter_context(warned_once())
-        noise = stack.enter_context(LibraryNoise()) if main and is_on(sys.stderr, 2) else None
-        answer = stack.enter_context(answer_stream()) if command else sys.stdout
-        listeners = [*others, stack.enter_context(view(answer))]  # made only now, when stderr is the user's alone
+        if main and is_on(sys.stderr, 2):
+            stack.enter_context(LibraryNoise())
+        # A view is made only now, when stderr is the user's alone.
+        listeners = [stack.enter_context(default_view()) if listener is None else listener]
 
         def emit(event: Event) -> None:
             if isinstance(event, SweepStarted):  # only now the folder is there
-                if noise is not None:
-                    noise.into(folder.log)
+                if LibraryNoise.entered is not None:
+                    LibraryNoise.entered.into(folder.log)
                 if (log := _log_of(folder.log, stack)) is not None:
                     listeners.append(stack.enter_context(OutputMayVanish(PlainLines(console_on(log)))))
-            for listener in listeners:
-                listener(event)
+            for each in listeners:
+                each(event)
 
         return run_sweep(spec, folder, options, emit, wall, stop)
 
@@ -91,11 +81,3 @@ def default_view() -> AbstractContextManager[Listener]:
     if sys.stderr is not None and sys.stderr.isatty():
         return progress_view()
     return nullcontext(warn_of_notices)
-
-
-def warn_of_notices(event: Event) -> None:
-    """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
-    if isinstance(event, Noticed):
-        frames = walk_stack(inspect.currentframe())
-        inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith("keras_sweep."), frames)
-        warnings.warn(event.message, SweepWarning, stacklevel=sum(1 for _ in inside) + 1)

@@ -6,16 +6,19 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial, wraps
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.api.keras_scores import score_of_keras
 from keras_sweep.errors import UsageError
 from keras_sweep.process.given import give_arrays, give_function
 from keras_sweep.space import distributions
+
+PathLike = str | os.PathLike[str]
+T = TypeVar("T")
 
 
 @partial(cut_tracebacks, errors=ValueError)
@@ -73,92 +76,93 @@ class Choice:
         distributions.Categorical(tuple(map(distributions.as_value, self.values)), weights)
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    engine: ClassVar[str]
-    sampler: str
-    trials: int = 64  # in total
-    seed: int = 42
-    generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
-    start: Sequence[Mapping[str, Any] | str] = ()  # points that are tried first; "defaults" of a KerasTuner model
-    stop: Mapping[str, float] | None = None  # {"value": 0.86}: a search with such a trial ends
-    learn_from: str | os.PathLike[str] = ""  # an earlier sweep, by its name or path, whose trials guide the sampler
+class _Keys(dict[str, Any]):
+    """A map of a space file, whose keys are checked where it is read; what is None or empty is left out."""
+
+    def __init__(self, **keys: Any) -> None:
+        super().__init__({name: value for name, value in keys.items() if value or value == 0})
 
 
-@dataclass(frozen=True, slots=True)
-class Optuna(_Search):
+class Optuna(_Keys):
     """Optuna's samplers (tpe, gp, cmaes, random, grid, qmc, nsgaii), for so many `trials` in total.
 
-    `generation` trials are asked at once; 0 means as many as the runner likes. The points of `start`,
-    `[{"optimizer": "adam", "learning_rate": 1e-3}]`, are tried first; the sampler chooses what one leaves out.
+    `settings` are the other keys of `search` in a space file. `generation` trials are asked at once; 0 means as many as
+    the runner likes. The points of `start`, `[{"optimizer": "adam", "learning_rate": 1e-3}]`, are tried first; the
+    sampler chooses what one leaves out. `stop={"value": 0.86}` ends a search with such a trial. `learn_from` is an
+    earlier sweep, by its name or path, whose trials guide the sampler.
     """
 
-    engine: ClassVar[str] = "optuna"
-    sampler: str = "tpe"
+    def __init__(self, sampler: str = "tpe", trials: int = 64, seed: int = 42, **settings: Any) -> None:
+        super().__init__(engine="optuna", sampler=sampler, trials=trials, seed=seed, **settings)
 
 
-@dataclass(frozen=True, slots=True)
-class KerasTuner(_Search):
+class KerasTuner(_Keys):
     """KerasTuner's oracles: random, bayesian, hyperband, grid. The rest is as of `Optuna`."""
 
-    engine: ClassVar[str] = "keras-tuner"
-    sampler: str = "bayesian"
+    def __init__(self, sampler: str = "bayesian", trials: int = 64, seed: int = 42, **settings: Any) -> None:
+        super().__init__(engine="keras-tuner", sampler=sampler, trials=trials, seed=seed, **settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _TableFile:
-    kind: ClassVar[str]
-    path: str | os.PathLike[str]
-    target: str | Mapping[str, str] | None
+class Csv(_Keys):
+    """A CSV file with a header; `target` is the column of labels, `weights` that of sample weights.
 
-
-@dataclass(frozen=True, slots=True)
-class Parquet(_TableFile):
-    """A Parquet file; `target` is the column of labels, `weights` that of sample weights.
-
-    `target={"column": "price", "transform": "log"}` (or "standard") says what the model learns of numbers.
+    `target={"column": "price", "transform": "log"}` (or "standard") says what the model learns of numbers. `options`
+    are the other keys of `data: {csv: ...}` in a space file.
     """
 
-    kind: ClassVar[str] = "parquet"
-    weights: str | None = None
-    columns: Sequence[str] = ()  # these alone
-    drop: Sequence[str] = ()  # not these
-    categories: Sequence[str] = ()  # numbers that are names of categories
-    missing: Sequence[str | float] = ()  # what stands for no value
-    text: str | None = None  # the column of texts that a model of yours takes, and no other
-    missing_target: str | None = None  # "drop": without the rows that have none
-    decimal: str | None = None  # what stands before a fraction, where columns leave it open: "." or ","
-    dates: str | None = None  # "day-first" or "month-first", where columns leave it open
+    def __init__(self, path: PathLike, target: str | Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(csv=_file(path), target=target, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class Csv(Parquet):
-    """A CSV file with a header; the rest is as of `Parquet`."""
+class Parquet(_Keys):
+    """A Parquet file; the rest is as of `Csv`."""
 
-    kind: ClassVar[str] = "csv"
-    separator: str = ","
+    def __init__(self, path: PathLike, target: str | Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(parquet=_file(path), target=target, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class Npz(_TableFile):
+class Npz(_Keys):
     """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...), and `sample_weight` if rows weigh unlike;
     `target` where the labels are not `y`."""
 
-    kind: ClassVar[str] = "npz"
-    target: str | None = None
+    def __init__(self, path: PathLike, target: str | None = None) -> None:
+        super().__init__(npz=_file(path), target=target)
+
+
+def _file(path: PathLike) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _take_others(kind: type[T]) -> type[T]:
+    """The class, whose other keywords become its field `others`: its reader says what they should have been."""
+    init, known = kind.__init__, {each.name for each in fields(kind)}  # type: ignore[arg-type]
+
+    @wraps(init)
+    def __init__(self: T, *sections: Any, **named: Any) -> None:
+        others = {name: named.pop(name) for name in named.keys() - known}
+        init(self, *sections, **({"others": others} if others else {}), **named)
+
+    setattr(kind, "__init__", __init__)  # noqa: B010
+    return kind
 
 
 @cut_tracebacks
+@_take_others
 @dataclass(frozen=True)
 class Spec:
     """What is searched, by which data, model and search. `keras_sweep.run` takes it as it takes a space file.
+
+    Its keys are those of a space file, and each takes what the file has there: `metric={"name": "val_loss"}`,
+    `search={"sampler": "gp"}`, `data={"csv": "plants.csv", "target": "species"}`.
 
     It is written out as the text of a space file and read by the same reader, so the same rules hold and the same
     faults are listed, all at once. Arrays, and functions that stand in a script or a notebook, are recorded by a
     digest of all that they are made of: a sweep that was begun with others is refused as changed.
     """
 
-    data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
+    data: Any = (
+        None  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
+    )
     # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or Keras's object or class; a function of yours, or
     # {"python": it, ...}; None: the loss with which the model compiles itself. Of several outputs a dict by their names
     loss: Any = None
@@ -167,9 +171,9 @@ class Spec:
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
-    minimize: str | None = None  # the one of which less is better, "val_loss"
+    minimize: str | None = None  # the one of which less is better, "val_loss"; or `metric`, as a space file has it
     loss_weights: Mapping[str, float] | None = None  # of several outputs, {"price": 1.0, "kind": 0.2}
-    search: Optuna | KerasTuner = field(default_factory=Optuna)
+    search: Mapping[str, Any] = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
     where: Sequence[str] = ()  # constraints over parameters, ["model.units * model.layers <= 512"]
     training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
@@ -177,6 +181,8 @@ class Spec:
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
     finish: Mapping[str, Any] | None = None  # {"refit": True, "choose": {"where": "parameters <= 40000"}}
     goals: Mapping[str, str] | None = None  # beside the first: {"parameters": "minimize"}
+    metric: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None  # {"name": "val_accuracy", "goal": ...}
+    others: Mapping[str, Any] = field(default_factory=dict)  # keywords that are no section, of which the reader tells
 
     @cached_property
     def _of_datasets(self) -> Any:
@@ -188,37 +194,29 @@ class Spec:
     def to_yaml(self) -> str:
         """The text of the space file that says the same. What only this program holds is named by a digest.
 
-        Raises:
-            UsageError: not exactly one of `maximize` and `minimize` is given, or the data or model is of no known kind.
+        Raises UsageError: not one of `maximize`, `minimize`, `metric` is given, or data or model are of no known kind.
         """
         from keras_sweep.space_file.options import block_yaml
+        from keras_sweep.space_file.sections import SECTIONS
 
-        if (self.maximize is None) == (self.minimize is None):
-            raise UsageError(
-                "a Spec takes one of `maximize` and `minimize`", hint='For example: maximize="val_accuracy"'
-            )
-        goal = "maximize" if self.maximize is not None else "minimize"
-        first = {"name": self.maximize or self.minimize, "goal": goal}
-        further = [{"name": name, "goal": each} for name, each in (self.goals or {}).items()]
-        sections: dict[str, Any] = {
+        if [self.maximize, self.minimize, self.metric].count(None) != 2:
+            message = "a Spec takes one of `maximize`, `minimize` and `metric`"
+            raise UsageError(message, hint='For example: maximize="val_accuracy"')
+        goal = "maximize" if self.maximize else "minimize"
+        first: dict[str, Any] = {"name": self.maximize or self.minimize, "goal": goal}
+        further = [{"name": name, "goal": goal} for name, goal in (self.goals or {}).items()]
+        choices = {name: {"values": each} if _is_choice(each) else each for name, each in self.parameters.items()}
+        made = {
             "data": _data_block(self.data if self._of_datasets is None else self._of_datasets),
-            "split": self.split or None,
             "model": _model_block(self.model),
-            "loss": _by_names(self.loss),
-            "metrics": _by_names(self.metrics),
-            "loss_weights": self.loss_weights or None,
-            "metric": [first, *further] if further else first,
-            "parameters": {
-                name: {"values": value} if _is_choice(value) else value for name, value in self.parameters.items()
-            },
-            "where": self.where or None,
-            "training": _by_names(self.training) or None,
-            "early_terminate": self.early_terminate or None,
-            "search": self.search,
-            "finalists": self.finalists,
-            "finish": self.finish or None,
+            "metric": self.metric or ([first, *further] if further else first),
+            "parameters": choices,
+            **{name: _by_names(getattr(self, name)) for name in ("loss", "metrics", "training")},
         }
-        return block_yaml({key: plain_value(value) for key, value in sections.items() if value is not None}, width=4096)
+        tree = {name: made.get(name, getattr(self, name)) for name in SECTIONS} | dict(self.others)
+        keep = ("metrics", "parameters")  # also where they are empty
+        there = {name: value for name, value in tree.items() if value or (name in keep and value is not None)}
+        return block_yaml(plain_value(there), width=4096)
 
 
 def _is_choice(value: Any) -> bool:
@@ -227,7 +225,7 @@ def _is_choice(value: Any) -> bool:
 
 
 def _data_block(data: Any) -> Any:
-    if isinstance(data, str | _TableFile):
+    if isinstance(data, str | None):
         return data
     given = data if isinstance(data, Mapping) else {"python": data}
     if callable(given.get("python")):
@@ -284,12 +282,6 @@ def plain_value(value: Any) -> Any:
         case Choice():
             weights = None if value.probabilities is None else list(value.probabilities)
             keys = {"values": list(value.values), "probabilities": weights}
-        case _Search():
-            given = {name: one for name, one in asdict(value).items() if one or name in ("trials", "seed")}
-            keys = {"engine": value.engine, **given}
-        case _TableFile():
-            path = Path(value.path).expanduser().absolute()
-            keys = {value.kind: path, **{name: one or None for name, one in asdict(value).items() if name != "path"}}
         case Mapping():
             return {str(key): plain_value(inner) for key, inner in value.items()}
         case list() | tuple() | range():
@@ -298,7 +290,7 @@ def plain_value(value: Any) -> Any:
             return str(value)
         case _:
             return _plain_scalar(value)
-    keys["when"] = getattr(value, "when", None) or None
+    keys["when"] = value.when or None
     return {key: plain_value(inner) for key, inner in keys.items() if inner is not None}
 
 

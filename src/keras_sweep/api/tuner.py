@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,7 +56,7 @@ class Tuner:
         fits = not getattr(fit, "__module__", "keras_tuner").startswith("keras_tuner")  # by one of its own
         default = "default_objective" if fits else "val_loss"
         self._objective = default if objective is None else objective
-        self._strategy = replace(strategy or Optuna(), trials=max_trials, seed=seed)
+        self._strategy = {**(strategy or Optuna()), "trials": max_trials, "seed": seed}
         self._seeds = executions_per_trial
         self._place: dict[str, Any] = {"sweeps_dir": directory, "name": project_name, "fresh": overwrite}
         self._sweep: Sweep | None = None

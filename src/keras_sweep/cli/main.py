@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from keras_sweep import __version__
 from keras_sweep.cli import data, recorded, run
 from keras_sweep.cli.options import PlainHelp
 from keras_sweep.errors import Interrupted, SweepError, UsageError
+from keras_sweep.process.stop_request import IS_COMMAND
 from keras_sweep.process.streams import settle_streams, with_streams
 from keras_sweep.views.terminal.console import print_error, stderr_console
 
@@ -46,31 +48,41 @@ def _options(
     del version, debug
 
 
-app.command("init", short_help="Write a first space file for your data, with comments.")(data.init)
-app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(run.check)
-app.command("run", cls=PlainHelp, short_help="Search, test the winner once, write the best model; resume.")(run.run)
-app.command("list")(recorded.list_sweeps)
-app.command("leaderboard")(recorded.leaderboard)
-app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(recorded.show)
-app.command("report", short_help="Write a sweep as one self-contained page.")(recorded.report)
-app.command("log", short_help="Log the trials to MLflow, W&B or TensorBoard.")(recorded.log)
-app.command("evaluate")(recorded.evaluate)
-app.command("export", short_help="Write a trial's model, with its card beside it.")(recorded.export)
-app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(recorded.verify)
-app.command("replay", cls=PlainHelp, short_help="Train a trial again by fit: are its numbers the record's?")(
-    recorded.replay
+def _add(name: str, function: Callable[..., None], call: str, short_help: str | None = None, **more: Any) -> None:
+    """Add a command, which its help names together with the `call` of the Python API that it makes."""
+    app.command(name, short_help=short_help, epilog=f"In Python: keras_sweep.{call}", **more)(function)
+
+
+_add("init", data.init, "init(source)", "Write a first space file for your data, with comments.")
+_add("check", run.check, "check(space).estimate()", "List the faults of a space file, and how long a sweep takes.")
+_add("run", run.run, "run(space)", "Search, test the winner once, write the best model; resume.", cls=PlainHelp)
+_add("list", recorded.list_sweeps, "sweeps()")
+_add("leaderboard", recorded.leaderboard, "open(name).leaderboard()")
+_add("show", recorded.show, "open(name).show(number)", "One trial: parameters, curve, time, and why it ended.")
+_add("report", recorded.report, "open(name).report()", "Write a sweep as one self-contained page.")
+_add("log", recorded.log, "open(name).log(to)", "Log the trials to MLflow, W&B or TensorBoard.")
+_add("evaluate", recorded.evaluate, "open(name).evaluate()")
+_add("export", recorded.export, "open(name).export()", "Write a trial's model, with its card beside it.")
+_add("verify", recorded.verify, "verify(path)", "Open an exported model: do the scores of its card come out?")
+_add(
+    "replay",
+    recorded.replay,
+    "open(name).replay(number), or .script(number)",
+    "Train a trial again by fit: are its numbers the record's?",
+    cls=PlainHelp,
 )
-app.command("compare", cls=PlainHelp, short_help="Sweeps side by side: do their winners differ?")(recorded.compare)
-app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(recorded.dashboard)
-app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
-app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
-app.command("import", short_help="Read an Optuna storage into a sweep.")(data.import_search)
+_add("compare", recorded.compare, "compare(*names)", "Sweeps side by side: do their winners differ?", cls=PlainHelp)
+_add("dashboard", recorded.dashboard, "open(name).dashboard()", "Show the record in optuna-dashboard, until Ctrl-C.")
+_add("data", data.data, "load_data(source)", "Shapes, class counts and samples of a data set.")
+_add("baseline", data.baseline, "baseline(space)", "Fit a linear model on the same rows, as a reference.")
+_add("import", data.import_search, "import_optuna(storage)", "Read an Optuna storage into a sweep.")
 
 
 @with_streams()
 def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
+    command = IS_COMMAND.set(True)
     atexit.register(gc.freeze)  # at the end take nothing apart, which after a search with JAX is most of a second
     try:
         words = [one for one in given if one != "--debug"]
@@ -79,6 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise KeyboardInterrupt
     except BaseException as error:
         code = _exit_code(error, debug="--debug" in given)
+    IS_COMMAND.reset(command)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -1,34 +1,35 @@
-"""Options that several commands share, how they are read, and how a command answers."""
+"""Options that several commands share, how they are read, and how a command works and answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand
 
+import keras_sweep as ks
+from keras_sweep.api.edge import names_of
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import all_sweeps, find
 from keras_sweep.space.text import nearest
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_sweep.sweep.recorded import SweepAccess
-    from keras_sweep.trial.events import Listener
+    from keras_sweep.api.events import Event, Listener
+    from keras_sweep.views.running.progress import View
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
     """The sweeps whose names begin so, for a shell that completes."""
-    sweeps = all_sweeps(context.params.get("sweeps_dir"))
+    sweeps = ks.sweeps(context.params.get("sweeps_dir"))
     return [sweep.name for sweep in sweeps if sweep.name.startswith(incomplete)]
 
 
@@ -61,12 +62,12 @@ def number(flag: str, help: str, **more: Any) -> Any:
 
 
 def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | None]:
-    """A callback of an option that takes one of these names, or of those in `module:attribute` of this package."""
+    """A callback of an option that takes one of these names, or of those that the API has for this option."""
 
     def checked(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
             return None
-        names: Collection[str] = resolve_name(f"keras_sweep.{known}") if isinstance(known, str) else known
+        names = names_of(known) if isinstance(known, str) else known
         if value not in names:
             near = nearest(value, names)
             hint = f"Did you mean {near!r}?" if near else None
@@ -93,8 +94,7 @@ Sets = Annotated[
 ]
 Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
 Runner = Annotated[
-    str | None,
-    option("--runner", "NAME", "compiled (lanes, on jax) or fit (any).", callback=one_of("training.choose:RUNNERS")),
+    str | None, option("--runner", "NAME", "compiled (lanes, on jax) or fit (any).", callback=one_of("runner"))
 ]
 Workers = Annotated[
     str | None,
@@ -109,24 +109,34 @@ def note(message: str, *, warns: bool = False) -> None:
     print_notice(stderr_console(), message, warns=warns)
 
 
+class Events:
+    """A listener that shows what it hears, and keeps the last event of each kind."""
+
+    def __init__(self, show: Listener) -> None:
+        self._show = show
+        self.last: dict[type[Event], Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        self.last[type(event)] = event
+        self._show(event)
+
+
 @contextmanager
-def at_work() -> Iterator[Listener]:
-    """Inside, what libraries print reaches neither the answer nor the user; gives the view that shows what goes on."""
-    from keras_sweep.process.streams import LibraryNoise, answer_stream, warned_once
-    from keras_sweep.views.running.progress import notices_alone, progress_view
+def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
+    """Inside, what libraries print reaches neither the answer nor the user; gives the listener that shows what goes on.
 
-    with answer_stream(), LibraryNoise(), warned_once(), progress_view(notices_alone) as view:
-        yield view
+    `view` makes what shows it, on the stream for the answer or on stderr; by default a board, or notices alone.
+    """
+    from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warned_once
+    from keras_sweep.views.running.progress import OutputMayVanish, notices_alone, progress_view
 
-
-@contextmanager
-def opened(name: str | None, sweeps_dir: Path | None, trust: bool, backend: str | None = None) -> Iterator[SweepAccess]:
-    """A sweep to be worked on, inside as `at_work`."""
-    from keras_sweep.sweep.recorded import SweepAccess
-
-    folder = find(name, sweeps_dir)
-    with at_work() as view:
-        yield SweepAccess(folder, view, trust=trust, backend=backend)
+    with ExitStack() as stack:
+        if is_on(sys.stderr, 2):
+            stack.enter_context(LibraryNoise())
+        out = stack.enter_context(answer_stream())
+        stack.enter_context(warned_once())
+        show = progress_view(notices_alone) if view is None else view(out)
+        yield Events(stack.enter_context(OutputMayVanish(show)))
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
@@ -142,12 +152,8 @@ class PlainHelp(TyperCommand):
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
-        from keras_sweep.search.engines import SAMPLERS
-        from keras_sweep.training.choose import RUNNERS
-
-        members: dict[str | None, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}
         for option in self.params:
-            registered = members.get(option.name, ())
+            registered = names_of(option.name) if option.name in ("sampler", "runner") else ()
             text: str = getattr(option, "help", None) or ""
             others = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
             if others:

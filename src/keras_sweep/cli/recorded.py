@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import keras_sweep as ks
 from keras_sweep.cli.options import (
     Backend,
     Format,
@@ -24,14 +25,10 @@ from keras_sweep.cli.options import (
     note,
     number,
     one_of,
-    opened,
     option,
 )
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import find
-from keras_sweep.record.trial_record import foreign_text, waiting_beside
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -39,9 +36,9 @@ from keras_sweep.views.terminal.text import waiting_text
 def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.views.leaderboard.formats import json_list
-    from keras_sweep.views.sweep_list import print_sweeps, sweep_rows
+    from keras_sweep.views.sweep_list import print_sweeps
 
-    rows = sweep_rows(sweeps_dir)
+    rows = [sweep.status for sweep in ks.sweeps(sweeps_dir)]
     for row in rows:
         if row.waiting:
             note(f"{row.name}: {waiting_text(row.waiting)}")
@@ -68,22 +65,14 @@ def leaderboard(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
-    from keras_sweep.api.leaderboard import leaderboard_of
-    from keras_sweep.views.leaderboard.query import why_none
     from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 
-    folder = find(name, sweeps_dir)
-    sweep = RecordedSweep.read(folder)
-    board = leaderboard_of(sweep, where=where or (), sort=sort, top=top)
-    if where and board.ranked and not board:
-        note(why_none(board.ranked, where))
-    if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
-        note(waiting_text(len(waiting)))
-    if foreign := sweep.facts.foreign:
-        note(foreign_text(foreign, len(sweep.results)))
+    board = ks.open(name, sweeps_dir=sweeps_dir).leaderboard(top, where=where or (), sort=sort)
+    for text in board.notices:
+        note(text)
     if format == "table":
-        print_leaderboard(stdout_console(), board, sweep.facts.baseline)
-        if (refit := sweep.refit) is not None:
+        print_leaderboard(stdout_console(), board, board.sweep.facts.baseline)
+        if (refit := board.sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
     else:
         texts = {"json": board.to_json, "csv": board.to_csv, "markdown": board.to_markdown}
@@ -92,21 +81,11 @@ def leaderboard(
 
 def show(name: Name = None, trial: TrialNumber = None, format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
-    from keras_sweep.trial.ranking import order_key
     from keras_sweep.views.trial_view import print_trial, trial_json
 
-    folder = find(name, sweeps_dir)
-    sweep = RecordedSweep.read(folder)
-    facts, objective, results = sweep.facts, sweep.objective, sweep.results
-    waiting = waiting_beside(folder, len(results), facts.trials)
-    if trial in waiting or (waiting and not results):
-        what, count = ("a trial", len(waiting)) if trial is None else (f"trial {trial}", 1)
-        raise UsageError(f"sweep {folder.name!r} can't show {what} yet", hint=waiting_text(count))
-    if not results:
-        raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
-    first = sweep.best or min(results, key=lambda one: order_key(one, objective))
-    result = first if trial is None else sweep.trial(trial)
-    answer(lambda console: print_trial(console, sweep, result), trial_json(sweep, result), format)
+    shown = ks.open(name, sweeps_dir=sweeps_dir).show(trial)
+    text = trial_json(shown.sweep, shown.result)
+    answer(lambda console: print_trial(console, shown.sweep, shown.result), text, format)
 
 
 def evaluate(
@@ -117,17 +96,16 @@ def evaluate(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
-    from keras_sweep.record.reader import read_facts
-    from keras_sweep.sweep.finish import evaluate_winner, last_look
+    from keras_sweep.api.events import TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    with opened(name, sweeps_dir, trust, backend) as access:
-        evaluate_winner(access)
-    facts = read_facts(access.folder)
-    look = last_look(facts)
-    record = event_record(look, facts.objective)
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+        sweep.evaluate(backend=backend)
+    look = events.last[TestEvaluated]
+    record = event_record(look, sweep.objective)
     answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
 
 
@@ -136,25 +114,25 @@ def export(
     trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
     format: Annotated[
         str,
-        option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("sweep.export:EXPORT_FORMATS")),
+        option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("format")),
     ] = "keras",
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
     quantize: Annotated[str | None, option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
-    page: Annotated[Path | None, option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
+    card: Annotated[Path | None, option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
     trust: Trust = False,
     backend: Backend = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
+    from keras_sweep.api.events import ModelExported
 
-    with opened(name, sweeps_dir, trust, backend) as access:
-        sweep = access.folder.name
-        path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
-        exported, beside, card = export_trial(access, path, trial, format=format, quantize=quantize, page=page)
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+        path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
-    stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(beside))}")
-    if (about := card.get("format")) is not None:
+    exported = events.last[ModelExported]
+    stderr_console().print(f"{exported.trial} of {sweep.name}; its card is {escaped(str(exported.card))}")
+    if (about := exported.about) is not None:
         words = f"its outputs on {about['rows']:,} validation rows are those of the .keras file, to"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
         if (scores := about.get("quantized")) is not None:
@@ -181,13 +159,11 @@ def verify(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
-    from keras_sweep.sweep.verify import verify_model
     from keras_sweep.views.replay_view import print_verified, verify_json
 
-    with at_work() as view:
-        done = verify_model(
-            model, view, sweeps=where(sweeps_dir), test=test, trust=trust, backend=backend, data_dir=data_dir
+    with at_work() as events:
+        done = ks.verify(
+            model, test=test, trust=trust, backend=backend, data_dir=data_dir, sweeps_dir=sweeps_dir, listener=events
         )
     answer(lambda console: print_verified(console, done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
@@ -212,18 +188,16 @@ def replay(
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     if script and (runner or workers):
         raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
-    from keras_sweep.sweep.keras_script import trial_script
-    from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    with opened(name, sweeps_dir, trust, backend) as access:
-        done = (
-            trial_script(access, trial, rows=rows)
-            if script
-            else replayed(access, trial, runner=runner, workers=workers)
-        )
-    if isinstance(done, str):
-        typer.echo(done, nl=False)
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+        if script:
+            text = sweep.script(trial, rows=rows, backend=backend)
+        else:
+            done = sweep.replay(trial, runner=runner, backend=backend, workers=workers)
+    if script:
+        typer.echo(text, nl=False)
         return
     answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
@@ -241,17 +215,13 @@ def report(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    from keras_sweep.api.report import write_report
-
-    with opened(name, sweeps_dir, trust) as access:
-        page = write_report(access, output, watch=watch)
+    with at_work() as events:
+        page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
     typer.echo(str(page))
 
 
 def log(
-    to: Annotated[
-        str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("api.report:TRACKERS"))
-    ],
+    to: Annotated[str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("to"))],
     name: Name = None,
     output: Annotated[
         Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
@@ -261,10 +231,16 @@ def log(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
-    from keras_sweep.api.report import log_sweep
+    from keras_sweep.api.events import Event, TrialsLogged
 
-    with opened(name, sweeps_dir, trust) as access:
-        place = log_sweep(access, to, output=output, follow=follow, tell=note)
+    with at_work() as events:
+
+        def hear(event: Event) -> None:
+            events(event)
+            if isinstance(event, TrialsLogged):
+                note(event.text)
+
+        place = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear).log(to, output, follow=follow)
     typer.echo(place)
 
 
@@ -276,11 +252,10 @@ def compare(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
-    from keras_sweep.api.compare import compare as compared
     from keras_sweep.views.compare import compare_json, print_comparison
 
-    found = compared(*names, sweeps_dir=sweeps_dir)
-    answer(lambda console: print_comparison(console, found), compare_json(found), format)
+    sides = ks.compare(*names, sweeps_dir=sweeps_dir)
+    answer(lambda console: print_comparison(console, sides), compare_json(sides), format)
 
 
 def dashboard(
@@ -290,9 +265,7 @@ def dashboard(
 ) -> None:
     """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder = find(name, sweeps_dir)
-    from keras_sweep.sweep.dashboard import dashboard_server
-
-    with contextlib.suppress(KeyboardInterrupt), dashboard_server(folder, port) as server:
+    sweep = ks.open(name, sweeps_dir=sweeps_dir)
+    with contextlib.suppress(KeyboardInterrupt), sweep.dashboard(port) as server:
         typer.echo(server.address)
         server.serve_forever()

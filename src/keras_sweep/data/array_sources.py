@@ -27,11 +27,11 @@ from keras_sweep.data.arrays import (
 )
 from keras_sweep.data.datasets import in_memory, is_dataset, steps_of_large
 from keras_sweep.data.search_data import Stream
-from keras_sweep.data.source import Features, RawRows, Source
+from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
-from keras_sweep.space.data_spec import DataSpec, Split
+from keras_sweep.space.data_spec import DataSpec, PythonOptions, Source, Split
 from keras_sweep.space.text import listed, quoted
 
 PARTS = ("", "_train", "_validation", "_test")
@@ -49,7 +49,7 @@ RESULTS = (
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
-def read_npz(data: DataSpec, folder: Path) -> Source:
+def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     """The arrays of an .npz file, never unpickled. Raises DataError.
 
     The target is the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
@@ -83,7 +83,7 @@ def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> di
     return {"x": "x" if "x" in others else others[0], "y": target, **beside}
 
 
-def call_python(data: DataSpec, folder: Path) -> Source:
+def call_python(data: DataSpec, folder: Path) -> SourceRows:
     """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
     source, name = data.source, name_of(data.source)
     function = load_python(source, folder, DataError)
@@ -120,6 +120,10 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         stream = Stream(lambda: function()[0] if anew else first, returned.steps) if returned.steps else None
         return replace(found, stream=stream, notices=(*found.notices, *returned.notices))
     return found
+
+
+NPZ = Source(read_npz, "Arrays of NumPy.", "file", target="the array to predict")
+PYTHON = Source(call_python, "Rows from a function of yours.", "function", PythonOptions, target="")
 
 
 class DatasetRows(dict[str, Any]):
@@ -162,7 +166,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Source:
+def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> SourceRows:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
     arrays = {key: value for key, value in arrays.items() if value is not None or not key.startswith("y")}
     parts = [part for part in PARTS if f"x{part}" in arrays]
@@ -182,7 +186,7 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
         if len(set(kinds.values())) > 1:
             alike = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
             raise DataError(f"the parts of {place} are not alike: {alike}", hint="Give all parts alike")
-    return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
+    return SourceRows(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
 def _like(first: Arrays, y: Arrays) -> Arrays:

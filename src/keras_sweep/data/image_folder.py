@@ -15,23 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import DataError, MissingPackage, TableError
-from keras_sweep.space.data_spec import DataSpec, ImageOptions
+from keras_sweep.space.data_spec import DataSpec, ImageOptions, Source
 from keras_sweep.space.text import listed
 
 PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
 
-def read_images(data: DataSpec, folder: Path) -> Source:
+def read_images(data: DataSpec, folder: Path) -> SourceRows:
     """The pictures of a folder, [N, H, W, C] float32 from 0 to 1, each labelled by the folder of its class.
 
     Raises TableError with every file that can't be read, DataError, and MissingPackage without Pillow.
     """
     root = folder / data.source
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
-    if not root.is_dir():
-        raise DataError(f"there is no folder {root}", hint="Paths are relative to the space file")
     try:
         return _read_parts(root, options)
     except ImportError as error:
@@ -40,7 +38,10 @@ def read_images(data: DataSpec, folder: Path) -> Source:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
 
 
-def _read_parts(root: Path, options: ImageOptions) -> Source:
+IMAGES = Source(read_images, "A folder of pictures, in a folder a class.", "folder", ImageOptions, target="")
+
+
+def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
     from PIL import Image
 
     parts, faults = {}, list[DataError]()
@@ -63,7 +64,7 @@ def _read_parts(root: Path, options: ImageOptions) -> Source:
         raise TableError(str(root), sorted(faults, key=str))
     shape = (*options.size, 3) if options.color == "rgb" else tuple(options.size)
     rows, train, validation, test = (parts.get(part) for part in ("", "train", "validation", "test"))
-    return Source(root.name, rows, train, validation, test, image_shape=shape)
+    return SourceRows(root.name, rows, train, validation, test, image_shape=shape)
 
 
 def _parts(root: Path) -> dict[str, Path]:

@@ -4,6 +4,7 @@ It is split in time, training rows first and test rows last, and no window has r
 """
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 import polars as pl
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.data.table_columns import NumberColumn, check_columns, first_row, is_number
-from keras_sweep.data.table_files import near_column, table_of
+from keras_sweep.data.table_files import load_csv, near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions, Source
 from keras_sweep.space.text import counted, quoted
 
 MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
@@ -31,7 +32,7 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
     return TablePreprocessing(tuple(known), steps=x.shape[1:2])
 
 
-def read_series(data: DataSpec, folder: Path) -> Source:
+def read_series(data: DataSpec, folder: Path) -> SourceRows:
     """The windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
@@ -59,14 +60,19 @@ def read_series(data: DataSpec, folder: Path) -> Source:
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
     notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
     split = (parts["train"], parts["validation"], parts.get("test"))
-    return Source(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
+    return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
+
+
+SERIES = Source(
+    read_series, "A CSV file whose rows are in time order.", "file", SeriesOptions, needs=("target", "window")
+)
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
     """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
     known = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
     as_csv = CsvOptions(**{key: value for key, value in known.items() if value is not None})
-    (frame, _), place = table_of(path, "csv", as_csv), str(path)
+    (frame, _), place = table_of(partial(load_csv, path), str(path), "csv", as_csv), str(path)
     if target not in frame.columns:
         raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,13 +14,11 @@ from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
-from keras_sweep.space.plugins import Plugins
+from keras_sweep.space.data_spec import DataSpec, Source, find_source
 from keras_sweep.space.text import joined, nearest
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from keras_sweep.space.data_spec import DataSpec
 
 Features: TypeAlias = "Arrays | pl.DataFrame"
 
@@ -38,7 +36,7 @@ class RawRows(Rows):
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceRows:
     """All rows of a source. It lives only while data are loaded: it may hold test rows."""
 
     name: str
@@ -60,7 +58,7 @@ class Source:
 class Parts:
     """The rows of a source, split. With folds all rows but the test rows are training and validation rows both."""
 
-    source: Source
+    source: SourceRows
     train: RawRows
     validation: RawRows
     test: RawRows | None
@@ -70,44 +68,42 @@ class Parts:
 SKLEARN_SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
 
-SOURCES: Plugins[Callable[[DataSpec, Path], Source]] = Plugins(
-    "source",
-    "keras_sweep.sources",
-    {
-        "csv": "keras_sweep.data.table_files:read_table",
-        "parquet": "keras_sweep.data.table_files:read_table",
-        "npz": "keras_sweep.data.array_sources:read_npz",
-        "images": "keras_sweep.data.image_folder:read_images",
-        "series": "keras_sweep.data.series:read_series",
-        "python": "keras_sweep.data.array_sources:call_python",
-    },
-)  # kind -> a function of the spec's data and the folder of its file
-
 
 def image_set(data: DataSpec) -> ImageSet | None:
     """The set of pictures that is named, whose test rows stand in files of their own; None for any other source."""
     return IMAGE_SETS.get(data.source) if data.kind == "named" else None
 
 
-def read_source(data: DataSpec, folder: Path) -> Source:
+def read_source(data: DataSpec, folder: Path) -> SourceRows:
     """All rows of a source, but for the test rows of a set of pictures. Raises DataError."""
+    source, path = find_source(data.kind), folder / data.source
+    if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
+        raise absent_path(source.names, path)
+    rows: SourceRows = source.read(data, folder)
+    return rows
+
+
+def absent_path(what: str, path: Path) -> DataError:
+    """The error for a file or folder of a space file that is not there."""
+    hint = "Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`"
+    return DataError(f"there is no {what} {path}", hint=hint)
+
+
+def read_named(data: DataSpec, _: Path) -> SourceRows:
+    """The rows of a named set. Raises DataError."""
     pictures = image_set(data)
     if pictures is not None:
         train, names = RawRows(*pictures.search_arrays()), pictures.class_names
-        return Source(data.source, train=train, class_names=names, image_shape=pictures.shape, pictures=pictures)
-    if data.kind in ("csv", "parquet", "npz", "series") and not (folder / data.source).is_file():
-        raise DataError(
-            f"there is no file {folder / data.source}",
-            hint="Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`",
-        )
-    if data.kind != "named":
-        return SOURCES.find(data.kind)(data, folder)
+        return SourceRows(data.source, train=train, class_names=names, image_shape=pictures.shape, pictures=pictures)
     if data.source not in SKLEARN_SETS:
         raise unknown_name(data.source)
     return read_sklearn_set(data.source)
 
 
-def read_sklearn_set(name: str) -> Source:
+NAMED = Source(read_named, names="data set")
+
+
+def read_sklearn_set(name: str) -> SourceRows:
     """`digits`: 8 x 8 pictures as 64 pixels in [0, 1]. The others: tables of numbers in their own units."""
     import polars as pl
     from sklearn import datasets
@@ -117,9 +113,9 @@ def read_sklearn_set(name: str) -> Source:
     classes = tuple(map(str, found.target_names)) if "target_names" in found else None
     if name == "digits":
         pixels = (found.data / 16.0).astype(np.float32)  # the pixels are whole numbers from 0 to 16
-        return Source(name, RawRows(pixels, found.target), class_names=classes, image_shape=(8, 8))
+        return SourceRows(name, RawRows(pixels, found.target), class_names=classes, image_shape=(8, 8))
     table = pl.DataFrame(found.data, list(map(str, found.feature_names)), orient="row")
-    return Source(name, RawRows(table, found.target), class_names=classes)
+    return SourceRows(name, RawRows(table, found.target), class_names=classes)
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:

@@ -16,7 +16,7 @@ from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, of_32_
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs, near_copies
 from keras_sweep.data.search_data import Fold, Rows
-from keras_sweep.data.source import Parts, RawRows, Source, read_source
+from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -50,7 +50,7 @@ def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut)
 
 
-def split(source: Source, how: Split, form: LabelForm) -> Parts:
+def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
 
     `form` is that of the labels; `stratify` is for classes alone. Raises DataError where a part would have no row.
@@ -208,7 +208,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     return Encoding(spec, parts, labels, None, tuple(notices))
 
 
-def _fit_labels(spec: SweepSpec, y: Arrays, source: Source) -> AnyLabels:
+def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
     """How labels are encoded; those of several outputs each as its own loss takes them. Raises DataError."""
     if not spec.outputs or isinstance(y, tuple):
         names = source.class_names if isinstance(y, np.ndarray) else None
@@ -225,7 +225,7 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: Source) -> AnyLabels:
     return {name: labels.for_metrics(spec.outputs[name].metrics) for name, labels in found.items()}
 
 
-def _fit_table(spec: SweepSpec, train: Any, source: Source) -> tuple[TablePreprocessing, tuple[str, ...]]:
+def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePreprocessing, tuple[str, ...]]:
     from keras_sweep.data.table_columns import fit_columns
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 

@@ -1,10 +1,10 @@
 """Tables: CSV and Parquet files, read by polars, with the columns of target and weights taken out."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -12,21 +12,29 @@ from polars import selectors
 
 from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
 from keras_sweep.data.places import group_columns, places, rows_in_time
-from keras_sweep.data.source import Features, RawRows, Source
+from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
 from keras_sweep.data.table_preprocessing import with_parts_of_dates
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.data_spec import DataSpec, TableOptions
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, Source, TableOptions
 from keras_sweep.space.text import counted, escaped, listed, nearest
 
+# From a table's options and texts that are gaps: all columns, and what reads some again as the texts that a file has.
+Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
-def read_table(data: DataSpec, folder: Path) -> Source:
-    """The rows of a CSV or Parquet file. Raises DataError where it can't be read, with every fault of its columns."""
-    path, options = folder / data.source, data.options
-    options = options if isinstance(options, TableOptions) else TableOptions()
+
+def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
+    """The rows of a file, which `load` reads. Raises as `read_table`."""
+    path = folder / data.source
+    return read_table(data, str(path), partial(load, path))
+
+
+def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
+    """The rows of a table. Raises DataError where it can't be read, with every fault of its columns."""
+    options = data.options if isinstance(data.options, TableOptions) else TableOptions()
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
-    frame, ways = table_of(path, data.kind, options, (target, weights, by))
+    frame, ways = table_of(load, place, data.kind, options, (target, weights, by))
     faults = [
         DataError(f"has no column {name!r}", hint=near_column(name, frame.columns))
         for name in dict.fromkeys(
@@ -60,44 +68,52 @@ def read_table(data: DataSpec, folder: Path) -> Source:
                 found.append(values if name == target else weight_array(values, len(frame), what))
         except DataError as fault:
             faults.append(fault)
-    check_columns(features, str(path), texts=options.categories, others=faults)
+    check_columns(features, place, texts=options.categories, others=faults)
     x: Features = features
     if options.text is not None:
         x = np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
     rows = RawRows(x, found[0], None if weights is None else found[1], at)
-    return Source(path.name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways)
+    return SourceRows(
+        Path(place).name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways
+    )
+
+
+def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
+    """The columns of a CSV file, their types by all rows: a late text in a column of numbers is seen for what it is."""
+    separator = getattr(options, "separator", ",")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file, delimiter=separator), [])
+    check_names(header, str(path))
+    read = partial(pl.read_csv, path, separator=separator, null_values=gaps or None)
+    frame = read(infer_schema_length=None, try_parse_dates=True)
+    if len(header) == frame.width:
+        frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
+    return frame, read
+
+
+def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, None]:
+    """The columns of a Parquet file."""
+    check_names(list(pl.read_parquet_schema(path)), str(path))
+    frame = pl.read_parquet(path)
+    return frame.with_columns(selectors.string().replace(gaps, None)) if gaps else frame, None
 
 
 def table_of(
-    path: Path, kind: str, options: TableOptions, others: Sequence[str | None] = ()
+    load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
-    """All columns of a CSV or Parquet file, and how texts were read as numbers and dates: of all that are learnt from,
+    """All columns of a table, and how texts were read as numbers and dates: of all that are learnt from,
     and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
-        return _frame(path, kind, options, others)
+        return _frame(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
-        raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
+        raise DataError(f"{place} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _frame(path: Path, kind: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
-    texts = [one for one in options.missing if isinstance(one, str)]
+def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
     numbers = [float(one) for one in options.missing if not isinstance(one, str)]
-    read, separator = None, getattr(options, "separator", ",")
-    if kind == "csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file, delimiter=separator), [])
-        check_names(header, str(path))
-        read = partial(pl.read_csv, path, separator=separator, null_values=texts or None)
-        # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
-        frame = read(infer_schema_length=None, try_parse_dates=True)
-        if len(header) == frame.width:
-            frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
-    else:
-        check_names(list(pl.read_parquet_schema(path)), str(path))
-        frame = pl.read_parquet(path)
-        frame = frame.with_columns(selectors.string().replace(texts, None)) if texts else frame
+    frame, read = load(options, [one for one in options.missing if isinstance(one, str)])
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
     def read_as_text(*kinds: Any) -> list[pl.Series]:
@@ -113,10 +129,10 @@ def _frame(path: Path, kind: str, options: TableOptions, others: Sequence[str | 
         columns += read_as_text(pl.Float64)
         values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if faults:
-        usual = {"decimal": "," if separator == ";" else ".", "dates": "day-first"}
-        raise TableError(str(path), [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
+        usual = {"decimal": "," if getattr(options, "separator", ",") == ";" else ".", "dates": "day-first"}
+        raise TableError(place, [fault for _, fault in faults], options={key: usual[key] for key, _ in faults})
     if frame.is_empty():
-        raise DataError(f"{path} has no rows below its header", hint="Bring rows to learn from")
+        raise DataError(f"{place} has no rows below its header", hint="Bring rows to learn from")
     frame, own = frame.with_columns(values.values()), selectors.numeric()
     kept = [pl.when(~own.cast(pl.Float64).is_in(numbers)).then(own).name.keep()] if numbers else []
     return frame.with_columns(kept), ways
@@ -135,6 +151,27 @@ def near_column(name: str, columns: Sequence[str]) -> str:
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escaped(separator)}"` beside the file'
     near = nearest(name, columns)
     return f"Did you mean {near!r}?" if near else f"Its columns are {listed(columns, 10)}"
+
+
+def _csv_code(data: DataSpec) -> str:
+    gaps = f"na_values={['', *data.options.missing]}, keep_default_na=False, low_memory=False"
+    return f"table = pd.read_csv(path, sep={data.options.separator!r}, {gaps})"
+
+
+def with_gaps(line: str, data: DataSpec) -> str:
+    """A line of Python that reads a `table`, and one that takes out what stands for no value, where something does."""
+    missing = list(data.options.missing)
+    return f"{line}\ntable = table.mask(table.isin({missing}))" if missing else line
+
+
+CSV = Source(partial(read_file, load_csv), "A CSV file with a target column.", "file", CsvOptions, pandas=_csv_code)
+PARQUET = Source(
+    partial(read_file, load_parquet),
+    "A Parquet file with a target column.",
+    "file",
+    TableOptions,
+    pandas=partial(with_gaps, "table = pd.read_parquet(path)"),
+)
 
 
 def _missing(series: pl.Series) -> pl.Series:

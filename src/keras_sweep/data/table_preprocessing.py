@@ -33,7 +33,7 @@ from keras_sweep.data.table_columns import (
 )
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import quoted
 
 Inputs = Array | dict[str, Array]
@@ -246,14 +246,8 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
     `path` or a DataFrame `table`; {} for other rows."""
     if preprocessing.steps:
         return {}
-    missing = list(getattr(data.options, "missing", ()))
-    lines = ["import numpy as np, pandas as pd"]
-    if data.kind == "csv":
-        separator = getattr(data.options, "separator", ",")
-        gaps = f"na_values={['', *missing]}, keep_default_na=False, low_memory=False"
-        lines.append(f"table = pd.read_csv(path, sep={separator!r}, {gaps})")
-    elif data.kind == "parquet":
-        lines += ["table = pd.read_parquet(path)", *([f"table = table.mask(table.isin({missing}))"] if missing else [])]
+    lines, read = ["import numpy as np, pandas as pd"], find_source(data.kind).pandas
+    lines += [] if read is None else [read(data)]
     ways, known = preprocessing.ways, {column.name for column in preprocessing.columns}
     if written := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:
         number = "table[c].astype(str).str.replace(f'[^0-9eE+{d}-]', '', regex=True).str.replace(d, '.')"

@@ -19,7 +19,7 @@ from keras_sweep.trial.comparison import Estimate
 
 ROUNDS = 500  # bags
 LARGER = 2  # times as many rows as there are, in a bag: larger ones are less biased, but scatter more
-LEVEL = 0.95
+LEVEL = 0.95  # of the interval, and of all comparisons with the winner together
 
 
 def corrected(

@@ -13,12 +13,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.honest.estimate import LEVEL
 from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, bags
 from keras_sweep.trial.comparison import Behind, MoreTrials
 
 ROUNDS = 10_000  # draws of the largest t
 BAGS = 500  # where the metric must be computed anew
-LEVEL = 0.95  # of all comparisons together
 
 WINDOW = 32  # trials that are looked back at, and forward to
 FEWEST = 16  # trials before anything is said

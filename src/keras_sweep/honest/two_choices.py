@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_sweep.honest.scores import Floats, Places, Scores
-from keras_sweep.trial.finalists import LEADING
+from keras_sweep.trial.ranking import LEADING
 
 
 @dataclass(frozen=True, slots=True)

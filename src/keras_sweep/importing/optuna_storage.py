@@ -32,7 +32,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.space.text import counted, joined
 from keras_sweep.sweep.earlier import fitting
-from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 

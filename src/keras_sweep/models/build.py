@@ -196,8 +196,9 @@ def builder(
     fit: Fit | None = None
     if isinstance(found, keras_tuner.HyperModel):
         function, fit = found.build, found.fit if has_own_fit(found) else None
-    written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
-    given = taken(written, context)
+    owner = getattr(function, "__self__", None)
+    # A HyperModel wraps the `build` of its class, whose parameters say what it takes.
+    given = taken(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
 
     def build(hyper_parameters: Any) -> Any:
         values = ", ".join(f"{key}={value!r}" for key, value in hyper_parameters.values.items())
@@ -278,7 +279,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     module that does not lie beside the space file.
     """
     found: dict[str, str] = {}
-    for source in spec.code[spec.data.kind == "python" :]:
+    for source in spec.training_code:
         if is_given(source):
             found |= parts_given(source, now=now)
         else:

@@ -24,8 +24,7 @@ from keras_sweep.models.hyper_model import Fit, asking, call_fit, distribution_o
 from keras_sweep.process.user_code import user_code
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.trial.plan import MODEL_PREFIX
+from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
 MOST_BUILDS = 100  # while discovering
 MOST_FAULTS = 16  # builds that raise before any does not

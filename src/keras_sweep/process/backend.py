@@ -18,7 +18,6 @@ from multiprocessing.pool import ThreadPool
 from textwrap import shorten
 from typing import Any
 
-from keras_sweep import __version__
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -35,7 +34,7 @@ READ_FLAGS = {
 }
 
 
-def choose_backend(wanted: str | None, option: str = "backend", *, default: str | None = None) -> str:
+def choose_backend(wanted: str | None, *, default: str | None = None) -> str:
     """Settle the backend: the one wanted, the one that Keras runs on already, KERAS_BACKEND, the default, or jax.
 
     Raises UsageError: there is no such backend, or Keras was imported with another one; MissingPackage.
@@ -43,10 +42,10 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     keras = sys.modules.get("keras")  # which may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
     named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
-    backend = _known(wanted, option) or running or named or default or BACKENDS[0]
+    backend = _known(wanted, "--backend") or running or named or default or BACKENDS[0]
     if running is not None and backend != running:
         raise UsageError(
-            f"`{option}` is {backend!r}, but this process has imported Keras on {running!r}",
+            f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}",
             hint=f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported",
         )
     if importlib.util.find_spec(backend) is None:
@@ -251,12 +250,12 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
-PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
+PACKAGES = ("keras-sweep", "keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
     """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
-    found = {"python": platform.python_version(), "keras-sweep": __version__}
+    found = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)

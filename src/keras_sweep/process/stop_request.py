@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
@@ -17,6 +18,7 @@ from typing import NoReturn, Self
 from keras_sweep.errors import Interrupted
 
 INTERRUPTED = 130  # the exit code
+IS_COMMAND = ContextVar("IS_COMMAND", default=False)  # whether the process is that of a `sweep` command
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "everything finished is kept, and the same command resumes"
 _SHOW_CURSOR = "\x1b[?25h"

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, TextIO, cast
+from typing import Any, ClassVar, Self, TextIO, cast
 
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -106,6 +106,8 @@ class LibraryNoise:
     TensorFlow and XLA print below Python, straight to the descriptor, which would tear the live board.
     """
 
+    entered: ClassVar["LibraryNoise | None"] = None
+
     def __enter__(self) -> Self:
         self._file = tempfile.TemporaryFile()  # until there is a log to write to
         sys.stderr.flush()
@@ -115,9 +117,11 @@ class LibraryNoise:
         sys.stderr = open(own, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
         weakref.finalize(sys.stderr, os.close, own).atexit = False
         os.dup2(self._file.fileno(), 2)
+        LibraryNoise.entered = self
         return self
 
     def __exit__(self, *raised: object) -> None:
+        LibraryNoise.entered = None
         own, sys.stderr = sys.stderr, self._stderr
         with contextlib.suppress(OSError):  # the terminal may be gone
             own.flush()

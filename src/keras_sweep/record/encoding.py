@@ -24,8 +24,16 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
 
     Of weights and scores the digests are kept. `seed` is the study's, for a trial without a parameter of that name.
     """
-    result, suggestion = result.light(), result.suggestion
-    attributes: dict[str, Any] = {
+    attributes = _attributes(result.light(), seed)
+    texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
+    texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
+    return texts
+
+
+def _attributes(result: Result, seed: Value) -> dict[str, Any]:
+    """What is recorded of a light result, as JSON has it."""
+    suggestion = result.suggestion
+    return {
         "params": {name: _value(value) for name, value in suggestion.params.items()},
         "curve": {name: [_number(value) for value in values] for name, values in result.curve.items()},
         "epoch": result.epoch,
@@ -47,9 +55,6 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "reason": result.reason and result.reason[-TEXT_LIMIT:],
         "traceback": result.traceback and result.traceback[-TEXT_LIMIT:],
     }
-    texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
-    texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
-    return texts
 
 
 def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
@@ -89,12 +94,6 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
         raise ValueError(f"its attribute {error} is missing") from error
     except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"its attributes are not what they should be ({error})") from error
-
-
-_KEYS = frozenset(
-    {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value", "measured", "reads_epochs", "rows"}
-)
 
 
 def _checksum(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> int:
@@ -148,3 +147,6 @@ def _numbers(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
         raise TypeError(f"{values!r:.40} is no list of numbers")
     return tuple(map(float, values))
+
+
+_KEYS = frozenset(_attributes(Result(Suggestion(0, {}), TrialState.FAIL, None), 0))

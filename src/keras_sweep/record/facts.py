@@ -7,15 +7,13 @@ show.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import NoneType
 from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import quoted
-from keras_sweep.trial.events import Refit, TestLook, TestScores
-from keras_sweep.trial.finalists import Choice
 from keras_sweep.trial.result import Result
 
 LARGEST = 2**63 - 1  # SQLite knows no larger whole number
@@ -36,6 +34,60 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Refit:
+    """A training on all rows. What it scores on rows that it was trained on says nothing of new ones."""
+
+    trial: int  # whose recipe it is
+    seed: int | None  # of the finalist whose training it repeats; None: the trial's own
+    epochs: int  # as many as its value is of
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy": on those rows, to tell the model by
+    digest: str  # of its weights
+
+    @property
+    def text(self) -> str:
+        """`trained again on all 60,000 rows for 17 epochs`."""
+        return f"trained again on all {self.rows:,} rows for {self.epochs:,} epoch" + "s" * (self.epochs != 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TestScores:
+    """What `evaluate()` gave on the sealed test rows."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy"
+    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
+    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
+
+
+@dataclass(frozen=True, slots=True)
+class TestLook(TestScores):
+    """The last look at the test rows, and whose model it was at."""
+
+    number: int
+    seed: int | None  # of the finalist; None: the trial's own
+    refit: bool  # whether it was trained on all rows
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which recipes are trained again, each with which seeds."""
+
+    trials: int  # of the search when it was made: among more it decides nothing
+    recipes: tuple[int, ...] = ()  # numbers of trials of the search, the most promising first; none, or at least two
+    seeds: tuple[int, ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Each training as (recipe, seed), a seed at a time."""
+        return ((recipe, seed) for seed in self.seeds for recipe in self.recipes)
+
+    def __len__(self) -> int:
+        return len(self.recipes) * len(self.seeds)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The attributes of a sweep. Those without a default are in every record."""
 
@@ -44,6 +96,7 @@ class Facts:
     seed: int
     space: str  # text of the space file
     distributions: Mapping[str, OptunaText]  # of the parameters
+    identity: str | None = None  # of this record, which it was made with; an older record has none
     goals: tuple[Objective, ...] = ()  # beside the metric
     choose: str = ""  # what the winner's goals must meet
     engine: str = ""  # "optuna/tpe"
@@ -67,6 +120,7 @@ class Facts:
     test: TestLook | None = None
     comparison: str | None = None  # SHA-256 of scores/comparison.json
     card: str | None = None  # SHA-256 of card.json
+    done: str | None = None  # digest of what the last run was given and left, if nothing is left to do
     baseline: Baseline | None = None
 
     @property

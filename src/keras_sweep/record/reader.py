@@ -4,7 +4,7 @@ import contextlib
 import gc
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,11 +13,10 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.facts import Facts, checked
+from keras_sweep.record.facts import Choice, Facts, checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.constraint import constraint
 from keras_sweep.space.text import joined
-from keras_sweep.trial.finalists import with_finalists
 from keras_sweep.trial.result import Result
 
 # What ends the names of further studies in a record; no sweep's name holds a blank. Studies of other names are let be.
@@ -66,6 +65,25 @@ class RecordedStudy:
         """The id of the study of finalists, where there is one beside it."""
         wanted = self.name + FINALISTS
         return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
+
+
+def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
+    """Trials of the search, each with the trainings of its recipe with other seeds; `trials` is how many there are.
+
+    These decide once all that were chosen among so many trials are there.
+    """
+    by_pair = {(one.recipe, one.finalist_seed): one for one in trained}
+    decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
+    of_recipe: dict[int, list[Result]] = {}
+    for one in trained:
+        if not decided or one.recipe not in choice.recipes or one.finalist_seed in choice.seeds:
+            of_recipe.setdefault(one.recipe, []).append(one)
+    return [
+        replace(one, finalists=tuple(of_recipe[one.number]), final=decided and one.number in choice.recipes)
+        if one.number in of_recipe
+        else one
+        for one in results
+    ]
 
 
 def read_results(folder: SweepFolder) -> list[Result]:

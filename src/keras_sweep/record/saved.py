@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic, disk
@@ -17,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result, Weights
-from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest, checked
+from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
 BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
@@ -108,11 +109,23 @@ def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowSco
     """Scores from their text and arrays. Raises ValueError where they are not those of that digest."""
     try:
         about = json.loads(text)
-        scores = checked(about["kind"], about["rows"], tuple(arrays))
+        scores = make_scores(about["kind"], about["rows"], tuple(arrays))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"their text is not what it should be ({error})") from error
     if scores.digest != digest:
         raise ValueError("they are not those that the record tells of")
+    return scores
+
+
+def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
+    """Scores that were read from a file. Raises ValueError where they are of no such form."""
+    scores = RowScores(Kind(kind), rows, arrays)
+    forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
+    wanted = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
+    got = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
+    flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
+    if got != wanted or not flat:
+        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {got}")
     return scores
 
 

@@ -10,6 +10,7 @@ import copy
 import importlib.metadata
 import json
 import math
+import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class StudyFile:
         further = spec.objective.further
         own: dict[str, Any] = {
             "format": reader.FORMAT,
+            "identity": secrets.token_hex(8),
             "metric": spec.objective.name,
             "goal": spec.objective.goal.value,
             **({"goals": goals} if (goals := [{"name": one.name, "goal": one.goal} for one in further]) else {}),

@@ -26,14 +26,12 @@ from keras_sweep.record.saved import (
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted
-from keras_sweep.trial.ranking import can_win, order_key
+from keras_sweep.trial.ranking import LEADING, can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
 
 if TYPE_CHECKING:  # who only looks what waits opens no record
     from keras_sweep.record.study_file import StudyFile
-
-BEST_WEIGHTS = 10  # trials whose weights stay on disk
 
 
 class TrialRecord:
@@ -47,7 +45,7 @@ class TrialRecord:
         study: StudyFile,
         objective: Objective,
         *,
-        kept: int = BEST_WEIGHTS,
+        kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`notice` is called with a sentence for each waiting trial that is damaged, and on trials of Optuna's."""

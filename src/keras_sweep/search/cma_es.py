@@ -13,10 +13,9 @@ from cmaes import CMA
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Value, unit_of
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.result import Result
 
-POPULATION = 16  # results before the distribution moves: those of a generation of lanes, unless the file says another
 SPREAD = 1 / 6  # standard deviation to begin with, in each range from 0 to 1; that of Optuna's sampler
 
 
@@ -29,16 +28,18 @@ def moves(parameter: Parameter) -> bool:
 class CmaEs(Sampler):
     """CMA-ES over the ranges that every trial has, each from 0 to 1 as it is drawn, logarithms among them."""
 
-    redraws = 20
+    learns_choices = False
+    learns_conditions = False
 
     def __init__(self, spec: SweepSpec) -> None:
-        self.space = spec.space
+        super().__init__(spec)
         self._objective = spec.objective
         self._names = [one.name for one in spec.space.parameters if moves(one)]
         self._told: list[tuple[np.ndarray, float]] = []  # results since the distribution moved: x [D], cost
         self._cma = None
         if dimensions := len(self._names):
-            size = max(4 + math.floor(3 * math.log(dimensions)), spec.search.generation or POPULATION)
+            # The distribution moves by the results of a generation, or by those that so many dimensions need.
+            size = max(4 + math.floor(3 * math.log(dimensions)), spec.search.generation or GENERATION)
             bounds = np.array([[0.0, 1.0]] * dimensions)
             self._cma = CMA(np.full(dimensions, 0.5), SPREAD, bounds, population_size=size, seed=0)
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
+from keras_sweep.search.engine import Capabilities, Engine, Sampler
 from keras_sweep.search.keras_tuner.oracle import ORACLES
 from keras_sweep.space.plugins import Plugins, member_of
 
 if TYPE_CHECKING:
-    from keras_sweep.search.engine import Engine, Sampler
     from keras_sweep.space.distributions import Value
     from keras_sweep.space.search_space import Params, SearchSpace
-    from keras_sweep.space.sweep_spec import SweepSpec
+    from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
 
-SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
+SAMPLERS: Plugins[type[Sampler]] = Plugins(
     "sampler",
     "keras_sweep.samplers",
     {
@@ -29,9 +29,16 @@ SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
         "nsgaii": "keras_sweep.search.optuna.samplers:Nsga2",
     },
 )
-ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
+# The first is the default.
+ENGINES: Mapping[str, Mapping[str, type[Capabilities]]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}
+OWN_SAMPLERS = tuple(dict.fromkeys((*SAMPLERS.own, *ORACLES)))
 MISSING = "\0"  # stands for a value that there is none of
 DEFAULTS = "defaults"  # stands for the point of all default values
+
+
+def find_sampler(search: SearchSettings) -> type[Capabilities]:
+    """The sampler that is named, which says what it can do. Raises UsageError: it is not known."""
+    return member_of(member_of(ENGINES, "engine", search.engine), f"{search.engine} sampler", search.sampler)
 
 
 def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
@@ -73,21 +80,20 @@ def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> d
 def make_engine(spec: SweepSpec) -> Engine:
     """A fresh engine, for `replay` and then `ask`. Raises UsageError: it is not known, or can't do what is asked."""
     from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
+    from keras_sweep.search.optuna.samplers import Random
     from keras_sweep.search.pruning import PrunedEngine
     from keras_sweep.search.sampler_engine import SamplerEngine
 
-    name, sampler = spec.search.engine, spec.search.sampler
-    make = member_of(member_of(ENGINES, "engine", name), f"{name} sampler", sampler)
-    rule = spec.early_terminate
+    sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
     drawn = replace(spec, space=spec.drawn_space)
     read = {"epochs"} if spec.objective.epochs_from else set()
     start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]
     engine: Engine
-    if name == "optuna":
-        engine = SamplerEngine(f"optuna/{sampler}", make(drawn), spec.search.seed, start)
+    if issubclass(sampler, Sampler):
+        engine = SamplerEngine(name, sampler(drawn), spec.search.seed, start)
     else:
         engine = KerasTunerEngine(drawn, start)
     if rule is None:
         return engine
-    first = SamplerEngine(engine.name, SAMPLERS.find("random")(drawn), spec.search.seed, start) if rule.first else None
+    first = SamplerEngine(name, Random(drawn), spec.search.seed, start) if rule.first else None
     return PrunedEngine(engine, spec, rule, first)

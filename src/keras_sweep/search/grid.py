@@ -18,6 +18,7 @@ class Grid(Sampler):
     """Every point of the space, ranges cut into a few values, in an order that the search seed shuffles."""
 
     learns = False
+    draws_ranges = False
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)

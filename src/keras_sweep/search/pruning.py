@@ -9,12 +9,11 @@ compares after every epoch. All decide as Optuna's pruners do, which a test chec
 import math
 import random
 import zlib
+from abc import ABC, abstractmethod
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import accumulate, count, takewhile
-from typing import Protocol
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.constraint import constraint
@@ -28,12 +27,14 @@ from keras_sweep.trial.result import Result, Suggestion, TrialState
 MEDIAN_OF = 5  # completed trials, before the median rule stops any
 
 
-class Pruner(Protocol):
-    """Decides at rungs which trials stop."""
+class Pruner(ABC):
+    """Decides at rungs which trials stop. A class that derives from this needs `rungs` and `stops` alone."""
 
+    @abstractmethod
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs, counted from 1, at which trials of so many epochs are compared."""
 
+    @abstractmethod
     def stops(self, number: int, epoch: int, value: float) -> bool:
         """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
 
@@ -43,7 +44,6 @@ class Pruner(Protocol):
 
     def complete(self, number: int) -> None:
         """The trial ran to its end. By default nothing comes of that."""
-        del number
 
 
 def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
@@ -179,11 +179,6 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
 )
 
 
-def stopped(pruner: Pruner, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-    """Those that a rule stops; one of another package need not derive from `Pruner`, and judges each by itself."""
-    return getattr(pruner, "rung", partial(Pruner.rung, pruner))(epoch, values)
-
-
 def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
     """How many epochs trials that may train so long do in all, were each as good as a number that is drawn for it."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
@@ -191,7 +186,7 @@ def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int
         left = dict(enumerate(lengths[start : start + generation], start))
         for epoch in range(1, max(left.values())):
             here = [number for number, length in left.items() if epoch in pruner.rungs(length)]
-            stop = stopped(pruner, epoch, {number: random.Random(number).random() for number in here})
+            stop = pruner.rung(epoch, {number: random.Random(number).random() for number in here})
             total += epoch * len(stop)
             left = {number: length for number, length in left.items() if number not in stop}
         total += sum(left.values())
@@ -200,10 +195,8 @@ def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int
     return total
 
 
-class PrunedEngine:
+class PrunedEngine(Engine):
     """An engine whose poor trials stop at rungs."""
-
-    learns = True
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
         """`first` asks for the first generation, of `rule.first` trials, where that is drawn at random."""
@@ -211,13 +204,15 @@ class PrunedEngine:
         self._engines = (engine,) if first is None else (engine, first)
         self._spec = spec
         self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
-        self.first = rule.first if first is not None else 0
+        self._first = rule.first if first is not None else 0
         self._count = 0  # of results so far
-        self.continuable = engine.continuable
 
     def ask(self, n: int) -> list[Suggestion]:
-        engine = self._engines[-1] if self._count < self.first else self._engines[0]
-        return engine.ask(n)
+        return self._engines[-1 if self._count < self._first else 0].ask(n)
+
+    def generation_size(self, index: int, size: int) -> int:
+        """The first is of `rule.first`, unless trials are asked one by one."""
+        return self._first if self._first and index == 0 and size > 1 else size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The rule's, but for those before the least that a trial trains."""
@@ -241,12 +236,15 @@ class PrunedEngine:
             engine.replay(generations)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        return stopped(self._pruner, epoch, values)
+        return self._pruner.rung(epoch, values)
 
     def tell(self, results: Sequence[Result]) -> None:
         self._note(results)
         for engine in self._engines:
             engine.tell(results)
+
+    def continuable(self) -> frozenset[int]:
+        return self._engines[0].continuable()
 
     def _note(self, results: Sequence[Result]) -> None:
         self._count += len(results)

@@ -32,11 +32,16 @@ class SamplerEngine(Engine):
         for results in generations:
             self.tell(results)
 
-    def ask(self, n: int, each: int | None = None) -> list[Suggestion]:
-        """As `Engine.ask`; a sampler that does not learn can be asked for several generations of `each` at once."""
+    def ask(self, n: int) -> list[Suggestion]:
+        return self._ask(n, 1)
+
+    def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
+        return self._ask(n, 1 if self.learns else generations)
+
+    def _ask(self, n: int, generations: int) -> list[Suggestion]:
         drawn: list[dict[str, Value]] = []
-        for place in range(n):
-            if place % (each or n) == 0:
+        for place in range(n * generations):
+            if place % n == 0:
                 generator = np.random.default_rng([self._seed, self._count + place])
                 self._sampler.begin(int(generator.integers(2**31)), generator)
             number = self._count + place

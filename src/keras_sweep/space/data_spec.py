@@ -1,11 +1,15 @@
 """What `data` and `split` of a space file say: where rows come from, how they are read, how they are held out."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
+
+from keras_sweep.space.plugins import Plugins
 
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
@@ -94,9 +98,6 @@ class PythonOptions:
     arguments: Mapping[str, Any] = Field(default_factory=dict, description="what the function is called with")
 
 
-Options: TypeAlias = CsvOptions | TableOptions | ImageOptions | SeriesOptions | PythonOptions
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
     """Where rows come from: a known name, a file with a target column, a folder, or a user's function."""
@@ -106,7 +107,7 @@ class DataSpec:
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
     weights: str | None = None  # the column of a table that says what rows count
-    options: Options | None = None  # how the source is read, where its kind has such keys
+    options: Any = None  # how the source is read: those of its kind, where that has some
     transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
     inputs: tuple[str, ...] = ()  # columns of a table that go to inputs of the model by name; known once it is built
 
@@ -126,10 +127,49 @@ class TargetScale:
     deviation: float = 1.0
 
 
-OPTIONS: Mapping[str, Any] = {  # kind of source -> its further keys
-    "csv": CsvOptions,
-    "parquet": TableOptions,
-    "images": ImageOptions,
-    "series": SeriesOptions,
-    "python": PythonOptions,
-}
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A kind of source: all that is asked of one, whoever brings it. `data: {KIND: TEXT, ...}` names it.
+
+    Its rows are the same where their fingerprint is, which is taken of all of them, in their order.
+    """
+
+    read: Callable[[DataSpec, Path], Any]  # `SourceRows`, from the folder of the space file. Raises DataError
+    doc: str | None = None  # what it is
+    names: Literal["file", "folder", "function", "data set"] | None = None  # what TEXT names; None: anything else
+    options: Any = None  # the section of its further keys; those of a table are `TableOptions`, or derived from it
+    target: str = "the column to predict"  # "" where it has none
+    needs: tuple[str, ...] = ()  # of `target` and the options: what must be there; a table needs a target anyway
+    pandas: Callable[[DataSpec], str] | None = None  # the lines of Python that read a `table` from `path`
+    server: Callable[[DataSpec], str | None] = lambda _: None  # which it asks: a record alone, as for code, does not
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names a file or a folder, whose time of writing says whether the rows are the same."""
+        return self.names in ("file", "folder")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its rows are those of a table, which has a column of targets and may have one of weights."""
+        return self.options is not None and issubclass(self.options, TableOptions)
+
+
+SOURCES: Plugins[Source] = Plugins(
+    "source",
+    "keras_sweep.sources",
+    {
+        "csv": "keras_sweep.data.table_files:CSV",
+        "parquet": "keras_sweep.data.table_files:PARQUET",
+        "sql": "keras_sweep.data.sql_query:SQL",
+        "npz": "keras_sweep.data.array_sources:NPZ",
+        "images": "keras_sweep.data.image_folder:IMAGES",
+        "series": "keras_sweep.data.series:SERIES",
+        "python": "keras_sweep.data.array_sources:PYTHON",
+    },
+)
+
+
+def find_source(kind: str) -> Source:
+    """Find a kind of source, "named" for a data set. Raises UsageError: it is not there, or can't be imported."""
+    named: Source = resolve_name("keras_sweep.data.source:NAMED")
+    return named if kind == "named" else SOURCES.find(kind)

@@ -47,6 +47,11 @@ class Plugins(Mapping[str, Member]):
 
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self._own}
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The names of this package's members and of those that are registered, without a look at other packages."""
+        return tuple(self._own)
+
     def register(self, name: str, member: Member) -> None:
         """Add a member for the rest of the process. Raises ValueError where the name is taken."""
         if name in self:

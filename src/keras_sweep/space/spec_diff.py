@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import quoted
@@ -80,12 +81,13 @@ def _text(flat: Mapping[str, Any], key: str) -> str:
 
 
 def _data_words(spec: SweepSpec) -> str:
-    if spec.data.kind in ("named", "python"):
+    source = find_source(spec.data.kind)
+    if source.names in ("data set", "function"):
         return spec.data.source
     target = f", target {spec.data.target}" if spec.data.target else ""
     target += f", transform {spec.data.transform}" if spec.data.transform else ""
     target += f", weights {spec.data.weights}" if spec.data.weights else ""
-    return f"{spec.data.kind} {Path(spec.data.source).name}{target}"
+    return f"{spec.data.kind} {Path(spec.data.source).name if source.is_path else spec.data.source}{target}"
 
 
 def _distribution(distribution: Distribution) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale
+from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale, find_source
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, SearchSpace
 
@@ -59,7 +59,9 @@ class ReduceLROnPlateau:
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
 SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learning rate from step to step
+MODEL_PREFIX = "model."  # of arguments of the model as parameters
 LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
+DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 
@@ -113,6 +115,9 @@ class Stop:
     value: float = Field(description="of the metric: with the generation that has it, or better, the search ends")
 
 
+GENERATION = 16  # trials that are asked at once where many train at once, unless the file says how many
+
+
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
     """Who asks for trials, how often, and from which seed."""
@@ -125,8 +130,8 @@ class SearchSettings:
         default=0,
         ge=0,
         le=10_000,
-        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: 16 as "
-        "lanes, 1 by `fit`",
+        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: "
+        f"{GENERATION} as lanes, 1 by `fit`",
     )
     start: Sequence[Any] = Field(
         default=(),
@@ -220,12 +225,18 @@ class SweepSpec:
     @property
     def code(self) -> tuple[str, ...]:
         """The functions of the user's that it names, each "module:function"."""
-        parts = [part.source for part in (self.data, self.model) if part.kind == "python"]
+        of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
+        return (*of_data, *self.training_code)
+
+    @property
+    def training_code(self) -> tuple[str, ...]:
+        """The same without the one that rows come from."""
+        model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
         loss = [one for one in losses if is_own(one)]
         of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]
         metrics = [str(one["python"]) for each in of_metrics for one in each.values() if "python" in one]
-        return (*parts, *loss, *metrics, *(one.python for one in self.training.callbacks))
+        return (*model, *loss, *metrics, *(one.python for one in self.training.callbacks))
 
     def output(self, name: str) -> "SweepSpec":
         """The sweep as if the model had this output alone."""

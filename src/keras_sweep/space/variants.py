@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from typing import TypeAlias
 
-from keras_sweep.space.data_spec import PythonOptions
+from keras_sweep.space.data_spec import PythonOptions, SeriesOptions
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -37,6 +37,7 @@ def variant_spec(spec: SweepSpec, params: Params) -> SweepSpec:
 def with_first_variant(spec: SweepSpec) -> SweepSpec:
     """The sweep, whose data are read as its first variant has them. Windows of a series know the longest of all."""
     points = list(data_space(spec.space).points())
-    windows = [point["data.window"] for point in points if spec.data.kind == "series" and "data.window" in point]
+    is_series = isinstance(spec.data.options, SeriesOptions)
+    windows = [point["data.window"] for point in points if is_series and "data.window" in point]
     longest = {"data.longest": max(map(int, map(str, windows)))} if len(windows) > 1 else {}
     return variant_spec(spec, {**points[0], **longest})

@@ -10,9 +10,10 @@ from itertools import combinations
 from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Categorical, united
 from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import DEFAULT_OPTIMIZER
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
-from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizers_with
+from keras_sweep.space_file.keras_tables import OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.ranges import path_of
 
 AS_IN = "as in `where: ['model.units * model.layers <= 512']`"

@@ -26,7 +26,6 @@ METRICS_OF_ARGUMENTS: Mapping[str, str] = TABLES["metrics_of_arguments"]
 LOSS_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["loss_arguments"]
 METRIC_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["metric_arguments"]
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
-DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 
 Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `Faults.fits` says whether it is
 _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}

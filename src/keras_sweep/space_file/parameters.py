@@ -9,7 +9,7 @@ from pydantic import Field
 from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, ModelSpec
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
@@ -21,7 +21,6 @@ from keras_sweep.space_file.sources import data_arguments
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
-MODEL = "model."
 FORMS: Mapping[str, type[ParameterForm]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
@@ -37,7 +36,7 @@ LOSS_PARAMETERS: Mapping[str, Kind] = {
     **dict.fromkeys(("loss.alpha", "loss.beta", "loss.gamma"), kind_of(Annotated[float, Field(ge=0)])),
     "loss.delta": kind_of(Annotated[float, Field(gt=0)]),
 }
-MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
+MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL_PREFIX}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
 PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose names have no dot
 KINDS: Mapping[str, Kind] = {**PLAIN, **LOSS_PARAMETERS, **TRAINING_ARGUMENTS, **MODEL_ARGUMENTS}
 # arguments of `fit` that are no parameter -> what serves instead
@@ -156,8 +155,9 @@ def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
     """What a parameter's values may be; None where that is not known. A name that no parameter has is noted."""
     path, (what, known) = ("parameters", name), _of_same_prefix(name, model, faults)
     if known is None:
-        if name.startswith(MODEL) and not name.removeprefix(MODEL).isidentifier():
-            faults.fault(path, f"a model's argument is a Python name, but got {quoted(name.removeprefix(MODEL))}")
+        argument = name.removeprefix(MODEL_PREFIX)
+        if name.startswith(MODEL_PREFIX) and not argument.isidentifier():
+            faults.fault(path, f"a model's argument is a Python name, but got {quoted(argument)}")
     elif name in known:
         return known[name]
     elif what:
@@ -184,7 +184,7 @@ def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple
         return "this loss", None if "python" in given else known
     if name.startswith(TRAINING_PREFIX):
         return "`training`", TRAINING_ARGUMENTS
-    if name.startswith(MODEL):
+    if name.startswith(MODEL_PREFIX):
         return "the dense model", MODEL_ARGUMENTS if model is not None and model.kind == "dense" else None
     return "", PLAIN
 

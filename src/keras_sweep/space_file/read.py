@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.search.engines import DEFAULTS, ENGINES
+from keras_sweep.search.engine import Capabilities
+from keras_sweep.search.engines import DEFAULTS, ENGINES, find_sampler
 from keras_sweep.search.pruning import epochs_read_from
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
@@ -120,7 +121,7 @@ def read_space_file(
             points = f"the space's {counted(int(space.size), 'point')}"
             faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
         search = replace(search, start=_start_of(faults, search.start, space, model))
-        _warn(faults, space, search.sampler, early)
+        _warn(faults, space, search, early)
     if faults.found or not (
         data and model and loss and objective and space and search and training and metrics is not None
     ):
@@ -273,19 +274,22 @@ def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None
     return found
 
 
-def _warn(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate | None) -> None:
+def _warn(faults: Faults, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None) -> None:
+    sampler = find_sampler(search)
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if parameter.name.startswith(LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
             rule = "trials with another loss can't be ranked by `val_loss`, which is another number for each"
             faults.fault(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
-        if sampler in ("cmaes", "gp") and (parameter.when or (sampler == "cmaes" and isinstance(drawn, Categorical))):
-            what = "choices and what only some trials have" if sampler == "cmaes" else "what only some trials have"
-            faults.warn(path, f"`{sampler}` draws {what} at random; `tpe` learns from them")
-        if sampler == "grid" and drawn.size == math.inf:
+        is_choice = isinstance(drawn, Categorical)
+        if (parameter.when and not sampler.learns_conditions) or (is_choice and not sampler.learns_choices):
+            what = "choices and " * (not sampler.learns_choices) + "what only some trials have"
+            faults.warn(path, f"`{search.sampler}` draws {what} at random; `tpe` learns from them")
+        if drawn.size == math.inf and not sampler.draws_ranges:
             faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
-        if isinstance(drawn, Categorical) and drawn.probabilities is not None and sampler != "random":
-            faults.warn((*path, "probabilities"), f"only `sampler: random` draws by them, `{sampler}` does not")
+        if isinstance(drawn, Categorical) and drawn.probabilities is not None and not sampler.draws_probabilities:
+            rule = f"only `sampler: random` of optuna draws by them, `{search.sampler}` does not"
+            faults.warn((*path, "probabilities"), rule)
     _, most = space.least_and_most("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
         rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
@@ -296,20 +300,22 @@ def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
     """Note which samplers and engines can't be beside `early_terminate`, or beside several goals."""
-    if search is not None and early is not None and search.sampler == "hyperband":
-        rule = "`sampler: hyperband` stops poor trials by itself"
+    sampler = find_sampler(search) if search is not None else Capabilities
+    if search is not None and early is not None and sampler.sets_epochs:
+        rule = f"`sampler: {search.sampler}` stops poor trials by itself"
         faults.fault(("early_terminate",), rule, "leave it out, or use another sampler")
-    elif search is not None and early is not None and early.first and search.engine != "optuna":
+    elif search is not None and early is not None and early.first and not sampler.learns_others:
         rule = f"`type: halving` draws its first trials at random, of which {search.engine} can't learn"
         faults.fault(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
     if objective is None or not objective.further:
         return
     if early is not None:
         faults.fault(("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out")
-    if search is not None and search.engine != "optuna":
-        faults.fault(("search", "engine"), f"{search.engine} knows one goal, and there are several", "use optuna")
-    if search is not None and search.sampler == "cmaes":
-        faults.fault(("search", "sampler"), "cmaes knows one goal, and there are several", "use tpe, gp or nsgaii")
+    if search is not None and sampler.learns and not sampler.learns_goals:
+        learn = [name for name, kind in ENGINES[search.engine].items() if kind.learns and kind.learns_goals]
+        key, who, instead = ("sampler", search.sampler, learn) if learn else ("engine", search.engine, ["optuna"])
+        rule = f"{who} knows one goal, and there are several"
+        faults.fault(("search", key), rule, f"use {joined(instead, 'or')}")
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, create_model
 from typing_extensions import TypeAliasType
 
-from keras_sweep.data.source import DATA_NAMES, SOURCES
+from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
-from keras_sweep.space.data_spec import OPTIONS, STRICT, Split, Text, optional
+from keras_sweep.space.data_spec import SOURCES, STRICT, Split, Text, optional
 from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
@@ -45,7 +45,7 @@ Conditions = Annotated[
     dict[str, Scalar | Values], Field(min_length=1), Rule("a map, as in {optimizer: sgd} or {optimizer: [sgd, adam]}")
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
-Source = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
+FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
 Loss = Annotated[str, Rule("a loss of Keras", LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", ACTIVATIONS)]
@@ -111,17 +111,7 @@ class MetricSection(Section):
 class PythonData(Section):
     """Rows from a function of yours."""
 
-    python: Source = Field(description="module:function, beside the space file", examples=["my_data:load"])
-
-
-# kinds whose source is a file, or a folder -> what one is, and what is predicted of it if that has a name
-FILES: Mapping[str, tuple[str, Any]] = {
-    "csv": ("A CSV file with a target column.", Field(description="the column to predict")),
-    "parquet": ("A Parquet file with a target column.", Field(description="the column to predict")),
-    "npz": ("Arrays of NumPy.", optional("the array to predict")),
-    "images": ("A folder of pictures, in a folder a class.", None),
-    "series": ("A CSV file whose rows are in time order.", Field(description="the column to predict")),
-}
+    python: FunctionName = Field(description="module:function, beside the space file", examples=["my_data:load"])
 
 
 class TransformedTarget(Section):
@@ -135,19 +125,22 @@ Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, 
 
 
 def data_form(kind: str) -> type[Section]:
-    """The keys that a kind of source takes; those of other packages all take text and a target."""
-    doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
-    source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
-    fields: dict[str, Any] = {kind: (Text, source)} | ({"target": (Text, target)} if target is not None else {})
-    if kind == "python":
-        doc, fields = PythonData.__doc__, {}
-    if kind in ("csv", "parquet"):
-        fields["target"] = (Target, target)
+    """The keys that a kind of source takes."""
+    source, fields = SOURCES.find(kind), dict[str, Any]()
+    base: type[Section] = PythonData if source.names == "function" else Section
+    if base is Section:
+        text = "path, relative to the space file" if source.is_path else f"what {kind} reads"
+        fields[kind] = (Text, Field(description=text))
+    if source.target:
+        field = (
+            Field(description=source.target) if source.is_table or "target" in source.needs else optional(source.target)
+        )
+        fields["target"] = (Target if source.is_table else Text, field)
+    if source.is_table:
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
-    options = fields_of(OPTIONS[kind]) if kind in OPTIONS else {}
+    options = fields_of(source.options) if source.options else {}
     fields |= {name: (info.annotation, info) for name, info in options.items()}
-    base = PythonData if kind == "python" else Section
-    return create_model(f"{kind}_data", __base__=base, __doc__=doc, **fields)
+    return create_model(f"{kind}_data", __base__=base, __doc__=source.doc, **fields)
 
 
 class DenseSection(Section):
@@ -183,7 +176,7 @@ class WithArguments(Section):
 class OwnFunction(WithArguments):
     """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
 
-    python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
+    python: FunctionName = Field(description="module:function, beside the space file", examples=["my_model:build"])
 
 
 class OwnScore(OwnFunction):

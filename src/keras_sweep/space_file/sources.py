@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from keras_sweep.data.source import DATA_NAMES, SOURCES
+from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.process.given import ARRAYS, is_given, name_of
 from keras_sweep.process.user_code import WHOSE, of_python
-from keras_sweep.space.data_spec import OPTIONS, DataSpec, SeriesOptions, Split
+from keras_sweep.search.engines import find_sampler
+from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
 from keras_sweep.space.distributions import Value, as_value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
@@ -17,7 +18,7 @@ from keras_sweep.space.variants import DATA_PREFIX, data_space
 from keras_sweep.space_file.faults import Faults, fields_of
 from keras_sweep.space_file.keras_tables import Kind, kind_of
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, OwnFunction, data_form
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, data_form
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = kind_of(DataName)
@@ -42,31 +43,30 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near)
         return None
     kind = kinds[0]
+    source, text = SOURCES.find(kind), given[kind].value
     section = faults.section(data_form(kind), ("data",), {"split": "it stands at the top of the file"})
-    source = given[kind].value
-    if kind in FILES and isinstance(source, str) and source:
-        source = str(_data_file(faults, ("data", kind), source, folder))
+    if source.is_path and isinstance(text, str) and text:
+        text = str(_data_path(faults, ("data", kind), text, folder, str(source.names)))
     if section is None or split is None:
         return None
-    parameters = faults.root.at("parameters")
-    if kind == "series" and "window" not in given and faults.root.at("parameters", "data.window") is parameters:
-        faults.fault(("data", "window"), "`window` is missing", fields_of(SeriesOptions)["window"].description)
-    if kind == "python":
-        check_source(faults, ("data", "python"), str(source), folder)
-    options = OPTIONS.get(kind)
+    options, parameters = source.options, faults.root.at("parameters")
+    for key in fields_of(options).keys() & {*source.needs} - {*given} if options else ():
+        if faults.root.at("parameters", f"{DATA_PREFIX}{key}") is parameters:
+            faults.fault(("data", key), f"`{key}` is missing", fields_of(options)[key].description)
+    if source.names == "function":
+        check_source(faults, ("data", kind), str(text), folder)
     found = {name: getattr(section, name) for name in fields_of(options)} if options else {}
     of_kind = options and options(**{name: value for name, value in found.items() if value is not None})
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
     column, transform = (target, None) if isinstance(target, str | None) else (target.column, target.transform)
-    return DataSpec(kind, str(source), column, split, weights, of_kind, transform)
+    return DataSpec(kind, str(text), column, split, weights, of_kind, transform)
 
 
-def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:
+def _data_path(faults: Faults, path: tuple[str, ...], source: str, folder: Path, what: str) -> Path:
     file = folder / source
     try:
         file = folder / Path(source).expanduser()
-        what, there = ("folder", file.is_dir()) if path[-1] == "images" else ("file", file.is_file())
-        if not there:
+        if not (file.is_dir() if what == "folder" else file.is_file()):
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
             hint = near or f"the path is relative to {escaped(str(folder))}"
             faults.fault(path, f"there is no {what} {quoted(source)}", hint)
@@ -78,10 +78,11 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
 def data_arguments(faults: Faults) -> Mapping[str, Kind] | None:
     """What of the data may be parameters, `data.window`, and what each takes; None: any argument of a function."""
     given = faults.root.at("data").plain
-    kind = next((key for key in given if key in OPTIONS), "") if isinstance(given, dict) else ""
-    if kind == "python" and name_of(str(given[kind])) != ARRAYS:
-        return None
-    fields = fields_of(OPTIONS[kind]) if kind not in ("", "python") else {}
+    kind = next((key for key in given if key in SOURCES), None) if isinstance(given, dict) else None
+    source = SOURCES.find(kind) if kind else None
+    if source and source.names == "function":
+        return {} if name_of(str(given[kind])) == ARRAYS else None
+    fields = fields_of(source.options) if source and source.options else {}
     return {f"{DATA_PREFIX}{name}": kind_of(Annotated[info.annotation, info]) for name, info in fields.items()}
 
 
@@ -94,7 +95,7 @@ def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSett
         rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
         faults.fault(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
-    hyperband = search is not None and search.sampler == "hyperband"
+    hyperband = search is not None and find_sampler(search).sets_epochs
     for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
         if count > 1 and given:
             faults.fault(path, while_training, "leave it out, or give all trials the same data")

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import Fault, UsageError
-from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.sweep_spec import MODEL_PREFIX, ModelSpec
 from keras_sweep.space.text import listed
 from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.options import block_yaml, plain_yaml
-from keras_sweep.space_file.parameters import KINDS, MODEL, parameters
+from keras_sweep.space_file.parameters import KINDS, parameters
 from keras_sweep.space_file.read import file_tree
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
@@ -112,12 +112,13 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         able = [optimizer for optimizer in known if optimizer in optimizers_with(name)]
         if able and able != known:
             block["when"] = {"optimizer": able}
-    own = {f"{MODEL}{name}": found.pop(name) for name in [*found] if name.isidentifier() and name not in KINDS}
+    own = {f"{MODEL_PREFIX}{name}": found.pop(name) for name in [*found] if name.isidentifier() and name not in KINDS}
     _without_faults(found, ModelSpec(), notes)
     _without_faults(own, ModelSpec("python", "model:build"), notes)
     for name, block in own.items():
         written = block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
-        notes.append(f"`{name.removeprefix(MODEL)}` is for a model of yours, {{python: module:function}}: `{written}`")
+        argument = name.removeprefix(MODEL_PREFIX)
+        notes.append(f"`{argument}` is for a model of yours, {{python: module:function}}: `{written}`")
     return found
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, field_validator
 
 from keras_sweep.data.arrays import each
 from keras_sweep.data.search_data import SearchData
@@ -18,15 +18,14 @@ from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors, read_plain
 from keras_sweep.process.backend import keras_config, versions
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, Refit
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.events import Refit
-from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
@@ -39,6 +38,12 @@ class CardRows(BaseModel):
     fingerprint: str
     test_fingerprint: str | None = None
     source: DataSpec  # where they are read; a file is named by its path from the folder of the space file
+
+    @field_validator("source")
+    @classmethod
+    def _with_options(cls, source: DataSpec) -> DataSpec:
+        form = find_source(source.kind).options
+        return replace(source, options=form and TypeAdapter(form).validate_json(json.dumps(source.options or {})))
 
 
 class CardRefit(BaseModel):
@@ -122,7 +127,8 @@ def card_text(card: Mapping[str, Any]) -> str:
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """What a card says of the rows."""
     of, pictures = spec.data, image_set(spec.data)
-    source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
+    absolute = find_source(of.kind).is_path and Path(of.source).is_absolute()
+    source = os.path.relpath(of.source, spec.folder) if absolute else of.source
     said = {**asdict(replace(of, source=source)), "options": of.words}
     said["split"] = {key: one for key, one in said["split"].items() if one is not None}
     words = "rows as the source gives them, float32"
@@ -214,7 +220,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RecordError(
-            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg']}",
+            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg'].splitlines()[0]}",
             hint="`sweep export` writes a new one; that of a sweep is written again by the same `sweep run`",
         ) from None
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.sweep.card import is_card_of, refit_record, seeds_record, test_record, validation_record
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.result import Result
 
 ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})  # by which is found what to look at

@@ -13,17 +13,18 @@ from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepErr
 from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import own_arguments
+from keras_sweep.models.own_compile import choose_jit_on_opening, own_arguments
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.convert import converted
-from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.trust import refuse_imported
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -72,11 +73,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
         whole.compile(**compiled)
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
-    # Keras 3.15 writes into the file what "auto" is on this machine. It is left to choose where the file is opened:
-    # what suits JAX makes PyTorch compile for minutes.
-    written = getattr(whole, "_compile_config", None)
-    if written is not None:
-        written.config["jit_compile"] = "auto"
+    choose_jit_on_opening(whole)
     return whole
 
 
@@ -122,7 +119,7 @@ EXPORT_FORMATS: Mapping[str, ExportFormat] = {
 
 
 def export_trial(
-    access: SweepAccess,
+    sweep: OpenSweep,
     path: Path,
     number: int | None,
     *,
@@ -134,8 +131,8 @@ def export_trial(
 
     Its card stands beside it, and as Markdown in `page`. Returns the trial, where the card is, and the card.
 
-    Raises as `SweepAccess.opened`, `converted` and `check_file`; UsageError: there is no such format, or the path can't
-    take a model; MissingPackage: what writes the format is not installed.
+    Raises as `RecordedSweep.training`, `OpenSweep.load`, `converted` and `check_file`; UsageError: there is no such
+    format, or the path can't take a model; MissingPackage: what writes the format is not installed.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -151,53 +148,52 @@ def export_trial(
     clear_parts(path.parent, of=path)  # of an export that was killed
     beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     opening = ""
-    with StudyFile.open(access.folder) as study:
-        refuse_imported(study.facts, study.name)
-        trial = trial_of(study, study.facts.objective, number)
-        card = _copied(study, trial, path, beside, access.emit) if format == "keras" else None
+    recorded = sweep.read()
+    refuse_imported(recorded.facts, sweep.study.name)
+    trial = recorded.training(number)
+    card = _copied(recorded, trial, path, beside, sweep.emit) if format == "keras" else None
     if card is None:
-        with access.opened(number) as opened:
-            study, (model, own, refit) = opened.study, final_model(opened)
-            whole = file_model(opened.spec, model, own)
-            sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
-            opening = form.opening or opening_call(whole)
-            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
-            # Ctrl-C leaves nothing.
-            with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
-                if format == "keras":
-                    _write_keras(whole, part, path)
-                else:
-                    access.emit(PhaseBegan(f"converting to {format}"))
-                    with folder_beside(path) as folder:
-                        _write_keras(whole, Path(folder, "model.keras"), path)
-                        said = converted(whole, Path(folder), part, opened.spec, own, format, quantize)
-                    card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
-                _write_card(beside, card, part)
+        model, own, refit = final_model(sweep, trial)
+        spec, data = sweep.load(trial)
+        whole = file_model(spec, model, own)
+        opening = form.opening or opening_call(whole)
+        card = model_card(recorded, spec, trial, data, opening=opening, refit=refit)
+        # Ctrl-C leaves nothing.
+        with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
+            if format == "keras":
+                _write_keras(whole, part, path)
+            else:
+                sweep.emit(PhaseBegan(f"converting to {format}"))
+                with folder_beside(path) as folder:
+                    _write_keras(whole, Path(folder, "model.keras"), path)
+                    said = converted(whole, Path(folder), part, spec, own, format, quantize)
+                card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
+            _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        if not (opening or access.spec or access.trust):  # the card may be somebody else's
+        if not (opening or sweep.trusts):  # the card may be somebody else's
             words = "plain `load_model` refuses the model's file; its card says what opens it"
-        access.emit(Noticed(words))
+        sweep.emit(Noticed(words))
     if page is not None:
         write_page(page, path, beside, card)
     return trial, beside, card
 
 
-def _copied(study: StudyFile, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
+def _copied(recorded: RecordedSweep, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(study.folder, study.facts)
+        card = kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None
-    if not is_card_of(card, result, study.facts.seed):
+    if not is_card_of(card, result, recorded.facts.seed):
         return None
     # The test rows may have been looked at since the card was written.
-    card |= {"test": test_record(study.facts, result)}
+    card |= {"test": test_record(recorded.facts, result)}
     with replacing_path(path, option=PLACE) as part:
-        with open_plain(study.folder.best) as source, part.open("xb") as target:
+        with open_plain(recorded.folder.best) as source, part.open("xb") as target:
             shutil.copyfileobj(source, target)
         if file_digest(part) != card["sha256"]:
-            raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
+            raise RecordError(f"{recorded.folder.best} was written anew meanwhile", hint="Give the same command again")
         _write_card(beside, card, part)
     return card
 
@@ -220,4 +216,6 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
-    write_text(path, template.render(card=card, **names).lstrip(), option="--card")
+    kind = card["data"]["source"]["kind"]
+    is_table = kind == "named" or find_source(kind).is_table
+    write_text(path, template.render(card=card, is_table=is_table, **names).lstrip(), option="--card")

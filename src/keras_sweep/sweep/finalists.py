@@ -4,52 +4,60 @@ Trainings with different seeds share no program, so that how many seeds train at
 hear of it: finalists stand in a study of their own beside the sweep's.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 
+from keras_sweep.record.facts import Choice
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.space.search_space import Objective
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.generations import Generation
-from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import GenerationTraining
-from keras_sweep.trial.events import (
-    EpochEnded,
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistEpochEnded,
     FinalistsChosen,
+    TrialEnded,
+)
+from keras_sweep.sweep.generations import Generation
+from keras_sweep.sweep.loop import GenerationTraining
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
     Listener,
     Noticed,
-    TrialEnded,
     TrialResumed,
 )
-from keras_sweep.trial.finalists import Choice, chosen, generation
+from keras_sweep.trial.ranking import LEADING, can_win, imported, order_key, trained_epochs, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
+SHARE = 0.25  # of the search's epochs, which finalists that nobody asked for may take
+SEEDS = 2**32  # of `keras.utils.set_random_seed`
 WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
 
 
-def train_finalists(running: Running, results: Sequence[Result]) -> bool:
+def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
     """Choose them among the trials of the ended search, and train what is missing; returns whether all are there.
 
     Raises RecordError.
     """
-    spec, study, emit = running.spec, running.study, running.emit
-    choice, choices = chosen(spec, results), study.facts.finalists
+    spec, study, emit = sweep.spec, sweep.study, sweep.emit
+    choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
         choices = (*choices, choice)
         study.set_attributes({"finalists": [asdict(each) for each in choices]})
     wanted = spec.finalists
-    is_cut = wanted is not None and len(choice) < len(chosen(replace(spec, finalists_asked=True), results))
+    is_cut = wanted is not None and len(choice) < len(choose_finalists(replace(spec, finalists_asked=True), results))
     note = cut_text(choice, wanted.top, wanted.seeds) if wanted is not None and is_cut else ""
     if not choice.recipes:
         if note:
             emit(FinalistsChosen((), (), (), 0, note))
         return True
-    with running.wall.part("record"):
+    with sweep.wall.part("record"):
         record = TrialRecord(study.finalists(), spec.objective, kept=WEIGHTS, notice=lambda text: emit(Noticed(text)))
     search = {one.number: one for one in results}
     trained = {(one.recipe, one.finalist_seed): one for one in record.results()}
@@ -61,13 +69,13 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
         expected = partial(attrgetter("comparison.estimate"), of_search)  # which takes a third of a second
         emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, expected))
     index = len(choices) - 1
-    at_once = max(running.runner.generation // len(choice.recipes), 1)
+    at_once = max(sweep.runner.generation // len(choice.recipes), 1)
     for start in range(0, len(choice.seeds), at_once):
-        asked = generation(choice, index, choice.seeds[start : start + at_once], search, record.results())
+        asked = suggest_finalists(choice, index, choice.seeds[start : start + at_once], search, record.results())
         numbers = {one.number for one in asked}
         part = Generation(index, asked, [one for one in record.results() if one.number in numbers])
-        as_finalists = replace(running, emit=_told_as_finalists(running.emit, asked))
-        if not GenerationTraining(as_finalists, record).to_the_end(part, "finalists"):
+        training = GenerationTraining(sweep, record, _told_as_finalists(emit, asked))
+        if not training.to_the_end(part, "finalists"):
             return False
     record.close()
     return True
@@ -98,3 +106,64 @@ def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:
             emit(event)
 
     return tell
+
+
+def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
+    """The finalists of a search that has ended with these trials.
+
+    Where the space file does not ask for them, they take at most a quarter of the search's epochs: first there are
+    fewer recipes, then fewer seeds; there is nothing to decide below two recipes with one seed.
+    """
+    wanted = spec.finalists
+    if wanted is None:
+        return Choice(len(results))
+    leading = _candidates(results, spec.objective)[: wanted.top]
+    own = trained_epochs(results) - sum(one.epochs for one in results if imported(one))
+    most = math.inf if spec.finalists_asked else SHARE * own
+    recipes, seeds = afford_finalists([one.epochs for one in leading], wanted.seeds, most)
+    numbers = tuple(one.number for one in leading[:recipes])
+    return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
+
+
+def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
+    """How many of the recipes that train for so many epochs, and how many seeds, take no more than `most` epochs."""
+    for each in range(seeds, 0, -1):
+        for recipes in range(len(epochs), 1, -1):
+            if each * sum(epochs[:recipes]) <= most:
+                return recipes, each
+    return 0, 0
+
+
+def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]:
+    """The trials that lead, most promising first: those that tie with the best by how steady their curves are."""
+    plain = [replace(one, finalists=(), final=False) for one in results if one.is_whole]
+    ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
+    leading = ranked[:LEADING]
+    # Trials tie whose values lie within one standard error, the larger one of the two.
+    tied = [
+        one
+        for one in leading
+        if abs((one.value or 0.0) - (leading[0].value or 0.0)) <= max(one.stderr or 0.0, leading[0].stderr or 0.0)
+    ]
+    return [*sorted(tied, key=lambda one: unsteadiness(one, objective)), *(one for one in leading if one not in tied)]
+
+
+def suggest_finalists(
+    choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
+) -> list[Suggestion]:
+    """The trainings of these seeds of a choice, those that were trained for an earlier choice included.
+
+    `index` is the choice's, counted from 0 within the sweep; `search` has the trials of the search by number, `trained`
+    all finalists so far, in the order of their numbers.
+    """
+    numbers = {(one.recipe, one.finalist_seed): one.number for one in trained}
+    for pair in choice:
+        numbers.setdefault(pair, len(numbers))
+    known = {one.number: one.suggestion for one in trained}
+    return [
+        known.get(number)
+        or Suggestion(number, {**search[recipe].params, "seed": seed}, generation=index, recipe=recipe)
+        for recipe, seed in choice
+        if seed in seeds
+        for number in [numbers[recipe, seed]]
+    ]

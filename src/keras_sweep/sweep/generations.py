@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import cast
 
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
-from keras_sweep.search.sampler_engine import SamplerEngine
 from keras_sweep.trial.result import Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass
@@ -45,11 +43,6 @@ class Generation:
             else:
                 record.discard(number)
         self.resumed = bool(self.done or self.waiting)
-
-
-def size_of(engine: Engine, index: int, size: int) -> int:
-    """How many trials a generation has, `size` but for the first of an engine that wants another."""
-    return size if index or size == 1 else getattr(engine, "first", 0) or size  # one of a plugin may not know of it
 
 
 class Generations:
@@ -107,7 +100,7 @@ class Generations:
             return
         *earlier, last = recorded
         self._index = last[0].suggestion.generation
-        if len(last) < size_of(self.engine, self._index, self._size):
+        if len(last) < self.engine.generation_size(self._index, self._size):
             self.engine.replay(earlier)
             again = self._ask()
             begins = all(
@@ -124,12 +117,9 @@ class Generations:
         self._index += 1
 
     def _ask(self) -> list[Suggestion]:
-        engine, size = self.engine, size_of(self.engine, self._index, self._size)
+        size = self.engine.generation_size(self._index, self._size)
         started = time.perf_counter()
-        if self._ahead > 1 and not engine.learns:
-            asked = cast("SamplerEngine", engine).ask(size * self._ahead, each=size)
-        else:
-            asked = engine.ask(size)
+        asked = self.engine.ask_ahead(size, self._ahead)
         seconds = (time.perf_counter() - started) / max(len(asked), 1)
         return [
             replace(one, generation=self._index + place // size, sampler_seconds=seconds)

@@ -14,7 +14,7 @@ from keras_sweep.data.arrays import ravel_column
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import UNFIT_METRICS, check_task
 from keras_sweep.data.labels import LabelForm, fit_labels, near_copies
-from keras_sweep.data.source import DATA_NAMES, RawRows, Source, read_source
+from keras_sweep.data.source import DATA_NAMES, RawRows, SourceRows, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, SpaceFileError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
@@ -100,7 +100,7 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
     return data | ({"target": target or "?"} if target or tabular else {})
 
 
-def _read_mended(data: Any, path: Path, notes: list[str]) -> Source:
+def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:
     """The rows, with the options that mend a table added to `data` and told in `notes`. Raises DataError."""
     try:
         found = _read(data, path)
@@ -117,7 +117,7 @@ def _read_mended(data: Any, path: Path, notes: list[str]) -> Source:
     return found
 
 
-def _read(data: Any, path: Path) -> Source:
+def _read(data: Any, path: Path) -> SourceRows:
     """The rows; ids of a table are added to what `data` drops. Raises DataError, for faults of columns TableError."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
@@ -129,7 +129,7 @@ def _read(data: Any, path: Path) -> Source:
     return found
 
 
-def _task(found: Source, rows: RawRows, *, ranks: str = "") -> dict[str, Any]:
+def _task(found: SourceRows, rows: RawRows, *, ranks: str = "") -> dict[str, Any]:
     """What the labels say: how rows are held out, the loss, and the metric that ranks, or the one that is to rank."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:

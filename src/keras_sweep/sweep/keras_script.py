@@ -23,7 +23,7 @@ from keras_sweep.process.backend import DEFAULTS, LIMITS, USUAL, keras_config, w
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
 from keras_sweep.training.losses import compile_arguments, made_of
 from keras_sweep.training.row_weights import class_weights
@@ -31,13 +31,13 @@ from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
 
-def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None = None) -> str:
+def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
     """The script of a trial of a sweep, or of its winner; its rows are written to `rows`, as the model takes them.
 
     Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
     """
-    with access.opened(number) as opened:
-        spec, data, trial = opened.spec, opened.data, opened.trial
+    trial = sweep.training(number)
+    spec, data = sweep.load(trial)
     if data.folds:
         raise UsageError(
             f"{trial.name} was trained once a fold, and no script of one training is that",
@@ -176,7 +176,7 @@ def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
 def _imports(spec: SweepSpec) -> list[str]:
     """Lines that import the user's functions from beside the space file. Raises UsageError where a program has one."""
     lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
-    for source in (one for one in spec.code if one != spec.data.source):
+    for source in spec.training_code:
         if is_given(source):
             raise UsageError(
                 f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",
@@ -216,7 +216,7 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             made.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
             build, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
-            build, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
+            build, found = f"{attribute}.build", type(found).build  # which the instance wraps
         made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
     else:
         made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]

@@ -13,10 +13,11 @@ from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.generations import Generation, Generations
-from keras_sweep.sweep.load import Running
+from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Judge, StopsAt, Watch
-from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, enough_text, exhausted_text
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
@@ -24,7 +25,7 @@ FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or 
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
 
 
-def search(running: Running, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
+def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
     """Search until so many trials in total are recorded; returns why it ended.
 
     The record's last generation may be incomplete: it is asked again, which gives the same suggestions; those that
@@ -34,14 +35,14 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
 
     Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
-    finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
-    objective, wanted = running.spec.objective, running.spec.search.stop
+    finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
+    objective, wanted = sweep.spec.objective, sweep.spec.search.stop
     ahead = runner.ahead if wanted is None else 1  # if a value ends the search, each generation may be the last
-    generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall, ahead)
-    training = GenerationTraining(running, record)
+    generations = Generations(lambda: make_engine(sweep.spec), runner.generation, finished, sweep.wall, ahead)
+    training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:
-            return stopped(stop)
+            return why_stopped(stop)
         if wanted and generations.opened is None and (good := good_enough(finished, objective, wanted.value)):
             reached = f"{good.name} has {objective.name} {good.value:.4f}"
             emit(Noticed(f"{reached}, which {enough_text(wanted.value)}"))
@@ -55,7 +56,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
             for result in training.results(generation, generations.engine, total):
                 finished.append(result)
                 generation.done.append(result)
-                _check_failures(finished, most_failures, running.spec.name)
+                _check_failures(finished, most_failures, sweep.spec.name)
         except TransientFailure:
             generations.reopen(finished)
             continue
@@ -75,27 +76,38 @@ def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> 
     return point, next((one for one in finished if identity(one.params) == identity(point)), None)
 
 
-def train_added(running: Running, record: TrialRecord, given: Params) -> EndReason:
+def train_added(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReason:
     """Train one trial of a point, unless one is there; the engine learns of it when the search goes on.
 
     What the point leaves out is as in the best trial. It is a generation of its own; one that is in the record in part
     is never completed after it. Raises UsageError: it is no point of the space.
     """
     finished = record.results()
-    point, known = point_to_add(running.spec, finished, given)
+    point, known = point_to_add(sweep.spec, finished, given)
     if known is not None:
-        running.emit(Noticed(f"{known.name} has this point already"))
+        sweep.emit(Noticed(f"{known.name} has this point already"))
         return EndReason.DONE
     index = finished[-1].suggestion.generation + 1 if finished else 0
     asked = Suggestion(len(finished), point, index)
-    running.emit(GenerationAsked(index, (asked,)))
-    trained = GenerationTraining(running, record).to_the_end(Generation(index, [asked]), ADDED)
-    return EndReason.DONE if trained else stopped(running.stop)
+    sweep.emit(GenerationAsked(index, (asked,)))
+    trained = GenerationTraining(sweep, record).to_the_end(Generation(index, [asked]), ADDED)
+    return EndReason.DONE if trained else why_stopped(sweep.stop)
 
 
-def stopped(stop: StopRequest) -> EndReason:
+def why_stopped(stop: StopRequest) -> EndReason:
     """Why a search ended that was asked to."""
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
+
+
+def exhausted_text(trials: int) -> str:
+    """What is said of a space of which so many trials are all that there are."""
+    which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
+    return f"{which} of the space has been tried"
+
+
+def enough_text(value: float) -> str:
+    """What is said of a search that ends by `search.stop`."""
+    return f"is as good as `search.stop` asks for, {value:g}; a better value there goes on"
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
@@ -122,9 +134,10 @@ class TransientFailure(Exception):
 class GenerationTraining:
     """Trains generations of a sweep into one record."""
 
-    def __init__(self, running: Running, record: TrialRecord) -> None:
-        """The sweep's listener hears of each epoch and, once, of each trial that ends."""
-        self._running = running
+    def __init__(self, sweep: OpenSweep, record: TrialRecord, emit: Listener | None = None) -> None:
+        """The listener, by default the sweep's, hears of each epoch and, once, of each trial that ends."""
+        self._sweep = sweep
+        self._emit = emit or sweep.emit
         self._record = record
         self._told: set[int] = set()  # trials of which it was said that they ended
         self._said_stopping = False
@@ -139,7 +152,7 @@ class GenerationTraining:
         Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial, which is to be trained
         again, as is said. Were that recorded, its mates would be compared without it.
         """
-        runner, emit, wall = self._running.runner, self._running.emit, self._running.wall
+        runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
             generation.take_up(self._record, total, judge.name, runner.name)
         wanted, waiting = generation.wanted(total), generation.waiting
@@ -171,7 +184,7 @@ class GenerationTraining:
     def to_the_end(self, generation: Generation, name: str) -> bool:
         """Train a generation of which no trial is stopped, again after each transient failure; whether all is there."""
         total = max(one.number for one in generation.asked) + 1
-        while not (generation.is_recorded or self._running.stop):
+        while not (generation.is_recorded or self._sweep.stop):
             with suppress(TransientFailure):
                 generation.done.extend(self.results(generation, StopsAt(name=name), total))
                 break
@@ -187,15 +200,16 @@ class GenerationTraining:
         for place, of in enumerate(sorted(parts, key=lambda of: not numbers[of])):
             if place and watch.stopping():
                 return
-            rows = self._running.rows_of(of)
-            with closing(self._running.runner_of(of).run(parts[of], numbers[of], watch)) as trained:
-                yield from (replace(result, rows=rows) for result in trained)
+            rows = self._sweep.rows_of(of)
+            with closing(self._sweep.runner_of(of).run(parts[of], numbers[of], watch)) as trained:
+                for result in trained:
+                    yield replace(result, rows=rows)
 
     def _stopping(self) -> bool:
-        stop = self._running.stop
+        stop = self._sweep.stop
         if stop.signalled and not self._said_stopping:
             self._said_stopping = True
-            self._running.emit(Noticed("stopping after these epochs; the same signal again stops at once"))
+            self._emit(Noticed("stopping after these epochs; the same signal again stops at once"))
         return bool(stop)
 
     def _tell(self, results: Iterable[Result]) -> None:
@@ -203,4 +217,4 @@ class GenerationTraining:
         for result in results:
             if result.number not in self._told:
                 self._told.add(result.number)
-                self._running.emit(TrialEnded(replace(result, weights=None, scores=None)))
+                self._emit(TrialEnded(replace(result, weights=None, scores=None)))

@@ -1,36 +1,28 @@
-"""Trains one recorded trial, or finalist, again: among those that it was trained with, so that every digit is the same,
-or by plain `fit`; and says whether its numbers are those of the record."""
+"""Trains a recorded trial, or finalist, again by plain `fit`, and says whether its numbers are those of the record."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Any
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.errors import Interrupted, RecordError
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import variant_of
-from keras_sweep.sweep.generations import Generations, size_of
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import train_again
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner, StopsAt, Watch
+from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import workers_of
-from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
-from keras_sweep.trial.finalists import generation
-from keras_sweep.trial.result import Result, Suggestion, TrialState
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.events import Noticed, PhaseBegan
+from keras_sweep.trial.result import Result
 
 RELATIVE = 1e-5  # sums of float32 in another order
 ABSOLUTE = 1e-7  # of a number near zero
 ROWS = 1.01  # a row may fall on the other side of a threshold
 WHOLE = 0.01  # how near a difference of shares must be to whole rows; float32 rounds a share of 100,000 rows so far
-STDERR = 1e-3  # relative: it is shown with two digits
+STDERR = 1e-3  # relative, of two standard errors that agree: they are shown with two digits
 
 
 class Match(StrEnum):
@@ -120,7 +112,7 @@ class Replay:
 
 
 def replay(
-    access: SweepAccess,
+    sweep: OpenSweep,
     number: int | None,
     *,
     runner: str | None = None,
@@ -130,33 +122,34 @@ def replay(
 
     By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` train in
     place of this process, as `workers_of` has them.
-    Raises as `SweepAccess.opened`; UsageError: there is no such runner, or such workers; SweepError: they fail.
+    Raises as `OpenSweep.training` and `OpenSweep.load`; UsageError: there is no such runner, or no such workers;
+    SweepError: they fail.
     """
     make, how = workers_of(workers), dict[str, Any]()
-    access.emit(PhaseBegan("data"))
+    sweep.emit(PhaseBegan("data"))
+    recorded = sweep.training(number)
+    spec, data = sweep.load(recorded)
+
+    def compare(with_runner: Runner) -> CurveMatch:
+        again, gaps = train_again(sweep, recorded, with_runner), {}
+        for name in (one for one in recorded.curve if one in again.curve):
+            rows = data.validation if name.startswith("val_") else data.train
+            pairs = zip(recorded.curve[name], again.curve[name], strict=False)
+            gaps[name] = tuple(gap(name, then, now, len(rows), rows.weights) for then, now in pairs)
+        return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
+
     with ExitStack() as stack:
-        opened = stack.enter_context(access.opened(number))
-        spec, data, recorded = opened.spec, opened.data, opened.trial
         if make is not None:
             how["workers"] = stack.enter_context(closing(make()))
-            how["notice"] = lambda text: access.emit(Noticed(text))
-
-        def compared(with_runner: Runner) -> CurveMatch:
-            again, gaps = trained_again(opened, with_runner), {}
-            for name in (one for one in recorded.curve if one in again.curve):
-                rows = data.validation if name.startswith("val_") else data.train
-                pairs = zip(recorded.curve[name], again.curve[name], strict=False)
-                gaps[name] = tuple(gap(name, then, now, len(rows), rows.weights) for then, now in pairs)
-            return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
-
-        plain, own = compared(RUNNERS.find(runner or "fit")(spec, data, **how)), None
+            how["notice"] = lambda text: sweep.emit(Noticed(text))
+        plain, own = compare(RUNNERS.find(runner or "fit")(spec, data, **how)), None
         kind, _, backend = recorded.runner.partition("/")
-        other = kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend)
+        other = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
         if other and (at := plain.parted_at) is not None:
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
-            access.emit(Noticed(text))
-            own = compared(RUNNERS.find(kind)(spec, data, **how))
-    return Replay(access.folder.name, spec.objective, recorded, plain, own)
+            sweep.emit(Noticed(text))
+            own = compare(RUNNERS.find(kind)(spec, data, **how))
+    return Replay(sweep.folder.name, spec.objective, recorded, plain, own)
 
 
 def _differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
@@ -179,64 +172,3 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
         if then != now:
             said.append(f"{what}: the record says {then}, but it is {now}")
     return said
-
-
-def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
-    """How a recorded trial, or finalist, turns out once more by this runner; what goes on is told as phases.
-
-    It is stopped where the record says that it was stopped, and trials that it, or another of its generation, continues
-    are trained before it. What the sweep keeps of those that still train is left as it is.
-
-    Raises Interrupted: the user asked to stop; RecordError: it is not recorded with which others a finalist trained.
-    """
-    study, trial, stopping, runner = opened.study, opened.trial, opened.stopping, runner.without_checkpoints()
-    variant = variant_of(trial.params)  # of the data: its mates with others trained in other programs
-    results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})
-    tell = told_as_phases(opened.emit, f"training {trial.name} again")
-    of = {number: list(group) for number, group in groupby(results, key=lambda one: one.suggestion.generation)}
-
-    def searched(number: int, wanted: frozenset[int]) -> Iterator[Result]:
-        """Results of wanted trials of the search, once the runner has the ends of all that their mates continue."""
-        before = [one for one in results if one.suggestion.generation < number]
-        asked = _asked(opened.spec, runner.generation, before, of[number])
-        asked = [one for one in asked if variant_of(one.params) == variant]
-        missing = runner.missing(asked)
-        for earlier in sorted({one.suggestion.generation for one in results if one.number in missing}):
-            for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
-                pass
-        ends = {one.number: one.epochs for one in of[number] if one.state is TrialState.PRUNED}
-        yield from runner.run(asked, wanted, Watch(StopsAt(ends), tell, stopping))
-
-    if trial.suggestion.recipe is None:
-        trained = searched(index, wanted)
-    else:
-        search, choices = {one.number: one for one in results}, study.facts.finalists
-        if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
-            raise RecordError(f"the record does not say with which others {trial.name} was trained")
-        finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
-        finalists = [one for one in finalists if variant_of(one.params) == variant]
-        trained = runner.run(finalists, wanted, Watch(emit=tell, stopping=stopping))
-    for result in trained:
-        return result
-    raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
-
-
-def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]) -> list[Suggestion]:
-    """The whole generation whose first trials are known: the sweep may have ended inside it."""
-    asked = [one.suggestion for one in known]
-    if size_of(make_engine(spec), asked[0].generation, size) <= len(asked):
-        return asked
-    again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
-    return asked if again is None else again.asked
-
-
-def told_as_phases(emit: Listener, words: str) -> Listener:
-    """A listener that passes on phases, and each epoch of a trial as one: no trial of the search ends here."""
-
-    def tell(event: Event) -> None:
-        if isinstance(event, EpochEnded):
-            emit(PhaseBegan(f"{words}, epoch {event.epoch} is done"))
-        elif isinstance(event, PhaseBegan):
-            emit(event)
-
-    return tell

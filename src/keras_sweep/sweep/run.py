@@ -2,9 +2,9 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -13,31 +13,30 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, why_none
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.comparison import keep_comparison
+from keras_sweep.sweep.done import describe_inputs, digest_state, tell_again
 from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded, SweepStarted, short_path
 from keras_sweep.sweep.finalists import train_finalists
-from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
-from keras_sweep.sweep.load import Running, load, short_path, sweep_started
-from keras_sweep.sweep.loop import point_to_add, search, stopped, train_added
-from keras_sweep.sweep.open_record import check_same, open_study, tell_again
-from keras_sweep.sweep.recorded import CHOOSE_ANEW, why_none
+from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.loop import point_to_add, search, train_added, why_stopped
+from keras_sweep.sweep.open_sweep import OpenSweep, load
+from keras_sweep.sweep.resume import check_same, open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import workers_of
-from keras_sweep.trial.events import SEARCHED, EndReason, Listener, Noticed, SweepEnded
-from keras_sweep.trial.ranking import best_training, comparable, imported, winner
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
+from keras_sweep.trial.ranking import comparable, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
-from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +77,73 @@ def run_sweep(
 
     Raises as `keras_sweep.run`, but Interrupted only where a signal came before there was anything to finish.
     """
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
     forget_changed(spec.code, spec.folder)
     if options.seconds is not None:
         stop.limit(options.seconds)
     if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters
         whole_point(spec, options.add)
+    inputs = describe_inputs(spec)  # before anything is read: what is written meanwhile is noticed next time
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
             check_same(spec, read_facts(folder))
         goes_on = options.more is not None or options.add is not None
-        if not goes_on and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
+        if not goes_on and (ended := tell_again(spec, inputs, folder, emit, wall, test=options.test)):
             return ended
+    with _open_to_run(spec, folder, options, emit, wall, stop) as sweep:
+        with wall.part("record"):
+            record = TrialRecord(sweep.study, sweep.spec.objective, notice=lambda text: emit(Noticed(text)))
+            damaged = set_damaged_weights_aside(folder, sweep.study.ranked_results(), emit)
+        total = options.total(sweep.spec, record.results(), sweep.study.facts.learned)
+        if options.more is not None:
+            sweep.study.set_attributes({"trials": total})
+        emit(SweepStarted.from_spec(sweep.spec, folder, sweep.runner.name, total, record.results()))
+        stop.can_finish = True
+        with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a full disk
+            if options.add is not None:
+                reason = train_added(sweep, record, options.add)
+            else:
+                reason = search(sweep, record, total, most_failures=options.max_failures)
+            record.close()
+            is_complete = reason not in SEARCHED or train_finalists(sweep, record.results())
+        spent = sum((Counter(runner.spent) for runner in sweep.runners), Counter[str]())
+        wall.split("train", spent, rest="report")  # telling of epochs
+        with wall.part("record"):
+            if reason in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
+                sweep.study.set_attributes({reason.name.lower(): len(record.results())})
+            recorded = sweep.read()
+            waiting, kept = _unfinished(sweep, len(recorded.results), total) if is_complete else ((), {})
+        reason = reason if is_complete else why_stopped(stop)
+        ended = SweepEnded(spec.name, reason, tuple(recorded.results), kept=kept, waiting=waiting)
+        done = None
+        if recorded.best is not None and not stop.signalled:
+            lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
+            training = recorded.training(None)
+            with wall.part("export"):
+                rebuild_weights(sweep, lost)
+                rebuild_scores(sweep, recorded.results)
+                recorded.keep_comparison(sweep.study)
+                with wall.part("refit"):
+                    refit_winner(sweep, training)
+                is_whole = finish(sweep, recorded.results, training, test=options.test)
+            ended = replace(ended, model=short_path(folder.best), comparison=recorded.comparison)
+            if is_whole and reason in SEARCHED and options.add is None:
+                done = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
+        return _end(sweep, ended, done)
+
+
+@contextlib.contextmanager
+def _open_to_run(
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime, stop: StopRequest
+) -> Iterator[OpenSweep]:
+    """Load a sweep, lock its folder and open its record. Raises as `load`, `earlier_trials` and `open_study`."""
     with contextlib.ExitStack() as stack:
         make = workers_of(options.workers)
         workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
+        sweep = OpenSweep(folder, emit, wall=wall, stop=stop, workers=workers)
         spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
+        sweep.spec, sweep.data, sweep.runner = spec, data, runner
         make_engine(spec)  # so that what no engine can search is refused before anything is written
         begins = options.fresh or not folder.exists()
         if options.add is not None:
@@ -107,93 +156,62 @@ def run_sweep(
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
         with wall.phase("record"):
             known: Any = {"test_fingerprint": data.test_fingerprint, "keras_config": keras_config()}
-            study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
-        with study:
-            _note_device(study, runner, emit)
-            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop, workers), options)
+            sweep.study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
+        stack.enter_context(sweep)
+        _note_device(sweep)
+        yield sweep
 
 
-def _note_device(study: StudyFile, runner: Runner, emit: Listener) -> None:
+def _note_device(sweep: OpenSweep) -> None:
     """Say and record which accelerator trains lanes, if one does: how many share a program moves last digits."""
-    device = runner.device
+    device, study = sweep.runner.device, sweep.study
     if device is None or device.is_cpu:
         return
     begun = study.facts.versions.get("device", device.text)
     other = "" if begun == device.text else f"; the sweep was begun on {begun}, so that last digits may differ"
-    emit(Noticed(f"{device.text}{other}"))
+    sweep.emit(Noticed(f"{device.text}{other}"))
     study.set_attributes({"versions": {**study.facts.versions, "device": begun}})
 
 
-def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
-    """Search, finish the winner, and write down and tell how it ended. Raises as `run_sweep`."""
-    spec, study, emit, stop, wall = running.spec, running.study, running.emit, running.stop, running.wall
-    folder = study.folder
-    with wall.part("record"):
-        record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
-        earlier = record.results()
-        damaged = set_damaged_weights_aside(folder, study.ranked_results(), emit)
-    total = options.total(spec, earlier, study.facts.learned)
-    if options.more is not None:
-        study.set_attributes({"trials": total})
-    emit(sweep_started(spec, folder, running.runner.name, total, earlier))
-    ended, complete = _search(running, record, total, options)
-    reason = ended if complete else stopped(stop)
-    stopped_at: dict[int, int] = {}  # trials stopped in training -> epoch at which they are kept
-    waiting: list[int] = []  # trials that ended, in the spool until those with lower numbers are recorded
-    with wall.part("record"):
-        results = study.ranked_results()
-        if complete:
-            waiting = waiting_beside(folder, len(results), total)
-            if stop and len(results) < total:
-                unfinished = set(range(len(results), total)).difference(waiting)
-                epochs = kept_epochs(folder.checkpoints)
-                stopped_at = {number: epochs[number] for number in sorted(unfinished) if epochs.get(number)}
-        if ended in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
-            study.set_attributes({ended.name.lower(): len(results)})
-    best = winner(results, spec.objective)
-    model, comparison = None, None
-    if best is not None and not stop.signalled:
-        training, model = best_training(best, spec.objective), short_path(folder.best)
-        with wall.part("export"):
-            lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
-            rebuild_weights(running, lost)
-            rebuild_scores(running, results)
-            comparison = keep_comparison(study, results)
-            with wall.part("refit"):
-                refit_winner(running, training)
-            finish(running, results, training, test=options.test)
+def _unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
+    """Find the trials from number `recorded` on that are kept beside the record.
+
+    Returns:
+        Those that ended, in the spool until trials with lower numbers are recorded; and of those that were stopped in
+        training the epoch at which each is kept.
+    """
+    waiting = waiting_beside(sweep.folder, recorded, total)
+    if not sweep.stop or recorded >= total:
+        return tuple(waiting), {}
+    epochs = kept_epochs(sweep.folder.checkpoints)
+    numbers = sorted(set(range(recorded, total)).difference(waiting))
+    return tuple(waiting), {number: epochs[number] for number in numbers if epochs.get(number)}
+
+
+def _end(sweep: OpenSweep, ended: SweepEnded, done: str | None) -> SweepEnded:
+    """Write down and tell how a run ended. Raises SweepError where trials were trained and none of them won."""
     with contextlib.suppress(OSError):  # it holds what still trains, if anything
-        folder.checkpoints.rmdir()
-    seconds, before = wall.total(), study.facts.seconds
+        sweep.folder.checkpoints.rmdir()
+    seconds, before = sweep.wall.total(), sweep.study.facts.seconds
     of_all_runs = {name: before.get(name, 0.0) + seconds.get(name, 0.0) for name in {**before, **seconds}}
-    study.set_attributes({"seconds": of_all_runs})
-    own = [one for one in results if not imported(one)]
-    if reason is EndReason.OUT_OF_TIME:
-        kept = "the time is up; the same command goes on from what is kept"
+    sweep.study.set_attributes({"seconds": of_all_runs, "done": done})
+    own = [one for one in ended.results if not imported(one)]
+    if is_out_of_time := ended.reason is EndReason.OUT_OF_TIME:
+        resumes = "the time is up; the same command goes on from what is kept"
         nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
-        emit(Noticed(kept if own or stopped_at or waiting else nothing))
-    told = SweepEnded(spec.name, reason, tuple(results), seconds, model, stopped_at, tuple(waiting), comparison)
-    emit(told)
-    if best is None and own and reason is not EndReason.OUT_OF_TIME and not stop.signalled:
-        if any(comparable(one, spec.objective) for one in own):
-            raise SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
-        hint = f"`sweep show {spec.name} {own[0].number}` says more"
-        if any(one.reason == DIVERGED for one in own):
-            hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
-        raise SweepError(f"no trial completed, {why_none(own)}", hint=hint)
-    return told
+        sweep.emit(Noticed(resumes if own or ended.kept or ended.waiting else nothing))
+    ended = replace(ended, seconds=seconds)
+    sweep.emit(ended)
+    if own and not is_out_of_time and not sweep.stop.signalled and winner(own, sweep.spec.objective) is None:
+        raise _explain_no_winner(sweep.spec, own)
+    return ended
 
 
-def _search(running: Running, record: TrialRecord, total: int, options: RunOptions) -> tuple[EndReason, bool]:
-    """Why the search ended, and whether all that was to follow it in training did."""
-    running.stop.can_finish = True
-    with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
-        if options.add is not None:
-            reason = train_added(running, record, options.add)
-        else:
-            reason = search(running, record, total, most_failures=options.max_failures)
-        record.close()
-        complete = reason not in SEARCHED or train_finalists(running, record.results())
-    spent = sum(map(Counter, (one.spent for one in (running.runner, *running.others.values()))), Counter[str]())
-    running.wall.split("train", spent, rest="report")  # telling of epochs
-    return reason, complete
+def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
+    """Make the error that says why none of the trials, of which there is at least one, is the winner."""
+    if any(comparable(trial, spec.objective) for trial in trials):
+        return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
+    hint = f"`sweep show {spec.name} {trials[0].number}` says more"
+    if any(trial.reason == DIVERGED for trial in trials):
+        hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+    return SweepError(f"no trial completed, {why_none(trials)}", hint=hint)

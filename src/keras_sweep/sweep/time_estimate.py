@@ -10,19 +10,19 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engines import make_engine
+from keras_sweep.process.wall_time import WallTime
+from keras_sweep.search.engines import find_sampler, make_engine
 from keras_sweep.search.pruning import epochs_read_from, expected_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.earlier import earlier_trials
-from keras_sweep.sweep.load import load
+from keras_sweep.sweep.finalists import SHARE, afford_finalists
+from keras_sweep.sweep.open_sweep import load
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
-from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed
-from keras_sweep.trial.finalists import SHARE, affordable
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import TrialState
-from keras_sweep.trial.wall_time import WallTime
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # which spares most epochs of a search
@@ -89,7 +89,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
     finalists = (0, 0)  # were all trials of the same length
     if (asked_for := spec.finalists) is not None:
         most = math.inf if spec.finalists_asked else SHARE * trained
-        finalists = affordable([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
+        finalists = afford_finalists([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
     return TimeEstimate(
         runner.name,
         epoch_seconds=(spent["train"] + spent["validate"]) / len(ended_epochs),
@@ -114,7 +114,7 @@ def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> t
     if rule is not None:
         whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
         return expected_epochs(spec, rule, lengths, generation), whole, 0.0
-    if spec.search.sampler == "hyperband" or not epochs_read_from(offer):
+    if find_sampler(spec.search).sets_epochs or not epochs_read_from(offer):
         return whole, whole, 0.0
     return whole, whole, expected_epochs(offer, OFFER, [most] * len(lengths), generation)
 
@@ -128,7 +128,7 @@ def probed(
     among those in the folder `sweeps`, that it learns from is said here too. Raises as `load` and `earlier_trials`.
     """
     wall = WallTime()
-    wall.emit = emit
+    wall.tell = lambda phase: emit(PhaseBegan(phase))
     spec, data, chosen = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
     earlier_trials(spec, data.fingerprint, sweeps, emit)
     return data, estimate(spec, chosen, emit)

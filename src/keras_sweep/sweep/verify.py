@@ -16,15 +16,17 @@ from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.finish import count_look
-from keras_sweep.sweep.recorded import ask_for_trust, backend_of
-from keras_sweep.sweep.replay import Gap, Match, gap
+from keras_sweep.sweep.evaluate import count_look
+from keras_sweep.sweep.open_sweep import backend_of
+from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
+from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
@@ -32,7 +34,6 @@ from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
-STDERR = 1e-4  # relative
 _QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 
@@ -100,7 +101,7 @@ def verify_model(
         )
     if test and card.test is None:
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
-    choose_backend(backend, "--backend", default=backend_of(card.runner))
+    choose_backend(backend, default=backend_of(card.runner))
     if (words := use_keras_config(card.keras_config)) is not None:
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)
@@ -173,7 +174,7 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
     """As much of a sweep as it takes to read and to score its rows. Raises UsageError for code that is not trusted."""
     source = card.data.source
-    place = source.source if source.kind in ("named", "python") else str((folder / source.source).resolve())
+    place = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
         name=card.sweep,
         folder=folder,
@@ -185,7 +186,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         metric_arguments=card.metric_arguments,
         outputs={name: Output(**one) for name, one in card.outputs.items()},
     )
-    ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit)
+    ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit, data=spec.data)
     return spec
 
 

@@ -4,56 +4,51 @@ validation; and what it says of each validation row."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_sweep.data.arrays import Arrays, each
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.source import image_set
-from keras_sweep.data.split import read_parts
-from keras_sweep.errors import DataError, Interrupted, ModelError, RecordError, SweepError, UsageError
+from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.given import name_of
-from keras_sweep.record.reader import read_facts
-from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
+from keras_sweep.record.facts import Refit
+from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unfollowed_spec
-from keras_sweep.sweep.replay import told_as_phases, trained_again
+from keras_sweep.sweep.events import WinnerRefitted
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import told_as_phases, weights_of
 from keras_sweep.training.build_trial import compiled_model, fits_itself, predicted
-from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.runner import Watch
-from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
+from keras_sweep.trial.result import Result, Suggestion, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 
-def refit_winner(running: Running, training: Result) -> None:
-    """Train the winner once more on all rows, where that is asked for and not done. Raises as `_trained_on_all`."""
-    study, emit = running.study, running.emit
+def refit_winner(sweep: OpenSweep, training: Result) -> None:
+    """Train the winner once more on all rows, where that is asked for and not done. Raises as `train_on_all`."""
+    study, emit = sweep.study, sweep.emit
     known = study.facts.refit_of(training)
-    if not running.spec.refits:
+    if not sweep.spec.refits:
         if study.facts.refit is not None:
             study.set_attributes({"refit": None})
         return
     if known is not None and refit_weights(study.folder, known) is not None:
         emit(WinnerRefitted(known, earlier=True))
         return
-    opened = running.opened(training)
-    weights, refit = _trained_on_all(opened, whole(opened.spec, opened.data), study.folder.checkpoints)
+    weights, refit = train_on_all(sweep, training, whole(*sweep.load(training)), study.folder.checkpoints)
     write_arrays(weights_file(study.folder.refit, training.recipe), weights)
     study.set_attributes({"refit": asdict(refit)})
     delete_others(study.folder.refit.weights, [training.recipe])
@@ -68,74 +63,33 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
         return None
 
 
-def weights_of(opened: OpenedTrial) -> Weights:
-    """The weights that earned the value of a trial, or finalist; trained again where they are not on disk as written.
-
-    What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
-
-    Raises Interrupted: the user asked to stop; UsageError: they would have to be trained again on another backend than
-    this one; RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
-    """
-    import keras
-
-    trial, runner = opened.trial, opened.runner
-    here, there = keras.backend.backend(), backend_of(trial.runner)
-    why = "its weights are not kept, as those of the best are" if runner is None else "its weights are gone"
-    if weights_file_of(opened.study.folder, trial).exists():
-        try:
-            weights = load_weights_of(opened.study.folder, trial)
-        except RecordError as error:
-            why = error.message
-        else:
-            if there != here:
-                text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
-                opened.emit(Noticed(text))
-            return weights
-    if trial.state is TrialState.FAIL:
-        raise RecordError(f"{trial.name} failed ({trial.reason}), so there are no weights", hint="Choose another")
-    if runner is None and there != here:
-        raise UsageError(
-            f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
-            hint=f"Give `--backend {there}`",
-        )
-    opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
-    if runner is None:
-        runner, _ = choose_runner(opened.spec, opened.data, trial.runner.partition("/")[0])
-    again = trained_again(opened, runner)
-    if again.value == trial.value and again.weights is not None:
-        return again.weights
-    gives = again.reason if again.value is None else again.value
-    raise RecordError(
-        f"{trial.name} trained again gives {gives}, but {trial.value} is recorded",
-        hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
-    )
-
-
-def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
+def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
     """The model that stands for a training, the rows that it was trained on, and how it was refit.
 
     Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
-    Raises as `weights_of` and `_trained_on_all`.
+    Raises as `weights_of` and `train_on_all`.
     """
-    study, data, training = opened.study, opened.data, opened.trial
-    refit = study.facts.refit_of(training)
+    spec, data = sweep.load(training)
+    refit = sweep.study.facts.refit_of(training)
     if refit is None and not data.folds:
-        return trained_model(opened.spec, training, weights_of(opened), data), data, None
-    rows = whole(opened.spec, data)
-    weights = refit_weights(study.folder, refit)
+        return trained_model(spec, training, weights_of(sweep, training), data), data, None
+    rows = whole(spec, data)
+    weights = refit_weights(sweep.folder, refit)
     if weights is None or refit is None:
         why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
-        opened.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
-        weights, refit = _trained_on_all(opened, rows)
-    return trained_model(opened.spec, training, weights, rows), rows, refit
+        sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
+        weights, refit = train_on_all(sweep, training, rows)
+    return trained_model(spec, training, weights, rows), rows, refit
 
 
-def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | None = None) -> tuple[Weights, Refit]:
+def train_on_all(
+    sweep: OpenSweep, training: Result, rows: SearchData, checkpoints: Path | None = None
+) -> tuple[Weights, Refit]:
     """How a training turns out on all rows, for as many epochs as its value is of.
 
     Raises Interrupted: the user asked to stop; SweepError: it diverged, or its code raised.
     """
-    spec, training = opened.spec, opened.trial
+    spec, _ = sweep.load(training)
     # A `fit` in phases trains more epochs than it is asked for.
     own = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
     params = {**training.params, **own}
@@ -148,12 +102,12 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
         early_terminate=None,
         schedule_epochs=training_plan(spec, training.params).epochs,  # its value may be of an earlier one
     )
-    kind = (training.runner if opened.runner is None else opened.runner.name).partition("/")[0]
-    how = {"checkpoints": checkpoints, "notice": lambda text: opened.emit(Noticed(text)), "workers": opened.workers}
-    chosen, _ = choose_runner(alone, rows, kind, **how)
+    name = sweep.runner.name if sweep.is_running else training.runner
+    runner = sweep.choose_runner(alone, rows, name, checkpoints)
     asked = Suggestion(training.number, params)
-    tell = told_as_phases(opened.emit, f"training {training.name} on all {len(rows.train):,} rows")
-    again = next(chosen.run([asked], frozenset({asked.number}), Watch(emit=tell, stopping=opened.stopping)), None)
+    tell = told_as_phases(sweep.emit, f"training {training.name} on all {len(rows.train):,} rows")
+    watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled)
+    again = next(runner.run([asked], frozenset({asked.number}), watch), None)
     if again is None:
         raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
     if again.weights is None:
@@ -192,53 +146,3 @@ def validation_outputs(
         return each(partial(np.asarray, dtype=np.float32), outputs)
     model = trained_model(spec, result, weights, data)
     return each(np.asarray, call(model, data.validation.x))
-
-
-@dataclass(frozen=True)
-class ValidationOutputs:
-    """The outputs of a trial's model on the validation rows."""
-
-    data: SearchData
-    outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
-    table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names; () where a row has no class, or more than one."""
-        return self.data.names_of_classes
-
-    @cached_property
-    def chosen(self) -> npt.NDArray[np.intp]:
-        """[N] the class that the model names."""
-        return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
-
-    @cached_property
-    def certainty(self) -> npt.NDArray[np.floating]:
-        """[N] how sure the model is of the class that it names, from 0 to 1."""
-        return np.asarray(as_probabilities(self.outputs).max(axis=1))
-
-
-def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
-    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
-
-
-def winner_outputs(access: SweepAccess) -> ValidationOutputs:
-    """The winner's outputs, from its saved arrays: no model file is opened.
-
-    Raises as `SweepAccess.opened`; RecordError: its weights are not kept; DataError: its pictures are not here.
-    """
-    facts = read_facts(access.folder)
-    spec = access.spec or unfollowed_spec(facts, access.folder.name, access.folder)
-    pictures = image_set(spec.data)
-    if pictures is not None and pictures.find() is None:
-        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-    with access.opened(None) as best:
-        weights = load_weights_of(access.folder, best.trial)
-        outputs = validation_outputs(best.spec, best.trial, weights, best.data)
-    if not isinstance(outputs, np.ndarray):
-        raise DataError(f"what the model of several outputs says of each row of {best.data.name} is not drawn")
-    table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
-    if isinstance(table, np.ndarray):  # windows of a series
-        table = None
-    return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)

@@ -9,6 +9,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import drawn_models, first_model
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.backend import LIMITS, keras_config
+from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
@@ -64,8 +65,7 @@ def _compiled(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
 def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
     from keras_sweep.training.lanes.runner import CompiledRunner
 
-    promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
-    return CompiledRunner(spec, data, keep_states=promotes, **asked)
+    return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **asked)
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:

@@ -75,15 +75,9 @@ def watching_callbacks(training: Training) -> list[Any]:
 
     kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
     sections = ((kind, getattr(training, name)) for name, kind in kinds.items())
-    return [kind(**_arguments(section)) for kind, section in sections if section is not None]
+    return [kind(**asdict(section)) for kind, section in sections if section is not None]
 
 
 def _rounded(learning_rate: float) -> float:
     """As the variable of an optimizer holds it."""
     return float(np.float32(learning_rate))
-
-
-def _arguments(section: Any) -> dict[str, Any]:
-    """Those of the callback. A space file's `mode: auto` is known by its reader; what is left watches the loss."""
-    found = asdict(section)
-    return {**found, "mode": "min"} if found["mode"] == "auto" else found

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
@@ -26,7 +27,6 @@ from keras_sweep.training.workers.pool import Pool, error_of
 from keras_sweep.training.workers.task import Client
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-from keras_sweep.trial.wall_time import WallTime
 
 Train: TypeAlias = Callable[[Group], Future[Segment]]
 AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait

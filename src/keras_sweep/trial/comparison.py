@@ -11,8 +11,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.finalists import score
-from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner
+from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, score, winner
 from keras_sweep.trial.result import Result, TrialState
 
 PAIRED = "paired"  # trials are compared row by row, all comparisons together at 95 %

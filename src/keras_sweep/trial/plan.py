@@ -7,12 +7,19 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, SCHEDULE, TRAINING_PREFIX, WATCHING, SweepSpec, Training
+from keras_sweep.space.sweep_spec import (
+    DEFAULT_OPTIMIZER,
+    LOSS_PREFIX,
+    MODEL_PREFIX,
+    SCHEDULE,
+    TRAINING_PREFIX,
+    WATCHING,
+    SweepSpec,
+    Training,
+)
 from keras_sweep.space.variants import DATA_PREFIX
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
-MODEL_PREFIX = "model."
-DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 DEFAULT_EPOCHS = 5
 DEFAULT_BATCH_SIZE = 32  # as `keras.Model.fit`
 

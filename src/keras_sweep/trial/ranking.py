@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from keras_sweep.space.constraint import constraint
@@ -10,6 +11,8 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
 IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
+LEADING = 10  # best trials whose weights are kept, and of which the finalists are chosen
+CHANGES = 5  # of a curve, the last ones, whose spread foretells the spread over seeds
 ADDED = "added"  # stands for it of a trial whose point the user named
 
 Order: TypeAlias = tuple[int, int, float, float, int, int]  # of one trial; the smallest is the best
@@ -162,3 +165,52 @@ def trained_epochs(results: Sequence[Result]) -> int:
     """The epochs of all trials together; those that a promoted trial took over count once."""
     known: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - known.get(result.suggestion.continues, 0) for result in results)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScores:
+    """A recipe's value over its seeds, the search's own included."""
+
+    count: int  # of seeds
+    mean: float  # of those that did not fail
+    stderr: float | None  # standard error of the mean; None where they do not tell it: one value, or equal ones
+    unstable: bool  # whether the seeds differ by more than chance in the rows explains, or one failed
+    exported: int | None = None  # the seed whose model stands for the recipe; None where nobody asked
+
+
+def seed_scores(result: Result) -> SeedScores | None:
+    """The scores of a trial of the search; None where its recipe was trained with no other seed, or it has no value."""
+    if not result.finalists or not has_value(result):
+        return None
+    values = [one.value for one in (result, *result.finalists) if has_value(one) and one.value is not None]
+    count = 1 + len(result.finalists)
+    if len(values) < 2:
+        return SeedScores(count, mean(values), None, unstable=True)
+    spread = _deviation(values)
+    # Values that differ by the standard error of their rows alone have a spread below the 95th percentile of
+    # chi-squared, here by Wilson and Hilferty (1931).
+    part = 2 / (9 * (len(values) - 1))
+    by_chance = (result.stderr or math.inf) * (1 - part + 1.645 * math.sqrt(part)) ** 1.5
+    unstable = len(values) < count or spread > by_chance
+    equal = len(set(values)) == 1  # by the coarse steps of a share: that few seeds agree shows no error of zero
+    return SeedScores(count, mean(values), None if equal else spread / math.sqrt(len(values)), unstable)
+
+
+def score(result: Result) -> tuple[float | None, float | None]:
+    """The value by which a trial is ranked, and its standard error."""
+    scores = seed_scores(result) if result.final else None
+    return (result.value, result.stderr) if scores is None else (scores.mean, scores.stderr)
+
+
+def unsteadiness(result: Result, objective: Objective) -> float:
+    """The standard deviation of the last changes of the curve, up to the scored epoch; infinite for a short one."""
+    curve = result.curve.get(objective.name, ())[: result.epoch][-CHANGES - 1 :]
+    changes = [after - before for before, after in pairwise(curve)]
+    return _deviation(changes) if len(changes) > 1 else math.inf
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """The sample's standard deviation; infinite where a value is."""
+    centre = mean(values)
+    squares = [(value - centre) ** 2 for value in values]
+    return math.sqrt(math.fsum(squares) / (len(values) - 1)) if math.isfinite(centre) else math.inf

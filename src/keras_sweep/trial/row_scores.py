@@ -69,15 +69,3 @@ def of_outputs(*parts: npt.NDArray[Any]) -> RowScores:
     import numpy as np
 
     return RowScores(Kind.OUTPUTS, len(parts[0]), tuple(np.ascontiguousarray(each, np.float32) for each in parts))
-
-
-def checked(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
-    """Scores that were read from a file. Raises ValueError where they are of no such form."""
-    scores = RowScores(Kind(kind), rows, arrays)
-    forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
-    wanted = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
-    got = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
-    flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
-    if got != wanted or not flat:
-        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {got}")
-    return scores

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.sweep.side_by_side import Side, SideBySide
+from keras_sweep.sweep.compare import Side, SideBySide
 from keras_sweep.views.leaderboard.columns import behind_head, difference_text, over_seeds_text
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import seeds_record

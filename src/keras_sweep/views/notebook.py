@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import Event, Noticed, SweepEnded
-from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.sweep.events import SweepEnded
+from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of, seeds_texts
 from keras_sweep.views.leaderboard.notes import leaderboard_notes

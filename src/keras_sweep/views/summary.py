@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from keras_sweep.record.facts import Refit
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
+from keras_sweep.sweep.events import EndReason, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.columns import goals_text

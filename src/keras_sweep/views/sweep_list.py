@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, last_change
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.record.trial_record import waiting_beside
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import score
-from keras_sweep.trial.ranking import comparable, imported, order_key
+from keras_sweep.trial.ranking import comparable, imported, order_key, score
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text
@@ -41,12 +39,8 @@ class SweepRow:
     waiting: int = 0  # trials that have ended, and wait for their turn in the record
 
 
-def sweep_rows(sweeps_dir: Path | None = None) -> list[SweepRow]:
-    """Every sweep of a folder, newest first; one that can't be read says why."""
-    return list(map(_row_of, all_sweeps(sweeps_dir)))
-
-
-def _row_of(folder: SweepFolder) -> SweepRow:
+def sweep_row(folder: SweepFolder) -> SweepRow:
+    """The row of a sweep; of one that can't be read it says why."""
     active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)
@@ -90,7 +84,8 @@ def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None
         console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
         return
     ages = [now - row.last_activity for row in rows]
-    totals = ["" if row.total is None else f"/{row.total:,}" for row in rows]
+    # Where points were added by hand there are more trials than were asked for.
+    totals = ["" if row.total is None or row.total < row.trials else f"/{row.total:,}" for row in rows]
     columns = [
         Column("sweep", [row.name for row in rows], style="bold"),
         Column("trials", [f"{row.trials:,}{total}" for row, total in zip(rows, totals, strict=True)], right=True),

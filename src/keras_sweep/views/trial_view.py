@@ -8,11 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import ADDED
+from keras_sweep.trial.ranking import ADDED, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -108,9 +107,9 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     if row.imported:
         where.append(f"trained elsewhere: {escaped(result.engine)}")
     elif result.engine == ADDED:
-        where.append(f"added by hand, as generation {result.suggestion.generation + 1}")
+        where.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation + 1}")
+        where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
         where.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:

@@ -5,7 +5,6 @@ import warnings
 from dataclasses import replace
 from importlib.metadata import version
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,18 +12,17 @@ from hypothesis import strategies as st
 from keras_sweep.errors import SearchError, UsageError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-from keras_sweep.search.keras_tuner.oracle import predicted
 from keras_sweep.search.keras_tuner.space import decode, encode
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.testing.searching import CONDITIONAL, NARROW, SMALL, flatten, run_search, score, search_spec, summarize
 from keras_sweep.trial.result import Result, TrialState
-from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec, summary
 
 RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
 
 
 def hyperband(*parameters: Parameter, **constants: Value) -> KerasTunerEngine:
-    return KerasTunerEngine(spec(SearchSpace((RATE, *parameters), constants), "keras-tuner", "hyperband"))
+    return KerasTunerEngine(search_spec(SearchSpace((RATE, *parameters), constants), "keras-tuner", "hyperband"))
 
 
 @pytest.mark.parametrize(("seed", "theirs_seed"), [(5, 5), (3_000_000_007, 3_000_000_007), (0, 2**32 - 1)])
@@ -39,22 +37,9 @@ def test_random_asks_what_keras_tuner_asks(seed: int, theirs_seed: int) -> None:
     theirs = keras_tuner.oracles.RandomSearchOracle(
         "val_accuracy", 10, seed=theirs_seed, hyperparameters=hyperparameters
     )
-    ours = make_engine(spec(space, "keras-tuner", "random", seed=seed)).ask(4)
+    ours = make_engine(search_spec(space, "keras-tuner", "random", seed=seed)).ask(4)
     for suggestion in ours:
         assert suggestion.params == theirs.populate_space("any")["values"]
-
-
-def test_the_quick_prediction_is_scikit_learns() -> None:
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import Matern
-
-    draw = np.random.default_rng(0)
-    x = draw.random((20, 3))
-    y = 5.0 + np.sin(3 * x).sum(axis=1)
-    gpr = GaussianProcessRegressor(Matern(nu=2.5), normalize_y=True, alpha=1e-4, optimizer=None).fit(x, y)
-    for row in draw.random((20, 1, 3)):
-        for mine, plain in zip(predicted(gpr, row), gpr.predict(row, return_std=True), strict=True):
-            np.testing.assert_array_equal(mine, plain)
 
 
 def test_the_grid_meets_every_conditional_point_once() -> None:
@@ -66,15 +51,15 @@ def test_the_grid_meets_every_conditional_point_once() -> None:
             Parameter("batch_size", Int(1, 8, log=True)),
         )
     )
-    generations = searched(make_engine(spec(space, "keras-tuner", "grid")), 100, 16)
-    assert [result.params for result in flat(generations)] == list(space.points())
+    generations = run_search(make_engine(search_spec(space, "keras-tuner", "grid")), 100, 16)
+    assert [result.params for result in flatten(generations)] == list(space.points())
     assert {len(results) for results in generations[:-1]} == {16}  # it waits for no trial's end
 
 
 def test_points_to_start_with_are_filled_up_and_hyperband_trains_them_longest() -> None:
     space = SearchSpace((RATE, Parameter("units", Int(8, 64)), Parameter("epochs", Int(2, 9))))
     start = ({"learning_rate": 0.5, "units": 16}, {"learning_rate": 0.25, "epochs": 3})
-    first, second, third = KerasTunerEngine(spec(space, "keras-tuner", "hyperband"), start).ask(3)
+    first, second, third = KerasTunerEngine(search_spec(space, "keras-tuner", "hyperband"), start).ask(3)
     assert (first.number, first.params) == (0, {"learning_rate": 0.5, "units": 16, "epochs": 9})
     assert 8 <= second.params["units"] <= 64
     assert (second.number, second.params["learning_rate"], second.params["epochs"]) == (1, 0.25, 3)
@@ -83,7 +68,7 @@ def test_points_to_start_with_are_filled_up_and_hyperband_trains_them_longest() 
 
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(sampler: str) -> None:
-    engine = make_engine(spec(SMALL, "keras-tuner", sampler))
+    engine = make_engine(search_spec(SMALL, "keras-tuner", sampler))
     assert engine.learns
     assert (engine.rungs(27), engine.rung(1, {0: 0.5, 1: 0.1})) == ((), frozenset())  # nor does it stop a trial
 
@@ -99,12 +84,12 @@ def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(samp
     ],
 )
 def test_hyperbands_budgets_lie_in_the_range_of_epochs(engine: KerasTunerEngine, largest: int, smallest: int) -> None:
-    epochs = [result.params["epochs"] for result in flat(searched(engine, 10, 8))]
+    epochs = [result.params["epochs"] for result in flatten(run_search(engine, 10, 8))]
     assert (max(epochs), min(epochs)) == (largest, smallest)  # type: ignore[type-var]
 
 
 def test_hyperband_promotes_the_best_of_a_round() -> None:
-    results = flat(searched(hyperband(Parameter("epochs", Int(1, 9))), 6, 5))
+    results = flatten(run_search(hyperband(Parameter("epochs", Int(1, 9))), 6, 5))
     promoted = {result.suggestion.continues for result in results if result.params["epochs"] == 3}
     promoted.discard(None)
     first = [result for result in results if result.params["epochs"] == 1][:9]
@@ -116,14 +101,14 @@ def test_hyperband_promotes_the_best_of_a_round() -> None:
 def test_hyperbands_promoted_trials_with_schedules_begin_anew() -> None:
     cosine = Parameter("schedule", Categorical(("cosine",)))
     both = (hyperband(Parameter("epochs", Int(1, 9)), *more) for more in ((), (cosine,)))
-    plain, scheduled = (flat(searched(engine, 6, 5)) for engine in both)
+    plain, scheduled = (flatten(run_search(engine, 6, 5)) for engine in both)
     assert [one.params["epochs"] for one in plain] == [one.params["epochs"] for one in scheduled]
     assert {one.suggestion.continues for one in scheduled} == {None}
 
 
 def test_hyperband_never_promotes_a_failed_trial() -> None:
     engine = hyperband(Parameter("epochs", Int(1, 9)))
-    results = flat(searched(engine, 12, 6, lambda one: None if one.number % 4 else score(one.params)))
+    results = flatten(run_search(engine, 12, 6, lambda one: None if one.number % 4 else score(one.params)))
     promoted = [result.suggestion.continues for result in results if result.suggestion.continues is not None]
     assert promoted
     assert not [number for number in promoted if results[number].value is None]
@@ -131,8 +116,8 @@ def test_hyperband_never_promotes_a_failed_trial() -> None:
 
 @pytest.mark.soak
 def test_bayesian_learns_from_the_trials_of_another_engine() -> None:
-    theirs = searched(make_engine(spec(NARROW, "optuna", "random")), 3, 4)
-    taught, other = (make_engine(spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
+    theirs = run_search(make_engine(search_spec(NARROW, "optuna", "random")), 3, 4)
+    taught, other = (make_engine(search_spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
     taught.replay(theirs)
     other.replay([[replace(result, value=1.0 - (result.value or 0.0)) for result in results] for results in theirs])
     assert [one.params for one in taught.ask(2)] != [one.params for one in other.ask(2)]
@@ -146,22 +131,24 @@ def test_bayesian_takes_failures_for_the_worst() -> None:
         rate = suggestion.params["learning_rate"]  # type: ignore[attr-defined]
         return None if rate > 0.01 else 0.8 - 0.05 * (math.log10(rate) + 3) ** 2
 
-    engine = make_engine(spec(SearchSpace((RATE,)), "keras-tuner", "bayesian"))
-    results: list[Result] = flat(searched(engine, 5, 4, value))
+    engine = make_engine(search_spec(SearchSpace((RATE,)), "keras-tuner", "bayesian"))
+    results: list[Result] = flatten(run_search(engine, 5, 4, value))
     assert sum(result.value is not None for result in results[8:]) >= 10
 
 
 def test_trials_of_another_space_are_passed_over() -> None:
-    theirs = searched(make_engine(spec(SMALL, "optuna", "random")), 1, 4)
+    theirs = run_search(make_engine(search_spec(SMALL, "optuna", "random")), 1, 4)
     for sampler in ("random", "bayesian", "hyperband", "grid"):
-        engine = make_engine(spec(CONDITIONAL, "keras-tuner", sampler))
+        engine = make_engine(search_spec(CONDITIONAL, "keras-tuner", sampler))
         engine.replay(theirs)
         assert [suggestion.number for suggestion in engine.ask(4)] == [4, 5, 6, 7]
 
 
 def test_choices_keep_their_types() -> None:
     choices = (True, 1.5, "a", None, (32, 16), ())
-    engine = make_engine(spec(SearchSpace((Parameter("model.any", Categorical(choices)),)), "keras-tuner", "grid"))
+    engine = make_engine(
+        search_spec(SearchSpace((Parameter("model.any", Categorical(choices)),)), "keras-tuner", "grid")
+    )
     found = [suggestion.params["model.any"] for suggestion in engine.ask(9)]
     assert [(type(value), value) for value in found] == [(type(value), value) for value in choices]
 
@@ -172,7 +159,7 @@ def test_a_parameter_that_depends_on_hyperbands_epochs_is_refused() -> None:
         hyperband(Parameter("epochs", Int(1, 3)), late)
     bounded = SearchSpace((Parameter("epochs", Int(1, 3)),), {}, ("epochs < 3",))
     with pytest.raises(UsageError, match="`epochs < 3` depends on `epochs`"):
-        make_engine(spec(bounded, "keras-tuner", "hyperband"))
+        make_engine(search_spec(bounded, "keras-tuner", "hyperband"))
 
 
 def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,12 +173,12 @@ def test_a_keras_tuner_without_a_part_that_is_used_is_named_with_its_version(mon
 
 @pytest.mark.soak
 def test_bayesian_resumes_alike_once_it_models_results_and_no_warning_of_the_library_escapes() -> None:
-    first, again = (make_engine(spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
+    first, again = (make_engine(search_spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        again.replay(searched(first, 3, 4))  # the first nine are at random
-        ours, theirs = (flat(searched(engine, 1, 2, start=3)) for engine in (first, again))
-    assert len(ours) == 2 and summary(ours) == summary(theirs)
+        again.replay(run_search(first, 3, 4))  # the first nine are at random
+        ours, theirs = (flatten(run_search(engine, 1, 2, start=3)) for engine in (first, again))
+    assert len(ours) == 2 and summarize(ours) == summarize(theirs)
 
 
 UNITS = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(CONDITIONAL.parameters), max_size=20)
@@ -231,7 +218,7 @@ def test_conditions_on_constants_are_resolved() -> None:
         {"optimizer": "sgd"},
     )
     for sampler in ("random", "bayesian", "hyperband", "grid"):
-        results = flat(searched(make_engine(spec(space, "keras-tuner", sampler)), 9, 4))
+        results = flatten(run_search(make_engine(search_spec(space, "keras-tuner", sampler)), 9, 4))
         assert {result.params["momentum"] for result in results} == {0.0, 0.5, 1.0}
         assert all("beta_1" not in result.params for result in results)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_sweep.search.keras_tuner.oracle import SilentOracle
+from keras_sweep.search.keras_tuner.oracle import ORACLES, SilentOracle
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 
@@ -10,7 +10,7 @@ SPACE = SearchSpace((Parameter("rate", Float(0.0, 1.0)),))
 
 
 def oracle(goal: Goal, sampler: str = "bayesian") -> SilentOracle:
-    return SilentOracle(sampler, SPACE, Objective("val_loss", goal), 1, lambda codes: codes)
+    return ORACLES[sampler](SPACE, Objective("val_loss", goal), 1, lambda codes: codes)
 
 
 def scores(made: SilentOracle) -> dict[str, float | None]:

@@ -9,7 +9,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from keras_sweep.record.facts import Baseline
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.comparison import (
+    PAIRED,
+    Behind,
+    Comparison,
+    Estimate,
+    MoreTrials,
+)
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import leaderboard_table, print_leaderboard

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_sweep.sweep.comparison import Missed
+from keras_sweep.sweep.validation_outputs import Missed
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.views.report.cards import number_cards
 from keras_sweep.views.report.page import drawn_rows, page_of

@@ -6,14 +6,16 @@ import re
 import pytest
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import (
+from keras_sweep.sweep.events import (
     EndReason,
-    EpochEnded,
     GenerationAsked,
-    Noticed,
-    PhaseBegan,
     SweepEnded,
     TrialEnded,
+)
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Noticed,
+    PhaseBegan,
     TrialResumed,
 )
 from keras_sweep.trial.result import TrialState

@@ -4,15 +4,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import (
-    EpochEnded,
+from keras_sweep.sweep.events import (
     FinalistEpochEnded,
     FinalistsChosen,
     GenerationAsked,
+    TrialEnded,
+)
+from keras_sweep.trial.comparison import Estimate
+from keras_sweep.trial.events import (
+    EpochEnded,
     Noticed,
     PhaseBegan,
-    TrialEnded,
     TrialResumed,
 )
 from keras_sweep.trial.result import TrialState
@@ -90,7 +92,7 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     lines = lines_of(half_way())
     assert lines[0] == "dense · optuna/tpe · compiled/jax"
     assert "32/64 trials  16 s · about 16 s left" in lines[1] and "━" in lines[1]
-    assert "generation 5" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
+    assert "generation 4" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
     heads = "# trial val_accuracy learning_rate optimizer momentum epochs curve"
     assert lines[5].split() == heads.split()
     ranks = [line.split()[0] for line in lines[7:15]]

@@ -2,7 +2,8 @@ import io
 import threading
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, TrialEnded
+from keras_sweep.sweep.events import GenerationAsked, TrialEnded
+from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on

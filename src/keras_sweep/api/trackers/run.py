@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import best_training, imported
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.trial.ranking import best_training, imported, seed_scores
 from keras_sweep.trial.result import Curve, Result
 
 MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole

@@ -8,7 +8,7 @@ from dataclasses import replace
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
-from keras_sweep.search.keras_tuner.oracle import Asked, SilentOracle
+from keras_sweep.search.keras_tuner.oracle import ORACLES, Asked
 from keras_sweep.search.keras_tuner.space import Codes, decode, encode
 from keras_sweep.search.sampler_engine import FILLS, SeenPoints
 from keras_sweep.space.constraint import constraint
@@ -35,18 +35,18 @@ class KerasTunerEngine(Engine):
     """
 
     def __init__(self, spec: SweepSpec, start: Sequence[Params] = ()) -> None:
-        self._sampler = spec.search.sampler
-        self.name = f"keras-tuner/{self._sampler}"
+        self.name = spec.search.engine_name
+        oracle = ORACLES[spec.search.sampler]
         self._seed = spec.search.seed
         space, budget = spec.space, None
-        if self._sampler == "hyperband":
+        if oracle.sets_epochs:
             least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
             budget = (least if "epochs" in space.distributions else 1, most)
             space = _without_epochs(space)
         self._budget = budget
-        self._space = _listed(space) if self._sampler == "grid" else space
+        self._space = space if oracle.draws_ranges else _listed(space)
         self._seen = SeenPoints(self._space)  # without Hyperband's epochs
-        self._oracle = SilentOracle(self._sampler, self._space, spec.objective, self._seed, self._accept, budget)
+        self._oracle = oracle(self._space, spec.objective, self._seed, self._accept, budget)
         self._start = start
         self._others = 0  # trials that no engine asked for
         self._next = 0  # number of the next trial
@@ -63,7 +63,7 @@ class KerasTunerEngine(Engine):
                     params = dict(result.params if self._budget else result.suggestion.params)
                     if self._budget is None or params.pop("epochs", None) in self._oracle.first_budgets():
                         self._seen.add(params)
-                    if self._sampler == "bayesian":
+                    if self._oracle.models_results:
                         self._add(result.number, result.params)
                 self._next = result.number + 1
             self.tell(in_order)
@@ -115,7 +115,7 @@ class KerasTunerEngine(Engine):
             return None
         self._seen.add(params)
         self._next += 1
-        if self._sampler == "bayesian":
+        if self._oracle.models_results:
             self._add(number, params)
         if self._budget is not None:
             params["epochs"] = given.get("epochs", self._budget[1])
@@ -126,10 +126,10 @@ class KerasTunerEngine(Engine):
             params = decode(self._space, asked.codes)
             if asked.promoted is not None or params not in self._seen:
                 codes = encode(self._space, params)
-                if codes is not None and asked.promoted is None and self._sampler == "bayesian":
+                if codes is not None and asked.promoted is None and self._oracle.models_results:
                     self._oracle.change(asked.id, codes)  # what KerasTuner rounded past the end of a range
                 return asked
-            if self._sampler == "grid":  # a point that another engine tried
+            if not self._oracle.draws_ranges:  # a point that another engine tried
                 self._oracle.drop(asked.id)
                 continue
             fresh = self._fresh(number)

@@ -10,23 +10,17 @@ The one file that touches what KerasTuner (1.4.8) keeps private, each with its r
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
+from keras_sweep.search.engine import Capabilities
 from keras_sweep.search.keras_tuner.space import Codes, hyper_parameters
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 
-ORACLES: Mapping[str, str] = {
-    "random": "RandomSearchOracle",
-    "bayesian": "BayesianOptimizationOracle",
-    "hyperband": "HyperbandOracle",
-    "grid": "GridSearchOracle",
-}  # name -> class of `keras_tuner.oracles`; the first is the default
 PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket when the space is exhausted
 
 
@@ -40,23 +34,26 @@ class Asked:
     promoted: str | None = None  # the id of the trial that it takes up
 
 
-class SilentOracle:
+class SilentOracle(Capabilities):
     """One of KerasTuner's four oracles. Every fault of the library is a SearchError.
 
     `accept` is shown what an oracle drew at random (None where it gave up) and returns what is to be tried in its
     place, or None when there is nothing left.
     """
 
+    name: str
+    kind: str  # the class of `keras_tuner.oracles`
+    learns_others = False
+    models_results = False  # by a Gaussian process, which learns from any point
+
     def __init__(
         self,
-        sampler: str,
         space: SearchSpace,
         objective: Objective,
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
         budget: tuple[int, int] | None = None,  # the least and the most epochs that Hyperband gives a trial
     ) -> None:
-        self._sampler = sampler
         self._objective = objective
         self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner takes 0 for "none given"
         self._accept = accept
@@ -73,13 +70,13 @@ class SilentOracle:
 
         while True:
             with self._faults(), threadpool_limits(1):  # Bayesian's matrices are tiny: threads only wait for each other
-                if self._sampler == "bayesian":
+                if self.models_results:
                     random_state = np.random.RandomState([self._seed, number])
                     self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
                 trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
             if trial.status != "RUNNING":
                 return None
-            if self._sampler == "grid":
+            if not self.draws_ranges:
                 self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this one
             values = trial.hyperparameters.values
             past = values.get("tuner/trial_id")
@@ -117,7 +114,7 @@ class SilentOracle:
             self._failed.append(id)
         with self._faults():
             self._end(id, value)
-            if self._sampler != "bayesian":
+            if not self.models_results:
                 return
             # Failed trials get the worst score of all others: an infinite one would count as 0, which may be the best.
             trials = self._oracle.trials
@@ -136,7 +133,7 @@ class SilentOracle:
     def _end(self, id: str, value: float | None) -> None:
         trial = self._oracle.trials[id]
         worst = -math.inf if self._objective.goal is Goal.MAXIMIZE else math.inf
-        if value is None and self._sampler != "hyperband":
+        if value is None and not self.sets_epochs:
             trial.status = "FAILED"
         else:
             self._oracle.update_trial(id, {self._objective.name: worst if value is None else value})
@@ -146,7 +143,7 @@ class SilentOracle:
     @property
     def guided(self) -> bool:
         """Whether the next choice costs a fit of a Gaussian process to what was learned."""
-        if self._sampler != "bayesian":
+        if not self.models_results:
             return False
         known = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
         return bool(known >= max(3 * len(self._oracle.hyperparameters.space), 3))
@@ -183,7 +180,7 @@ class SilentOracle:
     def _make(self, space: SearchSpace) -> Any:
         import keras_tuner
 
-        kind = getattr(keras_tuner.oracles, ORACLES[self._sampler])
+        kind = getattr(keras_tuner.oracles, self.kind)
         common = {
             "objective": keras_tuner.Objective(self._objective.name, self._objective.goal.value[:3]),  # "max" or "min"
             "hyperparameters": hyper_parameters(space),
@@ -202,8 +199,6 @@ class SilentOracle:
             oracle._start_new_bracket()  # noqa: SLF001
         else:
             oracle = kind(max_trials=None, **common)
-        if self._sampler == "bayesian":
-            oracle.gpr.predict = partial(predicted, oracle.gpr)
         draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the one place where a point is drawn
         nothing = {PHANTOM: 1} if self._budget is not None else None
         oracle._random_values = lambda: self._accept(draw()) or nothing  # noqa: SLF001  # KerasTuner 1.4: as above
@@ -222,26 +217,30 @@ class SilentOracle:
                 from importlib.metadata import version
 
                 raise SearchError(
-                    f"KerasTuner's {self._sampler} oracle failed: {type(error).__name__}: {error}",
+                    f"KerasTuner's {self.name} oracle failed: {type(error).__name__}: {error}",
                     hint="Another sampler or `--engine optuna` goes on with the same trials; this is KerasTuner "
                     f"{version('keras-tuner')}, and what is tested is 1.4.8",
                 ) from error
 
 
-def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
-    """Mean and standard deviation at points x [N, D]: `gpr.predict(x, return_std=True)` for one that was fitted.
+class RandomOracle(SilentOracle):
+    name, kind = "random", "RandomSearchOracle"
 
-    The acquisition function calls it thousands of times, with one row that needs no checks.
-    """
-    import numpy as np
-    from scipy.linalg import solve_triangular
 
-    del return_std
-    # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.9).
-    std, shift = gpr._y_train_std, gpr._y_train_mean  # noqa: SLF001
-    covariance = gpr.kernel_(x, gpr.X_train_)
-    mean = std * (covariance @ gpr.alpha_) + shift
-    # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6
-    v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)
-    variance = np.maximum(gpr.kernel_.diag(x) - np.einsum("ij,ji->i", v.T, v), 0.0)
-    return mean, np.sqrt(variance * std**2)
+class BayesianOracle(SilentOracle):
+    name, kind = "bayesian", "BayesianOptimizationOracle"
+    models_results = True
+
+
+class HyperbandOracle(SilentOracle):
+    name, kind = "hyperband", "HyperbandOracle"
+    sets_epochs = True
+
+
+class GridOracle(SilentOracle):
+    name, kind = "grid", "GridSearchOracle"
+    draws_ranges = False
+
+
+# The first is the default.
+ORACLES = {oracle.name: oracle for oracle in (RandomOracle, BayesianOracle, HyperbandOracle, GridOracle)}

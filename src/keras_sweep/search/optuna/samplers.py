@@ -1,41 +1,53 @@
-"""Optuna's samplers, on a study held in memory. Beside finished trials it holds draws that were dropped."""
+"""Optuna's samplers, on a study held in memory. Beside finished trials it holds draws that were dropped.
+
+Optuna is imported when a sampler is made: what a sampler can do is known without it.
+"""
+
+from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
 
 from keras_sweep.errors import MissingPackage
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Value, as_scalar, optuna_distribution
 from keras_sweep.space.search_space import Parameter, Params
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
-POPULATION = 16  # of NSGA-II: as many as train at once as lanes
+if TYPE_CHECKING:
+    import optuna
 
 
 class OptunaSampler(Sampler):
     """What all have in common that draw by a sampler of Optuna's."""
 
-    redraws = 20
+    kind: str  # the class of `optuna.samplers`
+    arguments: Mapping[str, Any] = MappingProxyType({})  # of that class, beside the seed
 
     def __init__(self, spec: SweepSpec) -> None:
+        import optuna
+
+        super().__init__(spec)
+        self._optuna: Any = optuna
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.space = spec.space
         self._objective = spec.objective
-        self._directions = [optuna.study.StudyDirection[one.name] for one in spec.objective.directions]
-        self._study = optuna.create_study(directions=self._directions, sampler=self._optuna_sampler(spec.search.seed))
+        self._begin_study(spec.search.seed)
+
+    def _begin_study(self, seed: int) -> None:
+        directions = [one.value for one in self._objective.directions]
+        self._study: optuna.Study = self._optuna.create_study(directions=directions, sampler=self._make_sampler(seed))
         self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         self._generator = generator
-        self._study.sampler = self._optuna_sampler(seed)
+        self._study.sampler = self._make_sampler(seed)
 
     def draw(self, number: int) -> dict[str, Value]:
         return self.fill(number, {})
@@ -47,28 +59,20 @@ class OptunaSampler(Sampler):
     def drop(self, number: int) -> None:
         trial = self._asked.pop(number, None)
         if trial is not None:
-            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
         self.drop(result.number)
         if (searched := self.space.searched(result.params)) is None:  # it is of another space
             return
-        params: dict[str, Any] = {}
-        distributions: dict[str, optuna.distributions.BaseDistribution] = {}
-        for parameter, value in searched:
-            distributions[parameter.key] = optuna_distribution(parameter.distribution)
-            if isinstance(parameter.distribution, Categorical):
-                choices = parameter.distribution.choices
-                value = as_scalar(choices[choices.index(value)])
-            params[parameter.key] = value
         score, pruned = result.value, result.state is TrialState.PRUNED
         further = [result.goal(one.name) for one in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
-        trial = optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
-            state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
+        trial = self._optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
+            state=self._optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
             values=values if score is not None else None,
-            params=params,
-            distributions=distributions,
+            params={one.key: _optuna_value(one.distribution, value) for one, value in searched},
+            distributions={one.key: optuna_distribution(one.distribution) for one, _ in searched},
             intermediate_values={result.epochs: score} if score is not None and pruned else {},
         )
         self._add(trial)
@@ -85,83 +89,93 @@ class OptunaSampler(Sampler):
         suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
-    @abstractmethod
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+    def _make_sampler(self, seed: int) -> Any:
         """Optuna's sampler of one generation."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            return getattr(self._optuna.samplers, self.kind)(seed=seed, **self.arguments)
+
+
+def _optuna_value(distribution: Distribution, value: Value) -> Any:
+    if not isinstance(distribution, Categorical):
+        return value
+    return as_scalar(distribution.choices[distribution.choices.index(value)])
 
 
 class Tpe(OptunaSampler):
     """The tree-structured Parzen estimator, on all parameters of a trial together."""
 
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        conditional = any(parameter.when for parameter in self.space.parameters)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=conditional, constant_liar=True)
+    learns_goals = True
+    kind = "TPESampler"
+
+    def __init__(self, spec: SweepSpec) -> None:
+        conditional = any(parameter.when for parameter in spec.space.parameters)
+        self.arguments = {"multivariate": True, "group": conditional, "constant_liar": True}
+        super().__init__(spec)
 
 
 class Nsga2(OptunaSampler):
-    """NSGA-II (Deb et al. 2002): of `POPULATION` trials that complete, and their parents, the best have children."""
+    """NSGA-II (Deb et al. 2002): of `GENERATION` trials that complete, and their parents, the best have children."""
+
+    learns_goals = True
+    kind = "NSGAIISampler"
+    arguments = MappingProxyType({"population_size": GENERATION})
 
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
         # Optuna notes which generation a trial is of, and who that has for parents, only where a trial has not ended:
         # so each of the record is begun here, and ended, and both are noted as they were when it was asked for.
         self._study.enqueue_trial(trial.params)
         asked = self._study.ask(trial.distributions)
-        generation = self._parents.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[-1])
-        self._parents.get_parent_population(self._study, generation)
-        if trial.state is optuna.trial.TrialState.COMPLETE:
-            self._study.tell(asked, trial.values)
-        else:
-            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
-
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        self._parents = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
-        return self._parents
+        sampler: Any = self._study.sampler
+        generation = sampler.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[-1])
+        sampler.get_parent_population(self._study, generation)
+        states = self._optuna.trial.TrialState
+        completed = trial.state is states.COMPLETE
+        self._study.tell(asked, trial.values if completed else None, states.COMPLETE if completed else states.FAIL)
 
 
 class Gp(OptunaSampler):
     """A Gaussian process over what every trial has; the rest is drawn at random."""
 
+    learns_conditions = False
+    learns_goals = True
+    kind = "GPSampler"
+    arguments = MappingProxyType({"warn_independent_sampling": False})
+
     def __init__(self, spec: SweepSpec) -> None:
         if find_spec("torch") is None:
             raise MissingPackage("`sampler: gp` needs torch", hint="pip install 'keras-sweep[torch]'")
         super().__init__(spec)
-
         self._results: list[Result] = []
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         # Optuna leaves out failed and pruned trials here. Which value is the worst changes as results come, so that the
         # study is made anew for each generation.
+        self._generator = generator
+        self._begin_study(seed)
         values = [result.value for result in self._results if result.value is not None]
-        self._study, self._asked = optuna.create_study(directions=self._directions), {}
         for result in self._results:
             if values and not self._objective.further:
                 value = max(values, key=self._objective.key) if result.value is None else result.value
                 result = replace(result, value=value, state=TrialState.COMPLETE)
             super().learn(result)
-        super().begin(seed, generator)
 
     def learn(self, result: Result) -> None:
         self._results.append(result)
-
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
 class Random(OptunaSampler):
     """Independent draws; choices by their probabilities."""
 
     learns = False
+    draws_probabilities = True
+    kind = "RandomSampler"
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         distribution = parameter.distribution
         if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna knows none
             return distribution.at(float(self._generator.random()))
         return super()._value(trial, parameter)
-
-    def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        return optuna.samplers.RandomSampler(seed=seed)
 
 
 class QuasiRandom(Sampler):
@@ -171,7 +185,7 @@ class QuasiRandom(Sampler):
     redraws = 1
 
     def __init__(self, spec: SweepSpec) -> None:
-        self.space = spec.space
+        super().__init__(spec)
         self._units = self._sequence(spec.search.seed)
         self._points: list[dict[str, Value]] = []  # of the sequence so far those that `where` allows
 

@@ -19,10 +19,9 @@ import keras
 import numpy as np
 
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, layers_of, number_places
-from keras_sweep.trial.plan import MODEL_PREFIX
 
 
 class LaneNumbers(NamedTuple):

@@ -16,7 +16,7 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.space.distributions import Float, Value
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
@@ -32,7 +32,7 @@ from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_a
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
 from keras_sweep.trial.events import PhaseBegan
-from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PREFIX, TrainingPlan, training_plan
+from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, TrainingPlan, training_plan
 from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial

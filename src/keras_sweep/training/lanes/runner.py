@@ -9,7 +9,7 @@ import keras
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import cores
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.training.group import Tell
 from keras_sweep.training.group_runner import GroupRunner, Train
 from keras_sweep.training.lane import EndStates
@@ -25,7 +25,7 @@ class CompiledRunner(GroupRunner):
     """Trains a generation as lanes of compiled programs, on one thread a core."""
 
     name = "compiled/jax"
-    generation = 16
+    generation = GENERATION
     device: Device
     _generation = LaneGeneration
 

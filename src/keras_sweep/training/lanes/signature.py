@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import LOSS_PREFIX, TRAINING_PREFIX, SweepSpec
-from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, TrainingPlan, training_plan
+from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, SweepSpec
+from keras_sweep.trial.plan import FIT_PARAMETERS, TrainingPlan, training_plan
 
 LEARNING_RATE = "learning_rate"  # the argument that every Keras optimizer holds as a variable
 PLACEHOLDER = 0.5  # where an optimizer is built before the lanes' values are known; any valid number but zero

@@ -7,7 +7,7 @@ from functools import partial
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.finalists import SeedScores
+from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import FRONT, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_names

@@ -3,10 +3,15 @@
 import math
 from collections.abc import Sequence
 
+from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped, joined
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
-from keras_sweep.trial.events import TestScores
+from keras_sweep.trial.comparison import (
+    PAIRED,
+    Comparison,
+    Estimate,
+    doubts,
+)
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead

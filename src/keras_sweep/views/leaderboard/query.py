@@ -11,7 +11,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped, listed, nearest
-from keras_sweep.trial.finalists import SeedScores
+from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 

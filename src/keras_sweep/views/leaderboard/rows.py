@@ -4,12 +4,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, Params
-from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison, known_error, marginal
-from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import comparable, front, has_value, imported, order_key, winner
+from keras_sweep.trial.ranking import SeedScores, comparable, front, has_value, imported, order_key, seed_scores, winner
 from keras_sweep.trial.result import Result, TrialState
 
 

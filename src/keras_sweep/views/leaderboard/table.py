@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console, Group
 from rich.text import Text
 
-from keras_sweep.record.facts import Baseline
+from keras_sweep.record.facts import Baseline, Refit
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes

@@ -11,14 +11,14 @@ from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.query import cell, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.drawings import sparkline
-from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.facts import PageContent
 from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import score_text, shorten
 
 LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
-def winner_sentence(facts: SweepFacts) -> str:
+def winner_sentence(facts: PageContent) -> str:
     """Which trial it is, of how many, ranked by what."""
     trials = counted(len(facts.rows), "trial")
     if facts.winner is None:
@@ -33,7 +33,7 @@ def winner_sentence(facts: SweepFacts) -> str:
     return f"{best}, by {facts.sweep.objective.name} ({goal} is better){those}.{over}"
 
 
-def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
+def number_cards(facts: PageContent) -> list[tuple[str, str]]:
     """(number, what it is) of the estimate, the leaderboard's value, the test score, the ties: those that are known."""
     winner, comparison, name = facts.winner, facts.sweep.comparison, facts.sweep.objective.name
     if winner is None:
@@ -54,7 +54,7 @@ def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
     return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
 
 
-def _test(facts: SweepFacts) -> tuple[str, str] | None:
+def _test(facts: PageContent) -> tuple[str, str] | None:
     record, objective, best = facts.sweep.facts, facts.sweep.objective, facts.sweep.best
     test = None if best is None else record.test_of(best_training(best, objective))
     name = objective.name.removeprefix("val_")
@@ -71,7 +71,7 @@ def _test(facts: SweepFacts) -> tuple[str, str] | None:
 
 
 def table_of(
-    facts: SweepFacts, rows: Sequence[LeaderboardRow]
+    facts: PageContent, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
     """The columns of the whole leaderboard, and some of its rows."""
     of, goal = facts.rows, facts.sweep.objective.goal
@@ -86,7 +86,7 @@ def table_of(
     return columns, [(row, [_cell(row, column, facts) for column in columns]) for row in rows]
 
 
-def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: SweepFacts) -> tuple[str, str, str]:
+def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: PageContent) -> tuple[str, str, str]:
     """(what is read; what is sorted by, "" last; the class of the dot before it)."""
     text = column.text(row)
     if column.parameter is not None:
@@ -101,7 +101,7 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: SweepFacts) -> 
     return text, sort, facts.colour(row.number) if coloured else ""
 
 
-def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
+def repeating_calls(facts: PageContent) -> list[tuple[str, str]]:
     """(call, what it does) for somebody who wants the same numbers; no folder of this machine is in them."""
     name = shlex.quote(facts.sweep.folder.name)
     calls = []

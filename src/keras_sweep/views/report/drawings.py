@@ -11,7 +11,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.facts import Axis, Scale, SweepFacts, along, clipped_range, ticks_of
+from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, clipped_range, ticks_of
 from keras_sweep.views.summary import time_parts
 from keras_sweep.views.terminal.drawing import resampled
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
@@ -68,7 +68,7 @@ def steps(points: Iterable[tuple[float, float]], end: float) -> str:
     return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in others) + f"H{px(end)}"
 
 
-def dot(row: LeaderboardRow, x: float, y: float, facts: SweepFacts) -> str:
+def dot(row: LeaderboardRow, x: float, y: float, facts: PageContent) -> str:
     return f'<circle class="pt {facts.colour(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
@@ -89,7 +89,7 @@ def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
     return across, up, parts
 
 
-def pareto(goal: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
+def pareto(goal: Axis, value: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
     """The drawing of a further goal beside the first one; where there are no others, with the line of the front."""
     objective = facts.sweep.objective
     places = [row.value for row in facts.rows if row.front and row.value is not None]
@@ -110,7 +110,7 @@ def pareto(goal: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[Leaderboa
     return figure(f"front-{goal.name}", f"{value.name} and {goal.name}", f"{words}{more_said}.", parts)
 
 
-def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
+def best_so_far(facts: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
     """Two drawings, by trial and by second. The line is of all trials, the dots are of those `drawn`."""
     rows = facts.rows
     best = improvements(facts.sweep.results, facts.sweep.objective, counts=comparable)
@@ -143,7 +143,7 @@ def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis)
     ]
 
 
-def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup | None:
+def learning_curves(facts: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | None:
     """The drawing; None where no trial has a curve of two epochs."""
     curves = {row.number: row.curve for row in rows if sum(map(math.isfinite, row.curve)) > 1}
     if not curves:

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, Self
 
 from keras_sweep.record.lock import living_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
-from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, winner_outputs
 from keras_sweep.views.leaderboard.query import is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, varying_names, winning_row
 from keras_sweep.views.terminal.console import error_lines
@@ -130,8 +130,8 @@ def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
-class SweepFacts:
-    """A sweep as its record had it at one moment, and what belongs to its winner."""
+class PageContent:
+    """What a page shows: a sweep as its record had it at one moment, and what belongs to its winner."""
 
     sweep: RecordedSweep
     running: bool
@@ -139,17 +139,17 @@ class SweepFacts:
     missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
 
     @classmethod
-    def read(cls, access: SweepAccess) -> Self:
+    def read(cls, opened: OpenSweep) -> Self:
         """As the record is now, which may be growing. Raises RecordError."""
-        sweep = RecordedSweep.read(access.folder)
-        if living_owner(access.folder) is not None:
+        sweep = RecordedSweep.read(opened.folder)
+        if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
         outputs: ValidationOutputs | str
         try:  # the page is right without them
-            outputs = "no trial has won" if sweep.best is None else winner_outputs(access)
+            outputs = "no trial has won" if sweep.best is None else winner_outputs(opened)
         except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
             outputs = " ".join(error_lines(error)).removesuffix(".")
-        return cls(sweep, False, outputs, missed_rows(sweep))
+        return cls(sweep, False, outputs, find_missed_rows(sweep))
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:

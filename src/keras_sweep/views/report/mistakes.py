@@ -10,8 +10,7 @@ from markupsafe import Markup, escape
 
 from keras_sweep.data.arrays import by_name
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.sweep.comparison import Missed
-from keras_sweep.sweep.winner import ValidationOutputs
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
 from keras_sweep.views.report.drawings import crossed, figure, label, path, px
 from keras_sweep.views.report.facts import Axis

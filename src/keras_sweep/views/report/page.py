@@ -23,7 +23,7 @@ from keras_sweep.views.report.drawings import (
     pareto,
     time_bars,
 )
-from keras_sweep.views.report.facts import Axis, SweepFacts
+from keras_sweep.views.report.facts import Axis, PageContent
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
 from keras_sweep.views.terminal.text import params_text
@@ -39,7 +39,7 @@ def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow
     return [*rows[:best], *rows[best::step]]
 
 
-def page_of(facts: SweepFacts, written: datetime) -> str:
+def page_of(facts: PageContent, written: datetime) -> str:
     """The page, with at most `MOST_DRAWN` trials drawn."""
     drawn = drawn_rows(facts.rows, MOST_DRAWN)
     found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
@@ -81,7 +81,7 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
     )
 
 
-def _data(facts: SweepFacts, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
+def _data(facts: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
     """What the script filters by, as JSON that ends no element."""
     record = {
         "running": facts.running,

@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.sweep.recorded import allows_setting
+from keras_sweep.sweep.trust import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
-from keras_sweep.views.report.facts import Axis, Scale, SweepFacts, along, ticks_of
+from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, ticks_of
 from keras_sweep.views.terminal.text import number_text, score_text
 
 SPREAD = 13  # pixels over which the trials of one choice are spread
@@ -31,7 +31,7 @@ def best_of(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
 
-def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
+def slice_of(index: int, axis: Axis, value: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
     """The drawing of one parameter; the words are of all trials, the dots of those `drawn`."""
     across, up, parts = crossed(axis, value)
     for row in reversed(drawn):
@@ -41,7 +41,7 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequ
     return figure(f"slice-{index}", axis.name, words, parts)
 
 
-def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
+def interaction(x: Axis, y: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
     """Two parameters at once; the darker a dot, the better its trial ranks among all that have a value."""
     across, up, parts = crossed(x, y)
     scored = [row.number for row in facts.rows if row.value is not None]
@@ -86,7 +86,7 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
+def parallel(facts: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
     """All parameters at once, a line a trial; the last axis is the objective."""
     shown, rows = [*facts.axes, *facts.goal_axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(shown))
@@ -117,7 +117,7 @@ def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
     return f'<g class="brush" data-axis="{escape(escaped(axis.name))}">{"".join(parts)}</g>'
 
 
-def range_edges(facts: SweepFacts) -> dict[str, str]:
+def range_edges(facts: PageContent) -> dict[str, str]:
     """The setting that widens it, as "learning_rate.max=10", and a sentence, of each range that ends too soon.
 
     That is one in whose outer tenth half of the best trials or more lie, the very best among them. An end beyond which

@@ -32,34 +32,35 @@ from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import (
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistsChosen,
     GenerationAsked,
-    Listener,
     SweepEnded,
     SweepStarted,
     TestEvaluated,
     TrialEnded,
-    TrialResumed,
     WinnerRefitted,
 )
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.events import Event, Listener, Noticed, TrialResumed
+from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import seeds_record
+from keras_sweep.views.terminal.console import print_notice, stderr_console
 
 
 def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
-    """What writes every event to a text file, and flushes each line."""
+    """What writes every event to a text file, and flushes each line; warnings of the space file go to stderr."""
     objective = Objective("value", Goal.MAXIMIZE)
 
     def write(event: Event) -> None:
         nonlocal objective
         if isinstance(event, SweepStarted):
             objective = event.objective
+        if isinstance(event, Noticed) and event.warns:
+            print_notice(stderr_console(), event.message, warns=True)
+            return
         file.write(strict_json(event_record(event, objective)) + "\n")
         file.flush()
 
@@ -107,7 +108,7 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
             told = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
             return {**told, **_own(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
         case _:
-            return _own(event, "leak")
+            return _own(event, "leak", "warns")
 
 
 def _own(event: Event, *left_out: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
+from keras_sweep.sweep.events import FinalistsChosen, TrialEnded
+from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
@@ -61,7 +62,7 @@ class LiveBoard:
         with self._lock:
             self.progress(event)
         if isinstance(event, Noticed):
-            print_notice(self._console, event.message)
+            print_notice(self._console, event.message, warns=event.warns)
         elif isinstance(event, FinalistsChosen) and event.note:
             print_notice(self._console, event.note)
         elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:
@@ -140,7 +141,7 @@ def _counts_line(progress: SweepProgress, width: int) -> Text:
             parts.insert(0, f"expected: {interval_text(estimate)}")
         parts.insert(0, f"{len(progress.finalists_ended)} of {counted(total, 'finalist')} trained")
     elif progress.generation is not None:
-        parts.append(f"generation {progress.generation + 1}")
+        parts.append(f"generation {progress.generation}")
     if pruned := progress.counts[TrialState.PRUNED]:
         parts.append(f"{pruned:,} pruned")
     if failed := progress.counts[TrialState.FAIL]:

@@ -8,16 +8,15 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped, joined
-from keras_sweep.trial.events import (
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistsChosen,
-    Noticed,
     SweepStarted,
     TestEvaluated,
     TrialEnded,
     WinnerRefitted,
 )
+from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import can_win
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
@@ -96,7 +95,7 @@ class PlainLines:
         elif isinstance(event, FinalistEnded):
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
-            print_notice(self._console, event.message)
+            print_notice(self._console, event.message, warns=event.warns)
             self._printed, self._wait = time.monotonic(), self._silence
         elif isinstance(event, WinnerRefitted) and not event.earlier:
             self._line(f"trial {event.refit.trial} was {event.refit.text}")

@@ -19,7 +19,7 @@ def notices_alone(console: Console) -> View:
 
     def show(event: Event) -> None:
         if isinstance(event, Noticed):
-            print_notice(console, event.message)
+            print_notice(console, event.message, warns=event.warns)
 
     return nullcontext(show)
 

@@ -6,22 +6,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from keras_sweep.record.facts import Choice
+from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import (
-    EpochEnded,
-    Event,
+from keras_sweep.sweep.events import (
     FinalistEnded,
     FinalistEpochEnded,
     FinalistsChosen,
     GenerationAsked,
-    PhaseBegan,
     SweepStarted,
     TrialEnded,
+)
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
+    PhaseBegan,
     TrialResumed,
 )
-from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
-from keras_sweep.trial.ranking import has_value, order_key
+from keras_sweep.trial.ranking import LEADING, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.drawing import CurveScale
 

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.two_choices import FirstChoice
+from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
 from keras_sweep.record.saved import load_scores_of, part_of, save_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep import comparison as comparing
-from keras_sweep.sweep.comparison import Missed, RecordedSweep, compared, keep_comparison, missed_rows, scores_matrix
+from keras_sweep.sweep.validation_outputs import Missed, find_missed_rows
 from keras_sweep.trial.comparison import MARGINAL, PAIRED, marginal
-from keras_sweep.trial.finalists import unsteadiness
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import unsteadiness, winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, of_outputs, of_values
 from tests.helpers.ran import finished
@@ -88,7 +88,7 @@ def test_trials_are_compared_with_the_greatest_accuracy_or_the_least_loss(folder
     levels = np.array([0.3, 0.6, 0.78, 0.8, 0.81])[:, None]
     rows = ease < levels + random.normal(0, 0.03, (5, 80)) if maximize else ease - levels + random.random((5, 80)) / 5
     sweep = scored(folder, rows, objective)
-    comparison, values = compared(sweep), [one.value for one in sweep.results]
+    comparison, values = sweep.compare(), [one.value for one in sweep.results]
     best = int(np.argmax(values) if maximize else np.argmin(values))
     assert (comparison.best, comparison.method, comparison.rows) == (best, PAIRED, 80)
     signed = np.float32(rows) * (1 if maximize else -1)
@@ -109,10 +109,10 @@ def test_more_trials_are_not_spoken_of_where_no_point_is_left_and_look_at_trials
     rows = np.random.default_rng(0).random((16, 30)) < np.linspace(0.3, 0.9, 16)[:, None]
     sweep = scored(folder, rows)
     values = [one.value for one in sweep.results]
-    assert compared(sweep).more.gain == pytest.approx(max(values) - max(values[:8]))
+    assert sweep.compare().more.gain == pytest.approx(max(values) - max(values[:8]))
     for exhausted, said in ((16, False), (15, True)):
         facts = replace(sweep.facts, exhausted=exhausted)
-        assert (compared(RecordedSweep(folder, facts, sweep.results)).more is not None) is said
+        assert (RecordedSweep(folder, facts, sweep.results).compare().more is not None) is said
 
 
 def finalist(folder: SweepFolder, number: int, trial: Result, rows: np.ndarray) -> Result:
@@ -140,7 +140,7 @@ def test_finalists_are_compared_by_their_means_and_others_with_the_winners_first
     first = (rows < levels[:, None]).astype(float)
     means = {n: np.mean([first[n], *others[n]], axis=0) for n in others}
     best = max(means, key=lambda n: means[n].mean())
-    comparison = compared(sweep)
+    comparison = sweep.compare()
     assert comparison.best == best
     assert comparison.estimate.naive == pytest.approx(means[best].mean(), abs=1e-6)
     assert "over 3 of the models (means over 3 seeds, chosen among 5 trials)" in comparison.estimate.method
@@ -162,15 +162,15 @@ def test_finalists_are_compared_by_their_means_and_others_with_the_winners_first
 def test_a_finalist_whose_scores_are_lost_leaves_the_values_alone_to_compare(folder):
     rows = np.random.default_rng(0).random((4, 40)) < 0.7
     sweep = with_seeds(folder, rows, {0: rows[1:3], 1: rows[2:4]})
-    assert compared(sweep).method == PAIRED
+    assert sweep.compare().method == PAIRED
     (folder.finalists.scores / "000003.npz").unlink()
-    assert compared(sweep) == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == marginal(sweep.results, ACCURACY)
 
 
 def test_a_lone_finalist_with_the_winners_rows_has_no_estimate(folder):
     rows = np.random.default_rng(0).random((3, 40)) < 0.7
     sweep = with_seeds(folder, rows, {1: rows[:2]})
-    comparison = compared(sweep)
+    comparison = sweep.compare()
     assert (comparison.best, comparison.method, comparison.estimate) == (1, PAIRED, None)
 
 
@@ -178,16 +178,16 @@ def test_with_the_scores_of_the_winner_or_of_more_than_half_lost_values_alone_co
     rows = np.random.default_rng(0).random((6, 40)) < np.linspace(0.4, 0.9, 6)[:, None]
     sweep = scored(folder, rows)
     for number in (0, 1, 2):
-        assert compared(sweep).method == PAIRED
+        assert sweep.compare().method == PAIRED
         scores_file(folder, number).unlink()
-    comparison = compared(sweep)
+    comparison = sweep.compare()
     assert (comparison.method, comparison.best) == (PAIRED, 5)
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     scores_file(folder, 3).unlink()
-    assert compared(sweep) == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == marginal(sweep.results, ACCURACY)
     sweep = scored(folder, rows)
     scores_file(folder, 5).unlink()
-    assert compared(sweep) == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == marginal(sweep.results, ACCURACY)
 
 
 def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(folder):
@@ -198,7 +198,7 @@ def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(f
         on_disk(folder, sweep.results[1], of_values(np.ones(39))),
         on_disk(folder, sweep.results[2], of_outputs(np.ones((40, 1)), np.ones((40, 1)))),
     ]
-    comparison = compared(replace(sweep, results=[*others, *sweep.results[3:]]))
+    comparison = replace(sweep, results=[*others, *sweep.results[3:]]).compare()
     assert comparison.method == PAIRED
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     assert "over 3 of the models" in comparison.estimate.method
@@ -206,15 +206,15 @@ def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(f
 
 def test_scores_that_less_is_better_of_are_turned_around_and_those_of_seeds_are_their_mean():
     one, two = of_values(np.float32([0.5, 1.5])), of_values(np.float32([2.0, 0.25]))
-    assert scores_matrix([[one], [one, two]], LOSS).rows.tolist() == [[-0.5, -1.5], [-1.25, -0.875]]
-    assert scores_matrix([[one], [two]], ACCURACY).rows.tolist() == [[0.5, 1.5], [2.0, 0.25]]
+    assert stack_scores([[one], [one, two]], LOSS).rows.tolist() == [[-0.5, -1.5], [-1.25, -0.875]]
+    assert stack_scores([[one], [two]], ACCURACY).rows.tolist() == [[0.5, 1.5], [2.0, 0.25]]
 
 
 @pytest.mark.parametrize("weights", [(), (np.float32([1, 3, 0.5, 1]),)], ids=["alike", "weighed"])
 def test_outputs_are_scored_by_the_metric_on_weighted_rows(weights):
     labels, outputs = np.float32([[1], [2], [3], [5]]), np.float32([[1], [2.5], [2], [5]])
     objective = Objective("val_root_mean_squared_error", Goal.MINIMIZE)
-    matrix = scores_matrix([[of_outputs(outputs, labels, *weights)]], objective)
+    matrix = stack_scores([[of_outputs(outputs, labels, *weights)]], objective)
     bags = np.float32([[1, 1, 1, 1], [0, 2, 1, 0]])
     every = bags * (weights[0] if weights else 1)
     expected = -np.sqrt(every @ np.float32([0, 0.25, 1, 0]) / every.sum(1))
@@ -264,15 +264,15 @@ def test_rows_that_all_good_trials_miss_are_those_of_the_best_ten_where_fewer_th
     rows[:, 2:] = np.random.default_rng(0).random((12, 398)) < np.linspace(0.2, 0.95, 12)[:, None]
     rows[10, 2] = rows[11, 3] = 1
     sweep = scored(folder, rows)
-    found = missed_rows(sweep)
-    ties = [number for number, one in compared(sweep).behind.items() if one.tie]
+    found = find_missed_rows(sweep)
+    ties = [number for number, one in sweep.compare().behind.items() if one.tie]
     assert len(ties) < 5 and not found.tied
     assert found.trials == tuple(range(11, 1, -1))
     assert found.rows == tuple(np.flatnonzero(~rows[2:].any(0)))
     assert found.total == 400
     alike = np.repeat(rows[11:], 5, 0)
     sweep = scored(folder, np.concatenate([rows[:4], alike]))
-    found = missed_rows(sweep)
+    found = find_missed_rows(sweep)
     assert (set(found.trials), found.tied) == ({4, 5, 6, 7, 8}, True)
     assert found.rows == tuple(np.flatnonzero(rows[11] == 0))
 
@@ -315,8 +315,8 @@ def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one
 
 def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):
     kept = read(copy)
-    assert kept == done[1].comparison == compared(RecordedSweep.read(copy))
-    monkeypatch.setattr(comparing, "compared", lambda *_: "computed")
+    assert kept == done[1].comparison == RecordedSweep.read(copy).compare()
+    monkeypatch.setattr(RecordedSweep, "compare", lambda *_: "computed")
     assert read(copy) == kept
     fewer = RecordedSweep(copy, read_facts(copy), read_results(copy)[:-1])
     assert fewer.comparison == "computed"  # as while it runs
@@ -337,13 +337,13 @@ def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_ru
 
 
 def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_path):
-    results = read_results(copy)
     expected = read(copy)
     for place in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "mine")):
         copy.comparison.unlink()
         place(copy.comparison)
         with StudyFile.open(copy) as study:
-            assert read(copy) == expected == keep_comparison(study, results)
+            RecordedSweep.read(copy).keep_comparison(study)
+        assert read(copy) == expected
         assert not copy.comparison.is_symlink() and copy.comparison.is_file()
     assert not (tmp_path / "mine").exists()
 
@@ -409,7 +409,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
 
 
 def missed(sweep: ks.Sweep) -> Missed:
-    return missed_rows(RecordedSweep.read(SweepFolder(sweep.path)))
+    return find_missed_rows(RecordedSweep.read(SweepFolder(sweep.path)))
 
 
 def test_they_are_those_that_the_models_of_all_good_trials_get_wrong(sweep: ks.Sweep) -> None:
@@ -439,4 +439,38 @@ def test_a_trial_whose_scores_are_damaged_does_not_count(sweep: ks.Sweep) -> Non
 
 def test_trials_without_right_and_wrong_miss_nothing(tmp_path: Path) -> None:
     facts = Facts("val_loss", Goal.MINIMIZE, 42, "", {})
-    assert missed_rows(RecordedSweep(SweepFolder(tmp_path / "mine"), facts, [])) is None
+    assert find_missed_rows(RecordedSweep(SweepFolder(tmp_path / "mine"), facts, [])) is None
+
+
+def dense(results, choose=""):
+    return RecordedSweep(
+        SweepFolder(Path("dense")), Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}, choose=choose), results
+    )
+
+
+def test_the_winner_is_needed_and_what_there_is_in_its_place_is_said():
+    done, failed = result(1, 0.9), result(0, None, state=TrialState.FAIL, reason="diverged")
+    assert dense([failed, done]).require_winner() is done
+    foreign = result(0, 0.9, engine="import/wandb")
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' was trained here: those imported can't win"):
+        dense([foreign]).require_winner()
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed: 1 of 2 as trial"):
+        dense([replace(foreign, state=TrialState.FAIL, value=None), failed]).require_winner()
+    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed\. Run it") as refused:
+        dense([]).require_winner()
+    assert refused.value.message == "no trial of sweep 'dense' has completed"
+    with pytest.raises(RecordError, match=r"meets `parameters < 9`") as refused:
+        dense([failed, done], "parameters < 9").require_winner()
+    assert refused.value.hint == CHOOSE_ANEW
+    with pytest.raises(RecordError, match="has completed: 1 of 1"):
+        dense([failed], "parameters < 9").require_winner()
+
+
+def test_why_none_completed_is_said_by_what_befell_most_and_by_the_numbers_that_left_the_finite():
+    inf, nan = float("inf"), float("nan")
+    curve = {"accuracy": (0.1, 0.1), "loss": (2.0, inf), "val_loss": (3.0, nan), "empty": ()}
+    wild = [result(number, None, state=TrialState.FAIL, reason="diverged", curve=curve) for number in (1, 2)]
+    other = result(0, None, state=TrialState.FAIL, reason="ValueError: no", curve={})
+    assert why_none([other, *wild]) == "2 of 3 as trial 1: diverged (loss inf, val_loss nan in epoch 2)"
+    assert why_none([other]) == "1 of 1 as trial 0: ValueError: no"
+    assert why_none([replace(other, reason=None)]) == "1 of 1 as trial 0: FAIL"

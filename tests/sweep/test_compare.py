@@ -15,9 +15,8 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.side_by_side import Side, SideBySide, _behind, _differences, side_by_side
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import improvements, spent_seconds
+from keras_sweep.sweep.compare import Side, SideBySide, _behind, _differences, compare_sweeps
+from keras_sweep.trial.ranking import improvements, seed_scores, spent_seconds
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import of_outputs, of_values
 from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines
@@ -151,7 +150,7 @@ def test_other_rows_and_other_metrics_are_named(folder, tmp_path):
             ks.compare(*names, sweeps_dir=folder)
     empty = new_folder(tmp_path, trials=0)
     with pytest.raises(RecordError, match="no trial of sweep 'dense' has completed"):
-        side_by_side([SweepFolder(folder / "good"), empty])
+        compare_sweeps([SweepFolder(folder / "good"), empty])
 
 
 def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):

@@ -2,43 +2,45 @@
 
 import os
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from keras_sweep.data.image_folder import walk_folder
 from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
-from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, versions
+from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
+from keras_sweep.record.candidates import MOST_COMPARED
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.lock import read_owner
-from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
+from keras_sweep.record.saved import (
+    load_scores_of,
+    load_weights_of,
+    part_of,
+    save_scores,
+    scores_file,
+    weights_file_of,
+    with_scores,
+)
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, kept_card, refit_record
-from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.finish import last_look
-from keras_sweep.sweep.load import short_path, sweep_started
-from keras_sweep.sweep.winner import refit_weights
+from keras_sweep.space.text import counted
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.winner import validation_outputs
+from keras_sweep.training.build_trial import called, predicted
+from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import (
-    EndReason,
     Listener,
     Noticed,
-    SweepEnded,
-    WinnerRefitted,
-    enough_text,
-    exhausted_text,
 )
-from keras_sweep.trial.finalists import chosen
-from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.wall_time import WallTime
+from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
@@ -86,7 +88,9 @@ def open_study(
         if spec.objective.where != study.facts.choose:
             study.set_attributes({"choose": spec.objective.where})
         total = search.trials + study.facts.learned
-        study.set_attributes({"trials": total, "engine": search.engine_name, "space": spec.text, **sealed})
+        study.set_attributes(
+            {"trials": total, "engine": search.engine_name, "space": spec.text, "done": None, **sealed}
+        )
     except BaseException:
         study.close()
         raise
@@ -136,86 +140,69 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     raise ChangedSweep(message, hint=hint, changes=changes)
 
 
-def tell_again(
-    spec: SweepSpec, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
-) -> SweepEnded | None:
-    """Tell of a finished sweep what its last run told; None, and nothing is told, where anything is left to do.
-
-    That is also so where a file beside the record is missing or altered, or where a file of the user's, data or code,
-    was written since: then the whole way is gone, on which that is noticed.
-    """
-    try:
-        sweep = RecordedSweep.read(folder)
-        if sweep.best is None or not _is_done(sweep, sweep.best, spec, test=test):
-            return None
-        for trial in (one for result in sweep.results for one in (result, *result.finalists)):
-            if weights_file_of(folder, trial).exists():
+def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
+    """Move weights aside that are damaged, or not of their trial or finalist; returns whose. Raises RecordError."""
+    damaged = []
+    for trial in (one for result in results for one in (result, *result.finalists)):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            try:
                 load_weights_of(folder, trial)
-                if trial.scores_digest:
-                    load_scores_of(folder, trial)
-    except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
+            except RecordError as error:
+                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                damaged.append(trial)
+    return damaged
+
+
+def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
+    """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
+    for trial in trials:
+        lost = "trained again it has the same value by weights that differ in their last digits"
+        try:
+            with sweep.wall.phase("retrain"):
+                weights = weights_of(sweep, trial)
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            lost = error.message
+        else:
+            if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
+                write_arrays(weights_file_of(sweep.folder, trial), weights)
+                continue
+        sweep.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
+
+
+def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
+    """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
+    lost, folder, objective = 0, sweep.folder, sweep.spec.objective
+    finalists = [one for result in results if result.final for one in result.finalists]
+    for trial in (one for part in (results, finalists) for one in with_scores(part, objective, best=MOST_COMPARED)):
+        path = scores_file(part_of(folder, trial), trial.number)
+        try:
+            load_scores_of(folder, trial)
+        except RecordError as error:
+            if path.exists() or path.is_symlink():
+                sweep.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            scores = _scores_again(sweep, trial)
+            if scores is None:
+                lost += 1
+            else:
+                save_scores(path, scores)
+    if lost:
+        whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
+        sweep.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
+
+
+def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
+    """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
+    spec, data = sweep.load(trial)
+    assert trial.value is not None
+    try:
+        weights = load_weights_of(sweep.folder, trial)
+    except RecordError:
         return None
-    results, training = sweep.results, best_training(sweep.best, spec.objective)
-    total = spec.search.trials + sweep.facts.learned
-    emit(sweep_started(spec, folder, results[-1].runner, total, results))
-    if sweep.refit is not None:
-        emit(WinnerRefitted(sweep.refit, earlier=True))
-    if sweep.facts.test_of(training) is not None:
-        emit(last_look(sweep.facts, earlier=True))
-    if len(results) >= total:
-        reason, more = EndReason.DONE, "; `--more N` adds some"
-        done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
-    elif sweep.facts.exhausted == len(results):
-        reason, more, done = EndReason.EXHAUSTED, "", exhausted_text(len(results))
-    else:
-        reason, more = EndReason.GOOD_ENOUGH, ""
-        done = f"a trial {enough_text(spec.search.stop.value if spec.search.stop else 0.0)}"
-    emit(Noticed(f"{done}, and nothing is left to do{more}"))
-    model = short_path(folder.best)
-    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
-    emit(ended)
-    return ended
-
-
-def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool) -> bool:
-    """Whether a run would find nothing to do. What it raises says that it would."""
-    folder, facts, results = sweep.folder, sweep.facts, sweep.results
-    total = spec.search.trials + facts.learned
-    if (total, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
-        return False
-    if len(results) < total and len(results) not in (facts.exhausted, facts.good_enough):
-        return False
-    if best.final is not bool(chosen(spec, results).recipes):
-        return False
-    waits = folder.spool.exists() or folder.finalists.spool.exists()
-    if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:
-        return False
-    training = best_training(best, spec.objective)
-    card = kept_card(folder, facts)
-    if not is_card_of(card, training, facts.seed) or card["trials"] != len(results):
-        return False
-    if (refit_weights(folder, sweep.refit) is None) is spec.refits or card["refit"] != refit_record(sweep.refit):
-        return False
-    scores = facts.test_of(training)
-    if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
-        return False
-    if "keras" in sys.modules and config_changes(facts.keras_config or {}, keras_config()):
-        return False
-    if folder.comparison.exists() and sweep.kept_comparison is None:
-        return False
-    modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
-    files = [spec.folder / f"{module}.py" for module in modules]  # of the user's
-    files += [Path(spec.data.source)] if spec.data.kind not in ("named", "python") else []
-    written = folder.card.stat().st_mtime
-    return all(_last_change(path) < written for path in files)
-
-
-def _last_change(path: Path) -> float:
-    """When a file, or what is in a folder, was last written, moved or linked to (seconds). Raises OSError."""
-    faults = list[OSError]()
-    folders = walk_folder(path, faults) if path.is_dir() else [(path, list[Path]())]
-    paths = [each for place, files in folders for each in (place, *files)]
-    for fault in faults:
-        raise fault
-    # A copy may keep an older file's time of writing; the time of the change is the disk's own.
-    return max(time for each in paths for time in (each.stat().st_mtime, each.stat().st_ctime, each.lstat().st_ctime))
+    arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
+    for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
+        predict = partial(validation_outputs, spec, trial, weights, data, call)
+        scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
+        if scores is not None and scores.digest == trial.scores_digest:
+            return scores
+    return None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-
-from keras_sweep.trial.events import Listener, PhaseBegan
 
 
 class WallTime:
@@ -19,7 +17,7 @@ class WallTime:
         """The start is now, or so many seconds before."""
         self.started = time.perf_counter() - before
         self.parts: dict[str, float] = {}
-        self.emit: Listener = lambda _: None  # is told of each phase
+        self.tell: Callable[[str], object] = lambda _: None  # hears the name of each phase as it begins
         self._inside = 0.0  # seconds of the parts inside the one that is open
 
     @contextmanager
@@ -36,7 +34,7 @@ class WallTime:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Count the time inside as `name`, and say that it begins."""
-        self.emit(PhaseBegan(name))
+        self.tell(name)
         with self.part(name):
             yield
 

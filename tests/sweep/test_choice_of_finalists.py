@@ -7,9 +7,11 @@ from statistics import fmean, stdev
 import pytest
 from scipy.stats import chi2
 
+from keras_sweep.record.facts import Choice
+from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
-from keras_sweep.trial.finalists import Choice, chosen, generation, score, seed_scores, unsteadiness, with_finalists
-from keras_sweep.trial.ranking import best_training, can_win, order_key, winner
+from keras_sweep.sweep.finalists import choose_finalists, suggest_finalists
+from keras_sweep.trial.ranking import best_training, can_win, order_key, score, seed_scores, unsteadiness, winner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.results import ACCURACY, result
@@ -45,37 +47,38 @@ def decided(results, choice, values=lambda recipe, seed: 0.9):
 def test_a_quarter_of_the_epochs_goes_to_five_recipes_with_three_seeds_or_fewer_recipes_then_fewer_seeds(
     trials, recipes, seeds
 ):
-    assert chosen(make_spec(), search(trials)) == Choice(trials, tuple(range(recipes)), (43, 44, 45)[:seeds])
+    assert choose_finalists(make_spec(), search(trials)) == Choice(trials, tuple(range(recipes)), (43, 44, 45)[:seeds])
 
 
 def test_a_small_search_has_none_unless_it_is_asked_for():
-    assert not chosen(make_spec(), search(7)).recipes
-    assert len(chosen(ASKED, search(7))) == 15
-    assert len(chosen(replace(ASKED, finalists=Finalists(top=2, seeds=1)), search(2))) == 2
-    assert not chosen(ASKED, search(1)).recipes
-    assert not chosen(make_spec(finalists=None), search(60)).recipes
+    assert not choose_finalists(make_spec(), search(7)).recipes
+    assert len(choose_finalists(ASKED, search(7))) == 15
+    assert len(choose_finalists(replace(ASKED, finalists=Finalists(top=2, seeds=1)), search(2))) == 2
+    assert not choose_finalists(ASKED, search(1)).recipes
+    assert not choose_finalists(make_spec(finalists=None), search(60)).recipes
 
 
 def test_epochs_that_were_taken_over_from_another_trial_or_program_were_not_trained_by_the_search():
     results = search(8)
     promoted = replace(results[7], suggestion=replace(results[7].suggestion, continues=0))
-    assert chosen(make_spec(), results).recipes
-    assert not chosen(make_spec(), [*results[:7], promoted]).recipes
-    assert not chosen(make_spec(), [*results[:7], replace(results[7], engine="import/optuna")]).recipes
+    assert choose_finalists(make_spec(), results).recipes
+    assert not choose_finalists(make_spec(), [*results[:7], promoted]).recipes
+    assert not choose_finalists(make_spec(), [*results[:7], replace(results[7], engine="import/optuna")]).recipes
 
 
 def test_steady_curves_come_first_among_those_that_tie_with_the_best():
     jumpy = {"val_accuracy": (0.5, 0.9, 0.6, 0.9)}
     results = [result(0, 0.9, curve=jumpy), result(1, 0.899), result(2, 0.898), result(3, 0.7)]
-    assert chosen(ASKED, results).recipes == (2, 1, 0, 3)
+    assert choose_finalists(ASKED, results).recipes == (2, 1, 0, 3)
     too_short = result(0, 0.9, epochs=2)  # to be judged: it counts as the least steady
-    assert chosen(ASKED, [too_short, result(1, 0.899)]).recipes == (1, 0)
+    assert choose_finalists(ASKED, [too_short, result(1, 0.899)]).recipes == (1, 0)
 
 
 def test_trials_tie_within_the_larger_of_their_two_standard_errors():
     def order(*errors):
         values = (0.75, 0.6875, 0.5)  # a sixteenth apart
-        return chosen(ASKED, [result(n, v, stderr=e) for n, (v, e) in enumerate(zip(values, errors, strict=True))])
+        pairs = enumerate(zip(values, errors, strict=True))
+        return choose_finalists(ASKED, [result(n, v, stderr=e) for n, (v, e) in pairs])
 
     assert order(1 / 16, 0.01, 0.01).recipes == (1, 0, 2)  # curves to lower values are steadier
     assert order(0.01, 1 / 16, 0.01).recipes == (1, 0, 2)
@@ -84,7 +87,7 @@ def test_trials_tie_within_the_larger_of_their_two_standard_errors():
     assert order(None, 0.01, 0.01).recipes == (0, 1, 2)
     jumpy = {"val_accuracy": (0.5, 0.1, 0.5, 0.0), "val_loss": (1.0, 1.0, 1.0, 1.0)}
     steady = {"val_accuracy": (0.0, 0.0, 0.0, 0.0), "val_loss": (1.0, 1.0, 1.0, 1.0)}
-    assert chosen(ASKED, [result(0, 0.0, curve=jumpy), result(1, 0.0, curve=steady)]).recipes == (1, 0)
+    assert choose_finalists(ASKED, [result(0, 0.0, curve=jumpy), result(1, 0.0, curve=steady)]).recipes == (1, 0)
 
 
 def test_a_curve_is_as_unsteady_as_its_last_five_changes_up_to_the_scored_epoch():
@@ -102,13 +105,13 @@ def test_pruned_imported_and_failed_trials_are_no_finalists():
     results = search(3)
     results += [result(3, 0.99, state=TrialState.PRUNED), result(4, 0.99, engine="import/optuna")]
     results += [result(5, None, state=TrialState.FAIL)]
-    assert chosen(ASKED, results).recipes == (0, 1, 2)
-    assert chosen(replace(ASKED, objective=replace(ACCURACY, take_best=True)), results).recipes == (0, 1, 2)
+    assert choose_finalists(ASKED, results).recipes == (0, 1, 2)
+    assert choose_finalists(replace(ASKED, objective=replace(ACCURACY, take_best=True)), results).recipes == (0, 1, 2)
 
 
 def test_the_seeds_follow_that_of_the_search_and_begin_anew_after_the_last():
     spec = make_spec(finalists_asked=True, search=SearchSettings(seed=2**32 - 2))
-    assert chosen(spec, search(3)).seeds == (2**32 - 1, 0, 1)
+    assert choose_finalists(spec, search(3)).seeds == (2**32 - 1, 0, 1)
 
 
 def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
@@ -116,13 +119,13 @@ def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
     first = Choice(4, (0, 1), (43, 44))
     before = [finalist(results[r], s, number=n) for n, (r, s) in enumerate(first)]
     later = Choice(8, (2, 1), (43, 44))
-    asked = [generation(later, 1, [seed], results, before) for seed in later.seeds]
+    asked = [suggest_finalists(later, 1, [seed], results, before) for seed in later.seeds]
     assert [[one.number for one in part] for part in asked] == [[4, 1], [5, 3]]
     assert [[one.recipe for one in part] for part in asked] == [[2, 1], [2, 1]]
     assert all(one.params["seed"] == seed for part, seed in zip(asked, later.seeds, strict=True) for one in part)
     whole = [*before, finalist(results[2], 43, number=4)]
-    assert [one.number for one in generation(later, 1, later.seeds, results, before)] == [4, 1, 5, 3]
-    assert generation(later, 1, [44], results, whole) == [asked[1][0], before[3].suggestion]
+    assert [one.number for one in suggest_finalists(later, 1, later.seeds, results, before)] == [4, 1, 5, 3]
+    assert suggest_finalists(later, 1, [44], results, whole) == [asked[1][0], before[3].suggestion]
 
 
 def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on():

@@ -1,8 +1,17 @@
 """What events say in words, whether it is of several or of a single trial or epoch."""
 
+from pathlib import Path
+
 import pytest
 
-from keras_sweep.trial.events import SEARCHED, EndReason, Refit, enough_text, exhausted_text
+from keras_sweep.record.facts import Refit
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.events import SEARCHED, EndReason, SweepStarted, short_path
+from keras_sweep.sweep.loop import enough_text, exhausted_text
+from tests.helpers.factory import make_spec
+from tests.helpers.results import result
+
+SPEC = make_spec()
 
 
 @pytest.mark.parametrize(("epochs", "words"), [(1, "1 epoch"), (2, "2 epochs"), (1200, "1,200 epochs")])
@@ -20,3 +29,14 @@ def test_the_end_of_a_search_is_told_in_words() -> None:
 
 def test_a_search_that_was_cut_short_goes_on_when_it_is_run_again() -> None:
     assert set(EndReason) - set(SEARCHED) == {EndReason.OUT_OF_TIME, EndReason.INTERRUPTED}
+
+
+def test_a_path_is_told_as_a_user_would_type_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert short_path(tmp_path / "sweeps" / "a") == "sweeps/a"
+    assert short_path(Path("/a")) == "/a"
+    started = SweepStarted.from_spec(SPEC, SweepFolder(tmp_path / "sweeps" / "a"), "fit/jax", 9, [result(0)])
+    assert (started.name, started.folder, started.runner, started.total) == ("digits", "sweeps/a", "fit/jax", 9)
+    assert (started.engine, started.space_size) == ("optuna/tpe", SPEC.space.size)
+    assert started.parameters == ("optimizer", "learning_rate", "epochs") and len(started.finished) == 1
+    assert started.objective == SPEC.objective

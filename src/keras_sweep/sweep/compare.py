@@ -1,19 +1,26 @@
-"""Several sweeps of the same rows and metric beside each other, and whether their winners differ."""
+"""Compares sweeps of the same rows and metric, side by side: whether their winners differ."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.candidates import load_seeds, pair_scores
+from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.spec_diff import computed_by
-from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
-from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
-from keras_sweep.trial.events import TestScores
-from keras_sweep.trial.finalists import SeedScores, score, seed_scores
-from keras_sweep.trial.ranking import best_training, imported, improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import (
+    SeedScores,
+    best_training,
+    imported,
+    improvements,
+    score,
+    seed_scores,
+    spent_seconds,
+    trained_epochs,
+)
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -90,7 +97,7 @@ class SideBySide:
         return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
 
 
-def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
+def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all.
 
     Raises as `keras_sweep.compare`.
@@ -101,7 +108,7 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
     sides = []
     for folder in folders:
         sweep = RecordedSweep.read(folder)
-        best = needed_winner(folder.name, sweep.results, sweep.objective)
+        best = sweep.require_winner()
         results = [one for one in sweep.results if not imported(one)]
         side = Side(
             name=folder.name,
@@ -110,7 +117,7 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
             best=best,
             estimate=sweep.comparison.estimate,
             over_seeds=seed_scores(best) if best.final else None,
-            scores=scores_of_seeds(folder, best) or (),
+            scores=load_seeds(folder, best) or (),
             improvements=improvements(results, sweep.objective),
             spent=spent_seconds(results),
         )
@@ -148,11 +155,8 @@ def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
     forms = {(one.rows, one.kind is Kind.OUTPUTS) for scores in kept for one in scores}
     if not all(kept) or len(forms) > 1 or len({side.best.rows for side in sides}) > 1:
         return {}, None
-    from keras_sweep.honest.ties import paired_ties
-
     best = next(index for index, side in enumerate(sides) if side is found.first)
-    seed = sides[0].facts.seed % 2**64
-    away, errors, ties = paired_ties(scores_matrix(kept, objective), best, seed, share=objective.is_share)
+    away, errors, ties = pair_scores(kept, best, objective, sides[0].facts.seed % 2**64)
     behind = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
         for index, side in enumerate(sides)

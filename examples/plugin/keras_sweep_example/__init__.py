@@ -1,0 +1,1 @@
+"""Parts that another package brings to keras-sweep: a sampler and a source."""

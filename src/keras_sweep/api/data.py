@@ -1,0 +1,128 @@
+"""Rows and trials from elsewhere: `load_data`, `baseline`, `import_optuna`. Options that they share are as of `run`."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from keras_sweep.api.edge import cut_traceback, warn_of_notices
+from keras_sweep.api.events import SweepImported
+from keras_sweep.api.run import Changes, Space, spec_of
+from keras_sweep.api.sweep import Sweep
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.raw_rows import save_picture, save_rows
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import DataError, UsageError
+from keras_sweep.record.facts import Baseline
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.sweep.named_data import load_named, load_rows
+from keras_sweep.trial.events import Listener, Noticed
+
+PathLike = str | os.PathLike[str]
+
+
+@cut_traceback
+def load_data(
+    source: PathLike,
+    *,
+    set: Changes | None = None,
+    picture: PathLike | None = None,
+    save: PathLike | None = None,
+    sweeps_dir: PathLike | None = None,
+    listener: Listener = warn_of_notices,
+) -> SearchData:
+    """The rows of training and validation of a data set, a space file or a sweep, as the search has them.
+
+    Args:
+        source: a data set's name, a space file, or a sweep's name.
+        set: changes of the space file.
+        picture: a PNG file to write, with a picture of samples.
+        save: an .npz file to write, with the rows as an exported model takes them; no test row is among them.
+
+    Raises UsageError: there is no such source, the rows can't be read, or a file has no place to be in.
+    """
+    for option, place, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
+        path = Path(place or "")
+        if place is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+            raise UsageError(f"`{option}` takes a {suffix} file in a folder that is there, but got {path}")
+    path, spec = Path(source), None
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        spec = spec_of(source, changes=set)
+    elif set:
+        raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
+    spec, data = load_named(os.fspath(source), spec, sweeps_dir, listener, needs_one=save is not None)
+    if picture is not None:
+        if data.image_shape is None:
+            raise DataError(f"{data.name} has no pictures", hint="Leave out `--picture`")
+        from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes
+
+        save_picture(Path(picture), png_bytes(picture_grid(data), PNG_SCALE))
+    if save is not None:
+        save_rows(Path(save), spec, data)
+    return data
+
+
+@cut_traceback
+def baseline(
+    space: Space,
+    *,
+    name: str | None = None,
+    set: Changes | None = None,
+    sweeps_dir: PathLike | None = None,
+    listener: Listener = warn_of_notices,
+) -> Baseline:
+    """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference.
+
+    Raises UsageError: the space or its rows are wrong, or no linear model takes them; SweepBusy.
+    """
+    from keras_sweep.sweep.baseline import fit_baseline
+
+    spec = spec_of(space, name=name, changes=set)
+    data = load_rows(spec)
+    check_task(spec, data)
+    fitted = fit_baseline(spec, data)
+    folder = sweep_folder(spec.name, sweeps_dir)
+    if folder.exists():
+        with SweepLock(folder), StudyFile.open(folder) as study:
+            if study.facts.fingerprint == data.fingerprint:
+                study.set_attributes({"baseline": asdict(fitted)})
+            else:
+                listener(Noticed(f"not put into the sweep {spec.name!r}: it was run on other data"))
+    return fitted
+
+
+@cut_traceback
+def import_optuna(
+    storage: PathLike,
+    *,
+    name: str | None = None,
+    space: Space | None = None,
+    study: str | None = None,
+    metric: str | None = None,
+    sweeps_dir: PathLike | None = None,
+    listener: Listener = warn_of_notices,
+) -> Sweep:
+    """Read the trials of an Optuna storage into a new sweep; a file is never written to.
+
+    Args:
+        storage: an Optuna SQLite or journal file, or a URL.
+        name: the new sweep's; by default the study's.
+        space: a space file's path, or a `Spec`: a run of it then goes on from these trials.
+        study: which study of the storage.
+        metric: what ranks, where the source does not say.
+
+    Raises UsageError: the storage can't be read, a sweep of that name is there, or no trial fits the space.
+    """
+    from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
+
+    spec, fingerprint = spec_of(space, name=name) if space is not None else None, ""
+    imported = read_trials(os.fspath(storage), study=study, metric=metric)
+    folder = sweep_folder(spec.name if spec is not None else name or imported.name, sweeps_dir)
+    if spec is not None:
+        imported, fingerprint = fit_to_space(imported, spec), load_rows(spec).fingerprint
+    write_sweep(imported, folder, spec, fingerprint)
+    for text in imported.notes:
+        listener(Noticed(text))
+    listener(SweepImported(len(imported.results), imported.source))
+    return Sweep(folder, spec=spec)

@@ -1,0 +1,159 @@
+"""A sweep's record at one moment: its trials, its winner, and how all others compare with it.
+
+The comparison is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is
+of, so that a reader has it at once and never another's. The record holds the digest of what is kept: where the file was
+altered since, and of a sweep that runs or was cut short, the comparison is computed from the scores when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.files.atomic import write_text
+from keras_sweep.files.plain import read_plain
+from keras_sweep.record.candidates import Candidates
+from keras_sweep.record.facts import Facts, Refit
+from keras_sweep.record.reader import read_sweep
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Objective
+from keras_sweep.trial.comparison import PAIRED, Comparison, marginal, with_company
+from keras_sweep.trial.ranking import best_training, can_win, comparable, imported, order_key, winner
+from keras_sweep.trial.result import Result
+
+if TYPE_CHECKING:
+    from keras_sweep.record.study_file import StudyFile
+
+VERSION = 5  # of the file of a comparison
+MOST_BYTES = 64 * 2**20  # of it
+CHOOSE_ANEW = "With another `where` in `finish: {choose: ...}` the same command chooses anew among these trials"
+
+
+@dataclass(frozen=True)
+class RecordedSweep:
+    """A sweep as its record had it at one moment."""
+
+    folder: SweepFolder
+    facts: Facts
+    results: Sequence[Result]  # in the order of their numbers
+
+    @classmethod
+    def read(cls, folder: SweepFolder) -> RecordedSweep:
+        """As the record is now. Raises RecordError."""
+        return cls(folder, *read_sweep(folder))
+
+    @property
+    def objective(self) -> Objective:
+        """What ranks the trials."""
+        return self.facts.objective
+
+    @cached_property
+    def best(self) -> Result | None:
+        """The winner; None where no trial can win."""
+        return winner(self.results, self.objective)
+
+    @property
+    def refit(self) -> Refit | None:
+        """The training on all rows, if it repeats the winner's."""
+        return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What was kept of these very trials, else computed; by values alone where they have no scores of rows."""
+        if not any(result.scores_digest for result in self.results):
+            return marginal(self.results, self.objective)
+        return self.kept_comparison or self.compare()
+
+    def compare(self) -> Comparison:
+        """The winner against all that could have won; trials without scores are compared by their values alone."""
+        objective, best, by_value = self.objective, self.best, marginal(self.results, self.objective)
+        if best is None or not best.scores_digest:
+            return by_value
+        candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)
+        if candidates is None:
+            return by_value
+        from keras_sweep.honest.ties import more_trials  # who only reads what is kept does without NumPy
+
+        behind, more = candidates.place_behind(by_value.behind), None
+        if self.facts.exhausted != len(self.results):
+            values = [one.value for one in self.results if can_win(one, objective) and one.value is not None]
+            more = more_trials([-objective.key(value) for value in values], behind)
+        estimate = candidates.estimate()
+        return Comparison(best.number, estimate, with_company(behind), PAIRED, candidates.rows, more)
+
+    @cached_property
+    def kept_comparison(self) -> Comparison | None:
+        """What a run kept of these very trials, if it stands there to the letter."""
+        try:
+            text = read_plain(self.folder.comparison, MOST_BYTES)
+            if hashlib.sha256(text).hexdigest() != self.facts.comparison:
+                return None
+            kept = json.loads(text)
+            return Comparison.from_json(kept) if kept["digest"] == self.digest else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+
+    def trial(self, number: int) -> Result:
+        """The trial of that number. Raises UsageError where there is none."""
+        if 0 <= number < len(self.results):
+            return self.results[number]
+        last = f"they are numbered 0 to {len(self.results) - 1}" if self.results else "it has none yet"
+        raise UsageError(f"sweep {self.folder.name!r} has no trial {number}: {last}")
+
+    def require_winner(self) -> Result:
+        """The winner. Raises RecordError where no trial was trained here, or none completed."""
+        if self.best is not None:
+            return self.best
+        name, results, objective = self.folder.name, self.results, self.objective
+        if results and all(imported(result) for result in results):
+            message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
+            raise RecordError(message, hint="`sweep run` of its space file goes on from them")
+        if objective.where and any(comparable(result, objective) for result in results):
+            raise RecordError(f"no trial of sweep {name!r} meets `{objective.where}`", hint=CHOOSE_ANEW)
+        why = f": {why_none(results)}" if results else ""
+        raise RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
+
+    def training(self, number: int | None) -> Result:
+        """The trial of that number, or the training that stands for the winner: of those with several seeds the best.
+
+        Raises as `trial` and `require_winner`.
+        """
+        return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
+
+    def keep_comparison(self, study: StudyFile) -> None:
+        """Write the comparison where readers find it, if it is not there already. Raises RecordError."""
+        if self.kept_comparison is None and self.comparison.method == PAIRED:
+            text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
+            study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
+            write_text(self.folder.comparison, text)
+
+    @property
+    def digest(self) -> str:
+        """Of all that the comparison depends on."""
+
+        def said(result: Result) -> tuple[object, ...]:
+            return result.state, result.value, result.stderr, result.engine, result.scores_digest
+
+        facts, objective = self.facts, self.objective
+        about: list[object] = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
+        about += [objective.where] if objective.where else []
+        about += rows if any(rows := [one.rows for one in self.results]) else []
+        trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
+        return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
+
+
+def why_none(results: Sequence[Result]) -> str:
+    """How most of the trials ended, none of which completed: "4 of 4 as trial 0: diverged (loss inf in epoch 1)"."""
+    reasons = Counter(one.reason for one in results)
+    most, count = reasons.most_common(1)[0]
+    first = next(one for one in results if one.reason == most)
+    last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
+    where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
+    return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"

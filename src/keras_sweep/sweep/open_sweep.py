@@ -1,0 +1,280 @@
+"""One open sweep: its record, spec, data and runners, for a run as for all that is done with a sweep afterwards.
+
+A run loads all of it before anything is written (`load`). Else the record is there: it is opened, and its data are read
+again, when something first needs them.
+"""
+
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from keras_sweep.data.arrays import each, ravel_column
+from keras_sweep.data.catalog import load_search_data, of_trial
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
+from keras_sweep.data.source import image_set
+from keras_sweep.errors import ChangedSweep, UsageError
+from keras_sweep.models.build import changed_code, model_code
+from keras_sweep.models.inspect_model import first_model, inspect_model, load_rows, with_own_parameters
+from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
+from keras_sweep.process.given import is_given, name_of
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.wall_time import WallTime
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.search.engines import make_engine, start_of
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.sweep.trust import ask_for_trust, unfollowed_spec
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.measures import flops
+from keras_sweep.training.row_weights import check_class_weights
+from keras_sweep.training.runner import Runner
+from keras_sweep.training.workers.pool import Pool
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.ranking import imported
+from keras_sweep.trial.result import Result
+
+
+class OpenSweep:
+    """A sweep that is worked on. Used as a context, it closes the record in the end."""
+
+    spec: SweepSpec  # whole once the data are read: a model of the user's may add parameters
+    data: SearchData
+    runner: Runner  # of the generations of a run; nobody trains beside a run
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        emit: Listener = lambda _: None,
+        *,
+        spec: SweepSpec | None = None,
+        trust: bool = False,
+        backend: str | None = None,
+        wall: WallTime | None = None,
+        stop: StopRequest | None = None,
+        workers: Pool | None = None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            folder: of the sweep.
+            emit: hears what goes on.
+            spec: that of the user, in place of the recorded one.
+            trust: whether code that the record names may be imported.
+            backend: of Keras, by default the one that trained the trial.
+            wall: counts where the time goes.
+            stop: whether the user has asked to stop.
+            workers: who trains, by default this process.
+        """
+        self.folder, self.emit, self.workers = folder, emit, workers
+        self.wall = WallTime() if wall is None else wall
+        self.stop = StopRequest(ends_process=False) if stop is None else stop
+        self.backend, self._spec, self._trust = backend, spec, trust
+        self._others: dict[Variant, Runner] = {}  # of variants of the data beside the first
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run has loaded it, whose trials train by one runner."""
+        return hasattr(self, "runner")
+
+    @cached_property
+    def study(self) -> StudyFile:
+        """Its record. Raises RecordError."""
+        return StudyFile.open(self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if "study" in vars(self):
+            self.study.close()
+
+    def read(self) -> RecordedSweep:
+        """As its record has it now. Raises RecordError."""
+        return RecordedSweep(self.folder, self.study.facts, self.study.ranked_results())
+
+    @property
+    def trusts(self) -> bool:
+        """Whether the code that its space file names is the user's own."""
+        return self._trust or self._spec is not None
+
+    @cached_property
+    def recorded_spec(self) -> SweepSpec:
+        """Its space file's, of which nothing is followed. Raises as `unfollowed_spec`."""
+        return self._spec or unfollowed_spec(self.study.facts, self.study.name, self.folder)
+
+    def training(self, number: int | None) -> Result:
+        """The trial of that number, or the training that stands for the winner, to be worked on.
+
+        Raises UsageError: the record names code and is not trusted; and as `RecordedSweep.training`.
+        """
+        _ = self._trusted_spec  # which raises first
+        return self.read().training(number)
+
+    def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
+        """The spec and the data of a trial, with its variant of the data; Keras is set to its backend.
+
+        Raises UsageError: another program trained it, the record names code and is not trusted, or the backend does not
+        fit; and as `read_again`.
+        """
+        if imported(trial):
+            raise UsageError(
+                f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
+                hint="Choose a trial that was trained here",
+            )
+        self._read_data(trial)
+        return of_trial(self.spec, self.data, trial.params)
+
+    def validation(self) -> Rows:
+        """The validation rows, as the model takes them: the winner's, if trials differ in them. Raises as `load`."""
+        self._read_data()
+        params = self.read().training(None).params if self.data.variants else {}
+        return of_trial(self.spec, self.data, params)[1].validation
+
+    def runner_of(self, variant: Variant) -> Runner:
+        """Who trains the trials of a run that have this variant of the data."""
+        if not variant or variant == next(iter(self.data.variants), variant):
+            return self.runner
+        if variant not in self._others:
+            spec, data = of_trial(self.spec, self.data, dict(variant))
+            self._others[variant] = self.choose_runner(spec, data, self.runner.name, self.folder.checkpoints)
+        return self._others[variant]
+
+    def runner_for(self, trial: Result) -> Runner:
+        """Who trains a trial again: the runner of the run, else one as the record names."""
+        if self.is_running:
+            return self.runner_of(variant_of(trial.params))
+        return self.choose_runner(*self.load(trial), trial.runner)
+
+    def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
+        """Choose a runner like that of this name for these data: it trains where the sweep's other trials do."""
+        how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
+        how["notice"] = lambda text: self.emit(Noticed(text))
+        return choose_runner(spec, data, name.partition("/")[0], **how)[0]
+
+    @property
+    def runners(self) -> list[Runner]:
+        """All that have trained in a run."""
+        return [self.runner, *self._others.values()]
+
+    def rows_of(self, variant: Variant) -> str | None:
+        """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
+        variants = self.data.variants if variant else {}
+        rows = variants[variant].validation if variants else None
+        return None if rows is None else fingerprint(replace(rows, x=each(ravel_column, rows.y)))
+
+    @cached_property
+    def _trusted_spec(self) -> SweepSpec:
+        """The recorded spec; if it names code to be imported (`python:`), that is said once."""
+        spec = self.recorded_spec
+        if self._spec is None:
+            who = f"record of {self.study.name!r}"
+            ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit, data=spec.data)
+        return spec
+
+    def _read_data(self, trial: Result | None = None) -> None:
+        """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
+        if hasattr(self, "data"):
+            return
+        spec = self._trusted_spec
+        if trial is None:
+            choose_backend(self.backend)
+        else:  # whose model is built
+            choose_backend(self.backend, default=backend_of(trial.runner))
+            check_environment()
+            enable_compile_cache()
+        self.spec, self.data = read_again(self.study, spec, self.emit)
+
+
+def load(
+    spec: SweepSpec,
+    checkpoints: Path | None,
+    runner: str | None,
+    emit: Listener,
+    wall: WallTime,
+    stop: StopRequest,
+    workers: Pool | None = None,
+) -> tuple[SweepSpec, SearchData, Runner]:
+    """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
+
+    The spec that comes back has the parameters that a model of the user's adds, too. `checkpoints` is the folder where
+    the runner may keep what still trains; None keeps nothing.
+
+    Raises Interrupted: a signal came; SweepError: the backend can't run here at all; UsageError: data, model and space
+    do not fit each other, or the runner can't be had.
+    """
+    read = None
+    with wall.phase("import"):
+        with stop.importing(), ThreadPoolExecutor(1) as beside:
+            pictures = image_set(spec.data)
+            if pictures is not None and pictures.find() is not None:
+                # To unpack and scale them takes a second, and to import Keras two. The thread imports one package of
+                # others, which is imported here at once: who comes second waits there, and sees the whole of it.
+                read = beside.submit(load_search_data, spec)
+                importlib.import_module("sklearn.model_selection")
+            check_environment()  # imports Keras whole, before a module of the user's imports parts of it
+        enable_compile_cache()  # what builds the first model is compiled, too
+    with wall.phase("data"):
+        spec, data = load_rows(spec, None if read is None else read.result())
+    with wall.phase("build"):
+        inspected = inspect_model(spec, data)
+        spec = inspected.spec
+        start_of(spec)  # raises, before anything is written
+        check_task(spec, data, inspected.output_shape, inspected.activation)
+        check_class_weights(spec, data)
+        compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
+        if any(goal.name == "flops" for goal in spec.objective.further):
+            flops(first_model(spec, data)[0], data.train.x)  # raises
+        first = of_trial(spec, data, dict(next(iter(data.variants), ())))
+        chosen, why_plain = choose_runner(
+            *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
+        )
+    one_by_one = None
+    if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
+        one_by_one = (
+            f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
+            "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
+        )
+    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
+        if text is not None:
+            emit(Noticed(text, leak=text in data.leaks))
+    return spec, data, chosen
+
+
+def read_again(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
+    """Read a recorded sweep's data again. The spec has what its model adds to it; Keras is configured as it was.
+
+    Raises DataError: they can't be read; ChangedSweep: other rows are there now, or other code of the model.
+    """
+    forget_changed(spec.code, spec.folder)
+    if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
+        source = spec.model.source
+        raise ChangedSweep(
+            f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
+            f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
+            hint="Bring the former code back, or run the sweep anew under another name",
+        )
+    if (words := use_keras_config(study.facts.keras_config)) is not None:
+        emit(Noticed(words))
+    spec, data = load_rows(spec)
+    if data.fingerprint != study.facts.fingerprint:
+        raise ChangedSweep(
+            f"the data of the sweep {study.name!r} have changed since it was run",
+            hint="Bring the former rows back, or run the sweep anew under another name",
+        )
+    return with_own_parameters(spec, data), data
+
+
+def backend_of(runner: str) -> str | None:
+    """The Keras backend of a runner of that name; None for another program's."""
+    backend = runner.partition("/")[2]
+    return backend if backend in BACKENDS else None

@@ -1,0 +1,58 @@
+"""What every runner promises, as tests to derive from: `training/runner.py` in tests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from keras_sweep.testing.small_sweep import digits, make_spec
+from keras_sweep.training.choose import RUNNERS
+from keras_sweep.training.runner import Runner, StopsAt, Watch
+from keras_sweep.trial.events import EpochEnded, Event
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+
+TRIALS = [
+    Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}),
+    Suggestion(1, {"optimizer": "adam", "learning_rate": 0.1, "epochs": 2}),
+    Suggestion(2, {"optimizer": "sgd", "learning_rate": 3e38, "epochs": 3}),  # diverges
+]
+
+
+def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), **watch: Any) -> dict[int, Result]:
+    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), Watch(**watch))}
+
+
+class RunnerContract:
+    """What every runner promises. A test class that derives from this names one: `runner_name = "patient"`."""
+
+    runner_name: str  # the name by which it is registered
+
+    @pytest.fixture
+    def runner(self) -> Runner:
+        return RUNNERS.find(self.runner_name)(make_spec(), digits())
+
+    def test_bears_the_name_by_which_it_is_registered(self, runner: Runner) -> None:
+        assert runner.name.partition("/")[0] == self.runner_name and runner.generation >= 1
+
+    def test_trains_every_trial_and_fails_the_one_that_diverges(self, runner: Runner) -> None:
+        told: list[Event] = []
+        results = run(runner, emit=told.append)
+        states = [results[number].state for number in sorted(results)]
+        assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.FAIL]
+        assert [len(results[number].curve["val_accuracy"]) for number in (0, 1)] == [3, 2]
+        ended = [event for event in told if isinstance(event, EpochEnded)]
+        assert [event.epoch for event in ended if event.number == 0] == [1, 2, 3]
+        assert all("val_accuracy" in event.logs for event in ended)
+        assert sum(runner.spent.values()) > 0
+
+    def test_gives_the_same_numbers_whichever_are_wanted(self, runner: Runner) -> None:
+        whole, part = run(runner), run(runner, wanted=(1,))
+        assert set(part) == {1} and part[1].curve == whole[1].curve
+
+    def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
+        results = run(runner, wanted=(0, 1), judge=StopsAt({0: 1}))
+        assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
+        assert results[1].state is TrialState.COMPLETE
+
+    def test_ends_early_when_it_is_stopped(self, runner: Runner) -> None:
+        assert len(run(runner, stopping=lambda: True)) < 3

@@ -1,0 +1,248 @@
+"""What every sampler promises, as tests to derive from: `search/engine.py` in tests."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keras_sweep.search.engine import Capabilities, Engine
+from keras_sweep.search.engines import find_sampler, make_engine
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import Goal, Objective, Parameter, Params, SearchSpace, identity
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.testing.searching import (
+    CONDITIONAL,
+    GOALS,
+    LONG,
+    NARROW,
+    SIZES,
+    SMALL,
+    check_rungs,
+    flatten,
+    is_in_space,
+    make_result,
+    run_search,
+    run_two_goals,
+    score,
+    search_spec,
+    summarize,
+)
+from keras_sweep.testing.small_sweep import LEARNING_RATE
+from keras_sweep.trial.result import Result, Suggestion
+
+
+class SamplerContract:
+    """What every sampler promises, once an engine is made of it. A test class that derives from this names one:
+
+    class TestAnnealing(SamplerContract):
+        sampler = "annealing"
+    """
+
+    engine = "optuna"
+    sampler: str  # the name by which it is registered
+    follows_seed = True  # a grid in the order of the file does not
+
+    @property
+    def can(self) -> type[Capabilities]:
+        return find_sampler(SearchSettings(self.engine, self.sampler))
+
+    def fresh(self, space: SearchSpace, start: Sequence[Params] = (), **more: Any) -> Engine:
+        spec = search_spec(space, self.engine, self.sampler)
+        search = replace(spec.search, start=start, seed=more.pop("seed", spec.search.seed))
+        return make_engine(replace(spec, search=search, **more))
+
+    def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
+        """Generations of another engine."""
+        other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
+        return run_search(make_engine(search_spec(space, other, "random", seed=3)), generations, size)
+
+    def test_bears_the_name_of_engine_and_sampler(self) -> None:
+        assert self.fresh(SMALL).name == f"{self.engine}/{self.sampler}"
+
+    def test_numbers_go_on_without_a_gap(self) -> None:
+        results = flatten(run_search(self.fresh(CONDITIONAL), 3, 4))
+        assert [result.number for result in results] == list(range(len(results)))
+        assert len(results) == 12
+
+    def test_values_are_of_the_space_with_conditions_and_constants(self) -> None:
+        for result in flatten(run_search(self.fresh(CONDITIONAL), 5, 5)):
+            assert is_in_space(CONDITIONAL, result.params), result.params
+            assert not [name for name in result.params if name.startswith("tuner/")]
+            assert [type(result.params[name]) for name in ("learning_rate", "model.units")] == [float, int]
+
+    def test_a_search_stopped_after_a_generation_goes_on_as_if_never_stopped(self) -> None:
+        for space, total, stops in ((CONDITIONAL, 5, (1, 4)), (NARROW, 4, (3,))):
+            whole = run_search(self.fresh(space), total, 4)
+            assert len(flatten(whole)) == 4 * total
+            for closed in stops:
+                engine = self.fresh(space)
+                engine.replay(whole[:closed])
+                rest = run_search(engine, total - closed, 4, start=closed)
+                assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
+
+    def test_five_trials_then_twelve_are_the_twelve_of_one_run(self) -> None:
+        """Stopped inside a generation, the same generation is asked again and its missing trials trained."""
+        whole = flatten(run_search(self.fresh(CONDITIONAL), 3, 4))
+        engine = self.fresh(CONDITIONAL)
+        engine.replay([whole[:4]])  # trial 4 is in the record too, but its generation is not closed
+        again = [replace(suggestion, generation=1) for suggestion in engine.ask(4)]
+        assert again[0].params == whole[4].params
+        second = [make_result(suggestion, engine.name, score(suggestion.params)) for suggestion in again]
+        engine.tell(second)
+        third = run_search(engine, 1, 4, start=2)
+        assert summarize(whole[:4] + second + flatten(third)) == summarize(whole)
+
+    def test_a_search_with_failures_resumes_alike(self) -> None:
+        def value(suggestion: Suggestion) -> float | None:
+            return None if suggestion.number % 3 == 1 else score(suggestion.params)
+
+        whole = run_search(self.fresh(CONDITIONAL), 6, 4, value)
+        assert len(flatten(whole)) == 24
+        engine = self.fresh(CONDITIONAL)
+        engine.replay(whole[:4])
+        assert summarize(flatten(run_search(engine, 2, 4, value, start=4))) == summarize(flatten(whole[4:]))
+
+    def test_nothing_but_failures_does_not_end_a_search(self) -> None:
+        results = flatten(run_search(self.fresh(CONDITIONAL), 4, 4, lambda _: None))
+        assert len(results) == 16
+        assert len({identity(result.params) for result in results}) == 16
+
+    def test_the_seed_decides(self) -> None:
+        first, again, other = (flatten(run_search(self.fresh(CONDITIONAL, seed=seed), 2, 4)) for seed in (0, 0, 1))
+        assert summarize(first) == summarize(again)
+        assert (summarize(first) != summarize(other)) == self.follows_seed
+
+    def test_no_trial_repeats_another(self) -> None:
+        seen = set()
+        for result in flatten(run_search(self.fresh(SMALL), 20, 4)):
+            if result.suggestion.continues is None:
+                assert identity(result.params) not in seen
+            seen.add(identity(result.params))
+
+    def test_a_continued_trial_has_the_same_values_and_more_epochs(self) -> None:
+        results = flatten(run_search(self.fresh(CONDITIONAL), 12 if self.can.sets_epochs else 3, 4))
+        for result in results:
+            if result.suggestion.continues is not None:
+                past = results[result.suggestion.continues]
+                assert past.suggestion.generation < result.suggestion.generation
+                assert {**past.params, "epochs": 0} == {**result.params, "epochs": 0}
+                assert result.epochs > past.epochs
+        assert any(result.suggestion.continues is not None for result in results) == self.can.sets_epochs
+
+    def test_six_points_end_at_six(self) -> None:
+        for size in (1, 4, 16):
+            engine = self.fresh(SMALL)
+            results = flatten(run_search(engine, 30, size))
+            began = [result for result in results if result.suggestion.continues is None]
+            points = {(result.params["optimizer"], result.params["batch_size"]) for result in began}
+            assert len(began) == len(points) == 6
+            assert engine.ask(4) == []
+            if self.can.sets_epochs:  # the best still gets the most epochs
+                assert max(results, key=lambda result: result.value or 0.0).params["epochs"] == 3
+
+    def test_an_exhausting_search_resumes_alike(self) -> None:
+        whole = run_search(self.fresh(SMALL), 30, 4)
+        for closed in range(1, len(whole) + 1):
+            engine = self.fresh(SMALL)
+            engine.replay(whole[:closed])
+            assert summarize(flatten(run_search(engine, 30, 4, start=closed))) == summarize(flatten(whole[closed:]))
+
+    def test_a_space_of_constants_has_one_trial(self) -> None:
+        results = flatten(run_search(self.fresh(SearchSpace((), {"optimizer": "adam", "epochs": 1})), 3, 4))
+        assert [dict(result.params) for result in results] == [{"optimizer": "adam", "epochs": 1}]
+
+    def test_goes_on_with_the_trials_of_another_engine(self) -> None:
+        theirs = self.others(CONDITIONAL, 2, 5)
+        theirs[1] = theirs[1][:2]  # the sweep ended inside a generation
+        engine = self.fresh(CONDITIONAL)
+        engine.replay(theirs)
+        ours = run_search(engine, 3, 4, start=2)
+        assert [result.number for result in flatten(ours)] == list(range(7, 19))
+        again = self.fresh(CONDITIONAL)
+        again.replay([*theirs, *ours[:2]])
+        assert summarize(flatten(run_search(again, 1, 4, start=4))) == summarize(ours[2])
+
+    def test_another_engines_trials_are_not_repeated(self) -> None:
+        theirs = self.others(SMALL, 1, 4)
+        engine = self.fresh(SMALL)
+        engine.replay(theirs)
+        ours = flatten(run_search(engine, 20, 4, start=1))
+        points = {identity(result.params) for result in flatten(theirs)}
+        assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
+
+    def test_points_to_start_with_come_first_and_a_search_with_them_resumes_alike(self) -> None:
+        start: list[Params] = [
+            {"optimizer": "adam", "learning_rate": 0.002},
+            {"optimizer": "sgd", "momentum": 0.3, "nesterov": False},
+        ]
+        start += [{"model.hidden": (64, 32)}, {"optimizer": "adam", "batch_size": 48, "model.units": 2}, {}]
+        whole = run_search(self.fresh(CONDITIONAL, start), 5, 4)
+        results = flatten(whole)
+        assert len(results) == 20 and all(is_in_space(CONDITIONAL, result.params) for result in results)
+        for given, result in zip(start, results, strict=False):
+            assert given.items() <= result.params.items()
+            assert result.suggestion.continues is None
+        for closed in (1, 2, 4):
+            engine = self.fresh(CONDITIONAL, start)
+            engine.replay(whole[:closed])
+            rest = run_search(engine, 5 - closed, 4, start=closed)
+            assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
+
+    def test_a_point_to_start_with_that_a_trial_has_is_passed_over(self) -> None:
+        start: list[Params] = [{"optimizer": "adam", "batch_size": 32}, {"optimizer": "adam"}] * 2
+        engine = self.fresh(SMALL, start)
+        results = [one for one in flatten(run_search(engine, 30, 4)) if one.suggestion.continues is None]
+        points = [(one.params["optimizer"], one.params["batch_size"]) for one in results]
+        assert points[0] == ("adam", 32) and len(points) == len(set(points)) == 6
+
+    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
+        if not self.can.sets_epochs:  # whose rungs are trials that continue others
+            sweep = search_spec(LONG, self.engine, self.sampler)
+            check_rungs(replace(sweep, early_terminate=EarlyTerminate("successive_halving", 1, 2)), 3)
+
+    def test_minimising_is_maximising_the_opposite(self) -> None:
+        def negative(suggestion: Suggestion) -> float:
+            return -score(suggestion.params)
+
+        up = flatten(run_search(self.fresh(CONDITIONAL), 4, 4))
+        objective = Objective("val_accuracy", Goal.MINIMIZE)
+        down = flatten(run_search(self.fresh(CONDITIONAL, objective=objective), 4, 4, negative))
+        assert [result.params for result in up] == [result.params for result in down]
+
+    def test_prints_nothing_and_leaves_no_file(
+        self, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        run_search(self.fresh(CONDITIONAL), 2, 4)
+        assert capfd.readouterr() == ("", "")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_is_asked_ahead_only_where_no_result_changes_what_it_asks(self) -> None:
+        """Several generations at once, for several workers, have the trials of one after the other."""
+        ahead, one_by_one = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
+        asked = ahead.ask_ahead(2, 5)
+        assert len(asked) == (2 if self.can.learns else 10)
+        for first in range(0, len(asked), 2):
+            pair = one_by_one.ask(2)
+            assert [(one.number, one.params) for one in pair] == [
+                (one.number, one.params) for one in asked[first : first + 2]
+            ]
+            one_by_one.tell([make_result(one, one_by_one.name, score(one.params)) for one in pair])
+
+    def test_choices_come_by_their_probabilities_if_it_says_so(self) -> None:
+        if self.can.draws_probabilities:
+            weighed = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"), (0.9, 0.1, 0.0)))
+            asked = self.fresh(SearchSpace((weighed, LEARNING_RATE))).ask(100)
+            drawn = [one.params["optimizer"] for one in asked]
+            assert drawn.count("sgd") > 75 and drawn.count("adam") == 0
+
+    def test_a_search_for_two_goals_that_was_stopped_goes_on_as_if_it_had_not_been(self) -> None:
+        if self.can.learns_goals or not self.can.learns:
+            whole = run_two_goals(self.fresh(SIZES, objective=GOALS), 6)
+            for closed in (1, 3, 5):
+                again = self.fresh(SIZES, objective=GOALS)
+                again.replay(whole[:closed])
+                rest = run_two_goals(again, 6 - closed, closed)
+                assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))

@@ -1,0 +1,148 @@
+"""Searches without training: spaces, values that are made up, and an engine that is asked and told."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from keras_sweep.search.engine import Engine
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace
+from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
+from keras_sweep.testing.small_sweep import LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+
+SMALL = SearchSpace((OPTIMIZER, Parameter("batch_size", Categorical((16, 32)))), {"epochs": 3})  # 6 points
+# Samplers that model the objective begin to after few trials.
+NARROW = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), LEARNING_RATE, MOMENTUM))
+LONG = SearchSpace((LEARNING_RATE,), {"epochs": 9})
+CONDITIONAL = SearchSpace(
+    (
+        OPTIMIZER,
+        Parameter("learning_rate", Float(1e-3, 1.0, log=True), (Condition("optimizer", ("sgd",)),), 1),
+        Parameter("learning_rate", Float(1e-4, 1e-2), (Condition("optimizer", ("rmsprop", "adam")),), 2),
+        Parameter("momentum", Float(0.0, 0.9, step=0.3), (Condition("optimizer", ("sgd",)),)),
+        Parameter("nesterov", Categorical((True, False)), (Condition("momentum", (0.3, 0.6)),)),
+        Parameter("model.hidden", Categorical(((), (32,), (64, 32)))),
+        Parameter("model.units", Int(1, 4, log=True)),
+        Parameter("batch_size", Int(16, 48, step=32)),
+        Parameter("epochs", Int(1, 9)),
+    ),
+    {"seed": 7},
+    ("model.units * batch_size <= 100", "optimizer != 'sgd' or learning_rate < 0.3"),
+)
+GOALS = Objective("val_accuracy", Goal.MAXIMIZE, further=(Objective("parameters", Goal.MINIMIZE),))
+SIZES = SearchSpace((OPTIMIZER, LEARNING_RATE, Parameter("model.units", Int(1, 256, log=True))))
+
+
+def search_spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
+    """A sweep of that space; no model is ever built."""
+    return make_spec(
+        space=space,
+        objective=Objective("val_accuracy", goal),
+        search=SearchSettings(engine, sampler, 64, seed),
+    )
+
+
+def read_number(params: Params, name: str, default: float) -> float:
+    value = params.get(name, default)
+    assert isinstance(value, int | float), (name, value)
+    return value
+
+
+def score(params: Params) -> float:
+    """A made-up accuracy: the best rate lies at 0.01, adam and more epochs are better."""
+    rate, epochs = read_number(params, "learning_rate", 0.01), read_number(params, "epochs", 5)
+    bonus = {"sgd": 0.0, "rmsprop": 0.02, "adam": 0.03}[str(params.get("optimizer", "sgd"))]
+    return 0.8 + bonus - 0.02 * (math.log10(rate) + 2) ** 2 - 0.1 / epochs
+
+
+def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Result:
+    """What a runner would give; None is a trial that diverged."""
+    state = TrialState.FAIL if value is None else TrialState.COMPLETE
+    epochs = int(read_number(suggestion.params, "epochs", 5))
+    curve = {"val_accuracy": tuple((value or 0.0) * epoch / epochs for epoch in range(1, epochs + 1))}
+    return Result(suggestion, state, value, curve, None if value is None else epochs, engine=engine)
+
+
+def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) -> list[Result]:
+    """One generation that is compared at its rungs."""
+    asked = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
+    whole = {one.number: make_result(one, engine.name, score(one.params)) for one in asked}
+    name = spec.objective.name
+    ended: dict[int, int] = {}
+    for epoch in engine.rungs(9):
+        values = {number: whole[number].curve[name][epoch - 1] for number in whole if number not in ended}
+        ended |= dict.fromkeys(engine.rung(epoch, values), epoch)
+    results = []
+    for number, result in whole.items():
+        curve = result.curve[name][: ended.get(number, 9)]
+        state = TrialState.PRUNED if number in ended else TrialState.COMPLETE
+        results.append(replace(result, state=state, value=curve[-1], curve={name: curve}, epoch=len(curve)))
+    engine.tell(results)
+    return results
+
+
+def check_rungs(spec: SweepSpec, size: int) -> None:
+    """See that poor trials stop, that the best does not, and that an engine rebuilt by replay decides alike."""
+    engine, rebuilt = make_engine(spec), make_engine(spec)
+    whole = [run_generation(engine, spec, index, size) for index in range(3)]
+    best = max(flatten(whole), key=lambda result: result.value or 0.0)
+    assert TrialState.PRUNED in {result.state for result in flatten(whole)} and best.state is TrialState.COMPLETE
+    rebuilt.replay(whole[:2])
+    for again, result in zip(run_generation(rebuilt, spec, 2, size), whole[2], strict=True):
+        assert (again.params, again.state, again.epochs) == (result.params, result.state, result.epochs)
+
+
+def score_suggestion(suggestion: Suggestion) -> float | None:
+    return score(suggestion.params)
+
+
+def run_search(
+    engine: Engine,
+    generations: int,
+    size: int,
+    value: Callable[[Suggestion], float | None] = score_suggestion,
+    start: int = 0,
+) -> list[list[Result]]:
+    """Run an engine for so many generations, or until the space is exhausted; `value` gives that of a suggestion."""
+    done: list[list[Result]] = []
+    for index in range(start, start + generations):
+        asked = [replace(suggestion, generation=index) for suggestion in engine.ask(size)]
+        if not asked:
+            break
+        results = [make_result(suggestion, engine.name, value(suggestion)) for suggestion in asked]
+        engine.tell(results)
+        done.append(results)
+    return done
+
+
+def run_two_goals(engine: Engine, generations: int, start: int = 0) -> list[list[Result]]:
+    """Run an engine for `GOALS` in `SIZES`. Larger models are better; every ninth trial fails."""
+    done: list[list[Result]] = []
+    for index in range(start, start + generations):
+        results = []
+        for one in engine.ask(8):
+            units = read_number(one.params, "model.units", 1)
+            value = None if one.number % 9 == 5 else score(one.params) - 0.2 / units
+            result = make_result(replace(one, generation=index), engine.name, value)
+            results.append(replace(result, measured={"parameters": 10.0 * units} if value is not None else {}))
+        engine.tell(results)
+        done.append(results)
+    return done
+
+
+def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
+    return [result for generation in generations for result in generation]
+
+
+def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
+    """What must be equal of two searches; the time that asking took is not."""
+    return [(one.number, one.params, one.suggestion.continues, one.value) for one in results]
+
+
+def is_in_space(space: SearchSpace, params: Params) -> bool:
+    """Whether a trial has exactly the active parameters and the constants, with values that the space may have."""
+    values = space.searched(params)
+    own = {**space.constants, **{each.name: value for each, value in values or ()}}
+    return values is not None and own == dict(params) and space.allows(params)

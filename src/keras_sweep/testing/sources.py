@@ -1,0 +1,56 @@
+"""What every kind of source promises, as tests to derive from: rows with labels, and the same ones each time."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from keras_sweep.data.source import RawRows, SourceRows, read_source
+from keras_sweep.errors import DataError
+from keras_sweep.space.data_spec import SOURCES, DataSpec
+
+
+def list_parts(rows: SourceRows) -> list[RawRows]:
+    return [part for part in (rows.rows, rows.train, rows.validation, rows.test) if part is not None]
+
+
+def has_same_values(a: Any, b: Any) -> bool:
+    """Whether two arrays, or two tables of Polars, are equal."""
+    return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a.equals(b))
+
+
+class SourceContract:
+    """What every kind of source promises. A test class that derives from this says what to read, and writes it.
+
+    class TestStripes(SourceContract):
+        data = DataSpec("stripes", "12", "label")
+        missing = "nothing"
+    """
+
+    data: DataSpec  # which names the kind, and what it reads
+    missing: str  # what it can't read, in place of `data.source`; the error names its last word
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """The folder of the space file, with all that `data` names."""
+        return tmp_path
+
+    def test_gives_rows_with_one_label_each(self, folder: Path) -> None:
+        rows = SOURCES.find(self.data.kind).read(self.data, folder)
+        assert rows.name and list_parts(rows)
+        assert (rows.rows is None) == (rows.train is not None)
+        for part in list_parts(rows):
+            assert len(part.x) == len(part.y) > 0
+            assert isinstance(part.x, np.ndarray | pl.DataFrame)
+
+    def test_gives_the_same_rows_again(self, folder: Path) -> None:
+        first, again = (list_parts(read_source(self.data, folder)) for _ in range(2))
+        for part, other in zip(first, again, strict=True):
+            assert has_same_values(part.x, other.x) and has_same_values(part.y, other.y)
+
+    def test_says_what_can_not_be_read(self, folder: Path) -> None:
+        data = DataSpec(self.data.kind, self.missing, "y", options=self.data.options)
+        with pytest.raises(DataError, match=self.missing.replace(":", " ").split()[-1]):
+            SOURCES.find(data.kind).read(data, folder)

@@ -1,0 +1,257 @@
+"""A sweep is loaded before it is run, and opened again on its own terms: its backend, its rows, its code by trust."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.image_sets import FASHION_MNIST
+from keras_sweep.errors import ChangedSweep, SweepError, UsageError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Training, UserCallback
+from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep import open_sweep as open_sweep_module
+from keras_sweep.sweep.open_sweep import OpenSweep, backend_of, load
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.trial.result import TrialState
+from tests.helpers.command import sweep
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.in_memory_record import open_to_run
+from tests.helpers.results import result
+from tests.helpers.space_texts import DENSE
+from tests.helpers.whole_spaces import PLAIN
+
+
+def test_pictures_that_are_damaged_end_the_command_though_keras_is_still_imported(tmp_path: Path) -> None:
+    (tmp_path / "dense.yaml").write_text(DENSE)
+    for file in FASHION_MNIST.files:
+        (tmp_path / file).write_bytes(b"no picture")
+    ended = sweep("run", "dense.yaml", cwd=tmp_path, new=True, SWEEP_DATA_DIR=str(tmp_path))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{tmp_path / FASHION_MNIST.images.file} can't be read" in ended.err
+    assert "Remove it or replace it" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_pictures_read_beside_the_import_are_those_that_any_command_reads(tmp_path: Path) -> None:
+    (tmp_path / "dense.yaml").write_text(DENSE.replace("trials: 64", "trials: 1"))
+    sweep("run", "dense.yaml", "--quiet", cwd=tmp_path, new=True).ok()
+    sweep("verify", "sweeps/dense/best.keras", cwd=tmp_path).ok()  # which compares the fingerprints of the rows
+
+
+DATA, SPEC = digits(64, 32), make_spec()
+FIRST, SECOND = (("data.noise", 0),), (("data.noise", 1),)
+
+
+def varied(**changes):
+    """Rows of two variants of the data."""
+    second = replace(DATA, validation=replace(DATA.validation, y=DATA.validation.y[::-1]))
+    return replace(DATA, variants={FIRST: DATA, SECOND: second}, **changes)
+
+
+def running(data=DATA, told=None):
+    runner = FitRunner(SPEC, DATA)
+    study = SimpleNamespace(folder=SweepFolder(Path("sweeps/digits")))
+    emit = (told or []).append
+    return open_to_run(replace(SPEC, folder=Path()), runner, emit, study=study, data=data)
+
+
+def test_the_trials_of_each_variant_of_the_data_have_a_runner_of_their_own(monkeypatch):
+    made = []
+
+    def choose(spec, data, kind, **how):
+        made.append((data, kind, how))
+        return FitRunner(spec, data), None
+
+    monkeypatch.setattr(open_sweep_module, "choose_runner", choose)
+    plain, several = running(), running(varied())
+    assert plain.runner_of(()) is plain.runner and several.runner_of(FIRST) is several.runner
+    other = several.runner_of(SECOND)
+    assert other is not several.runner and several.runner_of(SECOND) is other and len(made) == 1
+    ((data, kind, how),) = made
+    assert data is several.data.variants[SECOND] and kind == "fit"
+    assert how["checkpoints"] == several.study.folder.checkpoints and how["workers"] is None
+
+
+def test_validation_labels_are_digested_where_trials_differ_in_their_data():
+    several = running(varied())
+    assert running().rows_of(()) is None and several.rows_of(()) is None
+    first, second = several.rows_of(FIRST), several.rows_of(SECOND)
+    assert first is not None and first != second
+    same = varied()
+    other_pixels = replace(DATA, validation=replace(DATA.validation, x=DATA.validation.x * 2))
+    assert running(replace(same, variants={FIRST: other_pixels})).rows_of(FIRST) == first
+
+
+def test_a_trial_of_a_run_is_trained_again_by_the_runner_that_trained_it():
+    here = running()
+    assert here.is_running and here.runner_for(result(3)) is here.runner and here.load(result(3))[1] is DATA
+    here.stop.limit(0.0)
+    assert here.stop and not here.stop.signalled  # the time for the search is over, not that for its end
+
+
+def loaded(spec, runner=None, workers=None, **data):
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(open_sweep_module, "load_rows", lambda spec, read: (spec, replace(DATA, **data)))
+        stop = StopRequest(ends_process=False)
+        spec, _, chosen = load(spec, None, runner, told.append, WallTime(), stop, workers)
+    return spec, chosen, told
+
+
+def test_what_to_know_of_the_data_and_the_runner_is_told_before_the_search():
+    asks = make_spec(training=Training(callbacks=(UserCallback("a:b"),)))
+    _, chosen, told = loaded(asks, notices=("it was shuffled",), leaks=("the order tells",))
+    why = "trials train one by one with plain fit, since callbacks of your own are called by `fit` alone"
+    assert [(one.message, one.leak) for one in told] == [
+        ("it was shuffled", False),
+        ("the order tells", True),
+        (why, False),
+    ]
+    assert chosen.name == "fit/jax" and loaded(SPEC)[1].name == "compiled/jax" and loaded(SPEC)[2] == []
+
+
+def test_workers_that_would_wait_for_each_other_are_told_what_to_do(monkeypatch):
+    def choose(spec, data, kind, **how):
+        runner = FitRunner(spec, data)
+        runner.generation = spec.search.generation or 1
+        return runner, None
+
+    monkeypatch.setattr(open_sweep_module, "choose_runner", choose)
+    (said,) = [one.message for one in loaded(SPEC, workers=object())[2]]
+    assert said.startswith("optuna/tpe learns from each trial by `fit`") and "{generation: 8}" in said
+    assert loaded(make_spec(search=SearchSettings(generation=8)), workers=object())[2] == []
+    assert loaded(make_spec(sampler="random"), workers=object())[2] == [] == loaded(SPEC)[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"search": SearchSettings(start=({"learning_rate": 9.0},))}, "learning_rate"),
+        ({"training": Training(class_weight={"cat": 2.0})}, "names the class"),
+        ({"loss": "huber", "loss_arguments": {"no_such": 1.0}, "metrics": ()}, "does not take"),
+        ({"model": ModelSpec("dense", "dense", {"units": 3, "activation": "softmax"})}, "needs 10 outputs"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(changes, said):
+    with pytest.raises(SweepError, match=said):
+        loaded(make_spec(**changes))
+
+
+PARAMS = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 383, "epochs": 4}
+PLAIN_SPEC = read_space_file(Path("plain.yaml"), text=PLAIN)
+
+
+@pytest.fixture(scope="module")
+def fingerprint() -> str:
+    return load_search_data(PLAIN_SPEC).fingerprint
+
+
+@pytest.fixture
+def recorded(tmp_path, fingerprint):
+    """Record some trials of the plain sweep; attributes are as a record has them."""
+
+    def record(*results, **attributes):
+        facts = {"engine": "optuna/tpe", "fingerprint": fingerprint, **attributes}
+        folder = SweepFolder(tmp_path / "plain")
+        StudyFile.create(
+            folder, PLAIN_SPEC, facts, [replace(one, suggestion=one.suggestion) for one in results]
+        ).close()
+        return folder
+
+    return record
+
+
+def trial(number=0, value=0.9, **more):
+    return result(number, value, params=PARAMS, **more)
+
+
+def test_a_runners_name_ends_with_the_backend_unless_it_is_another_programs():
+    names = {"compiled/jax": "jax", "fit/tensorflow": "tensorflow", "fit/torch": "torch"}
+    assert {name: backend_of(name) for name in names} == names
+    assert [backend_of(name) for name in ("keras-tuner", "wandb/sweep", "jax", "")] == [None] * 4
+
+
+def test_a_trial_is_opened_with_its_rows_and_the_winner_where_none_is_named(recorded, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with OpenSweep(recorded(trial(0, 0.8), trial(1, 0.9), trial(2, 0.7))) as sweep:
+        best = sweep.read().training(None)
+        spec, data = sweep.load(best)
+        assert best.number == 1 and spec.name == "plain" and len(data.train) > 0
+        assert sweep.read().training(2).number == 2 and sweep.load(sweep.read().training(2)) == (spec, data)
+        assert not sweep.is_running and not sweep.stop.signalled and sweep.workers is None
+        with pytest.raises(UsageError, match="has no trial 3"):
+            sweep.read().training(3)
+        np.testing.assert_array_equal(sweep.validation().x, data.validation.x)
+
+
+def test_the_backend_is_that_of_the_trial_unless_another_is_asked_for(recorded):
+    folder = recorded(trial(0, runner="fit/torch"))
+    said = r"`--backend` is 'torch', but this process has imported Keras on 'jax'"
+    with OpenSweep(folder, backend="torch") as sweep, pytest.raises(UsageError, match=said):
+        sweep.load(sweep.read().trial(0))
+    with OpenSweep(folder) as sweep:
+        sweep.load(sweep.read().trial(0))
+        assert keras.backend.backend() == "jax" == os.environ["KERAS_BACKEND"]  # Keras is there already
+
+
+def test_a_trial_of_another_program_is_not_worked_on(recorded):
+    folder = recorded(trial(0, engine="import/wandb"), trial(1, 0.5))
+    with OpenSweep(folder) as sweep:
+        with pytest.raises(UsageError, match="trial 0 was trained elsewhere") as refused:
+            sweep.load(sweep.read().trial(0))
+        assert sweep.read().training(None).number == 1
+    assert refused.value.hint == "Choose a trial that was trained here"
+
+
+def test_validation_rows_need_no_trial_that_completed(recorded):
+    """Unless trials differ in their rows: then they are the winner's."""
+    with OpenSweep(recorded(trial(0, None, state=TrialState.FAIL, reason="diverged"))) as sweep:
+        assert len(sweep.validation()) > 0
+
+
+def test_rows_that_have_changed_are_refused_and_so_is_a_model_whose_code_has(recorded):
+    folder = recorded(trial(), fingerprint="of other rows")
+    with OpenSweep(folder) as sweep:
+        for look in (lambda: sweep.load(sweep.read().trial(0)), sweep.validation):
+            with pytest.raises(ChangedSweep, match="the data of the sweep 'plain' have changed since") as refused:
+                look()
+            assert "under another name" in refused.value.hint
+
+
+def test_a_model_whose_code_has_changed_is_refused_by_its_file(recorded, tmp_path):
+    (tmp_path / "mine.py").write_text("import keras\ndef build():\n    return keras.Sequential()\n")
+    text = PLAIN.replace("model:\n  dense: {units: 10, activation: softmax}", "model: {python: mine:build}")
+    spec = read_space_file(tmp_path / "plain.yaml", text=text)
+    folder = recorded(trial(), model_code={"mine.py": "another digest"})
+    said = r"the code of the model has changed .*: mine\.py in .*; its trials are of"
+    with OpenSweep(folder, spec=spec) as sweep, pytest.raises(ChangedSweep, match=said):
+        sweep.validation()
+
+
+def test_a_spec_that_the_user_gives_stands_for_the_recorded_one(recorded):
+    with OpenSweep(recorded(trial()), spec=replace(PLAIN_SPEC, name="given")) as sweep:
+        assert sweep.load(sweep.read().trial(0))[0].name == "given" and sweep.trusts
+
+
+def test_keras_is_configured_as_it_was_and_that_is_told(recorded):
+    told = []
+    folder = recorded(trial(), keras_config={"epsilon": 1e-5})
+    before = keras.config.epsilon()
+    try:
+        with OpenSweep(folder, told.append) as sweep:
+            sweep.load(sweep.read().trial(0))
+            assert keras.config.epsilon() == 1e-5
+    finally:
+        keras.config.set_epsilon(before)
+    (notice,) = told
+    assert notice.message.startswith("Keras is configured as it was for these trials: ")

@@ -1,0 +1,195 @@
+"""What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file, weights_file_of
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep import resume
+from keras_sweep.sweep.resume import open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.events import Noticed
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.in_memory_record import open_to_run, searched
+from tests.helpers.records import DENSE, saved_trials
+from tests.helpers.results import result
+
+SPEC = make_spec(text="data: digits\n")
+
+
+def opened(folder: SweepFolder, spec: SweepSpec = SPEC, fingerprint: str = "abc") -> list[str]:
+    """Open and close; the notices."""
+    told: list[str] = []
+    open_study(folder, spec, fingerprint, lambda event: told.append(event.message)).close()  # type: ignore[union-attr]
+    return told
+
+
+def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    folder.path.mkdir()
+    folder.path.chmod(0o755)
+    (folder.path / "photo.jpg").touch()
+    (told,) = opened(folder)
+    assert told.startswith(f"{folder.path} is open to others (mode 0755): it was there before with files in it")
+    assert f"`chmod 700 {folder.path}` closes it" in told
+
+
+def test_another_space_or_other_rows_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    for spec, fingerprint in [
+        (replace(SPEC, loss="mse"), "abc"),
+        (SPEC, "other rows"),
+        (make_spec((OPTIMIZER,)), "abc"),
+    ]:
+        with pytest.raises(ChangedSweep, match="--fresh"):
+            opened(folder, spec, fingerprint)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_other_test_rows_are_refused_once_their_fingerprint_is_recorded(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)  # as an older version did, without one
+    open_study(folder, SPEC, "abc", test_fingerprint="def").close()
+    open_study(folder, SPEC, "abc", test_fingerprint="def").close()
+    opened(folder)
+    with pytest.raises(ChangedSweep, match="its test rows are not those that the sweep was begun with"):
+        open_study(folder, SPEC, "abc", test_fingerprint="other")
+
+
+def test_the_same_file_and_another_comment_in_it_are_no_other_sweep(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    for text in (SPEC.text, SPEC.text, "# one\ndata: digits\n", "# two\ndata: digits\n"):
+        assert opened(folder, replace(SPEC, text=text)) == []
+        assert folder.space.read_text() == text
+    with open_study(folder, SPEC, "abc") as study:
+        assert study.facts.space == SPEC.text
+
+
+def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder, make_spec((LEARNING_RATE,), text="x"))
+    results = [result(number, weights=(*DENSE, np.array([number]))).light() for number in range(4)]
+    for number in (1, 2, 3, 4):  # of trial 4 the record does not know yet
+        write_arrays(weights_file(folder, number), (*DENSE, np.array([number])))
+    weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
+    shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
+    told: list[str] = []
+    damaged = set_damaged_weights_aside(folder, results, lambda event: told.append(event.message))  # type: ignore[union-attr]
+    assert [one.number for one in damaged] == [2, 3]
+    assert "000002.npz are damaged" in told[0]
+    assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
+    assert saved_trials(folder) == [1, 4]
+    assert (folder.weights / "000002.npz~1").exists()
+
+
+TRAINED = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
+DATA = load_search_data(TRAINED)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return searched(TRAINED, CompiledRunner(TRAINED, DATA), 4).results()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[StudyFile]:
+    with open_study(SweepFolder(tmp_path / "digits"), TRAINED, DATA.fingerprint) as study:
+        yield study
+
+
+def notices(events) -> list[str]:
+    return [event.message for event in events if isinstance(event, Noticed)]
+
+
+def kept_files(study: StudyFile, results):
+    """Write the weights and the scores of all trials, and give them as the record does."""
+    for one in results:
+        write_arrays(weights_file_of(study.folder, one), one.weights)
+        save_scores(scores_file(study.folder, one.number), one.scores)
+    return [one.light() for one in results]
+
+
+def test_weights_that_are_damaged_are_set_aside_and_those_that_are_sound_or_gone_are_left(study, results) -> None:
+    light, heard = kept_files(study, results), []
+    first, second, third = (weights_file_of(study.folder, one) for one in light[:3])
+    first.write_bytes(b"damaged")
+    second.unlink()
+    finalist = replace(light[2], suggestion=replace(light[2].suggestion, recipe=2))
+    of_finalist = weights_file_of(study.folder, finalist)
+    write_arrays(of_finalist, results[1].weights)  # of another
+    trials = [light[0], light[1], replace(light[2], finalists=(finalist,)), light[3]]
+    assert set_damaged_weights_aside(study.folder, trials, heard.append) == [light[0], finalist]
+    assert not first.exists() and third.exists() and not of_finalist.exists()
+    assert [one.rpartition(": ")[2] for one in notices(heard)] == [
+        f"the file is {path.name}~1 now" for path in (first, of_finalist)
+    ]
+
+
+def test_weights_are_written_again_where_they_are_those_of_the_record(study, results, monkeypatch) -> None:
+    light, heard = [one.light() for one in results], []
+    found = {0: results[0].weights, 1: results[0].weights}
+
+    def weights_of(sweep, trial):
+        if trial.number == 2:
+            raise RecordError("trial 2 trained again gives 0.5")
+        return found[trial.number]
+
+    monkeypatch.setattr(resume, "weights_of", weights_of)
+    rebuild_weights(open_to_run(TRAINED, None, heard.append, study=study, data=DATA), light[:3])
+    assert [weights_file_of(study.folder, one).exists() for one in light] == [True, False, False, False]
+    assert notices(heard) == [
+        "the weights of trial 1 are lost: trained again it has the same value by weights that differ in their last "
+        "digits",
+        "the weights of trial 2 are lost: trial 2 trained again gives 0.5",
+    ]
+
+
+def test_scores_are_computed_again_from_weights_and_what_is_lost_is_counted(study, results) -> None:
+    light, heard = kept_files(study, results), []
+    files = [scores_file(study.folder, one.number) for one in light]
+    before = files[0].read_bytes()
+    running = open_to_run(TRAINED, None, heard.append, study=study, data=DATA)
+    rebuild_scores(running, light)
+    assert heard == [] and files[0].read_bytes() == before
+    files[0].write_bytes(b"damaged")
+    files[1].unlink()
+    files[2].unlink()
+    weights_file_of(study.folder, light[2]).unlink()
+    rebuild_scores(running, light)
+    assert [load_scores_of(study.folder, one).digest for one in light[:2]] == [one.scores_digest for one in light[:2]]
+    aside, lost = notices(heard)
+    assert aside.endswith(f"the file is {files[0].name}~1 now")
+    assert lost == (
+        "the scores of 1 trial on the validation rows are lost, without the weights that gave them: they are compared "
+        "by their values alone"
+    )
+    files[3].unlink()
+    other = [*light[:3], replace(light[3], scores_digest="bits:other")]
+    heard.clear()
+    rebuild_scores(running, other)
+    assert notices(heard)[-1].startswith("the scores of 2 trials on the validation rows are lost")
+    assert not files[3].exists()
+
+
+def test_scores_of_finalists_that_decide_are_made_whole_too(study, results) -> None:
+    (first, *_), heard = kept_files(study, results), []
+    finalist = replace(first, suggestion=replace(first.suggestion, recipe=first.number))
+    running = open_to_run(TRAINED, None, heard.append, study=study, data=DATA)
+    path = scores_file(study.folder.finalists, finalist.number)
+    write_arrays(weights_file_of(study.folder, finalist), results[0].weights)
+    rebuild_scores(running, [replace(first, finalists=(finalist,), final=False)])
+    assert not path.exists()
+    rebuild_scores(running, [replace(first, finalists=(finalist,), final=True)])
+    assert path.exists() and heard == []

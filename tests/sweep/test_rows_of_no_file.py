@@ -1,0 +1,86 @@
+"""Rows of a query, or made in memory by a source that is registered: run, resumed, verified and shown as a file's."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.data.source import RawRows, SourceRows
+from keras_sweep.errors import ChangedSweep, SweepWarning
+from keras_sweep.space.data_spec import SOURCES, Source
+from tests.helpers.command import called
+from tests.helpers.ran import ran_as
+from tests.helpers.sql import write_shop
+
+REST = """\
+split: {{stratify: {classes}}}
+model: {{dense: {{hidden: [4]}}}}
+loss: {loss}
+metrics: [{metric}]
+metric: {{name: val_{metric}}}
+parameters: {{learning_rate: {{values: [0.01, 0.1]}}, epochs: 2}}
+search: {{sampler: grid, trials: 2}}
+"""
+QUERY = 'data: {sql: "select size, sold, zone, price from houses order by id", database: %s, target: price}\n'
+SQL = QUERY % "shop.db" + REST.format(classes="false", loss="mean_squared_error", metric="mean_absolute_error")
+MADE = "data: {made: /in/memory}\n" + REST.format(
+    classes="true", loss="sparse_categorical_crossentropy", metric="accuracy"
+)
+ROWS = [60]  # how many are made
+
+
+def make_rows(data: Any, folder: Path) -> SourceRows:
+    y = np.arange(ROWS[0]) % 3
+    return SourceRows(data.source, RawRows(np.eye(3, dtype=np.float32)[y], y))
+
+
+@pytest.fixture
+def made() -> Iterator[None]:
+    SOURCES.register("made", Source(read=make_rows))
+    yield
+    del SOURCES._own["made"]
+
+
+def add_house(folder: Path) -> None:
+    write_shop(folder / "shop.db", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"), [(SQL, add_house), (MADE, lambda _: ROWS.append(ROWS.pop() + 1))], ids=["sql", "made"]
+)
+def test_a_sweep_of_rows_of_no_file(
+    text: str, change: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_shop(tmp_path / "shop.db")
+    sweep = ran_as(tmp_path, "it", text)
+    first = sweep.leaderboard()
+    again = ran_as(tmp_path, "it", text)
+    assert [row.value for row in again.leaderboard()] == [row.value for row in first] and again.test_looks == 1
+    assert ks.verify(sweep.export("it.keras"), sweeps_dir=tmp_path / "sweeps").matches
+    shutil.move("sweeps", "elsewhere")
+    assert ks.verify("it.keras").matches
+    shutil.move("elsewhere", "sweeps")
+    code, out, err = called(["data", "it", "--save", "rows.npz"])
+    assert (code, out.splitlines()[-1]) == (0, "rows.npz"), err
+    change(tmp_path)
+    with pytest.raises(ChangedSweep, match=r"its (test )?rows are not those that the sweep was begun with"):
+        ran_as(tmp_path, "it", text)
+
+
+def test_a_record_or_a_card_alone_asks_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_shop(tmp_path / "shop.db")
+    monkeypatch.setenv("SHOP", f"sqlite:///{tmp_path}/shop.db")
+    model = ran_as(tmp_path, "it", SQL.replace("shop.db", "$SHOP")).export("it.keras")
+    code, _, told = called(["data", "it"])
+    assert code == 2 and "the rows of the sweep 'it' come from $SHOP, and a record alone" in " ".join(told.split())
+    for act, who in ((ks.open("it").validation, "record of 'it'"), (lambda: ks.verify(model), "card")):
+        with pytest.raises(ks.UsageError, match=rf"code that the {who} names: a query at \$SHOP\. .* add `--trust`"):
+            act()
+    with pytest.warns(SweepWarning, match=r"`--trust`: imports and runs a query at \$SHOP"):
+        assert len(ks.open("it", trust=True).validation()) == 20 and ks.verify(model, trust=True).matches
