@@ -138,11 +138,15 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
 
 
 def last_change(folder: SweepFolder) -> float:
-    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too."""
+    """When the record was written to, in seconds since 1970.
+
+    Commits go to SQLite's log first: its time counts, too, but for an empty one, which a reader may have made.
+    """
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):
-            newest = max(newest, path.stat().st_mtime)
+            about = path.stat()
+            newest = max(newest, about.st_mtime if about.st_size else 0.0)
     return newest
 
 
