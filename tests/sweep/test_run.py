@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -21,7 +22,6 @@ from keras_sweep.sweep.events import (
     TrialEnded,
 )
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
-from keras_sweep.views.sweep_list import sweep_rows
 from tests.helpers.command import sweep
 from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.ran import Ran, finished
@@ -161,7 +161,7 @@ def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(
     assert (ended.reason, len(ended.results)) == (EndReason.GOOD_ENOUGH, 2) and ended.model is not None
     again = finished(tmp_path, enough, trials=4)
     assert again.ended.reason is EndReason.GOOD_ENOUGH and "nothing is left to do" in again.notices[-1]
-    assert [row.state for row in sweep_rows(tmp_path / "sweeps")] == ["done"]
+    assert [sweep.status.state for sweep in ks.sweeps(tmp_path / "sweeps")] == ["done"]
     better = finished(tmp_path, enough.replace("0.05", "1.5"), trials=4)
     assert (better.ended.reason, len(better.ended.results)) == (EndReason.DONE, 4)
 

@@ -42,7 +42,7 @@ from keras_sweep.space_file.losses import (
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Engine, PruningRule
+from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, WANDB_METHODS, Engine, PruningRule
 from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of
 from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
@@ -191,7 +191,7 @@ def _check_keys(faults: Faults) -> None:
     given = faults.root.plain
     for key, value in given.items():
         if key in PASSED_OVER:
-            sampler = value if value in ("grid", "random") else "tpe"  # of W&B's `method`; `bayes` is `tpe`
+            sampler = WANDB_METHODS.get(str(value), "tpe")
             instead = PASSED_OVER[key].format(value=quoted(value), sampler=sampler)
             faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
         elif key not in SECTIONS:

@@ -240,6 +240,7 @@ class SpaceFile(Section):
 
 
 SECTIONS = tuple(SpaceFile.model_fields)
+WANDB_METHODS = {"bayes": "tpe", "grid": "grid", "random": "random"}  # W&B's `method` -> our sampler
 # keys at the top of a W&B sweep file that have no meaning here -> what they become
 PASSED_OVER: Mapping[str, str] = {
     "program": "the model is `model: {{python: module:function}}`",

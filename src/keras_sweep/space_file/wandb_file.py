@@ -19,7 +19,7 @@ from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_
 from keras_sweep.space_file.options import block_yaml, plain_yaml
 from keras_sweep.space_file.parameters import KINDS, parameters
 from keras_sweep.space_file.read import file_tree
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER, WANDB_METHODS
 from keras_sweep.space_file.yaml_tree import tree_of_text
 
 _HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_size", "layer_size", "fc_layer_size")
@@ -40,8 +40,8 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
     search: dict[str, Any] = {"sampler": "tpe", "trials": given.get("run_cap", 32), "seed": 42}
     found: dict[str, Any] = {"parameters": _parameters(given["parameters"], notes), "search": search}
     for key, value in given.items():
-        if key == "method" and value in ("grid", "random", "bayes"):
-            search["sampler"] = "tpe" if value == "bayes" else value
+        if key == "method" and str(value) in WANDB_METHODS:
+            search["sampler"] = WANDB_METHODS[str(value)]
             if value == "grid" and "run_cap" not in given:
                 blocks = found["parameters"].values()
                 search["trials"] = math.prod(len(block["values"]) for block in blocks if "values" in block)
