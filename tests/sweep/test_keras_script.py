@@ -2,7 +2,6 @@
 
 import ast
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,8 +156,10 @@ def test_a_name_that_is_no_identifier_is_no_code():
 
 def opened(spec=None, data=DATA):
     """What gives the trial of `result` of a sweep."""
-    trial = SimpleNamespace(spec=spec or make_spec(), data=data, trial=result())
-    return SimpleNamespace(opened=lambda number: nullcontext(trial) if number == 7 else pytest.fail(str(number)))
+    return SimpleNamespace(
+        training=lambda number: result() if number == 7 else pytest.fail(str(number)),
+        load=lambda trial: (spec or make_spec(), data),
+    )
 
 
 def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
