@@ -1,15 +1,12 @@
 """A trial by `fit` that workers train: how far, and from where it goes on."""
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.training import build_trial
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.segments import train_segment
-from keras_sweep.training.workers import task
 from keras_sweep.training.workers.pool import ExecutorPool
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, suggestions, train
@@ -36,17 +33,9 @@ class Asked(ExecutorPool):
         return super().submit(function, *arguments)
 
 
-@pytest.fixture
-def threads(monkeypatch):
-    monkeypatch.setattr(build_trial, "others_draw", False)
-    monkeypatch.setattr(task, "_open", {})
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
-
-
 @pytest.fixture(scope="module")
 def data():
-    return load_search_data(SPEC)
+    return load_search_data(SPEC)  # as a worker reads them
 
 
 def watching():

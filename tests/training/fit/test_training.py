@@ -1,6 +1,5 @@
 """A trial is scored by the weights that `fit` leaves, which a callback of the user's may have set."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,8 @@ from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec, Training, UserCallback
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.training import build_trial
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.fit.training import SET_LATER
-from keras_sweep.training.workers import task
 from keras_sweep.training.workers.pool import ExecutorPool
 from keras_sweep.trial.result import TrialState
 from tests.helpers import own_callbacks
@@ -76,22 +73,13 @@ def test_of_the_best_epoch_the_weights_are_kept_that_it_was_validated_with(data)
     assert result.value == max(result.curve["val_accuracy"]) == evaluated(spec, result, data)
 
 
-@pytest.fixture
-def worker(monkeypatch):
-    """A worker that is a thread."""
-    monkeypatch.setattr(build_trial, "others_draw", False)
-    monkeypatch.setattr(task, "_open", {})
-    with ThreadPoolExecutor(1) as pool:
-        yield ExecutorPool(pool)
-
-
 @pytest.mark.parametrize("name", ["first_at_end", "averaged"])
-def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(worker, name):
+def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(threads, name):
     spec, trials = spec_of(name), suggestions(ADAM)
     rows = load_search_data(spec)
     for below, state in ((-1.0, TrialState.COMPLETE), (2.0, TrialState.PRUNED)):
         there, here = (Watching(rung_epochs=(2,), stop_below=below) for _ in range(2))
-        results = train(FitRunner(spec, rows, workers=worker), trials, there)
+        results = train(FitRunner(spec, rows, workers=ExecutorPool(threads)), trials, there)
         assert_same_bits(results, train(FitRunner(spec, rows), trials, here))
         assert there.rungs_called == here.rungs_called
         assert results[0].state is state and results[0].value == evaluated(spec, results[0], rows)
