@@ -327,7 +327,7 @@ RECORDED = Result(
     ("changes", "says"),
     [
         ({}, []),
-        ({"stderr": 0.10009, "measured": {"parameters": 650.0, "predict_seconds": 2.0}}, []),
+        ({"stderr": 0.100009, "measured": {"parameters": 650.0, "predict_seconds": 2.0}}, []),
         ({"stderr": None}, []),
         ({"stderr": 0.1002}, ["the standard error: the record says 0.1, but it is 0.1002"]),
         ({"stderr": 0.2, "value": 0.6}, []),  # which the curve tells

@@ -22,7 +22,7 @@ RELATIVE = 1e-5  # sums of float32 in another order
 ABSOLUTE = 1e-7  # of a number near zero
 ROWS = 1.01  # a row may fall on the other side of a threshold
 WHOLE = 0.01  # how near a difference of shares must be to whole rows; float32 rounds a share of 100,000 rows so far
-STDERR = 1e-3  # relative, of two standard errors that agree: they are shown with two digits
+STDERR = 1e-4  # relative, of two standard errors that agree
 
 
 class Match(StrEnum):
