@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from keras_sweep.record.encoding import CHECKSUM, encode
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.command import leaderboard, python, sweep
 from tests.helpers.long_sweep import Started, wait_for
@@ -55,7 +55,7 @@ def test_a_trial_that_has_its_recorded_numbers_exits_with_0_and_shows_every_epoc
 def test_a_record_that_contradicts_itself_exits_with_1_and_both_as_json(finished, tmp_path):
     shutil.copytree(finished / "sweeps", tmp_path / "sweeps")
     folder = SweepFolder(tmp_path / "sweeps" / "digits")
-    (first, *_) = read_results(folder)
+    (first, *_) = RecordedSweep.read(folder).results
     other = dataclasses.replace(first, value=first.value + 0.01)
     with closing(sqlite3.connect(folder.study)) as connection, connection:
         connection.execute("UPDATE trial_values SET value = ? WHERE trial_id = 1", (other.value,))

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -117,14 +117,14 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             study.close()
             lock.release()
-        done = len(reader.read_results(self.folder))
+        done = len(RecordedSweep.read(self.folder).results)
         assert self.done <= done <= trials
         assert done == trials or stop or dies_at is not None
         self.done = done
 
     def _check_winner(self) -> None:
         """Whatever came before, the finalists are those of a search of so many trials, and their mean decides."""
-        results = reader.read_results(self.folder)
+        results = RecordedSweep.read(self.folder).results
         final = [one for one in results if one.final]
         assert {one.number for one in final} == set(choose_finalists(self.spec, results).recipes)
         for one in final:
@@ -160,7 +160,7 @@ class AnyOrder(RuleBasedStateMachine):
         """`--fresh`: begun anew, the older one is kept aside."""
         with SweepLock(self.folder) as lock:
             moved = lock.move_aside()
-        assert len(reader.read_results(moved)) == self.done
+        assert len(RecordedSweep.read(moved).results) == self.done
         self.done = 0
 
     @invariant()
@@ -168,7 +168,7 @@ class AnyOrder(RuleBasedStateMachine):
         if not self.folder.exists():
             return
         assert integrity(self.folder.study) == "ok"
-        found = plain(reader.read_results(self.folder))
+        found = plain(RecordedSweep.read(self.folder).results)
         assert {one[0]: one for one in found} == {number: self.expected[number] for number in range(self.done)}
         for number in saved_trials(self.folder):
             value = self.expected[number][4] if number in self.expected else None
@@ -179,7 +179,7 @@ class AnyOrder(RuleBasedStateMachine):
     def each_finalist_is_there_once_and_has_its_value(self) -> None:
         if not self.folder.exists():
             return
-        results = reader.read_results(self.folder)
+        results = RecordedSweep.read(self.folder).results
         trained = sorted((one for each in results for one in each.finalists), key=lambda one: one.number)
         assert [one.number for one in trained] == list(range(len(trained)))
         assert len({(one.recipe, one.finalist_seed) for one in trained}) == len(trained)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.trial.result import TrialState
 from tests.helpers.fault_driver import Ended, forked
 from tests.helpers.space_texts import small
@@ -57,7 +57,7 @@ def run(folder: Path, *words: str, models: str = MODELS) -> Ended:
 @pytest.mark.parametrize("runner", ["compiled", pytest.param("fit", marks=pytest.mark.soak)])
 def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(tmp_path: Path, runner: str) -> None:
     ended = run(tmp_path, "--runner", runner).ok()
-    found = {one.params["model.kind"]: one for one in reader.read_results(folder_of(tmp_path, "kinds"))}
+    found = {one.params["model.kind"]: one for one in RecordedSweep.read(folder_of(tmp_path, "kinds")).results}
     assert len(found) == 7
     assert found["good"].state is found["disk"].state is TrialState.COMPLETE
     for kind, reason in {

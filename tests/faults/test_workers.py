@@ -27,7 +27,7 @@ from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import give_function
 from keras_sweep.process.user_code import forget_changed, load_python
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.workers import task
 from keras_sweep.training.workers.pool import ExecutorPool, Pool, workers_of
@@ -385,7 +385,7 @@ class TestDask:
         assert_same_bits(results, train(CompiledRunner(make_spec(), data), GENERATION))
 
     @pytest.mark.soak
-    @pytest.mark.parametrize("kind", [CompiledRunner, fit_runner], ids=["lanes", "fit"])
+    @pytest.mark.parametrize("kind", [CompiledRunner, FitRunner], ids=["lanes", "fit"])
     def test_workers_that_are_killed_lose_no_trial(self, cluster: Any, data: Any, kind: Any) -> None:
         trials = LONG if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
         with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]

@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import Match, gap
 from keras_sweep.training.checkpoint import FILE
-from keras_sweep.training.fit.folded import fit_runner
+from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
@@ -118,7 +118,7 @@ def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int,
 
 def fitted(spec, data, trials, watch=None) -> dict[int, Result]:
     """Results of the plain runner."""
-    return train(fit_runner(spec, data), trials, watch)
+    return train(FitRunner(spec, data), trials, watch)
 
 
 def signatures(runner):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from tests.helpers.command import PATIENCE, sweep
 from tests.helpers.fault_driver import Forks
 from tests.helpers.space_texts import small
@@ -73,7 +73,7 @@ class Started:
 
 def trials(folder: Path) -> int:
     sweep = folder_of(folder, "long")
-    return len(reader.read_results(sweep)) if sweep.exists() else 0
+    return len(RecordedSweep.read(sweep).results) if sweep.exists() else 0
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started | None = None) -> None:

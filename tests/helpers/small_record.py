@@ -18,6 +18,7 @@ from keras_sweep.files import atomic
 from keras_sweep.files.arrays import read_arrays, write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import delete_others, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -46,7 +47,7 @@ def check_sound(folder: SweepFolder) -> None:
     """Every file is whole or absent, and the record holds the first trials."""
     if folder.exists():
         assert integrity(folder.study) == "ok"
-        results = reader.read_results(folder)
+        results = RecordedSweep.read(folder).results
         assert same(results, TRIALS[: len(results)])
     if folder.card.exists():
         assert folder.card.read_text() == '{"trial": 3}'
@@ -56,7 +57,7 @@ def check_sound(folder: SweepFolder) -> None:
 
 def check_done(folder: SweepFolder) -> None:
     check_sound(folder)
-    assert len(reader.read_results(folder)) == len(TRIALS)
+    assert len(RecordedSweep.read(folder).results) == len(TRIALS)
     assert reader.read_facts(folder).test_looks == 1
     assert saved_trials(folder) == [3]
     assert not list(folder.path.rglob("*.part*"))

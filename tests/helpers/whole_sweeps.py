@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of, numbered_files, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.fault_driver import Ended, forked
@@ -63,7 +64,7 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         del card["test"]["looks"]
     return {
         **recorded(sweep.path, (*OF_A_TRIAL, "generation", "continues")),
-        "final": [one.number for one in reader.read_results(sweep) if one.final],
+        "final": [one.number for one in RecordedSweep.read(sweep).results if one.final],
         "comparison": sweep.comparison.read_bytes() if sweep.comparison.exists() else None,
         "card": card,
         "test": reader.read_facts(sweep).test,
@@ -77,7 +78,7 @@ def check_sound(sweep: SweepFolder) -> None:
     if not sweep.exists():
         return
     assert integrity(sweep.study) == "ok"
-    results = reader.read_results(sweep)
+    results = RecordedSweep.read(sweep).results
     assert [one.number for one in results] == list(range(len(results)))
     for part in (sweep, sweep.finalists, sweep.refit):
         for path in numbered_files(part.weights).values():

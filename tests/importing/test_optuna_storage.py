@@ -16,7 +16,7 @@ from optuna.trial import create_trial
 
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile, optuna_texts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
@@ -154,7 +154,7 @@ def test_trials_that_optuna_wrote_into_a_record_become_a_sweep(tmp_path: Path) -
         record.add(dense_sweep(3)[2])
     words = ["import", str(folder.study), "--study", "dense from Optuna", "--name", "other"]
     assert called(words, tmp_path) == (0, f"other: 1 trial from {folder.study}\n", "")
-    (result,) = read_results(SweepFolder(tmp_path / "other"))
+    (result,) = RecordedSweep.read(SweepFolder(tmp_path / "other")).results
     assert (result.params, result.value, result.engine) == ({"units": 3}, 0.25, "import/optuna")
     code, _, err = called(["import", str(folder.study), "--study", "dense\x1b[31m"], tmp_path)
     assert (code, "\x1b" in err, r"no study 'dense\x1b[31m'" in err) == (2, False, True)
@@ -212,7 +212,7 @@ def test_damage_is_said_or_read_around(database: Path, tmp_path: Path, sql: str)
         assert error.hint
         assert not folder.exists()
     else:
-        assert len(read_results(folder)) == 3
+        assert len(RecordedSweep.read(folder).results) == 3
 
 
 @pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")

@@ -87,5 +87,5 @@ def test_ids_of_words_train_as_lanes(tmp_path: Path) -> None:
 
 def test_raw_strings_on_another_backend_are_told_what_serves(tmp_path: Path) -> None:
     texts, y = reviews()
-    with pytest.raises(ks.UsageError, match=r"this is jax\. Add `--backend tensorflow`, or give ids of words"):
+    with pytest.raises(ks.UsageError, match=r"this is jax\. Add `backend='tensorflow'`, or give ids of words"):
         ks.run(ks.Spec(data=(texts, y), model=from_texts, **SPEC), name="raw", sweeps_dir=tmp_path)

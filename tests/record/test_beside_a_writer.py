@@ -14,6 +14,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.command import PATIENCE
@@ -40,12 +41,12 @@ READ = """
 import contextlib, io, sys
 from pathlib import Path
 from keras_sweep.cli.main import main
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.results import dense_sweep
 folder, wanted, last, times = SweepFolder(Path(sys.argv[1])), dense_sweep(150), 0, 0
 while last < 150:
-    results = reader.read_results(folder)
+    results = RecordedSweep.read(folder).results
     assert len(results) >= last
     assert repr(results) == repr(wanted[: len(results)])
     for words in (["leaderboard", "dense"], ["list"], ["show", "dense", "0"]):
@@ -54,7 +55,7 @@ while last < 150:
     assert not ("optuna" in sys.modules or "numpy" in sys.modules)
     last, times = len(results), times + 1
     if (folder.path / "done").exists() and last < 150:
-        assert len(reader.read_results(folder)) == 150
+        assert len(RecordedSweep.read(folder).results) == 150
 print(times)
 """
 
@@ -96,14 +97,14 @@ def test_readers_of_every_kind_beside_a_writer(tmp_path: Path, own: int, optunas
     _, error = writer.communicate(timeout=PATIENCE)
     assert writer.returncode == 0, error
     assert integrity(folder.study) == "ok"
-    assert same(reader.read_results(folder), dense_sweep(150))
+    assert same(RecordedSweep.read(folder).results, dense_sweep(150))
 
 
 def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path) -> None:
     with new_study(tmp_path, dense_sweep(3)) as study, reader.reading(study.folder) as recorded:
         study.add(*dense_sweep(40)[3:])
         assert len(recorded.ranked_results()) == 3  # its own moment
-        assert len(reader.read_results(study.folder)) == 40
+        assert len(RecordedSweep.read(study.folder).results) == 40
 
 
 def test_a_reader_can_not_write(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_record_in_a_folder_that_can_not_be_written_to() -> None:
         folder.path.chmod(0o555)
         try:
             with unprivileged():
-                assert same(reader.read_results(folder), dense_sweep(12))
+                assert same(RecordedSweep.read(folder).results, dense_sweep(12))
             assert [path.name for path in folder.path.iterdir()] == ["study.db"]
         finally:
             folder.path.chmod(0o755)
@@ -157,11 +158,11 @@ def test_a_record_that_may_not_be_read_is_named() -> None:
         Path(name).chmod(0o755)
         folder.study.chmod(0o000)
         with unprivileged(), pytest.raises(RecordError, match=r"can't read .*study\.db: .*Check who owns"):
-            reader.read_results(folder)
+            RecordedSweep.read(folder)
 
 
 def test_a_path_with_odd_characters(tmp_path: Path) -> None:
     odd = tmp_path / "a?b=c&d#e% f'\"ä"
-    assert same(reader.read_results(new_folder(odd)), dense_sweep(12))
+    assert same(RecordedSweep.read(new_folder(odd)).results, dense_sweep(12))
     with closing(sqlite3.connect(odd / "dense" / "study.db")) as connection:
         assert connection.execute("SELECT count(*) FROM trials").fetchone() == (12,)

@@ -7,6 +7,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.result import Result
@@ -25,7 +26,7 @@ def folder(tmp_path: Path) -> SweepFolder:
 def refused(folder: SweepFolder, match: str) -> None:
     """Both ways of reading refuse the record, and neither changes it."""
     before = folder.study.read_bytes() if folder.study.is_file() else None
-    for read in (opened, reader.read_results):
+    for read in (opened, RecordedSweep.read):
         with pytest.raises(RecordError, match=match) as caught:
             read(folder)
         assert caught.value.hint
@@ -168,7 +169,7 @@ def test_trials_that_optuna_wrote_into_the_record_are_counted_and_left_out(tmp_p
     write_as_optuna(folder)
     before = folder.study.read_bytes()
     assert reader.read_facts(folder).foreign == 5
-    assert same(reader.read_results(folder), dense_sweep(12))
+    assert same(RecordedSweep.read(folder).results, dense_sweep(12))
     with StudyFile.open(folder) as study:
         assert same(study.results(), dense_sweep(12))
         assert (study.next_number, study.facts.foreign) == (12, 5)

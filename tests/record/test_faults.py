@@ -18,7 +18,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.disk_faults import KINDS, Faults, injected
@@ -128,13 +128,13 @@ def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
     )
     assert f"RecordError: can't write {folder.study}: " in process.stderr
     assert integrity(folder.study) == "ok"
-    results = reader.read_results(folder)
+    results = RecordedSweep.read(folder).results
     trials = dense_sweep(len(results) + 10)
     assert same(results, trials[:-10])
     assert len(results) > 20
     with StudyFile.open(folder) as study:
         study.add(*trials[-10:])
-    assert same(reader.read_results(folder), trials)
+    assert same(RecordedSweep.read(folder).results, trials)
 
 
 def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_killed_at_random_moments(tmp_path: Path, seed: int, kills: int) -> None
         time.sleep(draw.uniform(0.0, 0.01))
         process.kill()
         process.communicate()
-        results = reader.read_results(folder)  # before the writer's log is played in by the next opening
+        results = RecordedSweep.read(folder).results  # before the writer's log is played in by the next opening
         assert same(results, trials[: len(results)])
         assert integrity(folder.study) == "ok"
         lengths.append(len(results))

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.importing.optuna_storage import read_trials
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -43,7 +43,7 @@ def test_a_finalist_comes_back_to_the_last_digit_with_its_recipe(folder: SweepFo
         assert study.finalists().results() == [result(0, 0.95, recipe=1), result(1, 0.7, recipe=0)]
         assert [one.finalists for one in study.ranked_results()[2:]] == [(), ()]
         assert all(not one.finalists for one in study.results())
-    found = read_results(folder)
+    found = RecordedSweep.read(folder).results
     assert [one.final for one in found] == [True, True, False, False]
     assert found[1].finalists == (result(0, 0.95, recipe=1),)
     assert RecordedSweep.read(folder).best.number == 1
@@ -66,24 +66,24 @@ def test_it_is_begun_as_optuna_begins_a_study(folder: SweepFolder) -> None:
 def test_a_choice_among_fewer_trials_decides_nothing(folder: SweepFolder) -> None:
     with StudyFile.open(folder) as study:
         study.add(result(4, 0.1))
-    assert not any(one.final for one in read_results(folder))
+    assert not any(one.final for one in RecordedSweep.read(folder).results)
     assert RecordedSweep.read(folder).best.number == 0
-    assert read_results(folder)[1].finalists
+    assert RecordedSweep.read(folder).results[1].finalists
 
 
 def test_the_finalists_of_another_sweep_are_refused(folder: SweepFolder) -> None:
     change(folder, "UPDATE studies SET study_name = 'other finalists' WHERE study_name = 'digits finalists'")
-    for read in (read_results, read_facts, StudyFile.open):
+    for read in (RecordedSweep.read, read_facts, StudyFile.open):
         with pytest.raises(RecordError, match="holds the study 'other finalists', which is of another sweep"):
             read(folder)
 
 
 def test_another_study_in_the_file_is_let_be(folder: SweepFolder) -> None:
-    before = read_results(folder)
+    before = RecordedSweep.read(folder).results
     optuna.create_study(storage=f"sqlite:///{folder.study}", study_name="x", direction="minimize").add_trial(
         optuna.trial.create_trial(value=1.0)
     )
-    assert same(read_results(folder), before)
+    assert same(RecordedSweep.read(folder).results, before)
     assert read_facts(folder).foreign == 0
     StudyFile.open(folder).close()
 
@@ -94,7 +94,7 @@ def test_another_study_in_the_file_is_let_be(folder: SweepFolder) -> None:
 def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
     with pytest.raises(RecordError, match="its attribute `finalists` must be "):
-        read_results(folder)
+        RecordedSweep.read(folder)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) ->
 )
 def test_any_choice_of_the_right_types_can_be_read(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
-    assert len(read_results(folder)) == 4
+    assert len(RecordedSweep.read(folder).results) == 4
     assert RecordedSweep.read(folder).best is not None
 
 
 def test_a_finalist_of_a_trial_that_is_not_there_is_nobodys(folder: SweepFolder) -> None:
     with StudyFile.open(folder) as study:
         study.finalists().add(result(2, 0.99, recipe=77))
-    assert sum(len(one.finalists) for one in read_results(folder)) == 2
+    assert sum(len(one.finalists) for one in RecordedSweep.read(folder).results) == 2
 
 
 def test_a_finalist_that_was_tampered_with_is_damage(folder: SweepFolder) -> None:
     change(folder, "UPDATE trial_user_attributes SET value_json = '0' WHERE key = 'recipe' AND value_json = '1'")
     with pytest.raises(RecordError, match="damaged"):
-        read_results(folder)
+        RecordedSweep.read(folder)
 
 
 def test_the_sweep_is_what_is_imported_from_its_record(folder: SweepFolder) -> None:

@@ -15,8 +15,8 @@ import pytest
 from filelock import FileLock
 
 from keras_sweep.errors import SweepBusy
-from keras_sweep.record import reader
 from keras_sweep.record.lock import Owner, SweepLock, living_owner, read_owner
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from tests.helpers.records import new_folder
 
@@ -202,7 +202,7 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
         with pytest.raises(SweepBusy):
             SweepLock(folder).acquire()
     assert not folder.owner.exists()
-    assert len(reader.read_results(moved)) == 12
+    assert len(RecordedSweep.read(moved).results) == 12
 
 
 def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.record import reader
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from tests.helpers.calls import calls_of
 from tests.helpers.records import new_study, same
@@ -17,9 +17,9 @@ def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: 
         for first in range(0, len(results), 200):
             study.add(*results[first : first + 200])
     folder = study.folder
-    assert same(reader.read_results(folder), results)
+    assert same(RecordedSweep.read(folder).results, results)
     with StudyFile.open(folder) as again:
         assert again.next_number == count
     assert calls_of(lambda: StudyFile.open(folder).close()) < count // 4  # calls: nothing is done trial by trial
-    assert calls_of(lambda: reader.read_results(folder)) < 300 * count
+    assert calls_of(lambda: RecordedSweep.read(folder).results) < 300 * count
     assert folder.study.stat().st_size < count * 4096

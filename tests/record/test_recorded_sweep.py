@@ -9,20 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import keras_sweep as ks
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.honest.estimate import corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
 from keras_sweep.record.saved import load_scores_of, part_of, save_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.validation_outputs import Missed, find_missed_rows
+from keras_sweep.sweep.validation_outputs import find_missed_rows
 from keras_sweep.trial.comparison import MARGINAL, PAIRED, marginal
 from keras_sweep.trial.ranking import unsteadiness, winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -279,7 +278,7 @@ def test_rows_that_all_good_trials_miss_are_those_of_the_best_ten_where_fewer_th
 
 def test_the_scores_of_every_trial_add_up_to_its_value(done):
     sweep, ended = done
-    for trial in read_results(sweep):
+    for trial in RecordedSweep.read(sweep).results:
         scores = load_scores_of(sweep, trial)
         assert scores.values().mean() == pytest.approx(trial.value, abs=1e-6)
         assert scores.rows == ended.comparison.rows
@@ -318,7 +317,7 @@ def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, m
     assert kept == done[1].comparison == RecordedSweep.read(copy).compare()
     monkeypatch.setattr(RecordedSweep, "compare", lambda *_: "computed")
     assert read(copy) == kept
-    fewer = RecordedSweep(copy, read_facts(copy), read_results(copy)[:-1])
+    fewer = RecordedSweep(copy, read_facts(copy), RecordedSweep.read(copy).results[:-1])
     assert fewer.comparison == "computed"  # as while it runs
     copy.comparison.write_text("{}")
     assert read(copy) == "computed"
@@ -387,59 +386,6 @@ def test_a_metric_that_is_no_share_of_rows_has_an_estimate_too(tmp_path, metric)
     assert comparison.estimate.low < comparison.estimate.naive < comparison.estimate.high
     assert (comparison.estimate.value >= comparison.estimate.naive) == (metric == "loss")
     assert all(one.behind >= 0 for one in comparison.behind.values())
-
-
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
-    """Eight trials on digits, every 20th of which bears the label that is one larger."""
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
-    y[::20] = (y[::20] + 1) % 10
-    spec = ks.Spec(
-        data=((x / 16).astype(np.float32), y),
-        model={"dense": {"units": 10, "activation": "softmax"}},
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        maximize="val_accuracy",
-        parameters={"optimizer": "adam", "learning_rate": ks.Float(3e-3, 3e-2, log=True), "epochs": 12},
-        search=ks.Optuna("random", trials=8, seed=1),
-    )
-    return ks.run(spec, name="wrong", sweeps_dir=tmp_path_factory.mktemp("hard"), test=False)
-
-
-def missed(sweep: ks.Sweep) -> Missed:
-    return find_missed_rows(RecordedSweep.read(SweepFolder(sweep.path)))
-
-
-def test_they_are_those_that_the_models_of_all_good_trials_get_wrong(sweep: ks.Sweep) -> None:
-    rows, found = sweep.validation(), missed(sweep)
-    said = np.stack([sweep.load_model(trial).predict(rows.x, verbose=0).argmax(1) for trial in found.trials])
-    assert found.rows == tuple(np.flatnonzero((said != rows.y).all(0)).tolist())
-    assert len(found.rows) >= 8  # of 18 wrong labels
-    assert found.total == len(rows)
-
-
-def test_the_good_trials_are_those_that_tie_with_the_best_or_the_best_few(sweep: ks.Sweep) -> None:
-    ties, found = {trial.number for trial in sweep.ties()}, missed(sweep)
-    assert found.tied == (len(ties) >= 5)
-    assert set(found.trials) == (ties if found.tied else {trial.number for trial in sweep.trials})
-
-
-def test_a_trial_whose_scores_are_damaged_does_not_count(sweep: ks.Sweep) -> None:
-    known = missed(sweep)
-    path = scores_file(SweepFolder(sweep.path), known.trials[-1])
-    kept = path.read_bytes()
-    path.write_bytes(kept[:-40])
-    try:
-        assert set(missed(sweep).trials) == set(known.trials[:-1])
-    finally:
-        path.write_bytes(kept)
-
-
-def test_trials_without_right_and_wrong_miss_nothing(tmp_path: Path) -> None:
-    facts = Facts("val_loss", Goal.MINIMIZE, 42, "", {})
-    assert find_missed_rows(RecordedSweep(SweepFolder(tmp_path / "mine"), facts, [])) is None
 
 
 def dense(results, choose=""):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keras_sweep.errors import RecordError
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile, empty_tables
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -33,7 +34,7 @@ def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
         assert same(study.results(), wanted)
         with StudyFile.open(study.folder) as again:
             assert (again.next_number, again.facts) == (len(wanted), study.facts)
-        assert same(reader.read_results(study.folder), wanted)
+        assert same(RecordedSweep.read(study.folder).results, wanted)
         assert integrity(study.folder.study) == "ok"
         optuna_study = optuna.load_study(study_name="dense", storage=f"sqlite:///{study.folder.study}")
         trials = optuna_study.get_trials()
@@ -92,7 +93,7 @@ def _unusual(first: int) -> list[Result]:
 def test_values_without_an_end_and_none_come_back_as_they_were(tmp_path: Path) -> None:
     with new_study(tmp_path, _unusual(0)) as study:
         assert [one.value for one in study.results()] == [math.inf, None, -math.inf, None]
-        assert [one.value for one in reader.read_results(study.folder)] == [math.inf, None, -math.inf, None]
+        assert [one.value for one in RecordedSweep.read(study.folder).results] == [math.inf, None, -math.inf, None]
 
 
 def _rows(path: Path, table: str, columns: str) -> list[tuple[object, ...]]:
@@ -104,7 +105,7 @@ def test_optuna_finds_the_winner_and_its_parameters(tmp_path: Path) -> None:
     wanted = dense_sweep(64)
     folder = new_folder(tmp_path, 64)
     study = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
-    best = winner(reader.read_results(folder), SPEC.objective)
+    best = winner(RecordedSweep.read(folder).results, SPEC.objective)
     assert best is not None and study.best_trial.number == best.number
     assert study.best_params == dict(best.params)
     assert study.user_attrs["fingerprint"] == "abc"

@@ -13,11 +13,22 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock, read_owner
+from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find, set_aside, sweep_folder, sweeps_dir
+from keras_sweep.record.sweep_folder import (
+    SweepFolder,
+    all_sweeps,
+    find,
+    last_change,
+    set_aside,
+    sweep_folder,
+    sweeps_dir,
+)
 from keras_sweep.record.trial_record import TrialRecord
 from tests.helpers.records import DENSE, SPEC, new_folder, saved_trials
+from tests.helpers.results import dense_sweep
 
 
 def begun(sweeps: Path, name: str, age: float) -> SweepFolder:
@@ -76,14 +87,14 @@ def test_no_name_leads_out_of_the_sweeps(tmp_path: Path, name: str) -> None:
 
 
 def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
-    before = reader.read_results(new_folder(tmp_path))
+    before = RecordedSweep.read(new_folder(tmp_path)).results
     folder = SweepFolder(tmp_path / "dense")
     assert set_aside(folder.path).name == "dense~1"
     new_folder(tmp_path, 3)
     assert set_aside(folder.path).name == "dense~2"
     assert not folder.exists()
     moved = find("dense~1", tmp_path)
-    assert reader.read_results(moved) == before
+    assert RecordedSweep.read(moved).results == before
     with reader.reading(moved) as study:
         assert study.name == "dense"
 
@@ -136,7 +147,7 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     with pytest.raises(RecordError, match="give the same command again"):
         SweepLock(folder).acquire()
     if name in DATABASE:
-        for read in (StudyFile.open, reader.read_results):
+        for read in (StudyFile.open, RecordedSweep.read):
             with pytest.raises(RecordError, match=f"{name} is not a file, but {kind}"):
                 read(folder)
     assert (target.stat().st_mtime_ns, target.stat().st_mode) == (before.st_mtime_ns, before.st_mode)
@@ -189,3 +200,13 @@ def test_a_folder_is_its_owners_alone_but_where_it_was_there_with_files_in_it(
     folder.make()
     assert stat.S_IMODE(folder.path.stat().st_mode) == mode
     assert folder.open_to_others() is bool(files)
+
+
+def test_a_record_that_is_only_read_has_not_changed(tmp_path):
+    folder = new_folder(tmp_path, trials=2)
+    os.utime(folder.study, (1e9, 1e9))
+    read_facts(folder)
+    assert last_change(folder) == 1e9
+    with StudyFile.open(folder) as study:
+        study.add(*dense_sweep(3)[2:])
+        assert last_change(folder) > 1e9

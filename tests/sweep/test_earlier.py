@@ -8,7 +8,8 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, UsageError
-from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.reader import read_facts
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
@@ -70,7 +71,7 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
     named = {"search.learn_from": str(tmp_path / "own"), "learning_rate.max": 0.5}
     second = ks.run(spec, set=named, fresh=True, **options)
     assert [one.value for one in second.trials][:3] == values and len(second.trials) == 6
-    assert [one.value for one in read_results(SweepFolder(tmp_path / "own~1"))] == values
+    assert [one.value for one in RecordedSweep.read(SweepFolder(tmp_path / "own~1")).results] == values
 
 
 @pytest.mark.parametrize(

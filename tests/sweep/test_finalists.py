@@ -50,7 +50,7 @@ def test_the_best_recipes_are_trained_with_each_new_seed_after_the_search(whole:
 
 
 def results_of(ran: Ran):
-    return reader.read_results(ran.sweep)
+    return RecordedSweep.read(ran.sweep).results
 
 
 def test_each_has_the_numbers_of_a_trial_with_that_seed(whole: Ran, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -84,7 +84,7 @@ def test_the_page_has_what_the_winner_confuses_out_of_fold(folder: Path, sweep: 
 
 def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder: Path) -> None:
     part = SweepFolder(folder / "sweeps" / "plain")
-    result = next(one for one in read_results(part) if one.scores_digest)
+    result = next(one for one in RecordedSweep.read(part).results if one.scores_digest)
     scores_file(part, result.number).write_bytes(b"damaged")
     finished(folder, SPACE)
     assert load_scores_of(part, result).rows == 1437

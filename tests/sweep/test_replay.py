@@ -9,7 +9,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import Interrupted
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
@@ -81,7 +81,7 @@ def test_workers_train_it_in_place_of_this_process(sweeps, space, runner):
 
 
 def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps):
-    results = read_results(sweeps["pruned"])
+    results = RecordedSweep.read(sweeps["pruned"]).results
     pruned = next(result for result in results if result.state is TrialState.PRUNED)
     early = next(result for result in results if result.epoch is not None and result.epoch < result.epochs)
     for result in (pruned, early):
@@ -91,7 +91,9 @@ def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps
 
 
 def test_a_promoted_trial_is_trained_from_its_beginning(sweeps):
-    promoted = [result for result in read_results(sweeps["bands"]) if result.suggestion.continues is not None]
+    promoted = [
+        result for result in RecordedSweep.read(sweeps["bands"]).results if result.suggestion.continues is not None
+    ]
     done = replay(OpenSweep(sweeps["bands"]), promoted[0].number)
     assert done.matches
     assert len(done.plain.epochs) == promoted[0].epochs
@@ -117,7 +119,7 @@ def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
     ids=["value", "loss", "accuracy", "standard error", "state"],
 )
 def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
-    first = read_results(sweeps["fit"])[0]
+    first = RecordedSweep.read(sweeps["fit"]).results[0]
     done = replay(OpenSweep(forged(sweeps["fit"], tmp_path, **change(first))), 0)
     assert not done.matches
     text = "\n".join(replay_lines(done))
@@ -127,19 +129,19 @@ def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
 
 def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp_path):
     """An altered digit parts from both."""
-    first, heard = read_results(sweeps["plain"])[0], []
+    first, heard = RecordedSweep.read(sweeps["plain"]).results[0], []
     losses = first.curve["val_loss"]
     altered = forged(sweeps["plain"], tmp_path, curve={**first.curve, "val_loss": (losses[0] * 1.01, *losses[1:])})
     done = replay(OpenSweep(altered, heard.append), 0)
     assert (done.own.runner, done.own.parted_at, done.plain.parted_at, done.matches) == ("compiled/jax", 1, 1, False)
     assert Noticed("fit/jax parts from the record at epoch 1: trained again by compiled/jax") in heard
-    again, (_, *others) = done.own.again, read_results(sweeps["plain"])
+    again, (_, *others) = done.own.again, RecordedSweep.read(sweeps["plain"]).results
     assert again.curve["val_loss"] == losses and again.value == first.value and others
     assert replay(OpenSweep(altered), 0, runner="compiled").own is None
 
 
 def test_a_training_that_the_user_stops_is_said(sweeps):
-    number = next(one.number for one in read_results(sweeps["plain"]) if one.epochs > 1)
+    number = next(one.number for one in RecordedSweep.read(sweeps["plain"]).results if one.epochs > 1)
     with OpenSweep(sweeps["plain"]) as sweep:
         trial = sweep.read().trial(number)
         runner = RUNNERS.find("fit")(*sweep.load(trial))
@@ -173,7 +175,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
 
 @pytest.mark.soak
 def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
-    first = read_results(chaotic)[0]
+    first = RecordedSweep.read(chaotic).results[0]
     losses = first.curve["val_loss"]
     altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
     done = replay(OpenSweep(forged(chaotic, tmp_path, curve=altered)), 0)

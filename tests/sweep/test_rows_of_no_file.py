@@ -80,7 +80,7 @@ def test_a_record_or_a_card_alone_asks_no_server(tmp_path: Path, monkeypatch: py
     code, _, told = called(["data", "it"])
     assert code == 2 and "the rows of the sweep 'it' come from $SHOP, and a record alone" in " ".join(told.split())
     for act, who in ((ks.open("it").validation, "record of 'it'"), (lambda: ks.verify(model), "card")):
-        with pytest.raises(ks.UsageError, match=rf"code that the {who} names: a query at \$SHOP\. .* add `--trust`"):
+        with pytest.raises(ks.UsageError, match=rf"code that the {who} names: a query at \$SHOP\. .* add `trust=True`"):
             act()
-    with pytest.warns(SweepWarning, match=r"`--trust`: imports and runs a query at \$SHOP"):
+    with pytest.warns(SweepWarning, match=r"`trust=True`: imports and runs a query at \$SHOP"):
         assert len(ks.open("it", trust=True).validation()) == 20 and ks.verify(model, trust=True).matches

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
-from keras_sweep.record import reader
-from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps
+from keras_sweep.record.recorded_sweep import RecordedSweep
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import events as happened
 from keras_sweep.sweep.events import (
     EndReason,
@@ -21,7 +22,6 @@ from keras_sweep.sweep.events import (
     TrialEnded,
 )
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
-from keras_sweep.views.sweep_list import sweep_row
 from tests.helpers.command import sweep
 from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.ran import Ran, finished
@@ -51,7 +51,7 @@ def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
         Ran(tmp_path, seed=7)()
     fresh = finished(tmp_path, trials=4, seed=7, fresh=True)
     assert any("plain~1" in notice for notice in fresh.notices)
-    assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain~1"))) == 4
+    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain~1")).results) == 4
     assert not fresh.sweep.owner.exists()
 
 
@@ -61,7 +61,7 @@ def test_what_no_engine_can_search_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(UsageError, match="a grid of more than 100,000 points"):
         Ran(tmp_path, text=grid, fresh=True)()
     assert not (tmp_path / "sweeps" / "plain~1").exists()
-    assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain"))) == 4
+    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain")).results) == 4
 
 
 def test_a_folder_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(
     assert (ended.reason, len(ended.results)) == (EndReason.GOOD_ENOUGH, 2) and ended.model is not None
     again = finished(tmp_path, enough, trials=4)
     assert again.ended.reason is EndReason.GOOD_ENOUGH and "nothing is left to do" in again.notices[-1]
-    assert [row.state for row in map(sweep_row, all_sweeps(tmp_path / "sweeps"))] == ["done"]
+    assert [sweep.status.state for sweep in ks.sweeps(tmp_path / "sweeps")] == ["done"]
     better = finished(tmp_path, enough.replace("0.05", "1.5"), trials=4)
     assert (better.ended.reason, len(better.ended.results)) == (EndReason.DONE, 4)
 

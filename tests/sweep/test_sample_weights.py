@@ -13,7 +13,7 @@ import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
@@ -164,7 +164,7 @@ def test_a_metric_of_all_rows_is_ranked_and_estimated_by_weighted_rows_of_folds(
     )
     finished(tmp_path, text + "split: {folds: 2}\n")
     sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    (result, *_) = read_results(SweepFolder(tmp_path / "sweeps" / "plain"))
+    (result, *_) = RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain")).results
     outputs, labels, weights = load_scores_of(SweepFolder(tmp_path / "sweeps" / "plain"), result).arrays
     of_all = keras.metrics.AUC()
     of_all.update_state(labels[:, None], outputs, sample_weight=weights)

@@ -367,10 +367,12 @@ def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
         sweep.export(tmp_path / "own.keras")
     for name in ("layers_of_mine", "build_of_mine"):
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(UsageError, match=r"without code of its own.*add `--trust`"):
+    with pytest.raises(UsageError, match=r"without code of its own.*add `trust=True`"):
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     assert "layers_of_mine" not in sys.modules
-    with pytest.warns(UserWarning, match=r"`--trust`: imports and runs layers_of_mine:Twice from .*layers_of_mine\.py"):
+    with pytest.warns(
+        UserWarning, match=r"`trust=True`: imports and runs layers_of_mine:Twice from .*layers_of_mine\.py"
+    ):
         done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
     assert done.matches and "params.learning_rate" in {fact.name for fact in done.facts}
 
@@ -414,10 +416,12 @@ def test_a_model_that_compiles_itself_with_functions_of_ones_own_is_opened_with_
     shutil.copy(Path(__file__).parents[1] / "helpers" / "own_compiles.py", tmp_path)
     with pytest.warns(UserWarning, match=r"this opens it.*compile=False"):
         ran_as(tmp_path, "own", COMPILED).export(tmp_path / "own.keras")
-    with pytest.raises(UsageError, match=r"Could not locate function '(squares|surest)'. If you know .* add `--trust`"):
+    with pytest.raises(
+        UsageError, match=r"Could not locate function '(squares|surest)'. If you know .* add `trust=True`"
+    ):
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     with pytest.warns(
-        UserWarning, match=r"`--trust`: imports and runs own_compiles:squares from .* and own_compiles:surest"
+        UserWarning, match=r"`trust=True`: imports and runs own_compiles:squares from .* and own_compiles:surest"
     ):
         done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
     assert done.matches

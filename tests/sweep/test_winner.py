@@ -16,7 +16,6 @@ from keras_sweep.sweep import open_sweep, retrain
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.retrain import weights_of
-from keras_sweep.sweep.validation_outputs import ValidationOutputs, as_probabilities
 from keras_sweep.sweep.winner import (
     final_model,
     refit_weights,
@@ -267,14 +266,3 @@ def test_outputs_are_of_the_validation_rows():
     logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
-
-
-def test_a_row_is_of_the_class_that_is_most_probable_and_of_two_the_output_is_the_second():
-    three = ValidationOutputs(DATA, np.array([[0.2, 0.7, 0.1], [0.5, 0.25, 0.25]]), None)
-    assert (three.chosen.tolist(), three.certainty.tolist()) == ([1, 0], [0.7, 0.5])
-    assert three.classes == tuple("0123456789")
-    two = ValidationOutputs(replace(DATA, class_names=("no", "yes")), np.array([[0.75], [0.125]]), None)
-    assert (two.chosen.tolist(), two.certainty.tolist(), two.classes) == ([1, 0], [0.75, 0.875], ("no", "yes"))
-    np.testing.assert_array_equal(as_probabilities(two.outputs), [[0.25, 0.75], [0.875, 0.125]])
-    pair = np.array([[0.5, 0.5]])
-    assert as_probabilities(pair) is pair

@@ -1,11 +1,25 @@
 """What tests of training share."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.training import build_trial
+from keras_sweep.training.workers import task
 from tests.helpers.factory import digits
 from tests.helpers.lane_trials import with_labels
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
+    """Two threads that may be workers."""
+    monkeypatch.setattr(build_trial, "others_draw", False)
+    monkeypatch.setattr(task, "_open", {})
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
 
 
 @pytest.fixture(scope="session")

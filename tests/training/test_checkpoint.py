@@ -112,10 +112,9 @@ def test_a_checkpoint_is_due_once_so_many_seconds_have_passed_since_the_last(tmp
 def test_of_each_trial_in_the_folder_it_is_known_how_far_it_is(tmp_path):
     assert kept_epochs(tmp_path) == {}
     checkpoint.write(tmp_path / checkpoint.FILE, {"rows": {"0": [{}, {}], "3": []}}, [])
-    checkpoint.write(tmp_path / checkpoint.ONE_TRIAL.format(12), {"rows": {"12": [{}]}}, [])
-    (tmp_path / checkpoint.ONE_TRIAL.format(13)).write_text("cut off")
-    checkpoint.write(tmp_path / "other.npz", {"rows": {"5": [{}]}}, [])
-    assert kept_epochs(tmp_path) == {0: 2, 3: 0, 12: 1}
+    assert kept_epochs(tmp_path) == {0: 2, 3: 0}
+    (tmp_path / checkpoint.FILE).write_text("cut off")
+    assert kept_epochs(tmp_path) == {}
 
 
 def test_the_states_of_folds_are_one_state_and_come_apart_again():

@@ -16,7 +16,6 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.controls import Controls
-from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.row_weights import class_weights
@@ -122,7 +121,7 @@ def test_a_rung_stops_no_trial_that_has_ended_by_itself_and_both_runners_agree(d
         assert (result.state, result.epochs, result.epoch) == (other.state, other.epochs, other.epoch)
 
 
-def test_folds_stop_by_their_joint_curve_in_lanes_and_are_refused_by_fit():
+def test_folds_stop_by_their_joint_curve_in_step_or_are_refused():
     rows = digits(192, 0)
     folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))
     data = replace(rows, validation=rows.train, folds=folds)
@@ -131,8 +130,11 @@ def test_folds_stop_by_their_joint_curve_in_lanes_and_are_refused_by_fit():
     rows = [dict(zip(result.curve, row, strict=True)) for row in zip(*result.curve.values(), strict=True)]
     controls = Controls.of(spec.training, WILD["learning_rate"], rows)
     assert controls.stops and result.epochs < WILD["epochs"]
+    by_fit = fitted(spec, data, suggestions(WILD))[0]
+    assert (by_fit.epochs, by_fit.epoch, by_fit.state) == (result.epochs, result.epoch, result.state)
+    own = replace(spec, training=replace(spec.training, callbacks=(UserCallback("own_callbacks:nothing"),)))
     with pytest.raises(UsageError, match="each fold trains to its end before the next"):
-        fit_runner(spec, data)
+        FitRunner(own, data)
     weighs = make_spec(training=Training(class_weight="balanced"))
     ours, theirs = (run(weighs, data, suggestions(SLOW))[0] for run in RUNNERS.values())
     np.testing.assert_allclose(ours.curve["loss"], theirs.curve["loss"], rtol=1e-5)

@@ -1,6 +1,7 @@
 """A trial trained once a fold: its numbers are those of plain fits on each fold's rows, joined over all rows."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,11 +13,13 @@ from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import Training, UserCallback
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.fit.folded import FoldedFitRunner, fit_runner
+from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.folds import fold_outputs, joined_score, model_of, rows_together
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
+from tests.helpers import own_callbacks
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import (
     Watching,
@@ -34,7 +37,7 @@ from tests.helpers.plain_fit import dense, plain_fit
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32}
 TRIALS = suggestions(ADAM, {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 32})
-RUNNERS = {"lanes": CompiledRunner, "fit": FoldedFitRunner}
+RUNNERS = {"lanes": CompiledRunner, "fit": FitRunner}
 
 
 def in_folds(count: int = 3, rows: int = 288):
@@ -113,11 +116,12 @@ def test_a_rung_compares_trials_by_their_rows_of_all_folds():
     data = in_folds(2)
     watch, again = (Watching((1, 2), stop_below=0.3) for _ in range(2))
     trials = suggestions(*({**ADAM, "learning_rate": rate, "batch_size": 8} for rate in (0.05, 1e-4)))
-    ours, theirs = lanes(make_spec(), data, trials, watch), train(FoldedFitRunner(make_spec(), data), trials, again)
+    ours, theirs = lanes(make_spec(), data, trials, watch), train(FitRunner(make_spec(), data), trials, again)
     assert (ours[0].state, ours[1].state) == (TrialState.COMPLETE, TrialState.PRUNED)
     for number, result in theirs.items():
         assert (result.state, result.epochs) == (ours[number].state, ours[number].epochs)
         assert result.value == pytest.approx(ours[number].value)
+    assert again.epochs == [(0, 1), (0, 2), (1, 1)]  # its folds train no further
 
 
 ERROR = make_spec(loss="mean_squared_error", metrics=("mae",), objective=Objective("val_loss", Goal.MINIMIZE))
@@ -172,12 +176,22 @@ class StopsIn(Watching):
         return any(self.words in name for name, *_ in self.phases)
 
 
-def test_fit_that_was_stopped_in_a_fold_trains_the_trial_again_to_the_same_bits(data, tmp_path):
-    spec = make_spec(take_best=True)
-    whole = train(FoldedFitRunner(spec, data), TRIALS[:1])
-    assert not train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1], StopsIn("fold 2 of 3, epoch 1"))
+def test_by_fit_too_and_no_epoch_is_trained_twice(data, tmp_path):
+    spec, trials, watch = make_spec(take_best=True), TRIALS[1:], Watching()
+    whole = train(FitRunner(spec, data), trials)
+    done = stopped(FitRunner, spec, data, tmp_path, trials, 2)
+    assert_same_bits(go_on(FitRunner, spec, data, tmp_path, trials, done, watch), whole)
+    assert watch.epochs == [(1, 2), (1, 3)]  # where it stood, and what it trained
+
+
+def test_folds_that_cant_train_in_step_train_one_by_one_to_the_same_bits_and_begin_anew(data, tmp_path):
+    callbacks = (UserCallback("own_callbacks:nothing"),)
+    spec = make_spec(folder=Path(own_callbacks.__file__).parent, training=Training(callbacks=callbacks))
+    whole, watches = train(FitRunner(make_spec(), data), TRIALS[:1]), [StopsIn("fold 2 of 3, epoch 1"), Watching()]
+    assert not train(FitRunner(spec, data, checkpoints=tmp_path), TRIALS[:1], watches[0])
     assert not list(tmp_path.iterdir())
-    assert_same_bits(train(fit_runner(spec, data, checkpoints=tmp_path), TRIALS[:1]), whole)
+    assert_same_bits(train(FitRunner(spec, data, checkpoints=tmp_path), TRIALS[:1], watches[1]), whole)
+    assert watches[1].epochs == [(0, 1), (0, 2)]
 
 
 @pytest.mark.soak

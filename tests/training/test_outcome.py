@@ -11,7 +11,7 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import DataError
-from keras_sweep.record.reader import read_results
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.outcome import (
@@ -116,7 +116,7 @@ def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_
         SPACES["several"].replace("[accuracy]", f"[{{name: {name}, k: 2}}]").replace("digit_accuracy", f"digit_{name}")
     )
     sweep = ran_as(tmp_path, "several", text + "finalists: none\n", trials=1)
-    (trial,) = read_results(SweepFolder(sweep.path))
+    (trial,) = RecordedSweep.read(SweepFolder(sweep.path)).results
     assert trial.value > 0.1 and (trial.stderr, trial.rows_value, trial.scores_digest) == (None, None, None)
 
 

@@ -11,9 +11,9 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.lanes.group import Report, Segment
+from keras_sweep.training.group import Report, Segment
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.segments import Segments
+from keras_sweep.training.segments import Segments
 from keras_sweep.trial.events import EpochEnded
 from tests.helpers.command import PATIENCE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
@@ -140,7 +140,7 @@ def test_the_time_before_the_stop_counts(data, tmp_path):
     stopped(FitRunner, make_spec(), data, tmp_path, ADAM, 7)
     facts, _ = checkpoint.read(tmp_path / FILE)
     (result,) = go_on(FitRunner, make_spec(), data, tmp_path, ADAM, {}).values()
-    assert result.seconds.train > facts["seconds"]["train"] > 0
+    assert result.seconds.train > facts["lanes"]["0"]["seconds"]["train"] > 0
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from keras_sweep.record.sweep_folder import all_sweeps
+import keras_sweep as ks
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import json_list
-from keras_sweep.views.sweep_list import print_sweeps, sweep_row
+from keras_sweep.views.sweep_list import print_sweeps
 from tests.helpers.records import new_folder, new_study
 from tests.helpers.results import result
 from tests.helpers.screen import on_terminal
@@ -21,7 +21,7 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
     (tmp_path / "broken" / "study.db").write_bytes(b"x")
     for name, ago in (("dense", 720), ("old", 90_000), ("broken", 100_000)):
         os.utime(tmp_path / name / "study.db", (1e9 - ago, 1e9 - ago))
-    rows = list(map(sweep_row, all_sweeps(tmp_path)))
+    rows = [sweep.status for sweep in ks.sweeps(tmp_path)]
     assert [row.name for row in rows] == ["dense", "old", "broken"]
     assert (rows[0].trials, rows[0].failed, f"{rows[0].value:.4f}") == (64, 4, "0.8570")
     lines = on_terminal(print_sweeps, rows, 1e9, width=160).splitlines()
@@ -57,7 +57,7 @@ def test_the_value_is_that_of_the_winner(tmp_path, values, best):
         for number, (engine, value) in enumerate(values.items())
     ]
     new_study(tmp_path, some).close()
-    assert [row.value for row in map(sweep_row, all_sweeps(tmp_path))] == [best]
+    assert [sweep.status.value for sweep in ks.sweeps(tmp_path)] == [best]
 
 
 def test_no_sweeps_say_how_to_start_one():

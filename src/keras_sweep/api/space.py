@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
 from keras_sweep.api.run import Changes, Space, spec_of
 from keras_sweep.errors import UsageError
-from keras_sweep.process.backend import choose_backend, cores
+from keras_sweep.process.backend import choose_backend
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.events import Listener, Noticed
 
@@ -28,26 +27,15 @@ class SweepCost:
 
     data: SearchData
     time: TimeEstimate | None  # `.seconds` of the search, and what it is made of; None: every probed trial failed
-    cores: int
     workers: int | None  # that train; None: this process
 
 
 @cut_tracebacks
 @dataclass(frozen=True, slots=True)
 class CheckedSpace:
-    """A space without faults."""
+    """A space without faults: `.spec.warnings` are what is likely a slip, `.spec.code` is what a run imports."""
 
     spec: SweepSpec
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """What is likely a slip, a sentence each."""
-        return self.spec.warnings
-
-    @property
-    def code(self) -> Sequence[str]:
-        """The `python:` code that a run imports."""
-        return self.spec.code
 
     def estimate(
         self,
@@ -71,12 +59,12 @@ class CheckedSpace:
             with closing(make()) as opened:
                 count = opened.count()
         sweeps = None if sweeps_dir is None else Path(sweeps_dir)
-        return SweepCost(*probed(self.spec, listener, runner=runner, sweeps=sweeps), len(cores()), count)
+        return SweepCost(*probed(self.spec, listener, runner=runner, sweeps=sweeps), count)
 
 
 @cut_traceback
 def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
-    """Check a space file, or a `Spec`: `.warnings`, and what `.estimate()` says of the time. Nothing is run or written.
+    """Check a space file, or a `Spec`; `.spec.warnings` and `.estimate()` say more. Nothing is run or written.
 
     `set` are changes of the space, as of `run`. Raises UsageError with all faults at once.
     """

@@ -139,6 +139,20 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
         yield Events(stack.enter_context(OutputMayVanish(show)))
 
 
+@contextmanager
+def opened(
+    name: str | None, sweeps_dir: Path | None, trust: bool, tell: Listener = lambda _: None
+) -> Iterator[tuple[ks.Sweep, Events]]:
+    """A sweep to be worked on and what it emits, which `tell` hears too; inside as `at_work`."""
+    with at_work() as events:
+
+        def hear(event: Event) -> None:
+            events(event)
+            tell(event)
+
+        yield ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear), events
+
+
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
     """Print what was asked for, as a table or as JSON."""
     if format == "json":

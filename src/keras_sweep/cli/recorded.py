@@ -25,6 +25,7 @@ from keras_sweep.cli.options import (
     note,
     number,
     one_of,
+    opened,
     option,
 )
 from keras_sweep.errors import UsageError
@@ -101,8 +102,7 @@ def evaluate(
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    with at_work() as events:
-        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+    with opened(name, sweeps_dir, trust) as (sweep, events):
         sweep.evaluate(backend=backend)
     look = events.last[TestEvaluated]
     record = event_record(look, sweep.objective)
@@ -126,8 +126,7 @@ def export(
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
     from keras_sweep.api.events import ModelExported
 
-    with at_work() as events:
-        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+    with opened(name, sweeps_dir, trust) as (sweep, events):
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
     exported = events.last[ModelExported]
@@ -190,8 +189,7 @@ def replay(
         raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    with at_work() as events:
-        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
+    with opened(name, sweeps_dir, trust) as (sweep, _):
         if script:
             text = sweep.script(trial, rows=rows, backend=backend)
         else:
@@ -215,8 +213,8 @@ def report(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    with at_work() as events:
-        page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
+    with opened(name, sweeps_dir, trust) as (sweep, _):
+        page = sweep.report(output, watch=watch)
     typer.echo(str(page))
 
 
@@ -233,14 +231,12 @@ def log(
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
     from keras_sweep.api.events import Event, TrialsLogged
 
-    with at_work() as events:
+    def tell(event: Event) -> None:
+        if isinstance(event, TrialsLogged):
+            note(event.text)
 
-        def hear(event: Event) -> None:
-            events(event)
-            if isinstance(event, TrialsLogged):
-                note(event.text)
-
-        place = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear).log(to, output, follow=follow)
+    with opened(name, sweeps_dir, trust, tell) as (sweep, _):
+        place = sweep.log(to, output, follow=follow)
     typer.echo(place)
 
 

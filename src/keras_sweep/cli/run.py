@@ -26,8 +26,11 @@ from keras_sweep.cli.options import (
     seconds_of,
 )
 from keras_sweep.errors import Interrupted, UsageError
+from keras_sweep.process.backend import cores
 from keras_sweep.space.text import joined
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
+
+APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that are no keywords of `run`
 
 
 def check(
@@ -55,17 +58,18 @@ def check(
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="Write one with `sweep init plants.csv`, say")
     checked = ks.check(space, set=set)
-    for warning in checked.warnings:
+    spec = checked.spec
+    for warning in spec.warnings:
         note(warning, warns=True)
-    if checked.code:
-        note(f"`sweep run` imports and runs {' and '.join(checked.code)} from {checked.spec.folder}")
-    print_space(stdout_console(), checked.spec, str(space))
-    if probe or (probe is None and not checked.code):
+    if spec.code:
+        note(f"`sweep run` imports and runs {' and '.join(spec.code)} from {spec.folder}")
+    print_space(stdout_console(), spec, str(space))
+    if probe or (probe is None and not spec.code):
         with at_work() as events:
             cost = checked.estimate(
                 backend=backend, runner=runner, workers=workers, sweeps_dir=sweeps_dir, listener=events
             )
-        print_estimate(stdout_console(), cost.data, cost.time, cores=cost.cores, workers=cost.workers)
+        print_estimate(stdout_console(), cost.data, cost.time, cores=len(cores()), workers=cost.workers)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too
 
 
@@ -95,6 +99,7 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
+    options = {name: value for name, value in locals().items() if name not in APART}
     from keras_sweep.views.running.json_lines import json_lines
     from keras_sweep.views.running.progress import View, notices_alone, progress_view
 
@@ -110,27 +115,7 @@ def run(
     sweep = None
     try:
         with at_work(view) as events:
-            sweep = ks.run(
-                space,
-                name=name,
-                trials=trials,
-                more=more,
-                add=add,
-                seconds=seconds,
-                engine=engine,
-                sampler=sampler,
-                backend=backend,
-                runner=runner,
-                workers=workers,
-                seed=seed,
-                set=set,
-                fresh=fresh,
-                force=force,
-                test=not no_test,
-                max_failures=max_failures,
-                listener=hear,
-                sweeps_dir=sweeps_dir,
-            )
+            sweep = ks.run(**options, test=not no_test, listener=hear)
     except Interrupted:
         if SweepEnded in events.last and not json:
             _print_end(events, leaks, None, times=times)

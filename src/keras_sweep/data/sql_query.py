@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.source import SourceRows, absent_path
 from keras_sweep.data.table_columns import check_names
-from keras_sweep.data.table_files import read_table, with_gaps
+from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import STRICT, DataSpec, Source, TableOptions, Text
 from keras_sweep.space.text import listed, quoted
@@ -91,10 +91,6 @@ def _load(
     return frame.with_columns(as_read), lambda columns, **_: others.select(names[place] for place in columns)
 
 
-def _pandas_code(data: DataSpec) -> str:
-    opened = "sqlite3.connect(path)" if server_of(data) is None else "path"
-    return with_gaps(f"import sqlite3\ntable = pd.read_sql({data.source!r}, {opened})", data)
-
-
 _ROWS = "The rows of a query, `select ... order by ...`, in its order, with a target column."
-SQL = Source(read_sql, _ROWS, options=SqlOptions, pandas=_pandas_code, server=server_of)
+_CODE = "import sqlite3\ntable = pd.read_sql({text!r}, path if '://' in str(path) else sqlite3.connect(path))"
+SQL = Source(read_sql, _ROWS, options=SqlOptions, pandas=_CODE, server=server_of)

@@ -153,24 +153,19 @@ def near_column(name: str, columns: Sequence[str]) -> str:
     return f"Did you mean {near!r}?" if near else f"Its columns are {listed(columns, 10)}"
 
 
-def _csv_code(data: DataSpec) -> str:
-    gaps = f"na_values={['', *data.options.missing]}, keep_default_na=False, low_memory=False"
-    return f"table = pd.read_csv(path, sep={data.options.separator!r}, {gaps})"
-
-
-def with_gaps(line: str, data: DataSpec) -> str:
-    """A line of Python that reads a `table`, and one that takes out what stands for no value, where something does."""
-    missing = list(data.options.missing)
-    return f"{line}\ntable = table.mask(table.isin({missing}))" if missing else line
-
-
-CSV = Source(partial(read_file, load_csv), "A CSV file with a target column.", "file", CsvOptions, pandas=_csv_code)
+CSV = Source(
+    partial(read_file, load_csv),
+    "A CSV file with a target column.",
+    "file",
+    CsvOptions,
+    pandas="table = pd.read_csv(path, sep={separator!r}, na_values={gaps}, keep_default_na=False, low_memory=False)",
+)
 PARQUET = Source(
     partial(read_file, load_parquet),
     "A Parquet file with a target column.",
     "file",
     TableOptions,
-    pandas=partial(with_gaps, "table = pd.read_parquet(path)"),
+    pandas="table = pd.read_parquet(path)",
 )
 
 

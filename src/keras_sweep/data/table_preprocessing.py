@@ -247,7 +247,9 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
     if preprocessing.steps:
         return {}
     lines, read = ["import numpy as np, pandas as pd"], find_source(data.kind).pandas
-    lines += [] if read is None else [read(data)]
+    missing, separator = (getattr(data.options, name, usual) for name, usual in (("missing", ()), ("separator", ",")))
+    lines += [read.format(text=data.source, separator=separator, gaps=["", *missing])] if read else []
+    lines += [f"table = table.mask(table.isin({list(missing)}))"] if missing and "{gaps}" not in read else []
     ways, known = preprocessing.ways, {column.name for column in preprocessing.columns}
     if written := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:
         number = "table[c].astype(str).str.replace(f'[^0-9eE+{d}-]', '', regex=True).str.replace(d, '.')"

@@ -86,17 +86,6 @@ def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice:
     ]
 
 
-def read_results(folder: SweepFolder) -> list[Result]:
-    """Finished trials without weights, in order of number. Raises RecordError."""
-    return read_sweep(folder)[1]
-
-
-def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
-    """What is known of the whole sweep, and its trials in order of number, as of one moment. Raises RecordError."""
-    with reading(folder) as study:
-        return study.facts, study.ranked_results()
-
-
 def read_facts(folder: SweepFolder) -> Facts:
     """What is known of the whole sweep. Raises RecordError."""
     with reading(folder) as study:

@@ -21,7 +21,7 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.candidates import Candidates
 from keras_sweep.record.facts import Facts, Refit
-from keras_sweep.record.reader import read_sweep
+from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import PAIRED, Comparison, marginal, with_company
@@ -47,7 +47,8 @@ class RecordedSweep:
     @classmethod
     def read(cls, folder: SweepFolder) -> RecordedSweep:
         """As the record is now. Raises RecordError."""
-        return cls(folder, *read_sweep(folder))
+        with reading(folder) as study:
+            return cls(folder, study.facts, study.ranked_results())
 
     @property
     def objective(self) -> Objective:

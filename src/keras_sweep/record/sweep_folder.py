@@ -138,11 +138,15 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
 
 
 def last_change(folder: SweepFolder) -> float:
-    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too."""
+    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too.
+
+    A reader makes an empty log, which tells of no commit.
+    """
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):
-            newest = max(newest, path.stat().st_mtime)
+            if path == folder.study or path.stat().st_size:
+                newest = max(newest, path.stat().st_mtime)
     return newest
 
 

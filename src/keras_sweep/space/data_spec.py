@@ -140,7 +140,7 @@ class Source:
     options: Any = None  # the section of its further keys; those of a table are `TableOptions`, or derived from it
     target: str = "the column to predict"  # "" where it has none
     needs: tuple[str, ...] = ()  # of `target` and the options: what must be there; a table needs a target anyway
-    pandas: Callable[[DataSpec], str] | None = None  # the lines of Python that read a `table` from `path`
+    pandas: str = ""  # the Python that reads a `table` from `path`, with {text}, {separator} and the texts of {gaps}
     server: Callable[[DataSpec], str | None] = lambda _: None  # which it asks: a record alone, as for code, does not
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.reader import read_sweep
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.space.distributions import Value, as_drawn
 from keras_sweep.space.search_space import Parameter, Params, SearchSpace
@@ -29,7 +29,8 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     if not (named := spec.search.learn_from):
         return []
     folder = find(Path(named).name, sweeps if Path(named).name == named else spec.folder / Path(named).parent)
-    facts, results = read_sweep(folder)
+    sweep = RecordedSweep.read(folder)
+    facts, results = sweep.facts, sweep.results
     what = f"search.learn_from: the sweep {folder.name!r}"
     was, now = (
         joined([f"{one.goal} {one.name}{computed_by(flat, one.name)}" for one in (goal, *goal.further)], "and")

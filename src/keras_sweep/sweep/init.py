@@ -18,6 +18,7 @@ from keras_sweep.data.source import DATA_NAMES, RawRows, SourceRows, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, SpaceFileError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
+from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.text import did_you_mean, escaped, joined, listed, quoted
 from keras_sweep.space_file.keras_tables import METRICS
 from keras_sweep.space_file.options import block_yaml
@@ -96,8 +97,8 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
         notes.append(f"It predicts {target!r}; `--target` names another of {listed(names, 50)}")
-    tabular = kind in ("csv", "parquet")  # which have a target, whatever it is in a file that can't be read
-    return data | ({"target": target or "?"} if target or tabular else {})
+    is_table = find_source(kind).is_table  # which has a target, whatever it is in a file that can't be read
+    return data | ({"target": target or "?"} if target or is_table else {})
 
 
 def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -91,7 +91,9 @@ def run_sweep(
         goes_on = options.more is not None or options.add is not None
         if not goes_on and (ended := tell_again(spec, inputs, folder, emit, wall, test=options.test)):
             return ended
-    with _open_to_run(spec, folder, options, emit, wall, stop) as sweep:
+    with contextlib.ExitStack() as stack:
+        sweep = OpenSweep(folder, emit, wall=wall, stop=stop)
+        _open_to_run(sweep, spec, options, stack)
         with wall.part("record"):
             record = TrialRecord(sweep.study, sweep.spec.objective, notice=lambda text: emit(Noticed(text)))
             damaged = set_damaged_weights_aside(folder, sweep.study.ranked_results(), emit)
@@ -133,33 +135,31 @@ def run_sweep(
         return _end(sweep, ended, done)
 
 
-@contextlib.contextmanager
-def _open_to_run(
-    spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime, stop: StopRequest
-) -> Iterator[OpenSweep]:
-    """Load a sweep, lock its folder and open its record. Raises as `load`, `earlier_trials` and `open_study`."""
-    with contextlib.ExitStack() as stack:
-        make = workers_of(options.workers)
-        workers = stack.enter_context(contextlib.closing(make())) if make is not None else None
-        sweep = OpenSweep(folder, emit, wall=wall, stop=stop, workers=workers)
-        spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop, workers)
-        sweep.spec, sweep.data, sweep.runner = spec, data, runner
-        make_engine(spec)  # so that what no engine can search is refused before anything is written
-        begins = options.fresh or not folder.exists()
-        if options.add is not None:
-            whole_point(spec, options.add, {} if begins else None)
-        learned = earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if begins else []
-        lock = stack.enter_context(SweepLock(folder, force=options.force))
-        if lock.taken_over is not None:
-            emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
-        if options.fresh and folder.exists():
-            emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
-        with wall.phase("record"):
-            known: Any = {"test_fingerprint": data.test_fingerprint, "keras_config": keras_config()}
-            sweep.study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
-        stack.enter_context(sweep)
-        _note_device(sweep)
-        yield sweep
+def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: contextlib.ExitStack) -> None:
+    """Load a sweep, lock its folder and open its record, until the stack is closed.
+
+    Raises as `load`, `earlier_trials` and `open_study`.
+    """
+    folder, emit, wall = sweep.folder, sweep.emit, sweep.wall
+    if (make := workers_of(options.workers)) is not None:
+        sweep.workers = stack.enter_context(contextlib.closing(make()))
+    spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, sweep.stop, sweep.workers)
+    sweep.spec, sweep.data, sweep.runner = spec, data, runner
+    make_engine(spec)  # so that what no engine can search is refused before anything is written
+    begins = options.fresh or not folder.exists()
+    if options.add is not None:
+        whole_point(spec, options.add, {} if begins else None)
+    learned = earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if begins else []
+    lock = stack.enter_context(SweepLock(folder, force=options.force))
+    if lock.taken_over is not None:
+        emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
+    if options.fresh and folder.exists():
+        emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
+    with wall.phase("record"):
+        known: Any = {"test_fingerprint": data.test_fingerprint, "keras_config": keras_config()}
+        sweep.study = open_study(folder, spec, data.fingerprint, emit, **known, learned=learned)
+    stack.enter_context(sweep)
+    _note_device(sweep)
 
 
 def _note_device(sweep: OpenSweep) -> None:

@@ -20,10 +20,9 @@ from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Suggestion
 
-VERSION = 4
+VERSION = 5
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
 FILE = "training.npz"  # of what trains now, in the folder of checkpoints
-ONE_TRIAL = "training-{}.npz"  # of one that a worker trains by `fit`, by its number
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
@@ -35,6 +34,7 @@ class TrainingState(NamedTuple):
     other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
     optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
     right: tuple[Any, ...] = ()  # bits of the validation rows, packed: whether it was right; if known
+    generators: tuple[Any, ...] = ()  # of `fit`: where those of the process stand, as JSON in bytes
 
 
 Kept: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
@@ -74,13 +74,11 @@ def read(path: Path) -> Kept | None:
 
 
 def kept_epochs(folder: Path) -> dict[int, int]:
-    """Of each trial that stands in one of the folder's files: after how many epochs it does."""
-    epochs: dict[int, int] = {}
-    for path in folder.glob("training*.npz"):
-        with suppress(Damaged):
-            kept = read(path)
-            epochs |= {int(number): len(rows) for number, rows in kept[0]["rows"].items()} if kept else {}
-    return epochs
+    """Of each trial that stands in the folder's file: after how many epochs it does."""
+    with suppress(Damaged):
+        if (kept := read(folder / FILE)) is not None:
+            return {int(number): len(rows) for number, rows in kept[0]["rows"].items()}
+    return {}
 
 
 @dataclass(eq=False)
@@ -96,10 +94,9 @@ class LatestCheckpoint:
     notice: Callable[[str], None]  # is called with what the user should know, a sentence
     seconds: float  # after which it is due again
     lane_limit: int = 0  # of trials that `fit` trains 0
-    file: str = FILE
 
     def __post_init__(self) -> None:
-        self._path, self._since = self.folder / self.file, time.monotonic()
+        self._path, self._since = self.folder / FILE, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
@@ -150,7 +147,8 @@ def joined(states: Sequence[TrainingState]) -> TrainingState:
 
 def parted(state: TrainingState, count: int) -> list[TrainingState]:
     """The states that `joined` made one of, `count` in all."""
+    parts = state._replace(right=())
     return [
-        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in state[:3]))
+        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))
         for i in range(count)
     ]

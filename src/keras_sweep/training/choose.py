@@ -102,5 +102,5 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
     return next((one for one in found if isinstance(one, str)), None)
 
 
-BY_FIT = "keras_sweep.training.fit.folded:fit_runner"
+BY_FIT = "keras_sweep.training.fit.runner:FitRunner"
 RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})

@@ -134,9 +134,19 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """What an exception says, which any process can read."""
+        if isinstance(error, TrialFailed):
+            return error.failure
         reason = unstyled(str(error)) if isinstance(error, SweepError) else said_by(error)
         text = "".join(traceback.format_exception(error))
         return cls(reason, unstyled(text)[-20_000:], is_transient(error))
+
+
+class TrialFailed(Exception):
+    """A trial can't be scored, for a reason that is known."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
 
 
 def failed(

@@ -3,17 +3,16 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import astuple
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from keras_sweep.training.fit import fit_log
-from keras_sweep.training.fit.fit_log import FitLog, generator_states, set_generator_states
+from keras_sweep.training.fit import training as fit_training
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.runner import Watch
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.training.fit.training import FitTraining, generator_states, set_generator_states
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, fitted, suggestions, train
@@ -67,26 +66,33 @@ def models():
 @pytest.fixture
 def clock(monkeypatch):
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(fit_log, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(fit_training, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     return clock
 
 
-def trained(clock, *epochs):
-    """A log that was told of so many seconds: of the first batch of all, of training, of validation."""
-    spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
-    plan = training_plan(spec, suggestion.params)
-    log = FitLog(spec, suggestion, plan, None, Watch(), started=clock.now, checkpoint=None)
-    callback = log.callback()
-    for number, (first, training, validation) in enumerate(epochs):
-        clock.now += first
-        callback.on_train_batch_end(0)
-        clock.now += training
-        callback.on_train_batch_end(1)
-        callback.on_test_begin()
-        clock.now += validation
-        callback.on_test_end()
-        callback.on_epoch_end(number, {"val_accuracy": 0.5})
-    return log
+def trained(data, clock, *epochs):
+    """A training that was told of so many seconds: of the first batch of all, of training, of validation."""
+
+    class Told(keras.Model):
+        def fit(self, *_, callbacks, **__):
+            tell(callbacks[-1])
+
+    suggestion = Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
+    training = FitTraining(make_spec(), suggestion, data, Told(), None, clock.now, lambda _: None)
+
+    def tell(callback):
+        for number, (first, training_seconds, validation) in enumerate(epochs):
+            clock.now += first
+            callback.on_train_batch_end(0)
+            clock.now += training_seconds
+            callback.on_train_batch_end(1)
+            callback.on_test_begin()
+            clock.now += validation
+            callback.on_test_end()
+            callback.on_epoch_end(number, {"val_accuracy": 0.5})
+
+    training.train(0, 9, None, lambda _: True)
+    return training
 
 
 @pytest.mark.parametrize(
@@ -98,8 +104,8 @@ def trained(clock, *epochs):
     ],
     ids=["until the first batch", "and what the first epoch takes more than those after it", "if it does"],
 )
-def test_compiling_is_the_time_until_the_first_batch_and_what_the_first_epoch_takes_more(clock, epochs, spent):
-    assert tuple(trained(clock, *epochs).spent.values()) == pytest.approx(spent)
+def test_compiling_is_the_time_until_the_first_batch_and_what_the_first_epoch_takes_more(data, clock, epochs, spent):
+    assert astuple(trained(data, clock, *epochs).seconds)[1:] == pytest.approx(spent)
 
 
 def drawn():
@@ -120,7 +126,7 @@ def test_generators_go_on_from_a_state_that_was_written_as_json():
 TORCH = """
 import json
 import torch
-from keras_sweep.training.fit.fit_log import generator_states, set_generator_states
+from keras_sweep.training.fit.training import generator_states, set_generator_states
 torch.manual_seed(1)
 states = json.loads(json.dumps(generator_states()))
 expected = torch.rand(3).tolist()

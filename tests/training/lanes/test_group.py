@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lanes.group import Group
-from keras_sweep.training.lanes.lane import Lane, LaneEnd
+from keras_sweep.training.lane import Lane, LaneEnd
+from keras_sweep.training.lanes.group import LaneGroup
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.trial.plan import Schedule, TrainingPlan
@@ -67,7 +67,7 @@ def lane_of(number, epochs=3, *, rungs=(), wanted=True, rate=0.1, per_lane=None,
 
 def group_of(*lanes, objective=OBJECTIVE, programs=None, epoch=0, begins=None, **more):
     begins = begins or dict.fromkeys(lane.number for lane in lanes)
-    return Group(programs or Made(), lanes, objective, epoch, begins, **more)
+    return LaneGroup(programs or Made(), lanes, objective, epoch, begins, **more)
 
 
 def test_a_group_trains_to_an_epoch_and_reports_each():
@@ -111,16 +111,13 @@ def test_a_lane_whose_weights_are_no_numbers_diverges_and_keeps_its_place():
     assert group.lanes[0].last is None and group.places() == ([0, 1], 2)
 
 
-def test_it_waits_at_a_rung_that_is_not_done_and_nobody_looks_before_the_next_rung_or_end():
+def test_nobody_looks_before_the_next_rung_or_end():
     group = group_of(lane_of(0, 9, rungs=(2, 4)), lane_of(1, 3))
-    assert [group.next_stop(most) for most in (99, 1)] == [2, 1] and not group.waits_at(())
+    assert [group.next_stop(most) for most in (99, 1)] == [2, 1]
     group.train(2)
-    assert group.waits_at(()) and not group.waits_at((2,)) and group.next_stop(99) == 3
+    assert group.next_stop(99) == 3
     group.train(3)
-    assert group.next_stop(99) == 4 and not group.waits_at(())
-    group.lanes[0].end = LaneEnd.PRUNED
-    group.epoch = 4
-    assert not group.waits_at(())
+    assert group.next_stop(99) == 4
 
 
 def test_what_stands_where_an_epoch_ended_is_kept_at_rungs_and_ends_and_of_the_best():

@@ -8,8 +8,8 @@ from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import SearchSettings
+from keras_sweep.training import segments
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lanes import segments
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of

@@ -142,7 +142,7 @@ class Flat:
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
-        trainable, other, slots, _ = (list(zip(*parts, strict=True)) for parts in zip(*lanes, strict=True))
+        trainable, other, slots, *_ = (list(zip(*parts, strict=True)) for parts in zip(*lanes, strict=True))
         return (
             [place.stack(arrays) for place, arrays in zip(self._places, trainable, strict=True)],
             [jax.device_put(np.stack(arrays)) for arrays in other],

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,37 +14,18 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.group import Group, Report, Tell
+from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes.folded import FoldedProgram
-from keras_sweep.training.lanes.lane import Lane, LaneEnd
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.outcome import Failure, diverged, scored_epoch, trial_objective
 from keras_sweep.trial.result import Seconds
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was true after an epoch of a group, by the numbers of its lanes; the group may be further already."""
-
-    epoch: int = 0  # counted from 1
-    rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # of the lanes that trained it
-    ended: tuple[int, ...] = ()  # those that do not go on
-    seconds: Seconds = field(default_factory=Seconds)  # that it took, of all lanes together
-    failure: Failure | None = None  # why it failed
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Some epochs of a group: where it stands after them, and what each of them reports."""
-
-    group: Group
-    reports: Sequence[Report]
-
-
-class Group:
-    """Trains its lanes epoch by epoch, in ever smaller programs. Used by one thread at a time."""
+class LaneGroup(Group):
+    """Trains its lanes in ever smaller programs."""
 
     def __init__(
         self,
@@ -59,77 +38,38 @@ class Group:
         count: int = 0,  # how many places that program has, which is taken up so that the last digits come out the same
     ) -> None:
         """Take up lanes that share a signature and a batch size, after so many epochs."""
+        super().__init__(programs, lanes, objective, epoch, begins)
         self.signature = lanes[0].signature
-        self.lanes = list(lanes)
-        self.epoch = epoch  # epochs done
-        self.finished = False  # its program raised, or its lanes went to other groups
-        self.on(programs)
-        self._objective = objective
-        self._begins = begins
         self._places = list(places)  # of the program's first lanes; the rest is filled up with copies
         self._count = count
         self._program: Program | FoldedProgram | None = None  # made by the thread that first trains the group
         self._state: Any = None  # the program's
 
-    @property
-    def remaining(self) -> int:
-        """Lane epochs still to train, at most."""
-        return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+    def segment_end(self) -> int:
+        return self.next_stop(self._programs.segment_epochs(self.signature))
 
-    @property
-    def goes_on(self) -> bool:
-        """Whether any lane has epochs left, needed now or not."""
-        return not self.finished and any(lane.training for lane in self.lanes)
-
-    @property
-    def training(self) -> bool:
-        """Whether any lane goes on whose numbers someone needs."""
-        return not self.finished and any(lane.training and lane.needed for lane in self.lanes)
-
-    def waits_at(self, done: Collection[int]) -> bool:
-        """Whether one of its lanes stands at a rung that is not among those done."""
-        return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
-
-    def train(self, until: int, stopping: Callable[[], bool] = lambda: False) -> Segment:
-        """Train to this epoch, or to an earlier one where the group ends, its program raises, or one asks to stop."""
-        reports: list[Report] = []
-        try:
-            while self.training and self.epoch < until and not stopping():
-                reports.append(self._advance())
-        except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
-            self.finished = True
-            reports.append(Report(failure=Failure.of(error)))
-        return Segment(self, reports)
-
-    def next_stop(self, most: int) -> int:
-        """The epoch up to which nobody looks at its lanes: that of the next rung or the next end, `most` at most."""
-        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
-        return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
-
-    def at_rest(self) -> Group:
-        """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
-        other = copy.copy(self)
-        other._begins = {lane.number: self.state(lane) for lane in self._places or self.lanes}  # noqa: SLF001  # its own
-        other._count = self.places()[1]  # noqa: SLF001  # as above
+    def at_rest(self) -> Self:
+        other = super().at_rest()
+        other._count = self.places()[1]  # noqa: SLF001  # of its own copy
         other._program = other._state = None  # noqa: SLF001  # as above
-        return other.on(None)
+        return other
 
-    def on(self, programs: Programs | None) -> Group:
-        """The same, which these programs are to train."""
-        self._programs: Any = programs
-        return self
+    def take(self, other: LaneGroup) -> None:
+        super().take(other)
+        if other is not self:
+            self._count = other._count
+            self._places = [self._lane(lane.number) for lane in other._places]
 
-    def take(self, other: Group) -> None:
-        """Stand where a group of the same lanes stands, which was this one before it trained elsewhere."""
-        if other is self:
-            return
-        mine = {lane.number: lane for lane in self.lanes}
-        for lane in other.lanes:  # all but `seen`, which the loop's thread sets
-            stands = {name: value for name, value in vars(lane).items() if name != "seen"}
-            vars(mine[lane.number]).update(stands)
-        self.epoch, self.finished = other.epoch, other.finished
-        self._begins, self._count = other._begins, other._count
-        self._places = [mine[lane.number] for lane in other._places]
+    def _lane(self, number: int) -> Lane:
+        return next(lane for lane in self.lanes if lane.number == number)
+
+    @property
+    def _in_place(self) -> Sequence[Lane]:
+        return self._places or self.lanes
+
+    def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
+        while self.training and self.epoch < until and not stopping():
+            report(self._advance())
 
     def _advance(self) -> Report:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
@@ -153,9 +93,8 @@ class Group:
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
                 if self._objective.name not in row:
                     raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
-                lane.log(row, finite=bool(finite[place]) and not diverged(list(row.values())))
-                if lane.end is not LaneEnd.DIVERGED:
-                    self._keep(lane, None if right is None else right[place])
+                bits = () if right is None else (np.packbits(right[place]),)
+                self._log(lane, row, partial(self._scored_state, lane, bits), finite=bool(finite[place]))
         parts = [after - before for before, after in pairwise(times)]
         share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
         for lane in running:
@@ -164,18 +103,10 @@ class Group:
         ended = tuple(lane.number for lane in running if not lane.training)
         return Report(self.epoch, rows, ended, Seconds(0.0, *parts))
 
-    def _keep(self, lane: Lane, right: Any) -> None:
-        """Keep where a lane stands after an epoch, where that is asked for."""
-        values = [logged[self._objective.name] for logged in lane.rows]
-        objective = trial_objective(self._objective, lane.suggestion)
-        kept = objective.take_best or lane.restored is not None
-        improved = kept and scored_epoch(objective, values, lane.restored) == self.epoch
-        if improved or not lane.training or self.epoch in lane.rungs:
-            state = self.state(lane)
-            assert state is not None
-            lane.last = state._replace(right=() if right is None else (np.packbits(right),))
-        if improved:
-            lane.best = lane.last
+    def _scored_state(self, lane: Lane, right: tuple[Any, ...]) -> TrainingState:
+        state = self.state(lane)
+        assert state is not None
+        return state._replace(right=right)
 
     def plan(self) -> Iterator[int]:
         """How many lanes each program has that it will come to, as far as is known."""
@@ -187,12 +118,10 @@ class Group:
                 yield self._places_for(placed)
 
     def places(self) -> tuple[list[int], int]:
-        """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
         count = self._program.lanes if self._program else self._count
         return [lane.number for lane in self._places], count
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
         if self._program is None:
             return self._begins.get(lane.number)
         return self._program.layout.lane(self._state, self._places.index(lane))

@@ -13,7 +13,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.training.fit.fit_log import generator_states
+from keras_sweep.training.fit.training import generator_states
 from keras_sweep.training.lanes.program import Layout, layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
 from keras_sweep.training.lanes.softmax_regression import LOSS

@@ -21,9 +21,9 @@ from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import model_of, rows_together
+from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram
-from keras_sweep.training.lanes.lane import Lane
 from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.packing import CPU, Device, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
@@ -31,6 +31,7 @@ from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Si
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
+from keras_sweep.trial.events import PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, TrainingPlan, training_plan
 from keras_sweep.trial.result import Weights
 
@@ -75,6 +76,11 @@ class Programs:
         self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.effort = cache(self._effort)  # small, so all are kept
         self.row_by_row = cache(lambda one: row_by_row(spec, self.template(one), self._rows(0).train))
+
+    @property
+    def phase(self) -> PhaseBegan:
+        """What the threads do now."""
+        return PhaseBegan("compile" if self.making else "train", len(self.made), len(self.planned))
 
     @cached_property
     def brings_optimizer(self) -> bool:

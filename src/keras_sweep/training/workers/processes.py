@@ -38,8 +38,8 @@ class ProcessPool(ExecutorPool):
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         here = cores()
-        self._idle: queue.SimpleQueue[PoolProcess] = queue.SimpleQueue()
-        for place in range(count):  # with more processes than cores some share one
+        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # so that a trial goes on where its model is
+        for place in reversed(range(count)):  # with more processes than cores some share one
             its_cores = here[place::count] or here[place % len(here) :][:1]
             self._idle.put(PoolProcess(its_cores, Path(self._folder.name, f"call-{place}")))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))

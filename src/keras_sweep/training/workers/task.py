@@ -178,6 +178,10 @@ class Client:
                 self.lost("read the data", error)
                 time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
 
+    def count(self) -> int | None:
+        """How many workers there are now, if that is known."""
+        return self._workers.count()
+
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call this with its `Task` and these arguments; the future fails, too, if none is there."""
         try:

@@ -7,16 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.controls import Controls
-from keras_sweep.training.lanes.signature import Signature
-from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.outcome import curve_of
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
+
+if TYPE_CHECKING:  # which needs JAX
+    from keras_sweep.training.lanes.structure import OwnModel
 
 
 class LaneEnd(Enum):
@@ -29,25 +30,37 @@ class LaneEnd(Enum):
     FAILED = "its program raised"
 
 
+class Scored(NamedTuple):
+    """How a lane is scored that has ended, if not as its curve says: by what code of the user's left, or returned."""
+
+    reason: str | None = None
+    is_validation_score: bool = True
+    at_end: bool = False  # by its last row and state, whichever epoch was the best
+
+
+AS_ITS_CURVE_SAYS = Scored()
+
+
 @dataclass(eq=False)
 class Lane:
     """A trial: what it trains and with which others, which never changes, and where it stands after its last epoch."""
 
     suggestion: Suggestion
-    signature: Signature
+    signature: Any  # what it has in common with others of a program, a `Signature`; of `fit` None
     plan: TrainingPlan
     learning_rate: float  # of the next epoch, from which its schedule goes on
     variant: int  # which of the signature's variants
     per_lane: Mapping[str, float]  # its values of that variant's arguments
     rungs: tuple[int, ...]
     own: OwnModel | None  # where its model shares a structure with others
-    controls: Controls | None  # what watches its curve
+    controls: Controls | None  # what watches its curve; of `fit` once its model is built
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     seen: int = 0  # epochs the loop's thread has seen; the workers, and so `rows`, may be ahead
     end: LaneEnd | None = None
     best: TrainingState | None = None  # after the best epoch so far, where that is what counts
     last: TrainingState | None = None  # after its last epoch
+    scored: Scored = AS_ITS_CURVE_SAYS
     seconds: Seconds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +99,8 @@ class Lane:
     @property
     def restored(self) -> int | None:
         """The epoch to whose weights early stopping would return here."""
-        return None if self.controls is None else self.controls.restored
+        controls = self.controls or Controls.of(self.plan.training, self.learning_rate, self.rows)
+        return None if controls is None else controls.restored
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """One more epoch brought these metrics; `finite` says whether they and the weights are finite numbers."""

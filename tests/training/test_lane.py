@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.space.sweep_spec import EarlyStopping, Training
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.controls import Controls
-from keras_sweep.training.lanes.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.lane import EndStates, Lane, LaneEnd
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Suggestion
 

@@ -5,22 +5,26 @@ That decides when a group trains, never how.
 
 from __future__ import annotations
 
+import math
 import pickle
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.workers.pool import error_of
 from keras_sweep.training.workers.task import LOOK_SECONDS, Task
 
 if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before it knows its backend
-    from keras_sweep.training.lanes.group import Group, Segment
+    from keras_sweep.training.group import Group, Segment
 
 
 @dataclass(eq=False)
@@ -28,7 +32,7 @@ class Segments:
     """Has groups trained, so many at once; none before `set`. One is idle while no segment of it is being trained."""
 
     train: Callable[[Group], Future[Segment]]  # the group's next; a future that failed says that it was lost, and why
-    at_once: int
+    at_once: int  # 0: in this thread, while it waits for the next
     may_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock of this
 
     def __post_init__(self) -> None:
@@ -54,7 +58,10 @@ class Segments:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """The next segment that has ended; none if there is none for a moment."""
+        """The next segment that has ended; none if there is none for a moment. Without threads it trains now."""
+        if not self.at_once:
+            group = next((group for group in self._groups if group.training and self.may_go_on(group)), None)
+            return [] if group is None else [(group, self.train(group))]
         with suppress(queue.Empty):
             return [self._ended.get(timeout=LOOK_SECONDS)]
         return []
@@ -100,15 +107,30 @@ class Segments:
             self._changed.notify_all()
 
 
-def train_segment(task: Task, device: Device, pickled: bytes, until: int) -> Segment:
-    """On a worker: train a group from where it stands to that epoch, or to an earlier one where it is asked to stop.
+def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
+    """On a worker: train a group from where it stands to that epoch, or to an earlier one where it is asked to stop,
+    or others may go on after so many seconds.
 
     What comes back depends on nothing else: by whom, where and how often it is trained moves no bit of it, where the
-    processors are alike. The group is pickled, so that nobody who shares its memory sees it half-way.
+    processors are alike. The group is pickled, so that nobody who shares its memory sees it half-way. Without a device
+    it is one of `fit`.
     """
+    programs = task.tool(device, partial(_make_programs, device))
+    group: Group = pickle.loads(pickled)
+    end = time.monotonic() + seconds
+
+    def stopping() -> bool:
+        return task.stopping() or (group.moves and time.monotonic() >= end)
+
+    ended = group.on(programs).train(until, stopping)
+    return replace(ended, group=ended.group.at_rest())
+
+
+def _make_programs(device: Device | None, spec: SweepSpec, data: SearchData) -> Any:
+    if device is None:
+        from keras_sweep.training.fit.programs import FitPrograms
+
+        return FitPrograms(spec, data)
     from keras_sweep.training.lanes.programs import Programs
 
-    programs = task.tool(device, partial(Programs, device=device))
-    group: Group = pickle.loads(pickled)
-    ended = group.on(programs).train(until, task.stopping)
-    return replace(ended, group=ended.group.at_rest())
+    return Programs(spec, data, device)

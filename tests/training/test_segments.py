@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_sweep.training.lanes.group import Report, Segment
+from keras_sweep.training.group import Report, Segment
 from keras_sweep.training.lanes.packing import CPU
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.lanes.segments import Segments, train_segment
+from keras_sweep.training.segments import Segments, train_segment
+from tests.helpers.factory import digits, make_spec
 
 
 class Counted:
@@ -142,6 +143,8 @@ def test_no_group_trains_twice_at_once(at_once):
 class Sent:
     """A group as it is sent to a worker."""
 
+    moves = True
+
     def on(self, programs):
         self.programs = programs
         return self
@@ -158,6 +161,7 @@ def test_a_worker_trains_a_copy_of_the_group_on_programs_of_its_own_and_sends_it
     worker = SimpleNamespace(tool=lambda device, make: (programs, device, make), stopping=lambda: False)
     ended = train_segment(worker, CPU, pickle.dumps(Sent()), 7)
     report, (of_worker, device, make), stopping = ended.reports
-    assert (ended.group, report.epoch, stopping) == ("at rest", 7, worker.stopping)
+    assert (ended.group, report.epoch, stopping()) == ("at rest", 7, False)
     assert of_worker is programs and device is CPU
-    assert (make.func, make.args, make.keywords) == (Programs, (), {"device": CPU})
+    assert type(make(make_spec(), digits())) is Programs
+    assert train_segment(worker, CPU, pickle.dumps(Sent()), 7, 0.0).reports[-1]()  # a while is over

@@ -7,20 +7,20 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.source import RawRows
 from keras_sweep.data.split import left_out
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec, Training, UserCallback
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.training.fit.fit_log import SET_LATER
-from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.runner import StopsAt, Watch
+from keras_sweep.training.fit.training import SET_LATER
+from keras_sweep.training.workers.pool import ExecutorPool
 from keras_sweep.trial.result import TrialState
 from tests.helpers import own_callbacks
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import assert_same_bits, fitted, suggestions
+from tests.helpers.lane_trials import Watching, assert_same_bits, fitted, suggestions, train
 from tests.helpers.plain_fit import dense, plain_fit
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
@@ -74,16 +74,16 @@ def test_of_the_best_epoch_the_weights_are_kept_that_it_was_validated_with(data)
 
 
 @pytest.mark.parametrize("name", ["first_at_end", "averaged"])
-def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(data, name):
-    spec, (trial,) = spec_of(name), suggestions(ADAM)
-    of_worker = FitRunner(spec, data).train(trial, Watch(), rungs=(2, 3))
-    whole = FitRunner(spec, data).train(trial, Watch()).result
-    assert_same_bits({0: of_worker.result}, {0: whole})
-    pruned = FitRunner(spec, data).train(trial, Watch(judge=StopsAt({0: 2}))).result
-    assert_same_bits({0: of_worker.pruned[2]}, {0: pruned})
-    assert (pruned.state, pruned.reason, pruned.epoch) == (TrialState.PRUNED, "pruned at epoch 2", 2)
-    for result in (pruned, of_worker.pruned[3], whole):
-        assert result.value == evaluated(spec, result, data)
+def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(threads, name):
+    spec, trials = spec_of(name), suggestions(ADAM)
+    rows = load_search_data(spec)
+    for below, state in ((-1.0, TrialState.COMPLETE), (2.0, TrialState.PRUNED)):
+        there, here = (Watching(rung_epochs=(2,), stop_below=below) for _ in range(2))
+        results = train(FitRunner(spec, rows, workers=ExecutorPool(threads)), trials, there)
+        assert_same_bits(results, train(FitRunner(spec, rows), trials, here))
+        assert there.rungs_called == here.rungs_called
+        assert results[0].state is state and results[0].value == evaluated(spec, results[0], rows)
+        assert results[0].reason == (SET_LATER if state is TrialState.COMPLETE else "pruned at epoch 2")
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("averaged", 3), ("in_folds", 2)])
@@ -91,8 +91,7 @@ def test_in_folds_each_is_scored_by_the_weights_that_it_left(data, name, epochs)
     """Callbacks may stop folds at unlike epochs."""
     folds = tuple(left_out(RawRows(data.train.x, data.train.y), Split(folds=2), LabelForm.INDEX))
     rows = replace(data, validation=data.train, folds=folds)
-    runner, (trial,) = fit_runner(spec_of(name), rows), suggestions(ADAM)
-    result = runner.train(trial, Watch()).result
+    result = fitted(spec_of(name), rows, suggestions(ADAM))[0]
     assert (result.epochs, result.reason) == (epochs, SET_LATER)
     assert result.rows_value is None and result.scores.values().mean() == pytest.approx(result.value)
 

@@ -1,0 +1,319 @@
+"""A trial on its way through the epochs by Keras's own `fit`, as a group of one lane.
+
+If its state can be set, it trains to the next stop, in this process or another, and its folds train in step. Else it
+trains from its start to its end at once; what then has to wait (for a rung, or for the other folds) is read afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, replace
+from functools import partial
+from itertools import chain
+from operator import sub
+from typing import Any, TypeVar
+
+from keras_sweep.data.arrays import each
+from keras_sweep.models.hyper_model import RETURNED
+from keras_sweep.process.user_code import of_user
+from keras_sweep.space.search_space import Objective
+from keras_sweep.training.build_trial import called
+from keras_sweep.training.checkpoint import TrainingState, joined
+from keras_sweep.training.controls import Controls
+from keras_sweep.training.fit.own_fit import OwnFitTraining
+from keras_sweep.training.fit.programs import FitPrograms, LiveTrial
+from keras_sweep.training.fit.training import FitTraining
+from keras_sweep.training.folds import joined_score, rows_together
+from keras_sweep.training.group import Group, Report, Segment, Tell
+from keras_sweep.training.lane import Lane, LaneEnd, Scored
+from keras_sweep.training.losses import metric_of
+from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, diverged, trial_objective
+from keras_sweep.training.row_values import over_all_rows
+from keras_sweep.trial.events import PhaseBegan
+from keras_sweep.trial.result import Seconds, Weights
+
+Row = Mapping[str, float]
+Trained = TypeVar("Trained")
+STANDS = ("end", "last", "best", "scored", "seconds")  # of a lane, which an epoch may change, besides its rows
+
+
+class FitGroup(Group):
+    """One trial, which `fit` trains."""
+
+    _programs: Any
+
+    def __init__(
+        self,
+        programs: FitPrograms,
+        lane: Lane,
+        objective: Objective,
+        epoch: int,
+        begins: TrainingState | None,
+    ) -> None:
+        super().__init__(programs, [lane], objective, epoch, {lane.number: begins})
+        self.moves = programs.moves
+        self._ahead: deque[tuple[Report, dict[str, Any]]] = deque()  # epochs that are to be read, and the lane then
+        self._reported = lane.seconds
+
+    @property
+    def lane(self) -> Lane:
+        return self.lanes[0]
+
+    @property
+    def remaining(self) -> int:
+        """By which the next is chosen: what has begun, trials that rungs compare in their order, else the longest."""
+        return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
+
+    def segment_end(self) -> int:
+        return min((rung for rung in self.lane.rungs if rung > self.epoch), default=sys.maxsize)
+
+    def state(self, lane: Lane) -> TrainingState | None:
+        live = self._programs.live(lane, self.epoch) if self._programs is not None and self.moves else None
+        return live.state() if live is not None and live.has_trained else super().state(lane)
+
+    def take(self, other: FitGroup) -> None:
+        super().take(other)
+        self.moves, self._ahead, self._reported = other.moves, other._ahead, other._reported
+
+    def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
+        segment = super().train(until, stopping, tell)
+        if self.finished:
+            self.lane.end = None  # it fails, however its epochs ended
+        return segment
+
+    def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
+        if not self._ahead:
+            with self._programs.begun(self.lane, self.epoch, super().state(self.lane)) as live:
+                if self._programs.data.folds:
+                    self._train_folds(live, until, stopping, report)
+                elif self._part(live, 0) and (self.moves or not self._programs.is_worker):
+                    self._train_whole(live, until, stopping, report)
+                else:
+                    self._train_ahead(lambda note: self._train_whole(live, sys.maxsize, stopping, note))
+        self._read(until, report)
+
+    def _part(self, live: LiveTrial, fold: int) -> FitTraining:
+        part: FitTraining = self._programs.part(live, fold)
+        lane = self.lane
+        live.moves = self.moves = self.moves and not part.may_be_set
+        if lane.controls is None:
+            lane.controls = Controls.of(lane.plan.training, part.first_rate, lane.rows)
+        return part
+
+    def _rate(self) -> float | None:
+        """The learning rate, where something lets it fall."""
+        controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
+        return controls.learning_rate if controls is not None and falls else None
+
+    def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
+        """Train one model, by one call of `fit`, and report each epoch as it ends."""
+        lane, part, interrupted = self.lane, live.parts[0], False
+
+        def after(row: dict[str, float]) -> bool:
+            nonlocal interrupted
+            self._log(lane, row, part.scored_state, finite=True)
+            if part.may_be_set and lane.end is LaneEnd.DONE:  # once `fit` returns; one of the user's may train on
+                lane.end = None
+            report(self._report(live))
+            at_end = len(lane.rows) == lane.plan.epochs
+            interrupted = lane.training and not at_end and (not lane.needed or stopping())
+            return lane.end in (None, LaneEnd.DONE) and not interrupted
+
+        begins = part.state() if part.rows else live.begins[0]
+        try:
+            part.train(self.epoch, min(until, lane.plan.epochs), begins, after, self._rate, moves=self.moves)
+        except BaseException:
+            if interrupted or lane.end is LaneEnd.PRUNED:  # a `fit` of the user's may count on all of its epochs
+                return
+            raise
+        waits = self.moves and lane.training and self.epoch == until  # at a rung
+        if not (interrupted or waits):
+            self._end(live, part, report)
+
+    def _end(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
+        """The trial has ended: see what weights `fit` left."""
+        lane = self.lane
+        objective = trial_objective(self._objective, lane.suggestion)
+        chosen = objective.take_best or lane.restored is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
+        part.end(chosen=chosen)
+        if lane.end is LaneEnd.PRUNED:
+            return
+        lane.seconds = live.seconds
+        if part.end_row is not None:
+            lane.rows[-1:] = [part.end_row]
+        self._check_logged(part, lane.rows)
+        if part.end_row is not None:
+            lane.last, lane.scored = TrainingState(part.left, (), ()), part.scored
+            lane.end = LaneEnd.DIVERGED if diverged(list(part.end_row.values())) else lane.end
+        elif lane.end is None:
+            lane.last = TrainingState(part.tested or part.left, (), ())
+        self._report_end(report)
+
+    def _report_end(self, report: Tell) -> None:
+        lane = self.lane
+        lane.end = lane.end or LaneEnd.DONE
+        report(Report(len(lane.rows), ended=(lane.number,)))
+
+    def _report(self, live: LiveTrial) -> Report:
+        """The epoch that has just ended."""
+        lane = self.lane
+        live.epoch = self.epoch = len(lane.rows)
+        lane.seconds, before = live.seconds, self._reported
+        self._reported = lane.seconds
+        took = Seconds(*map(sub, astuple(lane.seconds), astuple(before)))
+        return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
+
+    def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
+        """Raises TrialFailed if no epoch brought the metric that ranks."""
+        curve, name = curve_of(rows), self._objective.name
+        if name not in curve:
+            what = f"the metric {name!r} was not logged,"
+            if isinstance(part, OwnFitTraining):
+                what = f"{RETURNED} no {name!r}, and its epochs logged"
+            raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
+
+    def _train_ahead(self, train: Callable[[Tell], None]) -> None:
+        """Train from the start to the end, and keep for later what each epoch brought; nothing, if it was stopped."""
+        lane = self.lane
+        start: dict[str, Any] = {name: getattr(lane, name) for name in STANDS}
+        notes: list[tuple[Report, dict[str, Any]]] = []
+
+        def note(report: Report) -> None:
+            stands = {name: getattr(lane, name) for name in STANDS}
+            notes.append((report, stands | ({"rows": list(lane.rows)} if report.ended else {})))
+
+        try:
+            train(note)
+        except BaseException as error:
+            if not of_user(error):
+                raise
+            notes.append((Report(len(lane.rows) + 1, failure=Failure.of(error)), start))
+        if notes and (notes[-1][0].ended or notes[-1][0].failure):
+            self._ahead = deque(notes)
+        vars(lane).update(start, rows=[], controls=None)
+        self.epoch, self.finished = 0, False
+
+    def _read(self, until: int, report: Tell) -> None:
+        """Read what was trained ahead, to this epoch."""
+        lane = self.lane
+        while self._ahead and self._ahead[0][0].epoch <= until and lane.end is not LaneEnd.PRUNED:
+            epoch, stands = self._ahead.popleft()
+            lane.rows += epoch.rows.values()
+            self.finished = epoch.failure is not None
+            if not self.finished:
+                vars(lane).update(stands)
+            self.epoch = len(lane.rows)
+            report(epoch)
+
+    def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
+        """Train the folds in step, an epoch of each; or one after the other, to be read afterwards."""
+        lane, count = self.lane, len(self._programs.data.folds)
+        self._of_fold(live, 0, lambda _: None)
+        if not self.moves:
+            self._train_ahead(lambda note: self._train_one_by_one(live, stopping, note))
+            return
+
+        def train(part: FitTraining) -> int:
+            """Train an epoch of a fold; how many Keras trained, which a setting of the user's may cut short."""
+            begins, before = part.state() if part.rows else live.begins[live.parts.index(part)], len(part.rows)
+            part.train(self.epoch, self.epoch + 1, begins, lambda _: True, self._rate, moves=True)
+            return len(part.rows) - before
+
+        while self.training and self.epoch < until and not stopping():
+            trained = [self._of_fold(live, fold, train) for fold in range(count)]
+            if not all(trained):
+                lane.end = LaneEnd.DONE
+                break
+            row = self._joined_row([part.rows[-1] for part in live.parts], live.parts)
+            self._log(lane, row, lambda: joined([part.scored_state() for part in live.parts]), finite=True)
+            report(self._report(live))
+        if lane.end not in (None, LaneEnd.PRUNED):
+            self._report_end(report)
+
+    def _train_one_by_one(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
+        """Train each fold to its end, then join their epochs; nothing is told if it was stopped before."""
+        lane, count, interrupted = self.lane, len(self._programs.data.folds), False
+        take_best = trial_objective(self._objective, lane.suggestion).take_best
+        kept: list[dict[int, Weights]] = []  # of each fold, after an epoch
+        epochs = lane.plan.epochs  # that all folds before have: one that diverged ended early
+
+        def train(part: FitTraining) -> int:
+            weights: dict[int, Weights] = {}
+            every = take_best or part.may_be_set or bool(self._programs.anew or lane.rungs)
+
+            def after(row: dict[str, float]) -> bool:
+                nonlocal interrupted
+                done = len(part.rows)
+                if every:
+                    weights[done] = part.scored_state().trainable
+                self._programs.emit(PhaseBegan(f"training fold {len(kept) + 1} of {count}, epoch {done} is done"))
+                interrupted = stopping()
+                return not (interrupted or diverged(list(row.values())))
+
+            part.train(0, epochs, None, after)
+            if not interrupted:
+                part.end(chosen=take_best or diverged(list(part.rows[-1].values())))
+                part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
+                self._check_logged(part, part.rows)
+                if part.end_row is not None or not weights:
+                    weights[len(part.rows)] = part.left
+                kept.append(weights)
+            return len(part.rows)
+
+        for fold in range(count):
+            epochs = min(epochs, self._of_fold(live, fold, train))
+            if interrupted:
+                return
+        for epoch in range(1, epochs + 1):
+            row = self._joined_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
+            self._log(lane, row, partial(_joined_weights, kept, epoch), finite=True)
+            note(self._report(live))
+        if lane.end is None:  # code of the user's ended it
+            lane.last = _joined_weights(kept, epochs)
+        reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
+        lane.scored = Scored(reason, all(part.scored.is_validation_score for part in live.parts))
+        self._report_end(note)
+
+    def _of_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
+        """Train a fold. Raises TrialFailed, which says of which one."""
+        try:
+            return train(self._part(live, fold))
+        except BaseException as error:
+            if not of_user(error):
+                raise
+            failure = Failure.of(error)
+            where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
+            raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error
+
+    def _joined_row(
+        self,
+        rows: Sequence[Row],
+        parts: Sequence[FitTraining],
+        kept: Sequence[Mapping[int, Weights]] = (),
+        epoch: int = 0,
+    ) -> dict[str, float]:
+        """The joined metrics of an epoch that every fold has trained, by the models of that epoch."""
+        data, spec, anew = self._programs.data, self._programs.spec, self._programs.anew
+        others, row = {f"val_{name}" for name in anew}, dict[str, float]()
+        for name in rows[0]:
+            if name not in others and all(name in of_fold for of_fold in rows):
+                held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
+                row[name] = float(joined_score(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
+        if not anew:
+            return row
+        if diverged(list(row.values())):
+            return row | dict.fromkeys((f"val_{name}" for name in anew), math.nan)
+        for part, weights in zip(parts, kept, strict=False):
+            part.model.set_weights(list(weights[epoch]))
+        outputs = [called(part.model, part.data.validation.x) for part in parts]
+        together = each(lambda *of_folds: rows_together(of_folds, data), *outputs)
+        values = {name: over_all_rows(metric_of(spec, name), data.validation, together) for name in anew}
+        return row | {f"val_{name}": value for name, value in values.items()}
+
+
+def _joined_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
+    """The weights of all folds' models after an epoch."""
+    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)), (), ())

@@ -1,0 +1,250 @@
+"""One model that Keras's own `fit` trains on one set of rows, some epochs at a time, and what it tells of them."""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.models.own_compile import can_validate
+from keras_sweep.process.user_code import load_python
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.averaged_weights import array_of, scored_weights, swap_of
+from keras_sweep.training.build_trial import keras_schedule
+from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.lane import Scored
+from keras_sweep.training.outcome import diverged, read_numbers
+from keras_sweep.training.row_weights import class_weights
+from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Seconds, Suggestion, Weights
+
+SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by these weights
+After: TypeAlias = Callable[[dict[str, float]], bool]  # is told what an epoch brought; whether training goes on
+
+
+class FitTraining:
+    """A model, compiled, and where its training stands."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        suggestion: Suggestion,
+        data: SearchData,  # no folds
+        model: Any,  # compiled
+        fit: partial[Any] | None,  # that of its HyperModel, if that trains it
+        started: float,  # when the model began to be built
+        emit: Listener,
+    ) -> None:
+        from keras import Model
+
+        self.rows: list[dict[str, float]] = []  # the curve of these rows, an epoch a row
+        self.tested: Weights = ()  # what the last epoch was validated with, where other weights may be set later
+        self._testing: Weights = ()  # what is validated now
+        self.end_row: dict[str, float] | None = None  # scores the weights that `fit` left, in place of the last row
+        self.left: Weights = ()  # what `fit` left
+        self.scored = Scored()
+        self.stopped = False  # whether `after` said that training does not go on
+        self.model, self.plan = model, training_plan(spec, suggestion.params)
+        self.data = data
+        self._spec, self._suggestion, self._emit = spec, suggestion, emit
+        self._fit, self._started = fit, started
+        if self.plan.schedule is not None:
+            rows = data.trained_rows(self.plan.batch_size)
+            schedule = keras_schedule(float(self.model.optimizer.learning_rate), *self.plan.schedule.over(rows))
+            self.model.optimizer.learning_rate = schedule
+        self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
+        fits = fit is not None or type(model).fit is not Model.fit
+        self.may_be_set = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
+        self._begins: TrainingState | None = None
+        self._ends: TrainingState | None = None
+        self._fits_now = False
+        self._until = 0
+        self._validate_seconds = 0.0
+        self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation
+        self._test_started = self._epoch_ended = time.perf_counter()
+        self._first_batch: float | None = None
+        self._idle = 0.0  # seconds that it waited for others
+
+    def train(
+        self,
+        epoch: int,
+        until: int,
+        begins: TrainingState | None,
+        after: After,
+        rate: Callable[[], float | None] = lambda: None,
+        *,
+        moves: bool = False,
+    ) -> None:
+        """Train from one epoch to another by `fit`, or as long as `after` says; raises anything.
+
+        Training goes on from `begins`, if that is given; `rate` is the learning rate, where something lets it fall;
+        `moves` says whether the state is wanted in which it ends.
+        """
+        self._begins, self._until, self._after, self._rate, self._moves = begins, until, after, rate, moves
+        if self._epochs:
+            self._idle += time.perf_counter() - self._epoch_ended
+            self._epoch_ended = time.perf_counter()
+        spec, plan, data = self._spec, self.plan, self.data
+        train, batches = data.for_fit(plan.batch_size)
+        if not self._epochs:
+            self._emit(PhaseBegan("compile", 0, 1))
+        weights = class_weights(plan.training.class_weight, data)
+        functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
+        callbacks = [swap_of(), *(function() for function in functions), self._callback()]
+        self._fits_now = True
+        try:
+            self._call_fit(train, callbacks, batches, weights, epoch)
+        finally:
+            self._fits_now = False
+
+    def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
+        validation = self.data.validation
+        self.model.fit(
+            train.x,
+            train.labels,
+            epochs=self._until,
+            initial_epoch=epoch,
+            **batches,
+            verbose=0,
+            sample_weight=train.weights,
+            validation_data=validation.validation_data if can_validate(self.model) else None,
+            validation_batch_size=self.plan.batch_size,
+            class_weight=weights,
+            callbacks=callbacks,
+        )
+
+    def evaluate(self) -> Mapping[str, Any]:
+        """Score the model, as it is, on the validation rows."""
+        rows, how = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
+        scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **how)
+        return scores
+
+    def end(self, *, chosen: bool) -> None:
+        """Take the weights that `fit` left. A trial that is scored by its last epoch is scored by these weights.
+
+        If they are not the weights that the epoch was validated with, the model is scored on the same rows. `chosen`
+        says that the trial is scored by another epoch, or not at all.
+        """
+        self.left = tuple(self.model.get_weights())
+        if not chosen and not all(map(np.array_equal, self.tested, self.left)):
+            scores = {f"val_{name}": value for name, value in read_numbers(self.evaluate()).items()}
+            self.end_row, self.scored = {**self.rows[-1], **scores}, Scored(SET_LATER, at_end=True)
+
+    def state(self) -> TrainingState:
+        """Where training stands: what it needs to go on, in another process, too."""
+        if not self._fits_now and self._ends is not None:
+            return self._ends
+        written = json.dumps(generator_states()).encode()
+        trainable, other, optimizer = (tuple(map(array_of, variables)) for variables in self._variables())
+        return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
+
+    def scored_state(self) -> TrainingState:
+        """The weights that the last epoch is scored by, as a state."""
+        return TrainingState(self.tested or scored_weights(self.model), (), ())
+
+    @property
+    def seconds(self) -> Seconds:
+        """By part since the model began to be built.
+
+        Compiling lasts until the first batch; then a shorter last batch is compiled, and validation: that is what the
+        first epoch takes more than those after it.
+        """
+        now = (time.perf_counter() if self._fits_now or not self._epochs else self._epoch_ended) - self._idle
+        compiling = (self._first_batch or now) - self._started
+        training = max(now - self._started - compiling - self._validate_seconds, 0.0)
+        late, late_validation = (_first_beyond([one[part] for one in self._epochs]) for part in (0, 1))
+        return Seconds(
+            compile=compiling + late + late_validation,
+            train=max(training - late, 0.0),
+            validate=self._validate_seconds - late_validation,
+        )
+
+    def _variables(self) -> tuple[Any, Any, Any]:
+        model = self.model
+        return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+    def _callback(self) -> Any:
+        """What `fit` is to call: a Keras callback."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_train_begin=lambda *_, **__: self._go_on(),
+            on_train_batch_end=lambda *_, **__: self._end_batch(),
+            on_test_begin=lambda *_, **__: self._begin_test(),
+            on_test_end=lambda *_, **__: self._end_test(),
+            on_epoch_end=self._end_epoch,
+        )
+
+    def _go_on(self) -> None:
+        if self._begins is None:
+            return
+        state, self._begins = self._begins, None
+        # Now that `fit` has built the model and drawn the order that it throws away.
+        for variables, arrays in zip(self._variables(), state[:3], strict=True):
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        if (rate := self._rate()) is not None:
+            self.model.optimizer.learning_rate = rate
+        set_generator_states(json.loads(state.generators[0].tobytes()))
+
+    def _end_batch(self) -> None:
+        if self._first_batch is None:
+            self._first_batch = time.perf_counter()
+            self._emit(PhaseBegan("train", 1, 1))
+
+    def _begin_test(self) -> None:
+        self._test_started = time.perf_counter()
+        if self.may_be_set:
+            self._testing = tuple(self.model.get_weights())
+
+    def _end_test(self) -> None:
+        self._validate_seconds += time.perf_counter() - self._test_started
+
+    def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        now, validating = time.perf_counter(), self._validate_seconds - sum(seconds for _, seconds in self._epochs)
+        began = self._epoch_ended if self._epochs else self._first_batch or now
+        self._epochs.append((now - began - validating, validating))
+        self._epoch_ended = now
+        self.tested, self._testing = self._testing, ()
+        row = read_numbers(logs or {})
+        self.rows.append(row)
+        self.stopped = not self._after(row)
+        if (rate := self._rate()) is not None and not diverged(list(row.values())):  # else it may be a schedule
+            self.model.optimizer.learning_rate = rate
+        if self._moves and (self.stopped or epoch + 1 == self._until):
+            self._ends = self.state()
+        if self.stopped:
+            self.model.stop_training = True
+
+
+def _first_beyond(seconds: Sequence[float]) -> float:
+    """How much longer the first took than those after it on average; 0 where it is alone."""
+    first, *later = seconds or (0.0,)
+    return max(first - sum(later) / len(later), 0.0) if later else 0.0
+
+
+def generator_states() -> dict[str, Any]:
+    """Where Python's, NumPy's and (if it is imported) PyTorch's global generators stand."""
+    numpy: Any = np.random.get_state(legacy=True)
+    states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state().numpy().tobytes().hex()
+    return states
+
+
+def set_generator_states(states: dict[str, Any]) -> None:
+    """Put the generators where `generator_states` found them."""
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, np.array(keys, np.uint32), *rest))
+    if "torch" in states:
+        import torch
+
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))

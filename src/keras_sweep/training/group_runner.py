@@ -1,0 +1,257 @@
+"""What every runner of this package does: it trains a generation in groups, by whatever trains those."""
+
+import copy
+import pickle
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.wall_time import WallTime
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import joined
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.generation import TrainingGeneration
+from keras_sweep.training.group import Group, Report, Segment, Tell
+from keras_sweep.training.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
+from keras_sweep.training.runner import Runner, Watch
+from keras_sweep.training.segments import Segments, train_segment
+from keras_sweep.training.workers.pool import Pool, error_of
+from keras_sweep.training.workers.task import Client
+from keras_sweep.trial.events import EpochEnded, PhaseBegan
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion
+
+Train: TypeAlias = Callable[[Group], Future[Segment]]
+AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
+
+
+class GroupRunner(Runner):
+    """Trains a generation in groups of lanes. A runner that derives from this class says what its groups are."""
+
+    _generation: type[TrainingGeneration]
+    _programs: Any  # what trains the groups; set by whoever derives from this
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        workers: Pool | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """As `MakeRunner` says; a checkpoint is written every so many seconds."""
+        enable_compile_cache()
+        self._spec = spec
+        self._data = data
+        self._shared = Client(workers, spec, data, notice) if workers is not None else None
+        self._seconds = checkpoint_seconds
+        self._wall = WallTime()
+        self._begun = 1  # groups of the last generation
+        self._kept: EndStates | None = None
+        self._checkpoint: LatestCheckpoint | None = None
+        if checkpoints is not None:
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
+
+    @property
+    def compiled(self) -> int:
+        compiled: int = self._programs.compiled
+        return compiled
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """By build, compile, train, validate, score, checkpoint."""
+        return self._wall.parts
+
+    @abstractmethod
+    def _here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
+        """What trains a group's next segment in this process, until the stack is closed; and how many at once."""
+
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
+        """Train from the start, or from where the generation was stopped, if it left a checkpoint."""
+        generation = self._generation(self._spec, self._programs, self._kept, watch)
+        with self._wall.part("build"):
+            unbuilt = generation.fill(trials, wanted)
+        self._begun = len(generation.groups)
+        if unbuilt is None:
+            return
+        for suggestion, error in unbuilt:
+            if suggestion.number in wanted:
+                yield self._checked(failed(suggestion, Failure.of(error)))
+        if self._checkpoint is not None:
+            with self._wall.part("checkpoint"):
+                generation.restore(self._checkpoint, trials)
+        try:
+            for lane in generation.lanes.values():
+                if lane.rows and not lane.training and lane.wanted:
+                    yield self._result(lane)
+            yield from self._train(trials, generation, watch)
+        finally:
+            # Several groups train at once: what the wait for them took is shared out as their own times stand.
+            spent = generation.seconds
+            parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
+            self._wall.split("lanes", parts, rest="train")
+            open_lanes = [lane for lane in generation.lanes.values() if lane.training and lane.wanted]
+            if self._checkpoint is not None and not open_lanes:
+                self._checkpoint.remove()
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        if self._kept is not None:
+            self._kept.keep_only(numbers)
+
+    def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
+        if self._kept is None:
+            return frozenset()
+        continued = {one.continues for one in trials if one.continues is not None}
+        return frozenset(number for number in continued if self._kept.end(number) is None)
+
+    def without_checkpoints(self) -> Self:
+        other = copy.copy(self)
+        other._checkpoint = None  # noqa: SLF001  # of its own copy
+        other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
+        return other
+
+    def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
+        told: PhaseBegan | None = None
+        pruned: list[Lane] = []
+
+        def tell_phase() -> None:
+            """Say what trains, if that is something else than before; of workers it is not known."""
+            nonlocal told
+            phase = self._programs.phase if self._shared is None else PhaseBegan("train")
+            if phase is not None and phase != told:
+                told = phase
+                watch.emit(phase)
+
+        def tell(report: Report) -> None:
+            """Take in an epoch that has ended amid a segment, in this thread."""
+            self._note(report, generation, watch)
+            pruned.extend(generation.run_due_rungs())
+            if self._checkpoint is not None and self._checkpoint.is_due():
+                with self._wall.part("checkpoint"):
+                    generation.write(self._checkpoint, trials)
+
+        with self._segments(generation, watch.stopping, tell) as segments:
+            yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
+            segments.set(generation.groups)
+            while segments.working:
+                tell_phase()
+                stops = watch.stopping()
+                writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
+                with self._wall.part("lanes"):  # a segment first, so that training goes on between any two pauses
+                    ended = [] if stops else segments.next()
+                    if stops or (writes and self._shared is None):  # workers' groups stand still while they train
+                        ended += self._paused(segments, tell_phase)
+                yield from self._read(ended, generation, watch)
+                if writes and self._checkpoint is not None:
+                    with self._wall.part("checkpoint"), segments.still():
+                        generation.write(self._checkpoint, trials)
+                if stops:
+                    return
+                pruned += generation.run_due_rungs()
+                while pruned:
+                    yield self._result(pruned.pop(0))
+                segments.set(generation.groups)
+
+    @contextmanager
+    def _segments(self, generation: TrainingGeneration, stopping: Callable[[], bool], tell: Tell) -> Iterator[Segments]:
+        """What has groups trained, in this process or by workers; at the end none is."""
+        with ExitStack() as stack:
+            by_workers = self._by_workers, self._at_once()
+            train, at_once = by_workers if self._shared is not None else self._here(stack, stopping, tell)
+            segments = Segments(train, at_once, generation.may_go_on)
+            stack.callback(self._paused, segments, lambda: None)
+            yield segments
+
+    def _by_workers(self, group: Group) -> Future[Segment]:
+        assert self._shared is not None
+        until, pickled = group.segment_end(), pickle.dumps(group.at_rest())
+        return self._shared.submit(train_segment, self.device, pickled, until, self._seconds)
+
+    def _at_once(self) -> int:
+        """How many segments workers are given at the same time."""
+        return AT_ONCE
+
+    def _paused(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
+        """As `Segments.pause`; workers are asked to stop after their epochs."""
+        if self._shared is None:
+            return segments.pause(meanwhile)
+        self._shared.stop(now=True)
+        try:
+            return segments.pause(meanwhile)
+        finally:
+            self._shared.stop(now=False)
+
+    def _read(
+        self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
+    ) -> Iterator[Result]:
+        """Pass on what segments report; results of the lanes that ended."""
+        for group, segment in ended:
+            if (error := error_of(segment)) is not None:
+                if self._shared is None:
+                    raise error
+                trials = joined([str(lane.number) for lane in group.lanes if lane.training], "and")
+                self._shared.lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
+                continue
+            for report in segment.result().reports:
+                if report.failure is not None:  # it takes down all lanes of the program
+                    for lane in [lane for lane in group.lanes if lane.training]:
+                        lane.end = LaneEnd.FAILED
+                        if lane.wanted:
+                            yield self._checked(failed(lane.suggestion, report.failure, lane.curve, lane.seconds))
+                self._note(report, generation, watch)
+                yield from self._ended([generation.lanes[number] for number in report.ended])
+
+    def _ended(self, lanes: Sequence[Lane]) -> Iterator[Result]:
+        for lane in lanes:
+            if self._kept is not None:
+                with self._wall.part("checkpoint"):
+                    self._kept.keep(lane)
+            if lane.wanted:
+                yield self._result(lane)
+
+    def _note(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
+        """Pass on what an epoch brought."""
+        generation.seconds += report.seconds
+        for number, row in report.rows.items():
+            lane = generation.lanes[number]
+            lane.seen = report.epoch
+            if lane.wanted:
+                watch.emit(EpochEnded(number, report.epoch, row))
+
+    def _checked(self, result: Result) -> Result:
+        """Return the result. May raise SweepError if it says that no trial can be ranked."""
+        return result
+
+    def _result(self, lane: Lane) -> Result:
+        if lane.end is LaneEnd.DIVERGED:
+            return failed(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
+        rows, how = self._data.validation, lane.scored
+        state = lane.last if how.at_end else lane.best or lane.last
+        assert state is not None
+        values = lane.curve[self._spec.objective.name]
+        epoch = scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored)
+        with self._wall.part("score"):
+            return scored(
+                self._spec,
+                lane.suggestion,
+                curve=lane.curve,
+                epoch=len(lane.rows) if how.at_end else epoch,
+                weights=self._programs.weights(lane, state),
+                seconds=lane.seconds,
+                rows=rows,
+                right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
+                predict=lambda: self._programs.predict(lane, state),
+                model=lambda: self._programs.model(lane, state),
+                is_validation_score=how.is_validation_score,
+                reason=how.reason,
+                pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
+            )
