@@ -72,7 +72,7 @@ class GroupRunner(Runner):
         return self._wall.parts
 
     @abstractmethod
-    def _here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
+    def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
         """What trains a group's next segment in this process, until the stack is closed; and how many at once."""
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
@@ -85,7 +85,7 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._checked(failed(suggestion, Failure.of(error)))
+                yield self._check(failed(suggestion, Failure.of(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
@@ -166,7 +166,7 @@ class GroupRunner(Runner):
         """What has groups trained, in this process or by workers; at the end none is."""
         with ExitStack() as stack:
             by_workers = self._by_workers, self._at_once()
-            train, at_once = by_workers if self._shared is not None else self._here(stack, stopping, tell)
+            train, at_once = by_workers if self._shared is not None else self._train_here(stack, stopping, tell)
             segments = Segments(train, at_once, generation.may_go_on)
             stack.callback(self._paused, segments, lambda: None)
             yield segments
@@ -206,11 +206,11 @@ class GroupRunner(Runner):
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
-                            yield self._checked(failed(lane.suggestion, report.failure, lane.curve, lane.seconds))
+                            yield self._check(failed(lane.suggestion, report.failure, lane.curve, lane.seconds))
                 self._note(report, generation, watch)
-                yield from self._ended([generation.lanes[number] for number in report.ended])
+                yield from self._end_lanes([generation.lanes[number] for number in report.ended])
 
-    def _ended(self, lanes: Sequence[Lane]) -> Iterator[Result]:
+    def _end_lanes(self, lanes: Sequence[Lane]) -> Iterator[Result]:
         for lane in lanes:
             if self._kept is not None:
                 with self._wall.part("checkpoint"):
@@ -227,7 +227,7 @@ class GroupRunner(Runner):
             if lane.wanted:
                 watch.emit(EpochEnded(number, report.epoch, row))
 
-    def _checked(self, result: Result) -> Result:
+    def _check(self, result: Result) -> Result:
         """Return the result. May raise SweepError if it says that no trial can be ranked."""
         return result
 

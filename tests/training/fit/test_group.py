@@ -49,7 +49,7 @@ def test_a_rung_spares_the_epochs_after_it_on_workers_too(data, threads):
     assert [results[number].state for number in (0, 1)] == ["COMPLETE", "PRUNED"]
     assert [until for _, until in pool.segments[1]] == [2]
     assert [epoch for epoch, _ in pool.segments[0]] == [0, 2, 6]
-    assert watch.epochs.count((1, 2)) == 1 and watch.rungs_called[:2] == here.rungs_called[:1] + here.rungs_called[-1:]
+    assert sorted(watch.epochs) == sorted(here.epochs) and len(watch.rungs_called) == len(here.rungs_called)
 
 
 def test_a_trial_whose_worker_is_lost_goes_on_from_its_last_segment(data, threads):

@@ -86,7 +86,7 @@ class FitGroup(Group):
 
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
         if not self._ahead:
-            with self._programs.begun(self.lane, self.epoch, super().state(self.lane)) as live:
+            with self._programs.open_trial(self.lane, self.epoch, super().state(self.lane)) as live:
                 if self._programs.data.folds:
                     self._train_folds(live, until, stopping, report)
                 elif self._part(live, 0) and (self.moves or not self._programs.is_worker):
@@ -211,7 +211,7 @@ class FitGroup(Group):
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
         """Train the folds in step, an epoch of each; or one after the other, to be read afterwards."""
         lane, count = self.lane, len(self._programs.data.folds)
-        self._of_fold(live, 0, lambda _: None)
+        self._train_fold(live, 0, lambda _: None)
         if not self.moves:
             self._train_ahead(lambda note: self._train_one_by_one(live, stopping, note))
             return
@@ -223,11 +223,11 @@ class FitGroup(Group):
             return len(part.rows) - before
 
         while self.training and self.epoch < until and not stopping():
-            trained = [self._of_fold(live, fold, train) for fold in range(count)]
+            trained = [self._train_fold(live, fold, train) for fold in range(count)]
             if not all(trained):
                 lane.end = LaneEnd.DONE
                 break
-            row = self._joined_row([part.rows[-1] for part in live.parts], live.parts)
+            row = self._join_row([part.rows[-1] for part in live.parts], live.parts)
             self._log(lane, row, lambda: joined([part.scored_state() for part in live.parts]), finite=True)
             report(self._report(live))
         if lane.end not in (None, LaneEnd.PRUNED):
@@ -264,20 +264,20 @@ class FitGroup(Group):
             return len(part.rows)
 
         for fold in range(count):
-            epochs = min(epochs, self._of_fold(live, fold, train))
+            epochs = min(epochs, self._train_fold(live, fold, train))
             if interrupted:
                 return
         for epoch in range(1, epochs + 1):
-            row = self._joined_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
-            self._log(lane, row, partial(_joined_weights, kept, epoch), finite=True)
+            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
+            self._log(lane, row, partial(_join_weights, kept, epoch), finite=True)
             note(self._report(live))
         if lane.end is None:  # code of the user's ended it
-            lane.last = _joined_weights(kept, epochs)
+            lane.last = _join_weights(kept, epochs)
         reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
         lane.scored = Scored(reason, all(part.scored.is_validation_score for part in live.parts))
         self._report_end(note)
 
-    def _of_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
+    def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
         """Train a fold. Raises TrialFailed, which says of which one."""
         try:
             return train(self._part(live, fold))
@@ -288,7 +288,7 @@ class FitGroup(Group):
             where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
             raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error
 
-    def _joined_row(
+    def _join_row(
         self,
         rows: Sequence[Row],
         parts: Sequence[FitTraining],
@@ -314,6 +314,6 @@ class FitGroup(Group):
         return row | {f"val_{name}": value for name, value in values.items()}
 
 
-def _joined_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
+def _join_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
     """The weights of all folds' models after an epoch."""
     return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)), (), ())

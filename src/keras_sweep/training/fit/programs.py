@@ -77,7 +77,7 @@ class FitPrograms:
         return live if live is not None and (live.suggestion, live.epoch) == (lane.suggestion, epoch) else None
 
     @contextmanager
-    def begun(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
+    def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
         """The trial, to be trained from this epoch on by this thread alone: `fit` draws from generators of the process.
 
         It goes on with the models that are there, or with others.

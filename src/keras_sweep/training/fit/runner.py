@@ -56,7 +56,7 @@ class FitRunner(GroupRunner):
                     hint="Leave them out, or train lanes, on the JAX backend: those train folds in step",
                 )
 
-    def _here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
+    def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
         """One after the other in this thread, each as far as it goes."""
 
         def train(group: Group) -> Future[Segment]:
@@ -72,7 +72,7 @@ class FitRunner(GroupRunner):
         """One a worker, so that what has begun goes on there."""
         return (self._shared and self._shared.count()) or AT_ONCE
 
-    def _checked(self, result: Result) -> Result:
+    def _check(self, result: Result) -> Result:
         """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))

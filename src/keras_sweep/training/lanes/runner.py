@@ -62,7 +62,7 @@ class CompiledRunner(GroupRunner):
             generation.fill(trials, wanted)
         return generation.programs
 
-    def _here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
+    def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
         """By the threads of a pool, an epoch at a time."""
         del stopping, tell
         policy = keras.config.dtype_policy()  # of this thread: each has its own
