@@ -40,7 +40,8 @@ class TrainingGeneration(ABC):
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         needed = self._needed(trials, wanted)
-        self._watch.emit(PhaseBegan("build", 0, len(needed)))
+        if self._programs.phase is not None:  # else each trial says itself when it is built
+            self._watch.emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
         for done, (suggestion, own) in enumerate(needed):
             if time.monotonic() - told > 0.2:
