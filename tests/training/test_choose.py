@@ -39,7 +39,7 @@ def test_states_are_kept_only_where_hyperband_of_kerastuner_promotes_trials(data
     for engine, sampler, keeps in (
         ("keras-tuner", "hyperband", True),
         ("keras-tuner", "random", False),
-        ("optuna", "hyperband", False),
+        ("optuna", "tpe", False),
     ):
         for wanted in (None, "compiled"):
             spec = make_spec(search=SearchSettings(engine=engine, sampler=sampler))
