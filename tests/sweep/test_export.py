@@ -1,5 +1,6 @@
 """A model file opens by the call that its card names, on every backend; Keras itself refuses one that is hostile."""
 
+import errno
 import io
 import json
 import re
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.errors import ModelError
+from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.sweep.export import file_model, save_keras, write_page
@@ -148,11 +149,10 @@ def test_a_config_that_names_other_code_is_not_opened(saved: Path, tmp_path: Pat
     assert not (tmp_path / "pwned").exists()
 
 
-def test_names_of_a_card_are_text_in_its_page(tmp_path: Path) -> None:
-    """Classes are folders or texts of a table, and a card may be somebody else's."""
+def hostile_card() -> dict[str, object]:
     bad = "<img src=x onerror=alert(1)>"
     data = {"name": bad, "classes": [bad, "a*b"], "input": "rows", "inputs": "```", "train_rows": 8, "fingerprint": bad}
-    card = {
+    return {
         "sweep": bad,
         "metric": {"name": "val_accuracy"},
         "data": {**data, "source": {"kind": "images"}, "validation_rows": 4},
@@ -169,9 +169,25 @@ def test_names_of_a_card_are_text_in_its_page(tmp_path: Path) -> None:
         "seed": 1,
         "epoch": 1,
     }
-    write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", card)
+
+
+def test_names_of_a_card_are_text_in_its_page(tmp_path: Path) -> None:
+    """Classes are folders or texts of a table, and a card may be somebody else's."""
+    write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", hostile_card())
     page = (tmp_path / "README.md").read_text()
     prose = "".join(page.partition("\n# ")[2].split("\n```")[::2])
     assert "Its classes are \\<img src=x onerror=alert(1)\\>, a\\*b." in prose
     assert re.findall(r"(?<!\\)<(?!!-- Written)[^>]*>", prose) == []
     assert page.count("\n```") == 4 and "\n<b>" not in page
+
+
+def test_a_page_that_can_not_be_written_names_the_option_for_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> int:
+        raise OSError(errno.EROFS, "read-only", str(path))
+
+    monkeypatch.setattr("keras_sweep.files.disk.open_new", refuse)
+    with pytest.raises(RecordError) as refused:
+        write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", hostile_card())
+    assert refused.value.hint == "The file system is read-only: give another folder with `--card`"
