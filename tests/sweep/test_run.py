@@ -21,6 +21,7 @@ from keras_sweep.sweep.events import (
     SweepStarted,
     TrialEnded,
 )
+from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from tests.helpers.command import sweep
 from tests.helpers.long_sweep import Started, wait_for
@@ -262,3 +263,13 @@ def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(t
             "no trial completed, 2 of 2 as trial 0: diverged (loss inf, val_loss inf in epoch 1). `sweep show plain 0` "
             "says more; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
         )
+
+
+def test_an_accelerator_is_recorded_and_another_one_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, trials in (("GPU A", 1), ("GPU B", 2)):
+        monkeypatch.setattr("keras_sweep.training.lanes.runner.device_here", lambda kind=kind: Device("gpu", kind))
+        ran = finished(tmp_path, trials=trials, runner="compiled")
+        begun = RecordedSweep.read(ran.sweep).facts.versions["device"]
+        assert begun.startswith("GPU A: up to ")
+        said = [notice for notice in ran.notices if notice.startswith(kind)]
+        assert len(said) == 1 and said[0].endswith("last digits may differ") == (kind == "GPU B")
