@@ -93,7 +93,8 @@ class GroupRunner(Runner):
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
                     yield self._result(lane)
-            yield from self._train(trials, generation, watch)
+            if not watch.stopping():  # what workers are given they train
+                yield from self._train(trials, generation, watch)
         finally:
             # Several groups train at once: what the wait for them took is shared out as their own times stand.
             spent = generation.seconds
