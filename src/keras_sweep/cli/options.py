@@ -131,11 +131,12 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
     from keras_sweep.views.running.progress import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
+        if view is None:  # first, so that what the user's code prints below Python is shown; a run has it in its log
+            stack.enter_context(answer_stream())
         if is_on(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
-        out = stack.enter_context(answer_stream())
         stack.enter_context(warned_once())
-        show = progress_view(notices_alone) if view is None else view(out)
+        show = progress_view(notices_alone) if view is None else view(stack.enter_context(answer_stream()))
         yield Events(stack.enter_context(OutputMayVanish(show)))
 
 
