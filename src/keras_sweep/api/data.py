@@ -108,7 +108,7 @@ def import_optuna(
     Args:
         storage: an Optuna SQLite or journal file, or a URL.
         name: the new sweep's; by default the study's.
-        space: a space file's path, or a `Spec`: a run of it then goes on from these trials.
+        space: a space file's path, or a `Spec`; a run of it then continues these trials.
         study: which study of the storage.
         metric: what ranks, where the source does not say.
 

@@ -102,6 +102,6 @@ def warn_of_notices(event: Event) -> None:
     """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
     if isinstance(event, Noticed):
         frames = walk_stack(inspect.currentframe())
-        ours = ("keras_sweep.", "contextlib")  # whose frames stand between those of generators that are contexts
+        ours = ("keras_sweep.", "contextlib")  # the frames of contextlib lie between ours
         inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith(ours), frames)
         warnings.warn(in_python(event.message), SweepWarning, stacklevel=sum(1 for _ in inside) + 1)

@@ -1,4 +1,4 @@
-"""Every event that a `listener` may hear, as frozen records; those of the functions here are made here."""
+"""Every event that a `listener` may hear, as frozen records. The events of this room's functions are defined here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -104,7 +104,7 @@ class KerasTuner(_Keys):
 
 
 class Csv(_Keys):
-    """A CSV file with a header; `target` is the column of labels, `weights` that of sample weights.
+    """A CSV file with a header; `target` is the column of labels, `weights` the column of sample weights.
 
     `target={"column": "price", "transform": "log"}` (or "standard") says what the model learns of numbers. `options`
     are the other keys of `data: {csv: ...}` in a space file.
@@ -171,7 +171,7 @@ class Spec:
     model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
     metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
     maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
-    minimize: str | None = None  # the one of which less is better, "val_loss"; or `metric`, as a space file has it
+    minimize: str | None = None  # a metric of which less is better, "val_loss"; or `metric`, as in a space file
     loss_weights: Mapping[str, float] | None = None  # of several outputs, {"price": 1.0, "kind": 0.2}
     search: Mapping[str, Any] = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
@@ -182,7 +182,7 @@ class Spec:
     finish: Mapping[str, Any] | None = None  # {"refit": True, "choose": {"where": "parameters <= 40000"}}
     goals: Mapping[str, str] | None = None  # beside the first: {"parameters": "minimize"}
     metric: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None  # {"name": "val_accuracy", "goal": ...}
-    others: Mapping[str, Any] = field(default_factory=dict)  # keywords that are no section, of which the reader tells
+    others: Mapping[str, Any] = field(default_factory=dict)  # keywords that are no section: the reader refuses them
 
     @cached_property
     def _of_datasets(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
@@ -39,7 +40,7 @@ class Segment:
 Tell: TypeAlias = Callable[[Report], None]  # is told of each epoch as soon as it has ended
 
 
-class Group:
+class Group(ABC):
     """Trains its lanes epoch by epoch. Used by one thread at a time."""
 
     moves = True  # whether its lanes can go on elsewhere; else each trains from its start to its end
@@ -141,8 +142,9 @@ class Group:
         """The lanes whose states the group holds."""
         return self.lanes
 
+    @abstractmethod
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        raise NotImplementedError
+        """Train to this epoch, or until `stopping()`, and report each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
         """Take in what an epoch brought a lane, and keep where it stands if that is asked for."""
