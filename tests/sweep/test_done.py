@@ -35,11 +35,12 @@ def test_a_sweep_is_run_whole_again_once_after_any_of_its_files_is_altered_or_mi
     folder = finished(tmp_path, TWO).sweep
     weights, scores = sorted(folder.weights.iterdir())[0], sorted(folder.scores.glob("*.npz"))[0]
     assert is_told_again(tmp_path)
-    for alter in (change_last_byte, Path.unlink):
-        for path in (weights, scores, folder.comparison):
-            if path.exists():
-                alter(path)
-                assert not is_told_again(tmp_path) and is_told_again(tmp_path), (alter, path)
+    for alter, path in (
+        *((change_last_byte, path) for path in (weights, folder.best)),
+        *((Path.unlink, path) for path in (scores, folder.comparison, folder.card, folder.space)),
+    ):
+        alter(path)
+        assert not is_told_again(tmp_path) and is_told_again(tmp_path), (alter, path)
 
 
 def test_a_sweep_is_not_told_again_for_another_total_text_or_a_test_that_is_due(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`trus
 @pytest.fixture(
     scope="module",
     params=[
-        *("tuner", "own_loss", "folds_in_lanes", "goals"),
+        *("tuner", "own_loss"),
         *(
             pytest.param(name, marks=pytest.mark.soak)
             for name in (
+                "folds_in_lanes",
+                "goals",
                 "own_compile",
                 "own_fit",
                 "several",

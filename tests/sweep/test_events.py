@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from keras_sweep.record.facts import Refit
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.events import SEARCHED, EndReason, SweepStarted, short_path
+from keras_sweep.sweep.events import SweepStarted, short_path
 from keras_sweep.sweep.loop import enough_text, exhausted_text
 from tests.helpers.factory import make_spec
 from tests.helpers.results import result
@@ -14,21 +11,11 @@ from tests.helpers.results import result
 SPEC = make_spec()
 
 
-@pytest.mark.parametrize(("epochs", "words"), [(1, "1 epoch"), (2, "2 epochs"), (1200, "1,200 epochs")])
-def test_a_refit_names_its_rows_and_epochs(epochs: int, words: str) -> None:
-    refit = Refit(trial=3, seed=None, epochs=epochs, rows=60_000, scores={"loss": 0.5}, digest="0")
-    assert refit.text == f"trained again on all 60,000 rows for {words}"
-
-
 def test_the_end_of_a_search_is_told_in_words() -> None:
     assert exhausted_text(12) == "every one of the 12 different trials of the space has been tried"
     assert exhausted_text(2) == "every one of the 2 different trials of the space has been tried"
     assert exhausted_text(1) == "the one trial of the space has been tried"
     assert enough_text(0.925) == "is as good as `search.stop` asks for, 0.925; a better value there goes on"
-
-
-def test_a_search_that_was_cut_short_goes_on_when_it_is_run_again() -> None:
-    assert set(EndReason) - set(SEARCHED) == {EndReason.OUT_OF_TIME, EndReason.INTERRUPTED}
 
 
 def test_a_path_is_told_as_a_user_would_type_it(tmp_path, monkeypatch):

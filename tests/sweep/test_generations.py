@@ -107,22 +107,6 @@ def test_an_exhausted_space_gives_what_is_left_and_then_an_empty_generation() ->
     assert Generations(engine("random", SMALL), 4, finished, WallTime()).next().asked == []
 
 
-def test_sampling_counts_as_such_and_is_told_as_a_phase() -> None:
-    wall, told = WallTime(), []
-    wall.tell = told.append
-    found = Generations(engine(), 2, [], wall)
-    assert told == ["sampler"]
-    generation = found.next()
-    assert told == ["sampler"] * 2
-    before = wall.parts["sampler"]
-    assert 0 < sum(one.sampler_seconds for one in generation.asked) <= before
-    generation.done = trained(generation.asked)
-    found.close(generation, generation.done)
-    assert wall.parts["sampler"] > before
-    found.reopen(generation.done)
-    assert len(told) == 2
-
-
 def test_what_waits_in_the_spool_is_taken_up_where_it_was_asked_and_trained_alike(tmp_path: Path) -> None:
     asked = [replace(one, generation=1) for one in engine()().ask(8)]
     ended = [replace(one, engine="optuna/tpe", runner="compiled/jax") for one in trained(asked)]

@@ -1,14 +1,12 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file, weights_file_of
@@ -17,21 +15,21 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep import resume
 from keras_sweep.sweep.resume import open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
-from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.events import Noticed
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.in_memory_record import open_to_run, searched
+from tests.helpers.in_memory_record import open_to_run
 from tests.helpers.records import DENSE, saved_trials
 from tests.helpers.results import result
+from tests.sweep.conftest import DATA, notices
+from tests.sweep.conftest import SPEC as TRAINED
 
 SPEC = make_spec(text="data: digits\n")
 
 
 def opened(folder: SweepFolder, spec: SweepSpec = SPEC, fingerprint: str = "abc") -> list[str]:
     """Open and close; the notices."""
-    told: list[str] = []
-    open_study(folder, spec, fingerprint, lambda event: told.append(event.message)).close()  # type: ignore[union-attr]
-    return told
+    told: list[object] = []
+    open_study(folder, spec, fingerprint, told.append).close()
+    return notices(told)
 
 
 def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
@@ -92,25 +90,6 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
     assert saved_trials(folder) == [1, 4]
     assert (folder.weights / "000002.npz~1").exists()
-
-
-TRAINED = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
-DATA = load_search_data(TRAINED)
-
-
-@pytest.fixture(scope="module")
-def results():
-    return searched(TRAINED, CompiledRunner(TRAINED, DATA), 4).results()
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Iterator[StudyFile]:
-    with open_study(SweepFolder(tmp_path / "digits"), TRAINED, DATA.fingerprint) as study:
-        yield study
-
-
-def notices(events) -> list[str]:
-    return [event.message for event in events if isinstance(event, Noticed)]
 
 
 def kept_files(study: StudyFile, results):

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,23 +45,24 @@ def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
     assert not more.sweep.owner.exists()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished sweep of four trials, which nobody alters."""
+    folder: Path = tmp_path_factory.mktemp("four")
+    finished(folder, trials=4)
+    return folder
+
+
 def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     Ran(tmp_path)()
-    with pytest.raises(ChangedSweep, match="--fresh"):
-        Ran(tmp_path, seed=7)()
+    grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
+    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):  # before anything is moved
+        Ran(tmp_path, text=grid, fresh=True)()
+    assert not (tmp_path / "sweeps" / "plain~1").exists()
     fresh = finished(tmp_path, trials=4, seed=7, fresh=True)
     assert any("plain~1" in notice for notice in fresh.notices)
     assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain~1")).results) == 4
     assert not fresh.sweep.owner.exists()
-
-
-def test_what_no_engine_can_search_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
-    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):
-        Ran(tmp_path, text=grid, fresh=True)()
-    assert not (tmp_path / "sweeps" / "plain~1").exists()
-    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain")).results) == 4
 
 
 def test_a_folder_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -81,34 +81,22 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
     assert Ran(tmp_path)().reason == "done"
 
 
-def test_a_finished_sweep_is_told_again_without_its_data_until_something_is_missing(tmp_path: Path) -> None:
-    first, again = finished(tmp_path, trials=4), finished(tmp_path, trials=4)
-    assert again.ended.reason == "done"
+def test_a_finished_sweep_is_told_again_without_keras(folder: Path) -> None:
+    again = finished(folder, trials=4)
     assert "all of its 4 trials are done, and nothing is left to do; `--more N` adds some" in again.notices
     (told,) = again.of(happened.TestEvaluated)
-    (seen,) = first.of(happened.TestEvaluated)
-    assert told == replace(seen, earlier=True)
-    for break_it in (again.sweep.card.unlink, lambda: again.sweep.best.write_bytes(b"PK"), again.sweep.space.unlink):
-        break_it()
-        for left in ("something", "nothing"):
-            said = any("nothing is left" in notice for notice in finished(tmp_path, trials=4).notices)
-            assert said == (left == "nothing")
-
-
-def test_a_finished_sweep_is_run_again_without_keras(tmp_path: Path) -> None:
-    Ran(tmp_path)()
+    assert (again.ended.reason, told.earlier, told.looks) == ("done", True, 1)
     code = "import sys; from keras_sweep.cli.main import main\ntry: main()\nfinally: print('keras' in sys.modules)"
     command = [sys.executable, "-c", code, "run", "plain.yaml", "--trials", "4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert "best.keras" in done.stdout
 
 
-def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_path: Path) -> None:
-    Ran(tmp_path)()
+def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(folder: Path) -> None:
     other = PLAIN.replace("max: 0.3", "max: 0.1").replace("epochs: {min: 1, max: 3}", "epochs: 2")
-    changed = Ran(tmp_path, text=other.replace("data: digits", "data: iris"))
-    with pytest.raises(ChangedSweep) as caught:
+    changed = Ran(folder, text=other.replace("data: digits", "data: iris"))
+    with pytest.raises(ChangedSweep, match="--fresh") as caught:
         changed()
     assert caught.value.changes == (
         "data: digits -> iris",
@@ -122,13 +110,15 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_pat
     assert not any(isinstance(event, PhaseBegan) and event.phase == "data" for event in changed.events)
 
 
-def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    (tmp_path / "other").mkdir()
-    other = Ran(tmp_path / "other", text=PLAIN.replace("max: 0.3", "max: 0.1"))
-    other.sweep = SweepFolder(tmp_path / "sweeps" / "plain")
+def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(folder: Path, tmp_path: Path) -> None:
+    other = Ran(tmp_path, text=PLAIN.replace("max: 0.3", "max: 0.1"))
+    other.sweep = SweepFolder(folder / "sweeps" / "plain")
     with pytest.raises(ChangedSweep, match=r"begun from another file of that name.*--name plain-2"):
         other()
+
+
+def test_a_total_below_what_is_there_changes_nothing(folder: Path) -> None:
+    assert len(Ran(folder, trials=2)().results) == 4
 
 
 def listed(folder: Path) -> dict[str, object]:
@@ -180,10 +170,9 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
     assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
 
 
-@pytest.mark.parametrize("runner", ["compiled", "fit"])
-def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path, runner: str) -> None:
+def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path) -> None:
     text = PLAIN.replace("max: 3", "max: 1").replace("seed: 42}", "seed: 42, generation: 3}")
-    ran = finished(tmp_path, text, trials=4, runner=runner)
+    ran = finished(tmp_path, text, trials=4)
     assert [one.suggestion.generation for one in ran.ended.results] == [0, 0, 0, 1]
     asked = [len(event.suggestions) for event in ran.of(GenerationAsked)]
     assert asked == [3, 3]  # the last ones are asked for in full, too: a longer sweep has the same trials
@@ -232,11 +221,6 @@ def test_the_time_given_to_a_caller_of_the_library_counts_too(tmp_path: Path) ->
     ran = finished(tmp_path, trials=100, seconds=1e-6)
     assert (ran.ended.reason, ran.ended.results, dict(ran.ended.kept)) == ("time is up", (), {})
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in ran.notices
-
-
-def test_a_total_below_what_is_there_changes_nothing(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    assert len(Ran(tmp_path, trials=2)().results) == 4
 
 
 def test_errors_have_the_exit_codes_that_are_documented() -> None:

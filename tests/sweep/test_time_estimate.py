@@ -54,21 +54,6 @@ def test_each_trial_of_fit_compiles():
     assert [event.phase for event in told].count("compile") == PROBE_TRIALS < 5  # the first of a process tells little
 
 
-def test_what_scoring_compiles_is_no_part_of_an_epoch():
-    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 100})
-    runner = CompiledRunner(spec, DATA)
-    found, _ = of(spec, runner)
-    spent = runner.spent
-    assert found.epoch_seconds == pytest.approx((spent["train"] + spent["validate"]) / (16 * 2))
-    assert found.compile_seconds == pytest.approx(spent["compile"] + spent["score"] + spent["build"])
-
-
-def test_a_space_smaller_than_the_trials_asked_for_is_counted_whole():
-    spec = wanting(64, Parameter("optimizer", Categorical(("sgd", "adam"))), constants={"epochs": 2})
-    found, _ = of(spec, CompiledRunner(spec, DATA))
-    assert found.trial_epochs == 4
-
-
 def test_finalists_are_counted_as_far_as_a_quarter_of_the_epochs_goes_unless_they_are_asked_for():
     spec = wanting(24, RATE, constants={"optimizer": "adam", "epochs": 2})
     found, _ = of(spec, FitRunner(spec, DATA), probe_seconds=0.0)
