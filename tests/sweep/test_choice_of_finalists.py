@@ -11,7 +11,7 @@ from keras_sweep.record.facts import Choice
 from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
 from keras_sweep.sweep.finalists import choose_finalists, cut_text, suggest_finalists
-from keras_sweep.trial.ranking import best_training, can_win, order_key, score, seed_scores, unsteadiness, winner
+from keras_sweep.trial.ranking import best_training, order_key, score, seed_scores, unsteadiness, winner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.results import ACCURACY, result
@@ -154,15 +154,6 @@ def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
     others = [finalist(results[1], 50, 0.99, number=9)]
     whole = with_finalists(results, [*trained(results, choice), *others], choice, 2)
     assert [len(one.finalists) for one in whole] == [1, 1]
-
-
-def test_a_recipe_of_which_a_seed_failed_ranks_below_those_of_which_none_did():
-    results, choice = search(3), Choice(3, (0, 1), (43,))
-    whole = decided(results, choice, lambda r, s: None if r == 0 else 0.5)
-    assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [1, 0, 2]
-    assert seed_scores(whole[0]).unstable
-    assert seed_scores(whole[0]).stderr is None
-    assert can_win(whole[0], ACCURACY)
 
 
 def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():

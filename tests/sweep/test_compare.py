@@ -74,50 +74,6 @@ def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
     assert "weak is behind by" in verdict_lines(found)[1]
 
 
-SEEDED = SPACES["plain"].replace("trials: 18", "trials: 4") + "finalists: {top: 2, seeds: 2}\n"
-
-
-@pytest.fixture(scope="module")
-def seeded(folder: Path) -> Path:
-    """The same folder with `steady` and `other_rates`, whose finalists decide."""
-    for name, seed in (("steady", 42), ("other_rates", 7)):
-        ran_as(folder.parent, name, SEEDED.replace("seed: 42", f"seed: {seed}"), test=False)
-    return folder
-
-
-def test_where_finalists_decided_in_all_winners_compare_by_their_means_over_seeds(seeded):
-    found = ks.compare("steady", "other_rates", sweeps_dir=seeded)
-    means, rows = {}, {}
-    for side in found.sides:
-        sweep = ks.open(side.name, sweeps_dir=seeded)
-        means[side.name] = sweep.best.seeds.mean
-        trainings = (side.best, *side.best.finalists)
-        scores = [load_scores_of(SweepFolder(seeded / side.name), one).values() for one in trainings]
-        rows[side.name] = np.mean(scores, axis=0)
-    first = max(means, key=lambda name: means[name])
-    (last,) = set(means) - {first}
-    assert found.by_mean and found.first.name == first
-    difference = rows[first] - rows[last]
-    behind = found.behind[last]
-    assert behind.behind == pytest.approx(means[first] - means[last], abs=1e-6)
-    assert behind.stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)), rel=1e-3)
-    lines = verdict_lines(found)
-    assert lines[0].startswith(f"{first} has the best val_accuracy: {means[first]:.4f}")
-    assert lines[1] == "winners compare by their means over seeds"
-    record = json.loads(compare_json(found))
-    assert record["compared_by"] == "mean over seeds"
-    assert {one["name"]: one["seeds_mean"] for one in record["sweeps"]} == means
-
-
-def test_where_finalists_decided_in_some_alone_that_is_said_and_the_seed_of_the_search_compares(seeded):
-    found = ks.compare("steady", "weak", sweeps_dir=seeded)
-    assert not found.by_mean
-    assert found.score(found.first) == (found.first.best.value, found.first.best.stderr)
-    assert verdict_lines(found)[1] == "winners compare by the seed of their search: that of weak has no other"
-    assert json.loads(compare_json(found))["compared_by"] == "value"
-    assert any("one seed alone" in line for line in printed(found, 80))
-
-
 def test_what_can_not_be_compared_is_refused(folder, tmp_path):
     good, made_up, empty = SweepFolder(folder / "good"), new_folder(tmp_path), new_folder(tmp_path / "none", trials=0)
     with pytest.raises(UsageError, match="two different sweeps or more"):
@@ -183,7 +139,11 @@ def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -
     assert means.by_mean and means.first.name == "steady"
     assert means.score(steady)[0] == pytest.approx(0.81)
     assert means.score(steady)[1] == pytest.approx(0.01)  # of the mean: half the difference
+    assert json.loads(compare_json(means))["compared_by"] == "mean over seeds"
+    assert verdict_lines(means)[1] == "winners compare by their means over seeds"
     some = beside(lucky, steady, plain)
+    assert json.loads(compare_json(some))["compared_by"] == "value"
+    assert verdict_lines(some)[1].startswith("winners compare by the seed of their search: that of plain has no other")
     assert not some.by_mean and some.first.name == "lucky"
     assert some.score(steady) == (0.8, 0.01)
 
@@ -208,6 +168,11 @@ def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_
         assert _behind(beside(a, other)) == ({}, None)
     several = replace(side("c", 0.6), scores=scores)  # with several seeds the search's own counts alone
     assert _behind(beside(a, several))[0]["c"].behind == pytest.approx(0, abs=1e-9)
+    steady, lucky = side("steady", 0.6, seeds=(0.6,)), side("lucky", 0.6, seeds=(0.4,))  # but where all have means
+    by_mean = _behind(beside(replace(steady, scores=scores[:2]), replace(lucky, scores=scores[1:])))[0]["lucky"]
+    away = np.mean([one.values() for one in scores[:2]], axis=0) - np.mean([one.values() for one in scores[1:]], axis=0)
+    assert by_mean.behind == pytest.approx(0.1, abs=1e-6)
+    assert by_mean.stderr == pytest.approx(away.std(ddof=1) / np.sqrt(50), rel=1e-3)
 
 
 def test_what_differs_between_sweeps_is_named_with_each_ones_value() -> None:

@@ -153,6 +153,12 @@ def test_both_models_are_compared_on_the_first_validation_rows_and_int8_is_shown
     np.testing.assert_array_equal(shown[[0, -1]], data.train.x[[0, -1]])
 
 
+def test_two_outputs_are_compared_in_units_of_the_largest_number_above_one() -> None:
+    assert difference(np.array([0.5, 0.25]), np.array([0.5, 0.0])) == 0.25
+    assert difference(np.array([-4.0, 0.0]), np.array([-4.0, 1.0])) == 0.25
+    assert np.isnan(difference(np.array([1.0, np.nan]), np.array([1.0, 1.0])))
+
+
 @pytest.mark.parametrize(("apart", "fine"), [(1e-4, True), (1.1e-4, False), (float("nan"), False)])
 def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, fine: bool
@@ -208,12 +214,6 @@ def test_a_quantized_model_is_scored_on_all_validation_rows_beside_the_one_of_fl
         assert (said["float32"], said["int8"]) == pytest.approx(scores, abs=0.01)
     model.compiled = False  # a loop of the user's trains it: nothing scores it
     assert "quantized" not in converted(model, tmp_path, tmp_path / "b.tflite", spec, data, "litert", "int8")
-
-
-def test_two_outputs_are_compared_in_units_of_the_largest_number_above_one() -> None:
-    assert difference(np.array([0.5, 0.25]), np.array([0.5, 0.0])) == 0.25
-    assert difference(np.array([-4.0, 0.0]), np.array([-4.0, 1.0])) == 0.25
-    assert np.isnan(difference(np.array([1.0, np.nan]), np.array([1.0, 1.0])))
 
 
 def test_inputs_have_names_that_every_format_takes() -> None:

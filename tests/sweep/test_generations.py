@@ -45,15 +45,6 @@ def points(asked: Sequence[Suggestion]) -> list[tuple[int, int, object]]:
     return [(one.number, one.generation, dict(one.params)) for one in asked]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_generations_are_numbered_and_hold_as_many_trials_as_their_size(sampler: str) -> None:
-    asked = searched(engine(sampler), 3, 3)
-    assert [[one.number for one in part] for part in asked] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
-    assert [{one.generation for one in part} for part in asked] == [{0}, {1}, {2}]
-    assert all(one.sampler_seconds > 0 for part in asked for one in part)
-    assert len({one.sampler_seconds for one in asked[0]}) == 1
-
-
 @pytest.mark.parametrize("recorded", range(1, 9))
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_from_any_number_of_recorded_trials_the_next_are_those_of_a_search_that_never_stopped(

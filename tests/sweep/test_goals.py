@@ -58,14 +58,6 @@ def test_flops_of_a_loop_are_refused_before_the_search(tmp_path: Path) -> None:
     assert not (tmp_path / "sweeps").exists()
 
 
-def test_its_page_draws_each_further_goal_and_has_an_axis_for_it(sweep: ks.Sweep, tmp_path: Path) -> None:
-    page = sweep.report(tmp_path / "page").read_text()
-    for name in ("parameters", "predict_seconds", "train_seconds", "flops"):
-        assert f'<figure id="front-{name}">' in page and f'<g class="brush" data-axis="{name}">' in page
-    drawing = page.partition('<figure id="front-parameters">')[2].partition("</figure>")[0]
-    assert all(f'data-t="{trial.number}"' in drawing for trial in sweep.trials)
-
-
 def test_another_where_chooses_anew_among_the_same_trials(tmp_path: Path) -> None:
     def run(where: str) -> ks.Sweep:
         return ran_as(tmp_path, "goals", TEXT.replace("parameters <= 700", where))

@@ -10,7 +10,6 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.errors import UsageError
 from keras_sweep.sweep.verify import verify_model
-from tests.helpers.command import sweep
 from tests.helpers.ran import finished, quiet
 from tests.helpers.space_texts import small
 
@@ -47,12 +46,3 @@ def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tm
     assert {"patient", "day"} & set(map(str, said.values())) and None not in said.values()
     with pytest.raises(UsageError, match=r"split\.(groups|time): '?\w+'? -> not there"):
         finished(tmp_path, SPACE, trials=2)
-
-
-@pytest.mark.soak
-def test_the_summary_says_again_what_makes_scores_too_good(tmp_path: Path) -> None:
-    write_visits(tmp_path)
-    (tmp_path / "visits.yaml").write_text(SPACE)
-    said = sweep("run", "visits.yaml", "--trials", "1", cwd=tmp_path).ok()
-    assert "warning: column 'patient' seems to name groups, 29 of which the split cuts" in " ".join(said.out.split())
-    assert "note: column 'patient'" in said.err

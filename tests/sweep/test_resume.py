@@ -1,24 +1,20 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file, weights_file_of
+from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep import resume
 from keras_sweep.sweep.resume import open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
-from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.factory import OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import open_to_run
-from tests.helpers.records import DENSE, saved_trials
-from tests.helpers.results import result
 from tests.sweep.conftest import DATA, notices
 from tests.sweep.conftest import SPEC as TRAINED
 
@@ -73,23 +69,6 @@ def test_the_same_file_and_another_comment_in_it_are_no_other_sweep(tmp_path: Pa
         assert folder.space.read_text() == text
     with open_study(folder, SPEC, "abc") as study:
         assert study.facts.space == SPEC.text
-
-
-def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder, make_spec((LEARNING_RATE,), text="x"))
-    results = [result(number, weights=(*DENSE, np.array([number]))).light() for number in range(4)]
-    for number in (1, 2, 3, 4):  # of trial 4 the record does not know yet
-        write_arrays(weights_file(folder, number), (*DENSE, np.array([number])))
-    weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
-    shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
-    told: list[str] = []
-    damaged = set_damaged_weights_aside(folder, results, lambda event: told.append(event.message))  # type: ignore[union-attr]
-    assert [one.number for one in damaged] == [2, 3]
-    assert "000002.npz are damaged" in told[0]
-    assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
-    assert saved_trials(folder) == [1, 4]
-    assert (folder.weights / "000002.npz~1").exists()
 
 
 def kept_files(study: StudyFile, results):
