@@ -18,17 +18,8 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
-from keras_sweep.sweep.card import (
-    card_text,
-    data_record,
-    kept_card,
-    model_card,
-    read_card,
-    seeds_record,
-)
-from keras_sweep.sweep.card import (
-    test_record as record_of_test,
-)
+from keras_sweep.sweep.card import card_text, data_record, kept_card, model_card, read_card, seeds_record
+from keras_sweep.sweep.card import test_record as record_of_test
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits, make_spec
@@ -111,32 +102,23 @@ def test_over_several_seeds_a_card_says_each_once_they_decide():
 def test_scores_of_the_test_rows_are_said_with_how_often_somebody_looked():
     facts = replace(FACTS, test=LOOK, test_looks=3)
     said = record_of_test(facts, result(1))
-    assert said == {
-        "accuracy": 0.9,
-        "loss": 0.2,
-        "rows": 8,
-        "looks": 3,
-        "stderr": 0.1,
-        "stderrs": {"accuracy": 0.1},
-    }
+    about = {"rows": 8, "looks": 3, "stderr": 0.1, "stderrs": {"accuracy": 0.1}}
+    assert said == {"accuracy": 0.9, "loss": 0.2, **about}
     assert record_of_test(replace(facts, metric="val_loss"), result(1))["stderr"] is None
     assert record_of_test(facts, result(0)) is None and record_of_test(FACTS, result(1)) is None
 
 
 def test_rows_are_said_as_they_are():
     said = data_record(make_spec(), DATA)
-    assert (said["name"], said["fingerprint"], said["test_fingerprint"]) == (
-        "digits",
-        "no fingerprint",
-        "of the test rows",
-    )
+    assert (said["name"], said["test_fingerprint"]) == ("digits", "of the test rows")
     assert (said["train_rows"], said["validation_rows"], said["test_rows"]) == (64, 32, 8)
     assert (said["input_shape"], said["input"], said["classes"]) == ([64], "rows as the source gives them, float32", 10)
     assert not {"folds", "steps_per_epoch"} & set(said)
-    named = replace(DATA, class_names=("a", "b"), folds=(Fold(np.zeros(1, np.int32), np.zeros(1, np.int32)),) * 3)
-    assert (data_record(make_spec(), named)["classes"], data_record(make_spec(), named)["folds"]) == (["a", "b"], 3)
-    streamed = data_record(make_spec(), replace(DATA, stream=Stream(list, 7)))
-    assert (streamed["train_rows"], streamed["steps_per_epoch"]) == (None, 7)
+    fold = Fold(np.zeros(1, np.int32), np.zeros(1, np.int32))
+    odd = data_record(make_spec(), replace(DATA, class_names=("a", "b"), folds=(fold,) * 3, stream=Stream(list, 7)))
+    assert (odd["classes"], odd["folds"], odd["train_rows"], odd["steps_per_epoch"]) == (["a", "b"], 3, None, 7)
+    pictures = data_record(make_spec(data=DataSpec("named", "fashion_mnist")), DATA)
+    assert pictures["input"] == "pixels divided by 255, as float32, flattened to 784"
     x = {"a": np.zeros((4, 2, 3)), "b": np.zeros((4,))}
     several = data_record(make_spec(), replace(DATA, train=Rows(x, np.zeros(4))))
     assert several["input_shape"] == {"a": [2, 3], "b": []}
@@ -180,10 +162,6 @@ def test_a_card_stands_beside_its_model_and_in_a_sweep_in_its_folder(tmp_path):
 def test_what_is_no_card_is_said_with_the_place(tmp_path, text, place):
     (tmp_path / "mine.card.json").write_text(text)
     with pytest.raises(RecordError, match=rf"mine\.card\.json is no card of a model: {place}"):
-        read_card(tmp_path / "mine.keras")
-    (tmp_path / "mine.card.json").unlink()
-    (tmp_path / "mine.card.json").mkdir()
-    with pytest.raises(RecordError, match=r"mine\.card\.json"):
         read_card(tmp_path / "mine.keras")
 
 

@@ -11,7 +11,7 @@ from keras_sweep.errors import ChangedSweep
 from keras_sweep.record.reader import read_facts
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.done import describe_inputs
+from keras_sweep.sweep.run import describe_inputs
 from tests.helpers.data_specs import write_pictures
 from tests.helpers.factory import make_spec
 from tests.helpers.ran import Ran, finished

@@ -1,26 +1,16 @@
 """A real search whose best recipes are trained again with new seeds: run, stopped, made longer, and worked on."""
 
 import json
-import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.record import reader
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import events as happened
-from keras_sweep.sweep.events import (
-    FinalistEnded,
-    FinalistEpochEnded,
-    FinalistsChosen,
-    TrialEnded,
-)
-from keras_sweep.trial.comparison import PAIRED
-from keras_sweep.trial.ranking import best_training, score, seed_scores, winner
+from keras_sweep.sweep.events import FinalistEnded, FinalistEpochEnded, FinalistsChosen, TrialEnded
+from keras_sweep.trial.ranking import best_training, seed_scores, winner
 from tests.helpers.command import called
 from tests.helpers.in_memory_record import plain
 from tests.helpers.ran import Ran, finished
@@ -87,30 +77,6 @@ def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_expo
     assert [one.value for one in found.finalists] == values[best.number][1:]
     own = sweep.load_model(best.number).evaluate(rows.x, rows.y, verbose=0, return_dict=True)
     assert own["accuracy"] == pytest.approx(best.value, abs=1e-6)
-
-
-def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> None:
-    results, facts = results_of(whole), reader.read_facts(whole.sweep)
-    best = winner(results, whole.spec.objective)
-    found = RecordedSweep(whole.sweep, facts, results).comparison
-    assert found.method == PAIRED
-    assert found.best == best.number
-    mean = seed_scores(best).mean
-    assert found.estimate.naive == pytest.approx(mean)
-    assert found.estimate.low < found.estimate.value < found.estimate.high
-    assert found.estimate.value <= mean
-    assert "means over 3 seeds" in found.estimate.method
-    assert json.loads(whole.sweep.card.read_text())["estimate"] == asdict(found.estimate)
-    others = {one.number: one for one in results if one.number in found.behind}
-    assert {number: each.behind for number, each in found.behind.items()} == {
-        number: pytest.approx(mean - score(one)[0] if one.final else best.value - one.value)
-        for number, one in others.items()
-    }
-    lost = SweepFolder(tmp_path / "plain")  # without the scores of a finalist nothing is said of the mean
-    shutil.copytree(whole.sweep.path, lost.path)
-    (lost.scores / "comparison.json").unlink()
-    next(lost.finalists.scores.iterdir()).unlink()
-    assert RecordedSweep(lost, facts, results).comparison.estimate is None
 
 
 def listed(ran: Ran) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from dataclasses import replace
 import keras
 import pytest
 
-from keras_sweep.errors import ChangedSweep, ModelError, RecordError
+from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.plain import file_digest
 from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.sweep import evaluate as evaluate_module
-from keras_sweep.sweep import finish as finish_module
+from keras_sweep.sweep import export
+from keras_sweep.sweep import winner as winner_module
 from keras_sweep.sweep.card import card_text, kept_card
-from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.ranking import winner
 from tests.helpers.factory import accuracy_error
@@ -75,7 +75,7 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(evaluate_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(winner_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.facts.test_looks == 1
@@ -96,7 +96,7 @@ def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile,
 def test_no_card_stands_beside_another_model(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(study, results[:1])
     with monkeypatch.context() as patch:
-        patch.setattr(finish_module, "write_text", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(export, "write_text", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.folder.best.exists()
@@ -147,32 +147,10 @@ def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, resu
         model, own, refit = final_model(sweep, trial)
         return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
 
-    monkeypatch.setattr(finish_module, "final_model", uncompiled)
+    monkeypatch.setattr(export, "final_model", uncompiled)
     why = "the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it"
     assert notices(finished(study, results)) == [why]
     assert study.facts.test_looks == 0 and study.folder.best.exists() and card(study)["test"] is None
-
-
-def test_a_model_that_is_no_file_leaves_no_card_and_a_line(study, results, monkeypatch) -> None:
-    def no_file(*_: object) -> None:
-        raise ModelError("it has no config")
-
-    monkeypatch.setattr(finish_module, "file_model", no_file)
-    assert notices(finished(study, results)) == ["it has no config"]
-    assert study.facts.test_looks == 1 and not study.folder.card.exists() and not study.folder.best.exists()
-
-
-def test_a_link_to_nothing_in_the_place_of_the_model_is_set_aside(study: StudyFile, results) -> None:
-    finished(study, results, test=False)
-    study.folder.best.unlink()
-    study.folder.best.symlink_to(study.folder.path / "gone")
-    study.folder.card.write_text("altered")
-    events = notices(finished(study, results, test=False))
-    assert [one.rpartition(": ")[2].split(" is ")[1] for one in events] == [
-        "card.json~1 now, and written again",
-        "best.keras~1 now, and written again",
-    ]
-    assert study.folder.best.is_file() and not study.folder.best.is_symlink()
 
 
 @pytest.mark.parametrize(("begun", "same"), [("other", False), ("others+{}", True), (None, True)])

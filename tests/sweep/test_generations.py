@@ -11,7 +11,7 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.sweep.generations import Generation, Generations
+from keras_sweep.sweep.loop import Generation, Generations
 from keras_sweep.testing.searching import NARROW, SMALL, score, search_spec
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.records import SPEC, new_study

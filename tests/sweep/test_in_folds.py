@@ -16,7 +16,7 @@ from keras_sweep.record.saved import load_scores_of, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.baseline import fit_baseline
+from keras_sweep.sweep.named_data import fit_baseline
 from keras_sweep.sweep.verify import verify_model
 from tests.helpers.ran import finished, quiet
 from tests.helpers.space_texts import small
@@ -105,27 +105,6 @@ def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepS
         model = SGDClassifier(loss="log_loss", max_iter=5, random_state=42).fit(fold.train.x, fold.train.y)
         right += int((model.predict(fold.validation.x) == fold.validation.y).sum())
     assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
-
-
-BY_AUC = small(
-    data="breast_cancer",
-    split="{folds: 2}",
-    model="{dense: {hidden: [4]}}",
-    loss="binary_crossentropy",
-    metrics="[auc]",
-    metric="{name: val_auc, goal: maximize}",
-    parameters="{learning_rate: {values: [0.01, 0.03]}, batch_size: 64, epochs: {max: 2, take: best}}",
-    search="{trials: 2, seed: 42, sampler: grid}",
-    finalists="none",
-)
-
-
-@pytest.mark.soak
-def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
-    finished(tmp_path, BY_AUC)
-    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    best = sweep.best
-    assert sweep.estimate.low < best.value < sweep.estimate.high
 
 
 def test_what_folds_can_not_do_is_said(spec: SweepSpec, tmp_path: Path) -> None:

@@ -34,6 +34,15 @@ def script(spec=None, **params):
     return keras_script(spec or make_spec(), result(**params), DATA, backend="jax", rows=Path("rows.npz"))
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder where the script finds its rows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    np.savez("rows.npz", x=DATA.train.x, y=DATA.train.y, x_val=DATA.validation.x, y_val=DATA.validation.y)
+    return tmp_path
+
+
 def test_a_dense_model_is_written_layer_by_layer():
     model = ModelSpec("dense", "dense", {"hidden": (8, 4), "dropout": 0.1, "l2": 0.01, "use_bias": False})
     text = script(make_spec(model=model))
@@ -72,15 +81,11 @@ instance = Tuned()
 
 
 @pytest.mark.parametrize("name", ["by_hp", "Tuned", "instance"])
-def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer(name, tmp_path, monkeypatch):
+def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer(name, here):
     module = f"tuned_{name}"
-    (tmp_path / f"{module}.py").write_text(TUNED)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.chdir(tmp_path)
-    spec = make_spec(folder=tmp_path, model=ModelSpec("python", f"{module}:{name}", {}), space=SearchSpace(()))
+    (here / f"{module}.py").write_text(TUNED)
+    spec = make_spec(folder=here, model=ModelSpec("python", f"{module}:{name}", {}), space=SearchSpace(()))
     trial = replace(result(), suggestion=Suggestion(7, {"epochs": 1, "model.units": 5}))
-    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
-    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
     names = {}
     exec(keras_script(spec, trial, DATA, backend="jax", rows=Path("rows.npz")), names)
     assert names["model"].layers[0].units == 5
@@ -88,12 +93,9 @@ def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer
     assert float(names["model"].optimizer.learning_rate) == pytest.approx(0.02)
 
 
-def test_a_script_has_the_trials_own_schedule(tmp_path, monkeypatch):
+def test_a_script_has_the_trials_own_schedule(here):
     text = script(schedule="linear", warmup=0.25, batch_size=72)
     assert "keras_schedule(float(optimizer.learning_rate), 'linear', 12, 0.25)" in text
-    monkeypatch.chdir(tmp_path)
-    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
-    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
     names = {}
     exec(text, names)
     names["rows"].close()

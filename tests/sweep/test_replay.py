@@ -23,8 +23,9 @@ from keras_sweep.sweep.replay import (
     _differences,
     gap,
     replay,
+    told_as_phases,
+    train_again,
 )
-from keras_sweep.sweep.retrain import told_as_phases, train_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState

@@ -14,12 +14,7 @@ from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError,
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import events as happened
-from keras_sweep.sweep.events import (
-    EndReason,
-    GenerationAsked,
-    SweepStarted,
-    TrialEnded,
-)
+from keras_sweep.sweep.events import EndReason, GenerationAsked, SweepStarted, TrialEnded
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from tests.helpers.command import sweep

@@ -16,7 +16,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.baseline import fit_baseline
+from keras_sweep.sweep.named_data import fit_baseline
 from keras_sweep.sweep.verify import verify_model
 from tests.helpers.ran import finished, quiet
 from tests.helpers.space_texts import small
@@ -119,17 +119,6 @@ def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
     other = load_search_data(read_space_file(tmp_path / "plain.yaml"))
     np.testing.assert_array_equal(other.train.x, data.train.x)
     assert other.fingerprint != data.fingerprint
-
-
-@pytest.mark.soak
-def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) -> None:
-    write_loans(tmp_path)
-    text = SPACE.replace("{top: 2, seeds: 1}", "none").replace("trials: 4", "trials: 2")
-    finished(tmp_path, text + "finish: {refit: true}\n")
-    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    assert sweep.refit.rows == 320
-    sweep.export(tmp_path / "best.keras")
-    assert verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True).matches
 
 
 @pytest.mark.soak

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import Interrupted, ModelError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.facts import Facts, Refit
@@ -15,12 +16,7 @@ from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, 
 from keras_sweep.sweep import open_sweep
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import (
-    final_model,
-    refit_winner,
-    trained_model,
-    validation_outputs,
-)
+from keras_sweep.sweep.winner import evaluate, final_model, refit_winner, trained_model, validation_outputs
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
@@ -187,3 +183,26 @@ def test_outputs_are_of_the_validation_rows():
     logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+class Sure:
+    """A model that says of each row its class, which the row is."""
+
+    def evaluate(self, x, y, **given):
+        assert given["return_dict"] and given["verbose"] == 0
+        self.weights = given["sample_weight"]
+        return {"accuracy": np.float32(0.5), "loss": 0.25, "confusion": np.zeros((2, 2))}
+
+    def predict(self, x, **_):
+        return np.eye(10)[x]
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 1.0, 1.0])])
+def test_scores_are_numbers_and_each_class_that_is_there_has_its_share(weights) -> None:
+    rows, model = Rows(np.array([3, 4, 5, 0]), np.array([3, 3, 5, 1]), weights), Sure()
+    scores = evaluate(make_spec(), result(0), model, rows, DATA)
+    assert model.weights is weights
+    assert (scores.rows, scores.scores) == (4, {"accuracy": 0.5, "loss": 0.25})
+    assert set(scores.stderrs) == {"accuracy", "loss"}
+    assert scores.per_class == {"1": 0.0, "3": 0.5 if weights is None else 0.25, "5": 1.0}
+    assert evaluate(make_spec(), result(0), model, rows, replace(DATA, classes=None)).per_class is None
