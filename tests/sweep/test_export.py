@@ -46,8 +46,6 @@ def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
     [
         ("subclassed", {}),  # without `get_config`: its layers, as a functional model
         ("own_step", {}),
-        ("named_input", {}),
-        ("with_build", {"custom_objects": {"WithBuild": odd_models.WithBuild}}),
         ("with_own_layer", {"custom_objects": {"Twice": odd_models.Twice}}),
         ("with_layer_of_a_program", {"custom_objects": {"OfAProgram": odd_models.OfAProgram}}),
         ("with_own_function", {"custom_objects": {"twice": odd_models.twice}}),

@@ -174,17 +174,3 @@ def test_a_model_whose_code_has_changed_is_refused_by_its_file(recorded, tmp_pat
     said = r"the code of the model has changed .*: mine\.py in .*; its trials are of"
     with OpenSweep(folder, spec=spec) as sweep, pytest.raises(ChangedSweep, match=said):
         sweep.validation()
-
-
-def test_keras_is_configured_as_it_was_and_that_is_told(recorded):
-    told = []
-    folder = recorded(trial(), keras_config={"epsilon": 1e-5})
-    before = keras.config.epsilon()
-    try:
-        with OpenSweep(folder, told.append) as sweep:
-            sweep.load(sweep.read().trial(0))
-            assert keras.config.epsilon() == 1e-5
-    finally:
-        keras.config.set_epsilon(before)
-    (notice,) = told
-    assert notice.message.startswith("Keras is configured as it was for these trials: ")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.sweep import events as happened
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.verify import verify_model
 from tests.helpers.ran import finished, quiet
@@ -101,20 +100,6 @@ def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.
     verified = verify_model(folder / "model.keras", quiet, sweeps=folder / "sweeps", test=True)
     assert verified.matches
     assert {check.name for check in verified.checks} >= {"refit accuracy", "refit loss", "test accuracy"}
-
-
-def test_a_finished_sweep_is_refit_once_it_is_asked_for_and_its_own_model_comes_back_without(tmp_path: Path) -> None:
-    finished(tmp_path, SPACE)
-    best = tmp_path / "sweeps" / "plain" / "best.keras"
-    own = best.read_bytes()
-    with_refit = finished(tmp_path, SPACE + REFIT)
-    assert [one.earlier for one in with_refit.of(WinnerRefitted)] == [False]
-    looks = [event.looks for event in with_refit.of(happened.TestEvaluated)]
-    assert looks == [2]  # it is another model, so it is looked at anew, and that is counted
-    assert best.read_bytes() != own
-    assert not refits(tmp_path, SPACE)
-    card = json.loads((tmp_path / "sweeps" / "plain" / "card.json").read_text())
-    assert card["refit"] is None
 
 
 @pytest.mark.soak

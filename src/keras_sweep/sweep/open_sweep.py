@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from keras_sweep.data.arrays import each, ravel_column
 from keras_sweep.data.catalog import load_search_data, of_trial
@@ -146,8 +146,8 @@ class OpenSweep:
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
         """Choose a runner like that of this name for these data: it trains where the sweep's other trials do."""
-        kind, how = name.partition("/")[0], {"checkpoints": checkpoints, "workers": self.workers}
-        return choose_runner(spec, data, kind, notice=lambda text: self.emit(Noticed(text)), **how)[0]
+        how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
+        return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
     @property
     def runners(self) -> list[Runner]:

@@ -163,9 +163,8 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [one for result in results if result.final for one in result.finalists]
-    for trial in (
-        one for part in (results, finalists) for one in saved.with_scores(part, objective, best=MOST_COMPARED)
-    ):
+    compared = [one for part in (results, finalists) for one in saved.with_scores(part, objective, best=MOST_COMPARED)]
+    for trial in compared:
         path = saved.scores_file(saved.part_of(folder, trial), trial.number)
         try:
             saved.load_scores_of(folder, trial)
