@@ -5,9 +5,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.estimate import FirstChoice, corrected
 from keras_sweep.honest.scores import MeanScores, MetricScores, auc
-from keras_sweep.honest.two_choices import FirstChoice
 
 ROWS, RECIPES, SEEDS, TOP = 300, 48, 4, 5
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.estimate import FirstChoice, corrected
 from keras_sweep.honest.scores import MeanScores
-from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_sweep.search.cma_es import CmaEs, moves
 from keras_sweep.search.engines import make_engine
+from keras_sweep.search.samplers import CmaEs, moves
 from keras_sweep.space.distributions import Categorical, Float, Int, unit_of
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.testing.searching import flatten, run_search, search_spec, summarize

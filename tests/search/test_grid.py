@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.search.grid import POINTS_A_RANGE, Grid, grid_space, shuffled_points
+from keras_sweep.search.samplers import POINTS_A_RANGE, Grid, grid_space, shuffled_points
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec

@@ -23,8 +23,8 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
 if TYPE_CHECKING:  # who only reads what is kept does without NumPy
+    from keras_sweep.honest.estimate import FirstChoice
     from keras_sweep.honest.scores import Scores
-    from keras_sweep.honest.two_choices import FirstChoice
 
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 
@@ -96,9 +96,13 @@ class Candidates:
         from keras_sweep.honest.estimate import corrected
 
         among = [one.number for one in self.trials if one.final] or list(self.scores)
-        naive = score(self.best)[0]
+        naive, after = score(self.best)[0], None
         if naive is None or (self.best.final and len(among) < 2):
             return None
+        if self.best.final:  # finalists were chosen among the complete trials of the search, each with one seed
+            search = [one for one in self.trials if one.is_whole]
+            first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
+            after = first_choice(first, search, among, len(self.scores[self.best.number]), self.objective)
         return corrected(
             stack_scores([self.scores[number] for number in among], self.objective),
             among.index(self.best.number),
@@ -106,15 +110,8 @@ class Candidates:
             naive=naive,
             share=self.objective.is_share,
             maximize=self.objective.goal is Goal.MAXIMIZE,
-            after=self._first_choice() if self.best.final else None,
+            after=after,
         )
-
-    def _first_choice(self) -> FirstChoice:
-        """Finalists were chosen among the complete trials of the search, each with one seed."""
-        search = [one for one in self.trials if one.is_whole]
-        first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
-        finalists = [one.number for one in search if one.final]
-        return first_choice(first, search, finalists, len(self.scores[self.best.number]), self.objective)
 
 
 def load_known(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
@@ -136,6 +133,20 @@ def load_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:
     return kept if len({(one.rows, one.kind) for one in kept}) == 1 else None
 
 
+def first_choice(
+    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
+) -> FirstChoice:
+    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
+    import numpy as np
+
+    from keras_sweep.honest.estimate import FirstChoice
+
+    numbers = [one.number for one in search]
+    errors = np.array([one.stderr or 0.0 for one in search])
+    unsteady = np.array([unsteadiness(one, objective) for one in search])
+    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
+
+
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
@@ -145,20 +156,6 @@ def pair_scores(
     from keras_sweep.honest.ties import paired_ties
 
     return paired_ties(stack_scores(models, objective), np.array(against), seed, share=objective.is_share)
-
-
-def first_choice(
-    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
-) -> FirstChoice:
-    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
-    import numpy as np
-
-    from keras_sweep.honest.two_choices import FirstChoice
-
-    numbers = [one.number for one in search]
-    errors = np.array([one.stderr or 0.0 for one in search])
-    unsteady = np.array([unsteadiness(one, objective) for one in search])
-    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:

@@ -22,10 +22,10 @@ SAMPLERS: Plugins[type[Sampler]] = Plugins(
     {
         "tpe": "keras_sweep.search.optuna.samplers:Tpe",
         "random": "keras_sweep.search.optuna.samplers:Random",
-        "grid": "keras_sweep.search.grid:Grid",
+        "grid": "keras_sweep.search.samplers:Grid",
         "gp": "keras_sweep.search.optuna.samplers:Gp",
-        "cmaes": "keras_sweep.search.cma_es:CmaEs",
-        "qmc": "keras_sweep.search.optuna.samplers:QuasiRandom",
+        "cmaes": "keras_sweep.search.samplers:CmaEs",
+        "qmc": "keras_sweep.search.samplers:QuasiRandom",
         "nsgaii": "keras_sweep.search.optuna.samplers:Nsga2",
     },
 )

@@ -6,7 +6,7 @@ Optuna is imported when a sampler is made: what a sampler can do is known withou
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -57,8 +57,7 @@ class OptunaSampler(Sampler):
         return self.space.with_values(lambda parameter: self._value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
-        trial = self._asked.pop(number, None)
-        if trial is not None:
+        if (trial := self._asked.pop(number, None)) is not None:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
@@ -78,7 +77,6 @@ class OptunaSampler(Sampler):
         self._add(trial)
 
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
-        """Have the study hold a trial that ended."""
         self._study.add_trial(trial)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
@@ -90,7 +88,6 @@ class OptunaSampler(Sampler):
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
     def _make_sampler(self, seed: int) -> Any:
-        """Optuna's sampler of one generation."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
             return getattr(self._optuna.samplers, self.kind)(seed=seed, **self.arguments)
@@ -176,29 +173,3 @@ class Random(OptunaSampler):
         if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna knows none
             return distribution.at(float(self._generator.random()))
         return super()._value(trial, parameter)
-
-
-class QuasiRandom(Sampler):
-    """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998): trial n has its n-th point."""
-
-    learns = False
-    redraws = 1
-
-    def __init__(self, spec: SweepSpec) -> None:
-        super().__init__(spec)
-        self._units = self._sequence(spec.search.seed)
-        self._points: list[dict[str, Value]] = []  # of the sequence so far those that `where` allows
-
-    def draw(self, number: int) -> dict[str, Value] | None:
-        while len(self._points) <= number:
-            if (point := self.space.drawn(lambda: next(self._units))) is None:
-                return None
-            self._points.append(point)
-        return self._points[number]
-
-    def _sequence(self, seed: int) -> Iterator[float]:
-        from scipy.stats import qmc
-
-        sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(seed))
-        while True:
-            yield from sequence.random(1)[0].tolist()
