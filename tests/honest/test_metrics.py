@@ -78,11 +78,6 @@ def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, dr
         assert every.var(0).mean() == pytest.approx(29 / 30, rel=0.05)
 
 
-def test_bags_of_no_number_of_draws_have_as_many_as_there_are_rows():
-    first, second = (next(bags(np.random.default_rng(1), 40, 3, draws)) for draws in (None, 40))
-    assert first.tolist() == second.tolist()
-
-
 def test_r2_keeps_its_digits_where_labels_lie_far_from_zero():
     labels = (1e4 + np.arange(50.0)).astype(np.float32)
     outputs = labels + np.where(np.arange(50) % 2, 1.0, -1.0).astype(np.float32)

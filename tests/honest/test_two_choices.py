@@ -64,11 +64,6 @@ def test_scores_tie_within_the_larger_of_their_two_errors() -> None:
     assert choice.finalists(values).tolist() == [[1, 0], [2, 1], [4, 3]]
 
 
-def test_scores_that_are_one_error_apart_tie() -> None:
-    choice = FirstChoice(MeanScores(np.zeros((2, 9), np.float32)), np.full(2, 1 / 32), np.array([1.0, 0.0]), [0, 1], 2)
-    assert choice.finalists(np.array([[0.5, 0.46875], [0.5, 0.4687]])).tolist() == [[1, 0], [0, 1]]
-
-
 def test_of_more_than_ten_only_those_that_lead_can_become_finalists() -> None:
     unsteady = np.array([*[1.0] * 10, 0.0, 0.0])  # the steadiest are the last two
     choice = FirstChoice(MeanScores(np.zeros((12, 9), np.float32)), np.full(12, 1.0), unsteady, [0, 1, 2], SEEDS)
@@ -145,18 +140,3 @@ def test_where_all_recipes_are_alike_the_score_stands() -> None:
     after = first_choice(np.repeat(row, 8, 0), np.zeros(8), [0, 3])
     found = corrected(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
     assert found.value == pytest.approx(found.naive, abs=1e-12)
-
-
-def test_a_metric_that_is_no_mean_over_rows_is_corrected_too() -> None:
-    random = np.random.default_rng(5)
-    labels = np.arange(60) % 2
-    outputs = [[0.3 * labels + random.random(60) for _ in range(3)] for _ in range(6)]
-    first = MetricScores([[auc(seeds[0], labels)] for seeds in outputs], 60)
-    values = first.on(np.ones((1, 60), np.float32))[0]
-    places = sorted(np.argsort(-values)[:2].tolist())
-    means = MetricScores([[auc(one, labels) for one in outputs[place]] for place in places], 60)
-    whole = means.on(np.ones((1, 60), np.float32))[0]
-    after = FirstChoice(first, np.full(6, 0.05), np.zeros(6), places, 3)
-    found = corrected(means, int(whole.argmax()), 42, naive=float(whole.max()), share=True, after=after)
-    assert found.low < found.value < found.naive < found.high
-    assert "means over 3 seeds, chosen among 6 trials" in found.method

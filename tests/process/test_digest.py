@@ -197,21 +197,6 @@ def test_what_a_program_sets_in_a_module_counts_however_a_function_reaches_it(wa
     assert digest(build) != first
 
 
-def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
-    (tmp_path / "my_parts.py").write_text("RATE = 1\nOTHER = 1\ndef block(x):\n    return x\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "my_parts", raising=False)
-    import my_parts  # type: ignore[import-not-found]
-
-    build = build_of("def build(x): return my_parts.block(x) * my_parts.RATE", tmp_path / "it.py", my_parts=my_parts)
-    first = digest(build)
-    my_parts.OTHER = 2
-    assert digest(build) == first
-    my_parts.RATE = 2
-    assert digest(build) != first
-    monkeypatch.delitem(sys.modules, "my_parts")
-
-
 def test_a_module_that_cant_be_imported_counts_by_its_files(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "my_late_parts.py"

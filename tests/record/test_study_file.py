@@ -90,12 +90,6 @@ def _unusual(first: int) -> list[Result]:
     ]
 
 
-def test_values_without_an_end_and_none_come_back_as_they_were(tmp_path: Path) -> None:
-    with new_study(tmp_path, _unusual(0)) as study:
-        assert [one.value for one in study.results()] == [math.inf, None, -math.inf, None]
-        assert [one.value for one in RecordedSweep.read(study.folder).results] == [math.inf, None, -math.inf, None]
-
-
 def _rows(path: Path, table: str, columns: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return sorted(connection.execute(f"SELECT {columns} FROM {table}"), key=repr)
@@ -114,6 +108,16 @@ def test_optuna_finds_the_winner_and_its_parameters(tmp_path: Path) -> None:
         assert trial.intermediate_values == dict(enumerate(one.curve["val_accuracy"], 1)) or one.value is None
         assert trial.user_attrs["engine"] == one.engine
         assert trial.duration.total_seconds() == pytest.approx(one.seconds.total, abs=1e-5)
+
+
+def test_optuna_copies_the_study_into_another_storage(tmp_path: Path) -> None:
+    storage = f"sqlite:///{new_folder(tmp_path).study}"
+    there = optuna.storages.InMemoryStorage()
+    optuna.copy_study(from_study_name="dense", from_storage=storage, to_storage=there)
+    mine, theirs = (optuna.load_study(study_name="dense", storage=one) for one in (storage, there))
+    assert theirs.user_attrs == mine.user_attrs
+    both = ([(one.params, one.value, one.state, one.user_attrs) for one in study.trials] for study in (mine, theirs))
+    assert next(both) == next(both)
 
 
 def test_optuna_gets_the_searched_distributions(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.search.engines import make_engine
 from keras_sweep.search.samplers import CmaEs, moves
-from keras_sweep.space.distributions import Categorical, Float, Int, unit_of
+from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.testing.searching import flatten, run_search, search_spec, summarize
 
@@ -48,25 +48,6 @@ def test_points_do_not_depend_on_how_many_results_come_at_once(generation: int) 
     again.replay(whole[: 20 // generation])
     rest = run_search(again, 10 // generation, generation, far, start=20 // generation)
     assert summarize(flatten(rest)) == summarize(flatten(whole)[20:])
-
-
-@pytest.mark.parametrize(
-    "distribution",
-    [
-        Float(1e-4, 1.0, log=True),
-        Float(-2.0, 2.0),
-        Float(0.0, 0.9, step=0.3),
-        Float(2.0, 2.0, log=True),
-        Int(3, 30, step=3),
-        Int(1, 500, log=True),
-        Int(7, 7),
-    ],
-)
-def test_the_place_of_a_value_has_that_value(distribution: Float | Int) -> None:
-    for place in (0.0, 0.2, 0.5, 0.99):
-        value = distribution.at(place)
-        assert 0.0 <= unit_of(distribution, value) <= 1.0
-        assert distribution.at(unit_of(distribution, value)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(

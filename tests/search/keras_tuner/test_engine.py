@@ -203,26 +203,6 @@ def test_stepped_values_survive_their_codes(low: float, step: float, steps: int)
             assert codes is not None and decode(space, codes) == {"x": value}
 
 
-def test_values_rounded_past_the_end_are_drawn_back() -> None:
-    space, beyond = SearchSpace((RATE, Parameter("units", Int(1, 8, log=True)))), math.nextafter(1.0, 2.0)
-    assert decode(space, {"learning_rate": beyond, "units": 9}) == {"learning_rate": 1.0, "units": 8}
-
-
-def test_conditions_on_constants_are_resolved() -> None:
-    space = SearchSpace(
-        (
-            Parameter("momentum", Float(0.0, 1.0, step=0.5), (Condition("optimizer", ("sgd",)),)),
-            Parameter("beta_1", Float(0.0, 1.0), (Condition("optimizer", ("adam",)),)),
-            Parameter("amsgrad", Categorical((True, False)), (Condition("beta_1", (0.5,)),)),
-        ),
-        {"optimizer": "sgd"},
-    )
-    for sampler in ("random", "bayesian", "hyperband", "grid"):
-        results = flatten(run_search(make_engine(search_spec(space, "keras-tuner", sampler)), 9, 4))
-        assert {result.params["momentum"] for result in results} == {0.0, 0.5, 1.0}
-        assert all("beta_1" not in result.params for result in results)
-
-
 def test_only_trials_that_hyperband_may_still_promote_are_continuable_and_no_other_is_promoted_later() -> None:
     engine = hyperband(Parameter("epochs", Int(1, 9)))
     may: frozenset[int] | None = None
