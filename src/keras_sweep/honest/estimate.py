@@ -29,8 +29,8 @@ class FirstChoice:
     """What finalists were chosen by, before the winner was chosen by the mean over seeds.
 
     New seeds are free of the luck of the first seed, but not of the luck of the rows, which are the same. So each bag
-    makes both choices anew. A recipe that it chooses, and that was no finalist, has no mean: its luck is estimated from that
-    of its one seed. What all finalists share is its share, too; of its own, new seeds repeat as much as those of
+    makes both choices anew. A recipe that it chooses, and that was no finalist, has no mean: its luck is estimated from
+    that of its one seed. What all finalists share is its share, too; of its own, new seeds repeat as much as those of
     finalists do (the slope of a regression over bags), and the rest is drawn from theirs. Its score loses by new seeds
     what theirs did.
     """

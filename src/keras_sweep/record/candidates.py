@@ -1,9 +1,4 @@
-"""The trials that could have won, by what each scored on every validation row: ties with the winner, and its estimate.
-
-In go the trials and the winner, and the scores that are kept of them. Out come, from `honest/`, the standard error of
-each trial's distance from the winner, whether these rows can tell both apart, and what the winner is likely to score on
-new rows.
-"""
+"""The trials that could have won, by their scores on every validation row: ties with the winner, and its estimate."""
 
 from __future__ import annotations
 
@@ -43,10 +38,9 @@ class Candidates:
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
-        """The candidates whose scores are kept; trials with other validation rows than the winner are left out.
+        """The candidates on the winner's validation rows whose scores are kept.
 
-        Returns None where too few are kept: not the winner's, under half of all, or not those of every finalist that
-        decides.
+        None where too few are: not the winner's, under half of all, or not those of every finalist that decides.
         """
         expected = [one for one in with_scores(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
         loaded = load_known(folder, expected)
@@ -54,20 +48,18 @@ class Candidates:
             return None
         form = (own.rows, own.kind is Kind.OUTPUTS)  # as many rows, and either outputs or a score a row
         scores = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
-        decide = [one for one in results if one.final and best.final and one.rows == best.rows]
-        if 2 * len(scores) < len(expected) or any(one.number not in scores for one in decide):
+        if 2 * len(scores) < len(expected):
             return None
-        for one in decide:
-            seeds = load_seeds(folder, one)
-            if seeds is None:
-                return None
-            scores[one.number] = seeds
+        for one in results:
+            if one.final and best.final and one.rows == best.rows:  # it decides
+                if one.number not in scores or (seeds := load_seeds(folder, one)) is None:
+                    return None
+                scores[one.number] = seeds
         trials = [one for one in results if one.number in scores]
         return cls(scores, trials, best, objective, seed % 2**64)
 
     @cached_property
     def rows(self) -> int:
-        """How many validation rows they are compared on."""
         return self.scores[self.best.number][0].rows
 
     def place_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
@@ -88,10 +80,9 @@ class Candidates:
         return behind
 
     def estimate(self) -> Estimate | None:
-        """What the winner is likely to score on new rows; None where the rows say nothing of it.
+        """What the winner is likely to score on new rows.
 
-        That is also so where it is the only finalist with such rows: what choosing it among finalists with other rows
-        added is not known.
+        None where the rows say nothing of it, as where it is the only finalist with such rows.
         """
         from keras_sweep.honest.estimate import corrected
 

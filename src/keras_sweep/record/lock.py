@@ -1,8 +1,8 @@
 """One process writes a sweep. Readers need no lock.
 
-The operating system keeps two locks (`flock`) and drops them when the process dies, however it dies: one on the sweep's
-folder itself, which nobody can remove, and one on a file in it, which file systems that several machines share pass on
-to them. Beside it stands a note of who holds them: for the message to others, and where locks are not passed on.
+The operating system keeps two locks (`flock`) and drops them when the process dies: one on the sweep's folder itself,
+which nobody can remove, and one on a file in it, which file systems that machines share pass on to them. A note says
+who holds them: for the message to others, and where locks are not passed on.
 """
 
 import contextlib
@@ -42,10 +42,7 @@ class Owner:
 
 
 class SweepLock:
-    """Held from `acquire` (or the begin of a `with`) to `release`, or to the death of the process.
-
-    `move_aside` is for `--fresh`: the lock of a folder goes with it, and the new folder needs one of its own.
-    """
+    """Held from `acquire` (or the begin of a `with`) to `release`, or to the death of the process."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
         """Takes nothing yet. `force` overrules the note of another host, whose process can't be asked if it runs."""
@@ -80,10 +77,9 @@ class SweepLock:
             self._held = held.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Move the sweep aside and hold a new, empty folder of its name; return where the old one is.
+        """Move the sweep aside, hold a new, empty folder of its name, and return where the old one is.
 
-        Nothing in it changes: the study inside still bears its name. Raises RecordError, or SweepBusy where another
-        process was quicker to take the new folder.
+        Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
         """
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # until the new folder is locked

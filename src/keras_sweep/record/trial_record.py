@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # who only looks what waits opens no record
 class TrialRecord:
     """The trials of a sweep, and the spool of those that ended before their turn.
 
-    It writes a trial's files before the trial and removes others' after it: a kill leaves too many, never too few.
+    A trial's files are written before the trial, and others' removed after it: a kill leaves too many, never too few.
     """
 
     def __init__(
@@ -76,10 +76,7 @@ class TrialRecord:
         return [one.number for one in self._ranked[: self._kept]]
 
     def add(self, result: Result) -> Result:
-        """Keep one trial; return it without its weights and scores, of which memory would not hold thousands.
-
-        Raises RecordError, and then neither the trial nor a part of its weights or scores is there.
-        """
+        """Keep a trial; return it without weights and scores. Raises RecordError, and then nothing of it is kept."""
         light, folder = result.light(), self._folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
@@ -103,9 +100,9 @@ class TrialRecord:
         return light
 
     def wait(self, result: Result) -> Result:
-        """Keep a trial whose turn has not come; return it without its weights and scores.
+        """Keep a trial whose turn has not come, with its arrays if it may be among the best; return it without them.
 
-        Once this returns no kill loses it. Weights and scores are kept if it may be among the best. Raises RecordError.
+        Raises RecordError.
         """
         light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
         weights = (result.weights if self._may_be_among(result, self._kept) else None) or ()
@@ -136,8 +133,7 @@ class TrialRecord:
 
     def discard(self, number: int) -> None:
         """Forget a trial that waits: the record has it, or it is not to be used. Raises RecordError."""
-        path = self._waiting.pop(number, None)
-        if path is not None:
+        if (path := self._waiting.pop(number, None)) is not None:
             with plain_errors("remove", path):
                 disk.remove(path)
 
