@@ -165,9 +165,8 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 def _widths(rows: Floats, whole: Floats) -> Floats:
     """[K] how much wider than in bags the luck of each share is, where the models differ by no more than chance.
 
-    A lucky share lies closer to 1 than the true one, and a bag of its rows scatters less than rows of the true one
-    would. Equal models have one true share, which all of them together tell. It counts the less, the more the models
-    differ: at four standard errors of what chance makes of equal models, not at all.
+    A lucky share lies closer to 1 than the true one, so a bag of its rows scatters less. Equal models have one true
+    share, which all of them tell. It counts the less, the more they differ: at four standard errors not at all.
     """
     models, count = rows.shape
     own, apart = whole * (1 - whole), 0.0

@@ -62,10 +62,9 @@ def _version(package: str) -> str:
 
 
 def code_files(module: str, folder: Path) -> dict[str, str]:
-    """The files of a module of that folder and of what it imports from there, each with its SHA-256 (hex).
+    """The files of a module of that folder and of all that they import from there, each with its SHA-256 (hex).
 
-    Imports are read from the source, also those inside of functions. Comments and the layout do not count. Empty for a
-    module that does not lie in the folder.
+    Comments and the layout do not count. Empty for a module that does not lie in the folder.
     """
     waiting = list(_files_of(module.split("."), folder))
     found: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """The source text of a function, and the names in it by which the function reaches what is not its own.
 
-A text belongs to a code if it compiles to that code, on whatever lines: a file may change after its import.
-A function without a text, as after `exec` or `python -c`, counts by its byte code.
+A text belongs to a code that it compiles to, since a file may change after its import. A function without a text, as
+after `exec` or `python -c`, counts by its byte code.
 """
 
 import __future__

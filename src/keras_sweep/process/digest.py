@@ -1,9 +1,8 @@
 """A digest of a value of a running program, of functions and all that they reach, which is the same in every process.
 
-A function is its source text, as `ast` writes it: comments, layout and docstrings do not count, and each version of
-Python has the same (`code_text.py`). What it uses counts by its value: defaults, variables of the function around it,
-globals, and what it imports itself. An installed package counts by its name and version. All else is taken apart as
-`pickle` would. A value that can't be taken apart is refused: a changed one could not be told from it.
+A function is its source text, without comments, layout and docstrings (`code_text.py`), with the values that it uses:
+defaults, variables of the function around it, globals, and what it imports itself. An installed package counts by its
+name and version. All else is taken apart as `pickle` would, or refused: a changed one could not be told from it.
 """
 
 import ast
