@@ -96,9 +96,7 @@ def check_environment() -> None:
 
         command = [sys.executable, "-c", READ_FLAGS[backend]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        fatal = re.search(
-            r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE
-        )  # how XLA begins what it ends a process with
+        fatal = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # XLA's last words
         if done.returncode and fatal is not None:
             raise _unfit(backend, fatal[1])
     try:

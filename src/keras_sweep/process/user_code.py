@@ -73,7 +73,7 @@ def place_of(source: str, folder: Path) -> str:
 
 
 def user_place(fault: BaseException, folder: Path) -> str:
-    """An exception as "file:line: Type: message", with its place in the user's folder, if any; `.venv` is not theirs."""
+    """An exception as "file:line: Type: message", with its place in the folder, if any; a `.venv` does not count."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()

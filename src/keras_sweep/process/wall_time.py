@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Seconds by part, which add up to the wall time since the start; what no part covers is `other`. For one thread."""
+    """Seconds by part, which add up to the wall time since the start; what no part covers is `other`. One thread's."""
 
     def __init__(self, before: float = 0.0) -> None:
         """The start is now, or so many seconds before."""

@@ -57,11 +57,19 @@ class SweepLock:
         Raises SweepBusy: another process holds it, or one on another host may; RecordError: the disk fails, its file
         system knows no locks, or the folder holds a link.
         """
+        from filelock import FileLock, Timeout
+
         self.folder.make()
         check_own_files(self.folder)
         with ExitStack() as held:
             descriptor = self._lock_folder(held)
-            self._lock_file(held)
+            with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
+                lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
+                try:  # which on a shared file system a process of another host may hold
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    raise self._busy() from None
+                held.callback(lock.release, force=True)
             last = read_owner(self.folder)
             if last is not None and last.host != socket.gethostname() and not self._force:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
@@ -111,18 +119,6 @@ class SweepLock:
                     if time.monotonic() > deadline:
                         raise self._busy() from None
                 time.sleep(0.02)
-
-    def _lock_file(self, held: ExitStack) -> None:
-        """Lock the file too, where the file system can. Raises SweepBusy where a process of another host holds it."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
-        with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                raise self._busy() from None
-            held.callback(lock.release, force=True)
 
     def _busy(self) -> SweepBusy:
         return SweepBusy(

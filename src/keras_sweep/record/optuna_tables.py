@@ -98,13 +98,13 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 def next_number(connection: sqlite3.Connection, study: int) -> int:
     """The number of the trial to come. Raises ValueError unless the sweep's trials are 0, 1, 2, ..., and have ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
-    count, least, greatest, asked = connection.execute(sql, {"study": study}).fetchone()
+    count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
         numbers = {number for (number,) in connection.execute(f"SELECT number {OWN}", {"study": study})}
         lost = next(number for number in range(count + 1) if number not in numbers)
         raise ValueError(f"trial {lost} was deleted: {count} trials are numbered from {least} to {greatest}")
-    if asked:
-        raise ValueError(f"the state of {asked} of its trials was edited: a sweep writes those that have ended")
+    if running:
+        raise ValueError(f"the state of {running} of its trials was edited: a sweep writes those that have ended")
     return int(count)
 
 

@@ -90,7 +90,7 @@ class Halving(Pruner):
 class FirstHalved(Halving):
     """Successive halving whose first trials, a generation at random, come to each rung together: half of them goes on.
 
-    Those after them have no rung before `min_iter * eta`. Where each trial trains alone, none has others beside it.
+    Those after them have no rung before `min_iter * eta`.
     """
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
