@@ -21,7 +21,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.validation_outputs import find_missed_rows
-from keras_sweep.trial.comparison import MARGINAL, PAIRED, marginal
+from keras_sweep.trial.comparison import PAIRED, marginal
 from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, of_outputs, of_values
@@ -331,13 +331,6 @@ def test_scores_without_weights_are_lost_and_said(copy):
     lost = ran.ended.comparison.behind[int(without.stem)]
     assert lost.stderr is None and lost.behind > 0
     assert ran.ended.comparison.estimate is not None
-
-
-def test_without_scores_trials_are_compared_by_their_values(copy):
-    shutil.rmtree(copy.scores)
-    comparison = read(copy)
-    assert (comparison.method, comparison.estimate) == (MARGINAL, None)
-    assert comparison.behind[comparison.best].tie
 
 
 def dense(results, choose=""):

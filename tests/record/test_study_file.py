@@ -110,16 +110,6 @@ def test_optuna_finds_the_winner_and_its_parameters(tmp_path: Path) -> None:
         assert trial.duration.total_seconds() == pytest.approx(one.seconds.total, abs=1e-5)
 
 
-def test_optuna_copies_the_study_into_another_storage(tmp_path: Path) -> None:
-    storage = f"sqlite:///{new_folder(tmp_path).study}"
-    there = optuna.storages.InMemoryStorage()
-    optuna.copy_study(from_study_name="dense", from_storage=storage, to_storage=there)
-    mine, theirs = (optuna.load_study(study_name="dense", storage=one) for one in (storage, there))
-    assert theirs.user_attrs == mine.user_attrs
-    both = ([(one.params, one.value, one.state, one.user_attrs) for one in study.trials] for study in (mine, theirs))
-    assert next(both) == next(both)
-
-
 def test_optuna_gets_the_searched_distributions(tmp_path: Path) -> None:
     parameters = (
         Parameter("model.layers", Categorical(((64,), (64, 32)))),

@@ -113,11 +113,6 @@ def test_a_winner_meets_what_its_goals_are_to_meet():
     assert winner([result(0, 0.9)], two) is None
 
 
-def test_a_loss_is_minimized():
-    results = [result(0, 0.5), result(1, 0.4)]
-    assert order(*results, objective=LOSS) == [1, 0]
-
-
 TRIALS = dense_sweep(12)
 
 
