@@ -1,6 +1,6 @@
 """A digest of a value of a running program, of functions and all that they reach, which is the same in every process.
 
-A function is its source text, without comments, layout and docstrings (`code_text.py`), with the values that it uses:
+A function is its source text, without comments, layout and docstrings (`source_code.py`), with the values that it uses:
 defaults, variables of the function around it, globals, and what it imports itself. An installed package counts by its
 name and version. All else is taken apart as `pickle` would, or refused: a changed one could not be told from it.
 """
@@ -30,8 +30,7 @@ from types import (
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.code_files import is_installed, module_facts, version_of
-from keras_sweep.process.code_text import Chains, CodeText, read_code
+from keras_sweep.process.source_code import Chains, CodeText, is_installed, module_facts, read_code, version_of
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 

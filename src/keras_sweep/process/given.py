@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.code_text import TEXTS
 from keras_sweep.process.digest import digest_of, digests_of_parts
+from keras_sweep.process.source_code import TEXTS
 
 PREFIX = "__program__:"
 ARRAYS = "the arrays given"  # how messages call arrays

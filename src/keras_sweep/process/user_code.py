@@ -21,9 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.code_files import code_files, file_of, is_installed, source_digest
-from keras_sweep.process.code_text import definition_in
 from keras_sweep.process.given import given, is_given
+from keras_sweep.process.source_code import code_files, definition_in, file_of, is_installed, source_digest
 from keras_sweep.space.text import did_you_mean, unstyled
 
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
