@@ -311,28 +311,6 @@ def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_p
     assert not (tmp_path / "mine").exists()
 
 
-def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
-    before = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
-    (gone, damaged) = (path.name for path in sorted(copy.weights.iterdir())[:2])
-    (copy.scores / gone).unlink()
-    (copy.scores / damaged).write_bytes(b"garbage")
-    notices = finished(copy.path.parent.parent, SPACE).notices
-    after = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
-    assert any(f"{damaged} are damaged" in notice for notice in notices)
-    assert after.pop(f"{damaged}~1") == b"garbage"
-    assert {name: data[:-200] for name, data in after.items()} == {n: data[:-200] for n, data in before.items()}
-
-
-def test_scores_without_weights_are_lost_and_said(copy):
-    without = next(path for path in sorted(copy.scores.glob("0*")) if not (copy.weights / path.name).exists())
-    without.unlink()
-    ran = finished(copy.path.parent.parent, SPACE, trials=17)
-    assert any("the scores of 1 trial on the validation rows are lost" in notice for notice in ran.notices)
-    lost = ran.ended.comparison.behind[int(without.stem)]
-    assert lost.stderr is None and lost.behind > 0
-    assert ran.ended.comparison.estimate is not None
-
-
 def dense(results, choose=""):
     return RecordedSweep(
         SweepFolder(Path("dense")), Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}, choose=choose), results
