@@ -12,19 +12,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import (
-    BEST_WITH_VALUES,
-    load_scores,
-    load_scores_of,
-    load_weights,
-    load_weights_of,
-    make_scores,
-    numbered_files,
-    save_scores,
-    scores_file,
-    scores_text,
-    weights_file,
-)
+from keras_sweep.record import saved
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.row_scores import Kind, arrays_digest, of_outputs, of_values
@@ -39,9 +27,9 @@ def test_every_truncation_is_found_and_every_altered_byte_is_or_is_harmless(tmp_
     path = tmp_path / "000000.npz"
 
     def load(path: Path) -> list[float]:
-        return load_scores(path, SCORES.digest).values().tolist()
+        return saved.load_scores(path, SCORES.digest).values().tolist()
 
-    save_scores(path, SCORES)
+    saved.save_scores(path, SCORES)
     whole, wanted = path.read_bytes(), load(path)
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
@@ -75,7 +63,7 @@ def test_another_trials_weights_are_refused(tmp_path: Path) -> None:
     write_arrays(tmp_path / "000000.npz", (*DENSE[:1], DENSE[1] + 1))
     for digest in (arrays_digest(DENSE), None):
         with pytest.raises(RecordError, match="they are not those that the record tells of"):
-            load_weights(tmp_path / "000000.npz", digest)
+            saved.load_weights(tmp_path / "000000.npz", digest)
 
 
 def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
@@ -97,16 +85,16 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         path = tmp_path / f"{number:06d}.npz"
         _archive(path, members, compression)
         with pytest.raises(RecordError, match="are damaged"):
-            load_weights(path, None)
+            saved.load_weights(path, None)
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(RecordError, match="are damaged"):
-        load_weights(tmp_path / "text.npz", None)
+        saved.load_weights(tmp_path / "text.npz", None)
 
 
 @pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "Is a directory")])
 def test_what_can_not_be_read_is_not_called_damaged(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(RecordError, match=words) as caught:
-        load_weights(tmp_path / name, None)
+        saved.load_weights(tmp_path / name, None)
     assert "damaged" not in str(caught.value)
 
 
@@ -114,48 +102,48 @@ RIGHT = of_values(np.random.default_rng(0).random(1000) < 0.85)
 
 
 def kept_scores(folder: SweepFolder) -> set[int]:
-    return set(numbered_files(folder.scores))
+    return set(saved.numbered_files(folder.scores))
 
 
 @pytest.mark.parametrize("scores", [RIGHT, of_values(np.arange(3) / 2), of_outputs(np.ones((3, 2)), np.zeros(3))])
 def test_scores_come_back_bit_for_bit(tmp_path: Path, scores) -> None:
-    save_scores(tmp_path / "000000.npz", scores)
-    assert load_scores(tmp_path / "000000.npz", scores.digest).digest == scores.digest
+    saved.save_scores(tmp_path / "000000.npz", scores)
+    assert saved.load_scores(tmp_path / "000000.npz", scores.digest).digest == scores.digest
 
 
 def test_scores_on_disk_name_their_version_kind_and_rows() -> None:
-    assert json.loads(scores_text(of_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
+    assert json.loads(saved.scores_text(of_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
 
 
 def test_a_trial_and_a_finalist_of_the_same_number_have_files_of_their_own(tmp_path: Path) -> None:
     folder, plain = SweepFolder(tmp_path), result(0, scores_digest=RIGHT.digest, weights_digest=arrays_digest(DENSE))
-    save_scores(scores_file(folder, 0), RIGHT)
-    write_arrays(weights_file(folder, 0), DENSE)
-    save_scores(tmp_path / "finalists" / "scores" / "000000.npz", SCORES)
+    saved.save_scores(saved.scores_file(folder, 0), RIGHT)
+    write_arrays(saved.weights_file(folder, 0), DENSE)
+    saved.save_scores(tmp_path / "finalists" / "scores" / "000000.npz", SCORES)
     write_arrays(tmp_path / "finalists" / "weights" / "000000.npz", SMALL)
     finalist = replace(plain, suggestion=replace(plain.suggestion, recipe=3))
     finalist = replace(finalist, scores_digest=SCORES.digest, weights_digest=arrays_digest(SMALL))
-    assert load_scores_of(folder, plain).rows == 1000
-    assert load_scores_of(folder, finalist).rows == 9
-    assert identical(load_weights_of(folder, plain), DENSE)
-    assert identical(load_weights_of(folder, finalist), SMALL)
+    assert saved.load_scores_of(folder, plain).rows == 1000
+    assert saved.load_scores_of(folder, finalist).rows == 9
+    assert identical(saved.load_weights_of(folder, plain), DENSE)
+    assert identical(saved.load_weights_of(folder, finalist), SMALL)
 
 
 def test_another_trials_scores_and_no_scores_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "000000.npz"
-    save_scores(path, of_values(np.ones(9)))
+    saved.save_scores(path, of_values(np.ones(9)))
     with pytest.raises(RecordError, match="not those that the record tells of"):
-        load_scores(path, RIGHT.digest)
+        saved.load_scores(path, RIGHT.digest)
     write_arrays(path, DENSE)
     with pytest.raises(RecordError, match="are damaged"):
-        load_scores(path, RIGHT.digest)
+        saved.load_scores(path, RIGHT.digest)
     with pytest.raises(RecordError, match="No such file"):
-        load_scores(tmp_path / "000001.npz", RIGHT.digest)
+        saved.load_scores(tmp_path / "000001.npz", RIGHT.digest)
 
 
 def test_bits_are_kept_of_all_that_can_win_and_losses_of_the_best(tmp_path: Path) -> None:
     values = [0.001 * (number * 7 % 40) for number in range(40)]
-    best = sorted(range(40), key=lambda number: -values[number])[:BEST_WITH_VALUES]
+    best = sorted(range(40), key=lambda number: -values[number])[: saved.BEST_WITH_VALUES]
     for name, scores, wanted in (("bits", RIGHT, set(range(40))), ("losses", of_values(np.arange(9.0)), set(best))):
         with new_study(tmp_path / name) as study:
             record = TrialRecord(study, SPEC.objective)
@@ -176,7 +164,7 @@ def test_a_trial_that_waits_keeps_its_scores(tmp_path: Path) -> None:
         assert waiting.scores is not None and waiting.scores.digest == RIGHT.digest
         record.add(result(0, 0.8, scores=of_values(np.ones(9))))
         record.add(waiting)
-        assert load_scores(scores_file(study.folder, 1), study.results()[1].scores_digest or "").rows == 1000
+        assert saved.load_scores_of(study.folder, study.results()[1]).rows == 1000
 
 
 def test_a_trial_whose_scores_can_not_be_written_is_not_recorded(tmp_path: Path) -> None:
@@ -211,7 +199,7 @@ def test_a_trial_whose_scores_can_not_be_written_is_not_recorded(tmp_path: Path)
 )
 def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
     with pytest.raises(ValueError, match=r"scores of|is not a valid"):
-        make_scores(kind, rows, arrays)
+        saved.make_scores(kind, rows, arrays)
 
 
 @pytest.mark.parametrize(
@@ -225,5 +213,5 @@ def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
     ],
 )
 def test_what_is_of_its_form_is_taken(kind, rows, arrays):
-    scores = make_scores(kind, rows, arrays)
+    scores = saved.make_scores(kind, rows, arrays)
     assert (scores.kind, scores.rows, scores.arrays) == (Kind(kind), rows, arrays)

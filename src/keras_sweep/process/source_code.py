@@ -95,7 +95,6 @@ def code_files(module: str, folder: Path) -> dict[str, str]:
 
 @functools.lru_cache(1024)
 def _read_source(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
-    """The digest of a file, and its imports."""
     try:
         tree = ast.parse(source)
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -192,7 +191,6 @@ def _definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A code and all codes inside it."""
     yield code
     for inner in code.co_consts:
         if isinstance(inner, CodeType):

@@ -139,7 +139,6 @@ def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) 
 
 
 def _own_file(name: str) -> Path | None:
-    """The file of a module that is the user's."""
     file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
     if not isinstance(file, str) or name == "__main__" or is_installed(name):
         return None
@@ -147,7 +146,6 @@ def _own_file(name: str) -> Path | None:
 
 
 def _files_behind(name: str, path: Path) -> set[Path]:
-    """The files of the user's that an import of the module reads."""
     parts = name.partition("@")[0].split(".")
     roots = [*path.parents][len(parts) - (path.name != "__init__.py") :][:1]
     return {root / file for root in roots for file in code_files(".".join(parts), root)}

@@ -151,7 +151,6 @@ def insert_trial(
 
 
 def _numbers(result: Result, objective: Objective) -> Rows:
-    """The rows of a trial's values and of its curve."""
     values = [] if result.value is None else [result.value, *(result.goal(one.name) for one in objective.further)]
     curve = enumerate(result.curve.get(objective.name, ()), start=1)
     return {
@@ -172,7 +171,6 @@ def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
 
 
 def _has_value(row: tuple[Any, ...], value: Any) -> bool:
-    """Whether Optuna reads this value of a parameter's row."""
     try:
         internal, choices = row[0], _choices(row[1])
         chosen = internal if choices is None else choices[int(internal)]

@@ -206,7 +206,6 @@ def unsteadiness(result: Result, objective: Objective) -> float:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    """The sample's standard deviation; infinite where a value is."""
     centre = mean(values)
     squares = [(value - centre) ** 2 for value in values]
     return math.sqrt(math.fsum(squares) / (len(values) - 1)) if math.isfinite(centre) else math.inf

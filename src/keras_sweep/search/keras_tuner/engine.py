@@ -83,7 +83,6 @@ class KerasTunerEngine(Engine):
         return frozenset(self._numbers[id] for id in self._oracle.promotable() if id in self._numbers)
 
     def _suggest(self) -> Suggestion | None:
-        """The oracle's next choice that is to be trained; None when it has none now."""
         number = self._next
         if (started := self._started(number)) is not None:
             return started
