@@ -42,17 +42,6 @@ def test_any_altered_attribute_is_found(result: Result, data: st.DataObject) -> 
         decoded(result, altered)
 
 
-def test_another_value_or_state_or_number_is_found() -> None:
-    texts = encoding.encode(COMPLETE, 42)
-    for other in (
-        replace(COMPLETE, value=0.5000000000000001),
-        replace(COMPLETE, state=TrialState.PRUNED),
-        replace(COMPLETE, suggestion=replace(COMPLETE.suggestion, number=4)),
-    ):
-        with pytest.raises(ValueError, match="checksum"):
-            decoded(other, texts)
-
-
 def test_of_weights_their_digest_is_kept() -> None:
     with_weights = replace(COMPLETE, weights=(np.ones(3),))
     light = replace(COMPLETE, weights_digest=arrays_digest([np.ones(3)]))

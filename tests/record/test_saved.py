@@ -156,17 +156,6 @@ def test_bits_are_kept_of_all_that_can_win_and_losses_of_the_best(tmp_path: Path
             assert {one.scores_digest for one in study.results()} == {scores.digest}
 
 
-def test_a_trial_that_waits_keeps_its_scores(tmp_path: Path) -> None:
-    with new_study(tmp_path) as study:
-        TrialRecord(study, SPEC.objective).wait(result(1, 0.9, scores=RIGHT, weights=DENSE))
-        record = TrialRecord(study, SPEC.objective)
-        waiting = record.waiting([1])[1]
-        assert waiting.scores is not None and waiting.scores.digest == RIGHT.digest
-        record.add(result(0, 0.8, scores=of_values(np.ones(9))))
-        record.add(waiting)
-        assert saved.load_scores_of(study.folder, study.results()[1]).rows == 1000
-
-
 def test_a_trial_whose_scores_can_not_be_written_is_not_recorded(tmp_path: Path) -> None:
     with new_study(tmp_path) as study:
         record = TrialRecord(study, SPEC.objective)
