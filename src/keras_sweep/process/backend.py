@@ -41,10 +41,9 @@ def choose_backend(wanted: str | None, *, default: str | None = None) -> str:
     named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
     backend = _known(wanted, "--backend") or running or named or default or BACKENDS[0]
     if running is not None and backend != running:
-        raise UsageError(
-            f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}",
-            hint=f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported",
-        )
+        message = f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}"
+        hint = f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported"
+        raise UsageError(message, hint=hint)
     if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
@@ -106,10 +105,9 @@ def check_environment() -> None:
             with ThreadPool(1) as pool:
                 pool.apply_async(_compute, (keras, backend)).get(FORKED_SECONDS)
     except multiprocessing.TimeoutError:
-        raise UsageError(
-            f"{backend} does not compute in this process, which was forked from one where it had computed",
-            hint="Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
-        ) from None
+        message = f"{backend} does not compute in this process, which was forked from one where it had computed"
+        hint = "Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork"
+        raise UsageError(message, hint=hint) from None
     except Exception as error:
         said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _unfit(backend, said) from error
@@ -131,9 +129,8 @@ def _compute(keras: Any, backend: str) -> None:
 def _unfit(backend: str, reason: str) -> SweepError:
     given = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
     hint = f"The cause may be {', '.join(given)}: unset it" if given else "Mend the installation of its packages"
-    return SweepError(
-        f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}", hint=hint
-    )
+    message = f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}"
+    return SweepError(message, hint=hint)
 
 
 KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here

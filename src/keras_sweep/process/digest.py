@@ -154,9 +154,9 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
         module = importlib.import_module(path)
         if not attribute:
             return sys.modules[name] if path.startswith(f"{name}.") else module
-        return (
-            getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(f"{path}.{attribute}")
-        )
+        if hasattr(module, attribute):
+            return getattr(module, attribute)
+        return importlib.import_module(f"{path}.{attribute}")
     except (Exception, SystemExit):  # the call tells
         return module_facts(path)
 

@@ -121,10 +121,8 @@ class SweepLock:
                 time.sleep(0.02)
 
     def _busy(self) -> SweepBusy:
-        return SweepBusy(
-            f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}",
-            hint="Wait for it or end it; `sweep leaderboard` shows how far it is",
-        )
+        message = f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}"
+        return SweepBusy(message, hint="Wait for it or end it; `sweep leaderboard` shows how far it is")
 
     def _remove_note(self, descriptor: int) -> None:
         """In the folder of that descriptor, wherever it was moved: another's note may stand where it was."""

@@ -153,8 +153,6 @@ def check_own_files(folder: SweepFolder) -> None:
             mode = path.lstat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
-                hint = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
-                raise RecordError(
-                    f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
-                    hint=f"Nothing was changed. {hint}",
-                )
+                message = f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own"
+                remove = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
+                raise RecordError(message, hint=f"Nothing was changed. {remove}")
