@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.digest import digest_of, digests_of_parts
+from keras_sweep.process.source_code import read_code
 
 SRC = str(pathlib.Path(__file__).parents[2] / "src")
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
@@ -154,6 +155,17 @@ def test_a_function_is_of_the_text_that_was_imported_whatever_stands_there_now(t
     assert digest(edited) not in (first, digest(again))
 
 
+def test_of_functions_on_a_line_each_has_its_own_text(tmp_path):
+    text = "pair = (lambda x: x + 1), (lambda x: (lambda y: x + y)); build = pair[{}]"
+    one, two = build_of(text.format(0), tmp_path / "a.py"), build_of(text.format(1), tmp_path / "b.py")
+    inner = build_of("build = (lambda x: (lambda y: x + y))(3)", tmp_path / "c.py")
+    assert [read_code(each.__code__).text for each in (one, two, inner)] == [
+        "lambda x: x + 1",
+        "lambda x: lambda y: x + y",
+        "lambda y: x + y",
+    ]
+
+
 WAYS = {
     "a global": "import my_cfg\ndef build(): return my_cfg.ACT",
     "imported inside": "def build():\n    import my_cfg as c\n    return c.ACT",
@@ -264,7 +276,7 @@ COMMON = {
     "union": (int | str, int | float),
     "ordered": (OrderedDict(a=1), OrderedDict(a=2)),
     "default": (defaultdict(list, a=1), defaultdict(dict, a=1)),
-    "lambdas on one line": (lambda units: units + 1, lambda units: lambda more: units + more),
+    "lambdas on one line": (lambda units: units + 1, lambda units: units + 2),
     "cached": (cached, functools.lru_cache(math.sin)),
     "module": (math, random),
     "of C": (len, math.sin),
