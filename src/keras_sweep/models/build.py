@@ -19,8 +19,8 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, asking, has_own_fit, is_hyper_model
 from keras_sweep.models.own_compile import compiled_with
-from keras_sweep.process.code_files import code_files
 from keras_sweep.process.given import is_given, name_of, parts_given
+from keras_sweep.process.source_code import code_files
 from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
