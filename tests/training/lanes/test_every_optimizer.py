@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_sweep.training.lanes.flat import elementwise
+from keras_sweep.training.lanes.signature import elementwise
 from tests.helpers.keras_catalogue import (
     BY_NORM,
     CLASSES,
@@ -64,11 +64,3 @@ def test_an_optimizer_has_the_numbers_of_fit_with_each_of_its_arguments(name, ar
 def test_optimizers_whose_elements_stand_alone_are_known():
     found = {name for name in NAMES if not elementwise(public("optimizers")[name]())}
     assert found == MAPPED
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", NAMES)
-def test_an_optimizer_has_the_numbers_of_fit_with_each_argument_alone(name):
-    arguments = optimizer_arguments(name)
-    about_averages = {key: value for key, value in arguments.items() if "ema" in key}
-    compared(name, [about_averages if "ema" in key else {key: value} for key, value in arguments.items()])

@@ -14,9 +14,9 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
+from keras_sweep.training.lanes.flat import LOSS
 from keras_sweep.training.lanes.program import Layout, layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
-from keras_sweep.training.lanes.softmax_regression import LOSS
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.trial.plan import training_plan
 
@@ -72,7 +72,7 @@ def _lacking(spec: SweepSpec) -> str | None:
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     plan = training_plan(spec, spec.space.example(0.5))
-    if built_own_model(spec, plan.model_arguments, plan.seed, data, widen=None, activations=()) is not None:
+    if built_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
         template = Template(spec, signature_of(plan), data)
