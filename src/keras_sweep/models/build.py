@@ -270,10 +270,8 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for source in spec.training_code:
-        if is_given(source):
-            found |= parts_given(source, now=now)
-        else:
-            found |= code_files(source.partition(":")[0], spec.folder.resolve())
+        module = source.partition(":")[0]
+        found |= parts_given(source, now=now) if is_given(source) else code_files(module, spec.folder.resolve())
     return found
 
 

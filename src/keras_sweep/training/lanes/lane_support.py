@@ -55,12 +55,11 @@ def _lacking(spec: SweepSpec) -> str | None:
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
     tiny = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
-    dense = arguments({"units": 2, "activation": "softmax"})
-    flat = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
-    stacked = (OptimizerVariant("sgd", arguments({"use_ema": True})),)
+    dense, averaged = arguments({"units": 2, "activation": "softmax"}), arguments({"use_ema": True})
+    layouts = (OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", averaged),)
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
-        for variants in (flat, stacked):
+        for variants in layouts:  # flat, and stacked
             template = Template(tiny, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
             _traced(template, layout_of(template, 2), rows)
     except Exception as error:

@@ -83,10 +83,7 @@ class Program:
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, rows_alone: bool, effort: Effort) -> None:
         """T lanes; whether each validation row stands alone in this model, and what compiling is worth."""
         self.lanes = lanes
-        self.layout = layout_of(template, lanes)
-        self._template = template
-        self._data = data
-        self._rows = _training_rows(template, data)
+        self._stand_on(template, data)
         self._batch = template.signature.batch_size
         rows = len(data.validation[1])
         self._validation_batch = validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
@@ -117,9 +114,17 @@ class Program:
         if template is self._template and data is self._data:
             return self
         other = copy.copy(self)
-        other._template, other.layout = template, layout_of(template, self.lanes)  # noqa: SLF001  # of its own copy
-        other._data, other._rows = data, _training_rows(template, data)  # noqa: SLF001  # as above
+        other._stand_on(template, data)  # noqa: SLF001  # of its own copy
         return other
+
+    def _stand_on(self, template: Template, data: DeviceData) -> None:
+        self._template, self.layout, self._data = template, layout_of(template, self.lanes), data
+        weights: Any = template.row_weights  # what each row counts in the loss; None where all count the same
+        if weights is not None:
+            of_all = np.zeros(len(data.y), np.float32)
+            of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
+            weights = jax.device_put(of_all)
+        self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
         """[N] the rows in the order in which epoch `epoch`, counted from 0, trains on them."""
@@ -307,16 +312,6 @@ class FoldedProgram:
     def _joined(self, logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
         weights = self._data.train.weights
         return {name: joined_score(name, [log[name] for log in logs], rows, weights) for name in logs[0]}
-
-
-def _training_rows(template: Template, data: DeviceData) -> tuple[Any, Any, Any]:
-    """x, y and what each row counts in the loss; None where all count the same."""
-    weights = template.row_weights
-    if weights is None:
-        return data.x, data.y, None
-    of_all = np.zeros(len(data.y), np.float32)
-    of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
-    return data.x, data.y, jax.device_put(of_all)
 
 
 def _rows(array: Any, rows: Any) -> Any:
