@@ -13,9 +13,9 @@ from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.labels import LabelForm, loss_needs
-from keras_sweep.data.places import places
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.data.split import Encoding, fit_encoding, split
+from keras_sweep.data.table_files import places
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import give_arrays
 from keras_sweep.space.data_spec import DataSpec, Split

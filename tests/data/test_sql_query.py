@@ -11,10 +11,9 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.sql_query import SqlOptions
 from keras_sweep.data.table_preprocessing import inputs_code
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, SqlOptions
 from tests.helpers.data_specs import spec_of
 from tests.helpers.sql import HOUSES, ORDERED, write_shop
 

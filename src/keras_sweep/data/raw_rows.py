@@ -11,7 +11,7 @@ from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, image_set
 from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
-from keras_sweep.files.atomic import replacing, write_bytes
+from keras_sweep.files.atomic import replacing
 from keras_sweep.space.sweep_spec import SweepSpec
 
 AnyRows = TypeVar("AnyRows", bound=Rows)
@@ -80,11 +80,6 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
     arrays = {name: array.astype(str) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     with replacing(path, option="--save") as file:
         np.savez(file, allow_pickle=False, **arrays)
-
-
-def save_picture(path: Path, png: bytes) -> None:
-    """Write a picture of rows. Raises RecordError."""
-    write_bytes(path, png, option="--picture")
 
 
 def _all_raw(parts: Parts) -> RawRows:

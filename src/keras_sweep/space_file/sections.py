@@ -49,8 +49,8 @@ FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$")
 Loss = Annotated[str, Rule("a loss of Keras", LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", ACTIVATIONS)]
-Engine = Annotated[str, Rule("a search engine", ENGINES)]
-PruningRule = Annotated[str, Rule(names=PRUNING_RULES)]
+ENGINE = kind_of(Annotated[str, Rule("a search engine", ENGINES)])
+PRUNING_RULE = kind_of(Annotated[str, Rule(names=PRUNING_RULES)])
 DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
 
 
