@@ -67,7 +67,6 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
-    """Which array of a file is taken as what."""
     has = f"It has {listed(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
@@ -296,7 +295,6 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
 
 
 def _rows_of(y: Any) -> int | None:
-    """How many rows labels are of, where that can be told before they are read."""
     with suppress(TypeError, IndexError):  # what is no array at all is told when it is read
         several = are_several(y, -1) and not isinstance(y, list)
         return len(leaves(y)[0] if several else y)

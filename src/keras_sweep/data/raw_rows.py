@@ -88,7 +88,6 @@ def _all_raw(parts: Parts) -> RawRows:
 
 
 def _together(train: AnyRows, validation: AnyRows) -> AnyRows:
-    """Training rows, then validation rows, which weigh 1 where one of the parts does not say."""
     both, weights = (train, validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(

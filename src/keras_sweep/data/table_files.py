@@ -35,7 +35,6 @@ Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., p
 
 
 def _read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
-    """The rows of a file, which `load` reads. Raises as `read_table`."""
     path = folder / data.source
     return read_table(data, str(path), partial(load, path))
 
@@ -149,7 +148,6 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
 
 
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
-    """The columns to learn from: whole-number categories as texts, dates as their parts."""
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
     texts = {one.name: table_columns.as_text(one) if one.name in options.categories else one for one in kept}
     return with_parts_of_dates(pl.DataFrame(texts))
@@ -167,7 +165,6 @@ read_csv, read_parquet = partial(_read_file, load_csv), partial(_read_file, load
 
 
 def _missing(series: pl.Series) -> pl.Series:
-    """Whether each value is missing."""
     if is_text(series.dtype):
         series = series.cast(pl.String).replace(table_columns.MISSING, None)
     elif series.dtype.is_float():

@@ -54,7 +54,6 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
 
 
 def _check_cases(parameters: Parameters, faults: Faults) -> None:
-    """Note cases of which two may hold together, and conditions on a parameter with cases."""
     cases = [parameter for parameter in parameters.values() if parameter.case]
     for a, b in combinations(cases, 2):
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]

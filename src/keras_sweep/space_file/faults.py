@@ -70,7 +70,6 @@ def _words(schema: Mapping[str, Any]) -> str:
 
 
 def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The rule that pydantic found broken, and a hint."""
     context = error.get("ctx", {})
     words = context["words"] if error["type"] == "rule" else _words(schema)
     return f"must be {words}, but got {quoted(error['input'])}", context.get("hint")

@@ -98,7 +98,6 @@ def _space(ordered: Iterable[Parameter]) -> SearchSpace:
 
 
 def _places(name: str, faults: Faults) -> list[Place]:
-    """Where the parameter of that name stands, or each of its cases."""
     given = faults.root.at("parameters", name).value
     if isinstance(given, list) and given and all(isinstance(case.value, dict) for case in given):
         return [("parameters", name, index) for index in range(len(given))]

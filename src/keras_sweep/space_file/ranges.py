@@ -65,7 +65,6 @@ def path_of(parameter: Parameter) -> Place:
 
 
 def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
-    """What is drawn from one end to the other: numbers, whole numbers, powers of e, or multiples of `q`."""
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:
         got = quoted(block.model_dump(exclude_unset=True))

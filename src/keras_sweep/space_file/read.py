@@ -179,7 +179,6 @@ def _check_keys(faults: Faults) -> None:
 
 
 def _search_of(faults: Faults) -> SearchSettings | None:
-    """What `search` says, over the defaults; None with its faults noted."""
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
     section = faults.section(SearchSettings, ("search",), hints, apart=("stop",))
     if section is not None and faults.root.at("search").plain.get("stop") is not None:
@@ -223,7 +222,6 @@ FIRST = 32  # trials of the first generation of `halving`
 
 
 def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
-    """What `early_terminate` says; None where it is left out, or with its faults noted."""
     path = ("early_terminate",)
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
@@ -296,7 +294,6 @@ def _check_search(
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:
-    """Note a rate that falls beside a schedule, or where a training on all rows has no validation rows for it."""
     given = [faults.root.at(section).value for section in ("training", "parameters")]
     names = [name for section in given if isinstance(section, dict) for name in section]
     of_all_rows = (data and data.split.folds) or (finish and finish.refit)

@@ -205,7 +205,6 @@ def _goal_of(
     own: tuple[str, ...],
     outputs: Mapping[str, Output],
 ) -> Objective | None:
-    """One goal; None with its fault noted."""
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
     section = faults.section(sections.MetricSection, place, hints)
     if section is None or metrics is None:  # which ones are recorded is not known
@@ -256,7 +255,6 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None) -> Training | N
 
 
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
-    """A section that watches a metric, which knows now whether more of it is better."""
     section = faults.section(form, ("training", name))
     if section is None:
         return None
