@@ -59,10 +59,7 @@ def test_trials_from_outside_the_space_are_left_out() -> None:
     rows = [result(n, 0.5, params={**params, "epochs": 99 if n < 5 else 2}) for n in range(14)]
     facts = facts_of(rows)
     assert importances(facts.rows, ACCURACY, facts.sweep.facts.distributions) == []
-
-
-def test_few_trials_say_nothing() -> None:
-    assert found_of(9, 1.0) == []
+    assert found_of(9, 1.0) == [], "few trials say nothing"
 
 
 def test_epochs_that_are_read_off_curves_are_no_cause_of_values() -> None:

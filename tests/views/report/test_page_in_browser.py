@@ -70,15 +70,8 @@ def values_of(tab: Tab, name: str, numbers: list[str]) -> list[float | None]:
     )
 
 
-def test_it_opens_without_a_complaint_and_asks_nobody(tab: Tab, reported: Path) -> None:
-    assert tab.complaints == []
-    page = reported / "reports" / "digits" / "index.html"
-    assert tab.requests == [page.as_uri()]
-    assert tab.run("document.querySelector('h1').textContent") != ""
-    assert len(tab.run(SHOWN_ROWS)) == 12
-
-
-def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab) -> None:
+def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab, reported: Path) -> None:
+    assert tab.requests == [(reported / "reports" / "digits" / "index.html").as_uri()], "it asks nobody"
     everywhere = {name: set(tab.run(BRIGHT.format(name))) for name in DRAWINGS}
     x, top, foot = axis_of(tab, "learning_rate")
     tab.drag((x, top + 2), (x, (top + foot) / 2))
@@ -92,16 +85,11 @@ def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab) -> None:
         assert set(tab.run(BRIGHT.format(name))) == before & set(shown), name
     tab.drag((x, top + 9), (x, top + 9))  # a click on the axis
     assert len(tab.run(SHOWN_ROWS)) == 12
-    assert tab.complaints == []
-
-
-def test_the_axis_of_a_further_goal_is_brushed(tab: Tab) -> None:
-    x, top, foot = axis_of(tab, "val_loss")
+    x, top, foot = axis_of(tab, "val_loss")  # a further goal
     tab.drag((x, (top + foot) / 2), (x, foot - 1))
     shown = tab.run(SHOWN_ROWS)
     assert 0 < len(shown) < 12 and set(tab.run(BRIGHT.format("#front-val_loss"))) == set(shown)
-    most = float(tab.run("document.querySelector('fieldset[data-axis=val_loss] .to').value"))
-    assert all(value is not None and value <= most for value in values_of(tab, "val_loss", shown))
+    assert tab.complaints == []
 
 
 def test_choices_are_brushed_and_ticked(tab: Tab) -> None:
