@@ -192,18 +192,6 @@ def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
     assert progress.remaining == pytest.approx(20.0)
 
 
-def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
-    progress = Watched(total=2)
-    progress.ask(10, 10)
-    for number in range(2):
-        progress(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
-    lines = lines_of(progress)
-    assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
-    assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
-    progress.train(0, 1, done=8)
-    assert "9/10" in lines_of(progress)[-2] and "1 epoch " in lines_of(progress)[3] + " "
-
-
 HALF_WAY = half_way()
 
 

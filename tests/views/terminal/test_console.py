@@ -11,7 +11,7 @@ from keras_sweep.errors import Fault, Interrupted, SpaceFileError, SweepError, U
 from keras_sweep.views.running.live import LiveBoard, notices_alone, progress_view
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal import text
-from keras_sweep.views.terminal.console import ASCII, console_on, error_lines, print_error, print_notice
+from keras_sweep.views.terminal.console import ASCII, error_lines, print_error, print_notice
 from tests.helpers.screen import on_pipe, sent, terminal
 
 
@@ -40,16 +40,16 @@ def test_a_drawing_has_a_character_for_terminals_that_know_ascii_alone():
 
 @pytest.fixture
 def pty(monkeypatch):
-    """(what a user sees, what a program writes to) of a terminal."""
+    """What a program writes to in a terminal."""
     monkeypatch.setenv("TERM", "xterm-256color")
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w", encoding="utf-8") as file:
-        yield ours, file
+        yield file
     os.close(ours)
 
 
 def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypatch, pty):
-    monkeypatch.setattr(sys, "stderr", pty[1])
+    monkeypatch.setattr(sys, "stderr", pty)
     assert isinstance(progress_view(), LiveBoard)
     assert isinstance(progress_view(notices_alone), LiveBoard)
     monkeypatch.setenv("TERM", "dumb")
@@ -59,14 +59,6 @@ def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypat
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert isinstance(progress_view(), PlainLines)
     assert isinstance(progress_view(notices_alone), nullcontext)
-
-
-def test_no_color_is_honoured(monkeypatch, pty):
-    ours, file = pty
-    monkeypatch.setenv("NO_COLOR", "1")
-    console_on(file).print("x", style="red on blue")
-    file.flush()
-    assert os.read(ours, 100) == b"x\r\n"
 
 
 def test_no_view_waits_for_a_heavy_package_and_the_formats_for_programs_not_even_for_rich():
