@@ -11,10 +11,9 @@ from keras_sweep.errors import ModelError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
-from keras_sweep.training.controls import Controls
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group
-from keras_sweep.training.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import LaneGroup
 from keras_sweep.training.lanes.packing import Job, halves, pack
