@@ -45,9 +45,6 @@ class Watched(ExecutorPool):
     def renew(self) -> None:
         self.asked.append("renew")
 
-    def stop(self, *, now: bool) -> None:
-        self.asked.append(now)
-
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
@@ -84,8 +81,6 @@ def test_a_worker_reads_the_rows_once_and_calls_with_them(workers: Watched) -> N
     assert workers.asked == ["spread"]  # once, for all calls
     assert sweep.look(lambda: 7) == [7] and list(module._open.values()) == [opened]
     assert build_trial.others_draw  # its process is another program's, too
-    sweep.workers.stop(now=True)
-    assert workers.asked == ["spread", True]
 
 
 def test_a_worker_of_all_rows_trains_on_both_parts(workers: Watched) -> None:
