@@ -133,7 +133,7 @@ def test_classes_are_named_as_the_labels_do_or_by_their_numbers(data, labels, wa
     ("labels", "wanted", "says"),
     [
         (replace, {10: 2.0}, "names the class '?10'?, but the classes of digits are 0 to 9"),
-        (replace, {-1: 2.0}, "names the class .-1."),
+        (replace, {-1: 2.0}, "names the class '?-1'?"),
         (replace, {"1.5": 2.0}, "names the class .1.5."),
         (PETS, {"bird": 2}, "the classes of digits are cat, dog, owl"),
         (NUMBERS, {0: 2.0}, r"names the class '?0'?, but the classes of digits are 1, 2, 4"),
