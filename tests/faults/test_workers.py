@@ -326,7 +326,7 @@ def cluster() -> Iterator[Any]:
 class TestDask:
     @pytest.fixture(autouse=True)
     def _patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("keras_sweep.training.workers.dask_cluster.CONNECT_SECONDS", 1.0)
+        monkeypatch.setattr("keras_sweep.training.workers.clusters.CONNECT_SECONDS", 1.0)
 
     @pytest.fixture
     def data(self) -> Any:

@@ -1,12 +1,17 @@
 """What tests of training share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.source import RawRows
+from keras_sweep.data.split import left_out
+from keras_sweep.space.data_spec import Split
 from keras_sweep.training import build_trial
 from keras_sweep.training.workers import task
 from tests.helpers.factory import digits
@@ -20,6 +25,18 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     monkeypatch.setattr(task, "_open", {})
     with ThreadPoolExecutor(2) as executor:
         yield executor
+
+
+@pytest.fixture(scope="session")
+def in_folds() -> Callable[..., SearchData]:
+    """The first rows of digits in folds; 192 rows in two and 288 in three are whole batches."""
+
+    def make(count: int = 2, rows: int = 192) -> SearchData:
+        data = digits(rows, 0)
+        folds = left_out(RawRows(data.train.x, data.train.y), Split(folds=count), LabelForm.INDEX)
+        return replace(data, validation=data.train, folds=tuple(folds))
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -48,18 +48,20 @@ def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     assert checkpoint_of(spec, data).read(trials) is None  # there is none
     checkpoint_of(spec, data).write(trials, {"rows": {}}, [])
     assert checkpoint_of(make_spec(), digits()).read(trials)
-    assert not checkpoint_of(spec, data).read(suggestions({"learning_rate": 0.2}))
     assert not checkpoint_of(spec, data, lane_limit=4).read(trials)
     assert not checkpoint_of(spec, replace(data, fingerprint="another")).read(trials)
-    assert not checkpoint_of(replace(spec, loss="mean_squared_error"), data).read(trials)
-    assert not checkpoint_of(make_spec(take_best=True), data).read(trials)
-    assert not checkpoint_of(make_spec(metrics=("accuracy", "mae")), data).read(trials)
-    assert not checkpoint_of(replace(spec, training=Training(class_weight="balanced")), data).read(trials)
-    assert not checkpoint_of(replace(spec, loss_arguments={"from_logits": True}), data).read(trials)
-    assert not checkpoint_of(replace(spec, metric_arguments={"accuracy": {"k": 2}}), data).read(trials)
-    assert not checkpoint_of(replace(spec, outputs={"a": Output("mse")}), data).read(trials)
-    assert not checkpoint_of(spec, data).read([replace(trials[0], continues=3)])
-    assert not checkpoint_of(spec, data).read([replace(trials[0], number=1)])
+    for changes in (
+        {"loss": "mean_squared_error"},
+        {"objective": replace(spec.objective, take_best=True)},
+        {"metrics": ("accuracy", "mae")},
+        {"training": Training(class_weight="balanced")},
+        {"loss_arguments": {"from_logits": True}},
+        {"metric_arguments": {"accuracy": {"k": 2}}},
+        {"outputs": {"a": Output("mse")}},
+    ):
+        assert not checkpoint_of(replace(spec, **changes), data).read(trials)
+    for changes in ({"params": {"learning_rate": 0.2}}, {"continues": 3}, {"number": 1}):
+        assert not checkpoint_of(spec, data).read([replace(trials[0], **changes)])
     again = [replace(trials[0], params=dict(reversed(({**trials[0].params, "a": 1}).items())))]
     checkpoint_of(spec, data).write([replace(trials[0], params={"a": 1, **trials[0].params})], {"rows": {}}, [])
     assert checkpoint_of(spec, data).read(again)  # values in another order are the same

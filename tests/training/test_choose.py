@@ -14,6 +14,7 @@ from keras_sweep.training.choose import RUNNERS, choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, make_spec
+from tests.helpers.lane_trials import with_labels
 
 WHY = "trials train one by one with plain fit, since "
 
@@ -26,51 +27,38 @@ def test_lanes_train_what_they_can_and_say_nothing_and_by_fit_trials_train_where
         choose_runner(make_spec(), data, "fitt")
 
 
-@pytest.mark.parametrize("wanted", [None, "compiled", "fit"])
-def test_a_generation_is_as_large_as_the_space_file_says_or_as_the_runner_has_it(data, wanted):
-    usual = choose_runner(make_spec(), data, wanted)[0].generation
-    assert usual == (1 if wanted == "fit" else 16)
+@pytest.mark.parametrize(("wanted", "usual"), [(None, 16), ("compiled", 16), ("fit", 1)])
+def test_a_generation_is_as_large_as_the_space_file_says_or_as_the_runner_has_it(data, wanted, usual):
     asked = make_spec(search=SearchSettings(generation=5))
-    assert choose_runner(asked, data, wanted)[0].generation == 5
-    assert choose_runner(make_spec(), data, wanted)[0].generation == usual
+    assert [choose_runner(spec, data, wanted)[0].generation for spec in (asked, make_spec())] == [5, usual]
 
 
-def test_states_are_kept_only_where_hyperband_of_kerastuner_promotes_trials(data):
-    for engine, sampler, keeps in (
-        ("keras-tuner", "hyperband", True),
-        ("keras-tuner", "random", False),
-        ("optuna", "tpe", False),
-    ):
-        for wanted in (None, "compiled"):
-            spec = make_spec(search=SearchSettings(engine=engine, sampler=sampler))
-            assert (choose_runner(spec, data, wanted)[0]._kept is not None) is keeps
+@pytest.mark.parametrize("wanted", [None, "compiled"])
+def test_states_are_kept_only_where_hyperband_of_kerastuner_promotes_trials(data, wanted):
+    samplers = (("keras-tuner", "hyperband"), ("keras-tuner", "random"), ("optuna", "tpe"))
+    specs = [make_spec(search=SearchSettings(engine=engine, sampler=sampler)) for engine, sampler in samplers]
+    assert [choose_runner(spec, data, wanted)[0]._kept is not None for spec in specs] == [True, False, False]
 
 
+CALLS = make_spec(training=Training(callbacks=(UserCallback("a:b"),)))
 SCHEDULED = make_spec((LEARNING_RATE, Parameter("warmup", Float(0.0, 0.5))))
+SEVERAL = make_spec(outputs={name: Output("mse") for name in "ab"})
 
 
 @pytest.mark.parametrize(
-    ("spec", "change", "why"),
+    ("spec", "alter", "why"),
     [
+        (CALLS, replace, "callbacks of your own are called by `fit` alone"),
         (
-            make_spec(training=Training(callbacks=(UserCallback("a:b"),))),
-            {},
-            "callbacks of your own are called by `fit` alone",
-        ),
-        (
-            make_spec(),
-            {"y": "several"},
+            SEVERAL,
+            lambda data: with_labels(data, lambda y: {"a": y, "b": y}),
             "the model has several outputs, whose losses `fit` adds up",
         ),
-        (make_spec(), {"stream": Stream(list, 3)}, "`fit` alone iterates a dataset"),
+        (make_spec(), lambda data: replace(data, stream=Stream(list, 3)), "`fit` alone iterates a dataset"),
     ],
 )
-def test_what_only_fit_can_do_is_said_and_lanes_that_were_asked_for_are_refused(data, spec, change, why):
-    if "y" in change:
-        rows = replace(data.train, y={"a": data.train.y, "b": data.train.y})
-        spec = replace(spec, outputs={name: Output("mse", ()) for name in "ab"})
-        change = {"train": rows, "validation": rows}
-    altered = replace(data, **change)
+def test_what_only_fit_can_do_is_said_and_lanes_that_were_asked_for_are_refused(data, spec, alter, why):
+    altered = alter(data)
     runner, said = choose_runner(spec, altered, None)
     assert isinstance(runner, FitRunner) and said == WHY + why
     with pytest.raises(UsageError, match="the compiled runner can't be used: ") as refused:

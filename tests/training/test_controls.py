@@ -1,39 +1,22 @@
 """Early stopping, plateaus, class weights: lanes and `fit` have the numbers of a script with Keras's own arguments."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import LabelForm
-from keras_sweep.data.source import RawRows
-from keras_sweep.data.split import left_out
 from keras_sweep.errors import UsageError
-from keras_sweep.space.data_spec import Split
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training, UserCallback
-from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.controls import Controls
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.row_weights import class_weights
+from keras_sweep.training.losses import class_weights
 from keras_sweep.trial.result import Suggestion, TrialState
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import (
-    Watching,
-    assert_same_bits,
-    fitted,
-    go_on,
-    lanes,
-    stopped,
-    suggestions,
-    train,
-    user_spec,
-)
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
+from tests.helpers.lane_trials import Watching, assert_same_bits, fitted, go_on, lanes, stopped, suggestions, train
 from tests.helpers.plain_fit import dense, plain_fit
-from tests.helpers.user_models import halving, regularized
 from tests.helpers.walk import assert_same
 
 STOP = EarlyStopping(patience=1, min_delta=0.05)
@@ -48,15 +31,13 @@ def keras_arguments(training, data):
     """What a script of the user's gives to `fit`."""
     callbacks = []
     if (stop := training.early_stopping) is not None:
-        arguments = {name: getattr(stop, name) for name in ("monitor", "patience", "min_delta", "restore_best_weights")}
-        callbacks.append(keras.callbacks.EarlyStopping(**arguments))
+        callbacks.append(keras.callbacks.EarlyStopping(**asdict(stop)))
     if (fall := training.reduce_lr_on_plateau) is not None:
-        arguments = {name: getattr(fall, name) for name in ("patience", "factor", "min_delta", "cooldown")}
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(**arguments))
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(**asdict(fall)))
     return {"callbacks": callbacks, "class_weight": class_weights(training.class_weight, data)}
 
 
-CASES = {  # one by one they stand in test_as_people_train.py
+CASES = {
     "both": Training(early_stopping=EarlyStopping(patience=3, min_delta=0.05), reduce_lr_on_plateau=FALL),
     "all of it": Training(early_stopping=RESTORE, reduce_lr_on_plateau=FALL, class_weight="balanced"),
 }
@@ -121,15 +102,12 @@ def test_a_rung_stops_no_trial_that_has_ended_by_itself_and_both_runners_agree(d
         assert (result.state, result.epochs, result.epoch) == (other.state, other.epochs, other.epoch)
 
 
-def test_folds_stop_by_their_joint_curve_in_step_or_are_refused():
-    rows = digits(192, 0)
-    folds = tuple(left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX))
-    data = replace(rows, validation=rows.train, folds=folds)
+def test_folds_stop_by_their_joint_curve_in_step_or_are_refused(in_folds):
+    data = in_folds()
     spec = make_spec(training=Training(early_stopping=STOP, class_weight="balanced"))
     result = lanes(spec, data, suggestions(WILD))[0]
-    rows = [dict(zip(result.curve, row, strict=True)) for row in zip(*result.curve.values(), strict=True)]
-    controls = Controls.of(spec.training, WILD["learning_rate"], rows)
-    assert controls.stops and result.epochs < WILD["epochs"]
+    best = min(result.curve["val_loss"][:-1])
+    assert result.epochs < WILD["epochs"] and result.curve["val_loss"][-1] > best - STOP.min_delta
     by_fit = fitted(spec, data, suggestions(WILD))[0]
     assert (by_fit.epochs, by_fit.epoch, by_fit.state) == (result.epochs, result.epoch, result.state)
     own = replace(spec, training=replace(spec.training, callbacks=(UserCallback("own_callbacks:nothing"),)))
@@ -138,15 +116,6 @@ def test_folds_stop_by_their_joint_curve_in_step_or_are_refused():
     weighs = make_spec(training=Training(class_weight="balanced"))
     ours, theirs = (run(weighs, data, suggestions(SLOW))[0] for run in RUNNERS.values())
     np.testing.assert_allclose(ours.curve["loss"], theirs.curve["loss"], rtol=1e-5)
-
-
-def test_a_callback_of_the_users_is_called_and_trains_by_fit(data):
-    spec = user_spec("regularized", training=Training(callbacks=(UserCallback("user_models:halving"),)))
-    runner, why = choose_runner(spec, data, None)
-    assert "callbacks of your own are called by `fit` alone" in why
-    result = train(runner, suggestions({**TAME, "epochs": 3}))[0]
-    expected = plain_fit(lambda: regularized((64,), 10), data, {**TAME, "epochs": 3}, callbacks=[halving()])
-    assert result.curve["loss"] == tuple(expected.history["loss"])
 
 
 def test_a_trial_that_stopped_early_and_is_promoted_ends_where_an_unbroken_one_does(data):
@@ -159,35 +128,3 @@ def test_a_trial_that_stopped_early_and_is_promoted_ends_where_an_unbroken_one_d
     result, unbroken = train(runner, promoted)[1], lanes(spec, data, suggestions(WILD))[0]
     assert result.curve == unbroken.curve
     assert (result.value, result.epoch) == (unbroken.value, unbroken.epoch)
-
-
-def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers_variable():
-    rows = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97, 0.99)]
-    assert Controls.of(Training(class_weight="balanced"), 0.1, rows) is None
-    falls = ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.0, monitor="val_loss", mode="min")
-    falling = Controls.of(Training(reduce_lr_on_plateau=falls), 0.1)
-    rates, logged = [falling.learning_rate], []
-    for row in rows:
-        logged.append(falling.after(row))
-        rates.append(falling.learning_rate)
-    tenth = float(np.float32(0.1))
-    assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
-    assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
-    assert not falling.stops and falling.restored is None and rows[0] == {"val_loss": 1.0}
-    assert Controls.of(Training(reduce_lr_on_plateau=falls), 0.1, rows).learning_rate == tenth / 8
-
-
-def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():
-    rows = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97)]
-    patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
-    assert [Controls.of(Training(early_stopping=patient), 0.1, rows[:count]).stops for count in (2, 3, 4)] == [
-        False,
-        False,
-        True,
-    ]
-    stopped_at = Controls.of(Training(early_stopping=patient), 0.1, rows)
-    assert stopped_at.restored == 2 and Controls.of(Training(early_stopping=patient), 0.1).restored is None
-    last = replace(patient, restore_best_weights=False)
-    assert Controls.of(Training(early_stopping=last), 0.1, rows).restored is None
-    both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
-    assert (Controls.of(both, 0.1, rows).restored, Controls.of(both, 0.1, rows).stops) == (2, True)

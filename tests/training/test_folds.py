@@ -7,16 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.labels import LabelForm
-from keras_sweep.data.source import RawRows
-from keras_sweep.data.split import left_out
-from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import fold_outputs, joined_score, model_of, rows_together
+from keras_sweep.training.folds import fold_outputs, joined_score, model_of
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers import own_callbacks
@@ -40,19 +35,9 @@ TRIALS = suggestions(ADAM, {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 
 RUNNERS = {"lanes": CompiledRunner, "fit": FitRunner}
 
 
-def in_folds(count: int = 3, rows: int = 288):
-    """The first rows of digits in folds; those of these three are whole batches."""
-    data = digits(rows, 0)
-    return replace(
-        data,
-        validation=data.train,
-        folds=tuple(left_out(RawRows(data.train.x, data.train.y), Split(folds=count), LabelForm.INDEX)),
-    )
-
-
 @pytest.fixture(scope="module")
-def data():
-    return in_folds()
+def data(in_folds):
+    return in_folds(3, 288)
 
 
 def test_every_row_is_left_out_by_one_fold_and_each_class_is_shared_equally(data):
@@ -100,7 +85,7 @@ def test_rows_that_weigh_unlike_do_so_over_out_of_fold_predictions(data, runner)
 
 
 @pytest.mark.soak
-def test_lanes_have_the_numbers_of_fit_where_folds_are_of_unequal_size():
+def test_lanes_have_the_numbers_of_fit_where_folds_are_of_unequal_size(in_folds):
     assert_as_fit(make_spec(), in_folds(2, 101), TRIALS)  # 50 or 51 rows
 
 
@@ -112,8 +97,8 @@ def test_the_best_epoch_is_that_of_the_joint_curve(data):
     assert result.epoch < 6  # else this shows nothing
 
 
-def test_a_rung_compares_trials_by_their_rows_of_all_folds():
-    data = in_folds(2)
+def test_a_rung_compares_trials_by_their_rows_of_all_folds(in_folds):
+    data = in_folds(2, 288)
     watch, again = (Watching((1, 2), stop_below=0.3) for _ in range(2))
     trials = suggestions(*({**ADAM, "learning_rate": rate, "batch_size": 8} for rate in (0.05, 1e-4)))
     ours, theirs = lanes(make_spec(), data, trials, watch), train(FitRunner(make_spec(), data), trials, again)
@@ -194,24 +179,6 @@ def test_folds_that_cant_train_in_step_train_one_by_one_to_the_same_bits_and_beg
     assert watches[1].epochs == [(0, 1), (0, 2)]
 
 
-@pytest.mark.soak
-def test_the_columns_of_a_table_are_fitted_on_the_training_rows_of_each_fold(tmp_path):
-    import polars as pl
-
-    random = np.random.default_rng(0)
-    kinds = np.arange(90) % 3
-    columns = {"size": kinds + random.normal(0, 1, 90), "colour": ["red"] * 89 + ["blue"], "kind": kinds}
-    pl.DataFrame(columns).write_csv(tmp_path / "plants.csv")
-    source = DataSpec("csv", str(tmp_path / "plants.csv"), "kind", Split(folds=2, test=0))
-    spec = make_spec(data=source, folder=tmp_path)
-    data = load_search_data(spec)
-    assert len({fold.rows.x.shape[1] for fold in data.folds}) == 2  # of one fold alone, no training row is blue
-    for fold in data.folds:
-        size = fold.rows.x[fold.train][:, 0]
-        assert abs(float(size.mean())) < 1e-6
-    assert_as_fit(spec, data, suggestions(ADAM))
-
-
 @pytest.mark.parametrize("metric", ["auc", pytest.param("recall", marks=pytest.mark.soak)])
 def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fits(data, metric):
     one = (data.train.y > 4).astype(np.float32)[:, None]
@@ -255,19 +222,8 @@ def test_a_share_of_right_rows_is_that_of_their_count_whatever_float32_made_of_i
     assert joined_score(name, blurred, rows, weights) == pytest.approx(0.7)
     assert joined_score(name, blurred, rows, weights) != 0.7  # which weights have no count of
     assert joined_score(name, [0.5, 0.5], rows, None) == 0.5  # of pixels, not of rows
-
-
-def test_what_is_near_a_count_is_it_and_what_is_not_stays():
-    rows = [np.arange(100)]
-    assert joined_score("accuracy", [0.50009], rows, None) == 0.5
-    assert joined_score("accuracy", [0.50012], rows, None) == 0.50012
-    assert joined_score("accuracy", [0.49991], rows, None) == 0.5
-
-
-def test_outputs_of_folds_are_put_in_the_order_of_all_rows(data):
-    parts = [data.train.x[fold.held] for fold in data.folds]
-    np.testing.assert_array_equal(rows_together(parts, data), data.train.x)
-    assert rows_together(parts, data).dtype == np.float32
+    near = [joined_score(name, [share], [np.arange(100)], None) for share in (0.50009, 0.50012, 0.49991)]
+    assert near == [0.5, 0.50012, 0.5]
 
 
 def test_each_fold_says_what_its_own_weights_make_of_the_rows_that_it_left_out(data):

@@ -1,19 +1,48 @@
 """A trial in training: when it ends and why, where it has a place, and where it goes on that another ended."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from keras_sweep.space.sweep_spec import EarlyStopping, Training
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.controls import Controls
-from keras_sweep.training.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Suggestion
 
 STATE = TrainingState((np.arange(3.0),), (), (np.ones(2),))
 BEST = TrainingState((np.zeros(3),), (), (np.ones(2),))
+
+
+ROWS = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97, 0.99)]
+
+
+def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers_variable():
+    assert Controls.of(Training(class_weight="balanced"), 0.1, ROWS) is None
+    falls = ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.0, monitor="val_loss", mode="min")
+    falling = Controls.of(Training(reduce_lr_on_plateau=falls), 0.1)
+    rates, logged = [falling.learning_rate], []
+    for row in ROWS:
+        logged.append(falling.after(row))
+        rates.append(falling.learning_rate)
+    tenth = float(np.float32(0.1))
+    assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
+    assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
+    assert not falling.stops and falling.restored is None and ROWS[0] == {"val_loss": 1.0}
+    assert Controls.of(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
+
+
+def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():
+    patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
+    after_rows = [Controls.of(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
+    assert [controls.stops for controls in after_rows] == [False, False, False, True]
+    assert [controls.restored for controls in after_rows] == [None, 2, 2, 2]
+    last = replace(patient, restore_best_weights=False)
+    assert Controls.of(Training(early_stopping=last), 0.1, ROWS).restored is None
+    both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
+    assert (Controls.of(both, 0.1, ROWS[:4]).restored, Controls.of(both, 0.1, ROWS[:4]).stops) == (2, True)
 
 
 def lane_of(epochs=4, number=0, *, rungs=(), controls=None, wanted=True, **suggestion):

@@ -2,20 +2,18 @@
 
 import errno
 import math
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import DataError
-from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import Output
 from keras_sweep.training.outcome import (
     Failure,
+    Logged,
     best_epoch,
     curve_of,
     diverged,
@@ -29,15 +27,8 @@ from keras_sweep.training.outcome import (
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import Kind
-from tests.helpers import user_rows
 from tests.helpers.factory import accuracy_error, digits, make_spec
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
-from tests.helpers.ran import ran_as
-from tests.helpers.whole_spaces import SPACES
-
-
-def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
-    assert accuracy_error(0.85, 12_000) == pytest.approx(0.00326, abs=1e-5)
 
 
 @pytest.mark.parametrize("rows", [24, 128, 12_000])
@@ -46,25 +37,14 @@ def test_a_perfect_share_is_as_uncertain_as_its_rows_are_few(share, rows):
     assert accuracy_error(share, rows) == pytest.approx(0.5 / (rows + 1))  # half of Wilson's interval
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.8458, 0.8571])
+@pytest.mark.parametrize("share", [0.2, 0.8458])
 def test_away_from_the_ends_it_is_the_binomial_error(share):
     assert accuracy_error(share, 12_000) == pytest.approx(math.sqrt(share * (1 - share) / 12_000), rel=1e-4)
 
 
 def test_an_unknown_metric_has_none():
-    assert (
-        standard_error("val_auc", "binary_crossentropy", 0.5, Rows(np.zeros(100), np.zeros(100)), pytest.fail) is None
-    )
-
-
-@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
-def test_a_regression_loss_has_the_standard_error_of_its_rows_mean(loss):
-    generator = np.random.default_rng(0)
-    y, outputs = generator.normal(size=50), generator.normal(size=(50, 1))
-    difference = y - outputs[:, 0]
-    rows = difference**2 if loss == "mean_squared_error" else abs(difference)
-    found = standard_error("val_loss", loss, 0.0, Rows(y, y), lambda: outputs)
-    assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(50))
+    rows = Rows(np.zeros(100), np.zeros(100))
+    assert standard_error("val_auc", "binary_crossentropy", 0.5, rows, pytest.fail) is None
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
@@ -74,19 +54,20 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
 
 OF_THE_MACHINE = [
     MemoryError(),
-    OSError(errno.EIO, "Input/output error"),
     OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.ETIMEDOUT, "no"),
     ConnectionResetError(),
     TimeoutError(),
     RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
     RuntimeError("CUDA out of memory."),
-    caused(ValueError("x"), MemoryError()),
+    type("OutOfMemoryError", (Exception,), {})("no room"),
+    caused(ValueError("x"), caused(ValueError("y"), MemoryError())),
 ]
 OF_THE_TRIAL = [
-    ValueError("no"),
-    FileNotFoundError(errno.ENOENT, "no"),
+    ValueError("out of memory"),  # a user's own words
     PermissionError(errno.EACCES, "no"),
     RuntimeError("INVALID_ARGUMENT"),
+    KeyError("MemoryError"),
     caused(ValueError("x"), TypeError()),
 ]
 
@@ -109,17 +90,6 @@ def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(tr
     assert words.startswith("val_mae contradicts its rows: trial 0 has 0.0000, its outputs on those rows give ")
 
 
-def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_its_rows(tmp_path):
-    shutil.copy(Path(user_rows.__file__), tmp_path)
-    name = "sparse_top_k_categorical_accuracy"
-    text = (
-        SPACES["several"].replace("[accuracy]", f"[{{name: {name}, k: 2}}]").replace("digit_accuracy", f"digit_{name}")
-    )
-    sweep = ran_as(tmp_path, "several", text + "finalists: none\n", trials=1)
-    (trial,) = RecordedSweep.read(SweepFolder(sweep.path)).results
-    assert trial.value > 0.1 and (trial.stderr, trial.rows_value, trial.scores_digest) == (None, None, None)
-
-
 BEST = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True)
 
 
@@ -131,11 +101,8 @@ def test_the_best_epoch_is_the_first_of_equals_and_one_without_a_value_is_none()
     assert best_epoch(late, [0.9, 0.8, 0.1, 0.2]) == 4 and best_epoch(late, [0.9, 0.8, 0.3, 0.2]) == 3
     assert best_epoch(late, [0.1, 0.9]) == 2 and best_epoch(late, [0.1, 0.9, nan]) == 2  # none is late enough
     last = replace(BEST, take_best=False)
-    assert (scored_epoch(BEST, [0.9, 0.1], 2), scored_epoch(last, [0.9, 0.1], 1), scored_epoch(last, [0.9, 0.1])) == (
-        1,
-        1,
-        2,
-    )
+    assert (scored_epoch(BEST, [0.9, 0.1], 2), scored_epoch(last, [0.9, 0.1], 1)) == (1, 1)
+    assert scored_epoch(last, [0.9, 0.1]) == 2
 
 
 def test_a_finalist_trains_the_epochs_that_were_read_off_a_curve_and_its_last_one_counts():
@@ -152,7 +119,8 @@ def test_a_curve_has_every_metric_that_an_epoch_logged_and_diverges_where_one_is
     curve = curve_of([{"loss": 1.0}, {"loss": 0.5, "late": 2.0}])
     assert list(curve) == ["loss", "late"] and curve["loss"] == (1.0, 0.5)
     assert math.isnan(curve["late"][0]) and curve["late"][1] == 2.0
-    assert [diverged(logs) for logs in ([1.0, 2.0], [1.0, math.nan], [-math.inf], [])] == [False, True, True, False]
+    assert diverged({"a": 1.0, "b": math.nan}) and diverged({"a": -math.inf})
+    assert not diverged({"a": 1.0}) and not diverged({})
 
 
 SHARE = np.array([1.0, 1.0, 1.0, 0.0])
@@ -160,11 +128,22 @@ OUTPUTS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
 ROWS = Rows(np.zeros((4, 2), np.float32), np.array([0, 1, 1, 1]))
 
 
+def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_its_rows():
+    name = "sparse_top_k_categorical_accuracy"
+    output = Output("sparse_categorical_crossentropy", metrics=(name,), metric_arguments={name: {"k": 2}})
+    spec = make_spec(loss="", outputs={"a": output, "b": Output("mse")})
+    rows = replace(ROWS, y={"a": ROWS.y, "b": ROWS.y})
+    logged = Logged(spec, {}, f"val_a_{name}", 0.5, rows, pytest.fail)
+    assert logged.row_scores() == (None, None) and logged.standard_error() is None
+    of_all = Logged(spec, {}, "val_loss", 0.5, rows, pytest.fail)
+    assert of_all.row_scores() == (None, None) and of_all.standard_error() is None
+
+
 def result_of(value=0.75, *, predict=lambda: OUTPUTS, rows=ROWS, spec=None, model=pytest.fail, asked=None, **more):
     curve = {"val_accuracy": (0.5, value, 0.25), "val_loss": (2.0, 1.0, 3.0)}
     about = {"curve": curve, "epoch": 2, "weights": (np.zeros((64, 10)), np.zeros(10)), "seconds": Seconds(train=2.0)}
     asked = asked or Suggestion(3, {"epochs": 3})
-    return scored(spec or make_spec(), asked, **about, rows=rows, predict=predict, model=model, **more)
+    return scored(spec or make_spec(), asked, rows=rows, predict=predict, model=model, **{**about, **more})
 
 
 def test_a_result_has_the_value_of_its_scored_epoch_and_a_bit_a_row():
@@ -174,11 +153,9 @@ def test_a_result_has_the_value_of_its_scored_epoch_and_a_bit_a_row():
     assert result.stderr == pytest.approx(accuracy_error(0.75, 4)) and not result.reads_epochs
     known = result_of(right=SHARE.astype(bool), predict=pytest.fail)  # what the runner knows needs no outputs
     assert known.scores.values().tolist() == SHARE.tolist()
-    for wrong in (1 - SHARE, SHARE.astype(bool)):  # of another epoch: the outputs tell
-        value = 0.75 if wrong.dtype != bool else 0.62
-        asked = []
-        result_of(value, right=wrong, predict=lambda asked=asked: asked.append(1) or OUTPUTS)
-        assert asked == [1]
+    asked = []
+    result_of(0.62, right=SHARE.astype(bool), predict=lambda: asked.append(1) or OUTPUTS)  # of another epoch
+    assert asked == [1]
 
 
 def test_rows_that_weigh_unlike_count_for_more_than_right_or_wrong():
@@ -192,11 +169,8 @@ def test_a_pruned_trial_has_scores_of_rows_only_where_its_best_epoch_may_win():
     assert (pruned.state, pruned.reason, pruned.value) == (TrialState.PRUNED, "pruned at epoch 3", 0.75)
     assert pruned.scores is None and pruned.stderr is not None
     assert result_of(pruned_at=3, spec=make_spec(take_best=True)).scores is not None
-    of_training = Objective("accuracy", Goal.MAXIMIZE)
-    curve = {"accuracy": (0.5, 0.75)}
-    about = {"curve": curve, "epoch": 2, "weights": (), "seconds": Seconds(), "rows": ROWS}
-    spec = make_spec(objective=of_training)
-    assert scored(spec, Suggestion(0, {}), **about, predict=lambda: OUTPUTS, model=pytest.fail).scores is None
+    of_training = make_spec(objective=Objective("accuracy", Goal.MAXIMIZE))
+    assert result_of(spec=of_training, curve={"accuracy": (0.5, 0.75)}).scores is None
 
 
 def test_rows_that_contradict_a_value_say_what_they_are_and_leave_no_error():
@@ -251,13 +225,6 @@ def test_a_failure_says_what_was_raised_without_colours_and_its_end():
     assert (kept.curve, kept.seconds.train) == ({"loss": (1.0,)}, 2.0)
 
 
-def test_the_causes_of_an_error_are_looked_through_and_memory_has_many_names():
-    out = type("OutOfMemoryError", (Exception,), {})("no room")
-    assert is_transient(out) and is_transient(caused(ValueError("x"), caused(ValueError("y"), out)))
-    assert is_transient(OSError(errno.ETIMEDOUT, "no")) and not is_transient(KeyError("MemoryError"))
-    assert not is_transient(ValueError("out of memory"))  # a user's own words
-
-
 def test_a_loss_of_rows_that_weigh_unlike_or_with_a_penalty_has_the_error_of_its_rows():
     y, outputs = np.array([0.0, 1.0, 2.0]), np.array([[0.5], [1.0], [4.0]])
     rows = np.array([0.25, 0.0, 4.0])
@@ -271,12 +238,6 @@ def test_a_loss_of_rows_that_weigh_unlike_or_with_a_penalty_has_the_error_of_its
     for value, expected in ((rows.mean(), error), (rows.mean() + 1, error), (rows.mean() - 1, None)):
         found = standard_error("val_loss", "own", value, Rows(y, y[:, None]), lambda: outputs, squares)
         assert found == (None if expected is None else pytest.approx(expected, rel=1e-5))
-    bits = standard_error(
-        "val_own",
-        "own",
-        2 / 3,
-        Rows(y, np.array([[0.0], [1.0], [1.0]])),
-        lambda: np.ones((3, 1)),
-        lambda y, o: 1.0 * (y == o),
-    )
+    right = Rows(y, np.array([[0.0], [1.0], [1.0]]))
+    bits = standard_error("val_own", "own", 2 / 3, right, lambda: np.ones((3, 1)), lambda y, o: 1.0 * (y == o))
     assert bits == pytest.approx(max(np.array([0, 1, 1]).std(ddof=1) / math.sqrt(3), accuracy_error(2 / 3, 3)))

@@ -12,24 +12,12 @@ from keras_sweep.record.candidates import stack_scores
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Training
-from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.row_weights import check_class_weights, class_weights, row_weights
+from keras_sweep.training.losses import check_class_weights, class_weights, row_weights
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import (
-    assert_as_fit,
-    assert_same_bits,
-    fitted,
-    go_on,
-    lanes,
-    stopped,
-    suggestions,
-    user_spec,
-    with_labels,
-    with_weights,
-)
+from tests.helpers.lane_trials import assert_as_fit, fitted, lanes, suggestions, user_spec, with_labels, with_weights
 from tests.helpers.plain_fit import dense, plain_fit
-from tests.helpers.user_models import convolutional, regularized
+from tests.helpers.user_models import convolutional
 from tests.helpers.walk import assert_same
 
 OWN_MODEL = Parameter("model.hidden", Categorical(((7,), (20,))))
@@ -37,7 +25,6 @@ SIZES = Parameter("batch_size", Categorical((16, 50)))
 LAYOUTS = {
     "lanes as an axis": (make_spec(), {"optimizer": "muon"}, dense),
     "averaged weights": (make_spec(), {"optimizer": "sgd", "use_ema": True, "ema_momentum": 0.5}, dense),
-    "a penalty": (user_spec("regularized"), {"optimizer": "adam"}, lambda: regularized((64,), 10)),
     "a model that convolves": (user_spec("convolutional"), {"optimizer": "adam"}, lambda: convolutional((64,), 10)),
     "batches that are filled up": (
         make_spec((LEARNING_RATE, EPOCHS, OWN_MODEL, SIZES)),
@@ -49,34 +36,30 @@ LAYOUTS = {
 }
 
 
-IN_SHORT = ("batches that are filled up",)  # rows weigh in lanes as an axis, below
+FILLED_UP = "batches that are filled up"
 
 
 @pytest.mark.full_effort
 @pytest.mark.parametrize(
-    "layout",
-    [pytest.param(one, marks=pytest.mark.soak if one not in IN_SHORT else ()) for one in LAYOUTS],
+    ("layout", "what"),
+    [
+        *((FILLED_UP, "classes"), ("lanes as an axis", "rows"), (FILLED_UP, "rows")),
+        *(pytest.param(layout, "classes", marks=pytest.mark.soak) for layout in LAYOUTS if layout != FILLED_UP),
+    ],
 )
-def test_classes_weigh_the_same_in_every_layout(uneven, layout):
+def test_classes_and_rows_weigh_the_same_in_every_layout(uneven, layout, what):
     spec, params, build = LAYOUTS[layout]
-    weighs = replace(spec, training=Training(class_weight="balanced"))
-    trials = suggestions(*({"batch_size": 32, "epochs": 2, "learning_rate": rate, **params} for rate in (0.01, 0.003)))
-    result = lanes(weighs, uneven, trials)[0]
-    given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
-    expected = plain_fit(build, uneven, given, class_weight=class_weights("balanced", uneven))
-    assert_same(result, expected, params, validation="use_ema" not in params)
-
-
-@pytest.mark.full_effort
-@pytest.mark.parametrize("layout", ["lanes as an axis", "batches that are filled up"])
-def test_rows_weigh_the_same_in_every_layout(uneven, layout):
-    (spec, params, build), weighed = LAYOUTS[layout], with_weights(uneven)
+    data, more = with_weights(uneven), {}
+    if what == "classes":
+        data, more = uneven, {"class_weight": class_weights("balanced", uneven)}
+        spec = replace(spec, training=Training(class_weight="balanced"))
     trials = suggestions(*({"batch_size": 32, "epochs": 2, "learning_rate": rate, **params} for rate in (0.01, 0.003)))
     given = {name: value for name, value in trials[0].params.items() if not name.startswith("model.")}
-    result, expected = lanes(spec, weighed, trials)[0], plain_fit(build, weighed, given)
+    result, expected = lanes(spec, data, trials)[0], plain_fit(build, data, given, **more)
     assert_same(result, expected, params, validation="use_ema" not in params)
-    assert result.value == pytest.approx(expected.scores["accuracy"], abs=1e-6)
-    assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-5)  # else nothing would be compared
+    if what == "rows":
+        assert result.value == pytest.approx(expected.scores["accuracy"], abs=1e-6)
+        assert result.scores.values().mean() == pytest.approx(result.value, rel=1e-5)  # else nothing is compared
 
 
 @pytest.mark.soak
@@ -112,62 +95,59 @@ def test_rows_that_all_weigh_the_same_rank_as_without_weights(data):
     np.testing.assert_allclose(np.unique(result.scores.values()), [0, 1], atol=1e-6)
 
 
-def test_lanes_that_were_stopped_go_on_with_their_weights_to_the_same_bits(uneven, tmp_path):
-    weighed, spec = with_weights(uneven), make_spec()
-    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.003)))
-    whole = lanes(spec, weighed, trials)
-    done = stopped(CompiledRunner, spec, weighed, tmp_path, trials, 3)
-    assert_same_bits(go_on(CompiledRunner, spec, weighed, tmp_path, trials, done), whole)
+def one_column(data):
+    return with_labels(data, lambda y: (y > 6).astype(np.float32)[:, None], classes=None)
 
 
-def test_classes_and_rows_do_not_weigh_together(data):
-    with pytest.raises(UsageError, match="no `class_weight` beside sample weights"):
-        class_weights("balanced", with_weights(data))
+def one_hot(data):
+    return with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
+
+
+def of_numbers(data):
+    return with_labels(data, lambda y: y / 10, classes=None)
+
+
+def named(*names):
+    return lambda data: replace(data, class_names=names, classes=len(names))
+
+
+PETS, NUMBERS = named("cat", "dog", "owl"), named("1", "2", *map(str, range(4, 12)))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("labels", "wanted", "weights"),
     [
-        ({12: 2.0}, "names the class '?12'?, but the classes of digits are 0 to 9"),
-        ({"cat": 1.0}, "names the class .cat."),
+        (replace, None, None),
+        (replace, {"9": 2.0}, {9: 2.0}),
+        (PETS, {"dog": 2, "owl": 0.5, 0: 3}, {1: 2.0, 2: 0.5, 0: 3.0}),
+        (NUMBERS, {4: 2.0}, {2: 2.0}),  # a number is the name of a class
+        (one_column, {0: 1, 1: 2}, {0: 1.0, 1: 2.0}),
+        (lambda data: replace(one_column(data), classes=1), {0: 1, 1: 2}, {0: 1.0, 1: 2.0}),
     ],
 )
-def test_a_class_that_is_not_there_is_named(data, wanted, says):
+def test_classes_are_named_as_the_labels_do_or_by_their_numbers(data, labels, wanted, weights):
+    assert class_weights(wanted, labels(data)) == weights
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted", "says"),
+    [
+        (replace, {10: 2.0}, "names the class '?10'?, but the classes of digits are 0 to 9"),
+        (replace, {-1: 2.0}, "names the class '?-1'?"),
+        (replace, {"1.5": 2.0}, "names the class .1.5."),
+        (PETS, {"bird": 2}, "the classes of digits are cat, dog, owl"),
+        (NUMBERS, {0: 2.0}, r"names the class '?0'?, but the classes of digits are 1, 2, 4"),
+        (named("setosa", "virginica"), {"virginika": 2.0}, r"Did you mean 'virginica'\?"),
+        (one_column, {2: 2.0}, "the classes of digits are 0 to 1"),
+        (lambda data: with_labels(data, lambda y: np.eye(4)[y % 4], classes=None), {4: 2.0}, "digits are 0 to 3"),
+        (of_numbers, "balanced", "the labels of digits are numbers"),
+        (with_weights, "balanced", "no `class_weight` beside sample weights"),
+        (lambda data: with_labels(data, lambda y: {"a": y}), "balanced", "beside several outputs"),
+    ],
+)
+def test_what_has_no_classes_or_other_ones_is_named(data, labels, wanted, says):
     with pytest.raises(UsageError, match=says):
-        class_weights(wanted, data)
-
-
-def test_labels_of_several_columns_weigh_by_their_first_class_as_in_keras(data):
-    columns = np.eye(4)[data.train.y % 4] + np.eye(4)[3]
-    several = with_labels(data, lambda y: np.minimum(np.eye(4)[y % 4] + np.eye(4)[3], 1), classes=None)
-    assert class_weights({0: 1.0, 3: 2.0}, several) == {0: 1.0, 3: 2.0}
-    expected = np.where(columns.argmax(1) == 3, 2.0, 1.0)
-    first = several.train.y.argmax(1)
-    np.testing.assert_array_equal(row_weights({0: 1.0, 3: 2.0}, several), np.where(first == 3, 2.0, 1.0))
-    assert set(expected) == {1.0, 2.0}
-    with pytest.raises(UsageError, match="the classes of digits are 0 to 3"):
-        class_weights({4: 2.0}, several)
-    two = with_labels(data, lambda y: (y > 4).astype(int)[:, None], classes=None)
-    with pytest.raises(UsageError, match="the classes of digits are 0 to 1"):
-        class_weights({2: 2.0}, two)
-
-
-def test_a_number_is_the_name_of_a_class_where_classes_are_numbers(data):
-    of_numbers = replace(data, class_names=("1", "2", *map(str, range(4, 12))))
-    assert class_weights({4: 2.0}, of_numbers) == {2: 2.0}
-    with pytest.raises(UsageError, match=r"names the class '?0'?, but the classes of digits are 1, 2, 4"):
-        class_weights({0: 2.0}, of_numbers)
-    of_texts = replace(data, class_names=tuple("abcdefghij"))
-    assert class_weights({0: 2.0, "b": 3.0}, of_texts) == {0: 2.0, 1: 3.0}
-    of_words = replace(data, class_names=("setosa", "virginica", *"abcdefgh"))
-    with pytest.raises(UsageError, match=r"Did you mean 'virginica'\?"):
-        class_weights({"virginika": 2.0}, of_words)
-
-
-def test_numbers_are_no_classes(data):
-    numbers = with_labels(data, lambda y: y / 10, classes=None)
-    with pytest.raises(UsageError, match="the labels of digits are numbers"):
-        class_weights("balanced", numbers)
+        class_weights(wanted, labels(data))
 
 
 def test_balanced_is_what_scikit_learn_calls_so(uneven):
@@ -178,45 +158,23 @@ def test_balanced_is_what_scikit_learn_calls_so(uneven):
     np.testing.assert_allclose([found[one] for one in sorted(found)], expected)
 
 
-def test_weights_of_classes_by_their_names_or_numbers(data):
-    named = replace(data, class_names=("cat", "dog", "owl"), classes=3)
-    assert class_weights({"dog": 2, "owl": 0.5, 0: 3}, named) == {1: 2.0, 2: 0.5, 0: 3.0}
-    assert class_weights({"9": 2.0}, data) == {9: 2.0} and class_weights(None, data) is None
-    with pytest.raises(UsageError, match="the classes of digits are cat, dog, owl"):
-        class_weights({"bird": 2}, named)
-    for wrong in (10, -1, "1.5"):
-        with pytest.raises(UsageError, match=rf"names the class .*{wrong}.*, but the classes of digits are 0 to 9"):
-            class_weights({wrong: 2.0}, data)
-
-
-def test_two_classes_need_not_be_counted_and_labels_of_one_column_or_one_hot_say_them(data):
-    pairs = with_labels(data, lambda y: (y > 6).astype(np.float32)[:, None], classes=None)
-    for one in (pairs, replace(pairs, classes=1)):
-        assert class_weights({0: 1, 1: 2}, one) == {0: 1.0, 1: 2.0}
-        with pytest.raises(UsageError, match="are 0 to 1"):
-            class_weights({2: 1.0}, one)
-    np.testing.assert_array_equal(row_weights({1: 2.0}, pairs), np.where(data.train.y > 6, 2.0, 1.0))
-    both = with_labels(data, lambda y: np.eye(2, dtype=np.float32)[(y > 6).astype(int)])
-    np.testing.assert_array_equal(row_weights({1: 2.0}, both), row_weights({1: 2.0}, pairs))
-    several = with_labels(data, lambda y: np.eye(10, dtype=np.float32)[y])
-    for labels in (several, data):
-        np.testing.assert_array_equal(
-            row_weights({3: 5.0, 0: 0.0}, labels), np.select([data.train.y == 3, data.train.y == 0], [5.0, 0.0], 1.0)
-        )
+def test_each_row_weighs_as_its_class_in_any_form_of_labels_of_several_columns_as_the_first(data):
+    y = data.train.y
+    for rows in (data, one_hot(data)):
+        expected = np.select([y == 3, y == 0], [5.0, 0.0], 1.0)
+        np.testing.assert_array_equal(row_weights({3: 5.0, 0: 0.0}, rows), expected)
+    np.testing.assert_array_equal(row_weights({1: 2.0}, one_column(data)), np.where(y > 6, 2.0, 1.0))
+    several = with_labels(data, lambda y: np.maximum(np.eye(4)[y % 4], np.eye(4)[3]), classes=None)
+    np.testing.assert_array_equal(row_weights({0: 1.0, 3: 2.0}, several), np.where(y % 4 == 3, 2.0, 1.0))
     assert row_weights({3: 5.0}, data).dtype == np.float32 and row_weights(None, data) is None
     weighed = with_weights(data)
     assert row_weights(None, weighed) is weighed.train.weights
-    parts = replace(data, train=replace(data.train, y={"a": data.train.y}))
-    with pytest.raises(UsageError, match="beside several outputs") as refused:
-        class_weights("balanced", parts)
-    assert refused.value.hint == "Give `sample_weight`"
 
 
 def test_weights_that_a_parameter_may_ask_for_are_tried_before_the_search(data):
-    numbers = with_labels(data, lambda y: y / 10, classes=None)
-    check_class_weights(make_spec(), numbers)
+    check_class_weights(make_spec(), of_numbers(data))
     searched = Parameter("training.class_weight", Categorical((None, "balanced")))
     with pytest.raises(UsageError, match="the labels of digits are numbers"):
-        check_class_weights(make_spec((searched,)), numbers)
+        check_class_weights(make_spec((searched,)), of_numbers(data))
     with pytest.raises(UsageError, match="names the class"):
         check_class_weights(make_spec(training=Training(class_weight={"cat": 1.0})), data)

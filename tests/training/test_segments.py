@@ -5,8 +5,6 @@ import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
 
-import pytest
-
 from keras_sweep.training.group import Report, Segment
 from keras_sweep.training.lanes.packing import CPU
 from keras_sweep.training.lanes.programs import Programs
@@ -109,8 +107,10 @@ def test_a_pause_hands_over_all_that_has_ended_and_begins_none():
 
 def test_there_is_work_until_the_last_segment_was_read():
     group = Counted(1)
-    pool = Pool(1)
+    pool = Pool(3)
     pool.segments.set([group])
+    pool.segments.set([group])
+    assert pool.groups == [group]  # which does not train twice at once
     pool.end(group)
     pool.segments.set([])
     assert pool.segments.working
@@ -129,15 +129,6 @@ def test_while_all_stand_still_no_group_takes_up_its_segment():
         assert ended.is_alive() and group.taken == []
     ended.join()
     assert group.taken == [group]
-
-
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_no_group_trains_twice_at_once(at_once):
-    groups = [Counted(2), Counted(2)]
-    pool = Pool(at_once)
-    pool.segments.set(groups)
-    pool.segments.set(groups)
-    assert pool.groups == groups[: min(at_once, 2)]
 
 
 class Sent:

@@ -25,8 +25,7 @@ from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
-from keras_sweep.training.losses import compile_arguments, made_of
-from keras_sweep.training.row_weights import class_weights
+from keras_sweep.training.losses import class_weights, compile_arguments, made_of
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 

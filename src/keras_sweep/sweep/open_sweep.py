@@ -33,9 +33,8 @@ from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.trust import ask_for_trust, unfollowed_spec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
-from keras_sweep.training.losses import compile_arguments
-from keras_sweep.training.measures import flops
-from keras_sweep.training.row_weights import check_class_weights
+from keras_sweep.training.losses import check_class_weights, compile_arguments
+from keras_sweep.training.outcome import flops
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed

@@ -31,8 +31,8 @@ class TrainingState(NamedTuple):
     """A trial's variables after an epoch."""
 
     trainable: Arrays  # in the order of `model.trainable_variables`
-    other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
-    optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
+    other: Arrays = ()  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
+    optimizer: Arrays = ()  # of `fit`: `optimizer.variables`; of a lane: as its layout has them, without learning rate
     right: tuple[Any, ...] = ()  # bits of the validation rows, packed: whether it was right; if known
     generators: tuple[Any, ...] = ()  # of `fit`: where those of the process stand, as JSON in bytes
 
@@ -83,7 +83,7 @@ def kept_epochs(folder: Path) -> dict[int, int]:
 
 @dataclass(eq=False)
 class LatestCheckpoint:
-    """The file that training goes on from. Where it can't be written or read, a notice says so, and no more.
+    """The file that training goes on from. If it can't be written or read, a notice says so.
 
     Its facts hold "rows": of each trial, by its number, the curve, an epoch a row.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +52,6 @@ class Group(ABC):
         epoch: int,
         begins: Mapping[int, TrainingState | None],  # their states there, by number; None: from initial weights
     ) -> None:
-        """Take up lanes after so many epochs."""
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
         self.finished = False  # its program raised, or its lanes went to other groups
@@ -79,7 +77,7 @@ class Group(ABC):
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
         """Train to this epoch, or to an earlier one where the group ends, its program raises, or one asks to stop.
 
-        What `tell` was told of an epoch, the segment does not report again, save which lanes have ended.
+        The segment reports of epochs that `tell` was told of only which lanes ended.
         """
         reports: list[Report] = []
 
@@ -103,9 +101,9 @@ class Group(ABC):
         ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
+    @abstractmethod
     def segment_end(self) -> int:
         """The epoch to which a worker trains before it answers."""
-        return sys.maxsize
 
     def at_rest(self) -> Self:
         """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
@@ -123,9 +121,8 @@ class Group(ABC):
         if other is self:
             return
         mine = {lane.number: lane for lane in self.lanes}
-        for lane in other.lanes:  # all but `seen`, which the loop's thread sets
-            stands = {name: value for name, value in vars(lane).items() if name != "seen"}
-            vars(mine[lane.number]).update(stands)
+        for lane in other.lanes:
+            mine[lane.number].stand_as(lane)
         self.epoch, self.finished = other.epoch, other.finished
         self._begins = other._begins  # noqa: SLF001  # of this kind
 
@@ -148,7 +145,7 @@ class Group(ABC):
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
         """Take in what an epoch brought a lane, and keep where it stands if that is asked for."""
-        lane.log(row, finite=finite and not diverged(list(row.values())))
+        lane.log(row, finite=finite and not diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return
         objective = trial_objective(self._objective, lane.suggestion)

@@ -5,13 +5,15 @@ import pickle
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
+from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import joined
@@ -140,7 +142,11 @@ class GroupRunner(Runner):
                 with self._wall.part("checkpoint"):
                     generation.write(self._checkpoint, trials)
 
-        with self._segments(generation, watch.stopping, tell) as segments:
+        with ExitStack() as stack:
+            by_workers = self._by_workers, self._at_once()
+            train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
+            segments = Segments(train, at_once, generation.may_go_on)
+            stack.callback(self._paused, segments, lambda: None)  # at the end nothing trains
             yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
             segments.set(generation.groups)
             while segments.working:
@@ -162,34 +168,23 @@ class GroupRunner(Runner):
                     yield self._result(pruned.pop(0))
                 segments.set(generation.groups)
 
-    @contextmanager
-    def _segments(self, generation: TrainingGeneration, stopping: Callable[[], bool], tell: Tell) -> Iterator[Segments]:
-        """What has groups trained, in this process or by workers; at the end none is."""
-        with ExitStack() as stack:
-            by_workers = self._by_workers, self._at_once()
-            train, at_once = by_workers if self._shared is not None else self._train_here(stack, stopping, tell)
-            segments = Segments(train, at_once, generation.may_go_on)
-            stack.callback(self._paused, segments, lambda: None)
-            yield segments
-
     def _by_workers(self, group: Group) -> Future[Segment]:
         assert self._shared is not None
         until, pickled = group.segment_end(), pickle.dumps(group.at_rest())
         return self._shared.submit(train_segment, self.device, pickled, until, self._seconds)
 
     def _at_once(self) -> int:
-        """How many segments workers are given at the same time."""
         return AT_ONCE
 
     def _paused(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
         """As `Segments.pause`; workers are asked to stop after their epochs."""
         if self._shared is None:
             return segments.pause(meanwhile)
-        self._shared.stop(now=True)
+        self._shared.workers.stop(now=True)
         try:
             return segments.pause(meanwhile)
         finally:
-            self._shared.stop(now=False)
+            self._shared.workers.stop(now=False)
 
     def _read(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
@@ -220,7 +215,6 @@ class GroupRunner(Runner):
                 yield self._result(lane)
 
     def _note(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
-        """Pass on what an epoch brought."""
         generation.seconds += report.seconds
         for number, row in report.rows.items():
             lane = generation.lanes[number]
@@ -229,7 +223,9 @@ class GroupRunner(Runner):
                 watch.emit(EpochEnded(number, report.epoch, row))
 
     def _check(self, result: Result) -> Result:
-        """Return the result. May raise SweepError if it says that no trial can be ranked."""
+        """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
+        if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
+            raise ModelError(str(result.reason))
         return result
 
     def _result(self, lane: Lane) -> Result:

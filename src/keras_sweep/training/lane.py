@@ -1,23 +1,96 @@
-"""One trial in training, and where trials ended that others continue."""
+"""One trial in training, what watches its curve, and where trials ended that others continue."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
+
+from keras_sweep.space.sweep_spec import Training
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.controls import Controls
 from keras_sweep.training.outcome import curve_of
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
 if TYPE_CHECKING:  # which needs JAX
     from keras_sweep.training.lanes.structure import OwnModel
+
+
+class Controls:
+    """One trial's `EarlyStopping` and `ReduceLROnPlateau`: Keras's own callbacks, told of its epochs by any runner.
+
+    They see no model. So a lane of a program, a trial by `fit`, and one that goes on from a checkpoint stop at the same
+    epoch and have the same learning rates.
+    """
+
+    def __init__(self, training: Training, learning_rate: float) -> None:
+        """Before the first epoch, which trains at this rate."""
+        # All that these callbacks ask of a model; whoever trains keeps the weights, by what `restored` says.
+        self._optimizer = SimpleNamespace(learning_rate=_rounded(learning_rate))
+        self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
+        self._epochs = 0
+        self._callbacks = watching_callbacks(training)
+        self._stopping: Any = self._callbacks[0] if training.early_stopping is not None else None
+        for callback in self._callbacks:
+            callback.set_model(self._model)
+            callback.on_train_begin()
+
+    @classmethod
+    def of(cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()) -> Controls | None:
+        """After epochs that brought these rows; None where nothing watches."""
+        if not training.watches:
+            return None
+        controls = cls(training, learning_rate)
+        for row in rows:
+            controls.after(row)
+        return controls
+
+    def after(self, row: Mapping[str, float]) -> dict[str, float]:
+        """One more epoch brought these metrics. Returns them as Keras logs them: perhaps with its learning rate."""
+        logs = dict(row)
+        for callback in self._callbacks:
+            callback.on_epoch_end(self._epochs, logs)
+        self._optimizer.learning_rate = _rounded(self._optimizer.learning_rate)
+        self._epochs += 1
+        return logs
+
+    @property
+    def stops(self) -> bool:
+        stops: bool = self._model.stop_training
+        return stops
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next epoch."""
+        rate: float = self._optimizer.learning_rate
+        return rate
+
+    @property
+    def restored(self) -> int | None:
+        """The epoch, counted from 1, whose weights the trial would have if it ended here; None: those of its last."""
+        found = self._stopping is not None and self._stopping.best_weights is not None
+        return self._stopping.best_epoch + 1 if found else None
+
+
+def watching_callbacks(training: Training) -> list[Any]:
+    """Keras's own: the one that stops early, and the one that lets the rate fall, as far as there are."""
+    import keras
+
+    kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
+    sections = ((kind, getattr(training, name)) for name, kind in kinds.items())
+    return [kind(**asdict(section)) for kind, section in sections if section is not None]
+
+
+def _rounded(learning_rate: float) -> float:
+    """As the variable of an optimizer holds it."""
+    return float(np.float32(learning_rate))
 
 
 class LaneEnd(Enum):
@@ -36,9 +109,6 @@ class Scored(NamedTuple):
     reason: str | None = None
     is_validation_score: bool = True
     at_end: bool = False  # by its last row and state, whichever epoch was the best
-
-
-AS_ITS_CURVE_SAYS = Scored()
 
 
 @dataclass(eq=False)
@@ -60,7 +130,7 @@ class Lane:
     end: LaneEnd | None = None
     best: TrainingState | None = None  # after the best epoch so far, where that is what counts
     last: TrainingState | None = None  # after its last epoch
-    scored: Scored = AS_ITS_CURVE_SAYS
+    scored: Scored = field(default_factory=Scored)
     seconds: Seconds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +142,6 @@ class Lane:
 
     @property
     def training(self) -> bool:
-        """Whether it goes on."""
         return self.end is None
 
     @property
@@ -98,7 +167,6 @@ class Lane:
 
     @property
     def restored(self) -> int | None:
-        """The epoch to whose weights early stopping would return here."""
         controls = self.controls or Controls.of(self.plan.training, self.learning_rate, self.rows)
         return None if controls is None else controls.restored
 
@@ -113,6 +181,10 @@ class Lane:
         self.rows.append(row)
         if self.end is None and len(self.rows) == self.plan.epochs:
             self.end = LaneEnd.DONE
+
+    def stand_as(self, other: Lane) -> None:
+        """Stand where another of the same trial stands, but for `seen`, which is the loop's."""
+        vars(self).update({name: value for name, value in vars(other).items() if name != "seen"})
 
     def go_on_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
@@ -135,12 +207,11 @@ class EndStates:
         self._memory: dict[int, End] = {}
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Forget the ends of all other trials."""
         self._memory = {number: kept for number, kept in self._memory.items() if number in numbers}
         kept = {f"trial-{number}.npz" for number in numbers}
         for path in self._folder.glob("trial-[0-9]*.npz") if self._folder is not None else ():
             if path.name not in kept:
-                with contextlib.suppress(OSError):  # what stays costs room, and nothing else
+                with suppress(OSError):  # what stays costs room, and nothing else
                     path.unlink()
 
     def keep(self, lane: Lane) -> None:
@@ -171,7 +242,7 @@ class EndStates:
         """Where a trial ended, if a usable end of it is kept."""
         if self._folder is None:
             return self._memory.get(number)
-        with contextlib.suppress(checkpoint.Damaged):
+        with suppress(checkpoint.Damaged):
             if kept := checkpoint.read(self._folder / f"trial-{number}.npz"):
                 facts, (last, best) = kept
                 return facts["rows"], last, best

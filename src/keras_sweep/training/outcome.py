@@ -1,9 +1,14 @@
-"""From what was trained to a result: the same few rules for every runner."""
+"""From what was trained to a result: the same few rules for every runner.
+
+Further goals need more of a trial's model: how large it is, and how much work and time it takes to predict.
+"""
 
 from __future__ import annotations
 
 import errno
 import math
+import statistics
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,25 +18,28 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, Arrays
+from keras_sweep.data.arrays import Array, Arrays, cut
 from keras_sweep.data.search_data import Rows
-from keras_sweep.errors import SweepError
+from keras_sweep.errors import ModelError, SweepError, UsageError
 from keras_sweep.process.user_code import said_by
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
 from keras_sweep.training.losses import each_row
-from keras_sweep.training.measures import measured
 from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import RowScores, of_values
 
+ROWS = 32  # that are predicted at once
+CALLS, FIRST_CALLS = 50, 3  # the first ones compile
+INSTEAD = "Take `parameters` or `predict_seconds` as a goal in their place"
 
-def diverged(logs: Sequence[float]) -> bool:
+
+def diverged(row: Mapping[str, float]) -> bool:
     """Whether any metric of an epoch is NaN or infinite."""
-    return not all(math.isfinite(value) for value in logs)
+    return not all(map(math.isfinite, row.values()))
 
 
 def best_epoch(objective: Objective, values: Sequence[float]) -> int:
@@ -86,14 +94,13 @@ def scored(
     pruned_at: int | None = None,  # the epoch after which the engine stopped it
 ) -> Result:
     """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value."""
-    name, outputs = spec.objective.name, cache(predict)
+    name, scores, parted = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    right = right if rows.weights is None else None  # else a row counts for more than right or wrong
-    known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
-    scores = of_values(right) if right is not None and known else None
-    parted = None
-    logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, outputs)
+    if right is not None and rows.weights is None:  # else a row counts for more than right or wrong
+        known = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
+        scores = of_values(right) if known else None
+    logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict))
     is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
@@ -118,7 +125,7 @@ def scored(
         reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )
     for goal in (one.name for one in spec.objective.further):
-        if not math.isfinite(result.goal(goal) or 0.0) or result.goal(goal) is None:
+        if (reached := result.goal(goal)) is None or not math.isfinite(reached):
             return failed(suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds)
     return result
 
@@ -205,7 +212,6 @@ class Logged:
     predict: Callable[[], Arrays]  # outputs on these rows
 
     def row_scores(self) -> tuple[RowScores | None, float | None]:
-        """`row_scores` of the metric."""
         one = self._of_output()
         known = not self.spec.outputs or is_row_by_row(one.metric, one.spec.loss)
         if not (known and is_by_rows(one.spec, one.metric)):
@@ -254,3 +260,52 @@ def standard_error(
         wilson = math.sqrt(variance + 1 / (4 * count**2)) / (1 + 1 / count)
         return max(math.sqrt(variance) if by_values is None else by_values, wilson)
     return by_values
+
+
+def measured(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
+    """Each of `parameters`, `flops` and `predict_seconds` that is a goal.
+
+    `weights` are those of the trial, with folds of all of its models, over which the count is the mean; `model` gives
+    the Keras model, with folds that of the first, and rows for it.
+    """
+    wanted, found = {goal.name for goal in spec.objective.further}, {}
+    if "parameters" in wanted:  # as `keras.Model.count_params` counts them
+        found["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
+    if "flops" in wanted:
+        found["flops"] = flops(*model())
+    if "predict_seconds" in wanted:
+        found["predict_seconds"] = predict_seconds(*model())
+    return found
+
+
+def flops(model: Any, x: Arrays) -> float:
+    """The floating-point operations of a prediction of one row, as XLA counts them before it compiles.
+
+    Source: https://docs.jax.dev/en/latest/aot.html
+
+    Raises UsageError where there is no such count.
+    """
+    import jax
+    import keras
+
+    if (backend := keras.backend.backend()) != "jax":
+        raise UsageError(f"`flops` are counted by XLA, on JAX alone, and this is {backend}", hint=INSTEAD)
+    call = jax.jit(lambda *variables: model.stateless_call(*variables, training=False)[0])
+    values = ([one.value for one in held] for held in (model.trainable_variables, model.non_trainable_variables))
+    program = call.lower(*values, cut(x, 0, 1))
+    if "stablehlo.while" in program.as_text():
+        raise ModelError("XLA counts the `flops` of a loop, such as a recurrent layer's, for one step", hint=INSTEAD)
+    count = program.cost_analysis()
+    if not isinstance(count, Mapping) or "flops" not in count:  # JAX keeps its form open
+        raise UsageError(f"this version of JAX, {jax.__version__}, counts no `flops`", hint=INSTEAD)
+    return float(count["flops"])
+
+
+def predict_seconds(model: Any, x: Arrays) -> float:
+    """What a call of `predict_on_batch` on the first rows takes on this machine, the median of many."""
+    rows, took = cut(x, 0, ROWS), []
+    for _ in range(FIRST_CALLS + CALLS):
+        started = time.perf_counter()
+        model.predict_on_batch(rows)
+        took.append(time.perf_counter() - started)
+    return statistics.median(took[FIRST_CALLS:])

@@ -83,9 +83,10 @@ def test_a_loop_that_tells_of_its_epochs_is_stopped_or_counts_by_its_best_one():
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [(another, 0.125), (lambda _: [1.0, 3.0], 2.0)], ids=["a number", "a list"]
+    ("name", "value", "number"),
+    [("default_objective", another, 0.125), ("my_metric", lambda _: [1.0, 3.0], 2.0)],
+    ids=["a number", "a list"],
 )
-@pytest.mark.parametrize("name", ["default_objective", "my_metric"])
 def test_a_number_that_it_returns_joins_the_curve_by_a_name_of_its_own_and_has_no_error(name, value, number):
     result, spec = trained(own_fits.Loop(value), objective=Objective(name, Goal.MINIMIZE))
     np.testing.assert_equal(result.curve[name], (np.nan, number))

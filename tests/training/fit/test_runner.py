@@ -13,6 +13,7 @@ import pytest
 from keras_sweep.training.fit import training as fit_training
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.fit.training import FitTraining, generator_states, set_generator_states
+from keras_sweep.training.runner import StopsAt, Watch
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, fitted, suggestions, train
@@ -22,7 +23,8 @@ ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
 
 def test_a_trial_has_the_numbers_of_fit_and_evaluate(data):
-    result, expected = fitted(make_spec(), data, suggestions(ADAM))[0], plain_fit(dense, data, ADAM)
+    sgd, expected = {**ADAM, "optimizer": "sgd"}, plain_fit(dense, data, ADAM)
+    result = fitted(make_spec(), data, suggestions(sgd, ADAM))[1]  # whatever ran before
     assert dict(result.curve) == {name: tuple(values) for name, values in expected.history.items()}
     assert result.value == expected.scores["accuracy"]
     assert result.stderr == pytest.approx((result.value * (1 - result.value) / len(data.validation)) ** 0.5)
@@ -30,22 +32,31 @@ def test_a_trial_has_the_numbers_of_fit_and_evaluate(data):
         np.testing.assert_array_equal(kept, trained)
 
 
-def test_the_same_trial_has_the_same_numbers_whatever_ran_before(data):
-    results = fitted(make_spec(), data, suggestions(ADAM, {**ADAM, "optimizer": "sgd"}, ADAM))
-    assert results[0].curve == results[2].curve
-
-
-def test_only_wanted_trials_are_trained(data):
-    watch = Watching()
-    trials = suggestions(*3 * [{**ADAM, "epochs": 1}])
-    assert list(train(FitRunner(make_spec(), data), trials, watch, wanted={1})) == [1]
-    assert watch.epochs == [(1, 1)]
-
-
 def test_a_request_to_stop_ends_after_the_epoch(data):
     watch = Watching(stop_after=1)
     assert fitted(make_spec(), data, suggestions(ADAM, ADAM), watch) == {}
     assert watch.epochs == [(0, 1)]
+
+
+RATES = suggestions(*({"optimizer": "sgd", "learning_rate": rate, "epochs": 3} for rate in (0.1, 0.01, 0.001, 0.3)))
+
+
+def test_a_trial_is_compared_after_those_before_it_which_are_trained_to_their_last_rung(data):
+    """They may be in the record already, of which a fresh engine knows no values of this generation."""
+    watch, whole = Watching(rung_epochs=(1, 2)), Watching(rung_epochs=(1, 2))
+    everything = train(FitRunner(make_spec(), data), RATES[:3], whole)
+    results = train(FitRunner(make_spec(), data), RATES, watch, wanted={2})
+    assert list(results) == [2] and results[2].curve == everything[2].curve
+    assert watch.rungs_called == whole.rungs_called
+    assert [number for number, _ in watch.epochs] == [2, 2, 2]
+
+
+def test_a_trial_that_is_trained_again_as_recorded_needs_no_others(data):
+    told = []
+    watch = Watch(StopsAt({0: 2, 2: 1}), told.append)
+    (result,) = FitRunner(make_spec(), data).run(RATES, frozenset({2}), watch)
+    assert (result.number, result.epochs, result.reason) == (2, 1, "pruned at epoch 1")
+    assert sum(type(event).__name__ == "PhaseBegan" and event.phase == "compile" for event in told) == 1
 
 
 @pytest.mark.soak
@@ -78,7 +89,7 @@ def trained(data, clock, *epochs):
             tell(callbacks[-1])
 
     suggestion = Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
-    training = FitTraining(make_spec(), suggestion, data, Told(), None, clock.now, lambda _: None)
+    training = FitTraining(make_spec(), suggestion, data, Told(), None, None, clock.now, lambda _: None)
 
     def tell(callback):
         for number, (first, training_seconds, validation) in enumerate(epochs):
@@ -91,7 +102,7 @@ def trained(data, clock, *epochs):
             callback.on_test_end()
             callback.on_epoch_end(number, {"val_accuracy": 0.5})
 
-    training.train(0, 9, None, lambda _: True)
+    training.train(0, 9, lambda _: True)
     return training
 
 

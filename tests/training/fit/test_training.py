@@ -1,6 +1,5 @@
 """A trial is scored by the weights that `fit` leaves, which a callback of the user's may have set."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -8,10 +7,6 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.labels import LabelForm
-from keras_sweep.data.source import RawRows
-from keras_sweep.data.split import left_out
-from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec, Training, UserCallback
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.fit.runner import FitRunner
@@ -87,13 +82,16 @@ def test_a_trial_of_a_worker_has_the_same_bits_stopped_at_a_rung_or_not(threads,
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("averaged", 3), ("in_folds", 2)])
-def test_in_folds_each_is_scored_by_the_weights_that_it_left(data, name, epochs):
+def test_in_folds_each_is_scored_by_the_weights_that_it_left(in_folds, name, epochs):
     """Callbacks may stop folds at unlike epochs."""
-    folds = tuple(left_out(RawRows(data.train.x, data.train.y), Split(folds=2), LabelForm.INDEX))
-    rows = replace(data, validation=data.train, folds=folds)
-    result = fitted(spec_of(name), rows, suggestions(ADAM))[0]
+    result = fitted(spec_of(name), in_folds(), suggestions(ADAM))[0]
     assert (result.epochs, result.reason) == (epochs, SET_LATER)
     assert result.rows_value is None and result.scores.values().mean() == pytest.approx(result.value)
+
+
+def test_a_trial_whose_code_raises_in_a_fold_fails_and_says_in_which(in_folds):
+    result = fitted(spec_of("absent"), in_folds(), suggestions(ADAM))[0]
+    assert result.state is TrialState.FAIL and result.reason.startswith("fold 1 of 2: ")
 
 
 class Restoring(keras.Sequential):

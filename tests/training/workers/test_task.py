@@ -4,7 +4,7 @@ import os
 import pickle
 import socket
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.workers import task as module
 from keras_sweep.training.workers.pool import ExecutorPool, Pool
-from keras_sweep.training.workers.task import Client, Task, are_variants, on_worker, said
+from keras_sweep.training.workers.task import Client, Task, are_variants, said
 from tests.helpers.factory import make_spec
 
 SPEC = make_spec()
@@ -44,9 +44,6 @@ class Watched(ExecutorPool):
 
     def renew(self) -> None:
         self.asked.append("renew")
-
-    def stop(self, *, now: bool) -> None:
-        self.asked.append(now)
 
 
 @pytest.fixture
@@ -84,8 +81,6 @@ def test_a_worker_reads_the_rows_once_and_calls_with_them(workers: Watched) -> N
     assert workers.asked == ["spread"]  # once, for all calls
     assert sweep.look(lambda: 7) == [7] and list(module._open.values()) == [opened]
     assert build_trial.others_draw  # its process is another program's, too
-    stop = (sweep.stop(now=True), sweep.stop(now=False))
-    assert stop == (None, None) and workers.asked == ["spread", True, False]
 
 
 def test_a_worker_of_all_rows_trains_on_both_parts(workers: Watched) -> None:
@@ -114,7 +109,7 @@ def test_another_sweep_takes_the_place_of_the_last_and_a_variant_stands_beside_i
 @pytest.mark.parametrize("name", ["keras", "numpy", "keras-sweep", "jax"])
 def test_a_worker_with_another_version_says_which_and_where_it_runs(workers: Watched, name: str) -> None:
     sweep, here = shared(workers), versions()
-    alter(sweep, versions={**here, name: "0.1"})
+    alter(sweep, versions={**here, name: "0.1", "optuna": "0.1"})  # on that nothing depends
     where = f"worker {socket.gethostname()}:{os.getpid()}: "
     with pytest.raises(SweepError) as raised:
         sweep.look(rows_of)  # type: ignore[arg-type]
@@ -123,20 +118,11 @@ def test_a_worker_with_another_version_says_which_and_where_it_runs(workers: Wat
     assert type(raised.value) is SweepError
 
 
-def test_a_package_that_nothing_depends_on_may_be_another(workers: Watched) -> None:
-    sweep = shared(workers)
-    alter(sweep, versions={**versions(), "optuna": "0.1"})
-    assert sweep.submit(rows_of).result()[0] == len(DATA.train)
-
-
-def test_other_data_are_said(workers: Watched) -> None:
+def test_other_data_and_a_model_that_is_not_there_are_said(workers: Watched) -> None:
     sweep = shared(workers)
     alter(sweep, fingerprint="other")
     with pytest.raises(SweepError, match="its data are others than those of the sweep"):
         sweep.look(lambda: 1)
-
-
-def test_a_look_builds_the_model_where_it_is_the_users(workers: Watched) -> None:
     spec = replace(SPEC, model=ModelSpec("python", "nowhere:build"))
     with pytest.raises(SweepError, match="nowhere"):
         shared(workers, spec=spec).look(lambda: 1)
@@ -153,17 +139,11 @@ def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
 
 
 def test_a_worker_looks_at_the_flag_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = [False, True, False]
+    looks, moments = [False, True, False], iter([100.0, 100.0, 100.19, 100.21, 100.21, 100.22, 100.5, 100.5])
     worker = Task(SPEC, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
-    worker._looked, worker._stops, now = 0.0, False, [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    assert not worker.stopping() and len(looks) == 2
-    now[0] += 0.19
-    assert not worker.stopping() and len(looks) == 2
-    now[0] += 0.02
-    assert worker.stopping() and worker.stopping() and len(looks) == 1
-    now[0] += 0.3
-    assert not worker.stopping()
+    worker._looked, worker._stops = 0.0, False
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(moments))
+    assert [worker.stopping() for _ in range(5)] == [False, False, True, True, False] and looks == []
 
 
 def test_what_cant_be_pickled_is_said(workers: Watched) -> None:
@@ -216,19 +196,8 @@ def test_a_look_that_is_lost_is_taken_again_and_workers_are_waited_for(
 
 
 def test_where_nobody_can_be_asked_the_future_fails(workers: Watched) -> None:
-    sweep = shared(workers)
-
-    def nobody(*_: Any) -> Future[Any]:
-        raise RuntimeError("closed")
-
-    workers.submit = nobody  # type: ignore[method-assign]
-    assert str(sweep.submit(rows_of).exception()) == "closed"
-
-
-def test_a_payload_may_stand_in_a_file(workers: Watched, tmp_path: Any) -> None:
-    sweep, path = shared(workers), tmp_path / "payload"
-    path.write_bytes(sweep._payload)
-    assert on_worker("key", path, rows_of)[0] == len(DATA.train)
+    workers._executor.shutdown()
+    assert isinstance(shared(workers).submit(rows_of).exception(), RuntimeError)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ trains from its start to its end at once; what then has to wait (for a rung, or 
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from collections import deque
@@ -14,7 +15,7 @@ from dataclasses import astuple, replace
 from functools import partial
 from itertools import chain
 from operator import sub
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from keras_sweep.data.arrays import each
 from keras_sweep.models.hyper_model import RETURNED
@@ -22,13 +23,11 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.build_trial import called
 from keras_sweep.training.checkpoint import TrainingState, joined
-from keras_sweep.training.controls import Controls
-from keras_sweep.training.fit.own_fit import OwnFitTraining
 from keras_sweep.training.fit.programs import FitPrograms, LiveTrial
-from keras_sweep.training.fit.training import FitTraining
+from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import joined_score, rows_together
 from keras_sweep.training.group import Group, Report, Segment, Tell
-from keras_sweep.training.lane import Lane, LaneEnd, Scored
+from keras_sweep.training.lane import Controls, Lane, LaneEnd, Scored
 from keras_sweep.training.losses import metric_of
 from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, diverged, trial_objective
 from keras_sweep.training.row_values import over_all_rows
@@ -37,25 +36,17 @@ from keras_sweep.trial.result import Seconds, Weights
 
 Row = Mapping[str, float]
 Trained = TypeVar("Trained")
-STANDS = ("end", "last", "best", "scored", "seconds")  # of a lane, which an epoch may change, besides its rows
 
 
 class FitGroup(Group):
     """One trial, which `fit` trains."""
 
-    _programs: Any
-
     def __init__(
-        self,
-        programs: FitPrograms,
-        lane: Lane,
-        objective: Objective,
-        epoch: int,
-        begins: TrainingState | None,
+        self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
         super().__init__(programs, [lane], objective, epoch, {lane.number: begins})
         self.moves = programs.moves
-        self._ahead: deque[tuple[Report, dict[str, Any]]] = deque()  # epochs that are to be read, and the lane then
+        self._ahead: deque[tuple[Report, Lane]] = deque()  # epochs that are to be read, and where the lane stood
         self._reported = lane.seconds
 
     @property
@@ -122,9 +113,8 @@ class FitGroup(Group):
             interrupted = lane.training and not at_end and (not lane.needed or stopping())
             return lane.end in (None, LaneEnd.DONE) and not interrupted
 
-        begins = part.state() if part.rows else live.begins[0]
         try:
-            part.train(self.epoch, min(until, lane.plan.epochs), begins, after, self._rate, moves=self.moves)
+            part.train(self.epoch, min(until, lane.plan.epochs), after, self._rate, moves=self.moves)
         except BaseException:
             if interrupted or lane.end is LaneEnd.PRUNED:  # a `fit` of the user's may count on all of its epochs
                 return
@@ -146,24 +136,22 @@ class FitGroup(Group):
             lane.rows[-1:] = [part.end_row]
         self._check_logged(part, lane.rows)
         if part.end_row is not None:
-            lane.last, lane.scored = TrainingState(part.left, (), ()), part.scored
-            lane.end = LaneEnd.DIVERGED if diverged(list(part.end_row.values())) else lane.end
+            lane.last, lane.scored = TrainingState(part.left), part.scored
+            lane.end = LaneEnd.DIVERGED if diverged(part.end_row) else lane.end
         elif lane.end is None:
-            lane.last = TrainingState(part.tested or part.left, (), ())
+            lane.last = TrainingState(part.tested or part.left)
         self._report_end(report)
 
     def _report_end(self, report: Tell) -> None:
-        lane = self.lane
-        lane.end = lane.end or LaneEnd.DONE
-        report(Report(len(lane.rows), ended=(lane.number,)))
+        self.lane.end = self.lane.end or LaneEnd.DONE
+        report(Report(len(self.lane.rows), ended=(self.lane.number,)))
 
     def _report(self, live: LiveTrial) -> Report:
-        """The epoch that has just ended."""
         lane = self.lane
         live.epoch = self.epoch = len(lane.rows)
-        lane.seconds, before = live.seconds, self._reported
+        lane.seconds = live.seconds
+        took = Seconds(*map(sub, astuple(lane.seconds), astuple(self._reported)))
         self._reported = lane.seconds
-        took = Seconds(*map(sub, astuple(lane.seconds), astuple(before)))
         return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
@@ -177,35 +165,34 @@ class FitGroup(Group):
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
         """Train from the start to the end, and keep for later what each epoch brought; nothing, if it was stopped."""
-        lane = self.lane
-        start: dict[str, Any] = {name: getattr(lane, name) for name in STANDS}
-        notes: list[tuple[Report, dict[str, Any]]] = []
+        lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
-            stands = {name: getattr(lane, name) for name in STANDS}
-            notes.append((report, stands | ({"rows": list(lane.rows)} if report.ended else {})))
+            stood = copy.copy(lane)
+            stood.rows, stood.controls = list(lane.rows), None
+            notes.append((report, stood))
 
+        note(Report())
         try:
             train(note)
         except BaseException as error:
             if not of_user(error):
                 raise
-            notes.append((Report(len(lane.rows) + 1, failure=Failure.of(error)), start))
+            note(Report(len(lane.rows) + 1, failure=Failure.of(error)))
+        _, start = notes.popleft()
         if notes and (notes[-1][0].ended or notes[-1][0].failure):
-            self._ahead = deque(notes)
-        vars(lane).update(start, rows=[], controls=None)
-        self.epoch, self.finished = 0, False
+            self._ahead = notes
+        lane.stand_as(start)
+        self.epoch = 0
 
     def _read(self, until: int, report: Tell) -> None:
-        """Read what was trained ahead, to this epoch."""
-        lane = self.lane
-        while self._ahead and self._ahead[0][0].epoch <= until and lane.end is not LaneEnd.PRUNED:
-            epoch, stands = self._ahead.popleft()
-            lane.rows += epoch.rows.values()
-            self.finished = epoch.failure is not None
-            if not self.finished:
-                vars(lane).update(stands)
-            self.epoch = len(lane.rows)
+        """Read what was trained ahead, to this epoch. Raises TrialFailed where training failed."""
+        while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
+            epoch, stood = self._ahead.popleft()
+            if epoch.failure is not None:
+                raise TrialFailed(epoch.failure)
+            self.lane.stand_as(stood)
+            self.epoch = len(stood.rows)
             report(epoch)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
@@ -218,8 +205,8 @@ class FitGroup(Group):
 
         def train(part: FitTraining) -> int:
             """Train an epoch of a fold; how many Keras trained, which a setting of the user's may cut short."""
-            begins, before = part.state() if part.rows else live.begins[live.parts.index(part)], len(part.rows)
-            part.train(self.epoch, self.epoch + 1, begins, lambda _: True, self._rate, moves=True)
+            before = len(part.rows)
+            part.train(self.epoch, self.epoch + 1, lambda _: True, self._rate, moves=True)
             return len(part.rows) - before
 
         while self.training and self.epoch < until and not stopping():
@@ -251,11 +238,11 @@ class FitGroup(Group):
                     weights[done] = part.scored_state().trainable
                 self._programs.emit(PhaseBegan(f"training fold {len(kept) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
-                return not (interrupted or diverged(list(row.values())))
+                return not (interrupted or diverged(row))
 
-            part.train(0, epochs, None, after)
+            part.train(0, epochs, after)
             if not interrupted:
-                part.end(chosen=take_best or diverged(list(part.rows[-1].values())))
+                part.end(chosen=take_best or diverged(part.rows[-1]))
                 part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
@@ -304,7 +291,7 @@ class FitGroup(Group):
                 row[name] = float(joined_score(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
         if not anew:
             return row
-        if diverged(list(row.values())):
+        if diverged(row):
             return row | dict.fromkeys((f"val_{name}" for name in anew), math.nan)
         for part, weights in zip(parts, kept, strict=False):
             part.model.set_weights(list(weights[epoch]))
@@ -315,5 +302,4 @@ class FitGroup(Group):
 
 
 def _join_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
-    """The weights of all folds' models after an epoch."""
-    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)), (), ())
+    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)))

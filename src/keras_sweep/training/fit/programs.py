@@ -14,8 +14,7 @@ from keras_sweep.process.backend import clear_session, only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import called, compiled_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, joined, parted
-from keras_sweep.training.fit.own_fit import OwnFitTraining
-from keras_sweep.training.fit.training import FitTraining
+from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import fold_outputs, model_of
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.row_values import metrics_of_all_rows
@@ -41,13 +40,11 @@ class LiveTrial:
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
-        """Where the trial stands."""
         states = [part.state() for part in self.parts]
         return states[0] if len(states) == 1 else joined(states)
 
     @property
     def seconds(self) -> Seconds:
-        """That the trial has trained until now."""
         return sum((part.seconds for part in self.parts), self.before)
 
 
@@ -107,11 +104,11 @@ class FitPrograms:
             data = self.data.fold(fold) if self.data.folds else self.data
             model, fit = compiled_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining
-            live.parts.append(kind(self.spec, live.suggestion, data, model, fit, started, self.emit))
+            begins = live.begins[fold]
+            live.parts.append(kind(self.spec, live.suggestion, data, model, fit, begins, started, self.emit))
         return live.parts[fold]
 
     def forget(self) -> None:
-        """Let go of the last trial's models."""
         self._live = None
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:

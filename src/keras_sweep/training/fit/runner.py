@@ -1,24 +1,63 @@
 """The plain runner: trials by Keras's own `fit`, one after another, or by workers, on any Keras backend."""
 
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.models.hyper_model import RETURNED
+from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import only_new_garbage, versions
-from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.fit.generation import FitGeneration
+from keras_sweep.space.sweep_spec import SweepSpec, Training
+from keras_sweep.training.build_trial import fits_itself
+from keras_sweep.training.fit.group import FitGroup
 from keras_sweep.training.fit.programs import FitPrograms
+from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Segment, Tell
 from keras_sweep.training.group_runner import AT_ONCE, GroupRunner, Train
-from keras_sweep.trial.plan import watches
-from keras_sweep.trial.result import Result
+from keras_sweep.training.lane import EndStates, Lane
+from keras_sweep.training.runner import StopsAt, Watch
+from keras_sweep.trial.plan import training_plan, watches
+from keras_sweep.trial.result import Suggestion
 
 AHEAD = 64  # generations that workers are given, where they may be
+
+
+class FitGeneration(TrainingGeneration):
+    """Lanes of a trial each. At a rung each is compared alone, after those before it."""
+
+    together = False
+
+    def __init__(self, spec: SweepSpec, programs: FitPrograms, kept: EndStates | None, watch: Watch) -> None:
+        super().__init__(spec, programs, kept, watch)
+        programs.emit = watch.emit
+
+    def _regroup(self, waiting: Sequence[Group]) -> None:
+        """Each has a group of its own."""
+
+    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
+        """The wanted trials, and those before them that rungs compare with them."""
+        judge = self._watch.judge
+        last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # which compares no trials
+        before = [one for one in trials if one.number < last]
+        compared = {one.number for one in before if judge.rungs(training_plan(self._spec, one.params).epochs)}
+        return [(one, None) for one in trials if one.number in wanted | compared]
+
+    def _lane(self, suggestion: Suggestion, own: None, *, wanted: bool) -> Lane:
+        plan = training_plan(self._spec, suggestion.params)
+        rungs = self._watch.judge.rungs(plan.epochs)
+        if fits_itself(self._spec):  # each of its phases is watched by Keras's own callbacks
+            plan = replace(plan, training=Training())
+        return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own, None, wanted)
+
+    def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
+        (number,) = numbers
+        return FitGroup(
+            self._programs, self.lanes[number], self._spec.objective, epoch, begins[number] if begins else None
+        )
 
 
 class FitRunner(GroupRunner):
@@ -57,7 +96,6 @@ class FitRunner(GroupRunner):
                 )
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """One after the other in this thread, each as far as it goes."""
 
         def train(group: Group) -> Future[Segment]:
             future: Future[Segment] = Future()
@@ -70,13 +108,7 @@ class FitRunner(GroupRunner):
 
     def _at_once(self) -> int:
         """One a worker, so that what has begun goes on there."""
-        return (self._shared and self._shared.count()) or AT_ONCE
-
-    def _check(self, result: Result) -> Result:
-        """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
-        if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
-            raise ModelError(str(result.reason))
-        return result
+        return (self._shared and self._shared.workers.count()) or AT_ONCE
 
 
 def _beside_stream(spec: SweepSpec) -> str | None:

@@ -1,25 +1,32 @@
-"""One model that Keras's own `fit` trains on one set of rows, some epochs at a time, and what it tells of them."""
+"""One model that a `fit` trains on one set of rows, Keras's own or a HyperModel's, and what it tells of its epochs."""
 
 import json
+import math
 import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
+from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit, returned
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.process.user_code import load_python
+from keras_sweep.process.user_code import load_python, process_kept
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import listed
 from keras_sweep.training.averaged_weights import array_of, scored_weights, swap_of
 from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lane import Scored
-from keras_sweep.training.outcome import diverged, read_numbers
-from keras_sweep.training.row_weights import class_weights
+from keras_sweep.training.lane import Scored, watching_callbacks
+from keras_sweep.training.losses import class_weights
+from keras_sweep.training.outcome import curve_of, diverged, read_numbers, scored_epoch, trial_objective
+from keras_sweep.training.row_values import CLOSE
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
@@ -38,6 +45,7 @@ class FitTraining:
         data: SearchData,  # no folds
         model: Any,  # compiled
         fit: partial[Any] | None,  # that of its HyperModel, if that trains it
+        begins: TrainingState | None,  # where training goes on
         started: float,  # when the model began to be built
         emit: Listener,
     ) -> None:
@@ -62,9 +70,8 @@ class FitTraining:
         fits = fit is not None or type(model).fit is not Model.fit
         self.may_be_set = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
         self._begins: TrainingState | None = None
-        self._ends: TrainingState | None = None
+        self._ends = begins
         self._fits_now = False
-        self._until = 0
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation
         self._test_started = self._epoch_ended = time.perf_counter()
@@ -75,7 +82,6 @@ class FitTraining:
         self,
         epoch: int,
         until: int,
-        begins: TrainingState | None,
         after: After,
         rate: Callable[[], float | None] = lambda: None,
         *,
@@ -83,10 +89,11 @@ class FitTraining:
     ) -> None:
         """Train from one epoch to another by `fit`, or as long as `after` says; raises anything.
 
-        Training goes on from `begins`, if that is given; `rate` is the learning rate, where something lets it fall;
-        `moves` says whether the state is wanted in which it ends.
+        `rate` is the learning rate, where something lets it fall; `moves` says whether the state is wanted in which it
+        ends.
         """
-        self._begins, self._until, self._after, self._rate, self._moves = begins, until, after, rate, moves
+        self._begins, self._ends = self._ends or (self.state() if self.rows else None), None
+        self._until, self._after, self._rate, self._moves = until, after, rate, moves
         if self._epochs:
             self._idle += time.perf_counter() - self._epoch_ended
             self._epoch_ended = time.perf_counter()
@@ -145,8 +152,7 @@ class FitTraining:
         return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
 
     def scored_state(self) -> TrainingState:
-        """The weights that the last epoch is scored by, as a state."""
-        return TrainingState(self.tested or scored_weights(self.model), (), ())
+        return TrainingState(self.tested or scored_weights(self.model))
 
     @property
     def seconds(self) -> Seconds:
@@ -215,12 +221,73 @@ class FitTraining:
         row = read_numbers(logs or {})
         self.rows.append(row)
         self.stopped = not self._after(row)
-        if (rate := self._rate()) is not None and not diverged(list(row.values())):  # else it may be a schedule
+        if (rate := self._rate()) is not None and not diverged(row):  # else it may be a schedule
             self.model.optimizer.learning_rate = rate
         if self._moves and (self.stopped or epoch + 1 == self._until):
             self._ends = self.state()
         if self.stopped:
             self.model.stop_training = True
+
+
+class OwnFitTraining(FitTraining):
+    """One curve of all epochs, in the order in which they were trained, whatever numbers they have.
+
+    Each phase, a `model.fit` with the callbacks, stops early by Keras's own: no `Controls` watch all of them. What
+    trains on although it was stopped counts no more.
+    """
+
+    def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
+        """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
+        epoch; without them its best epoch does, as with KerasTuner. Raises anything, and ModelError where it returns a
+        number that is not the metric that ranks."""
+        del epoch
+        fit, data = self._fit, replace(self.data, train=train)
+        assert fit is not None
+        how: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
+        if "batch_size" in self._suggestion.params or data.stream is not None:  # else it may say so itself
+            how |= batches
+        how["callbacks"] = [*watching_callbacks(self.plan.training), *callbacks]
+        hyper_parameters, built = fit.args[0], set(fit.args[0].values)
+        with process_kept():
+            found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **how)
+        new = [one for one in hyper_parameters.space if one.name in hyper_parameters.values and one.name not in built]
+        if unknown := [one.name for one in new if type(one).__name__ != "Fixed"]:
+            raise ModelError(
+                f"the model's `fit` asked for {listed(unknown)} only once it trained, which no trial was to search",
+                hint="Ask for it in `build`, or where `fit` begins",
+            )
+        objective = self._spec.objective
+        name = objective.name
+        metrics, values = returned(found, objective), curve_of(self.rows).get(name, ())
+        number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
+        metrics |= {} if number is None else {name: number}
+        best = values[scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
+        if not self.stopped and name in metrics and metrics[name] != best:
+            is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
+            of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
+            if number is not None and of_keras and not is_score:
+                raise ModelError(
+                    f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
+                    hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
+                    f"`metrics`, or return a dict, {{'{name}': ...}}; then run with --fresh",
+                )
+            self.end_row = {**dict(*self.rows[-1:]), **metrics}
+            self.scored = Scored(None, is_score, at_end=True)
+
+    def _is_evaluated(self, name: str, value: float) -> bool:
+        """Whether the model scores that on the validation rows, as far as Keras can say."""
+        with suppress(Exception):  # a model that nothing compiled
+            return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
+        return False
+
+    def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        del epoch  # phases count anew
+        if self.stopped:
+            self.model.stop_training = True
+            return
+        if self._first_batch is None:  # a loop of the user's tells of no batches
+            self._end_batch()
+        super()._end_epoch(len(self.rows), logs)
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:

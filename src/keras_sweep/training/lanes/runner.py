@@ -19,11 +19,10 @@ from keras_sweep.process.backend import cores
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
-from keras_sweep.training.controls import Controls
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Tell
 from keras_sweep.training.group_runner import GroupRunner, Train
-from keras_sweep.training.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes import signature as signatures
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import LaneGroup

@@ -25,9 +25,8 @@ from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, values_of
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
-from keras_sweep.training.losses import compile_arguments
+from keras_sweep.training.losses import compile_arguments, row_weights
 from keras_sweep.training.row_values import right_rows
-from keras_sweep.training.row_weights import row_weights
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
 

@@ -71,8 +71,8 @@ def error_of(future: Future[Any]) -> BaseException | None:
 
 
 KINDS = {
-    "dask": "keras_sweep.training.workers.dask_cluster:DaskCluster",
-    "ray": "keras_sweep.training.workers.ray_cluster:RayCluster",
+    "dask": "keras_sweep.training.workers.clusters:DaskCluster",
+    "ray": "keras_sweep.training.workers.clusters:RayCluster",
     "": "keras_sweep.training.workers.processes:ProcessPool",
 }
 

@@ -115,7 +115,6 @@ class PoolProcess:
             raise ChildProcessError("a process of `--workers` ended: it was killed, or its memory ran out") from error
 
     def end(self) -> None:
-        """End it at once."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(kill_workers=True)

@@ -87,7 +87,6 @@ class Task:
             return tool
 
     def stopping(self) -> bool:
-        """Whether it is to stop after the epoch."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._stops, self._looked = self.stop(), time.monotonic()
         return self._stops
@@ -159,7 +158,7 @@ class Client:
             hint = "Let the function make it when it is called, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"the model or the data can't be sent to workers: {reason}", hint=hint) from error
-        self._workers = workers
+        self.workers = workers
         self._notice = notice
         self._key = uuid.uuid4().hex
         self._spread: Any = None
@@ -169,31 +168,23 @@ class Client:
         """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
         while True:
             try:
-                if self._workers.count() == 0:
-                    self._notice(f"{self._workers.name} has no worker yet: the search begins once one is there")
-                return self._workers.on_each(on_worker, self._key, self._sent(), look_around, look)
+                if self.workers.count() == 0:
+                    self._notice(f"{self.workers.name} has no worker yet: the search begins once one is there")
+                return self.workers.on_each(on_worker, self._key, self._sent(), look_around, look)
             except SweepError:
                 raise
             except Exception as error:
                 self.lost("read the data", error)
                 time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
 
-    def count(self) -> int | None:
-        """How many workers there are now, if that is known."""
-        return self._workers.count()
-
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call this with its `Task` and these arguments; the future fails, too, if none is there."""
         try:
-            return self._workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+            return self.workers.submit(on_worker, self._key, self._sent(), function, *arguments)
         except Exception as error:
             lost: Future[Any] = Future()
             lost.set_exception(error)
             return lost
-
-    def stop(self, *, now: bool) -> None:
-        """Have workers stop after their epochs, or not any longer."""
-        self._workers.stop(now=now)
 
     def lost(self, what: str, error: BaseException) -> None:
         """What workers were asked to do did not come back, and they are to be asked again.
@@ -202,7 +193,7 @@ class Client:
         """
         if isinstance(error, BrokenExecutor):  # of the user's making, and used up
             raise SweepError(
-                f"a process of {self._workers.name} ended when it was to {what}: {said(error)}",
+                f"a process of {self.workers.name} ended when it was to {what}: {said(error)}",
                 hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
                 "one was killed, or its memory ran out. Everything finished is kept, and the same call goes on",
             ) from error
@@ -212,13 +203,13 @@ class Client:
                 f"workers failed {TRIES} times to {what}: {said(error)}",
                 hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
             ) from error
-        self._workers.renew()
+        self.workers.renew()
         self._spread = None
         self._notice(f"workers {what} again: {said(error)}")
 
     def _sent(self) -> Any:
         if self._spread is None:
-            self._spread = self._workers.spread(self._payload)
+            self._spread = self.workers.spread(self._payload)
         return self._spread
 
 
