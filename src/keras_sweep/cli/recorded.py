@@ -21,11 +21,11 @@ from keras_sweep.cli.options import (
     Workers,
     answer,
     at_work,
+    choice,
+    flag,
     names_of_sweeps,
     note,
     number,
-    one_of,
-    opened,
     option,
 )
 from keras_sweep.errors import UsageError
@@ -58,10 +58,7 @@ def leaderboard(
         option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
     ] = None,
     format: Annotated[
-        str,
-        option(
-            "--format", "NAME", "table, json, csv or markdown.", callback=one_of(("table", "json", "csv", "markdown"))
-        ),
+        str, choice("--format", "table, json, csv or markdown.", ("table", "json", "csv", "markdown"))
     ] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
@@ -102,7 +99,8 @@ def evaluate(
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    with opened(name, sweeps_dir, trust) as (sweep, events):
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         sweep.evaluate(backend=backend)
     look = events.last[TestEvaluated]
     record = event_record(look, sweep.objective)
@@ -112,10 +110,7 @@ def evaluate(
 def export(
     name: Name = None,
     trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
-    format: Annotated[
-        str,
-        option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("format")),
-    ] = "keras",
+    format: Annotated[str, choice("--format", "keras, onnx, savedmodel, litert.", "format")] = "keras",
     output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
     quantize: Annotated[str | None, option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
     card: Annotated[Path | None, option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
@@ -126,7 +121,8 @@ def export(
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
     from keras_sweep.api.events import ModelExported
 
-    with opened(name, sweeps_dir, trust) as (sweep, events):
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
     exported = events.last[ModelExported]
@@ -142,7 +138,7 @@ def export(
 def verify(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file, its card beside it.")],
     test: Annotated[
-        bool, typer.Option("--test", help="Look at the test rows, too; the look is counted where the sweep is here.")
+        bool, flag("--test", "Look at the test rows, too; the look is counted where the sweep is here.")
     ] = False,
     data_dir: Annotated[
         Path | None,
@@ -151,7 +147,7 @@ def verify(
         ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import and run the code that the card names for rows, the file for layers.")
+        bool, flag("--trust", "Import and run the code that the card names for rows, the file for layers.")
     ] = False,
     backend: Backend = None,
     format: Format = "table",
@@ -173,7 +169,7 @@ def replay(
     trial: TrialNumber = None,
     runner: Runner = None,
     script: Annotated[
-        bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
+        bool, flag("--script", "Train nothing; print a script of plain Keras that trains the trial.")
     ] = False,
     rows: Annotated[Path | None, option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
     workers: Workers = None,
@@ -189,7 +185,8 @@ def replay(
         raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    with opened(name, sweeps_dir, trust) as (sweep, _):
+    with at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         if script:
             text = sweep.script(trial, rows=rows, backend=backend)
         else:
@@ -207,36 +204,37 @@ def report(
         Path | None, option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
+        bool, flag("--watch", "Keep it current while the sweep runs; the open page reads itself anew.")
     ] = False,
     trust: Trust = False,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    with opened(name, sweeps_dir, trust) as (sweep, _):
-        page = sweep.report(output, watch=watch)
+    with at_work() as events:
+        page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
     typer.echo(str(page))
 
 
 def log(
-    to: Annotated[str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("to"))],
+    to: Annotated[str, choice("--to", "mlflow, wandb or tensorboard.", "to", "TRACKER")],
     name: Name = None,
     output: Annotated[
         Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on while the sweep runs.")] = False,
+    follow: Annotated[bool, flag("--follow", "Go on while the sweep runs.")] = False,
     trust: Trust = False,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
     from keras_sweep.api.events import Event, TrialsLogged
 
-    def tell(event: Event) -> None:
+    def hear(event: Event) -> None:
+        events(event)
         if isinstance(event, TrialsLogged):
             note(event.text)
 
-    with opened(name, sweeps_dir, trust, tell) as (sweep, _):
-        place = sweep.log(to, output, follow=follow)
+    with at_work() as events:
+        place = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear).log(to, output, follow=follow)
     typer.echo(place)
 
 

@@ -20,6 +20,7 @@ from keras_sweep.cli.options import (
     SweepsDir,
     Workers,
     at_work,
+    flag,
     note,
     number,
     option,
@@ -35,7 +36,7 @@ APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that are
 
 def check(
     space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
+    schema: Annotated[bool, flag("--schema", "Print the JSON Schema of space files instead.")] = False,
     set: Sets = None,
     probe: Annotated[
         bool | None,
@@ -89,13 +90,13 @@ def run(
     workers: Workers = None,
     seed: Annotated[int | None, number("--seed", "The search seed.")] = None,
     set: Sets = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
+    fresh: Annotated[bool, flag("--fresh", "Move an older sweep of that name aside first.")] = False,
+    force: Annotated[bool, flag("--force", "Take over a sweep that another host left locked.")] = False,
+    no_test: Annotated[bool, flag("--no-test", "Do not evaluate on the sealed test set.")] = False,
     max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
-    times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
+    quiet: Annotated[bool, flag("--quiet -q", "No progress, only the end.")] = False,
+    times: Annotated[bool, flag("--times", "Draw where the time went.")] = False,
+    json: Annotated[bool, flag("--json", "One JSON event a line on stdout.")] = False,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
@@ -125,13 +126,12 @@ def run(
 
 
 def _print_end(events: Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
-    """The summary of a sweep that has ended; of one that is given it says on a terminal what was important."""
+    """The summary of a sweep that has ended; with `sweep` it says on a terminal which parameters were important."""
     from keras_sweep.views.summary import print_summary
 
     console, last = stdout_console(), events.last
-    # To one who waits for it, and not where Optuna would have to be loaded for it alone.
-    weighs = sweep is not None and console.is_terminal and TrialEnded in last
-    known = sweep.facts.distributions if sweep is not None and weighs else None
+    # Only to a user who waits for it, and not where Optuna would have to be loaded for it alone.
+    known = sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
     refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
     with contextlib.suppress(OSError):  # nobody reads it
         print_summary(
