@@ -24,8 +24,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
-from keras_sweep.views.leaderboard.query import chosen_rows
-from keras_sweep.views.leaderboard.rows import rows_of
+from keras_sweep.views.leaderboard.rows import chosen_rows, rows_of
 from keras_sweep.views.sweep_list import SweepRow, sweep_row
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -204,7 +203,7 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        from keras_sweep.sweep.evaluate import evaluate_winner
+        from keras_sweep.sweep.winner import evaluate_winner
 
         with self._open(backend) as sweep:
             return evaluate_winner(sweep)
