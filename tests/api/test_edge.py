@@ -11,7 +11,6 @@ from tests.helpers.command import python
 
 SAID = {
     "ks.open('nothing')": "keras_sweep.errors.UsageError: there is no sweep 'nothing'",
-    "ks.run('nothing.yaml')": "keras_sweep.errors.SpaceFileError: nothing.yaml: there is no such file",
     "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec takes one of `maximize`, `minimize`",
     "ks.Tuner(print).sweep": "keras_sweep.errors.UsageError: nothing was searched yet",
     "ks.Float(3, 1)": "ValueError: `min <= max` must hold, but got (min=3, max=1)",
@@ -45,8 +44,6 @@ def test_what_was_raised_before_is_kept_for_a_debugger_and_a_fault_of_ours_is_wh
 
 def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
     class Plain:
-        """A class."""
-
         def method(self, by: int = 1) -> int:
             """Add."""
             raise ks.UsageError(f"no {by}")
@@ -80,17 +77,17 @@ def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
         ("more than --max-failures 1; run with --fresh", "more than max_failures 1; run with fresh=True"),
         ("Name a file with -o. The same command resumes", "Name a file with path. The same call resumes"),
         ("`sweep run SPACE --fresh` moves it aside", "`sweep run SPACE --fresh` moves it aside"),
-        (
-            "XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`",
-            "XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`",
-        ),
+        *[("XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`; `-1`",) * 2],
     ],
 )
 def test_a_program_is_told_keywords_where_the_command_has_options(said: str, in_a_program: str) -> None:
     assert in_python(said) == in_python(in_a_program) == in_a_program
+
+
+def test_message_and_hint_of_an_error_are_in_python() -> None:
     with pytest.raises(ks.UsageError) as told:
-        cut_traceback(_raise)(ks.UsageError(said, hint=said))
-    assert (told.value.message, told.value.hint) == (in_a_program, in_a_program)
+        cut_traceback(_raise)(ks.UsageError("give `--trust`", hint="as `--more 3`"))
+    assert (told.value.message, told.value.hint) == ("give `trust=True`", "as `more=3`")
 
 
 def _raise(error: Exception) -> None:

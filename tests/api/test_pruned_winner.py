@@ -53,16 +53,14 @@ def test_a_pruned_trial_wins_with_its_best_epoch(tmp_path: Path) -> None:
         early_terminate={"type": "successive_halving", "min_iter": 2, "eta": 2},
         search=ks.Optuna("grid", trials=2, seed=1),
     )
-    best, other = (row.number for row in sweep.leaderboard())
-    assert sweep.trial(best).params["model.shown"] == "well, then not"
-    assert sweep.trial(other).state is TrialState.COMPLETE
-    assert (sweep.best.number, sweep.best.state) == (best, TrialState.PRUNED)
-    curve = sweep.best.curve["val_accuracy"]
-    assert sweep.best.value == curve[0] > curve[1]
+    best, other = (sweep.trial(row.number) for row in sweep.leaderboard())
+    assert (best.params["model.shown"], best.state) == ("well, then not", TrialState.PRUNED)
+    assert (sweep.best.number, other.state) == (best.number, TrialState.COMPLETE)
+    curve = best.curve["val_accuracy"]
+    assert best.value == curve[0] > curve[1]
     card = json.loads((sweep.path / "card.json").read_text())
-    assert (card["trial"], card["validation"]["value"]) == (best, curve[0])
+    assert (card["trial"], card["validation"]["value"]) == (best.number, curve[0])
     rows = sweep.validation()
-    model = sweep.load_model()
-    score = model.evaluate(rows.x, rows.y, batch_size=160, verbose=0, return_dict=True)
+    score = sweep.load_model().evaluate(rows.x, rows.y, batch_size=160, verbose=0, return_dict=True)
     assert score["accuracy"] == pytest.approx(curve[0], abs=1e-6)
     assert card["test"]["accuracy"] > 2 * curve[1]  # of the file that is exported: not of its last epoch

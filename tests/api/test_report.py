@@ -46,21 +46,13 @@ def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch
     assert 'id="running"' not in page.read_text()
 
 
-def test_a_sweep_that_has_ended_is_written_once(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path, trials=3)
-    assert report.write_report(OpenSweep(folder), tmp_path / "page", watch=True) == tmp_path / "page" / "index.html"
-
-
 def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     new_folder(tmp_path / "sweeps", trials=12)
     sweep = ks.open("dense")
     assert sweep.report() == Path("reports/dense/index.html")
-    assert sweep.report(tmp_path / "elsewhere").is_file()
-    with pytest.raises(UsageError, match="did not write"):
-        sweep.report(tmp_path / "sweeps")
-
-
-def test_a_page_without_the_winner_s_rows_says_why(tmp_path: Path) -> None:
-    page = report.write_report(OpenSweep(new_folder(tmp_path, trials=12)), tmp_path / "page").read_text()
-    assert "Not shown: the space file in" in page
+    assert "Not shown: the space file in" in sweep.report(tmp_path / "elsewhere").read_text()  # the winner's rows
+    (tmp_path / "file").write_text("mine")
+    for place in ("sweeps", "file"):
+        with pytest.raises(UsageError, match=r"did not write|is no folder"):
+            sweep.report(tmp_path / place)

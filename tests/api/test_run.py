@@ -1,23 +1,15 @@
 import os
-import re
-import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
-import numpy as np
 import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import SweepWarning
 from keras_sweep.sweep.events import SweepEnded, SweepStarted, TrialEnded
 from keras_sweep.sweep.events import TestEvaluated as Evaluated
-from keras_sweep.trial.events import EpochEnded
-from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
 from tests.api.conftest import digits_arrays, digits_spec, run_digits
-from tests.helpers.command import PATIENCE, script
+from tests.helpers.command import script
 from tests.helpers.space_texts import small
 
 
@@ -26,21 +18,6 @@ def test_a_listener_hears_the_whole_run(finished, events):
     assert kinds.index(SweepStarted) < kinds.index(TrialEnded) < kinds.index(Evaluated) < kinds.index(SweepEnded)
     assert kinds.count(TrialEnded) == 5
     assert "trial 0" in (finished.path / "run.log").read_text()
-
-
-def test_the_log_says_what_goes_on_where_nothing_ends_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_sweep.api.session.PlainLines", partial(PlainLines, silence=0.05))
-    log = tmp_path / "mine" / "run.log"
-
-    def wait_for_the_line(event):
-        if isinstance(event, EpochEnded):
-            started = time.monotonic()
-            while not re.search(r"\n(compiling|training) \(", log.read_text()):  # a short epoch ends in the former
-                assert time.monotonic() - started < PATIENCE
-                time.sleep(0.01)
-
-    run_digits(tmp_path, trials=1, listener=wait_for_the_line)
-    assert ": 1 trial, 0 of " in log.read_text()
 
 
 def test_what_listeners_and_models_print_is_the_programs_own(tmp_path, capfd):
@@ -90,31 +67,23 @@ def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_p
     dense = {"dense": {"units": 3, "activation": "softmax"}}
     with pytest.raises(ks.UsageError) as caught:
         run_digits(tmp_path, data="digits", model=dense, loss="mse", parameters={"learning_rate": 0.1, "epochs": 1})
-    lines = str(caught.value).splitlines()
-    assert lines[0].startswith("Spec: loss: `mse` takes numbers")
-    assert all(line.startswith("Spec: ") for line in lines)
+    first, *others = str(caught.value).splitlines()
+    assert first.startswith("Spec: loss: `mse` takes numbers") and all(one.startswith("Spec: ") for one in others)
 
 
-def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finished):
+def test_other_arrays_are_refused_as_a_changed_sweep(finished):
     (x, y), test = digits_arrays()
-
-    def build(units, input_shape, classes):
-        return usual(units + 1, input_shape, classes)
-
-    for changes in ({"data": ((x + 1, y), test)}, {"model": build}):
-        with pytest.raises(ks.UsageError, match="'mine'"):
-            run_digits(finished.path.parent, **changes)
+    with pytest.raises(ks.UsageError, match="'mine'"):
+        run_digits(finished.path.parent, data=((x + 1, y), test))
 
 
 def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
     wrong = [
         ({"trials": 2, "more": 2, "name": "mine"}, "Give one of them"),
-        ({"more": 0, "name": "mine"}, "at least 1"),
-        ({"max_failures": -1, "name": "mine"}, "at least 0"),
+        ({"trials": 2, "add": "epochs=2", "name": "mine"}, "Give one of them"),
         ({"seconds": "10m", "name": "mine"}, "`seconds` must be a number above 0"),
         ({"seconds": 0, "name": "mine"}, "`seconds` must be a number above 0"),
         ({"runner": "fits", "name": "mine"}, r"there is no runner 'fits'\. Did you mean `fit`\?"),
-        ({"backend": "theano", "name": "mine"}, "jax"),
         ({"backend": "torch", "name": "mine"}, "has imported Keras on 'jax'"),
         ({}, "needs a name"),
     ]
@@ -139,21 +108,14 @@ def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
     assert (tmp_path / "sweeps" / "wine" / "best.keras").is_file()
 
 
-def test_rows_of_a_dict_of_arrays(tmp_path):
-    (x, y), (x_test, y_test) = digits_arrays()
-    parts = {"x_train": x[:400], "y_train": y[:400], "x_validation": x[400:], "y_validation": y[400:]}
-    sweep = run_digits(tmp_path, trials=1, data={**parts, "x_test": x_test, "y_test": y_test})
-    assert np.array_equal(sweep.validation().y, y[400:])
-
-
 SHIFT = 0.0
 
 
-def made(activation, units=8):
-    def build(input_shape, classes, *, width=units):
+def made(activation):
+    def build(input_shape, classes):
         import keras
 
-        hidden = keras.layers.Dense(width, activation)
+        hidden = keras.layers.Dense(8, activation)
         return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Rescaling(1.0, SHIFT), last(classes)])
 
     return build
@@ -174,67 +136,40 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
         rows = sweep.validation()
         return sweep.load_model(0).evaluate(rows.x, rows.y, verbose=0)[0]
 
-    build = made("relu")
-    sweep = run(build, 1)
+    sweep = run(made("relu"), 1)
     loss = sweep.trial(0).metrics["val_loss"]
-    for other, what in (
-        (made("tanh"), "the variable `activation`"),
-        (made("relu", 4), "the default of `width`"),  # another shape
-        (partial(build, width=4), "the argument `width`"),
-    ):
-        with pytest.raises(ks.UsageError, match=f"begun with something else: model: .*{what}"):
-            run(other, 2)
+    with pytest.raises(ks.UsageError, match=r"begun with something else: model: .*the variable `activation`"):
+        run(made("tanh"), 2)
     assert score() == pytest.approx(loss, rel=1e-6)
     monkeypatch.setitem(globals(), "SHIFT", 1.0)
-    with pytest.raises(ks.UsageError, match=r"begun with something else: model: .*the global `SHIFT`"):
-        run(build, 2)
     with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
         score()
     monkeypatch.setitem(globals(), "SHIFT", 0.0)
-    assert score() == pytest.approx(loss, rel=1e-6)
     assert len(run(made("relu"), 2).trials) == 2
 
 
-def test_an_edited_module_is_imported_again_by_the_next_run_and_the_first_sweep_is_refused(tmp_path):
-    def run(name):
-        return ks.run(tmp_path / "space.yaml", name=name, sweeps_dir=tmp_path / "sweeps")
+EDITED = """
+import keras
 
-    def write(activation):
-        (tmp_path / "edited_parts.py").write_text(f"ACTIVATION = '{activation}'\n")
+def build(input_shape, classes):
+    layers = keras.layers
+    hidden = layers.Dense(4, activation="ACTIVATION")
+    return keras.Sequential([keras.Input(input_shape), hidden, layers.Dense(classes, "softmax")])
+"""
 
-    (tmp_path / "edited_build.py").write_text(
-        "import keras\nfrom edited_parts import ACTIVATION\ndef build(input_shape, classes):\n"
-        "    hidden = keras.layers.Dense(4, activation=ACTIVATION)\n"
-        "    return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Dense(classes, 'softmax')])\n"
-    )
-    parameters, search = "{learning_rate: 0.1, epochs: {values: [1]}}", "{sampler: random, trials: 1}"
-    model = '{python: "edited_build:build"}'
-    (tmp_path / "space.yaml").write_text(small(model=model, parameters=parameters, search=search, finalists="none"))
-    write("relu")
-    first = run("first")
-    assert first.load_model().layers[0].activation.__name__ == "relu"
-    write("tanh")
-    second = run("second")
-    assert sys.modules["edited_build"].ACTIVATION == "tanh"  # which trained
-    with pytest.raises(ks.UsageError, match=r"begun with something else: the code of the model: edited_parts\.py"):
-        run("first")
-    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' was run: edited_parts\.py in"):
+
+def test_an_edited_module_is_imported_again_by_the_next_run(tmp_path):
+    def run(name, activation):
+        (tmp_path / "edited_build.py").write_text(EDITED.replace("ACTIVATION", activation))
+        sweep = ks.run(tmp_path / "space.yaml", name=name, sweeps_dir=tmp_path / "sweeps")
+        return sweep, sweep.load_model().layers[0].activation.__name__
+
+    parts = {"parameters": "{learning_rate: 0.1, epochs: {values: [1]}}", "search": "{sampler: random, trials: 1}"}
+    (tmp_path / "space.yaml").write_text(small(model='{python: "edited_build:build"}', **parts, finalists="none"))
+    first, activation = run("first", "relu")
+    assert (activation, run("second", "tanh")[1]) == ("relu", "tanh")
+    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' was run: edited_build\.py in"):
         first.load_model()
-    assert second.load_model().layers[0].activation.__name__ == "tanh"
-    write("relu")
-    assert first.load_model().layers[0].activation.__name__ == "relu"
-
-
-def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_written(tmp_path):
-    lock = threading.Lock()
-
-    def locked(input_shape, classes):
-        with lock:
-            return made("relu")(input_shape, classes)
-
-    with pytest.raises(ks.UsageError, match=r"`locked` uses the variable `lock`: a value of type lock.*no digest"):
-        run_digits(tmp_path, model=locked)
-    assert not list(tmp_path.iterdir())
 
 
 def no_better_than(epochs=1):
@@ -249,18 +184,11 @@ def no_better_than(epochs=1):
 
 
 def test_a_callback_of_the_program_is_called_by_fit_and_a_changed_one_is_refused(tmp_path):
-    parameters = {"learning_rate": 0.1, "epochs": 3, "model.units": 8}
-    changes = {"trials": 1, "parameters": parameters, "finalists": "none"}
+    changes = {"trials": 1, "parameters": {"learning_rate": 0.1, "epochs": 3, "model.units": 8}, "finalists": "none"}
     sweep = run_digits(tmp_path, training={"callbacks": [no_better_than]}, **changes)
     assert (sweep.best.epochs, sweep.best.runner) == (1, "fit/jax")
     with pytest.raises(ks.UsageError, match="callbacks"):
         run_digits(tmp_path, training={"callbacks": [lambda: no_better_than(2)]}, **changes)
-
-
-def test_weights_of_a_class_that_is_not_there_are_told_before_anything_trains(tmp_path):
-    with pytest.raises(ks.UsageError, match="`class_weight` names the class '12', but the classes"):
-        run_digits(tmp_path, trials=1, training={"class_weight": {12: 2.0}})
-    assert not list(tmp_path.rglob("study.db"))
 
 
 def test_a_loss_may_have_arguments(tmp_path):

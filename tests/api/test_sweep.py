@@ -13,33 +13,24 @@ from tests.helpers.records import new_folder
 def test_the_best_is_the_first_of_the_leaderboard(finished):
     best = finished.best
     assert best.number == finished.leaderboard()[0].number
-    assert best.value == max(trial.value for trial in finished.trials)
+    assert best.value == max(trial.value for trial in finished.trials) == finished.study.best_value
     assert best.stderr > 0
     assert set(best.params) >= {"optimizer", "learning_rate", "epochs", "model.units"}
     assert len(best.curve["val_accuracy"]) == best.epochs == best.params["epochs"]
+    assert [trial.number for trial in finished.ties()] == [row.number for row in finished.leaderboard() if row.tie]
 
 
-def test_a_leaderboard_can_be_filtered_and_sorted_as_by_the_command(finished):
-    rows = finished.leaderboard(where="optimizer=adam")
-    assert {row.params["optimizer"] for row in rows} == {"adam"}
-    by_number = finished.leaderboard(sort="number", top=3)
-    assert [row.number for row in by_number] == [0, 1, 2]
+def test_a_leaderboard_is_filtered_sorted_and_becomes_tables_of_other_libraries(finished):
+    assert {row.params["optimizer"] for row in finished.leaderboard(where="optimizer=adam")} == {"adam"}
+    assert [row.number for row in finished.leaderboard(sort="number", top=3)] == [0, 1, 2]
     with pytest.raises(ks.UsageError, match="no trial has"):
         finished.leaderboard(sort="learning_rat")
-
-
-def test_a_leaderboard_becomes_tables_of_other_libraries(finished):
     board = finished.leaderboard()
     frame = board.to_polars()
     assert frame["value"].to_list() == [row.value for row in board]
     assert {"params.learning_rate", "metrics.val_loss", "number"} <= set(frame.columns)
     assert board.to_markdown().startswith("| # | trial | val_accuracy")
-    assert len(board[:2]) == 2
-    assert board[1] == list(board)[1]
-
-
-def test_ties_are_those_of_the_leaderboard(finished):
-    assert [trial.number for trial in finished.ties()] == [row.number for row in finished.leaderboard() if row.tie]
+    assert len(board[:2]) == 2 and board[1] == list(board)[1]
 
 
 def test_the_estimate_of_the_winner(finished):
@@ -60,17 +51,13 @@ def test_sweeps_are_found_by_name_and_all_together(finished):
         ks.open("other", sweeps_dir=folder)
 
 
-def test_a_trial_by_its_number(finished):
-    assert finished.trial(1).number == 1
-    with pytest.raises(ks.UsageError, match="has no trial 99"):
-        finished.trial(99)
-
-
 def test_a_trial_is_shown_beside_its_sweep_and_is_the_winner_unless_it_is_named(finished):
     assert finished.show().result.number == finished.best.number
     shown = finished.show(2)
-    assert (shown.result.number, len(shown.sweep.results)) == (2, 5)
+    assert (shown.result.number, len(shown.sweep.results), finished.trial(1).number) == (2, 5, 1)
     assert (finished.status.name, finished.status.trials, finished.status.state) == ("mine", 5, "done")
+    with pytest.raises(ks.UsageError, match="has no trial 99"):
+        finished.trial(99)
 
 
 def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypatch):
@@ -81,19 +68,16 @@ def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypa
     (exported,) = [event for event in heard if isinstance(event, ModelExported)]
     assert exported.card.is_file() and exported.trial.startswith(f"trial {finished.best.number}")
     assert finished.log("tensorboard", tmp_path / "runs") == sweep.log("tensorboard", tmp_path / "runs")
+    winner = tmp_path / "runs" / "mine" / f"trial-{finished.best.number}"
+    assert {"best.keras", "card.json", "index.html"} <= {path.name for path in winner.iterdir()}
     (logged,) = [event for event in heard if isinstance(event, TrialsLogged)]
     assert logged.text == "logged 0 of 5 trials; the others were there"
-
-
-def test_optuna_opens_the_study(finished):
-    assert finished.study.best_value == finished.best.value
 
 
 def test_in_words_and_as_html(finished):
     assert repr(finished) == "Sweep('mine', 5 trials)"
     assert repr(finished.best).startswith(f"Trial({finished.best.number}: 0.")
-    html = finished._repr_html_()
-    assert html.count("<tr") == 6
+    assert finished._repr_html_().count("<tr") == 6
     assert "<td>curve</td>" in finished.best._repr_html_() or finished.best.epochs < 2
 
 

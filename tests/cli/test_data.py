@@ -1,6 +1,5 @@
 """`sweep data` of a data set, of a space file and of a sweep; `--save` writes what it was trained and validated on."""
 
-import shlex
 import shutil
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.resume import open_study
 from tests.helpers.command import called
-from tests.helpers.data_specs import write_pictures
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 
@@ -91,10 +89,8 @@ def test_a_sweep_comes_before_a_data_set_of_its_name_which_is_said(here: Path) -
     ("words", "message"),
     [
         (["plant"], "there is no data set 'plant', nor a sweep of that name. Did you mean `plants`?"),
-        (["foo"], "The data sets are fashion_mnist, mnist, digits, iris, wine, breast_cancer, diabetes"),
         (["plants", "--set", "split.seed=1"], "`--set` changes a space file, and none is given"),
         (["plants", "--save", "rows.txt"], "`--save` takes a .npz file in a folder that is there, but got rows.txt"),
-        (["plants", "--save", "no/rows.npz"], "but got no/rows.npz"),
         (["plants", "--picture", "it.png"], "plants.csv has no pictures. Leave out `--picture`"),
     ],
 )
@@ -105,7 +101,7 @@ def test_calls_that_can_not_be_answered(here: Path, words: list[str], message: s
     assert sorted(here.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["plants", "houses", "moons", "diabetes", "cnn"])
+@pytest.mark.parametrize("name", ["plants", "houses", "cnn"])
 def test_saved_rows_are_those_of_the_search_as_the_exported_model_takes_them(here: Path, name: str) -> None:
     assert data(f"search_spaces/{name}.yaml", "--save", "rows.npz")[1].endswith("\nrows.npz\n")
     spec = read_space_file(Path(f"search_spaces/{name}.yaml"))
@@ -140,7 +136,8 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     Path("waves.yaml").write_text(SERIES)
     code, _, told = data("waves.yaml", "--save", "rows.npz")
     assert (code, Path("rows.npz").exists()) == (2, False)
-    assert "trials of this space have different rows, by 'data.horizon'. Add `--set data.horizon=6`, say" in told
+    advice = "Add `--set data.horizon=6`, say"
+    assert f"trials of this space have different rows, by 'data.horizon'. {advice}" in told
     assert data("waves.yaml", "--set", "data.horizon=6", "--save", "six.npz")[0] == 0
     with pytest.warns(SweepWarning, match="split in time"):
         best = ks.run("waves.yaml", test=False).best
@@ -149,20 +146,3 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     with np.load("rows.npz", allow_pickle=False) as saved:
         loss = keras.saving.load_model("sweeps/waves/best.keras").evaluate(saved["x_validation"], saved["y_validation"])
     assert loss == pytest.approx(best.value, rel=1e-5)
-
-
-def test_a_setting_that_is_advised_is_taken(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "photos", 20)
-    text = SERIES.replace("{series: waves.csv, target: height, window: 3}", "{images: photos}")
-    text = text.replace("data.horizon: {values: [6, 1]}", "data.size: {values: [[4, 4], [6, 6]]}")
-    text = text.replace("mean_squared_error", "sparse_categorical_crossentropy")
-    Path("photos.yaml").write_text(text)
-    _, _, told = data("photos.yaml", "--save", "rows.npz")
-    _, *sets = shlex.split(told.partition("Add `")[2].partition("`")[0])
-    assert data("photos.yaml", "--set", *sets, "--save", "rows.npz")[0] == 0
-    with np.load("rows.npz", allow_pickle=False) as saved:
-        assert saved["x_train"].shape[1:] == (4, 4, 3)
-    spec = read_space_file(Path("photos.yaml"))
-    open_study(SweepFolder(tmp_path / "sweeps" / "photos"), spec, load_search_data(spec).fingerprint).close()
-    assert "No trial has won yet: give the space file with `--set" in data("photos", "--save", "rows.npz")[2]

@@ -1,9 +1,10 @@
-"""The engine contract over every sampler of every library: one that is registered is tested from that day on."""
+"""The contracts of samplers and pruning rules over all that are registered."""
 
 import pytest
 
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.testing.samplers import SamplerContract
+from keras_sweep.search.pruning import PRUNING_RULES
+from keras_sweep.testing import PruningRuleContract, SamplerContract
 
 # A Gaussian process takes long for every point; tests/search has in short what these two promise.
 SLOW = {("optuna", "gp"), ("keras-tuner", "bayesian")}
@@ -26,3 +27,10 @@ class TestEveryEngine(SamplerContract):
     def _member(self, member: tuple[str, str]) -> None:
         self.engine, self.sampler = member
         self.follows_seed = member != ("keras-tuner", "grid")  # which is in the order of the file
+
+
+@pytest.mark.parametrize("name", PRUNING_RULES)
+class TestEveryPruningRule(PruningRuleContract):
+    @pytest.fixture(autouse=True)
+    def _rule(self, name: str) -> None:
+        self.rule = name

@@ -14,7 +14,7 @@ from tests.helpers.tracked import READERS, stay_here
 
 from keras_sweep.api.events import Event, TrialsLogged
 from keras_sweep.api.report import TRACKERS, log_sweep
-from keras_sweep.api.trackers.run import Run
+from keras_sweep.api.trackers import Run
 from keras_sweep.errors import MissingPackage
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder

@@ -20,7 +20,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Training
+from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, SweepSpec, Training
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE, kept_epochs
 from keras_sweep.training.fit.runner import FitRunner
@@ -35,6 +35,7 @@ BY_FIT = suggestions(
     {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 383},
 )
 TRIALS = {CompiledRunner: GENERATION, FitRunner: BY_FIT}
+BEST_LOSS = Objective("val_loss", Goal.MINIMIZE, take_best=True)
 either = pytest.mark.parametrize("kind", TRIALS, ids=["lanes", "fit"])
 
 
@@ -116,6 +117,10 @@ class TestEveryKindOfWorkers:
         assert "user_models.py" in (results[0].traceback or "")
 
 
+def in_folds() -> SweepSpec:
+    return make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
+
+
 @pytest.mark.parametrize("workers", ["processes"], indirect=True)
 class TestWhatTheyTrain:
     @pytest.mark.parametrize(("kind", "take_best"), [(CompiledRunner, False), (FitRunner, True)])
@@ -153,23 +158,21 @@ class TestWhatTheyTrain:
         assert_same_bits({0: replace(result, curve=curve)}, train(FitRunner(make_spec(), data), trials))
         assert not path.exists()
 
-    @pytest.mark.soak
-    @pytest.mark.parametrize("kind", [CompiledRunner, FitRunner])
-    def test_folds(self, workers: Pool, kind: Any) -> None:
-        spec = make_spec(data=DataSpec("named", "digits", split=Split(folds=2)))
-        folds, trials = load_search_data(spec), BY_FIT[1:]
-        assert_same_bits(train(kind(spec, folds, workers=workers), trials), train(kind(spec, folds), trials))
-
-    @pytest.mark.soak  # in short a script of tests/faults/test_workers.py has such
-    def test_lanes_of_a_model_of_the_users(self, workers: Pool, data: SearchData) -> None:
-        spec, trials = user_spec("regularized"), BY_FIT[:1]
-        ours, theirs = (train(CompiledRunner(spec, data, workers=who), trials) for who in (workers, None))
-        assert_same_bits(ours, theirs)
-
-    @pytest.mark.soak  # in short of those that rungs stop
-    def test_the_best_epoch(self, workers: Pool, data: SearchData) -> None:
-        spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
-        ours, theirs = (train(CompiledRunner(spec, data, workers=who), GENERATION) for who in (workers, None))
+    @pytest.mark.soak  # in short tests/faults/test_workers.py and rungs have such
+    @pytest.mark.parametrize(
+        ("kind", "make", "trials"),
+        [
+            (CompiledRunner, in_folds, BY_FIT[1:]),
+            (FitRunner, in_folds, BY_FIT[1:]),
+            (CompiledRunner, lambda: user_spec("regularized"), BY_FIT[:1]),
+            (CompiledRunner, lambda: make_spec(objective=BEST_LOSS), GENERATION),
+        ],
+        ids=["folds in lanes", "folds by fit", "a model of the user's", "the best epoch"],
+    )
+    def test_other_sweeps(self, workers: Pool, kind: Any, make: Any, trials: Any) -> None:
+        spec = make()
+        rows = load_search_data(spec)
+        ours, theirs = (train(kind(spec, rows, workers=who), trials) for who in (workers, None))
         assert_same_bits(ours, theirs)
 
     @pytest.mark.parametrize("kind", [CompiledRunner, pytest.param(FitRunner, marks=pytest.mark.soak)])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from keras_sweep.api import report
-from keras_sweep.api.trackers.run import MARK, Run
+from keras_sweep.api.trackers import MARK, Run
 from keras_sweep.testing.trackers import Tracked
 
 

@@ -7,11 +7,11 @@ import optuna
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.importing.optuna_storage import read_trials
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.optuna_storage import read_trials
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.records import change, same

@@ -115,7 +115,7 @@ def import_optuna(
 
     Raises UsageError: the storage can't be read, a sweep of that name is there, or no trial fits the space.
     """
-    from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
+    from keras_sweep.sweep.optuna_storage import fit_to_space, read_trials, write_sweep
 
     spec, fingerprint = spec_of(space, name=name) if space is not None else None, ""
     imported = read_trials(os.fspath(storage), study=study, metric=metric)

@@ -22,13 +22,14 @@ from keras_sweep.trial.events import Event, Noticed
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Options and arguments of the command whose keyword in Python has another name, or a value of its own.
+# An option or argument of the command -> its keyword in Python, where that has another name or a value of its own.
 KEYWORDS = {"for": "seconds", "model": "path", "o": "path", "output": "path", "trial": "number"}
 KEYWORDS |= {"no-test": "test=False", **{name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}}
-# Options that say how a command prints, or which of two functions it calls: a program does without.
-OF_COMMAND = ("help", "json", "probe", "quiet", "schema", "script", "times")
-# A text in backticks, which is options alone where it begins with one; or an option that stands without them.
-_OPTIONS = re.compile(r"`([^`]*)`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
+# Options that say how a command prints, or which of two functions it calls, have no keyword.
+KEYWORDS |= dict.fromkeys(("help", "json", "probe", "quiet", "schema", "script", "times"), "")
+# A text in backticks, or an option without them.
+_WORDS = re.compile(r"`[^`]*`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
+_OPTION = re.compile(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?")
 # Options that take a name -> where the names are listed, with those that installed packages bring.
 NAMES = {
     "engine": "keras_sweep.search.engines:ENGINES",
@@ -48,27 +49,24 @@ def names_of(option: str) -> Collection[str]:
 
 def keyword_of(option: str) -> str:
     """The keyword in Python of an option of the command, `no-test`, with its value if it has one; "" without one."""
-    return "" if option in OF_COMMAND else KEYWORDS.get(option, option.replace("-", "_"))
+    return KEYWORDS.get(option, option.replace("-", "_"))
 
 
 def in_python(text: str) -> str:
     """The text with options of the command as keywords: "`--workers 4`" as "`workers=4`"."""
-
-    def keywords(match: re.Match[str]) -> str:
-        if (words := match[1]) is None:
-            return _keywords(match[0])
-        return f"`{_keywords(words)}`" if re.match("--?[a-z]", words) else match[0]
-
-    return _OPTIONS.sub(keywords, text).replace("he same command", "he same call")
+    return _WORDS.sub(_keywords, text).replace("he same command", "he same call")
 
 
-def _keywords(words: str) -> str:
-    found = []
-    for name, value in re.findall(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?", words):
+def _keywords(match: re.Match[str]) -> str:
+    words, shown = match[0].strip("`"), []
+    if not re.match("--?[a-z]", words):  # a command, or a value
+        return match[0]
+    for name, value in _OPTION.findall(words):
         word, value = keyword_of(name), value.strip("'")
-        shown = value if re.fullmatch(r"[0-9]+|[A-Z]+", value) else f"[{value!r}]" if name == "set" else repr(value)
-        found.append(f"{word}={shown}" if value else word)
-    return ", ".join(found)
+        if value and not re.fullmatch(r"[0-9]+|[A-Z]+", value):
+            value = f"[{value!r}]" if name == "set" else repr(value)
+        shown.append(f"{word}={value}" if value else word)
+    return match[0].replace(words, ", ".join(shown))
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:

@@ -17,7 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_markdown,
     row_record,
 )
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, chosen_rows, rows_of, why_none
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, why_none
 from keras_sweep.views.notebook import leaderboard_html
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -93,12 +93,3 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
 
     def _repr_html_(self) -> str:
         return leaderboard_html(self, title=self.sweep.folder.name)
-
-
-def leaderboard_of(
-    sweep: RecordedSweep, *, where: Sequence[str] = (), sort: str | None = None, top: int | None = None
-) -> Leaderboard:
-    """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
-    ranked = rows_of(sweep)
-    rows = chosen_rows(ranked, sweep.objective, where=where, sort=sort, top=top)
-    return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, tuple(where))

@@ -11,10 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keras_sweep.api.events import TrialsLogged
-from keras_sweep.api.trackers.mlflow import MLflow
-from keras_sweep.api.trackers.run import Tracker, run_of
-from keras_sweep.api.trackers.tensorboard import TensorBoard
-from keras_sweep.api.trackers.wandb import WandB
+from keras_sweep.api.trackers import MLflow, TensorBoard, Tracker, WandB, run_of
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
@@ -23,8 +20,6 @@ from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.space.plugins import Plugins, member_of
 from keras_sweep.sweep.card import is_card_of, kept_card
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.trial.ranking import best_training
-from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.report.facts import PageContent
 from keras_sweep.views.report.page import page_of
@@ -70,57 +65,45 @@ def looks(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
             time.sleep(EVERY)
 
 
-def log_sweep(
-    opened: OpenSweep,
-    to: str,
-    *,
-    output: Path | None = None,
-    follow: bool = False,
-) -> str:
+def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow: bool = False) -> str:
     """Log the trials that the tracker does not have, or has otherwise; returns where.
 
     With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
 
     Raises UsageError: there is no such tracker, or its package is missing; SweepError: it fails; RecordError.
     """
-    folder = opened.folder
     if output is not None and to != "tensorboard":
         raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
     with plain_faults(to):
-        tracker = member_of(TRACKERS, "tracker", to)(folder.name, output)
+        tracker = member_of(TRACKERS, "tracker", to)(opened.folder.name, output)
         marks = dict(tracker.marks())
-    for running in looks(folder):
-        new, all_there = log_new(opened, tracker, to, marks, ended=not running)
+    for running in looks(opened.folder):
+        sweep, new = RecordedSweep.read(opened.folder), 0
+        best = None if running else sweep.best
+        for result in sweep.results:
+            run = run_of(sweep, result, is_winner=result is best)
+            if marks.get(run.id) == run.mark:
+                continue
+            with tempfile.TemporaryDirectory() as place:
+                files = winner_files(opened, Path(place)) if result is best else []
+                with plain_faults(to):
+                    tracker.log(run, files)
+            marks[run.id] = run.mark
+            new += 1
         if new or not running:
-            opened.emit(TrialsLogged(new, all_there))
+            opened.emit(TrialsLogged(new, len(sweep.results)))
         if not follow:
             break
     return tracker.place
 
 
-def log_new(opened: OpenSweep, tracker: Tracker, to: str, marks: dict[str, str], *, ended: bool) -> tuple[int, int]:
-    """Log the trials whose runs do not bear the marks of what is recorded now; how many, of how many."""
-    sweep, new = RecordedSweep.read(opened.folder), 0
-    best = sweep.best if ended else None
-    for result in sweep.results:
-        run = run_of(sweep, result, is_winner=result is best)
-        if marks.get(run.id) == run.mark:
-            continue
-        with tempfile.TemporaryDirectory() as place:
-            files = winner_files(opened, sweep, result, Path(place)) if result is best else []
-            with plain_faults(to):
-                tracker.log(run, files)
-        marks[run.id] = run.mark
-        new += 1
-    return new, len(sweep.results)
-
-
-def winner_files(opened: OpenSweep, sweep: RecordedSweep, best: Result, place: Path) -> list[Path]:
+def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
     """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
-    page = place / "index.html"
-    write_text(page, page_of(PageContent.read(opened), datetime.now(UTC)))
-    kept = is_card_of(kept_card(sweep.folder, sweep.facts), best_training(best, sweep.objective), sweep.facts.seed)
-    return [sweep.folder.best, sweep.folder.card, page] if kept else [page]
+    content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
+    write_text(page, page_of(content, datetime.now(UTC)))
+    sweep = content.sweep
+    is_kept = is_card_of(kept_card(folder, sweep.facts), sweep.training(None), sweep.facts.seed)
+    return [folder.best, folder.card, page] if is_kept else [page]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
 from keras_sweep.api.events import ModelExported
-from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
+from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.trial import ShownTrial, Trial, trial_of
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts, Refit, TestScores
@@ -24,6 +24,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
+from keras_sweep.views.leaderboard.rows import chosen_rows, rows_of
 from keras_sweep.views.sweep_list import SweepRow, sweep_row
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -50,10 +51,7 @@ class Sweep:
         listener: Listener = warn_of_notices,
     ) -> None:
         """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
-        self._folder = folder
-        self._spec = spec
-        self._trust = trust
-        self._listener = listener
+        self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
         with suppress(RecordError):  # which is told once something is asked
             self._identity = read_facts(folder).identity
@@ -70,7 +68,7 @@ class Sweep:
         return sweep
 
     def _check(self, facts: Facts) -> Facts:
-        """Raise RecordError where another record has taken the place of the one that this object was made for."""
+        """Raise RecordError where another record has taken the place of this object's."""
         if self._identity not in (None, facts.identity):
             raise RecordError(
                 f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
@@ -166,8 +164,10 @@ class Sweep:
 
         Raises UsageError: a condition or a key that no trial has.
         """
-        conditions = [where] if isinstance(where, str) else list(where)
-        return leaderboard_of(self._read(), where=conditions, sort=sort, top=top)
+        sweep, conditions = self._read(), (where,) if isinstance(where, str) else tuple(where)
+        ranked = rows_of(sweep)
+        rows = chosen_rows(ranked, sweep.objective, where=conditions, sort=sort, top=top)
+        return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, conditions)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.

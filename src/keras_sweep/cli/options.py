@@ -56,15 +56,15 @@ def option(flags: str, metavar: str, help: str, **more: Any) -> Any:
     return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
 
 
-def number(flag: str, help: str, **more: Any) -> Any:
+def number(name: str, help: str, **more: Any) -> Any:
     """An option that takes a whole number."""
-    return option(flag, "N", help, parser=whole, **more)
+    return option(name, "N", help, parser=whole, **more)
 
 
-def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | None]:
-    """A callback of an option that takes one of these names, or of those that the API has for this option."""
+def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
+    """An option that takes one of these names, or of those that the API has for this option."""
 
-    def checked(param: typer.CallbackParam, value: str | None) -> str | None:
+    def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
             return None
         names = names_of(known) if isinstance(known, str) else known
@@ -74,7 +74,12 @@ def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | No
             raise UsageError(f"`{param.opts[0]}` must be one of {', '.join(names)}, but got {value!r}", hint=hint)
         return value
 
-    return checked
+    return option(name, metavar, help, callback=check)
+
+
+def flag(names: str, help: str) -> Any:
+    """An option that takes no value."""
+    return typer.Option(*names.split(), help=help)
 
 
 SweepsDir = Annotated[
@@ -93,15 +98,13 @@ Sets = Annotated[
     list[str] | None, option("--set", "KEY=VALUE", "Change the space: learning_rate.max=0.1 (repeatable).")
 ]
 Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
-Runner = Annotated[
-    str | None, option("--runner", "NAME", "compiled (lanes, on jax) or fit (any).", callback=one_of("runner"))
-]
+Runner = Annotated[str | None, choice("--runner", "compiled (lanes, on jax) or fit (any).", "runner")]
 Workers = Annotated[
     str | None,
     option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray."),
 ]
-Trust = Annotated[bool, typer.Option("--trust", help="Import and run the `python:` code that the record names.")]
-Format = Annotated[str, option("--format", "NAME", "table or json.", callback=one_of(("table", "json")))]
+Trust = Annotated[bool, flag("--trust", "Import and run the `python:` code that the record names.")]
+Format = Annotated[str, choice("--format", "table or json.", ("table", "json"))]
 
 
 def note(message: str, *, warns: bool = False) -> None:
@@ -138,20 +141,6 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
         stack.enter_context(warned_once())
         show = progress_view(notices_alone) if view is None else view(stack.enter_context(answer_stream()))
         yield Events(stack.enter_context(OutputMayVanish(show)))
-
-
-@contextmanager
-def opened(
-    name: str | None, sweeps_dir: Path | None, trust: bool, tell: Listener = lambda _: None
-) -> Iterator[tuple[ks.Sweep, Events]]:
-    """A sweep to be worked on and what it emits, which `tell` hears too; inside as `at_work`."""
-    with at_work() as events:
-
-        def hear(event: Event) -> None:
-            events(event)
-            tell(event)
-
-        yield ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear), events
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:

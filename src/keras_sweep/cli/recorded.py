@@ -10,31 +10,14 @@ from typing import Annotated
 import typer
 
 import keras_sweep as ks
-from keras_sweep.cli.options import (
-    Backend,
-    Format,
-    Name,
-    Runner,
-    SweepsDir,
-    TrialNumber,
-    Trust,
-    Workers,
-    answer,
-    at_work,
-    names_of_sweeps,
-    note,
-    number,
-    one_of,
-    opened,
-    option,
-)
+from keras_sweep.cli import options as opt
 from keras_sweep.errors import UsageError
 from keras_sweep.space.text import escaped
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
 
-def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
+def list_sweeps(format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.views.leaderboard.formats import json_list
     from keras_sweep.views.sweep_list import print_sweeps
@@ -42,35 +25,32 @@ def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     rows = [sweep.status for sweep in ks.sweeps(sweeps_dir)]
     for row in rows:
         if row.waiting:
-            note(f"{row.name}: {waiting_text(row.waiting)}")
-    answer(lambda console: print_sweeps(console, rows, time.time()), json_list(map(asdict, rows)), format)
+            opt.note(f"{row.name}: {waiting_text(row.waiting)}")
+    opt.answer(lambda console: print_sweeps(console, rows, time.time()), json_list(map(asdict, rows)), format)
 
 
 def leaderboard(
-    name: Name = None,
-    top: Annotated[int | None, number("--top", "Only the first N rows.", show_default="all")] = None,
+    name: opt.Name = None,
+    top: Annotated[int | None, opt.number("--top", "Only the first N rows.", show_default="all")] = None,
     sort: Annotated[
         str | None,
-        option("--sort", "COLUMN", "A column, parameter or metric; -COLUMN turns it round.", show_default="rank"),
+        opt.option("--sort", "COLUMN", "A column, parameter or metric; -COLUMN turns it round.", show_default="rank"),
     ] = None,
     where: Annotated[
         list[str] | None,
-        option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
+        opt.option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
     ] = None,
     format: Annotated[
-        str,
-        option(
-            "--format", "NAME", "table, json, csv or markdown.", callback=one_of(("table", "json", "csv", "markdown"))
-        ),
+        str, opt.choice("--format", "table, json, csv or markdown.", ("table", "json", "csv", "markdown"))
     ] = "table",
-    sweeps_dir: SweepsDir = None,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 
     board = ks.open(name, sweeps_dir=sweeps_dir).leaderboard(top, where=where or (), sort=sort)
     for text in board.notices:
-        note(text)
+        opt.note(text)
     if format == "table":
         print_leaderboard(stdout_console(), board, board.sweep.facts.baseline)
         if (refit := board.sweep.refit) is not None:
@@ -80,21 +60,23 @@ def leaderboard(
         typer.echo(texts[format](), nl=False)
 
 
-def show(name: Name = None, trial: TrialNumber = None, format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
+def show(
+    name: opt.Name = None, trial: opt.TrialNumber = None, format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None
+) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
     from keras_sweep.views.trial_view import print_trial, trial_json
 
     shown = ks.open(name, sweeps_dir=sweeps_dir).show(trial)
     text = trial_json(shown.sweep, shown.result)
-    answer(lambda console: print_trial(console, shown.sweep, shown.result), text, format)
+    opt.answer(lambda console: print_trial(console, shown.sweep, shown.result), text, format)
 
 
 def evaluate(
-    name: Name = None,
-    trust: Trust = False,
-    backend: Backend = None,
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
+    name: opt.Name = None,
+    trust: opt.Trust = False,
+    backend: opt.Backend = None,
+    format: opt.Format = "table",
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
     from keras_sweep.api.events import TestEvaluated
@@ -102,31 +84,30 @@ def evaluate(
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    with opened(name, sweeps_dir, trust) as (sweep, events):
+    with opt.at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         sweep.evaluate(backend=backend)
     look = events.last[TestEvaluated]
     record = event_record(look, sweep.objective)
-    answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
+    opt.answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
 
 
 def export(
-    name: Name = None,
-    trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
-    format: Annotated[
-        str,
-        option("--format", "NAME", "keras, onnx, savedmodel, litert.", callback=one_of("format")),
-    ] = "keras",
-    output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
-    quantize: Annotated[str | None, option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
-    card: Annotated[Path | None, option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
-    trust: Trust = False,
-    backend: Backend = None,
-    sweeps_dir: SweepsDir = None,
+    name: opt.Name = None,
+    trial: Annotated[int | None, opt.number("--trial", "Which trial.", show_default="the winner")] = None,
+    format: Annotated[str, opt.choice("--format", "keras, onnx, savedmodel, litert.", "format")] = "keras",
+    output: Annotated[Path | None, opt.option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
+    quantize: Annotated[str | None, opt.option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
+    card: Annotated[Path | None, opt.option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
+    trust: opt.Trust = False,
+    backend: opt.Backend = None,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
     from keras_sweep.api.events import ModelExported
 
-    with opened(name, sweeps_dir, trust) as (sweep, events):
+    with opt.at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
     exported = events.last[ModelExported]
@@ -142,45 +123,45 @@ def export(
 def verify(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file, its card beside it.")],
     test: Annotated[
-        bool, typer.Option("--test", help="Look at the test rows, too; the look is counted where the sweep is here.")
+        bool, opt.flag("--test", "Look at the test rows, too; the look is counted where the sweep is here.")
     ] = False,
     data_dir: Annotated[
         Path | None,
-        option(
+        opt.option(
             "--data-dir", "PATH", "Where the card's data file lies.", show_default="the space file's folder, or here"
         ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import and run the code that the card names for rows, the file for layers.")
+        bool, opt.flag("--trust", "Import and run the code that the card names for rows, the file for layers.")
     ] = False,
-    backend: Backend = None,
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
+    backend: opt.Backend = None,
+    format: opt.Format = "table",
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
     from keras_sweep.views.replay_view import print_verified, verify_json
 
-    with at_work() as events:
+    with opt.at_work() as events:
         done = ks.verify(
             model, test=test, trust=trust, backend=backend, data_dir=data_dir, sweeps_dir=sweeps_dir, listener=events
         )
-    answer(lambda console: print_verified(console, done), verify_json(done), format)
+    opt.answer(lambda console: print_verified(console, done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 
 def replay(
-    name: Name = None,
-    trial: TrialNumber = None,
-    runner: Runner = None,
+    name: opt.Name = None,
+    trial: opt.TrialNumber = None,
+    runner: opt.Runner = None,
     script: Annotated[
-        bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
+        bool, opt.flag("--script", "Train nothing; print a script of plain Keras that trains the trial.")
     ] = False,
-    rows: Annotated[Path | None, option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
-    workers: Workers = None,
-    trust: Trust = False,
-    backend: Backend = None,
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
+    rows: Annotated[Path | None, opt.option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
+    workers: opt.Workers = None,
+    trust: opt.Trust = False,
+    backend: opt.Backend = None,
+    format: opt.Format = "table",
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
     if rows is not None and not script:
@@ -189,7 +170,8 @@ def replay(
         raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
     from keras_sweep.views.replay_view import print_replay, replay_json
 
-    with opened(name, sweeps_dir, trust) as (sweep, _):
+    with opt.at_work() as events:
+        sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         if script:
             text = sweep.script(trial, rows=rows, backend=backend)
         else:
@@ -197,67 +179,68 @@ def replay(
     if script:
         typer.echo(text, nl=False)
         return
-    answer(lambda console: print_replay(console, done), replay_json(done), format)
+    opt.answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 
 def report(
-    name: Name = None,
+    name: opt.Name = None,
     output: Annotated[
-        Path | None, option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
+        Path | None, opt.option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
+        bool, opt.flag("--watch", "Keep it current while the sweep runs; the open page reads itself anew.")
     ] = False,
-    trust: Trust = False,
-    sweeps_dir: SweepsDir = None,
+    trust: opt.Trust = False,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    with opened(name, sweeps_dir, trust) as (sweep, _):
-        page = sweep.report(output, watch=watch)
+    with opt.at_work() as events:
+        page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
     typer.echo(str(page))
 
 
 def log(
-    to: Annotated[str, option("--to", "TRACKER", "mlflow, wandb or tensorboard.", callback=one_of("to"))],
-    name: Name = None,
+    to: Annotated[str, opt.choice("--to", "mlflow, wandb or tensorboard.", "to", "TRACKER")],
+    name: opt.Name = None,
     output: Annotated[
-        Path | None, option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
+        Path | None, opt.option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on while the sweep runs.")] = False,
-    trust: Trust = False,
-    sweeps_dir: SweepsDir = None,
+    follow: Annotated[bool, opt.flag("--follow", "Go on while the sweep runs.")] = False,
+    trust: opt.Trust = False,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Log the trials to a tracker of experiments; called again, it adds what is new."""
     from keras_sweep.api.events import Event, TrialsLogged
 
-    def tell(event: Event) -> None:
+    def hear(event: Event) -> None:
+        events(event)
         if isinstance(event, TrialsLogged):
-            note(event.text)
+            opt.note(event.text)
 
-    with opened(name, sweeps_dir, trust, tell) as (sweep, _):
-        place = sweep.log(to, output, follow=follow)
+    with opt.at_work() as events:
+        place = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear).log(to, output, follow=follow)
     typer.echo(place)
 
 
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps)
+        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=opt.names_of_sweeps)
     ],
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
+    format: opt.Format = "table",
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
     from keras_sweep.views.compare import compare_json, print_comparison
 
     sides = ks.compare(*names, sweeps_dir=sweeps_dir)
-    answer(lambda console: print_comparison(console, sides), compare_json(sides), format)
+    opt.answer(lambda console: print_comparison(console, sides), compare_json(sides), format)
 
 
 def dashboard(
-    name: Name = None,
-    port: Annotated[int, number("--port", "Where it listens; 0 is any free port.")] = 8080,
-    sweeps_dir: SweepsDir = None,
+    name: opt.Name = None,
+    port: Annotated[int, opt.number("--port", "Where it listens; 0 is any free port.")] = 8080,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

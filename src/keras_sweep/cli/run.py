@@ -10,21 +10,7 @@ import typer
 import keras_sweep as ks
 from keras_sweep.api.edge import names_of
 from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
-from keras_sweep.cli.options import (
-    Backend,
-    Events,
-    NewName,
-    Runner,
-    Sets,
-    Space,
-    SweepsDir,
-    Workers,
-    at_work,
-    note,
-    number,
-    option,
-    seconds_of,
-)
+from keras_sweep.cli import options as opt
 from keras_sweep.errors import Interrupted, UsageError
 from keras_sweep.process.backend import cores
 from keras_sweep.space.text import joined
@@ -35,8 +21,8 @@ APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that are
 
 def check(
     space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
-    set: Sets = None,
+    schema: Annotated[bool, opt.flag("--schema", "Print the JSON Schema of space files instead.")] = False,
+    set: opt.Sets = None,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -44,10 +30,10 @@ def check(
             show_default="--probe, unless the file names `python:` code",
         ),
     ] = None,
-    backend: Backend = None,
-    runner: Runner = None,
-    workers: Workers = None,
-    sweeps_dir: SweepsDir = None,
+    backend: opt.Backend = None,
+    runner: opt.Runner = None,
+    workers: opt.Workers = None,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
     from keras_sweep.views.space_view import print_estimate, print_space
@@ -60,12 +46,12 @@ def check(
     checked = ks.check(space, set=set)
     spec = checked.spec
     for warning in spec.warnings:
-        note(warning, warns=True)
+        opt.note(warning, warns=True)
     if spec.code:
-        note(f"`sweep run` imports and runs {' and '.join(spec.code)} from {spec.folder}")
+        opt.note(f"`sweep run` imports and runs {' and '.join(spec.code)} from {spec.folder}")
     print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not spec.code):
-        with at_work() as events:
+        with opt.at_work() as events:
             cost = checked.estimate(
                 backend=backend, runner=runner, workers=workers, sweeps_dir=sweeps_dir, listener=events
             )
@@ -74,29 +60,31 @@ def check(
 
 
 def run(
-    space: Space,
-    name: NewName = None,
-    trials: Annotated[int | None, number("--trials", "How many trials there are to be in total.")] = None,
-    more: Annotated[int | None, number("--more", "How many trials to add to those that are there.")] = None,
-    add: Annotated[str | None, option("--add", "POINT", "Train this point alone: 'optimizer=adam epochs=10'.")] = None,
-    seconds: Annotated[
-        float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
+    space: opt.Space,
+    name: opt.NewName = None,
+    trials: Annotated[int | None, opt.number("--trials", "How many trials there are to be in total.")] = None,
+    more: Annotated[int | None, opt.number("--more", "How many trials to add to those that are there.")] = None,
+    add: Annotated[
+        str | None, opt.option("--add", "POINT", "Train this point alone: 'optimizer=adam epochs=10'.")
     ] = None,
-    engine: Annotated[str | None, option("--engine", "NAME", f"{joined(names_of('engine'), 'or')}.")] = None,
-    sampler: Annotated[str | None, option("--sampler", "NAME", f"{joined(names_of('own_sampler'))}.")] = None,
-    backend: Backend = None,
-    runner: Runner = None,
-    workers: Workers = None,
-    seed: Annotated[int | None, number("--seed", "The search seed.")] = None,
-    set: Sets = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
-    max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
-    times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
-    sweeps_dir: SweepsDir = None,
+    seconds: Annotated[
+        float | None, opt.option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=opt.seconds_of)
+    ] = None,
+    engine: Annotated[str | None, opt.option("--engine", "NAME", f"{joined(names_of('engine'), 'or')}.")] = None,
+    sampler: Annotated[str | None, opt.option("--sampler", "NAME", f"{joined(names_of('own_sampler'))}.")] = None,
+    backend: opt.Backend = None,
+    runner: opt.Runner = None,
+    workers: opt.Workers = None,
+    seed: Annotated[int | None, opt.number("--seed", "The search seed.")] = None,
+    set: opt.Sets = None,
+    fresh: Annotated[bool, opt.flag("--fresh", "Move an older sweep of that name aside first.")] = False,
+    force: Annotated[bool, opt.flag("--force", "Take over a sweep that another host left locked.")] = False,
+    no_test: Annotated[bool, opt.flag("--no-test", "Do not evaluate on the sealed test set.")] = False,
+    max_failures: Annotated[int | None, opt.number("--max-failures", "Stop after more failed trials.")] = None,
+    quiet: Annotated[bool, opt.flag("--quiet -q", "No progress, only the end.")] = False,
+    times: Annotated[bool, opt.flag("--times", "Draw where the time went.")] = False,
+    json: Annotated[bool, opt.flag("--json", "One JSON event a line on stdout.")] = False,
+    sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
     options = {name: value for name, value in locals().items() if name not in APART}
@@ -114,7 +102,7 @@ def run(
 
     sweep = None
     try:
-        with at_work(view) as events:
+        with opt.at_work(view) as events:
             sweep = ks.run(**options, test=not no_test, listener=hear)
     except Interrupted:
         if SweepEnded in events.last and not json:
@@ -124,14 +112,13 @@ def run(
         _print_end(events, leaks, None if quiet else sweep, times=times)
 
 
-def _print_end(events: Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
-    """The summary of a sweep that has ended; of one that is given it says on a terminal what was important."""
+def _print_end(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
+    """The summary of a sweep that has ended; with `sweep` it says on a terminal which parameters were important."""
     from keras_sweep.views.summary import print_summary
 
     console, last = stdout_console(), events.last
-    # To one who waits for it, and not where Optuna would have to be loaded for it alone.
-    weighs = sweep is not None and console.is_terminal and TrialEnded in last
-    known = sweep.facts.distributions if sweep is not None and weighs else None
+    # Only to a user who waits for it, and not where Optuna would have to be loaded for it alone.
+    known = sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
     refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
     with contextlib.suppress(OSError):  # nobody reads it
         print_summary(

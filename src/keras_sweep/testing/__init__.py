@@ -10,12 +10,11 @@ The member is found by its name, so its package is installed, or registers it be
 
 import pytest
 
-CONTRACTS = ("pruning_rules", "runners", "samplers", "searching", "sources", "trackers")
+CONTRACTS = ("runners", "samplers", "searching", "sources", "trackers")
 pytest.register_assert_rewrite(*(f"{__name__}.{contract}" for contract in CONTRACTS))
 
-from keras_sweep.testing.pruning_rules import PruningRuleContract  # noqa: E402
 from keras_sweep.testing.runners import RunnerContract  # noqa: E402
-from keras_sweep.testing.samplers import SamplerContract  # noqa: E402
+from keras_sweep.testing.samplers import PruningRuleContract, SamplerContract  # noqa: E402
 from keras_sweep.testing.sources import SourceContract  # noqa: E402
 from keras_sweep.testing.trackers import Tracked, TrackerContract  # noqa: E402
 

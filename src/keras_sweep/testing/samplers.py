@@ -1,5 +1,6 @@
-"""What every sampler promises, as tests to derive from: `search/engine.py` in tests."""
+"""What every sampler and every pruning rule promises, as tests to derive from: `search/` in tests."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from keras_sweep.search.engine import Capabilities, Engine
 from keras_sweep.search.engines import find_sampler, make_engine
+from keras_sweep.search.pruning import PRUNING_RULES, Pruner
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter, Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
@@ -23,9 +25,10 @@ from keras_sweep.testing.searching import (
     flatten,
     is_in_space,
     make_result,
+    measure_size,
     run_search,
-    run_two_goals,
     score,
+    score_size,
     search_spec,
     summarize,
 )
@@ -58,29 +61,36 @@ class SamplerContract:
         other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
         return run_search(make_engine(search_spec(space, other, "random", seed=3)), generations, size)
 
+    def check_resuming(
+        self, stops: Sequence[int], total: int, space: SearchSpace = CONDITIONAL, size: int = 4, **more: Any
+    ) -> list[Result]:
+        """See that a search which is stopped after these generations goes on as if never stopped; returns its trials.
+
+        `more` goes to `run_search`, and `start` and `objective` to `fresh`.
+        """
+        own = {name: more.pop(name) for name in ("start", "objective") if name in more}
+        whole = run_search(self.fresh(space, **own), total, size, **more)
+        for closed in stops:
+            engine = self.fresh(space, **own)
+            engine.replay(whole[:closed])
+            rest = run_search(engine, total - closed, size, start=closed, **more)
+            assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
+        return flatten(whole)
+
     def test_bears_the_name_of_engine_and_sampler(self) -> None:
         assert self.fresh(SMALL).name == f"{self.engine}/{self.sampler}"
 
-    def test_numbers_go_on_without_a_gap(self) -> None:
-        results = flatten(run_search(self.fresh(CONDITIONAL), 3, 4))
-        assert [result.number for result in results] == list(range(len(results)))
-        assert len(results) == 12
-
-    def test_values_are_of_the_space_with_conditions_and_constants(self) -> None:
-        for result in flatten(run_search(self.fresh(CONDITIONAL), 5, 5)):
+    def test_values_are_of_the_space_and_numbers_have_no_gap(self) -> None:
+        results = flatten(run_search(self.fresh(CONDITIONAL), 5, 5))
+        assert [result.number for result in results] == list(range(25))
+        for result in results:
             assert is_in_space(CONDITIONAL, result.params), result.params
             assert not [name for name in result.params if name.startswith("tuner/")]
             assert [type(result.params[name]) for name in ("learning_rate", "model.units")] == [float, int]
 
     def test_a_search_stopped_after_a_generation_goes_on_as_if_never_stopped(self) -> None:
-        for space, total, stops in ((CONDITIONAL, 5, (1, 4)), (NARROW, 4, (3,))):
-            whole = run_search(self.fresh(space), total, 4)
-            assert len(flatten(whole)) == 4 * total
-            for closed in stops:
-                engine = self.fresh(space)
-                engine.replay(whole[:closed])
-                rest = run_search(engine, total - closed, 4, start=closed)
-                assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
+        assert len(self.check_resuming((1, 4), 5)) == 20
+        assert len(self.check_resuming((3,), 4, NARROW)) == 16
 
     def test_five_trials_then_twelve_are_the_twelve_of_one_run(self) -> None:
         """Stopped inside a generation, the same generation is asked again and its missing trials trained."""
@@ -98,11 +108,7 @@ class SamplerContract:
         def value(suggestion: Suggestion) -> float | None:
             return None if suggestion.number % 3 == 1 else score(suggestion.params)
 
-        whole = run_search(self.fresh(CONDITIONAL), 6, 4, value)
-        assert len(flatten(whole)) == 24
-        engine = self.fresh(CONDITIONAL)
-        engine.replay(whole[:4])
-        assert summarize(flatten(run_search(engine, 2, 4, value, start=4))) == summarize(flatten(whole[4:]))
+        assert len(self.check_resuming((4,), 6, value=value)) == 24
 
     def test_nothing_but_failures_does_not_end_a_search(self) -> None:
         results = flatten(run_search(self.fresh(CONDITIONAL), 4, 4, lambda _: None))
@@ -113,13 +119,6 @@ class SamplerContract:
         first, again, other = (flatten(run_search(self.fresh(CONDITIONAL, seed=seed), 2, 4)) for seed in (0, 0, 1))
         assert summarize(first) == summarize(again)
         assert (summarize(first) != summarize(other)) == self.follows_seed
-
-    def test_no_trial_repeats_another(self) -> None:
-        seen = set()
-        for result in flatten(run_search(self.fresh(SMALL), 20, 4)):
-            if result.suggestion.continues is None:
-                assert identity(result.params) not in seen
-            seen.add(identity(result.params))
 
     def test_a_continued_trial_has_the_same_values_and_more_epochs(self) -> None:
         results = flatten(run_search(self.fresh(CONDITIONAL), 12 if self.can.sets_epochs else 3, 4))
@@ -143,11 +142,8 @@ class SamplerContract:
                 assert max(results, key=lambda result: result.value or 0.0).params["epochs"] == 3
 
     def test_an_exhausting_search_resumes_alike(self) -> None:
-        whole = run_search(self.fresh(SMALL), 30, 4)
-        for closed in range(1, len(whole) + 1):
-            engine = self.fresh(SMALL)
-            engine.replay(whole[:closed])
-            assert summarize(flatten(run_search(engine, 30, 4, start=closed))) == summarize(flatten(whole[closed:]))
+        generations = len(run_search(self.fresh(SMALL), 30, 4))
+        self.check_resuming(range(1, generations + 1), 30, SMALL)
 
     def test_a_space_of_constants_has_one_trial(self) -> None:
         results = flatten(run_search(self.fresh(SearchSpace((), {"optimizer": "adam", "epochs": 1})), 3, 4))
@@ -178,17 +174,11 @@ class SamplerContract:
             {"optimizer": "sgd", "momentum": 0.3, "nesterov": False},
         ]
         start += [{"model.hidden": (64, 32)}, {"optimizer": "adam", "batch_size": 48, "model.units": 2}, {}]
-        whole = run_search(self.fresh(CONDITIONAL, start), 5, 4)
-        results = flatten(whole)
+        results = self.check_resuming((1, 2, 4), 5, start=start)
         assert len(results) == 20 and all(is_in_space(CONDITIONAL, result.params) for result in results)
         for given, result in zip(start, results, strict=False):
             assert given.items() <= result.params.items()
             assert result.suggestion.continues is None
-        for closed in (1, 2, 4):
-            engine = self.fresh(CONDITIONAL, start)
-            engine.replay(whole[:closed])
-            rest = run_search(engine, 5 - closed, 4, start=closed)
-            assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
 
     def test_a_point_to_start_with_that_a_trial_has_is_passed_over(self) -> None:
         start: list[Params] = [{"optimizer": "adam", "batch_size": 32}, {"optimizer": "adam"}] * 2
@@ -240,9 +230,48 @@ class SamplerContract:
 
     def test_a_search_for_two_goals_that_was_stopped_goes_on_as_if_it_had_not_been(self) -> None:
         if self.can.learns_goals or not self.can.learns:
-            whole = run_two_goals(self.fresh(SIZES, objective=GOALS), 6)
-            for closed in (1, 3, 5):
-                again = self.fresh(SIZES, objective=GOALS)
-                again.replay(whole[:closed])
-                rest = run_two_goals(again, 6 - closed, closed)
-                assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
+            how = {"objective": GOALS, "value": score_size, "measure": measure_size}
+            self.check_resuming((1, 3, 5), 6, SIZES, 8, **how)
+
+
+def climb(pruner: Pruner, numbers: range, epochs: int = 9) -> dict[int, int]:
+    """The trials that stopped, and after which epoch; each asked at its rungs while it trains."""
+    draw = random.Random(numbers.start)
+    tops = {number: draw.random() for number in numbers}
+    ended: dict[int, int] = {}
+    for epoch in pruner.rungs(epochs):
+        for number in numbers:
+            if number not in ended and pruner.stops(number, epoch, tops[number] * epoch / epochs):
+                ended[number] = epoch
+    for number in set(numbers) - set(ended):
+        pruner.complete(number)
+    return ended
+
+
+class PruningRuleContract:
+    """What every pruning rule promises. A test class that derives from this names one: `rule = "patient"`."""
+
+    rule: str  # the name by which it is registered
+
+    def fresh(self, min_iter: int = 1) -> Pruner:
+        return PRUNING_RULES.find(self.rule)(
+            search_spec(LONG, "optuna", "random"), EarlyTerminate(self.rule, min_iter, 2)
+        )
+
+    def test_compares_before_the_last_epoch_in_ascending_order(self) -> None:
+        pruner = self.fresh()
+        for epochs in range(1, 12):
+            rungs = pruner.rungs(epochs)
+            assert list(rungs) == sorted(set(rungs)) and all(1 <= rung < epochs for rung in rungs)
+
+    def test_stops_no_trial_before_min_iter(self) -> None:
+        assert all(rung >= 3 for rung in self.fresh(min_iter=3).rungs(9))
+
+    def test_stops_some_trials_but_not_all(self) -> None:
+        pruner = self.fresh()
+        assert 0 < len(climb(pruner, range(20)) | climb(pruner, range(20, 40))) < 40
+
+    def test_decides_alike_when_it_is_built_anew(self) -> None:
+        first, again = self.fresh(), self.fresh()
+        for numbers in (range(16), range(16, 32)):
+            assert climb(first, numbers) == climb(again, numbers)

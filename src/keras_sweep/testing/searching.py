@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
@@ -104,6 +105,7 @@ def run_search(
     size: int,
     value: Callable[[Suggestion], float | None] = score_suggestion,
     start: int = 0,
+    measure: Callable[[Params], dict[str, float]] | None = None,
 ) -> list[list[Result]]:
     """Run an engine for so many generations, or until the space is exhausted; `value` gives that of a suggestion."""
     done: list[list[Result]] = []
@@ -112,24 +114,24 @@ def run_search(
         if not asked:
             break
         results = [make_result(suggestion, engine.name, value(suggestion)) for suggestion in asked]
+        if measure is not None:
+            results = [one if one.value is None else replace(one, measured=measure(one.params)) for one in results]
         engine.tell(results)
         done.append(results)
     return done
 
 
-def run_two_goals(engine: Engine, generations: int, start: int = 0) -> list[list[Result]]:
-    """Run an engine for `GOALS` in `SIZES`. Larger models are better; every ninth trial fails."""
-    done: list[list[Result]] = []
-    for index in range(start, start + generations):
-        results = []
-        for one in engine.ask(8):
-            units = read_number(one.params, "model.units", 1)
-            value = None if one.number % 9 == 5 else score(one.params) - 0.2 / units
-            result = make_result(replace(one, generation=index), engine.name, value)
-            results.append(replace(result, measured={"parameters": 10.0 * units} if value is not None else {}))
-        engine.tell(results)
-        done.append(results)
-    return done
+def score_size(suggestion: Suggestion) -> float | None:
+    """A value for `SIZES`: larger models are better; every ninth trial fails."""
+    units = read_number(suggestion.params, "model.units", 1)
+    return None if suggestion.number % 9 == 5 else score(suggestion.params) - 0.2 / units
+
+
+def measure_size(params: Params) -> dict[str, float]:
+    return {"parameters": 10.0 * read_number(params, "model.units", 1)}
+
+
+run_two_goals = partial(run_search, size=8, value=score_size, measure=measure_size)  # of an engine for `GOALS`, `SIZES`
 
 
 def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:

@@ -1,4 +1,4 @@
-"""What every tracker promises, as tests to derive from: `Tracker` of `api/trackers/run.py` in tests."""
+"""What every tracker promises, as tests to derive from: `Tracker` of `api/trackers.py` in tests."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Never
 import pytest
 
 from keras_sweep.api.report import TRACKERS
-from keras_sweep.api.trackers.run import Run, Tracker
+from keras_sweep.api.trackers import Run, Tracker
 
 FIRST = Run(
     id="dense-0-1f0c29ab",

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
-from tests.helpers.command import sweep
+from tests.helpers.command import leaderboard, sweep
 from tests.helpers.space_texts import small
 
 SPACE = small(
@@ -36,17 +36,15 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
         early = sweep(command, "mine", cwd=tmp_path)
         assert early.code == 1
         assert "no trial of sweep 'mine' was trained here: those imported can't win, and have no weights" in early.err
-    cut = sweep("run", "mine.yaml", "--for", "0.001s", cwd=tmp_path)
-    assert (cut.code, "error" in cut.err) == (0, False), cut.err
+    cut = sweep("run", "mine.yaml", "--for", "0.001s", cwd=tmp_path).ok()
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in cut.err
     done = sweep("run", "mine.yaml", cwd=tmp_path).ok()
     assert "imported trials guide the search, but can't win" in done.out
-    board = json.loads(sweep("leaderboard", "mine", "--format", "json", cwd=tmp_path).out)
+    board = leaderboard(tmp_path, "mine")
     assert len(board) == 1 + 3  # beside what was imported as many as the space file asks for
     assert board[0]["number"] == 0 and board[0]["seed"] is None
     best = board[1]["number"]
-    assert f"sweep show mine {best}" in done.out and f"test trial {best}:" in done.out
-    assert any(line.startswith(f"best trial {best}: ") for line in done.out.splitlines())
+    assert f"best trial {best}: " in done.out and f"test trial {best}:" in done.out
     assert f"trial {best} of mine" in sweep("export", "mine", "-o", "best.keras", cwd=tmp_path).err
     (listed,) = json.loads(sweep("list", "--format", "json", cwd=tmp_path).out)
     assert (listed["value"], listed["imported"], listed["state"]) == (board[1]["value"], False, "done")

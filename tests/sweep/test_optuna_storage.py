@@ -15,15 +15,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.trial import create_trial
 
 from keras_sweep.errors import UsageError
-from keras_sweep.importing.optuna_storage import fit_to_space, read_trials, write_sweep
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile, optuna_texts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.sweep.optuna_storage import fit_to_space, read_trials, write_sweep
 from keras_sweep.testing.searching import CONDITIONAL, flatten, is_in_space, run_search, search_spec
-from tests.helpers.calls import calls_of
 from tests.helpers.command import called
 from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep
@@ -102,19 +101,20 @@ def test_a_database(storage: Path) -> None:
     assert all(is_in_space(SPACE, result.params) for result in imported.results)
 
 
+def journal_of(path: Path) -> optuna.storages.JournalStorage:
+    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+
+
 def test_a_journal_gives_the_same_trials_as_a_database(storage: Path, tmp_path: Path) -> None:
-    path = tmp_path / "journal.log"
-    run(optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path))), "second")
-    journal, database = read_trials(str(path)), read_trials(str(storage), study="second")
-    assert [result.params for result in journal.results] == [result.params for result in database.results]
-    assert [result.value for result in journal.results] == [result.value for result in database.results]
+    run(journal_of(tmp_path / "journal.log"), "second")
+    journal, database = read_trials(str(tmp_path / "journal.log")), read_trials(str(storage), study="second")
+    assert [(one.params, one.value) for one in journal.results] == [(one.params, one.value) for one in database.results]
     assert journal.distributions == database.distributions
 
 
 def test_trials_of_a_journal_may_be_drawn_from_other_choices_but_not_of_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
-    backend = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
-    study = optuna.create_study(storage=backend)
+    study = optuna.create_study(storage=journal_of(path))
 
     def add(distribution: BaseDistribution) -> None:
         study.add_trial(create_trial(params={"units": 3}, distributions={"units": distribution}, value=1.0))
@@ -160,17 +160,6 @@ def test_trials_that_optuna_wrote_into_a_record_become_a_sweep(tmp_path: Path) -
     assert (code, "\x1b" in err, r"no study 'dense\x1b[31m'" in err) == (2, False, True)
 
 
-@pytest.mark.soak
-def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
-    work = []
-    for trials in (300, 300, 1200):  # the first time imports what is used
-        folder = SweepFolder(tmp_path / f"{trials}_{len(work)}")
-        with StudyFile.create(folder, search_spec(CONDITIONAL, "optuna", "random"), {}) as study:
-            study.add(*dense_sweep(trials))
-        work.append(calls_of(lambda folder=folder: read_trials(str(folder.study))))  # type: ignore[misc]
-    assert work[2] < 5 * work[1]
-
-
 class Evil:
     def __reduce__(self) -> tuple[Any, ...]:
         return open, ("it ran", "w")
@@ -182,14 +171,13 @@ def test_what_is_no_storage_is_refused_and_runs_nothing(tmp_path: Path, monkeypa
         ("a.pickle", pickle.dumps(Evil()), "file is not a database"),
         ("torn.db", b"SQLite format 3\0" + b"x" * 100, r"torn.db can't be read: .*DatabaseError"),
         ("deep.log", b'{"op_code": ' + b"[" * 50_000 + b"\n", "can't be read: "),
-        ("empty.db", b"", "can't be read: .*readonly database"),
     ):
         Path(name).write_bytes(content)
         refused(name, words)
         assert Path(name).read_bytes() == content
     for name in (".", "none.db", "sqlite:///none.db"):
         refused(name, "there is no file ")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pickle", "deep.log", "empty.db", "torn.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pickle", "deep.log", "torn.db"]
 
 
 @pytest.mark.parametrize(
@@ -215,21 +203,12 @@ def test_damage_is_said_or_read_around(database: Path, tmp_path: Path, sql: str)
         assert len(RecordedSweep.read(folder).results) == 3
 
 
-@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
-def test_a_choice_that_no_sweep_can_have_is_refused(tmp_path: Path) -> None:
-    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/maps.db")
-    study.optimize(lambda trial: len(trial.suggest_categorical("layers", [{"units": 3}])), n_trials=1)
-    refused(tmp_path / "maps.db", r"trial 0 can't be recorded: .*\. Nothing was imported")
-
-
-def test_passwords_are_never_shown() -> None:
+@pytest.mark.parametrize("port", ["1", "port"])
+def test_passwords_are_never_shown(port: str) -> None:
     with pytest.raises(UsageError) as error:
-        read_trials("postgresql://me:s3cret@127.0.0.1:1/studies?sslpassword=hidden7")
-    assert "me:***@127.0.0.1" in str(error.value)
+        read_trials(f"postgresql://me:s3cret@127.0.0.1:{port}/studies?sslpassword=hidden7")
+    assert ("me:***@127.0.0.1" in str(error.value)) is (port == "1")
     assert "s3cret" not in str(error.value) and "hidden7" not in str(error.value)
-    with pytest.raises(UsageError) as error:
-        read_trials("postgresql://me:s3cret@127.0.0.1:port/studies")
-    assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize("engine", ["optuna", "keras-tuner"])
