@@ -77,7 +77,7 @@ def baseline(
 
     Raises UsageError: the space or its rows are wrong, or no linear model takes them; SweepBusy.
     """
-    from keras_sweep.sweep.baseline import fit_baseline
+    from keras_sweep.sweep.named_data import fit_baseline
 
     spec = spec_of(space, name=name, changes=set)
     data = load_rows(spec)
