@@ -24,7 +24,7 @@ POOLS = [
     WILD,
 ]
 TARGETS = [st.sampled_from(["0", "1"]), st.sampled_from(["p", "q", "r"]), st.sampled_from(["0.5", "1.5", "2"]), WILD]
-ANY = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def load_both(content: bytes, loss: str) -> None:

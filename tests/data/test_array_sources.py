@@ -128,7 +128,6 @@ def test_parts_whose_labels_are_in_a_column_or_not_are_alike(returned) -> None:
 
 ENCODED = {
     "sparse_categorical_crossentropy": (1,),
-    "binary_crossentropy": (1,),
     "categorical_crossentropy": (2,),
     "mine:loss": (1,),
 }

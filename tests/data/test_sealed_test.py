@@ -103,13 +103,6 @@ def test_gives_the_rows_that_were_held_out() -> None:
     np.testing.assert_allclose(test.x, scaled, rtol=2e-3, atol=2e-3)
 
 
-def test_fashion_mnist_has_its_own_ten_thousand() -> None:
-    spec = named("fashion_mnist")
-    data = load_search_data(spec)
-    test = open_test(spec, data)
-    assert test.x.shape == (10000, 784) and np.bincount(test.y).tolist() == [1000] * 10
-
-
 def test_data_that_changed_since_the_search_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "it.csv"
     rows = [f"{k},{k % 2}" for k in range(50)]

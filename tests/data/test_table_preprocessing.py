@@ -220,7 +220,7 @@ NAMES = st.one_of(
 
 
 @given(st.lists(NAMES, unique=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_names_of_inputs_are_allowed_by_keras_tell_columns_apart_and_give_them_back(names: list[str]) -> None:
     written = [input_name(name) for name in names]
     assert len(set(written)) == len(names)
@@ -228,27 +228,20 @@ def test_names_of_inputs_are_allowed_by_keras_tell_columns_apart_and_give_them_b
     assert all(name and "/" not in name for name in written)
 
 
-def roundtrip(names: list[str], kinds: list[bool], folder: Path) -> None:
-    """A table of these columns, each of text or of numbers, to an exported model and back."""
+def test_columns_of_all_odd_names_go_to_an_exported_model_and_back(tmp_path: Path) -> None:
     import keras
 
-    draw = np.random.default_rng(len(names))
-    columns = {}
-    for index, (name, text) in enumerate(zip(names, kinds, strict=True)):
+    draw, columns = np.random.default_rng(len(ODD_NAMES)), {}
+    for index, name in enumerate(ODD_NAMES):
         values = draw.permutation(6) + index
-        columns[name] = [f"t{value % 3}{index}" for value in values] if text else values.astype(float)
+        columns[name] = values.astype(float) if index % 3 else [f"t{value % 3}{index}" for value in values]
     table = pl.DataFrame(columns)
     preprocessing = fitted(table)
     expected = preprocessing.transform(table)
-    preprocessing.wrap(identity(expected.shape[1])).save(folder / "it.keras")
-    model = keras.models.load_model(folder / "it.keras")
-    others = {"one more": [0] * len(table), **{name: table[name] for name in reversed(names)}}
-    given_rows = table if preprocessing.takes_matrix else pl.DataFrame(others)
-    same(model.predict(model_inputs(model, given_rows), verbose=0), expected, 1e-5)
-
-
-def test_all_odd_names_at_once(tmp_path: Path) -> None:
-    roundtrip(ODD_NAMES, [index % 3 == 0 for index in range(len(ODD_NAMES))], tmp_path)
+    preprocessing.wrap(identity(expected.shape[1])).save(tmp_path / "it.keras")
+    model = keras.models.load_model(tmp_path / "it.keras")
+    others = pl.DataFrame({"one more": [0] * len(table), **{name: table[name] for name in reversed(ODD_NAMES)}})
+    same(model.predict(model_inputs(model, others), verbose=0), expected, 1e-5)
 
 
 def test_a_matrix_of_too_many_columns_is_refused() -> None:

@@ -48,7 +48,7 @@ changes = st.tuples(st.integers(0, len(DENSE)), st.integers(0, 12), inserts)
 
 
 @given(st.lists(changes, min_size=1, max_size=4))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_any_small_change_of_a_good_file(found: list[tuple[int, int, str]]) -> None:
     text = DENSE
     for start, length, insert in found:
@@ -70,27 +70,22 @@ leaves = st.one_of(st.none(), st.booleans(), numbers, names, st.text(max_size=3)
 values = st.recursive(
     leaves,
     lambda below: (
-        st.lists(below, max_size=4)
-        | st.dictionaries(st.one_of(block_keys, names), below, max_size=4)
-        | st.dictionaries(st.text(max_size=3), below, max_size=2)
+        st.lists(below, max_size=4) | st.dictionaries(block_keys | names | st.text(max_size=3), below, max_size=4)
     ),
     max_leaves=8,
 )
 blocks = st.one_of(
     values, st.dictionaries(block_keys, st.one_of(leaves, st.lists(leaves, max_size=4), values), max_size=4)
 )
-ranges = st.builds(
-    lambda low, more, extra: {"min": low, "max": low + more, **extra},
-    st.one_of(st.integers(0, 9), st.floats(0, 2)),
-    st.one_of(st.integers(0, 9), st.floats(0, 2)),
-    st.dictionaries(st.sampled_from(["log", "q"]), st.sampled_from([True, False, 1, 2, 0.5]), max_size=1),
-)
+ends = st.integers(0, 9) | st.floats(0, 2)
+extra = st.dictionaries(st.sampled_from(["log", "q"]), st.sampled_from([True, False, 1, 2, 0.5]), max_size=1)
+ranges = st.builds(lambda low, more, extra: {"min": low, "max": low + more, **extra}, ends, ends, extra)
 choices = st.builds(lambda found: {"values": found}, st.lists(leaves, min_size=1, max_size=3))
 parameters = st.dictionaries(st.one_of(names, st.text(max_size=4)), st.one_of(blocks, ranges, choices), max_size=6)
 
 
 @given(parameters)
-@settings(max_examples=200)
+@settings(max_examples=100)
 @example({"epochs": {"distribution": "q_uniform", "min": 1e-300, "max": 1e300, "q": 1e-300}})
 @example({"learning_rate": {"distribution": "log_uniform", "min": -(2**63), "max": 700}})
 @example({"seed": {"min": -(2**63), "max": 2**63 - 1, "q": 2**62}})

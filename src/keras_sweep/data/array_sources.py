@@ -47,10 +47,7 @@ _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
 def read_npz(data: DataSpec, folder: Path) -> SourceRows:
-    """The arrays of an .npz file, never unpickled. Raises DataError.
-
-    The target is the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
-    """
+    """Read an .npz file, never unpickled; `target` names the labels if they are not `y`. Raises DataError."""
     path, target, by = folder / data.source, data.target, data.split.by
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
@@ -164,10 +161,7 @@ def steps_of_large(dataset: Any) -> int:
 
 
 def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
-    """x, y and weights of all rows, as far as a dataset gives them, and a sentence on their size.
-
-    A dataset gives batches, or rows one by one. Raises DataError: it never ends, is too large, gives nothing, or fails.
-    """
+    """Read x, y and weights of all batches, or rows, and say their size. Raises DataError, also if it never ends."""
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:

@@ -70,10 +70,7 @@ def of_names(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def are_several(value: Any, rows: int | None = None) -> bool:
-    """Whether it is a dict, or a list or tuple, of arrays, a row of each of which makes a row together.
-
-    A list of as many arrays as there are rows is one of rows; where these are not known, it is none of inputs.
-    """
+    """Whether it is a dict, list or tuple of arrays, not a list of as many rows; without `rows` a list is none."""
     if isinstance(value, Mapping):
         return True
     listed = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -171,10 +168,7 @@ def own(array: Array) -> Array:
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
-    """The array that NumPy takes it for, a masked number as missing; an empty one where it takes it for none.
-
-    Objects that are all numbers are these, and texts of TensorFlow those of Python.
-    """
+    """The array that NumPy makes, a masked number as missing; an empty one where it makes none."""
     try:
         array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
         if array.dtype.kind == "O" and all(isinstance(one, int | float | np.number | np.bool) for one in array.flat):

@@ -77,10 +77,7 @@ def _faults(
 
 
 def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
-    """The shape of outputs of one row that fits labels: theirs, and with an axis of C where they are class indices.
-
-    Of several answers a row C is their highest value and one.
-    """
+    """The shape of outputs of one row that fits labels; class indices add an axis of C, their highest value and one."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)

@@ -24,10 +24,7 @@ PARTS = {"train": "train", "val": "validation", "valid": "validation", "validati
 
 
 def read_images(data: DataSpec, folder: Path) -> SourceRows:
-    """The pictures of a folder, [N, H, W, C] float32 from 0 to 1, each labelled by the folder of its class.
-
-    Raises TableError with every file that can't be read, DataError, and MissingPackage without Pillow.
-    """
+    """Read a folder of pictures, [N, H, W, C] float32 from 0 to 1. Raises TableError, DataError, or MissingPackage."""
     root = folder / data.source
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
     try:
@@ -79,10 +76,7 @@ def _parts(root: Path) -> dict[str, Path]:
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """A folder, then each that is in it, with the files there, links followed; what can't be walked goes to `faults`.
-
-    Hidden files and folders are left out, as `.ipynb_checkpoints`, in which Jupyter keeps copies of pictures.
-    """
+    """Walk a folder as `os.walk`, links followed, hidden files left out; what can't be walked goes to `faults`."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -92,10 +92,7 @@ class Labels:
         return replace(self, in_column=two and not COLUMN_METRICS.isdisjoint(metrics))
 
     def encode(self, y: Array, rows: str) -> Array:
-        """Labels of the source, [N] or [N, ...], as the loss takes them; `rows` says whose: "test rows of iris".
-
-        Raises DataError for a label that training rows do not have.
-        """
+        """Encode labels as the loss takes them; `rows` says whose. Raises DataError for a class that is new."""
         encoded = self._encode(y, rows)
         return encoded[:, None] if self.in_column and encoded.ndim == 1 else encoded
 
@@ -124,10 +121,7 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes in training labels, [N] or [N, ...], or see that they are numbers.
-
-    `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError, with a loss for such labels.
-    """
+    """Find the classes in training labels, or see that they are numbers. Raises DataError that names a fitting loss."""
     if not y.size and form is not LabelForm.ANY:
         raise DataError(
             f"there are no labels, but `loss: {loss}` compares with some",

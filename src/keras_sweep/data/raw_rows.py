@@ -18,10 +18,7 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
-    """x of the training and of the validation rows, or twice of those of `whole`, as the exported model takes them.
-
-    That is `data.train.x` and `data.validation.x`, or the raw columns of a table. Raises DataError.
-    """
+    """x of the training and of the validation rows as the exported model takes them: of a table, raw columns."""
     if data.preprocessing is None:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
@@ -47,10 +44,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
-    """The training rows, then the validation rows: each both trained on and, for what that says, scored.
-
-    The columns of a table are encoded by all of these rows. Raises DataError.
-    """
+    """Both parts in one, to train on and to score; a table's columns are encoded by all of them. Raises DataError."""
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:

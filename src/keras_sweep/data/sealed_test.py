@@ -14,10 +14,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def seal(encoding: Encoding) -> tuple[int, str | None]:
-    """How many test rows there are, and SHA-256 (hex) over them as the model takes them; (0, None) without any.
-
-    Raises DataError for a class that no training row has, or a number that no model takes.
-    """
+    """Count and fingerprint (SHA-256) the test rows; (0, None) without any. Raises DataError if no model takes them."""
     if (pictures := encoding.parts.source.pictures) is not None:  # whose files are checked when they are read
         return pictures.test_rows, None
     if encoding.parts.test is None:
@@ -27,10 +24,7 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
-    """The sealed test rows, in the form of `data.validation`, or of the rows of `like`: the same, encoded otherwise.
-
-    Raises DataError: the source has no test rows, or its rows are no longer those that were there before the search.
-    """
+    """The sealed test rows, encoded as `data` or as `like`. Raises DataError if there are none, or they changed."""
     rows, raw = _opened(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 

@@ -158,10 +158,7 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """SHA-256 (hex) over all arrays of the parts, each part once, and over which rows folds leave out.
-
-    Labels in a column have the fingerprint of those that are [N], as when both were handed on as [N].
-    """
+    """SHA-256 (hex) over all arrays of the parts and over folds; labels in a column count as those in [N]."""
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)

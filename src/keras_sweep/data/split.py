@@ -51,10 +51,7 @@ def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
 
 def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
-
-    `form` is that of the labels; `stratify` is for classes alone. Raises DataError where a part would have no row.
-    """
+    """Hold out test rows, then validation rows; parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         raise DataError(

@@ -80,10 +80,7 @@ Column = NumberColumn | TextColumn
 
 
 def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
-    """A table as polars has it: one of polars, of pandas, of pyarrow or the like, or a mapping of columns by name.
-
-    A gap in a text column of pandas, a float NaN, is of another type for polars: it becomes None. Raises DataError.
-    """
+    """A table, or a mapping of columns, as polars has it; a NaN in a text column is None. Raises DataError."""
     if isinstance(table, pl.DataFrame):
         return table
     try:
@@ -167,9 +164,7 @@ def _mending(options: Mapping[str, Sequence[str]]) -> str | None:
 def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """(columns, notices) from the training rows of a checked table. Raises TableError with every fault of a column.
-
-    With `keep` each column of numbers gives a feature."""
+    """(columns, notices) of training rows; `keep` keeps numbers of one value. Raises TableError with every fault."""
     values = _values_of_numbers(train)
     mending = _mending(options := odd_columns(train))
     notices = [] if mending is None else [mending]

@@ -99,10 +99,7 @@ class TablePreprocessing:
         return np.concatenate(features, axis=-1)
 
     def wrap(self, model: Any) -> Any:
-        """A `keras.Model` from raw rows to the output of `model`, of Keras's own layers and operations alone.
-
-        It is saved and loaded (in safe mode) without custom objects, and works the same on every backend.
-        """
+        """A `keras.Model` from raw rows to the output of `model`, without custom objects, for every backend."""
         import keras
         from keras import ops
 

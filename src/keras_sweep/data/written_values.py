@@ -26,10 +26,7 @@ def is_written(series: pl.Series) -> bool:
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """The columns of texts that are numbers or dates, the way of each, and the key and fault of each that has two.
-
-    `known` are the ways that the user says.
-    """
+    """Columns that are numbers or dates, the way of each, and faults of those with two; `known` ways are the user's."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, both, read in (("decimal", (".", ","), numbers_in), ("dates", ("day-first", "month-first"), _dates)):

@@ -49,10 +49,7 @@ class Constraint:
     met: Callable[[Mapping[str, Value]], Any]  # by values of all of these
 
     def holds(self, params: Mapping[str, Value]) -> bool:
-        """Whether values meet it; a trial that lacks one of its parameters does.
-
-        Raises ArithmeticError, TypeError or ValueError where it can't be computed of these values.
-        """
+        """Whether values meet it, or lack one of its names. Raises ArithmeticError, TypeError or ValueError."""
         return not self.names <= params.keys() or bool(self.met(params))
 
 

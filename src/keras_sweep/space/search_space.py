@@ -167,10 +167,7 @@ class SearchSpace:
         return {name: as_drawn(known[name], value) if name in known else value for name, value in given.items()}
 
     def misfits(self, given: Params) -> dict[str, str]:
-        """Name -> why no trial has the value that is given, or none without another one; "" -> why none has them all.
-
-        Values are as drawn.
-        """
+        """Name -> why no trial has this value (as drawn), or none without another one; "" -> why none has them all."""
         faults: dict[str, str] = {}
         for name, value in given.items():
             cases = [one for one in self.parameters if one.name == name]

@@ -12,10 +12,7 @@ from keras_sweep.space.text import quoted
 
 
 def flat_spec(spec: SweepSpec) -> dict[str, Any]:
-    """Everything that decides what a trial of the sweep is: dotted key -> JSON value.
-
-    The engine, the sampler and the number of trials are left out: a sweep may go on with others.
-    """
+    """All that decides what a trial is, not the engine nor how many trials: dotted key -> JSON value."""
     goals = spec.objective.further
     flat: dict[str, Any] = {
         "data": _data_words(spec),

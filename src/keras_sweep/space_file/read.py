@@ -82,7 +82,7 @@ def read_space_file(
     outputs = trained.outputs_of(faults)
     found = {} if trained.names_outputs(faults) else trained.metrics_of(faults)
     metrics = None if found is None else (*found, *sweep_spec.recorded_names(outputs))
-    objective = trained.objective_of(faults, metrics, own, outputs)
+    objective = trained.objective_of(faults, metrics, outputs)
     space = with_where(parameters(faults, model) if faults.has("parameters") else None, faults)
     training = trained.training_of(faults, None if own else metrics)
     search = _search_of(faults)

@@ -26,6 +26,7 @@ METRIC = kind_of(sections.Metric)
 ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
 WEIGHTS = kind_of(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
 Arguments = dict[str, Value]
+Names = tuple[str, ...] | None
 CLASS_WEIGHT = kind_of(
     Annotated[
         Literal["balanced"] | dict[int | str, PositiveFloat] | None,
@@ -157,15 +158,13 @@ def _with_arguments(
     return (name, arguments) if len(faults.found) == before else None
 
 
-def objective_of(
-    faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str, ...], outputs: Mapping[str, Output]
-) -> Objective | None:
-    """What `metric` says; None with its fault noted. What a model's `own` are is known once it is built."""
+def objective_of(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
+    """What `metric` says; None with its fault noted. Metrics of a model that compiles itself are known once built."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
     places: list[Place] = [("metric", index) for index in range(len(given))] if isinstance(given, list) else []
-    first, *further = [_goal_of(faults, place, metrics, own, outputs) for place in places or [("metric",)]]
+    first, *further = [_goal_of(faults, place, metrics, outputs) for place in places or [("metric",)]]
     if first is None or None in further:
         return None
     others = tuple(one for one in further if one is not None)
@@ -198,13 +197,7 @@ def with_choice(faults: Faults, objective: Objective | None, finish: Finish | No
     return replace(objective, where=given.get("where", ""))
 
 
-def _goal_of(
-    faults: Faults,
-    place: Place,
-    metrics: tuple[str, ...] | None,
-    own: tuple[str, ...],
-    outputs: Mapping[str, Output],
-) -> Objective | None:
+def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
     section = faults.section(sections.MetricSection, place, hints)
     if section is None or metrics is None:  # which ones are recorded is not known
@@ -215,7 +208,7 @@ def _goal_of(
         rule = f"ranks trials epoch by epoch, which {quoted(name)} can't: that is a further goal"
         faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
         return None
-    if name not in recorded and not own:
+    if name not in recorded and not own_of(faults):
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
         metric = name.removeprefix("val_")
         missing = metric in tables.METRICS and f"val_{metric}" not in recorded
@@ -236,7 +229,7 @@ def _goal_of(
     return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
 
 
-def training_of(faults: Faults, metrics: tuple[str, ...] | None) -> Training | None:
+def training_of(faults: Faults, metrics: Names) -> Training | None:
     """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.section(Training, ("training",), OF_KERAS, apart=(*WATCHING, "class_weight", "callbacks"))
@@ -254,7 +247,7 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None) -> Training | N
     return replace(section, **parts) if len(faults.found) == before else None
 
 
-def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
+def _watching(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
     section = faults.section(form, ("training", name))
     if section is None:
         return None
