@@ -78,15 +78,6 @@ def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(t
 
 
 @pytest.mark.soak
-def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    faults = after_search(whole("finalists")[0])
-    draw = random.Random(5)
-    chain = sorted(draw.sample(range(len(faults) * 2 // 3), 3))
-    assert survives(tmp_path / "x", "finalists", [faults[one] for one in chain[:1]]) == 1
-    assert survives(tmp_path / "y", "finalists", [faults[one] for one in chain]) >= 1
-
-
-@pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(8))
 def test_killed_before_or_after_every_call_while_finalists_train(tmp_path: Path, first: int) -> None:
@@ -107,17 +98,8 @@ def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_th
     assert survives(tmp_path / "x", "folds_in_lanes", faults) == 2
 
 
-# At the same place as one of the short form, but for another call, or in a file that has no name yet.
-SAME = [("open_new spool", False), ("open_new spool", True), ("rename spool", False), ("remove spool", True)]
-
-
 @pytest.mark.parametrize(
-    ("what", "after"),
-    [
-        ("rename spool", True),
-        pytest.param("remove spool", False, marks=pytest.mark.soak),
-        *(pytest.param(what, after, marks=pytest.mark.soak) for what, after in SAME),
-    ],
+    ("what", "after"), [("rename spool", True), pytest.param("remove spool", False, marks=pytest.mark.soak)]
 )
 def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_again(tmp_path, what, after) -> None:
     sweep = folder_of(tmp_path / "x", "plain")

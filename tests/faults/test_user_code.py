@@ -95,12 +95,6 @@ def test_what_code_changes_of_the_process_is_put_back(tmp_path: Path) -> None:
     assert "module\n" in ended.err and "rows\n" in ended.err
 
 
-def test_prints_of_layers_are_no_part_of_the_answer(tmp_path: Path) -> None:
-    ended = run(tmp_path, LEAVING.format(leave="print('layer')"), "--json").ok()
-    assert all(line.startswith('{"event": ') for line in ended.out.splitlines())
-    assert "layer\n" in ended.err
-
-
 LOUD = """
 import ctypes, subprocess
 

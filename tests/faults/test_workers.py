@@ -1,11 +1,10 @@
 """Whoever trains, whatever befalls them: nothing is lost, and a sweep ends as one that this process trains alone."""
 
 import os
-import pickle
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,7 +15,6 @@ from threading import Lock, Thread, main_thread
 from traceback import walk_stack
 from typing import Any
 
-import cloudpickle
 import loky.process_executor
 import numpy as np
 import pytest
@@ -34,7 +32,7 @@ from keras_sweep.training.workers.pool import ExecutorPool, Pool, workers_of
 from tests.helpers.clusters import address_of, dask_cluster
 from tests.helpers.command import PATIENCE, called, script, sweep
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import GENERATION, assert_same_bits, suggestions, train
+from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, suggestions, train
 from tests.helpers.long_sweep import Started, assert_as_alone, wait_for, write_long
 from tests.helpers.whole_spaces import arguments, whole_text, write_whole
 from tests.helpers.whole_sweeps import folder_of, outcome, run_space, whole
@@ -179,29 +177,6 @@ def one_process() -> Iterator[Pool]:
         yield processes
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (
-            {"versions": {**task.versions(), "keras": "3.0"}},
-            "it has keras .*, but the sweep is run with keras 3.0",
-        ),
-        ({"fingerprint": "other"}, "its data are others than those of the sweep"),
-    ],
-    ids=["packages", "data"],
-)
-def test_a_worker_with_other_packages_or_data_is_said_before_anything_trains(
-    one_process: Pool, change: dict[str, Any], says: str
-) -> None:
-    spec = make_spec()
-    shared = task.Client(one_process, spec, load_search_data(spec), pytest.fail)
-    backend, pickled = pickle.loads(shared._payload)
-    shared._payload = pickle.dumps((backend, cloudpickle.dumps(replace(pickle.loads(pickled), **change))))
-    with pytest.raises(SweepError, match=says):
-        shared.look(task.versions)
-
-
 def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_code(
     one_process: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,18 +233,6 @@ def test_a_worker_that_is_killed_while_it_answers_is_not_waited_for(one_process:
     assert one_process.submit(pow, 2, 3).result(PATIENCE) == 8
 
 
-def test_a_segment_that_kills_its_worker_three_times_ends_the_search(one_process: Pool) -> None:
-    """The reason is one plain line, and what is finished is kept."""
-    spec = make_spec()
-    said: list[str] = []
-    shared = task.Client(one_process, spec, load_search_data(spec), said.append)
-    for _ in range(2):
-        shared.lost("train trial 3", shared.submit(os.kill, 0, signal.SIGKILL).exception(PATIENCE) or AssertionError())
-    with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: "):
-        shared.lost("train trial 3", OSError(28, "No space left on device"))
-    assert len(said) == 2
-
-
 def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_needs() -> None:
     """Each of its processes imports the script, which without `if __name__` begins processes itself."""
     spec = make_spec()
@@ -282,12 +245,7 @@ def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_need
 
 
 def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Pool, tmp_path: Path) -> None:
-    looked_once(one_process, tmp_path / "killed")
-
-
-def looked_once(workers: Pool, killed: Path) -> None:
-    """Have workers look at a sweep, of which one is killed."""
-    spec = make_spec()
+    spec, killed = make_spec(), tmp_path / "killed"
     said: list[str] = []
 
     def look() -> str:
@@ -296,10 +254,8 @@ def looked_once(workers: Pool, killed: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return "seen"
 
-    found = task.Client(workers, spec, load_search_data(spec), said.append).look(look)
-    assert found and set(found) == {"seen"}
-    assert 1 <= len(said) < task.TRIES  # a scheduler may ask once more who is gone
-    assert all(one.startswith("workers read the data again: ") for one in said)
+    assert task.Client(one_process, spec, load_search_data(spec), said.append).look(look) == ["seen"]
+    assert [one.partition(":")[0] for one in said] == ["workers read the data again"]
 
 
 def test_a_model_that_cant_be_sent_is_said_before_anything_trains(tmp_path: Path) -> None:
@@ -342,11 +298,23 @@ def test_a_script_gives_its_own_arrays_and_functions_and_needs_no_guard(tmp_path
     script("own.py", cwd=tmp_path, new=True).ok()
 
 
-@pytest.mark.parametrize("wanted", ["0", "-1", "many", "dask:", "dask://", "http://x:1", "ray:"])
-def test_workers_that_are_none_are_refused(tmp_path: Path, wanted: str) -> None:
+def test_workers_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "plain.yaml").write_text(whole_text("plain"))
-    ended = sweep("run", "plain.yaml", "--workers", wanted, cwd=tmp_path)
-    assert ended.code == 2 and f"got {wanted!r}" in ended.err and not (tmp_path / "sweeps").exists()
+    ended = sweep("run", "plain.yaml", "--workers", "many", cwd=tmp_path)
+    assert ended.code == 2 and "got 'many'" in ended.err and not (tmp_path / "sweeps").exists()
+
+
+class Killing(Watching):
+    """Calls something at the first event."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__()
+        self.call, self.called = call, False
+
+    def __call__(self, event: Any) -> None:
+        if not self.called:
+            self.called = True
+            self.call()
 
 
 @pytest.fixture(scope="module")
@@ -389,22 +357,11 @@ class TestDask:
     def test_workers_that_are_killed_lose_no_trial(self, cluster: Any, data: Any, kind: Any) -> None:
         trials = LONG if kind is CompiledRunner else suggestions(*[{**LONG[0].params, "epochs": 40}] * 3)
         with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
-            runner, killed = kind(make_spec(), data, workers=workers), []
-
-            def kill(event: Any) -> None:
-                del event
-                if not killed:
-                    killed.append(next(iter(cluster.workers.values())).pid)
-                    os.kill(killed[0], signal.SIGKILL)
-
-            results = train(runner, trials, Killing(kill))
-        assert killed
+            worker = next(iter(cluster.workers.values())).pid
+            watch = Killing(lambda: os.kill(worker, signal.SIGKILL))
+            results = train(kind(make_spec(), data, workers=workers), trials, watch)
+        assert watch.called
         assert_same_bits(results, train(kind(make_spec(), data), trials))
-
-    @pytest.mark.soak  # in short one of `--workers`
-    def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(self, cluster: Any, tmp_path: Path) -> None:
-        with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
-            looked_once(workers, tmp_path / "killed")
 
     @pytest.mark.soak  # in short a worker that is killed, and a scheduler that does not answer
     def test_a_scheduler_that_ends_is_said(self, cluster: Any, data: Any) -> None:
@@ -412,26 +369,4 @@ class TestDask:
         with closing(workers_of(address_of(cluster))()) as workers:  # type: ignore[misc]
             runner = CompiledRunner(make_spec(), data, workers=workers)
             with pytest.raises(SweepError, match="no Dask scheduler answers"):
-                train(runner, GENERATION, Killing(lambda event: cluster.close()))
-
-
-class Killing:
-    """A judge and listener that calls something at the first event."""
-
-    name = "killing"
-
-    def __init__(self, call: Any) -> None:
-        self._call: Any = call
-
-    def __call__(self, event: Any) -> None:
-        call, self._call = self._call, lambda event: None
-        call(event)
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        return ()
-
-    def rung(self, epoch: int, values: Any) -> frozenset[int]:
-        return frozenset()
-
-    def stopping(self) -> bool:
-        return False
+                train(runner, GENERATION, Killing(cluster.close))

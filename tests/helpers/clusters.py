@@ -28,7 +28,6 @@ def forks() -> ForkServerContext:
 
 @contextmanager
 def dask_cluster(count: int = 2) -> Iterator[Any]:
-    """A cluster of so many processes, which ends with the test."""
     import dask
     from distributed import LocalCluster
 
@@ -43,7 +42,6 @@ def dask_cluster(count: int = 2) -> Iterator[Any]:
 
 
 def address_of(cluster: Any) -> str:
-    """As `--workers` takes it."""
     return f"dask://{cluster.scheduler_address.removeprefix('tcp://')}"
 
 

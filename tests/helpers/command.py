@@ -74,5 +74,4 @@ def called(arguments: list[str], sweeps: Path | None = None) -> tuple[int, str, 
 
 
 def leaderboard(folder: Path, *words: str) -> list[dict[str, Any]]:
-    """The rows of `sweep leaderboard` in a folder."""
     return json.loads(sweep("leaderboard", *words, "--format", "json", cwd=folder).ok().out)

@@ -27,7 +27,6 @@ def csv(folder: Path, header: str, lines: Iterable[str], loss: str = "sparse_cat
 
 
 def named(name: str, loss: str | None = None, **split: object) -> SweepSpec:
-    """A spec of a named set."""
     spec = named_set(name)
     data = DataSpec("named", name, split=Split(**split))  # type: ignore[arg-type]
     return replace(spec, data=data, loss=loss or spec.loss)

@@ -44,7 +44,6 @@ class Faults:
     names: list[str] = field(default_factory=list)  # of all calls
 
     def call(self, what: str, error: Callable[[], Exception], work: Callable[[], Any]) -> Any:
-        """Do the work, or fail."""
         self.names.append(what)
         counted = self.commits <= 0 and self.what in (None, what)
         self.commits -= what == "COMMIT"
@@ -66,12 +65,10 @@ class Faults:
         raise error()
 
     def os_error(self) -> OSError:
-        """The fault as the operating system raises it."""
         number = getattr(errno, self.kind, errno.EAGAIN)
         return OSError(number, os.strerror(number))
 
     def sqlite_error(self) -> sqlite3.Error:
-        """The fault as SQLite raises it."""
         text, name = _SQLITE[self.kind]
         error = sqlite3.OperationalError(text)
         error.sqlite_errorname = name

@@ -57,13 +57,11 @@ class Forks:
         assert '"ready"\n' in self._process.stdout, "the driver does not start"
 
     def ask(self, **job: Any) -> dict[str, Any]:
-        """Its answer to a job."""
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
     def run(self, **job: Any) -> Ended:
-        """How the job ended."""
         with tempfile.TemporaryDirectory() as output:
             answer = self.ask(output=output, **job)
             out, err = (Path(output, name).read_text(errors="replace") for name in ("out", "err"))
@@ -81,7 +79,6 @@ def answer(value: object) -> None:
 
 
 def main() -> None:
-    """Serve jobs until the end of the input."""
     _import(sys.argv[1])
     answer("ready")
     for line in sys.stdin:
@@ -200,7 +197,6 @@ def _ended(child: int, job: dict[str, Any]) -> int:
 
 
 def _is_time(job: dict[str, Any], seconds: float) -> bool:
-    """Whether the signal is to be sent now."""
     if "kill_after" in job:
         return bool(seconds >= job["kill_after"])
     told = Path(job["output"], "out").read_bytes().count(b'"epoch_ended"')

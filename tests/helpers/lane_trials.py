@@ -53,7 +53,6 @@ class Watching:
 
 
 def user_spec(name, **changes):
-    """A spec of one of the user's models."""
     return make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{name}", {}), **changes)
 
 
@@ -75,7 +74,6 @@ def with_weights(data, seed=0):
 
 
 def suggestions(*params):
-    """Trials of one generation."""
     return [Suggestion(number, each) for number, each in enumerate(params)]
 
 
@@ -105,19 +103,16 @@ def go_on(kind, spec, data, folder, trials, done, watch=None, notice=print) -> d
 
 
 def train(runner, trials, watch=None, wanted=None) -> dict[int, Result]:
-    """Results by number."""
     numbers = frozenset(trial.number for trial in trials) if wanted is None else frozenset(wanted)
     watch = watch or Watching()
     return {result.number: result for result in runner.run(trials, numbers, Watch(watch, watch, watch.stopping))}
 
 
 def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int, Result]:
-    """Results of a new compiled runner."""
     return train(CompiledRunner(spec, data, **arguments), trials, watch, wanted)
 
 
 def fitted(spec, data, trials, watch=None) -> dict[int, Result]:
-    """Results of the plain runner."""
     return train(FitRunner(spec, data), trials, watch)
 
 
@@ -145,7 +140,6 @@ def assert_as_fit(spec, data, trials, *, runner=None, theirs=None):
 
 
 def assert_weights_close(ours, other):
-    """Both trainings end with the same weights to rounding."""
     for one, another in zip(ours.weights, other.weights, strict=True):
         np.testing.assert_allclose(one, another, atol=WEIGHTS, rtol=1e-4)
 

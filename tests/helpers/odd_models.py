@@ -42,8 +42,6 @@ class WithBuild(keras.Model):
 
 
 class OwnStep(Subclassed):
-    """Trains by a step of its own."""
-
     def train_step(self, *state_and_data):
         return super().train_step(*state_and_data)
 
@@ -67,8 +65,6 @@ class Wanting(keras.Model):
 
 
 class Twice(layers.Layer):
-    """A layer of the user's."""
-
     def call(self, inputs):
         return inputs * 2
 
@@ -127,7 +123,6 @@ def with_function_of_keras():
 
 
 def twice(inputs):
-    """A function of the user's."""
     return inputs * 2
 
 

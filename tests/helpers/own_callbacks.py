@@ -50,26 +50,5 @@ class InFolds(FirstAtEnd):
         self.model.stop_training = epoch + 1 >= self.end
 
 
-def nothing():
-    return Keeping()
-
-
-def first_at_end():
-    return FirstAtEnd()
-
-
-def first_at_epoch():
-    return FirstAtEpoch()
-
-
-def averaged():
-    return Averaged()
-
-
-def swapped():
-    """Keras's own, which swaps the averages that a sweep validates with out again."""
-    return keras.callbacks.SwapEMAWeights()
-
-
-def in_folds():
-    return InFolds()
+nothing, first_at_end, first_at_epoch, averaged, in_folds = Keeping, FirstAtEnd, FirstAtEpoch, Averaged, InFolds
+swapped = keras.callbacks.SwapEMAWeights  # swaps the averages that a sweep validates with out again

@@ -10,56 +10,45 @@ def squares(y_true, y_pred):
 
 
 def surest(y_true, y_pred):
-    """A metric of the user's."""
     return ops.max(y_pred, axis=-1)
 
 
 def compiled(units=8, loss="sparse_categorical_crossentropy", metrics=("accuracy",), **more):
-    """Ends with a softmax."""
     model = keras.Sequential([keras.Input((64,)), layers.Dense(units, "relu"), layers.Dense(10, "softmax")])
     model.compile(keras.optimizers.Adam(0.01), loss, metrics=list(metrics), **more)
     return model
 
 
 def plain(units=8):
-    """By Keras's names."""
     return compiled(units)
 
 
 def smooth(units=8):
-    """By Keras's objects, one with an argument."""
     found = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
     return compiled(units, found, [keras.metrics.CategoricalAccuracy(), keras.metrics.TopKCategoricalAccuracy(k=2)])
 
 
 def by_class(units=8):
-    """By a metric that gives a number for each class."""
     return compiled(units, "categorical_crossentropy", ["accuracy", keras.metrics.F1Score()])
 
 
 def of_the_users(units=8):
-    """By functions of the user's, the loss twice as heavy."""
     return compiled(units, squares, [surest, "accuracy"], loss_weights=2.0)
 
 
 def uncompiled(units=8):
-    """Leaves it to the space."""
     return keras.Sequential([keras.Input((64,)), layers.Dense(units, "relu"), layers.Dense(10, "softmax")])
 
 
 def chosen(hp):
-    """Of which a hyperparameter chooses the loss."""
     return compiled(loss=hp.Choice("loss", ["categorical_crossentropy", "poisson"]))
 
 
 def weighed(hp):
-    """Of which a hyperparameter chooses what the loss weighs."""
     return compiled(loss_weights=hp.Choice("weight", [2.0, 3.0]))
 
 
 class OneWay(keras.Sequential):
-    """Compiles in a way of its own."""
-
     def compile(self, rate):
         super().compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
@@ -93,12 +82,10 @@ def tuned(hp):
 
 
 def measured():
-    """By a metric under a name of the user's."""
     return compiled(metrics=[keras.metrics.SparseCategoricalAccuracy(name="hits")])
 
 
 def summed():
-    """By the sum of the losses of rows."""
     return compiled(loss=keras.losses.SparseCategoricalCrossentropy(reduction="sum"))
 
 
@@ -113,7 +100,6 @@ def needing_classes():
 
 
 def scheduled():
-    """Its rate falls from step to step."""
     model = compiled()
     falling = keras.optimizers.schedules.CosineDecay(0.01, 100)
     model.compile(keras.optimizers.Adam(falling), model.loss, metrics=["accuracy"])
@@ -121,11 +107,10 @@ def scheduled():
 
 
 class SlowAdam(keras.optimizers.Adam):
-    """Of the user's own class."""
+    pass
 
 
 def slow():
-    """By an optimizer of the user's."""
     model = compiled()
     model.compile(SlowAdam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -6,7 +6,6 @@ from keras import layers
 
 
 def softmax(hp, *more):
-    """Compiles itself."""
     units = hp.Choice("units", [8, 16])
     model = keras.Sequential([keras.Input((64,)), layers.Dense(units, "relu"), *more, layers.Dense(10, "softmax")])
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -66,8 +65,6 @@ class Loop(keras_tuner.HyperModel):
 
 
 class Late(Loop):
-    """Asks for more once it has trained."""
-
     def fit(self, hp, *args, **more):
         found = super().fit(hp, *args, **more)
         hp.Fixed("constant", 3)
@@ -76,12 +73,10 @@ class Late(Loop):
 
 
 def last(losses):
-    """Of the last epoch."""
     return losses[-1]
 
 
 def another(losses):
-    """A number of no epoch."""
     return 0.125
 
 

@@ -11,8 +11,6 @@ NOT_OF_THE_OPTIMIZER = ("optimizer", "epochs", "batch_size")
 
 @dataclass(frozen=True)
 class PlainFit:
-    """How it ended."""
-
     history: dict[str, list[float]]
     weights: list[np.ndarray]
     scores: dict[str, float]  # of `evaluate` on the validation rows, after `fit`
@@ -53,23 +51,19 @@ def plain_fit(
 
 
 def dense():
-    """The dense model on digits."""
     return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 
 
 def hidden(classes):
-    """A hidden layer and a softmax."""
     tanh = keras.layers.Dense(4, activation="tanh")
     return keras.Sequential([keras.layers.Input((8,)), tanh, keras.layers.Dense(classes, activation="softmax")])
 
 
 def outputs(units, activation):
-    """One layer."""
     return keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(units, activation=activation)])
 
 
 def identity(features):
-    """A model that gives back its input."""
     inputs = keras.Input((features,))
     return keras.Model(inputs, keras.layers.Activation("linear")(inputs))
 

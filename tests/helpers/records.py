@@ -45,7 +45,6 @@ def change(folder: SweepFolder, sql: str, *values: object) -> None:
 
 
 def saved_trials(folder: SweepFolder) -> list[int]:
-    """The numbers of the trials whose weights are there, in order."""
     return sorted(numbered_files(folder.weights))
 
 
@@ -60,7 +59,6 @@ def identical(a: Weights, b: Weights) -> bool:
 
 
 def integrity(path: Path) -> str:
-    """SQLite's own verdict on a database."""
     with closing(sqlite3.connect(path)) as connection:
         return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 

@@ -35,7 +35,6 @@ def result(number=0, value=0.85, *, state=TrialState.COMPLETE, stderr=0.0033, ep
 
 
 def looked(number=50, scores=None, stderrs=None, looks=1, per_class=None, **more: Any) -> Evaluated:
-    """A look at the test rows."""
     seen: dict[str, Any] = {"scores": scores or {}, "stderrs": stderrs or {}, "per_class": per_class}
     return Evaluated(**{"rows": 1000, **seen, "number": number, "seed": None, "refit": False, "looks": looks, **more})
 

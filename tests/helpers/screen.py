@@ -27,7 +27,6 @@ def terminal(width: int = 100, height: int = 40, encoding: str = "utf-8") -> Con
 
 
 def sent(console: Console) -> str:
-    """All that was printed, control sequences included."""
     file = console.file
     return file.buffer.getvalue().decode(file.encoding)
 

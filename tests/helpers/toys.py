@@ -58,8 +58,6 @@ class Notes:
 
 
 class Patient(FitRunner):
-    """A runner."""
-
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.name = self.name.replace("fit", "toy")

@@ -11,13 +11,10 @@ def far(y_true, y_pred):
 
 
 def of_the_batch(y_true, y_pred):
-    """One number of a batch."""
     return ops.max(far(y_true, y_pred))
 
 
 def focal(gamma=1.0):
-    """A function that makes the loss."""
-
     def loss(y_true, y_pred):
         return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) ** gamma
 
@@ -42,8 +39,6 @@ def sure(y_true, y_pred):
 
 
 class MeanHighest(keras.metrics.Metric):
-    """The mean of the highest outputs."""
-
     def __init__(self, name="MeanHighest", power=1.0):
         super().__init__(name=name)
         self.power = power

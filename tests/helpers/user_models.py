@@ -8,7 +8,6 @@ from keras import layers
 
 
 def classifier(input_shape, classes, *hidden, **last):
-    """Layers, and a softmax."""
     return keras.Sequential([layers.Input(input_shape), *hidden, layers.Dense(classes, activation="softmax", **last)])
 
 
@@ -27,7 +26,6 @@ def convolutional(input_shape, classes):
 
 
 def regularized(input_shape, classes, units=8):
-    """A hidden layer with an L2 penalty, which is part of the loss."""
     return classifier(input_shape, classes, layers.Dense(units, activation="relu", kernel_regularizer="l2"))
 
 
@@ -37,18 +35,15 @@ def constrained(input_shape, classes):
 
 
 def one_output(input_shape, activation="linear"):
-    """Regression, or with a sigmoid two classes."""
     return keras.Sequential([layers.Input(input_shape), layers.Dense(1, activation=activation)])
 
 
 def in_lists(input_shape, classes, units=8):
-    """One input and one output, each in a list."""
     rows = keras.Input(input_shape)
     return keras.Model(inputs=[rows], outputs=[layers.Dense(classes, activation="softmax")(layers.Dense(units)(rows))])
 
 
 def failing(input_shape, classes, units=8):
-    """Can't be built with an odd number of units."""
     if units % 2:
         raise ValueError("units must be even")
     return regularized(input_shape, classes, units)
@@ -75,44 +70,33 @@ def own_metrics():
 
 
 class OwnStep(keras.Sequential):
-    """Overrides the training step."""
-
     def train_step(self, state, data):
         return super().train_step(state, data)
 
 
 def own_step(input_shape, classes):
-    """A model whose training step is its own."""
     return OwnStep([layers.Input(input_shape), layers.Dense(classes, activation="softmax")])
 
 
 class OwnLog(keras.Sequential):
-    """Logs one number more than its metrics."""
-
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return {**super().compute_metrics(x, y, y_pred, sample_weight), "one": 1.0}
 
 
 def own_log(input_shape, classes):
-    """A model that says itself what it logs."""
     return OwnLog([layers.Input(input_shape), layers.Dense(classes, activation="softmax")])
 
 
 class CallingBack(layers.Layer):
-    """Asks the host for its outputs."""
-
     def call(self, inputs):
         return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct(inputs.shape, inputs.dtype), inputs)
 
 
 def calling_back(input_shape, classes):
-    """A model with a layer that calls back into Python."""
     return classifier(input_shape, classes, CallingBack())
 
 
 class Centered(layers.Layer):
-    """Takes the mean of the batch away, at inference too."""
-
     def call(self, inputs):
         return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
 
@@ -129,8 +113,6 @@ class Counting(layers.Layer):
 
 
 class Noise(layers.Layer):
-    """Adds noise always."""
-
     def __init__(self):
         super().__init__()
         self.seed_generator = keras.random.SeedGenerator(7)
@@ -143,7 +125,6 @@ OWN_LAYERS = {layer.__name__: layer for layer in (Centered, Counting, Noise)}
 
 
 def with_own_layer(input_shape, classes, layer):
-    """A classifier that holds one of the layers above."""
     return classifier(input_shape, classes, layers.Dense(6, activation="relu"), OWN_LAYERS[layer]())
 
 
@@ -166,7 +147,6 @@ def half_precision(input_shape, classes):
 
 
 def frozen(input_shape, classes):
-    """Nothing to train."""
     model = regularized(input_shape, classes)
     model.trainable = False
     return model
@@ -188,7 +168,6 @@ class Choosing(layers.Layer):
 
 
 def choosing(input_shape, classes):
-    """A model with a layer that chooses."""
     return classifier(input_shape, classes, Choosing())
 
 
@@ -227,12 +206,10 @@ def penalized(input_shape, units=12, l1=0.0, l2=0.0, bias=0.0, activity=0.0, rat
 
 
 def with_a_lambda(input_shape, units=12, rate=0.2):
-    """Code of the user's in the middle."""
     return classifier(input_shape, 10, layers.Dense(units), layers.Lambda(lambda x: x * rate))
 
 
 def functional(input_shape, units=12, rate=0.2):
-    """A chain of layers, written as a functional model."""
     given = keras.Input(input_shape)
     hidden = layers.Dropout(rate)(layers.Dense(units, activation="tanh")(given))
     return keras.Model(given, layers.Dense(10, activation="softmax")(hidden))
@@ -250,7 +227,6 @@ def of_own_relu(input_shape, units=12):
 
 
 def with_a_skip(input_shape, units=12):
-    """Two ways from the input to the output."""
     given = keras.Input(input_shape)
     hidden = layers.Dense(units, activation="relu")(given)
     return keras.Model(given, layers.Dense(10, activation="softmax")(layers.Concatenate()([given, hidden])))

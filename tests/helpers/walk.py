@@ -34,7 +34,6 @@ def rows(width, labels=SPARSE, sizes=SHORT):
 
 
 def spec_of(source, arguments, *, loss="sparse_categorical_crossentropy", metrics=()):
-    """A sweep of a model in this folder."""
     model = ModelSpec("python", source, arguments)
     return make_spec(folder=FOLDER, model=model, loss=loss, metrics=tuple(metrics), objective=BY_LOSS)
 

@@ -14,7 +14,7 @@ from keras_sweep.space_file.read import read_space_file
 from tests.helpers.data_specs import write_pictures
 from tests.helpers.results import result
 
-WEIGHED = "data: {python: weighed_rows:rows}"
+WEIGHED = "data: {python: user_rows:weighed}"
 SIZE = 383  # of it the training rows are three batches, and no others more than one: a short one is a program more
 
 
@@ -35,7 +35,6 @@ def _own(model: str, parameters: str, trials: int) -> str:
 
 
 def _few(data: str) -> str:
-    """Two trials on few rows."""
     text = _space("2", "optuna, sampler: random, trials: 2").replace("digits", data)
     return text.replace("model:\n  dense: {units: 10, activation: softmax}", "model: dense").replace(str(SIZE), "32")
 
@@ -83,7 +82,7 @@ SPACES = {
     ),
     "own_fit": _own("own_fits:guide", "  epochs: 2\n", 2),
     "several": (
-        "data: {python: several_parts:rows}\nmodel: {python: several_parts:build}\n"
+        "data: {python: user_rows:several_parts}\nmodel: {python: user_rows:of_several_parts}\n"
         "loss: {digit: sparse_categorical_crossentropy, dark: mean_squared_error}\nloss_weights: {dark: 3}\n"
         "metrics: {digit: [accuracy]}\nmetric: {name: val_digit_accuracy, goal: maximize}\n"
         "parameters: {model.units: {values: [4, 16]}, optimizer: adam, learning_rate: 0.01, epochs: {min: 1, max: 3}}\n"
@@ -101,10 +100,10 @@ SPACES = {
     .replace("sparse_categorical_crossentropy", "mean_squared_error")
     .replace("val_accuracy, goal: maximize", "val_loss, goal: minimize")
     .replace("accuracy", "mean_absolute_error"),
-    "varied": _few("{python: cropped_digits:rows}")
+    "varied": _few("{python: user_rows:cropped}")
     .replace("trials: 2", "trials: 6")
     .replace("{values: [sgd, adam]}", "adam\n  data.border: {values: [2, 1]}"),
-    "dataset": _few("{python: digit_batches:parts}"),
+    "dataset": _few("{python: user_rows:batches}"),
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
         "optuna, sampler: tpe, trials: 18, start: [{model.hidden: [16], epochs: 2}]",
@@ -164,7 +163,6 @@ def _prices() -> Iterator[str]:
 
 
 def whole_text(space: str) -> str:
-    """The text of a space, with finalists."""
     return SPACES[space] if "finalists" in SPACES[space] else SPACES[space] + FEW_FINALISTS
 
 

@@ -52,7 +52,6 @@ def whole(space: str) -> tuple[list[str], float, dict[str, Any]]:
 
 
 def folder_of(folder: Path, space: str) -> SweepFolder:
-    """The sweep that was run in a folder."""
     return SweepFolder(folder / "sweeps" / space)
 
 
@@ -102,7 +101,6 @@ def todays(every: int, calls: int) -> range:
 
 
 def looks(sweep: SweepFolder) -> int:
-    """How many are counted."""
     return reader.read_facts(sweep).test_looks
 
 

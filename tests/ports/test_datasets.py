@@ -10,7 +10,7 @@ import pytest
 import keras_sweep as ks
 from tests.helpers.command import python
 
-READ = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_sweep.errors.SweepWarning")
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")
@@ -52,22 +52,6 @@ def test_training_and_validation_datasets_of_tensorflow_train_as_lanes(tmp_path:
     assert "the training dataset was read into memory: 150 rows" in ended.err
 
 
-@pytest.mark.soak
-@READ
-def test_a_loader_of_torch_gives_the_numbers_of_its_arrays(tmp_path: Path) -> None:
-    import torch
-    from torch.utils import data
-
-    loaders = [
-        data.DataLoader(data.TensorDataset(torch.tensor(X[at]), torch.tensor(Y[at])), batch_size=16)
-        for at in (slice(150), slice(150, None))
-    ]
-    of_loaders = ks.run(ks.Spec(data=tuple(loaders), **SPEC), name="loaders", sweeps_dir=tmp_path)
-    arrays = {"x_train": X[:150], "y_train": Y[:150], "x_validation": X[150:], "y_validation": Y[150:]}
-    of_arrays = ks.run(ks.Spec(data=arrays, **SPEC), name="arrays", sweeps_dir=tmp_path)
-    assert of_loaders.best.value == of_arrays.best.value and of_loaders.best.curve == of_arrays.best.curve
-
-
 class Sequence(keras.utils.PyDataset):
     def __len__(self) -> int:
         return 13
@@ -77,18 +61,14 @@ class Sequence(keras.utils.PyDataset):
 
 
 def build(hp: Any) -> Any:
-    units = hp.Choice("units", [4, 8])
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
+    model = keras.Sequential([keras.layers.Dense(hp.Choice("units", [4, 8])), keras.layers.Dense(2, "softmax")])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-@READ
 def test_a_tuner_searches_a_dataset_of_keras(tmp_path: Path) -> None:
     tuner = ks.Tuner(build, "val_accuracy", max_trials=2, directory=tmp_path)
-    tuner.search(
-        Sequence(), validation_data=Sequence(), epochs=2, callbacks=[keras.callbacks.EarlyStopping(patience=1)]
-    )
+    tuner.search(Sequence(), validation_data=Sequence(), epochs=2)
     assert len(tuner.sweep.validation().x) == 200 and 0 <= tuner.sweep.best.value <= 1
 
 
@@ -100,17 +80,15 @@ class Endless(Sequence):
 
 
 @pytest.mark.soak
-@READ
-def test_a_dataset_that_never_ends_is_iterated_by_fit_and_begins_anew_for_each_trial(tmp_path: Path) -> None:
+def test_a_dataset_that_never_ends_is_iterated_by_fit_and_begins_anew_for_each_trial(search: Any) -> None:
     begun: list[Endless] = []
 
     def load() -> Any:
         begun.append(Endless())
         return begun[-1], Sequence(), (X[:50], Y[:50])
 
-    spec = ks.Spec(data={"python": load, "steps_per_epoch": 5}, **SPEC)
-    sweep = ks.run(spec, name="endless", sweeps_dir=tmp_path)
-    assert sweep.best.runner == "fit/jax" and len(begun) >= 1 + 2 and sweep.replay().matches
+    sweep = search({"python": load, "steps_per_epoch": 5}, **SPEC)
+    assert sweep.best.runner == "fit/jax" and len(begun) >= 1 + 2
     # By plain Keras, the same numbers.
     keras.utils.set_random_seed(42)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
@@ -119,11 +97,10 @@ def test_a_dataset_that_never_ends_is_iterated_by_fit_and_begins_anew_for_each_t
     assert by_hand.history["val_loss"] == list(sweep.best.curve["val_loss"])
 
 
-@READ
-def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit_iterates(tmp_path: Path) -> None:
+def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit_iterates(search: Any) -> None:
     def tried(data: Any, **more: Any) -> str:
         with pytest.raises(ks.UsageError) as raised:
-            ks.run(ks.Spec(data=data, **{**SPEC, **more}), name="no", sweeps_dir=tmp_path)
+            search(data, **{**SPEC, **more})
         return str(raised.value)
 
     endless = {"python": lambda: (Endless(), Sequence()), "steps_per_epoch": 5}
@@ -132,3 +109,20 @@ def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit
     assert "`batch_size`" in tried(endless, parameters={"batch_size": [16, 32]})
     assert "would be encoded" in tried(endless, loss="categorical_crossentropy")
     assert "Return (training, validation)" in tried({"python": lambda: Endless(), "steps_per_epoch": 5})
+
+
+def of_two_inputs(units: int) -> Any:
+    inputs = {name: keras.Input((2,), name=name) for name in ("left", "right")}
+    hidden = keras.layers.Dense(units)(keras.layers.concatenate(list(inputs.values())))
+    return keras.Model(inputs, keras.layers.Dense(2, "softmax")(hidden))
+
+
+def test_a_loader_of_torch_with_dicts_of_features_trains(search: Any) -> None:
+    from torch.utils import data as torch_data
+
+    rows = [({"left": x[:2], "right": x[2:]}, y) for x, y in zip(X, Y, strict=True)]
+    parameters = {**SPEC["parameters"], "model.units": 4}
+    sweep = search(
+        torch_data.DataLoader(rows, batch_size=32), model=of_two_inputs, **{**SPEC, "parameters": parameters}
+    )
+    assert set(sweep.validation().x) == {"left", "right"} and sweep.best.runner.startswith("compiled")

@@ -40,58 +40,49 @@ def build_model(hp: Any) -> Any:
     return model
 
 
+def tuner_in(folder: Path) -> Any:
+    return ks.Tuner(build_model, objective="val_accuracy", max_trials=3, directory=folder, project_name="hello")
+
+
+def search(tuner: Any, *callbacks: Any) -> None:
+    x, y = digits()
+    held = (x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS])
+    stops = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
+    tuner.search(x[:ROWS], y[:ROWS], epochs=3, validation_data=held, callbacks=[stops, *callbacks])
+
+
 @pytest.fixture(scope="module")
 def tuner(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    (x, y), folder = digits(), tmp_path_factory.mktemp("tuned")
-    tuner = ks.Tuner(build_model, objective="val_accuracy", max_trials=3, directory=folder, project_name="hello")
-    tuner.search(
-        x[:ROWS],
-        y[:ROWS],
-        epochs=3,
-        validation_data=(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS]),
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True),
-            keras.callbacks.TerminateOnNaN(),
-        ],
-    )
+    tuner = tuner_in(tmp_path_factory.mktemp("tuned"))
+    search(tuner, keras.callbacks.TerminateOnNaN())
     return tuner
 
 
-def test_the_best_models_score_what_the_board_says(tuner: Any) -> None:
+def test_the_best_models_score_what_the_board_says(tuner: Any, capsys: pytest.CaptureFixture[str]) -> None:
     x, y = digits()
     best, second = tuner.get_best_models(num_models=2)
     for model, row in zip((best, second), tuner.sweep.leaderboard(), strict=False):
         _, accuracy = model.evaluate(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS], verbose=0)
         assert accuracy == pytest.approx(row.value, abs=1e-6)
+    tuner.results_summary(num_trials=2)
+    assert str(tuner.sweep.leaderboard(top=2)) in capsys.readouterr().out
 
 
 def test_the_best_hyperparameters_build_the_model_again(tuner: Any) -> None:
     first, second = tuner.get_best_hyperparameters(2)
     assert first.get("lr") == tuner.sweep.best.params["model.lr"]
     assert {"num_layers", "units_0", "activation", "dropout", "lr"} <= set(second.values)
-    model = tuner.hypermodel.build(first)
     x, y = digits()
+    model = tuner.hypermodel.build(first)
     assert np.isfinite(model.fit(x[:ROWS], y[:ROWS], epochs=1, verbose=0).history["loss"][0])
-
-
-def test_the_summary_is_the_board(tuner: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    tuner.results_summary(num_trials=2)
-    assert str(tuner.sweep.leaderboard(top=2)) in capsys.readouterr().out
 
 
 def test_the_same_search_again_trains_nothing(tuner: Any) -> None:
     before = [trial.seconds.total for trial in tuner.sweep.trials]
-    (x, y), folder = digits(), tuner.sweep.path.parent
-    again = ks.Tuner(build_model, objective="val_accuracy", max_trials=3, directory=folder, project_name="hello")
+    again = tuner_in(tuner.sweep.path.parent)
     with pytest.raises(ks.UsageError, match="nothing was searched yet"):
         again.get_best_hyperparameters()
-    again.search(
-        x[:ROWS],
-        y[:ROWS],
-        epochs=3,
-        validation_data=(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS]),
-        callbacks=[keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)],
-    )
+    search(again)
     assert [trial.seconds.total for trial in again.sweep.trials] == before
 
 
@@ -118,6 +109,42 @@ def test_a_trial_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     assert states[64][0] == "FAIL" and "Model too large" in str(states[64][1])
 
 
+def weighted(units: int, rate: float) -> Any:
+    """As in Keras's guide on training with its built-in methods."""
+    model = keras.Sequential([keras.layers.Dense(units, activation="relu"), keras.layers.Dense(10, "softmax")])
+    accuracy = ["sparse_categorical_accuracy"]
+    model.compile(keras.optimizers.RMSprop(rate), "sparse_categorical_crossentropy", weighted_metrics=accuracy)
+    return model
+
+
+def test_the_arguments_of_fit_are_taken_with_rows_that_weigh_unlike(tmp_path: Path) -> None:
+    x, y = digits()
+    weights = np.where(y == 5, 2.0, 1.0)  # the guide has a class that matters more weigh twice as much
+    fit: dict[str, Any] = {
+        "x": x[:ROWS],
+        "y": y[:ROWS],
+        "sample_weight": weights[:ROWS],
+        "batch_size": 64,
+        "epochs": 2,
+        "validation_data": (x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS], weights[ROWS : 2 * ROWS]),
+    }
+
+    def build(hp: Any) -> Any:
+        return weighted(hp.Choice("units", [8, 16]), hp.Float("rate", 1e-3, 1e-2, sampling="log"))
+
+    tuner = ks.Tuner(build, objective="val_sparse_categorical_accuracy", max_trials=2, directory=tmp_path)
+    tuner.search(**fit)
+    best = tuner.sweep.best
+    keras.utils.set_random_seed(42)
+    log = weighted(best.params["model.units"], best.params["model.rate"]).fit(**fit, verbose=0)
+    assert set(best.curve) == set(log.history)
+    for name, values in log.history.items():
+        np.testing.assert_allclose(best.curve[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+    x_val, y_val, held = fit["validation_data"]
+    scores = tuner.get_best_models()[0].evaluate(x_val, y_val, sample_weight=held, verbose=0)
+    assert scores[1] == pytest.approx(best.value, abs=1e-6)
+
+
 class Loop(keras_tuner.HyperModel):  # type: ignore[misc]
     """As in "Tuning hyperparameters in your custom training loop", with a step of JAX in place of TensorFlow's."""
 
@@ -126,40 +153,27 @@ class Loop(keras_tuner.HyperModel):  # type: ignore[misc]
         x = keras.layers.Dense(units=hp.Choice("units", [32, 64]), activation="relu")(inputs)
         return keras.Model(inputs=inputs, outputs=keras.layers.Dense(10)(x))
 
-    def fit(
-        self, hp: Any, model: Any, x: Any, y: Any, validation_data: Any, callbacks: Any = None, **kwargs: Any
-    ) -> Any:
-        batch_size = hp.Int("batch_size", 32, 128, step=32, default=64)
-        optimizer = keras.optimizers.Adam(hp.Float("learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3))
-        optimizer.build(model.trainable_variables)
+    def fit(self, hp: Any, model: Any, x: Any, y: Any, validation_data: Any, callbacks: Any) -> Any:
+        batch_size, rate = hp.Int("batch_size", 32, 128, step=32), hp.Float("learning_rate", 1e-2, 1.0, sampling="log")
         loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        epoch_loss_metric = keras.metrics.Mean()
 
-        @jax.jit
-        def run_train_step(weights: Any, state: Any, images: Any, labels: Any) -> Any:
-            def loss_of(weights: Any) -> Any:
-                return loss_fn(labels, model.stateless_call(weights, [], images)[0])
-
-            return optimizer.stateless_apply(state, jax.grad(loss_of)(weights), weights)
+        def loss_of(weights: Any, images: Any, labels: Any) -> Any:
+            return loss_fn(labels, model.stateless_call(weights, [], images)[0])
 
         for callback in callbacks:
             callback.set_model(model)
-        best_epoch_loss = float("inf")
-        weights, state = ([one.value for one in part.variables] for part in (model, optimizer))
+        losses = []
         for epoch in range(2):
             print(f"Epoch: {epoch}")  # noqa: T201
             for start in range(0, len(x), batch_size):
                 rows = slice(start, start + batch_size)
-                weights, state = run_train_step(weights, state, x[rows], y[rows])
-            for variable, value in zip(model.variables, weights, strict=True):
-                variable.assign(value)
-            epoch_loss_metric.update_state(loss_fn(validation_data[1], model(validation_data[0])))
-            epoch_loss = float(epoch_loss_metric.result())
+                values = [variable.value for variable in model.trainable_variables]
+                for variable, slope in zip(model.variables, jax.grad(loss_of)(values, x[rows], y[rows]), strict=True):
+                    variable.assign_sub(rate * slope)
+            losses.append(float(loss_fn(validation_data[1], model(validation_data[0]))))
             for callback in callbacks:
-                callback.on_epoch_end(epoch, logs={"my_metric": epoch_loss})
-            epoch_loss_metric.reset_state()
-            best_epoch_loss = min(best_epoch_loss, epoch_loss)
-        return best_epoch_loss
+                callback.on_epoch_end(epoch, logs={"my_metric": losses[-1]})
+        return min(losses)
 
 
 @pytest.mark.soak
@@ -178,37 +192,6 @@ def test_a_training_loop_of_its_own_is_searched_and_trained_again(tmp_path: Path
     tuner.sweep.export(tmp_path / "it.keras")
     with pytest.raises(ks.UsageError, match="holds a model that is not compiled"):
         ks.verify(tmp_path / "it.keras", sweeps_dir=tmp_path)
-
-
-class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
-    """As in "Getting started with KerasTuner", "Tune model training" and "Tune data preprocessing"."""
-
-    def build(self, hp: Any) -> Any:
-        model = keras.Sequential()
-        model.add(keras.layers.Flatten())
-        model.add(keras.layers.Dense(units=hp.Int("units", min_value=8, max_value=24, step=8), activation="relu"))
-        model.add(keras.layers.Dense(10, activation="softmax"))
-        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-        return model
-
-    def fit(self, hp: Any, model: Any, x: Any, y: Any, **kwargs: Any) -> Any:
-        if hp.Boolean("normalize"):
-            x = keras.layers.Normalization()(x)
-        return model.fit(x, y, batch_size=hp.Choice("batch_size", [16, 32]), shuffle=hp.Boolean("shuffle"), **kwargs)
-
-
-@pytest.mark.soak
-def test_how_it_fits_is_searched_and_its_model_verified(tmp_path: Path) -> None:
-    x, y = digits()
-    y = keras.utils.to_categorical(y, 10)
-    tuner = ks.Tuner(Fitting(), objective="val_accuracy", max_trials=3, directory=tmp_path, project_name="tune")
-    tuner.search(x[:ROWS], y[:ROWS], epochs=2, validation_data=(x[ROWS : 2 * ROWS], y[ROWS : 2 * ROWS]))
-    best = tuner.sweep.best
-    assert best.value == max(best.curve["val_accuracy"]) and tuner.sweep.estimate is not None
-    assert {"model.normalize", "model.batch_size", "model.shuffle"} <= set(best.params)
-    assert tuner.sweep.replay().matches
-    tuner.sweep.export(tmp_path / "it.keras")
-    assert ks.verify(tmp_path / "it.keras", sweeps_dir=tmp_path).matches
 
 
 class HyperRegressor(keras_tuner.HyperModel):  # type: ignore[misc]
@@ -242,28 +225,25 @@ def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_err
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("compiled", "callbacks", "says"),
     [
-        ({"callbacks": [keras.callbacks.BackupAndRestore("x")]}, "the callback BackupAndRestore is not taken here"),
-        ({"loss": None}, "there is no loss: the space names none, and build does not compile its model"),
-        (
-            {"metrics": ["mae"]},
-            r"must be one that is recorded \(val_loss, val_mae\), but got 'val_accuracy'",
-        ),
+        ({}, [keras.callbacks.BackupAndRestore("x")], "the callback BackupAndRestore is not taken here"),
+        (None, [], "there is no loss: the space names none, and build does not compile its model"),
+        ({"metrics": ["mae"]}, [], r"must be one that is recorded \(val_loss, val_mae\), but got 'val_accuracy'"),
     ],
-    ids=lambda one: "" if isinstance(one, str) else next(iter(one)),
+    ids=["a callback", "no loss", "another metric"],
 )
-def test_what_is_not_taken_is_said_before_anything_is_searched(tmp_path: Path, change: Any, says: str) -> None:
+def test_what_is_not_taken_is_said_before_anything_is_searched(
+    tmp_path: Path, compiled: dict[str, Any] | None, callbacks: list[Any], says: str
+) -> None:
     def build(hp: Any) -> Any:
         model = keras.Sequential([keras.layers.Dense(hp.Choice("units", [10]), activation="softmax")])
-        compiled = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **change}
-        compiled.pop("callbacks", None)
-        if compiled["loss"] is not None:
-            model.compile(**compiled)
+        if compiled is not None:
+            model.compile(**{"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **compiled})
         return model
 
     x, y = digits()
     tuner = ks.Tuner(build, objective="val_accuracy", directory=tmp_path)
     with pytest.raises(ks.UsageError, match=says):
-        tuner.search(x[:ROWS], y[:ROWS], callbacks=change.get("callbacks", ()))
+        tuner.search(x[:ROWS], y[:ROWS], callbacks=callbacks)
     assert not list(tmp_path.iterdir())

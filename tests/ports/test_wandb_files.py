@@ -1,4 +1,4 @@
-"""W&B sweep files as people write them: `sweep init --wandb FILE SOURCE` makes of each a space file that trains.
+"""W&B sweep files as people write them: `sweep init --wandb FILE SOURCE` makes of each a space file.
 
 Their texts are ours, of the kinds that docs.wandb.ai and tutorials show.
 """
@@ -13,7 +13,7 @@ from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.init import write_space_file
-from tests.helpers.ran import quiet
+from tests.helpers.ran import ran_as
 
 BAYES_WITH_HYPERBAND = """\
 program: train.py
@@ -55,29 +55,6 @@ parameters:
   optimizer: {values: [adam, sgd, adabound]}
   augment_strength: {distribution: normal, mu: 0.5, sigma: 0.1}
 """
-GRID = """\
-project: first-sweep
-entity: a-team
-program: main.py
-command:
-  - ${env}
-  - python3
-  - ${program}
-  - ${args}
-method: grid
-metric:
-  name: accuracy
-  goal: maximize
-parameters:
-  batch-size:
-    values: [64, 128]
-  hidden_layer_size:
-    values: [16, 32, 64]
-  optimizer:
-    value: Adam
-  momentum:
-    value: 0.9
-"""
 NESTED = """\
 method: random
 metric: {name: epoch/val_loss, goal: minimize}
@@ -94,36 +71,22 @@ parameters:
       kernel_size: {values: [3, 5]}
   num_epochs: {value: 2}
 """
-LOGARITHMS_AND_STEPS = """\
-description: logarithms and steps
-method: bayes
-metric: {name: val_loss}
-parameters:
-  learning_rate: {distribution: log_uniform_values, min: 1e-4, max: 1e-1}
-  weight_decay: {distribution: log_uniform, min: -10, max: -2}
-  opt: {values: [adamw, sgd]}
-  hidden_units: {distribution: q_uniform, min: 16, max: 64, q: 16}
-  num_epochs: {distribution: int_uniform, min: 1, max: 3}
-  random_seed: {values: [1, 2]}
-"""
 
 
-def taken_over(folder: Path, text: str) -> tuple[SweepSpec, str]:
-    """What is read of the space file for digits, once two of its trials have trained, and what was said of it."""
+def written(folder: Path, text: str, source: str = "digits") -> tuple[SweepSpec, list[str]]:
+    """What is read of the space file for a source, and what was said of it."""
     (folder / "wandb.yaml").write_text(text)
     notes: list[str] = []
-    write_space_file("digits", folder / "digits.yaml", notes, target=None, wandb=folder / "wandb.yaml")
-    written = (folder / "digits.yaml").read_text()
-    assert all(f"# {note}.\n" in written for note in notes)
-    sweep = ks.run(
-        folder / "digits.yaml", trials=2, set={"finalists": "none"}, sweeps_dir=folder / "sweeps", listener=quiet
-    )
-    assert {trial.state for trial in sweep.leaderboard()} <= {"COMPLETE", "PRUNED"}
-    return read_space_file(folder / "digits.yaml"), "\n".join(notes)
+    write_space_file(source, folder / "it.yaml", notes, target=None, wandb=folder / "wandb.yaml")
+    return read_space_file(folder / "it.yaml"), notes
 
 
 def test_bayes_with_hyperband(tmp_path: Path) -> None:
-    spec, notes = taken_over(tmp_path, BAYES_WITH_HYPERBAND)
+    spec, said = written(tmp_path, BAYES_WITH_HYPERBAND)
+    notes, text = "\n".join(said), (tmp_path / "it.yaml").read_text()
+    assert all(f"# {note}.\n" in text for note in said)
+    sweep = ran_as(tmp_path, "it", text, trials=2, set={"finalists": "none"})
+    assert {trial.state for trial in sweep.leaderboard()} <= {"COMPLETE", "PRUNED"}
     assert (spec.search.engine_name, spec.search.trials) == ("optuna/tpe", 32)
     assert spec.objective == Objective("val_accuracy", Goal.MAXIMIZE)
     assert spec.space.parameters == (
@@ -139,9 +102,9 @@ def test_bayes_with_hyperband(tmp_path: Path) -> None:
     assert "`early_terminate.strict` has no counterpart here: " in notes
 
 
-@pytest.mark.soak
 def test_random_with_distributions(tmp_path: Path) -> None:
-    spec, notes = taken_over(tmp_path, RANDOM_WITH_DISTRIBUTIONS)
+    spec, said = written(tmp_path, RANDOM_WITH_DISTRIBUTIONS)
+    notes = "\n".join(said)
     assert (spec.search.sampler, spec.search.trials) == ("random", 12)
     assert spec.objective == Objective("val_loss", Goal.MINIMIZE)
     assert {one.name: one.distribution for one in spec.space.parameters} == {
@@ -157,18 +120,9 @@ def test_random_with_distributions(tmp_path: Path) -> None:
     assert "`model.augment_strength` has no counterpart here: must be a distribution that is known here" in notes
 
 
-@pytest.mark.soak
-def test_a_grid(tmp_path: Path) -> None:
-    spec, notes = taken_over(tmp_path, GRID)
-    assert (spec.search.sampler, spec.search.trials) == ("grid", 6)
-    assert [one.name for one in spec.space.parameters] == ["batch_size", "model.hidden"]
-    assert spec.space.constants["epochs"] == 20 and spec.early_terminate is not None  # of ours: W&B's file names none
-    for key in ("project", "entity", "program", "command", "momentum"):
-        assert f"`{key}` has no counterpart here: " in notes
-
-
 def test_nested_parameters(tmp_path: Path) -> None:
-    spec, notes = taken_over(tmp_path, NESTED)
+    spec, said = written(tmp_path, NESTED)
+    notes = "\n".join(said)
     assert spec.space.parameters == (
         Parameter("optimizer", Categorical(("sgd", "adam"))),
         Parameter("learning_rate", Float(1e-3, 1e-1, log=True)),
@@ -182,24 +136,6 @@ def test_nested_parameters(tmp_path: Path) -> None:
         in notes
     )
     assert "`activation` is `model.hidden_activation` here" in notes
-
-
-@pytest.mark.soak
-def test_logarithms_and_steps(tmp_path: Path) -> None:
-    spec, _ = taken_over(tmp_path, LOGARITHMS_AND_STEPS)
-    drawn = {one.name: one.distribution for one in spec.space.parameters}
-    assert drawn["model.hidden"] == Int(16, 64, step=16)
-    assert drawn["epochs"] == Int(1, 3)
-    assert drawn["seed"] == Categorical((1, 2))
-    assert spec.early_terminate is None
-
-
-def written(folder: Path, text: str, source: str = "digits") -> tuple[SweepSpec, list[str]]:
-    """What is read of the space file for a source, and what was said of it."""
-    (folder / "wandb.yaml").write_text(text)
-    notes: list[str] = []
-    write_space_file(source, folder / "it.yaml", notes, target=None, wandb=folder / "wandb.yaml")
-    return read_space_file(folder / "it.yaml"), notes
 
 
 WHOLE = """\

@@ -7,7 +7,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.sweep.replay import Match
-from tests.helpers import cropped_digits
+from tests.helpers import user_rows
 from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
 
@@ -23,7 +23,7 @@ OTHER_ROWS = (
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
     folder: Path = tmp_path_factory.mktemp("varied")
-    shutil.copy(cropped_digits.__file__, folder)
+    shutil.copy(user_rows.__file__, folder)
     return ran_as(folder, "varied", OTHER_ROWS)
 
 

@@ -29,7 +29,7 @@ from keras_sweep.training.outcome import (
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import Kind
-from tests.helpers import several_parts
+from tests.helpers import user_rows
 from tests.helpers.factory import accuracy_error, digits, make_spec
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
 from tests.helpers.ran import ran_as
@@ -110,7 +110,7 @@ def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(tr
 
 
 def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_its_rows(tmp_path):
-    shutil.copy(Path(several_parts.__file__), tmp_path)
+    shutil.copy(Path(user_rows.__file__), tmp_path)
     name = "sparse_top_k_categorical_accuracy"
     text = (
         SPACES["several"].replace("[accuracy]", f"[{{name: {name}, k: 2}}]").replace("digit_accuracy", f"digit_{name}")
