@@ -61,10 +61,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each 
 import numpy as np
 from printed import print_machine, print_table
 
-from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.estimate import FirstChoice, corrected
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.ties import paired_ties
-from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import first_choice
 from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec

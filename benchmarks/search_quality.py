@@ -37,7 +37,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.generations import Generations
+from keras_sweep.sweep.loop import Generations
 from keras_sweep.training.outcome import scored_epoch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState

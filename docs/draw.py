@@ -16,8 +16,8 @@ from keras_sweep.api.report import write_report
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.sweep.events import EndReason, SweepEnded, SweepStarted
-from keras_sweep.sweep.finish import last_look
 from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.winner import last_look
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary
 

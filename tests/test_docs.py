@@ -37,7 +37,9 @@ def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_every_block_is_of_a_kind_that_is_run_here() -> None:
+def test_every_page_stands_in_the_navigation_and_every_block_is_of_a_kind_that_is_run_here() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
+    assert [page for page in PAGES if page not in navigation] == []
     assert {kind for page in PAGES for kind, _ in blocks(DOCS / page)} == {"python", "sh", "yaml"}
 
 
@@ -76,8 +78,3 @@ def test_commands_and_code_of_a_page_run_in_their_order(page: str, tmp_path: Pat
     # Keras looks for its home when it is imported, and a process that is spawned for the file of its parent.
     new = any(word in text for word in ("keras.datasets", "LocalCluster") for text in code)
     script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home)).ok()
-
-
-def test_every_page_stands_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
-    assert [page for page in PAGES if page not in navigation] == []

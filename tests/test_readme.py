@@ -44,17 +44,17 @@ def block(words: str) -> list[str]:
     return str(code).strip().splitlines()
 
 
-def test_every_block_is_of_a_kind_that_is_run_here() -> None:
+def test_every_block_is_of_a_kind_that_is_run_here_and_names_what_is_there() -> None:
     assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml"}
     assert [kind for kind, _ in BLOCKS].count("python") == 3, "each block of Python needs a test of its own below"
     assert {words[0] for words in SHELL} == {"make", "source", "sweep"}
     assert ["source", ".venv/bin/activate"] in SHELL and "\nVENV := .venv\n" in (ROOT / "Makefile").read_text()
-
-
-@pytest.mark.parametrize("target", [words[1] for words in SHELL if words[0] == "make"])
-def test_make_has_the_target(target: str) -> None:
-    done = process(["make", "-n", target]).ok()
-    assert {"run": "sweep run search_spaces/dense.yaml", "test": "pytest"}[target] in done.out
+    targets = {words[1]: process(["make", "-n", words[1]]).ok().out for words in SHELL if words[0] == "make"}
+    assert "sweep run search_spaces/dense.yaml" in targets.pop("run") and "pytest" in targets.pop("test")
+    assert not targets
+    ((first, *lines),) = [text.splitlines() for kind, text in BLOCKS if kind == "yaml"]
+    there = (ROOT / first.removeprefix("# ")).read_text().splitlines()
+    assert lines == [line for line in there if not line.startswith("#")], "the space file is the one that is there"
 
 
 def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_were_saved(followed: Path) -> None:
@@ -83,13 +83,6 @@ def test_the_record_opens_in_optuna(followed: Path) -> None:
     (text,) = [text for text in INLINE if text.startswith("optuna ")]
     command = [str(Path(sys.executable).with_name("optuna")), *shlex.split(text)[1:]]
     assert "COMPLETE" in process(command, followed).ok().out
-
-
-def test_the_space_file_that_is_shown_is_the_one_that_is_there() -> None:
-    (text,) = [text for kind, text in BLOCKS if kind == "yaml"]
-    first, *lines = text.splitlines()
-    there = (ROOT / first.removeprefix("# ")).read_text().splitlines()
-    assert lines == [line for line in there if not line.startswith("#")]
 
 
 def test_commands_and_options_are_those_of_the_command() -> None:

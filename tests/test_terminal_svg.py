@@ -23,16 +23,12 @@ def test_the_picture_of_the_board_names_no_other_host(tmp_path):
     assert set(re.findall(r"//[\w.]+", svg)) == {"//www.w3.org"}  # the name space, which nothing is loaded from
     assert "@font-face" not in svg and "url(http" not in svg
     assert "42/64" in svg and "rmsprop" in svg
+    with pytest.raises(SweepError, match="another host"):
+        without_hosts('<image href="https://example.org/x.png"/>')
 
 
 def test_the_picture_of_the_end(tmp_path):
     ended = SweepEnded("dense", EndReason.DONE, tuple(RESULTS), {"train": 1.0}, "sweeps/dense/best.keras")
-    path = tmp_path / "end.svg"
-    record_svg(lambda console: print_summary(console, ended, ACCURACY), path, title="<sweep> & co")
-    text = "".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext()).replace("\xa0", " ")
+    record_svg(lambda console: print_summary(console, ended, ACCURACY), tmp_path / "end.svg", title="<sweep> & co")
+    text = "".join(ElementTree.parse(tmp_path / "end.svg").getroot().itertext()).replace("\xa0", " ")
     assert "0.8570 ±0.0032" in text
-
-
-def test_a_host_that_is_left_is_refused():
-    with pytest.raises(SweepError, match="another host"):
-        without_hosts('<image href="https://example.org/x.png"/>')

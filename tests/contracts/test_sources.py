@@ -7,9 +7,8 @@ from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, write_pictures
 from tests.helpers.sql import ORDERED, write_shop
 
 from keras_sweep.data.source import read_source
-from keras_sweep.data.sql_query import SqlOptions
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import SOURCES, DataSpec, SeriesOptions
+from keras_sweep.space.data_spec import SOURCES, DataSpec, SeriesOptions, SqlOptions
 from keras_sweep.testing.sources import SourceContract
 
 OWN = DataSpec("python", "contract_rows:rows")

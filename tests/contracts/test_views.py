@@ -9,9 +9,8 @@ from keras_sweep.sweep.events import GenerationAsked, SweepEnded, TrialEnded
 from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.json_lines import json_lines
-from keras_sweep.views.running.live import LiveBoard
+from keras_sweep.views.running.live import LiveBoard, notices_alone
 from keras_sweep.views.running.plain import PlainLines
-from keras_sweep.views.running.progress import notices_alone
 from keras_sweep.views.terminal.console import console_on
 
 RESULTS = dense_sweep(4)

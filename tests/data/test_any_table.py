@@ -56,20 +56,3 @@ def test_any_cells(data: st.DataObject, loss: str) -> None:
 def test_any_bytes(content: bytes) -> None:
     load_both(content, "mse")
     load_both(b"a,target\n" + content, "sparse_categorical_crossentropy")
-
-
-@given(st.lists(st.tuples(st.integers(-1000, 1000), st.sampled_from("xyz")), min_size=20, max_size=40))
-@settings(ANY, max_examples=25)
-def test_plain_cells_load_row_by_row_standardised_by_training_rows(cells: list[tuple[int, str]]) -> None:
-    lines = [f"{row},{number},{letter},{row % 2}" for row, (number, letter) in enumerate(cells)]
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "it.csv").write_text("row,a,b,target\n" + "\n".join(lines) + "\n")
-        spec = spec_of(DataSpec("csv", "it.csv", "target"), "mse", Path(folder))
-        data = load_search_data(spec)
-        parts = (data.train, data.validation, open_test(spec, data))
-    x, y = (np.concatenate([getattr(rows, name) for rows in parts]) for name in ("x", "y"))
-    assert sum(map(len, parts)) == len(cells) and x.dtype == np.float32
-    row = x[:, 0].argsort()  # the rows in the order of the file, since the first column counts them
-    assert y[row].tolist() == [number % 2 for number in range(len(cells))]
-    np.testing.assert_allclose([data.train.x[:, 0].mean(), data.train.x[:, 0].std()], [0, 1], atol=1e-5)
-    assert np.isfinite(x).all()

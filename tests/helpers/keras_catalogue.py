@@ -24,10 +24,7 @@ DRAW_IN_VALIDATION = {
     *("GRU", "LSTM", "SimpleRNN", "MixUp", "RandomColorDegeneration", "RandomGrayscale", "RandomHue"),
     *("RandomPosterization", "RandomSaturation", "RandomSharpness"),
 }
-IN_BATCHES = DRAW_IN_VALIDATION | {
-    "Lambda",
-    "Masking",
-}  # of a function of the user's, or of `keras.ops`, nothing is known
+IN_BATCHES = DRAW_IN_VALIDATION | {"Lambda", "Masking"}  # of a function of the user's, or of Keras, nothing is known
 SLOW = {"RandAugment"}  # half a minute to compile: in the long form
 
 LAYERS_LEFT_OUT = {
@@ -143,9 +140,8 @@ def with_layers(names):
     branches = []
     for name in names.split("+"):
         _, arguments, shape, call = table[name]
-        made = {
-            key: value() if key in ("layer", "layers", "cells", "cell") else value for key, value in arguments.items()
-        }
+        inner = ("layer", "layers", "cells", "cell")
+        made = {key: value() if key in inner else value for key, value in arguments.items()}
         x = layers.Reshape(shape)(inputs) if shape != VECTOR else inputs
         branches.append(layers.Flatten()(call(public("layers")[name](**made), x)))
     joined = layers.Concatenate()(branches) if len(branches) > 1 else branches[0]
@@ -188,13 +184,7 @@ _VALUES = {
 }
 # Only one way to clip at a time. Clipping by a norm is the base class's: an optimizer is tried with one or the other.
 BY_NORM = ("clipnorm", "global_clipnorm")
-_OF_THE_BASE = (
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
+_OF_THE_BASE = tuple(name for name in _VALUES if name.startswith(("use_ema", "ema_", "loss_scale", "gradient_acc")))
 MAPPED = {"Adafactor", "Muon", "ScheduleFreeAdamW"}  # an element's update reads more than that element
 
 
@@ -279,9 +269,8 @@ METRICS_LEFT_OUT = {
 def page():
     """docs/what-trains-how.md with the tables as they are here; what stands above them is written by hand."""
     head = PAGE.read_text().partition("## Layers")[0]
-    return "\n".join(
-        [head + "## Layers", *_layers(), "## Optimizers", *_optimizers(), "## Losses and metrics", *_losses()]
-    )
+    lines = [*_layers(), "## Optimizers", *_optimizers(), "## Losses and metrics", *_losses()]
+    return "\n".join([head + "## Layers", *lines])
 
 
 def _layers():
@@ -326,13 +315,7 @@ def _ticks(names):
 
 
 def _left_out(reasons):
-    yield from [
-        "",
-        "Not walked through:",
-        "",
-        *(f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()),
-        "",
-    ]
+    yield from ["", "Not walked through:", "", *(f"- {', '.join(names)}: {why}" for why, names in reasons.items()), ""]
 
 
 if __name__ == "__main__":

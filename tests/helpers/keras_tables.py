@@ -29,20 +29,20 @@ def keras_tables(known: Mapping[str, Any]) -> dict[str, Any]:
     from keras.src.losses import ALL_OBJECTS_DICT as LOSSES
 
     losses = {name for name, item in LOSSES.items() if name.islower() and not inspect.isclass(item)}
-    metrics = _metrics()
+    losses -= set(OTHER_LOSSES)
+    metrics, others = _metrics(), dict(sorted(_metrics_of_arguments().items()))
     return {
         "keras": keras.__version__,
-        "losses": sorted(losses - set(OTHER_LOSSES)),
+        "losses": sorted(losses),
         "metrics_to_maximize": sorted(name for name, (_, direction) in metrics.items() if direction == "up"),
         "metrics_to_minimize": sorted(name for name, (_, direction) in metrics.items() if direction == "down"),
-        "loss_arguments": {
-            name: _arguments(_class_of(name), "axis", "ignore_class") for name in sorted(losses - set(OTHER_LOSSES))
-        },
+        "loss_arguments": {name: _arguments(_class_of(name), "axis", "ignore_class") for name in sorted(losses)},
         "metric_arguments": {
-            **{name: _arguments(kind) for name, (kind, _) in sorted(metrics.items()) if name not in ACCURACY},
-            **{name: _arguments(kind) for name, (kind, _) in sorted(_metrics_of_arguments().items())},
+            name: _arguments(kind)
+            for name, (kind, _) in (*sorted(metrics.items()), *others.items())
+            if name not in ACCURACY
         },
-        "metrics_of_arguments": {name: direction for name, (_, direction) in sorted(_metrics_of_arguments().items())},
+        "metrics_of_arguments": {name: direction for name, (_, direction) in others.items()},
         "activations": sorted(ACTIVATIONS),
         "optimizers": _optimizers(known.get("optimizers", {})),
     }
@@ -127,11 +127,5 @@ def as_text(value: Any, indent: str = "") -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def main() -> None:
-    """Write the file anew."""
-    known = json.loads(FILE.read_text(encoding="utf-8"))
-    FILE.write_text(as_text(keras_tables(known)) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    FILE.write_text(as_text(keras_tables(tables.TABLES)) + "\n", encoding="utf-8")

@@ -12,18 +12,3 @@ def convolving():
     return keras.Sequential(
         [keras.Input((8,)), layers.Reshape((8, 1)), layers.Conv1D(2, 3), layers.Flatten(), layers.Dense(4, "softmax")]
     )
-
-
-class Counted(layers.Layer):
-    """Counts its calls, in training or not, and lets rows through."""
-
-    def build(self, input_shape):
-        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
-
-    def call(self, inputs):
-        self.calls.assign(self.calls + 1)
-        return inputs
-
-
-def counting():
-    return keras.Sequential([keras.Input((8,)), Counted(), layers.Dense(4, "softmax")])

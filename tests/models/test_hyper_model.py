@@ -8,10 +8,10 @@ import keras
 import keras_tuner
 import pytest
 
-from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.exploration import explored_space
-from keras_sweep.models.hyper_model import asking, is_hyper_model, own_optimizer, parameters_of
+from keras_sweep.models.hyper_model import asking, explored_space, is_hyper_model, parameters_of
+from keras_sweep.models.own_compile import own_optimizer
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -90,18 +90,17 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
     return replace(search_spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
 
 
+def explore(spec: SweepSpec, found: object) -> SweepSpec:
+    return explored_space(spec, *builder(found, Path(), DATA.input_shape, 10), DATA)
+
+
 def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:
-    return explored_space(sweep_of(arguments=fixed), found, DATA).space.parameters
+    return explore(sweep_of(arguments=fixed), found).space.parameters
 
 
 def test_tells_hyper_models_from_other_functions() -> None:
-    assert is_hyper_model(layers)
-    assert is_hyper_model(Scopes)
-    assert is_hyper_model(Scopes(3))
-    assert is_hyper_model(Scopes(3).build)
-    assert not is_hyper_model(lambda units: None)
-    assert not is_hyper_model(keras.layers.Dense)
-    assert not is_hyper_model("layers")
+    assert all(map(is_hyper_model, (layers, Scopes, Scopes(3), Scopes(3).build)))
+    assert not any(map(is_hyper_model, (lambda units: None, keras.layers.Dense, "layers")))
 
 
 EIGHT, RELU = Categorical((8, 16)), Categorical(("relu", "tanh"))
@@ -145,6 +144,10 @@ def test_the_space_that_is_found(case: str) -> None:
     assert list(explored(found)) == parameters
 
 
+def test_parameters_have_the_default_values_of_the_hyperparameters() -> None:
+    assert [parameter.default for parameter in explored(layers)] == [1, 8, 8, 8]
+
+
 def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
     names = [parameter.name for parameter in explored(layers, layers=2)]
     assert names == ["model.units_0", "model.units_1"]
@@ -159,7 +162,7 @@ def test_a_class_and_a_function_are_given_the_shape_of_the_data() -> None:
 def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
     for found in (layers, Scopes(3)):
-        sweep = explored_space(sweep_of(), found, DATA)
+        sweep = explore(sweep_of(), found)
         for suggestion in make_engine(replace(sweep, search=SearchSettings(engine, "random"))).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
@@ -167,23 +170,6 @@ def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
             (found.build if isinstance(found, Scopes) else found)(asked)
             assert {one.name for one in asked.space if asked.is_active(one)} == set(values)
             assert isinstance(build(found, values), keras.Model)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_search_may_start_with_the_default_values_of_the_hyperparameters(engine: str) -> None:
-    """They are those of KerasTuner's own first trial; what has none is the sampler's."""
-    search = SearchSettings(engine, "random", start=("defaults",))
-    for found in (layers, Scopes(3)):
-        hyper_parameters = keras_tuner.HyperParameters()
-        (found.build if isinstance(found, Scopes) else found)(hyper_parameters)
-        there = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
-        sweep = explored_space(sweep_of(Parameter("epochs", Int(1, 9)), batch_size=16), found, DATA)
-        first, second = make_engine(replace(sweep, search=search)).ask(2)
-        assert {f"model.{one.name}": one.default for one in there}.items() <= first.params.items()
-        assert {*first.params} - {f"model.{one.name}" for one in there} == {"epochs", "batch_size"}
-        assert second.params != first.params
-    with pytest.raises(UsageError, match="`defaults` are a KerasTuner model's, and none is searched here"):
-        make_engine(replace(sweep_of(Parameter("epochs", Int(1, 9))), search=search))
 
 
 def test_a_model_compiled_in_build_brings_its_optimizer() -> None:
@@ -198,7 +184,7 @@ def test_a_model_compiled_in_build_brings_its_optimizer() -> None:
 def test_the_space_file_wins_over_the_hyper_model() -> None:
     own = Parameter("model.units_1", Categorical((99,)))
     rate = Parameter("learning_rate", Float(0.1, 0.2))
-    sweep = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers, DATA)
+    sweep = explore(sweep_of(rate, own, arguments={"layers": 2}), layers)
     assert {parameter.name: parameter.distribution for parameter in sweep.space.parameters} == {
         "learning_rate": Float(0.1, 0.2),
         "model.units_1": Categorical((99,)),
@@ -210,7 +196,7 @@ def test_the_space_file_wins_over_the_hyper_model() -> None:
 def test_unknown_model_arguments_are_named() -> None:
     for sweep in (sweep_of(Parameter("model.width", Int(1, 2))), sweep_of(arguments={"width": 3})):
         with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has l"):
-            explored_space(sweep, layers, DATA)
+            explore(sweep, layers)
 
 
 def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> None:
@@ -252,7 +238,7 @@ RANGES: list[tuple[str, dict[str, Any], object]] = [
 def test_ranges_keep_their_meaning(kind: str, arguments: dict[str, Any], distribution: object) -> None:
     hyper_parameters = keras_tuner.HyperParameters()
     getattr(hyper_parameters, kind)("x", **arguments)
-    assert parameters_of(hyper_parameters.space) == (Parameter("x", distribution),)  # type: ignore[arg-type]
+    assert parameters_of(hyper_parameters.space) == (Parameter("model.x", distribution),)  # type: ignore[arg-type]
 
 
 def test_one_name_in_two_scopes_is_there_in_both() -> None:
@@ -261,8 +247,8 @@ def test_one_name_in_two_scopes_is_there_in_both() -> None:
     for kind in ("a", "c"):
         with hyper_parameters.conditional_scope("kind", [kind]):
             hyper_parameters.Int("units", 1, 4)
-    assert parameters_of(hyper_parameters.space)[1].when == (Condition("kind", ("a", "c")),)
+    assert parameters_of(hyper_parameters.space)[1].when == (Condition("model.kind", ("a", "c")),)
     with hyper_parameters.conditional_scope("kind", ["b"]):
         hyper_parameters.Int("units", 1, 5)
-    with pytest.raises(ModelError, match="'units' has a range of its own in each conditional scope"):
+    with pytest.raises(ModelError, match=r"'model\.units' has a range of its own in each conditional scope"):
         parameters_of(hyper_parameters.space)

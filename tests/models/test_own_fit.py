@@ -1,6 +1,7 @@
 """A `fit` of a HyperModel's own: what it is called with, what it may return, and what it asks for before the search."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,11 +11,10 @@ import pytest
 from keras_tuner.src.engine.tuner_utils import convert_to_metrics_dict
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.exploration import explored_space
-from keras_sweep.models.hyper_model import call_fit, returned
+from keras_sweep.models.build import builder
+from keras_sweep.models.hyper_model import call_fit, explored_space, returned
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import SweepSpec
 from tests.helpers import own_fits
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import with_weights
@@ -127,13 +127,11 @@ def test_what_is_no_metric_is_refused_in_one_sentence() -> None:
         returned([], LOSS)
 
 
-def sweep() -> SweepSpec:
-    return make_spec((), constants={})
-
-
-def explored(fit: Any) -> dict[str, Parameter]:
-    found = explored_space(sweep(), Fitting(fit), DATA).space.parameters
-    return {one.name.removeprefix("model."): one for one in found}
+def explored(model: Any) -> dict[str, Parameter]:
+    """What a HyperModel asks for, or one that has this `fit`."""
+    found = model if isinstance(model, keras_tuner.HyperModel) else Fitting(model)
+    spec = explored_space(make_spec((), constants={}), *builder(found, Path(), DATA.input_shape, 10), DATA)
+    return {one.name.removeprefix("model."): one for one in spec.space.parameters}
 
 
 def phases(hp: Any, model: Any, *args: Any, **more: Any) -> Any:
@@ -158,8 +156,7 @@ def test_what_phases_ask_for_is_a_parameter_with_its_condition() -> None:
 
 
 def test_a_model_that_only_the_space_compiles_reaches_its_second_phase_too() -> None:
-    found = explored_space(sweep(), own_fits.phases, DATA).space.parameters
-    assert [one.name for one in found] == ["model.units", "model.rate"]
+    assert list(explored(own_fits.phases)) == ["units", "rate"]
 
 
 def test_what_is_asked_for_in_an_epoch_is_a_parameter() -> None:
@@ -167,7 +164,7 @@ def test_what_is_asked_for_in_an_epoch_is_a_parameter() -> None:
 
 
 def test_a_loop_without_end_is_left_and_what_raises_is_for_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keras_sweep.models.exploration.MOST_SECONDS", 0.0)
+    monkeypatch.setattr("keras_sweep.models.hyper_model.MOST_SECONDS", 0.0)
 
     def endless(hp: Any, model: Any, *args: Any, **more: Any) -> None:
         rate = hp.Float("rate", 0.1, 0.2)

@@ -23,7 +23,7 @@ from keras_sweep.process.backend import (
     only_new_garbage,
     use_keras_config,
 )
-from tests.helpers.command import process, python, sweep
+from tests.helpers.command import python, sweep
 from tests.helpers.space_texts import DIGITS, small
 
 
@@ -68,15 +68,6 @@ def test_what_only_computes_ends_with_the_reason_too(tmp_path):
     ended = python(SET % ("jax_platforms", "cuda") + THREE, cwd=tmp_path, JAX_PLATFORMS="cuda").ok()
     assert ended.out == ""
     assert ended.err.count("The cause may be JAX_PLATFORMS=cuda: unset it") == 3
-
-
-def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
-    (tmp_path / "digits.yaml").write_text(DIGITS)
-    code = SET % ("jax_default_prng_impl", "rbg") + "main(['check', 'digits.yaml', '--probe'])"
-    ended = python(code, cwd=tmp_path, JAX_DEFAULT_PRNG_IMPL="rbg")
-    assert ended.code == 1
-    assert "no faults" not in ended.out
-    assert "The cause may be JAX_DEFAULT_PRNG_IMPL=rbg: unset it" in ended.err
 
 
 def test_a_flag_that_xla_knows_stops_nothing(monkeypatch):
@@ -147,21 +138,6 @@ with without_tensorflow():
 @pytest.mark.soak
 def test_seeding_without_tensorflow_draws_the_same_numbers(tmp_path):
     python(SCRIPT, cwd=tmp_path).ok()
-
-
-OTHER_KERAS = """
-import sys, keras
-from keras_sweep.process.backend import without_tensorflow
-sys.modules["keras.src.utils.module_utils"] = None  # which can't be imported
-with without_tensorflow():
-    keras.utils.set_random_seed(7)
-assert "tensorflow" in sys.modules
-"""
-
-
-@pytest.mark.soak
-def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow(tmp_path):
-    process([sys.executable, "-W", "ignore", "-c", OTHER_KERAS], tmp_path, {**os.environ, "KERAS_BACKEND": "jax"}).ok()
 
 
 RUN = """

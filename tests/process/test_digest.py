@@ -27,8 +27,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.code_text import read_code
 from keras_sweep.process.digest import digest_of, digests_of_parts
+from keras_sweep.process.source_code import read_code
 
 SRC = str(pathlib.Path(__file__).parents[2] / "src")
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
@@ -195,21 +195,6 @@ def test_what_a_program_sets_in_a_module_counts_however_a_function_reaches_it(wa
     cfg.ACT = ""  # type: ignore[attr-defined]
     assert build() == ""
     assert digest(build) != first
-
-
-def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
-    (tmp_path / "my_parts.py").write_text("RATE = 1\nOTHER = 1\ndef block(x):\n    return x\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "my_parts", raising=False)
-    import my_parts  # type: ignore[import-not-found]
-
-    build = build_of("def build(x): return my_parts.block(x) * my_parts.RATE", tmp_path / "it.py", my_parts=my_parts)
-    first = digest(build)
-    my_parts.OTHER = 2
-    assert digest(build) == first
-    my_parts.RATE = 2
-    assert digest(build) != first
-    monkeypatch.delitem(sys.modules, "my_parts")
 
 
 def test_a_module_that_cant_be_imported_counts_by_its_files(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.digest import digest_of
 from keras_sweep.process.user_code import forget_changed, load_python, place_of, said_by, user_place
 
 
@@ -164,20 +163,6 @@ def test_a_comment_is_no_edit(tmp_path: Path) -> None:
     (folder / "mine_k.py").write_text("# a model\n" + (folder / "mine_k.py").read_text())
     forget_changed([source], folder)
     assert load_python(source, folder) is build
-
-
-def test_a_module_that_the_program_imported_and_somebody_edited_then_is_imported_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(model_files(tmp_path, "l")))
-    former, beside = import_module("mine_l"), import_module("beside_l")
-    digest_of(beside.act, "act")
-    forget_changed(["mine_l:build"], tmp_path)
-    assert sys.modules["mine_l"] is former and sys.modules["beside_l"] is beside
-    (tmp_path / "beside_l.py").write_text("def act():\n    return 'tanh'\n")
-    forget_changed(["mine_l:build"], tmp_path)
-    build = load_python("mine_l:build", tmp_path)
-    assert callable(build) and build() == ("tanh", 3)
 
 
 def test_a_module_that_was_edited_before_any_sweep_is_imported_again(

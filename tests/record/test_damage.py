@@ -94,17 +94,6 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
         ("UPDATE trial_user_attributes SET value_json = '{}' WHERE key = 'params'", "trial 0 is damaged.*checksum"),
         ("DELETE FROM trial_user_attributes WHERE key = 'curve' AND trial_id = 5", "trial 4 is damaged"),
         ("DELETE FROM trial_user_attributes WHERE trial_id = 5", "trial 4 is damaged"),
-    ],
-)
-def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:
-    folder = new_folder(tmp_path)
-    change(folder, sql)
-    refused(folder, match)
-
-
-@pytest.mark.parametrize(
-    ("sql", "match"),
-    [
         (
             "UPDATE trial_params SET param_value = 0.5 WHERE param_name = 'learning_rate' AND trial_id = 3",
             "trial 2 is damaged.*param_name 'learning_rate' of `trial_params` was edited",
@@ -113,10 +102,8 @@ def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -
             "UPDATE trial_params SET param_value = 2 - param_value WHERE param_name = 'optimizer' AND trial_id = 1",
             "trial 0 is damaged.*param_name 'optimizer' of `trial_params` was edited",
         ),
-        ("UPDATE trial_params SET param_value = 99 WHERE param_name = 'optimizer'", "param_name 'optimizer' of"),
         ("UPDATE trial_params SET param_value = NULL WHERE param_name = 'epochs'", "param_name 'epochs' of"),
         ("UPDATE trial_params SET distribution_json = '[]' WHERE param_name = 'epochs'", "param_name 'epochs' of"),
-        ("UPDATE trial_params SET distribution_json = '{\"attributes\": 1}'", "param_name .*'epochs'"),
         (
             "UPDATE trial_params SET distribution_json = replace(distribution_json, '\"sgd\"', '\"lion\"')",
             "param_name 'optimizer' of `trial_params` was edited",
@@ -141,13 +128,12 @@ def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -
             "trial 0 is damaged.*objective 1 of `trial_values` was edited",
         ),
         ("DELETE FROM trials WHERE number = 3", "trial 3 was deleted: 11 trials are numbered from 0 to 11"),
-        ("DELETE FROM trials WHERE number IN (0, 1)", "trial 0 was deleted: 10 trials are numbered from 2 to 11"),
         ("DELETE FROM trials WHERE number = 11", r"a trial was deleted: its attributes are there \(trial_id 12\)"),
         ("UPDATE trials SET number = -1 WHERE number = 5", "trial 5 was deleted: 12 trials are numbered from -1 to 11"),
         ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "the state of 1 of its trials was edited"),
     ],
 )
-def test_an_edit_of_what_optuna_reads_is_told_with_its_place(tmp_path: Path, sql: str, match: str) -> None:
+def test_a_record_that_was_edited_is_refused_with_what_was_edited(tmp_path: Path, sql: str, match: str) -> None:
     folder = new_folder(tmp_path)
     change(folder, sql)
     refused(folder, match)

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.estimate import FirstChoice, corrected
 from keras_sweep.honest.scores import MeanScores
-from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts
@@ -22,24 +21,15 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.validation_outputs import find_missed_rows
-from keras_sweep.trial.comparison import MARGINAL, PAIRED, marginal
-from keras_sweep.trial.ranking import unsteadiness, winner
+from keras_sweep.trial.comparison import PAIRED, marginal
+from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, of_outputs, of_values
 from tests.helpers.ran import finished
 from tests.helpers.results import ACCURACY, LOSS, result
-from tests.helpers.space_texts import DIGITS, changed, small
+from tests.helpers.space_texts import DIGITS, changed
 
 SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 16, seed: 42}\nfinalists: none")
-CANCER = small(
-    data="breast_cancer",
-    model="{dense: {units: 1, activation: sigmoid}}",
-    loss="binary_crossentropy",
-    metrics="[METRIC]",
-    metric="{name: val_METRIC}",
-    parameters="{learning_rate: {min: 1e-3, max: 0.1, log: true}, epochs: 3}",
-    search="{sampler: random, trials: 4, seed: 42}",
-)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +99,8 @@ def test_more_trials_are_not_spoken_of_where_no_point_is_left_and_look_at_trials
     sweep = scored(folder, rows)
     values = [one.value for one in sweep.results]
     assert sweep.compare().more.gain == pytest.approx(max(values) - max(values[:8]))
+    losses = scored(folder, 2 - rows.astype(float), LOSS)
+    assert losses.compare().more.gain == pytest.approx(max(values) - max(values[:8]))
     for exhausted, said in ((16, False), (15, True)):
         facts = replace(sweep.facts, exhausted=exhausted)
         assert (RecordedSweep(folder, facts, sweep.results).compare().more is not None) is said
@@ -284,34 +276,6 @@ def test_the_scores_of_every_trial_add_up_to_its_value(done):
         assert scores.rows == ended.comparison.rows
 
 
-def test_the_winner_is_compared_with_all_others(done):
-    sweep, ended = done
-    comparison = ended.comparison
-    best = winner(ended.results, read_facts(sweep).objective)
-    assert (comparison.method, comparison.best) == (PAIRED, best.number)
-    assert set(comparison.behind) == set(range(16))
-    assert comparison.behind[best.number].stderr is None
-    assert all(one.stderr > 0 for number, one in comparison.behind.items() if number != best.number)
-    assert comparison.estimate.naive == best.value
-    assert comparison.estimate.low < comparison.estimate.value <= best.value + 1e-9 < comparison.estimate.high
-    assert comparison.more.trials == 8
-
-
-def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one_trial(tmp_path):
-    text = changed(SPACE, metric="metric: {name: val_loss, goal: minimize}", epochs="  epochs: 1")
-    assert finished(tmp_path, text, trials=1).ended.comparison.more is None
-    ended = finished(tmp_path, text, trials=1, more=16).ended
-    values = [one.value for one in ended.results]
-    assert len(values) == 17
-    assert ended.comparison.more.trials == 8
-    assert ended.comparison.more.gain == min(values[:9]) - min(values) > 0
-    comparison = ended.comparison
-    assert comparison.best == values.index(min(values))
-    assert comparison.estimate.naive == min(values) <= comparison.estimate.value  # choosing the least made it too low
-    assert all(one.behind == pytest.approx(values[n] - min(values)) for n, one in comparison.behind.items())
-    assert not comparison.behind[values.index(max(values))].tie
-
-
 def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):
     kept = read(copy)
     assert kept == done[1].comparison == RecordedSweep.read(copy).compare()
@@ -345,47 +309,6 @@ def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_p
         assert read(copy) == expected
         assert not copy.comparison.is_symlink() and copy.comparison.is_file()
     assert not (tmp_path / "mine").exists()
-
-
-def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
-    before = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
-    (gone, damaged) = (path.name for path in sorted(copy.weights.iterdir())[:2])
-    (copy.scores / gone).unlink()
-    (copy.scores / damaged).write_bytes(b"garbage")
-    notices = finished(copy.path.parent.parent, SPACE).notices
-    after = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
-    assert any(f"{damaged} are damaged" in notice for notice in notices)
-    assert after.pop(f"{damaged}~1") == b"garbage"
-    assert {name: data[:-200] for name, data in after.items()} == {n: data[:-200] for n, data in before.items()}
-
-
-def test_scores_without_weights_are_lost_and_said(copy):
-    without = next(path for path in sorted(copy.scores.glob("0*")) if not (copy.weights / path.name).exists())
-    without.unlink()
-    ran = finished(copy.path.parent.parent, SPACE, trials=17)
-    assert any("the scores of 1 trial on the validation rows are lost" in notice for notice in ran.notices)
-    lost = ran.ended.comparison.behind[int(without.stem)]
-    assert lost.stderr is None and lost.behind > 0
-    assert ran.ended.comparison.estimate is not None
-
-
-def test_without_scores_trials_are_compared_by_their_values(copy):
-    shutil.rmtree(copy.scores)
-    comparison = read(copy)
-    assert (comparison.method, comparison.estimate) == (MARGINAL, None)
-    assert comparison.behind[comparison.best].tie
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("metric", ["auc", "precision", "loss"])
-def test_a_metric_that_is_no_share_of_rows_has_an_estimate_too(tmp_path, metric):
-    text = CANCER.replace("metrics: [METRIC]\n", "" if metric == "loss" else f"metrics: [{metric}]\n")
-    runner = "fit" if metric == "auc" else None
-    comparison = finished(tmp_path, text.replace("METRIC", metric), runner=runner).ended.comparison
-    assert comparison.method == PAIRED
-    assert comparison.estimate.low < comparison.estimate.naive < comparison.estimate.high
-    assert (comparison.estimate.value >= comparison.estimate.naive) == (metric == "loss")
-    assert all(one.behind >= 0 for one in comparison.behind.values())
 
 
 def dense(results, choose=""):

@@ -21,6 +21,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.calls import calls_of
 from tests.helpers.factory import make_spec
 from tests.helpers.records import SPEC, integrity, new_folder, new_study, results, same
 from tests.helpers.results import dense_sweep, result
@@ -88,12 +89,6 @@ def _unusual(first: int) -> list[Result]:
         Result(Suggestion(first + 2, {"layers": (64, (3, 3)), "on": True}), TrialState.COMPLETE, -math.inf),
         Result(Suggestion(first + 3, {}), TrialState.FAIL, None, reason="ungültig \x00 \U0001f600", traceback="x"),
     ]
-
-
-def test_values_without_an_end_and_none_come_back_as_they_were(tmp_path: Path) -> None:
-    with new_study(tmp_path, _unusual(0)) as study:
-        assert [one.value for one in study.results()] == [math.inf, None, -math.inf, None]
-        assert [one.value for one in RecordedSweep.read(study.folder).results] == [math.inf, None, -math.inf, None]
 
 
 def _rows(path: Path, table: str, columns: str) -> list[tuple[object, ...]]:
@@ -243,3 +238,19 @@ def test_the_tables_of_optuna_are_kept_for_the_next_sweep_and_made_anew_where_th
     monkeypatch.setattr(schema, "REVISION", "v10.0.0.a")
     with pytest.raises(RecordError, match=r"makes tables of revision v3\.2\.0\.a, not v10\.0\.0\.a"):
         empty_tables()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("count", [8_000, 20_000])
+def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: int) -> None:
+    results = dense_sweep(count)
+    with new_study(tmp_path) as study:
+        for first in range(0, len(results), 200):
+            study.add(*results[first : first + 200])
+    folder = study.folder
+    assert same(RecordedSweep.read(folder).results, results)
+    with StudyFile.open(folder) as again:
+        assert again.next_number == count
+    assert calls_of(lambda: StudyFile.open(folder).close()) < count // 4  # calls: nothing is done trial by trial
+    assert calls_of(lambda: RecordedSweep.read(folder).results) < 300 * count
+    assert folder.study.stat().st_size < count * 4096

@@ -99,13 +99,6 @@ def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
         assert study.name == "dense"
 
 
-def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
-    for content in ("one", "two", "three"):
-        (tmp_path / "card.json").write_text(content)
-        set_aside(tmp_path / "card.json")
-    assert [(tmp_path / f"card.json~{n}").read_text() for n in (1, 2, 3)] == ["one", "two", "three"]
-
-
 def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "dense").write_text("x")
     with pytest.raises(RecordError, match="a file of that name"):

@@ -171,14 +171,6 @@ def test_a_generation_with_a_later_trial_in_it_is_not_halved() -> None:
     assert halving().rung(1, {6: 0.1, 7: 0.2}) == {6}
 
 
-def test_those_that_were_halved_are_the_company_of_later_trials() -> None:
-    pruner = halving(first=4)
-    pruner.rung(1, {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4})
-    pruner.rung(2, {2: 0.35, 3: 0.45})
-    assert pruner.rung(2, {4: 0.44, 5: 0.46}) == {4}
-    assert pruner.rung(4, {5: 0.1}) == frozenset()  # the first that comes so far
-
-
 RULE = EarlyTerminate("halving", 1, 2, first=8)
 SPACE = SearchSpace((Parameter("learning_rate", Float(1e-4, 1.0, log=True)), Parameter("epochs", Int(1, 27))))
 

@@ -50,21 +50,9 @@ def test_a_repeat_is_dropped_asked_again_and_then_replaced_at_random() -> None:
     assert sampler.learned == [0, 1, 2, 3]
 
 
-def test_a_finite_space_ends_when_each_point_had_its_trial() -> None:
-    engine = SamplerEngine("test/stubborn", Stubborn(SIX), seed=1)
-    asked = [one for _ in range(4) for one in engine.ask(4)]
-    assert {identity(one.params) for one in asked} == {identity(point) for point in SIX.points()}
-    assert len(asked) == 6
-
-
 def test_a_sampler_that_has_no_more_ends_the_search() -> None:
     engine = SamplerEngine("test/stubborn", Stubborn(LARGE, ends_after=1), seed=1)
     assert [len(engine.ask(3)), len(engine.ask(3))] == [1, 0]
-
-
-def test_in_a_space_without_end_points_come_at_random() -> None:
-    engine = SamplerEngine("test/stubborn", Stubborn(LARGE), seed=1)
-    assert len({identity(one.params) for one in engine.ask(5)}) == 5
 
 
 def test_points_of_other_spaces_do_not_exhaust_this_one() -> None:
@@ -83,14 +71,6 @@ def points(engine: SamplerEngine, count: int) -> list[dict[str, Value]]:
     return [dict(one.params) for one in asked]
 
 
-def test_the_first_trials_have_the_points_to_start_with() -> None:
-    engine = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}, {"b": 1}])
-    first = points(engine, 3)
-    assert first[0] == {"epochs": 1, "a": "x", "b": 3}
-    assert first[1]["b"] == 1
-    assert first[2] not in first[:2]
-
-
 def test_points_to_start_with_count_from_the_engines_own_first_trial() -> None:
     engine = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}])
     imported = Result(Suggestion(0, {"epochs": 1, "a": "y", "b": 1}), TrialState.COMPLETE, 0.5, engine="import/optuna")
@@ -99,15 +79,6 @@ def test_points_to_start_with_count_from_the_engines_own_first_trial() -> None:
     again = SamplerEngine("test/stubborn", Stubborn(SIX), 1, [{"a": "x", "b": 3}])
     again.tell([replace(imported, engine="test/stubborn")])
     assert points(again, 1) != [{"epochs": 1, "a": "x", "b": 3}]
-
-
-def test_a_point_to_start_with_that_a_trial_has_is_drawn_as_any_other() -> None:
-    sampler = Stubborn(SIX)
-    engine = SamplerEngine("test/stubborn", sampler, 1, [{"a": "x", "b": 3}, {"a": "x", "b": 3}])
-    first, second = points(engine, 2)
-    assert first == {"epochs": 1, "a": "x", "b": 3}
-    assert second != first
-    assert sampler.dropped.count(1) >= 10
 
 
 def test_draws_depend_on_the_seed_and_on_how_many_trials_there_are() -> None:

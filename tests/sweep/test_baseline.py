@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import DataError
-from keras_sweep.sweep.baseline import fit_baseline
+from keras_sweep.sweep.named_data import fit_baseline
 from tests.helpers.data_specs import named
 
 

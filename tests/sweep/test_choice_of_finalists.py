@@ -10,8 +10,8 @@ from scipy.stats import chi2
 from keras_sweep.record.facts import Choice
 from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
-from keras_sweep.sweep.finalists import choose_finalists, suggest_finalists
-from keras_sweep.trial.ranking import best_training, can_win, order_key, score, seed_scores, unsteadiness, winner
+from keras_sweep.sweep.finalists import choose_finalists, cut_text, suggest_finalists
+from keras_sweep.trial.ranking import best_training, order_key, score, seed_scores, unsteadiness, winner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.results import ACCURACY, result
@@ -48,6 +48,15 @@ def test_a_quarter_of_the_epochs_goes_to_five_recipes_with_three_seeds_or_fewer_
     trials, recipes, seeds
 ):
     assert choose_finalists(make_spec(), search(trials)) == Choice(trials, tuple(range(recipes)), (43, 44, 45)[:seeds])
+
+
+def test_a_search_too_small_for_all_says_so_and_how_to_ask():
+    few, none = (cut_text(choose_finalists(make_spec(), search(trials)), 5, 3) for trials in (8, 7))
+    assert few.startswith("the finalists are 2 configurations with 1 new seed each")
+    assert none.startswith("no configuration is trained with other seeds")
+    assert {text.partition("; ")[2] for text in (few, none)} == {
+        "`finalists: {top: 5, seeds: 3}` in the space file asks for all"
+    }
 
 
 def test_a_small_search_has_none_unless_it_is_asked_for():
@@ -147,15 +156,6 @@ def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
     assert [len(one.finalists) for one in whole] == [1, 1]
 
 
-def test_a_recipe_of_which_a_seed_failed_ranks_below_those_of_which_none_did():
-    results, choice = search(3), Choice(3, (0, 1), (43,))
-    whole = decided(results, choice, lambda r, s: None if r == 0 else 0.5)
-    assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [1, 0, 2]
-    assert seed_scores(whole[0]).unstable
-    assert seed_scores(whole[0]).stderr is None
-    assert can_win(whole[0], ACCURACY)
-
-
 def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
     results, choice = search(2), Choice(2, (0, 1), (43, 44))
     ended = trained(results, choice, lambda recipe, seed: 0.95 if seed == 44 else 0.8)
@@ -168,29 +168,17 @@ def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
     assert best_training(partly[0], ACCURACY) is partly[0]
 
 
-def test_seeds_that_score_alike_have_no_standard_error_rather_than_one_of_zero():
-    results, choice = search(2), Choice(2, (0, 1), (43, 44))
-    scores = seed_scores(decided(results, choice)[0])
-    assert (scores.mean, scores.stderr, scores.unstable) == (pytest.approx(0.9), None, False)
-
-
 def test_mean_and_standard_error_are_those_of_all_seeds():
     values = [0.9, 0.91, 0.93, 0.92]
     results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], Choice(2, (0, 1), (43, 44, 45))
+    alike = seed_scores(decided(results, choice, lambda r, s: values[0])[0])
+    assert (alike.mean, alike.stderr, alike.unstable) == (pytest.approx(0.9), None, False)
     scores = seed_scores(decided(results, choice, lambda r, s: values[s - 42])[0])
     assert scores.count == 4
     assert math.isclose(scores.mean, fmean(values))
     assert math.isclose(scores.stderr, stdev(values) / 2)
     assert not scores.unstable
     assert seed_scores(results[0]) is None
-
-
-def test_seeds_that_differ_by_more_than_the_rows_explain_are_unstable():
-    choice = Choice(2, (0, 1), (43, 44, 45))
-    for stderr, unstable in ((0.02, False), (0.002, True), (None, False)):
-        results = [result(0, 0.9, stderr=stderr), result(1, 0.8)]
-        whole = decided(results, choice, lambda recipe, seed: {43: 0.91, 44: 0.93, 45: 0.92}[seed])
-        assert seed_scores(whole[0]).unstable is unstable
 
 
 @pytest.mark.parametrize("others", [(0.9,), (0.9, 0.8), (0.91, 0.93, 0.92, 0.87)])

@@ -17,9 +17,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.compare import Side, SideBySide, _behind, _differences, compare_sweeps
 from keras_sweep.trial.ranking import improvements, seed_scores, spent_seconds
-from keras_sweep.trial.result import Seconds, Suggestion, TrialState
+from keras_sweep.trial.result import Seconds, Suggestion
 from keras_sweep.trial.row_scores import of_outputs, of_values
-from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines
+from keras_sweep.views.compare import compare_json, print_comparison, verdict_lines
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.ran import ran_as
 from tests.helpers.records import new_folder
@@ -31,16 +31,10 @@ WEAK = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sweeps `good`, `weak` and `by_error` of digits, the second with rates that learn nothing, and `other` of other
-    rows."""
+    """Sweeps `good` and `weak` of digits, the second with rates that learn nothing."""
     folder: Path = tmp_path_factory.mktemp("compared")
-    texts = {"good": SPACES["plain"], "weak": WEAK, "other": SPACES["plain"].replace("digits", "iris")}
-    texts["by_error"] = SPACES["plain"].replace(
-        "metric: {name: val_accuracy, goal: maximize}", "metric: {name: val_loss}"
-    )
-    for name, text in texts.items():
-        space = text.replace("trials: 18", "trials: 6").replace("units: 10, ", "" if name == "other" else "units: 10, ")
-        ran_as(folder, name, space, test=name == "good")
+    for name, text in (("good", SPACES["plain"]), ("weak", WEAK)):
+        ran_as(folder, name, text.replace("trials: 18", "trials: 6"), test=name == "good")
     return folder / "sweeps"
 
 
@@ -76,81 +70,18 @@ def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
     assert behind.stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)), rel=1e-4)
     assert not behind.tie
     assert found.behind["good"].tie
-    assert found.rows == 288
+    assert (found.rows, json.loads(compare_json(found))["rows"]) == (288, 288)
     assert "weak is behind by" in verdict_lines(found)[1]
 
 
-SEEDED = SPACES["plain"].replace("trials: 18", "trials: 4") + "finalists: {top: 2, seeds: 2}\n"
-
-
-@pytest.fixture(scope="module")
-def seeded(folder: Path) -> Path:
-    """The same folder with `steady` and `other_rates`, whose finalists decide."""
-    for name, seed in (("steady", 42), ("other_rates", 7)):
-        ran_as(folder.parent, name, SEEDED.replace("seed: 42", f"seed: {seed}"), test=False)
-    return folder
-
-
-def test_where_finalists_decided_in_all_winners_compare_by_their_means_over_seeds(seeded):
-    found = ks.compare("steady", "other_rates", sweeps_dir=seeded)
-    means, rows = {}, {}
-    for side in found.sides:
-        sweep = ks.open(side.name, sweeps_dir=seeded)
-        means[side.name] = sweep.best.seeds.mean
-        trainings = (side.best, *side.best.finalists)
-        scores = [load_scores_of(SweepFolder(seeded / side.name), one).values() for one in trainings]
-        rows[side.name] = np.mean(scores, axis=0)
-    first = max(means, key=lambda name: means[name])
-    (last,) = set(means) - {first}
-    assert found.by_mean and found.first.name == first
-    difference = rows[first] - rows[last]
-    behind = found.behind[last]
-    assert behind.behind == pytest.approx(means[first] - means[last], abs=1e-6)
-    assert behind.stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)), rel=1e-3)
-    lines = verdict_lines(found)
-    assert lines[0].startswith(f"{first} has the best val_accuracy: {means[first]:.4f}")
-    assert lines[1] == "winners compare by their means over seeds"
-    record = json.loads(compare_json(found))
-    assert record["compared_by"] == "mean over seeds"
-    assert {one["name"]: one["seeds_mean"] for one in record["sweeps"]} == means
-
-
-def test_where_finalists_decided_in_some_alone_that_is_said_and_the_seed_of_the_search_compares(seeded):
-    found = ks.compare("steady", "weak", sweeps_dir=seeded)
-    assert not found.by_mean
-    assert found.score(found.first) == (found.first.best.value, found.first.best.stderr)
-    assert verdict_lines(found)[1] == "winners compare by the seed of their search: that of weak has no other"
-    assert json.loads(compare_json(found))["compared_by"] == "value"
-    assert any("one seed alone" in line for line in printed(found, 80))
-
-
-def test_a_sweep_comes_near_the_best_or_never(found):
-    weak, good = found.sides
-    assert weak.seconds_until(found.within, found.objective) is None
-    near = good.seconds_until(found.within, found.objective)
-    assert 0 < near <= good.seconds
-
-
-def test_the_best_so_far_never_gets_worse(found):
-    for side in found.sides:
-        curve = best_curve(side)
-        assert curve == sorted(curve)
-        assert curve[-1] == side.best.value
-
-
-def test_other_rows_and_other_metrics_are_named(folder, tmp_path):
-    for names, said in (
-        (["good", "other"], r"the data of good is digits \(rows .*, other is iris"),
-        (["good"], "two different sweeps or more"),
-        (["good", "by_error"], r"the metric of good is val_\w+, to maximize, by_error is val_loss \(loss: \w+\), to"),
-        (["good", "good"], "two different sweeps or more"),
-        (["good", "god"], "there is no sweep 'god'"),
-    ):
-        with pytest.raises(UsageError, match=said):
-            ks.compare(*names, sweeps_dir=folder)
-    empty = new_folder(tmp_path, trials=0)
+def test_what_can_not_be_compared_is_refused(folder, tmp_path):
+    good, made_up, empty = SweepFolder(folder / "good"), new_folder(tmp_path), new_folder(tmp_path / "none", trials=0)
+    with pytest.raises(UsageError, match="two different sweeps or more"):
+        compare_sweeps([good, good])
+    with pytest.raises(UsageError, match=r"the data of good is digits \(rows .*, dense is "):
+        compare_sweeps([good, made_up])
     with pytest.raises(RecordError, match="no trial of sweep 'dense' has completed"):
-        compare_sweeps([SweepFolder(folder / "good"), empty])
+        compare_sweeps([good, empty])
 
 
 def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
@@ -161,26 +92,11 @@ def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
     assert "scores of validation rows are not kept of weak" in verdict_lines(found)[1]
 
 
-def test_in_80_columns_nothing_is_cut_and_the_parameters_stand_side_by_side(found):
-    lines = printed(found, 80)
-    assert max(map(len, lines)) <= 80
-    rate = next(line for line in lines if line.startswith("winner's learning_rate"))
-    assert rate.split()[2] == "0.0001"
-    assert any(line.startswith("best so far") for line in lines)
-
-
-def test_in_a_narrow_terminal_sweeps_stand_below_each_other(found):
-    lines = printed(found, 45)
-    assert max(map(len, lines)) <= 45
-    assert sum(line.startswith("best value") for line in lines) == 2
-
-
-def test_as_json(found):
-    record = json.loads(compare_json(found))
-    assert (record["best"], record["rows"]) == ("good", 288)
-    assert [one["name"] for one in record["sweeps"]] == ["weak", "good"]
-    assert record["sweeps"][0]["seconds_until_near"] is None
-    assert record["sweeps"][1]["value"] == found.first.best.value
+def test_in_80_columns_sweeps_stand_side_by_side_and_in_a_narrow_terminal_below_each_other(found):
+    for width, values in ((80, 1), (45, 2)):
+        lines = printed(found, width)
+        assert max(map(len, lines)) <= width
+        assert sum(line.startswith("best value") for line in lines) == values
 
 
 def side(name: str, *values: float, objective: Objective = ACCURACY, seeds: tuple[float, ...] = (), **more) -> Side:
@@ -208,6 +124,7 @@ def test_near_the_best_is_within_one_standard_error_whichever_way_the_metric_goe
     assert found.within == pytest.approx(0.79)
     assert found.sides[0].seconds_until(found.within, ACCURACY) == 3.0
     assert found.sides[0].seconds_until(0.7, ACCURACY) == 2.0  # just as good
+    assert (found.sides[0].seconds, replace(found.sides[0], spent={}).seconds) == (4.0, 0.0)
     assert found.sides[1].seconds_until(found.within, ACCURACY) is None
     losses = beside(side("a", 0.9, 0.5, objective=LOSS), side("b", 0.4, 0.6, objective=LOSS), objective=LOSS)
     assert losses.within == pytest.approx(0.41)
@@ -222,17 +139,13 @@ def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -
     assert means.by_mean and means.first.name == "steady"
     assert means.score(steady)[0] == pytest.approx(0.81)
     assert means.score(steady)[1] == pytest.approx(0.01)  # of the mean: half the difference
+    assert json.loads(compare_json(means))["compared_by"] == "mean over seeds"
+    assert verdict_lines(means)[1] == "winners compare by their means over seeds"
     some = beside(lucky, steady, plain)
+    assert json.loads(compare_json(some))["compared_by"] == "value"
+    assert verdict_lines(some)[1].startswith("winners compare by the seed of their search: that of plain has no other")
     assert not some.by_mean and some.first.name == "lucky"
     assert some.score(steady) == (0.8, 0.01)
-
-
-def test_a_side_counts_its_failures_epochs_and_seconds() -> None:
-    found = side("a", 0.5, 0.7)
-    failed = replace(found.results[0], state=TrialState.FAIL)
-    found = replace(found, results=[failed, *found.results])
-    assert (found.failed, found.epochs, found.seconds) == (1, 12, 2.0)
-    assert replace(found, spent={}).seconds == 0.0
 
 
 def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_by_row() -> None:
@@ -255,6 +168,11 @@ def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_
         assert _behind(beside(a, other)) == ({}, None)
     several = replace(side("c", 0.6), scores=scores)  # with several seeds the search's own counts alone
     assert _behind(beside(a, several))[0]["c"].behind == pytest.approx(0, abs=1e-9)
+    steady, lucky = side("steady", 0.6, seeds=(0.6,)), side("lucky", 0.6, seeds=(0.4,))  # but where all have means
+    by_mean = _behind(beside(replace(steady, scores=scores[:2]), replace(lucky, scores=scores[1:])))[0]["lucky"]
+    away = np.mean([one.values() for one in scores[:2]], axis=0) - np.mean([one.values() for one in scores[1:]], axis=0)
+    assert by_mean.behind == pytest.approx(0.1, abs=1e-6)
+    assert by_mean.stderr == pytest.approx(away.std(ddof=1) / np.sqrt(50), rel=1e-3)
 
 
 def test_what_differs_between_sweeps_is_named_with_each_ones_value() -> None:

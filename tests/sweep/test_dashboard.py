@@ -3,9 +3,9 @@
 import json
 import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -31,17 +31,11 @@ def server(folder: SweepFolder) -> Iterator[Server]:
 
 
 def ask(server: Server, path: str, method: str = "GET", *, host: str | None = None) -> tuple[int, bytes]:
-    request = urllib.request.Request(f"http://{HOST}:{server.server_port}{path}", b"{}" if method != "GET" else None)
-    request.method = method
-    request.add_header("Content-Type", "application/json")
-    if host is not None:
-        request.add_header("Host", host)
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
+    headers = {"Content-Type": "application/json", **({"Host": host} if host else {})}
+    with closing(HTTPConnection(HOST, server.server_port)) as connection:
+        connection.request(method, path, None if method == "GET" else b"{}", headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def test_it_shows_the_study_and_its_trials(server):
@@ -58,11 +52,9 @@ def test_it_shows_the_study_and_its_trials(server):
     ("method", "path"),
     [
         ("DELETE", "/api/studies/1"),
-        ("POST", "/api/studies/1/rename"),
         ("POST", "/api/studies"),
         ("PUT", "/api/studies/1/note"),
         ("POST", "/api/trials/1/tell"),
-        ("POST", "/api/trials/1/user-attrs"),
     ],
 )
 def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(server, folder, method, path):

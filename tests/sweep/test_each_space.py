@@ -13,25 +13,14 @@ from tests.helpers.whole_spaces import write_whole
 pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`trust=True`. imports:UserWarning")
 
 
+IN_LONG = (
+    *("folds_in_lanes", "goals", "own_compile", "own_fit", "several", "watched"),
+    *("prices", "pictures", "series", "dataset", "varied"),
+)
+
+
 @pytest.fixture(
-    scope="module",
-    params=[
-        *("tuner", "own_loss", "folds_in_lanes", "goals"),
-        *(
-            pytest.param(name, marks=pytest.mark.soak)
-            for name in (
-                "own_compile",
-                "own_fit",
-                "several",
-                "watched",
-                "prices",
-                "pictures",
-                "series",
-                "dataset",
-                "varied",
-            )
-        ),
-    ],
+    scope="module", params=["tuner", "own_loss", *(pytest.param(one, marks=pytest.mark.soak) for one in IN_LONG)]
 )
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
     folder: Path = tmp_path_factory.mktemp("each")

@@ -1,46 +1,25 @@
 """The winner's look at the test rows, its model and card: each once, counted, and whole."""
 
-import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import pytest
 
-from keras_sweep.data.catalog import load_search_data
-from keras_sweep.errors import ChangedSweep, ModelError, RecordError
+from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.plain import file_digest
 from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep import evaluate as evaluate_module
-from keras_sweep.sweep import finish as finish_module
+from keras_sweep.sweep import export
+from keras_sweep.sweep import winner as winner_module
 from keras_sweep.sweep.card import card_text, kept_card
-from keras_sweep.sweep.finish import finish
-from keras_sweep.sweep.resume import open_study
+from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.winner import final_model
-from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
-from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, accuracy_error, make_spec
-from tests.helpers.in_memory_record import open_to_run, searched
-
-SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
-DATA = load_search_data(SPEC)
-
-
-@pytest.fixture(scope="module")
-def results():
-    return searched(SPEC, CompiledRunner(SPEC, DATA), 4).results()
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Iterator[StudyFile]:
-    with open_study(SweepFolder(tmp_path / "digits"), SPEC, DATA.fingerprint) as study:
-        yield study
+from tests.helpers.factory import accuracy_error
+from tests.helpers.in_memory_record import open_to_run
+from tests.sweep.conftest import DATA, SPEC, notices
 
 
 def finished(study: StudyFile, results, *, test: bool = True, data=DATA):
@@ -52,12 +31,14 @@ def finished(study: StudyFile, results, *, test: bool = True, data=DATA):
     return events
 
 
-def notices(events) -> list[str]:
-    return [event.message for event in events if isinstance(event, Noticed)]
-
-
 def card(study: StudyFile):
     return json.loads(study.folder.card.read_text())
+
+
+def write_card(study: StudyFile, card) -> None:
+    """A card that the record knows."""
+    study.folder.card.write_text(card_text(card))
+    study.set_attributes({"card": file_digest(study.folder.card)})
 
 
 def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results) -> None:
@@ -67,6 +48,10 @@ def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results
     assert 0 < event.stderrs["loss"] != event.stderrs["accuracy"]
     assert card(study)["test"]["stderrs"] == event.stderrs == study.facts.test.stderrs
     assert card(study)["test"]["stderr"] == event.stderrs["accuracy"]
+    assert (event.looks, event.earlier, event.rows) == (1, False, rows)
+    best, kept = winner(results, SPEC.objective), study.facts.test
+    assert (kept.number, kept.seed, kept.refit) == (best.number, None, False)
+    assert card(study)["sha256"] == file_digest(study.folder.best)
 
 
 def test_the_same_again_does_nothing(study: StudyFile, results) -> None:
@@ -90,7 +75,7 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(evaluate_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(winner_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.facts.test_looks == 1
@@ -111,12 +96,12 @@ def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile,
 def test_no_card_stands_beside_another_model(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(study, results[:1])
     with monkeypatch.context() as patch:
-        patch.setattr(finish_module, "write_text", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(export, "write_text", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.folder.best.exists()
     assert not study.folder.card.exists()
-    assert not any(isinstance(event, Noticed) for event in finished(study, results))
+    assert notices(finished(study, results)) == []
     assert card(study)["trials"] == 4
 
 
@@ -126,44 +111,30 @@ def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(
     study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
     with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
         kept_card(study.folder, study.facts)
-    events = finished(study, results)
-    assert any("card.json~1 now, and written again" in event.message for event in events if isinstance(event, Noticed))
+    assert any("card.json~1 now, and written again" in told for told in notices(finished(study, results)))
     again = kept_card(study.folder, study.facts)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}
-
-
-def test_what_is_kept_of_a_look_is_what_the_event_and_the_card_say(study: StudyFile, results) -> None:
-    (event,) = finished(study, results)
-    best, kept = winner(results, SPEC.objective), study.facts.test
-    assert (event.looks, event.earlier, event.rows) == (1, False, DATA.test_rows)
-    assert (kept.number, kept.seed, kept.refit) == (best.number, None, False)
-    assert kept.stderrs == event.stderrs
-    assert card(study)["sha256"] == file_digest(study.folder.best)
 
 
 @pytest.mark.parametrize("change", [{"estimate": {"value": 0.5}}, {"test": None}], ids=["estimate", "test"])
 def test_a_card_that_says_otherwise_of_the_same_model_is_written_again_alone(study, results, change) -> None:
     finished(study, results)
     good, model = card(study), study.folder.best.stat().st_mtime_ns
-    text = card_text({**good, **change})
-    study.folder.card.write_text(text)
-    study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
+    write_card(study, {**good, **change})
     (event,) = finished(study, results)
     assert event.earlier and study.facts.test_looks == 1
     assert {**card(study), "created": ""} == {**good, "created": ""}
     assert study.folder.best.stat().st_mtime_ns == model
 
 
-@pytest.mark.parametrize("key", ["trial", "seed", "trials", "seeds", "refit"])
-def test_a_card_of_another_model_has_the_model_written_again(study: StudyFile, results, key) -> None:
+def test_a_card_of_another_model_has_the_model_written_again(study: StudyFile, results) -> None:
     finished(study, results, test=False)
-    good, model = card(study), study.folder.best.stat().st_mtime_ns
-    text = card_text({**good, key: 7})
-    study.folder.card.write_text(text)
-    study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
-    assert finished(study, results, test=False) == []
-    assert card(study).get(key) == good.get(key) and study.folder.best.stat().st_mtime_ns > model
+    for key in ("trial", "seed", "trials", "seeds", "refit"):
+        good, model = card(study), study.folder.best.stat().st_mtime_ns
+        write_card(study, {**good, key: 7})
+        assert finished(study, results, test=False) == []
+        assert card(study).get(key) == good.get(key) and study.folder.best.stat().st_mtime_ns > model
 
 
 def test_without_test_rows_there_is_no_look(study: StudyFile, results) -> None:
@@ -176,32 +147,10 @@ def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, resu
         model, own, refit = final_model(sweep, trial)
         return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
 
-    monkeypatch.setattr(finish_module, "final_model", uncompiled)
+    monkeypatch.setattr(export, "final_model", uncompiled)
     why = "the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it"
     assert notices(finished(study, results)) == [why]
     assert study.facts.test_looks == 0 and study.folder.best.exists() and card(study)["test"] is None
-
-
-def test_a_model_that_is_no_file_leaves_no_card_and_a_line(study, results, monkeypatch) -> None:
-    def no_file(*_: object) -> None:
-        raise ModelError("it has no config")
-
-    monkeypatch.setattr(finish_module, "file_model", no_file)
-    assert notices(finished(study, results)) == ["it has no config"]
-    assert study.facts.test_looks == 1 and not study.folder.card.exists() and not study.folder.best.exists()
-
-
-def test_a_link_to_nothing_in_the_place_of_the_model_is_set_aside(study: StudyFile, results) -> None:
-    finished(study, results, test=False)
-    study.folder.best.unlink()
-    study.folder.best.symlink_to(study.folder.path / "gone")
-    study.folder.card.write_text("altered")
-    events = notices(finished(study, results, test=False))
-    assert [one.rpartition(": ")[2].split(" is ")[1] for one in events] == [
-        "card.json~1 now, and written again",
-        "best.keras~1 now, and written again",
-    ]
-    assert study.folder.best.is_file() and not study.folder.best.is_symlink()
 
 
 @pytest.mark.parametrize(("begun", "same"), [("other", False), ("others+{}", True), (None, True)])

@@ -10,20 +10,15 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
-from keras_sweep.errors import DataError, UsageError
+from keras_sweep.errors import DataError
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.baseline import fit_baseline
-from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.named_data import fit_baseline
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.training.choose import choose_runner
-from keras_sweep.views.data_view import print_data
 from tests.helpers.ran import finished, quiet
-from tests.helpers.screen import on_terminal
 from tests.helpers.space_texts import small
 
 BEST_OF_3 = "epochs: {max: 3, take: best}"
@@ -99,14 +94,6 @@ def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path
         np.testing.assert_array_equal(np.flatnonzero(saved["fold"] == index), np.sort(fold.held))
 
 
-def test_the_facts_of_the_data_count_each_row_once(spec: SweepSpec) -> None:
-    text = on_terminal(print_data, load_search_data(spec))
-    lines = [line.split() for line in text.splitlines()]
-    assert ["in", "3", "folds", "1,437", "64", "float32", "1", "int32"] in lines
-    assert ["test", "(sealed)", "360"] in lines
-    assert "validation" not in text
-
-
 @pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
 def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepSpec) -> None:
     from sklearn.linear_model import SGDClassifier
@@ -120,37 +107,8 @@ def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepS
     assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
 
 
-BY_AUC = small(
-    data="breast_cancer",
-    split="{folds: 2}",
-    model="{dense: {hidden: [4]}}",
-    loss="binary_crossentropy",
-    metrics="[auc]",
-    metric="{name: val_auc, goal: maximize}",
-    parameters="{learning_rate: {values: [0.01, 0.03]}, batch_size: 64, epochs: {max: 2, take: best}}",
-    search="{trials: 2, seed: 42, sampler: grid}",
-    finalists="none",
-)
-
-
-@pytest.mark.soak
-def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
-    finished(tmp_path, BY_AUC)
-    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    best = sweep.best
-    assert sweep.estimate.low < best.value < sweep.estimate.high
-
-
-def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
+def test_what_folds_can_not_do_is_said(spec: SweepSpec, tmp_path: Path) -> None:
     data = load_search_data(spec)
-    with pytest.raises(UsageError, match="trial 0 was trained once a fold"):
-        trial_script(OpenSweep(SweepFolder(folder / "sweeps" / "plain")), 0, rows=tmp_path / "rows.npz")
-    by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
-    with pytest.raises(UsageError, match="val_loss is none that is known"):
-        choose_runner(by_dice, data, None)
-    by_auc = replace(spec, metrics=("auc",), objective=replace(spec.objective, name="val_auc"))
-    with pytest.raises(UsageError, match="compiled runner can't be used: val_auc over the rows of all folds needs"):
-        choose_runner(by_auc, data, "compiled")
     x, y = data.train.x[:90], data.train.y[:90]
     np.savez(tmp_path / "split.npz", x_train=x, y_train=y, x_validation=x[:9], y_validation=y[:9])
     brought = replace(spec, folder=tmp_path, data=replace(spec.data, kind="npz", source="split.npz"))

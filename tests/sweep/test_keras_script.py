@@ -19,9 +19,8 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, ReduceLROnPlateau, Training, UserCallback
 from keras_sweep.sweep.keras_script import _arguments, keras_script, trial_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, fitted, user_spec
+from tests.helpers.lane_trials import FOLDER, fitted
 
 DATA = digits()
 PARAMS = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
@@ -33,6 +32,15 @@ def result(**params):
 
 def script(spec=None, **params):
     return keras_script(spec or make_spec(), result(**params), DATA, backend="jax", rows=Path("rows.npz"))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder where the script finds its rows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    np.savez("rows.npz", x=DATA.train.x, y=DATA.train.y, x_val=DATA.validation.x, y_val=DATA.validation.y)
+    return tmp_path
 
 
 def test_a_dense_model_is_written_layer_by_layer():
@@ -57,33 +65,6 @@ def test_settings_that_move_numbers_are_set_as_they_are_here(monkeypatch):
     assert "\nkeras.config.set_max_epochs(9)\n" in after
 
 
-WITH_DROPOUT = """
-import sys
-from pathlib import Path
-from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.keras_script import keras_script
-from keras_sweep.trial.result import Result, Suggestion, TrialState
-from tests.helpers.factory import digits, make_spec
-spec = make_spec(model=ModelSpec("dense", "dense", {"hidden": (8,), "dropout": 0.1}))
-result = Result(Suggestion(0, {"learning_rate": 0.1, "epochs": 1}), TrialState.COMPLETE, 0.5, {"val_accuracy": (0.5,)})
-text = keras_script(spec, result, digits(), backend="jax", rows=Path("rows.npz"))
-print("Dropout" in text, "tensorflow" in sys.modules)
-"""
-
-
-def test_writing_it_imports_no_tensorflow(tmp_path):
-    assert python(WITH_DROPOUT, cwd=tmp_path).out == "True False\n"
-
-
-def test_a_users_function_is_imported_and_called_as_the_sweep_calls_it():
-    spec = user_spec("regularized")
-    text = script(spec, **{"model.units": 5})
-    assert f"sys.path.insert(0, {str(FOLDER.resolve())!r})" in text
-    assert "from user_models import regularized" in text
-    assert "units=5" in text
-
-
 TUNED = """
 import keras
 import keras_tuner
@@ -100,15 +81,11 @@ instance = Tuned()
 
 
 @pytest.mark.parametrize("name", ["by_hp", "Tuned", "instance"])
-def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer(name, tmp_path, monkeypatch):
+def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer(name, here):
     module = f"tuned_{name}"
-    (tmp_path / f"{module}.py").write_text(TUNED)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.chdir(tmp_path)
-    spec = make_spec(folder=tmp_path, model=ModelSpec("python", f"{module}:{name}", {}), space=SearchSpace(()))
+    (here / f"{module}.py").write_text(TUNED)
+    spec = make_spec(folder=here, model=ModelSpec("python", f"{module}:{name}", {}), space=SearchSpace(()))
     trial = replace(result(), suggestion=Suggestion(7, {"epochs": 1, "model.units": 5}))
-    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
-    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
     names = {}
     exec(keras_script(spec, trial, DATA, backend="jax", rows=Path("rows.npz")), names)
     assert names["model"].layers[0].units == 5
@@ -116,26 +93,15 @@ def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer
     assert float(names["model"].optimizer.learning_rate) == pytest.approx(0.02)
 
 
-def test_where_a_trial_was_stopped_the_script_stops_too():
-    assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
-
-
-def test_a_script_has_the_trials_own_schedule(tmp_path, monkeypatch):
+def test_a_script_has_the_trials_own_schedule(here):
     text = script(schedule="linear", warmup=0.25, batch_size=72)
     assert "keras_schedule(float(optimizer.learning_rate), 'linear', 12, 0.25)" in text
-    monkeypatch.chdir(tmp_path)
-    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
-    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
     names = {}
     exec(text, names)
     names["rows"].close()
     trial = Suggestion(0, {**PARAMS, "schedule": "linear", "warmup": 0.25, "batch_size": 72})
     expected = fitted(make_spec(), DATA, [trial])[0].curve["val_accuracy"]
     assert tuple(names["log"].history["val_accuracy"]) == expected
-
-
-def test_averaged_weights_are_swapped_in():
-    assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
 
 
 @pytest.mark.parametrize("text", ["__import__('os')", "x'); import os #", 'a"""\nimport os', "\n1/0"])
@@ -202,6 +168,8 @@ def test_losses_and_metrics_are_written_as_what_makes_them():
         given = {"loss.share": 0.25} if source == "Tilted" else {}
         text = script(make_spec(loss=f"user_losses:{source}", folder=FOLDER), **given)
         assert f"loss={code}, metrics=['accuracy'])" in text
+    assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
+    assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
     plain = script()
     assert "model.compile(optimizer=optimizer, loss='sparse_categorical_crossentropy', metrics=['accuracy'])" in plain
     assert "import sys" not in plain and "epochs = 3\n" in plain and "callbacks" not in plain

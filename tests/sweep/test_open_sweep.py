@@ -3,7 +3,6 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -19,12 +18,11 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Training, UserCallback
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import open_sweep as open_sweep_module
-from keras_sweep.sweep.open_sweep import OpenSweep, backend_of, load
+from keras_sweep.sweep.open_sweep import OpenSweep, load
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import TrialState
 from tests.helpers.command import sweep
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.in_memory_record import open_to_run
 from tests.helpers.results import result
 from tests.helpers.space_texts import DENSE
 from tests.helpers.whole_spaces import PLAIN
@@ -42,61 +40,7 @@ def test_pictures_that_are_damaged_end_the_command_though_keras_is_still_importe
     assert not (tmp_path / "sweeps").exists()
 
 
-def test_pictures_read_beside_the_import_are_those_that_any_command_reads(tmp_path: Path) -> None:
-    (tmp_path / "dense.yaml").write_text(DENSE.replace("trials: 64", "trials: 1"))
-    sweep("run", "dense.yaml", "--quiet", cwd=tmp_path, new=True).ok()
-    sweep("verify", "sweeps/dense/best.keras", cwd=tmp_path).ok()  # which compares the fingerprints of the rows
-
-
 DATA, SPEC = digits(64, 32), make_spec()
-FIRST, SECOND = (("data.noise", 0),), (("data.noise", 1),)
-
-
-def varied(**changes):
-    """Rows of two variants of the data."""
-    second = replace(DATA, validation=replace(DATA.validation, y=DATA.validation.y[::-1]))
-    return replace(DATA, variants={FIRST: DATA, SECOND: second}, **changes)
-
-
-def running(data=DATA, told=None):
-    runner = FitRunner(SPEC, DATA)
-    study = SimpleNamespace(folder=SweepFolder(Path("sweeps/digits")))
-    emit = (told or []).append
-    return open_to_run(replace(SPEC, folder=Path()), runner, emit, study=study, data=data)
-
-
-def test_the_trials_of_each_variant_of_the_data_have_a_runner_of_their_own(monkeypatch):
-    made = []
-
-    def choose(spec, data, kind, **how):
-        made.append((data, kind, how))
-        return FitRunner(spec, data), None
-
-    monkeypatch.setattr(open_sweep_module, "choose_runner", choose)
-    plain, several = running(), running(varied())
-    assert plain.runner_of(()) is plain.runner and several.runner_of(FIRST) is several.runner
-    other = several.runner_of(SECOND)
-    assert other is not several.runner and several.runner_of(SECOND) is other and len(made) == 1
-    ((data, kind, how),) = made
-    assert data is several.data.variants[SECOND] and kind == "fit"
-    assert how["checkpoints"] == several.study.folder.checkpoints and how["workers"] is None
-
-
-def test_validation_labels_are_digested_where_trials_differ_in_their_data():
-    several = running(varied())
-    assert running().rows_of(()) is None and several.rows_of(()) is None
-    first, second = several.rows_of(FIRST), several.rows_of(SECOND)
-    assert first is not None and first != second
-    same = varied()
-    other_pixels = replace(DATA, validation=replace(DATA.validation, x=DATA.validation.x * 2))
-    assert running(replace(same, variants={FIRST: other_pixels})).rows_of(FIRST) == first
-
-
-def test_a_trial_of_a_run_is_trained_again_by_the_runner_that_trained_it():
-    here = running()
-    assert here.is_running and here.runner_for(result(3)) is here.runner and here.load(result(3))[1] is DATA
-    here.stop.limit(0.0)
-    assert here.stop and not here.stop.signalled  # the time for the search is over, not that for its end
 
 
 def loaded(spec, runner=None, workers=None, **data):
@@ -175,12 +119,6 @@ def trial(number=0, value=0.9, **more):
     return result(number, value, params=PARAMS, **more)
 
 
-def test_a_runners_name_ends_with_the_backend_unless_it_is_another_programs():
-    names = {"compiled/jax": "jax", "fit/tensorflow": "tensorflow", "fit/torch": "torch"}
-    assert {name: backend_of(name) for name in names} == names
-    assert [backend_of(name) for name in ("keras-tuner", "wandb/sweep", "jax", "")] == [None] * 4
-
-
 def test_a_trial_is_opened_with_its_rows_and_the_winner_where_none_is_named(recorded, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with OpenSweep(recorded(trial(0, 0.8), trial(1, 0.9), trial(2, 0.7))) as sweep:
@@ -236,22 +174,3 @@ def test_a_model_whose_code_has_changed_is_refused_by_its_file(recorded, tmp_pat
     said = r"the code of the model has changed .*: mine\.py in .*; its trials are of"
     with OpenSweep(folder, spec=spec) as sweep, pytest.raises(ChangedSweep, match=said):
         sweep.validation()
-
-
-def test_a_spec_that_the_user_gives_stands_for_the_recorded_one(recorded):
-    with OpenSweep(recorded(trial()), spec=replace(PLAIN_SPEC, name="given")) as sweep:
-        assert sweep.load(sweep.read().trial(0))[0].name == "given" and sweep.trusts
-
-
-def test_keras_is_configured_as_it_was_and_that_is_told(recorded):
-    told = []
-    folder = recorded(trial(), keras_config={"epsilon": 1e-5})
-    before = keras.config.epsilon()
-    try:
-        with OpenSweep(folder, told.append) as sweep:
-            sweep.load(sweep.read().trial(0))
-            assert keras.config.epsilon() == 1e-5
-    finally:
-        keras.config.set_epsilon(before)
-    (notice,) = told
-    assert notice.message.startswith("Keras is configured as it was for these trials: ")

@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.files.arrays import read_arrays
-from keras_sweep.record.saved import weights_file
-from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep import events as happened
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.verify import verify_model
 from tests.helpers.ran import finished, quiet
-from tests.helpers.records import saved_trials
 from tests.helpers.space_texts import small
 
 PARAMETERS = "{optimizer: adam, learning_rate: {values: [0.01, 0.02]}, batch_size: 128, epochs: {max: 3, take: best}}"
@@ -105,38 +100,6 @@ def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.
     verified = verify_model(folder / "model.keras", quiet, sweeps=folder / "sweeps", test=True)
     assert verified.matches
     assert {check.name for check in verified.checks} >= {"refit accuracy", "refit loss", "test accuracy"}
-
-
-def test_it_is_trained_once_and_again_where_it_is_damaged(tmp_path: Path) -> None:
-    (first,) = refits(tmp_path, SPACE + REFIT)
-    assert (first.earlier, first.refit.text) == (
-        False,
-        f"trained again on all 1,437 rows for {first.refit.epochs} epochs",
-    )
-    (again,) = refits(tmp_path, SPACE + REFIT)
-    assert (again.earlier, again.refit) == (True, first.refit)
-    part = SweepFolder(tmp_path / "sweeps" / "plain").refit
-    (number,) = saved_trials(part)
-    whole = read_arrays(weights_file(part, number))
-    weights_file(part, number).write_bytes(b"damaged")
-    (mended,) = refits(tmp_path, SPACE + REFIT)
-    assert (mended.earlier, mended.refit) == (False, first.refit)
-    for mine, before in zip(read_arrays(weights_file(part, number)), whole, strict=True):
-        np.testing.assert_array_equal(mine, before)
-
-
-def test_a_finished_sweep_is_refit_once_it_is_asked_for_and_its_own_model_comes_back_without(tmp_path: Path) -> None:
-    finished(tmp_path, SPACE)
-    best = tmp_path / "sweeps" / "plain" / "best.keras"
-    own = best.read_bytes()
-    with_refit = finished(tmp_path, SPACE + REFIT)
-    assert [one.earlier for one in with_refit.of(WinnerRefitted)] == [False]
-    looks = [event.looks for event in with_refit.of(happened.TestEvaluated)]
-    assert looks == [2]  # it is another model, so it is looked at anew, and that is counted
-    assert best.read_bytes() != own
-    assert not refits(tmp_path, SPACE)
-    card = json.loads((tmp_path / "sweeps" / "plain" / "card.json").read_text())
-    assert card["refit"] is None
 
 
 @pytest.mark.soak

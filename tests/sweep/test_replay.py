@@ -14,7 +14,6 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import (
     CurveMatch,
@@ -24,14 +23,13 @@ from keras_sweep.sweep.replay import (
     _differences,
     gap,
     replay,
-    widest,
+    told_as_phases,
+    train_again,
 )
-from keras_sweep.sweep.retrain import told_as_phases, train_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.views.replay_view import replay_lines
-from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
 
@@ -112,11 +110,8 @@ def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
     [
         (lambda one: {"value": one.value + 1 / 288}, "the record contradicts itself: value"),
         (lambda one: {"curve": {**one.curve, "val_loss": (one.curve["val_loss"][0] + 1e-3,)}}, "parted at epoch 1"),
-        (lambda one: {"curve": {**one.curve, "accuracy": (one.curve["accuracy"][0] + 1e-5,)}}, "parted at epoch 1"),
-        (lambda one: {"stderr": one.stderr * 1.01}, "the standard error"),
-        (lambda one: {"state": TrialState.PRUNED, "reason": "pruned at epoch 2"}, "the record says PRUNED"),
     ],
-    ids=["value", "loss", "accuracy", "standard error", "state"],
+    ids=["value", "loss"],
 )
 def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     first = RecordedSweep.read(sweeps["fit"]).results[0]
@@ -150,52 +145,21 @@ def test_a_training_that_the_user_stops_is_said(sweeps):
             train_again(sweep, trial, runner)
 
 
-@pytest.fixture(scope="module")
-def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
-    """A sweep of one trial in which a last digit has grown to whole rows after an epoch."""
-    folder = sweeps["plain"].path.parents[1]
+@pytest.mark.soak
+def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_part(tmp_path):
+    """A last digit has grown to whole rows after an epoch."""
     space = SPACES["plain"].replace("{units: 10,", "{units: 10, hidden: [32, 32], hidden_activation: tanh,")
     values = "\n  optimizer: rmsprop\n  learning_rate: 0.03\n  epochs: 3\n  batch_size: {values: [8, 16]}\n"
     search = "search: {engine: optuna, sampler: grid, trials: 1, seed: 42}\n"
-    ran_as(folder, "chaos", f"{space.partition('parameters:')[0]}parameters:{values}{search}")
-    return SweepFolder(folder / "sweeps" / "chaos")
-
-
-@pytest.mark.soak
-def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_part(chaotic):
+    sweep = ran_as(tmp_path, "chaos", f"{space.partition('parameters:')[0]}parameters:{values}{search}")
     heard: list[object] = []
-    done = replay(OpenSweep(chaotic, heard.append), 0)
+    done = replay(OpenSweep(SweepFolder(sweep.path), heard.append), 0)
     assert done.plain.match is Match.PARTED
     assert done.own.match is Match.EQUAL
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
     assert notices[0].startswith("fit/jax parts from the record at epoch")
     assert "gives every digit of the record" in replay_lines(done)[-1]
-
-
-@pytest.mark.soak
-def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
-    first = RecordedSweep.read(chaotic).results[0]
-    losses = first.curve["val_loss"]
-    altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
-    done = replay(OpenSweep(forged(chaotic, tmp_path, curve=altered)), 0)
-    assert done.own.match is Match.PARTED
-    assert not done.matches
-
-
-@pytest.mark.soak
-def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
-    sweep = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent)
-    trial = sweep.trial(sweep.best.number)  # with the seed of the search, where a finalist's seed may be the best one
-    script = tmp_path / "trial.py"
-    script.write_text(trial_script(OpenSweep(sweeps["plain"]), trial.number, rows=tmp_path / "rows.npz"))
-    assert "keras_sweep" not in script.read_text()
-    program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
-    ended = python(program, cwd=tmp_path).ok()
-    lines = [line.split() for line in ended.out.splitlines() if " val_accuracy " in line]
-    assert [int(line[0]) for line in lines] == list(range(1, len(lines) + 1))
-    values = [float(line[2]) for line in lines]
-    assert values == pytest.approx(list(trial.curve["val_accuracy"]), abs=1.01 / 288)
 
 
 ROWS = 12_000
@@ -205,41 +169,24 @@ ROWS = 12_000
     ("metric", "ours", "theirs", "match"),
     [
         ("val_loss", 0.44444, 0.44444, Match.EQUAL),
-        ("val_loss", 0.444440, 0.444443, Match.ROUNDING),
-        ("val_loss", 0.44444, 0.44454, Match.PARTED),
-        ("val_accuracy", 10_150 / ROWS, 10_151 / ROWS, Match.ROUNDING),
+        ("val_loss", 1.0, 1.0 + 0.9e-5, Match.ROUNDING),
+        ("val_loss", 1.0, 1.0 + 1.2e-5, Match.PARTED),
+        ("val_acc", 0.5, 0.5 + 1 / ROWS, Match.ROUNDING),
+        ("val_accuracy_of_mine", 0.5, 0.5 + 1 / ROWS, Match.PARTED),
+        ("accuracy", 0.5, 0.5 + 1.008 / ROWS, Match.ROUNDING),
+        ("accuracy", 0.5, 0.5 + 1.03 / ROWS, Match.PARTED),
         ("val_accuracy", 10_150 / ROWS, 10_152 / ROWS, Match.PARTED),
         ("val_accuracy", 10_150 / ROWS, 10_150 / ROWS + 1e-5, Match.PARTED),  # 0.12 rows: no rounding does that
         ("val_accuracy", *(float(np.float32(right / ROWS)) for right in (10_151, 10_152)), Match.ROUNDING),
         ("val_top_k_categorical_accuracy", 0.9, 0.9 + 1 / ROWS, Match.ROUNDING),
         ("loss", math.nan, math.nan, Match.EQUAL),
-        ("loss", math.inf, math.inf, Match.EQUAL),
+        ("loss", math.inf, -math.inf, Match.PARTED),
         ("loss", 1.0, math.nan, Match.PARTED),
-        ("val_loss", 0.0, 1e-8, Match.ROUNDING),
-        ("val_loss", 1e-3, 0.0, Match.PARTED),
+        ("val_loss", 0.0, 0.9e-7, Match.ROUNDING),
+        ("val_loss", 0.0, 1.2e-7, Match.PARTED),
     ],
 )
 def test_two_numbers_are_equal_or_equal_to_rounding_or_parted(metric, ours, theirs, match):
-    assert gap(metric, ours, theirs, ROWS).match is match
-
-
-@pytest.mark.parametrize(
-    ("metric", "ours", "theirs", "match"),
-    [
-        ("val_loss", 1.0, 1.0 + 0.9e-5, Match.ROUNDING),
-        ("val_loss", 1.0, 1.0 + 1.2e-5, Match.PARTED),
-        ("val_loss", 0.0, 0.9e-7, Match.ROUNDING),
-        ("val_loss", 0.0, 1.2e-7, Match.PARTED),
-        ("val_acc", 0.5, 0.5 + 1 / ROWS, Match.ROUNDING),
-        ("acc", 0.5, 0.5 + 1 / ROWS, Match.ROUNDING),
-        ("val_accuracy_of_mine", 0.5, 0.5 + 1 / ROWS, Match.PARTED),
-        ("accuracy", 0.5, 0.5 + 1.008 / ROWS, Match.ROUNDING),
-        ("accuracy", 0.5, 0.5 + 0.98 / ROWS, Match.PARTED),
-        ("accuracy", 0.5, 0.5 + 1.03 / ROWS, Match.PARTED),
-        ("val_loss", math.inf, -math.inf, Match.PARTED),
-    ],
-)
-def test_how_far_rounding_goes(metric, ours, theirs, match):
     assert gap(metric, ours, theirs, ROWS).match is match
 
 
@@ -261,14 +208,6 @@ def test_a_gap_is_relative_to_the_second_number():
     assert gap("val_loss", 2.0, 2.0, ROWS) == gap("val_loss", math.nan, math.nan, ROWS) == Gap(Match.EQUAL, 0.0)
 
 
-def test_the_worst_counts():
-    near, far = Gap(Match.ROUNDING, 1e-7), Gap(Match.PARTED, 1e-4)
-    assert widest([near, far, near]) == far
-    assert widest([near, Gap(Match.ROUNDING, 1e-6)]).relative == 1e-6
-    assert widest([Gap(Match.EQUAL, 0.0), near]) == near
-    assert widest([]) == Gap(Match.EQUAL, 0.0)
-
-
 EQUAL, ROUNDING, PARTED = (Gap(match, 0.0) for match in Match)
 
 
@@ -281,7 +220,6 @@ def matched(*differences, **gaps):
     ("found", "epochs", "match", "parted_at"),
     [
         (matched(), (), Match.EQUAL, None),
-        (matched(loss=(EQUAL, ROUNDING)), (Match.EQUAL, Match.ROUNDING), Match.ROUNDING, None),
         (
             matched(loss=(EQUAL, ROUNDING, EQUAL), mae=(ROUNDING, PARTED)),
             (Match.ROUNDING, Match.PARTED),
@@ -289,7 +227,6 @@ def matched(*differences, **gaps):
             2,
         ),
         (matched("the end: other", loss=(EQUAL,)), (Match.EQUAL,), Match.PARTED, None),
-        (matched(loss=(PARTED, EQUAL)), (Match.PARTED, Match.EQUAL), Match.PARTED, 1),
     ],
 )
 def test_a_trial_matches_as_its_worst_epoch_of_those_that_all_metrics_have(found, epochs, match, parted_at):
@@ -299,13 +236,10 @@ def test_a_trial_matches_as_its_worst_epoch_of_those_that_all_metrics_have(found
 @pytest.mark.parametrize(
     ("plain", "own", "matches"),
     [
-        (EQUAL, None, True),
         (ROUNDING, None, True),
-        (ROUNDING, PARTED, True),
         (PARTED, None, False),
         (PARTED, EQUAL, True),
         (PARTED, ROUNDING, False),
-        (PARTED, PARTED, False),
     ],
 )
 def test_a_record_comes_out_to_rounding_or_to_the_bit_by_its_own_runner(plain, own, matches):
@@ -330,7 +264,6 @@ RECORDED = Result(
     [
         ({}, []),
         ({"stderr": 0.100009, "measured": {"parameters": 650.0, "predict_seconds": 2.0}}, []),
-        ({"stderr": None}, []),
         ({"stderr": 0.1002}, ["the standard error: the record says 0.1, but it is 0.1002"]),
         ({"stderr": 0.2, "value": 0.6}, []),  # which the curve tells
         ({"epoch": 1}, ["the scored epoch: the record says 2, but it is 1"]),

@@ -1,37 +1,31 @@
 """What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file, weights_file_of
+from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep import resume
 from keras_sweep.sweep.resume import open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
-from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.events import Noticed
-from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.in_memory_record import open_to_run, searched
-from tests.helpers.records import DENSE, saved_trials
-from tests.helpers.results import result
+from tests.helpers.factory import OPTIMIZER, make_spec
+from tests.helpers.in_memory_record import open_to_run
+from tests.sweep.conftest import DATA, notices
+from tests.sweep.conftest import SPEC as TRAINED
 
 SPEC = make_spec(text="data: digits\n")
 
 
 def opened(folder: SweepFolder, spec: SweepSpec = SPEC, fingerprint: str = "abc") -> list[str]:
     """Open and close; the notices."""
-    told: list[str] = []
-    open_study(folder, spec, fingerprint, lambda event: told.append(event.message)).close()  # type: ignore[union-attr]
-    return told
+    told: list[object] = []
+    open_study(folder, spec, fingerprint, told.append).close()
+    return notices(told)
 
 
 def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
@@ -75,42 +69,6 @@ def test_the_same_file_and_another_comment_in_it_are_no_other_sweep(tmp_path: Pa
         assert folder.space.read_text() == text
     with open_study(folder, SPEC, "abc") as study:
         assert study.facts.space == SPEC.text
-
-
-def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder, make_spec((LEARNING_RATE,), text="x"))
-    results = [result(number, weights=(*DENSE, np.array([number]))).light() for number in range(4)]
-    for number in (1, 2, 3, 4):  # of trial 4 the record does not know yet
-        write_arrays(weights_file(folder, number), (*DENSE, np.array([number])))
-    weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
-    shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
-    told: list[str] = []
-    damaged = set_damaged_weights_aside(folder, results, lambda event: told.append(event.message))  # type: ignore[union-attr]
-    assert [one.number for one in damaged] == [2, 3]
-    assert "000002.npz are damaged" in told[0]
-    assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
-    assert saved_trials(folder) == [1, 4]
-    assert (folder.weights / "000002.npz~1").exists()
-
-
-TRAINED = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
-DATA = load_search_data(TRAINED)
-
-
-@pytest.fixture(scope="module")
-def results():
-    return searched(TRAINED, CompiledRunner(TRAINED, DATA), 4).results()
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Iterator[StudyFile]:
-    with open_study(SweepFolder(tmp_path / "digits"), TRAINED, DATA.fingerprint) as study:
-        yield study
-
-
-def notices(events) -> list[str]:
-    return [event.message for event in events if isinstance(event, Noticed)]
 
 
 def kept_files(study: StudyFile, results):

@@ -16,9 +16,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.replay import weights_of
+from keras_sweep.sweep.winner import evaluate_winner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Event, Noticed

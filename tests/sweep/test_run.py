@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,18 +13,19 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.data_spec import DataSpec
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep import events as happened
-from keras_sweep.sweep.events import (
-    EndReason,
-    GenerationAsked,
-    SweepStarted,
-    TrialEnded,
-)
+from keras_sweep.sweep.events import EndReason, GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.sweep.run import describe_inputs
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from tests.helpers.command import sweep
+from tests.helpers.data_specs import write_pictures
+from tests.helpers.factory import make_spec
 from tests.helpers.long_sweep import Started, wait_for
 from tests.helpers.ran import Ran, finished
 from tests.helpers.records import saved_trials
@@ -46,23 +48,24 @@ def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
     assert not more.sweep.owner.exists()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished sweep of four trials, which nobody alters."""
+    folder: Path = tmp_path_factory.mktemp("four")
+    finished(folder, trials=4)
+    return folder
+
+
 def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     Ran(tmp_path)()
-    with pytest.raises(ChangedSweep, match="--fresh"):
-        Ran(tmp_path, seed=7)()
+    grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
+    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):  # before anything is moved
+        Ran(tmp_path, text=grid, fresh=True)()
+    assert not (tmp_path / "sweeps" / "plain~1").exists()
     fresh = finished(tmp_path, trials=4, seed=7, fresh=True)
     assert any("plain~1" in notice for notice in fresh.notices)
     assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain~1")).results) == 4
     assert not fresh.sweep.owner.exists()
-
-
-def test_what_no_engine_can_search_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
-    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):
-        Ran(tmp_path, text=grid, fresh=True)()
-    assert not (tmp_path / "sweeps" / "plain~1").exists()
-    assert len(RecordedSweep.read(SweepFolder(tmp_path / "sweeps" / "plain")).results) == 4
 
 
 def test_a_folder_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -81,34 +84,22 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
     assert Ran(tmp_path)().reason == "done"
 
 
-def test_a_finished_sweep_is_told_again_without_its_data_until_something_is_missing(tmp_path: Path) -> None:
-    first, again = finished(tmp_path, trials=4), finished(tmp_path, trials=4)
-    assert again.ended.reason == "done"
+def test_a_finished_sweep_is_told_again_without_keras(folder: Path) -> None:
+    again = finished(folder, trials=4)
     assert "all of its 4 trials are done, and nothing is left to do; `--more N` adds some" in again.notices
     (told,) = again.of(happened.TestEvaluated)
-    (seen,) = first.of(happened.TestEvaluated)
-    assert told == replace(seen, earlier=True)
-    for break_it in (again.sweep.card.unlink, lambda: again.sweep.best.write_bytes(b"PK"), again.sweep.space.unlink):
-        break_it()
-        for left in ("something", "nothing"):
-            said = any("nothing is left" in notice for notice in finished(tmp_path, trials=4).notices)
-            assert said == (left == "nothing")
-
-
-def test_a_finished_sweep_is_run_again_without_keras(tmp_path: Path) -> None:
-    Ran(tmp_path)()
+    assert (again.ended.reason, told.earlier, told.looks) == ("done", True, 1)
     code = "import sys; from keras_sweep.cli.main import main\ntry: main()\nfinally: print('keras' in sys.modules)"
     command = [sys.executable, "-c", code, "run", "plain.yaml", "--trials", "4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert "best.keras" in done.stdout
 
 
-def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_path: Path) -> None:
-    Ran(tmp_path)()
+def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(folder: Path) -> None:
     other = PLAIN.replace("max: 0.3", "max: 0.1").replace("epochs: {min: 1, max: 3}", "epochs: 2")
-    changed = Ran(tmp_path, text=other.replace("data: digits", "data: iris"))
-    with pytest.raises(ChangedSweep) as caught:
+    changed = Ran(folder, text=other.replace("data: digits", "data: iris"))
+    with pytest.raises(ChangedSweep, match="--fresh") as caught:
         changed()
     assert caught.value.changes == (
         "data: digits -> iris",
@@ -122,13 +113,15 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_pat
     assert not any(isinstance(event, PhaseBegan) and event.phase == "data" for event in changed.events)
 
 
-def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    (tmp_path / "other").mkdir()
-    other = Ran(tmp_path / "other", text=PLAIN.replace("max: 0.3", "max: 0.1"))
-    other.sweep = SweepFolder(tmp_path / "sweeps" / "plain")
+def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(folder: Path, tmp_path: Path) -> None:
+    other = Ran(tmp_path, text=PLAIN.replace("max: 0.3", "max: 0.1"))
+    other.sweep = SweepFolder(folder / "sweeps" / "plain")
     with pytest.raises(ChangedSweep, match=r"begun from another file of that name.*--name plain-2"):
         other()
+
+
+def test_a_total_below_what_is_there_changes_nothing(folder: Path) -> None:
+    assert len(Ran(folder, trials=2)().results) == 4
 
 
 def listed(folder: Path) -> dict[str, object]:
@@ -180,10 +173,9 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
     assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
 
 
-@pytest.mark.parametrize("runner", ["compiled", "fit"])
-def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path, runner: str) -> None:
+def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path) -> None:
     text = PLAIN.replace("max: 3", "max: 1").replace("seed: 42}", "seed: 42, generation: 3}")
-    ran = finished(tmp_path, text, trials=4, runner=runner)
+    ran = finished(tmp_path, text, trials=4)
     assert [one.suggestion.generation for one in ran.ended.results] == [0, 0, 0, 1]
     asked = [len(event.suggestions) for event in ran.of(GenerationAsked)]
     assert asked == [3, 3]  # the last ones are asked for in full, too: a longer sweep has the same trials
@@ -234,11 +226,6 @@ def test_the_time_given_to_a_caller_of_the_library_counts_too(tmp_path: Path) ->
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in ran.notices
 
 
-def test_a_total_below_what_is_there_changes_nothing(tmp_path: Path) -> None:
-    Ran(tmp_path)()
-    assert len(Ran(tmp_path, trials=2)().results) == 4
-
-
 def test_errors_have_the_exit_codes_that_are_documented() -> None:
     codes = {SweepError: 1, UsageError: 2, ChangedSweep: 2, SweepBusy: 3, Interrupted: 130}
     assert {error: error.exit_code for error in codes} == codes
@@ -273,3 +260,91 @@ def test_an_accelerator_is_recorded_and_another_one_is_said(tmp_path: Path, monk
         assert begun.startswith("GPU A: up to ")
         said = [notice for notice in ran.notices if notice.startswith(kind)]
         assert len(said) == 1 and said[0].endswith("last digits may differ") == (kind == "GPU B")
+
+
+TWO = PLAIN.replace("trials: 18", "trials: 2")
+
+
+def is_told_again(folder: Path, text: str = TWO, **options: object) -> bool:
+    """Run it again; whether it was said that nothing is left to do, instead of the whole run."""
+    return any("nothing is left" in notice for notice in finished(folder, text, **options).notices)
+
+
+def change_last_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_sweep_is_run_whole_again_once_after_any_of_its_files_is_altered_or_missing(tmp_path: Path) -> None:
+    folder = finished(tmp_path, TWO).sweep
+    weights, scores = sorted(folder.weights.iterdir())[0], sorted(folder.scores.glob("*.npz"))[0]
+    assert is_told_again(tmp_path)
+    for alter, path in (
+        *((change_last_byte, path) for path in (weights, folder.best)),
+        *((Path.unlink, path) for path in (scores, folder.comparison, folder.card, folder.space)),
+    ):
+        alter(path)
+        assert not is_told_again(tmp_path) and is_told_again(tmp_path), (alter, path)
+
+
+def test_a_sweep_is_not_told_again_for_another_total_text_or_a_test_that_is_due(tmp_path: Path) -> None:
+    finished(tmp_path, TWO, test=False)
+    assert is_told_again(tmp_path, test=False)
+    assert not is_told_again(tmp_path) and is_told_again(tmp_path) and is_told_again(tmp_path, test=False)
+    assert not is_told_again(tmp_path, TWO + "# a comment\n") and is_told_again(tmp_path, TWO + "# a comment\n")
+    assert not is_told_again(tmp_path, trials=3) and is_told_again(tmp_path, trials=3)
+
+
+def test_a_run_that_was_cut_short_or_added_a_point_leaves_a_sweep_that_is_run_whole(tmp_path: Path) -> None:
+    done = finished(tmp_path, TWO)
+    assert read_facts(done.sweep).done is not None
+    cut = Ran(tmp_path, text=TWO, trials=None, more=1)
+    cut.stop.signalled = True
+    cut()
+    assert read_facts(cut.sweep).done is None and not is_told_again(tmp_path)
+    finished(tmp_path, TWO, add={"learning_rate": 0.06})
+    assert read_facts(cut.sweep).done is None and not is_told_again(tmp_path) and is_told_again(tmp_path)
+
+
+def test_a_program_that_configures_keras_otherwise_is_refused_and_not_told(tmp_path: Path) -> None:
+    import keras
+
+    finished(tmp_path, TWO)
+    before = keras.config.epsilon()
+    keras.config.set_epsilon(1e-3)
+    try:
+        with pytest.raises(ChangedSweep) as told:
+            finished(tmp_path, TWO)
+        assert any("epsilon" in line for line in told.value.changes)
+    finally:
+        keras.config.set_epsilon(before)
+
+
+def test_inputs_name_when_the_files_of_the_user_were_written(tmp_path: Path) -> None:
+    table, module = tmp_path / "rows.csv", tmp_path / "mine.py"
+    spec = make_spec(text="data: rows.csv\n")
+    spec = replace(spec, folder=tmp_path, data=DataSpec("csv", str(table)), model=ModelSpec("python", "mine:build"))
+    assert describe_inputs(spec) == ""
+    table.touch()
+    module.touch()
+    before = describe_inputs(spec)
+    assert str(table) in before and str(module) in before and describe_inputs(spec) == before
+    for path in (table, module):
+        os.utime(path, (1e9, 1e9))  # an older time of writing is another one, too
+        assert describe_inputs(spec) != before
+        before = describe_inputs(spec)
+
+
+def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    write_pictures(tmp_path / "older", 4)
+    shutil.move(tmp_path / "photos" / "dog", tmp_path / "dogs")
+    (tmp_path / "photos" / "dog").symlink_to(tmp_path / "dogs")
+    text = PLAIN.replace("digits", "{images: photos, size: [4, 4]}").replace("{units: 10, activation: softmax}", "")
+    finished(tmp_path, text, trials=2)
+    assert any("nothing is left" in notice for notice in finished(tmp_path, text, trials=2).notices)
+    shutil.copy2(tmp_path / "older" / "dog" / "0.png", tmp_path / "dogs" / "1.png")
+    os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
+    with pytest.raises(ChangedSweep, match="its rows are not those"):
+        finished(tmp_path, text, trials=2)

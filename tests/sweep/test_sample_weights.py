@@ -1,7 +1,6 @@
 """A sweep whose rows weigh unlike: what is ranked, exported, verified, trained again and scored are weighted rows."""
 
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,9 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.baseline import fit_baseline
-from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.sweep.named_data import fit_baseline
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.views.data_view import print_data
 from tests.helpers.ran import finished, quiet
-from tests.helpers.screen import on_terminal
 from tests.helpers.space_texts import small
 
 SPACE = small(
@@ -101,19 +96,6 @@ def test_a_model_that_is_exported_keeps_its_weighted_metrics_and_is_verified(fol
     assert {"val_accuracy", "val_auc", "val_loss", "stderr", "test accuracy"} <= {check.name for check in done.checks}
 
 
-@pytest.mark.soak
-def test_a_trial_is_trained_again_to_its_numbers_also_by_a_script(
-    folder: Path, sweep: ks.Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert sweep.replay(1).matches
-    access = OpenSweep(SweepFolder(folder / "sweeps" / "plain"))
-    (folder / "script.py").write_text(trial_script(access, 1, rows=folder / "rows.npz"))
-    capsys.readouterr()
-    runpy.run_path(str(folder / "script.py"))
-    printed = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
-    np.testing.assert_allclose(printed, sweep.trials[1].curve["val_accuracy"], atol=1e-6)
-
-
 @pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
 def test_the_baseline_weighs_rows(folder: Path, data: SearchData) -> None:
     from sklearn.linear_model import SGDClassifier
@@ -124,16 +106,6 @@ def test_the_baseline_weighs_rows(folder: Path, data: SearchData) -> None:
     score = model.score(data.validation.x, data.validation.y, sample_weight=data.validation.weights)
     assert found.validation["val_accuracy"] == pytest.approx(score)
     assert len(found.fold_scores) == 5
-    numbers = small(data="{csv: loans.csv, target: age, weights: weight}", model="dense", loss="mse", metrics="[mae]")
-    (folder / "numbers.yaml").write_text(numbers.replace("val_accuracy", "val_mae").replace("maximize", "minimize"))
-    spec = read_space_file(folder / "numbers.yaml")
-    assert set(fit_baseline(spec, load_search_data(spec)).validation) > {"val_mean_squared_error"}
-
-
-def test_what_rows_weigh_is_among_the_facts_of_the_data(data: SearchData) -> None:
-    text = on_terminal(print_data, data)
-    assert "sample weights  numbers" in text
-    assert "income" in text and "\nweight" not in text
 
 
 def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
@@ -143,17 +115,6 @@ def test_other_weights_are_other_rows(tmp_path: Path, data: SearchData) -> None:
     other = load_search_data(read_space_file(tmp_path / "plain.yaml"))
     np.testing.assert_array_equal(other.train.x, data.train.x)
     assert other.fingerprint != data.fingerprint
-
-
-@pytest.mark.soak
-def test_the_winner_is_trained_once_more_on_all_weighted_rows(tmp_path: Path) -> None:
-    write_loans(tmp_path)
-    text = SPACE.replace("{top: 2, seeds: 1}", "none").replace("trials: 4", "trials: 2")
-    finished(tmp_path, text + "finish: {refit: true}\n")
-    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
-    assert sweep.refit.rows == 320
-    sweep.export(tmp_path / "best.keras")
-    assert verify_model(tmp_path / "best.keras", quiet, sweeps=tmp_path / "sweeps", test=True).matches
 
 
 @pytest.mark.soak

@@ -39,14 +39,6 @@ def test_trials_that_share_a_program_are_expected_to_compile_no_more_than_the_fi
     assert {event.phase for event in told if isinstance(event, PhaseBegan)} >= {"build", "train"}
 
 
-def test_trials_that_need_a_program_each_are_expected_to_compile_one_each():
-    sizes = Parameter("batch_size", Int(200, 10_000))
-    spec = wanting(64, sizes, constants={"optimizer": "adam", "epochs": 1})
-    found, _ = of(spec, CompiledRunner(spec, DATA), probe_seconds=0.0)
-    assert found.programs == 64  # from the one or two that were compiled until the probe ended
-    assert found.compile_seconds > 0
-
-
 def test_each_trial_of_fit_compiles():
     spec = wanting(5, RATE, constants={"optimizer": "adam", "epochs": 2})
     found, told = of(spec, FitRunner(spec, DATA))
@@ -54,41 +46,32 @@ def test_each_trial_of_fit_compiles():
     assert [event.phase for event in told].count("compile") == PROBE_TRIALS < 5  # the first of a process tells little
 
 
-def test_what_scoring_compiles_is_no_part_of_an_epoch():
-    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 100})
-    runner = CompiledRunner(spec, DATA)
-    found, _ = of(spec, runner)
-    spent = runner.spent
-    assert found.epoch_seconds == pytest.approx((spent["train"] + spent["validate"]) / (16 * 2))
-    assert found.compile_seconds == pytest.approx(spent["compile"] + spent["score"] + spent["build"])
-
-
-def test_a_space_smaller_than_the_trials_asked_for_is_counted_whole():
-    spec = wanting(64, Parameter("optimizer", Categorical(("sgd", "adam"))), constants={"epochs": 2})
-    found, _ = of(spec, CompiledRunner(spec, DATA))
-    assert found.trial_epochs == 4
-
-
 def test_finalists_are_counted_as_far_as_a_quarter_of_the_epochs_goes_unless_they_are_asked_for():
     spec = wanting(24, RATE, constants={"optimizer": "adam", "epochs": 2})
-    found, _ = of(spec, FitRunner(spec, DATA), probe_seconds=0.0)
-    assert (found.finalists, found.finalist_epochs) == ((2, 3), 12)
-    asked = replace(spec, finalists_asked=True)
-    found, _ = of(asked, FitRunner(asked, DATA), probe_seconds=0.0)
-    assert (found.finalists, found.finalist_epochs) == ((5, 3), 30)
-    none = replace(spec, finalists=None)
-    found, _ = of(none, FitRunner(none, DATA), probe_seconds=0.0)
-    assert (found.finalists, found.finalist_epochs) == ((0, 0), 0)
+    for changes, finalists, epochs in (
+        ({}, (2, 3), 12),
+        ({"finalists_asked": True}, (5, 3), 30),
+        ({"finalists": None}, (0, 0), 0),
+    ):
+        found, _ = of(replace(spec, **changes), Stated())
+        assert (found.finalists, found.finalist_epochs) == (finalists, epochs)
 
 
 def test_rungs_are_counted_and_offered_where_epochs_are_searched_without_them():
-    spec = wanting(40, RATE, Parameter("epochs", Int(1, 20)), constants={"optimizer": "adam"})
-    offered, _ = of(spec, CompiledRunner(spec, DATA))
+    epochs = Parameter("epochs", Int(1, 20))
+    spec = wanting(40, RATE, epochs, constants={"optimizer": "adam"})
+    offered, _ = of(spec, Stated())
     assert offered.trial_epochs == offered.whole_epochs and 40 * 3 < offered.offered_epochs < 40 * 7
     pruned = replace(spec, early_terminate=OFFER, objective=replace(spec.objective, take_best=True, epochs_from=1))
-    found, _ = of(pruned, CompiledRunner(pruned, DATA))
+    found, _ = of(pruned, Stated())
     assert found.trial_epochs == offered.offered_epochs
     assert (found.whole_epochs, found.offered_epochs) == (40 * 10.5, 0.0)
+    fixed = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9})
+    band = make_spec((RATE, epochs), sampler="hyperband", constants={"optimizer": "adam"})
+    band = replace(band, search=replace(band.search, engine="keras-tuner", trials=40))
+    assert [of(one, Stated())[0].offered_epochs for one in (fixed, band)] == [0, 0]
+    halved, _ = of(replace(fixed, early_terminate=OFFER), Stated())
+    assert halved.whole_epochs == 40 * 9 > halved.trial_epochs > 40 * 2 and halved.offered_epochs == 0
 
 
 class Stated:
@@ -164,19 +147,3 @@ def test_each_set_of_values_of_the_data_has_programs_of_its_own():
     shuffles = Parameter("data.noise", Categorical((0, 1, 2)))
     spec = wanting(16, RATE, shuffles, constants={"optimizer": "adam", "epochs": 4})
     assert estimate(spec, Stated(), lambda event: None).programs == 5 * 3
-
-
-def test_nothing_is_offered_where_hyperband_parts_the_epochs_or_they_are_not_searched():
-    epochs = Parameter("epochs", Int(1, 20))
-    searched = wanting(40, RATE, epochs, constants={"optimizer": "adam"})
-    fixed = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9})
-    band = make_spec((RATE, epochs), sampler="hyperband", constants={"optimizer": "adam"})
-    band = replace(band, search=replace(band.search, engine="keras-tuner", trials=40))
-    offers = [estimate(spec, Stated(), lambda event: None).offered_epochs for spec in (searched, fixed, band)]
-    assert offers[0] > 0 and offers[1:] == [0, 0]
-
-
-def test_where_rungs_are_there_all_trials_are_counted_whole_beside_them():
-    spec = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9}, early_terminate=OFFER)
-    found = estimate(spec, Stated(), lambda event: None)
-    assert found.whole_epochs == 40 * 9 > found.trial_epochs > 40 * 2 and found.offered_epochs == 0

@@ -5,26 +5,19 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from keras_sweep.errors import Interrupted, ModelError, RecordError, SweepError, UsageError
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import Interrupted, ModelError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, Training
-from keras_sweep.sweep import open_sweep, retrain
+from keras_sweep.sweep import open_sweep
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.retrain import weights_of
-from keras_sweep.sweep.winner import (
-    final_model,
-    refit_weights,
-    refit_winner,
-    trained_model,
-    validation_outputs,
-)
+from keras_sweep.sweep.winner import evaluate, final_model, refit_winner, trained_model, validation_outputs
 from keras_sweep.trial.events import Noticed
-from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result
@@ -106,64 +99,6 @@ def again(value=0.9, weights=WEIGHTS, **more):
     return result(3, value, params=PARAMS, curve=curve, weights=weights, **{"epoch": 2, **more})
 
 
-def test_weights_on_disk_are_taken_as_they_are_and_another_backend_is_said(opened):
-    here, told = opened()
-    keep(here)
-    for mine, kept in zip(weights_of(here, TRIAL), WEIGHTS, strict=True):
-        np.testing.assert_array_equal(mine, kept)
-    assert told == []
-    there, told = opened()
-    weights_of(there, replace(TRIAL, runner="fit/torch"))
-    assert told == [Noticed("trial 3 was trained on torch: on jax its numbers may differ in the last digits")]
-
-
-def test_weights_that_are_gone_or_others_are_trained_again_by_the_runner_of_the_trial(opened, trained, monkeypatch):
-    def ends(result):
-        monkeypatch.setattr(retrain, "train_again", lambda sweep, trial, runner: result)
-
-    ends(again())
-    for runner, why in ((None, "not kept, as those of the best are"), (Once(None), "gone")):
-        asked = trained(None)
-        here, told = opened(runner=runner)
-        assert weights_of(here, TRIAL) is WEIGHTS
-        assert told == [Noticed(f"trial 3 is trained again, since its weights are {why}")]
-        assert asked.get("kind") == ("compiled" if runner is None else None)
-    here, told = opened(runner=Once(None))
-    keep(here, OTHERS)
-    assert (
-        weights_of(here, TRIAL) is WEIGHTS
-        and "are damaged: they are not those that the record tells of" in told[0].message
-    )
-    for ended, gives in ((again(0.8), "0.8"), (again(None, None, reason="diverged"), "diverged")):
-        ends(ended)
-        with pytest.raises(RecordError, match=rf"trial 3 trained again gives {gives}, but 0\.9 is recorded") as refused:
-            weights_of(here, TRIAL)
-        assert "`sweep show`" in refused.value.hint
-
-
-def test_a_failed_trial_has_no_weights_and_another_backends_are_not_trained_on_this_one(opened):
-    here, _ = opened()
-    with pytest.raises(RecordError, match=r"trial 3 failed \(diverged\), so there are no weights") as refused:
-        weights_of(here, replace(TRIAL, state=TrialState.FAIL, value=None, reason="diverged"))
-    assert refused.value.hint == "Choose another"
-    there, told = opened()
-    with pytest.raises(
-        UsageError, match=r"trial 3 must be trained again on torch, since .*, but the backend is jax"
-    ) as no:
-        weights_of(there, replace(TRIAL, runner="fit/torch"))
-    assert no.value.hint == "Give `--backend torch`" and told == []
-
-
-def test_a_refits_weights_are_those_of_its_digest_or_none(opened):
-    here, _ = opened()
-    folder = here.study.folder
-    assert refit_weights(folder, None) is None and refit_weights(folder, REFIT) is None
-    folder.refit.weights.mkdir(parents=True)
-    write_arrays(weights_file(folder.refit, 3), WEIGHTS)
-    np.testing.assert_array_equal(refit_weights(folder, REFIT)[1], WEIGHTS[1])
-    assert refit_weights(folder, replace(REFIT, digest="another")) is None
-
-
 def test_a_model_has_the_weights_of_its_trial_unless_it_was_refit(opened, trained):
     here, told = opened()
     keep(here)
@@ -193,32 +128,14 @@ def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_i
         np.testing.assert_array_equal(model.get_weights()[1], WEIGHTS[1])
 
 
-def test_a_training_on_all_rows_goes_over_the_epochs_of_its_value_and_nothing_stops_it(opened, trained):
-    objective = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True, epochs_from=2)
-    spec = replace(SPEC, objective=objective, early_terminate=object())
-    asked = trained(again())
-    workers = object()
-    here, _ = opened(spec=spec, facts={"refit": REFIT}, workers=workers)
-    here.stop.signalled = True
-    final_model(here, TRIAL)
-    alone, (suggestion,) = asked["spec"], asked["runner"].trials
-    assert suggestion.number == 3 and asked["runner"].wanted == {3}
-    assert suggestion.params == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4} == alone.space.constants
-    assert alone.space.parameters == () and alone.schedule_epochs == 9
-    assert (alone.objective.take_best, alone.objective.epochs_from) == (False, 0)
-    assert alone.training.early_stopping is None and alone.early_terminate is None
-    assert (asked["kind"], asked["checkpoints"], asked["workers"]) == ("compiled", None, workers)
-    assert asked["runner"].watch.stopping() and len(asked["data"].train) == 96
-    of_run, _ = opened(facts={"refit": REFIT}, runner=Once(None))
-    final_model(of_run, replace(TRIAL, epoch=None))
-    assert asked["runner"].trials[0].params["epochs"] == 4 and asked["kind"] == "fit"  # as many as it trained
-
-
 def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained):
     here, _ = opened(facts={"refit": REFIT})
-    trained(None)
+    asked = trained(None)
     with pytest.raises(Interrupted, match="trial 3 was not trained on all rows to its end"):
         final_model(here, TRIAL)
+    alone = asked["spec"]  # for the epochs of its value, over the schedule of the trial, and nothing stops it
+    assert alone.space.constants == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4}
+    assert (alone.schedule_epochs, alone.training.early_stopping, alone.objective.take_best) == (9, None, False)
     trained(again(None, None, reason="diverged"))
     with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
         final_model(here, TRIAL)
@@ -266,3 +183,26 @@ def test_outputs_are_of_the_validation_rows():
     logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+class Sure:
+    """A model that says of each row its class, which the row is."""
+
+    def evaluate(self, x, y, **given):
+        assert given["return_dict"] and given["verbose"] == 0
+        self.weights = given["sample_weight"]
+        return {"accuracy": np.float32(0.5), "loss": 0.25, "confusion": np.zeros((2, 2))}
+
+    def predict(self, x, **_):
+        return np.eye(10)[x]
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 1.0, 1.0])])
+def test_scores_are_numbers_and_each_class_that_is_there_has_its_share(weights) -> None:
+    rows, model = Rows(np.array([3, 4, 5, 0]), np.array([3, 3, 5, 1]), weights), Sure()
+    scores = evaluate(make_spec(), result(0), model, rows, DATA)
+    assert model.weights is weights
+    assert (scores.rows, scores.scores) == (4, {"accuracy": 0.5, "loss": 0.25})
+    assert set(scores.stderrs) == {"accuracy", "loss"}
+    assert scores.per_class == {"1": 0.0, "3": 0.5 if weights is None else 0.25, "5": 1.0}
+    assert evaluate(make_spec(), result(0), model, rows, replace(DATA, classes=None)).per_class is None

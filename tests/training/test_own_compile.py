@@ -13,7 +13,7 @@ from keras_sweep.models.inspect_model import inspect_model, load_rows
 from keras_sweep.models.own_compile import own_loss
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.evaluate import evaluate
+from keras_sweep.sweep.winner import evaluate
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner

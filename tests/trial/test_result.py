@@ -72,9 +72,3 @@ def test_a_light_result_has_the_digests_of_the_arrays_that_it_had():
     assert light.scores_digest == scores.digest
     assert light.light() == light
     assert TRIAL.light() == TRIAL
-
-
-def test_a_result_is_bare_but_for_what_it_is_given():
-    bare = Result(Suggestion(0, {}), TrialState.FAIL, None)
-    assert (bare.engine, bare.runner, bare.finalists, bare.seconds) == ("", "", (), Seconds())
-    assert not (bare.final or bare.reads_epochs or bare.is_transient)

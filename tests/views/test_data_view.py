@@ -1,6 +1,8 @@
 """What `sweep data` says and shows."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +21,24 @@ def words_of(data: SearchData) -> list[list[str]]:
     return [line.split() for line in on_terminal(print_data, data).splitlines()]
 
 
-def test_pictures() -> None:
+def test_pictures_and_numbers() -> None:
     lines = words_of(load_search_data(named("digits")))
     assert ["training", "1,149", "64", "float32", "1", "int32"] in lines and ["test", "(sealed)", "360"] in lines
     classes = [line for line in lines if line[0:1] in ([str(digit)] for digit in range(10)) and "━" in line[-1]]
     assert len(classes) == 10 and sum(int(line[1]) for line in classes) == 1149
     statistics = next(line for line in lines if line[:2] == ["all", "inputs"])
     assert statistics[-2:] == ["0", "1"]
-
-
-def test_a_table() -> None:
-    data = load_search_data(spec_of(PLANTS))
-    columns = {name: (kind, detail) for name, kind, *_, detail in column_texts(data)}
-    assert {name for name, (kind, _) in columns.items() if kind == "numbers"} == {"height_cm", "petals", "wild"}
-    assert {name for name, (kind, _) in columns.items() if kind == "categories"} == {"colour", "soil"}
-    assert columns["colour"] == ("categories", "4: (missing), red, white, yellow")
-    assert ["campion", "134", "32"] in [line[:3] for line in words_of(data)]
-
-
-def test_regression() -> None:
     lines = words_of(load_search_data(named("diabetes")))
     assert next(line for line in lines if line[:1] == ["target"])[-2:] == ["25", "346"]
 
 
 def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name_and_steers_no_terminal(tmp_path: Path) -> None:
-    text = on_terminal(print_data, load_search_data(spec_of(PLANTS)), width=80)
+    data = load_search_data(spec_of(PLANTS))
+    columns = {name: (kind, detail) for name, kind, *_, detail in column_texts(data)}
+    assert {name for name, (kind, _) in columns.items() if kind == "numbers"} == {"height_cm", "petals", "wild"}
+    assert columns["colour"] == ("categories", "4: (missing), red, white, yellow")
+    assert ["campion", "134", "32"] in [line[:3] for line in words_of(data)]
+    text = on_terminal(print_data, data, width=80)
     assert "some missing, taken as 34.75" in text and "4: (missing), red, white, yellow" in text
     lines = "\n".join(f"category {k % 30},{k * 1e9},{k % 2}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"{'a long name ' * 8},\x1b[2J{'x' * 50},target\n{lines}\n")
@@ -60,9 +55,6 @@ def test_a_sample_of_each_class_is_drawn_within_the_width(width: int, encoding: 
     assert max(len(line) for line in text.splitlines()) <= width
     assert "@" in text and "sealed" in text
     assert "▀" not in text  # without colour, half blocks would be all alike
-
-
-def test_pictures_are_half_blocks_in_colour() -> None:
     file = io.StringIO()
     console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})
     print_data(console, load_search_data(named("digits")))
@@ -71,9 +63,6 @@ def test_pictures_are_half_blocks_in_colour() -> None:
 
 def test_the_png_holds_the_pictures() -> None:
     """Decoded by the rules of the format, it gives the pixels back; ten lines of ten digits."""
-    import struct
-    import zlib
-
     grid = picture_grid(load_search_data(named("digits")))
     assert grid.shape == (98, 98) and grid.dtype == np.uint8
     raw = png_bytes(grid, scale=2)

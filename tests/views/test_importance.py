@@ -59,21 +59,11 @@ def test_trials_from_outside_the_space_are_left_out() -> None:
     rows = [result(n, 0.5, params={**params, "epochs": 99 if n < 5 else 2}) for n in range(14)]
     facts = facts_of(rows)
     assert importances(facts.rows, ACCURACY, facts.sweep.facts.distributions) == []
-
-
-def test_few_trials_say_nothing() -> None:
-    assert found_of(9, 1.0) == []
+    assert found_of(9, 1.0) == [], "few trials say nothing"
 
 
 def test_epochs_that_are_read_off_curves_are_no_cause_of_values() -> None:
-    draw = random.Random(1)
-    rows = []
-    for number in range(40):
-        curve = tuple(draw.random() for _ in range(20))
-        params = {"optimizer": draw.choice(["sgd", "adam"]), "learning_rate": draw.uniform(0.01, 0.1), "epochs": 20}
-        one = result(number, max(curve), params=params)
-        best = curve.index(max(curve)) + 1
-        rows.append(replace(one, curve={"val_accuracy": curve}, epoch=best, reads_epochs=True))
-    facts = facts_of(rows)
-    found = importances(facts.rows, ACCURACY, facts.sweep.facts.distributions)
+    facts = facts_of_draws(14, 1.0)
+    rows = [replace(row, reads_epochs=True) for row in facts.rows]
+    found = importances(rows, ACCURACY, facts.sweep.facts.distributions)
     assert {one.name for one in found} == {"optimizer", "learning_rate"}

@@ -15,13 +15,14 @@ from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 from tests.helpers.screen import on_pipe
 
 
-@pytest.mark.parametrize(
-    ("trials", "said"), [(1, "1 trial to be run by optuna/tpe"), (12, "12 trials to be run by optuna/tpe")]
-)
-def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are_to_be(trials: int, said: str) -> None:
-    spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
-    *_, last = on_pipe(print_space, spec, "dense.yaml").splitlines()
-    assert last == f"more than 100,000 different trials; {said}"
+def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are_to_be() -> None:
+    for trials, words in ((1, "1 trial"), (12, "12 trials")):
+        spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
+        *_, last = on_pipe(print_space, spec, "dense.yaml").splitlines()
+        assert last == f"more than 100,000 different trials; {words} to be run by optuna/tpe"
+    spec = make_spec((), model=ModelSpec("python", "models:tuned"), search=SearchSettings("optuna", "tpe", 4, 42))
+    *_, last = on_pipe(print_space, spec, "tuned.yaml").splitlines()
+    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials to")
 
 
 def test_cases_and_constraints_have_a_line_each() -> None:
@@ -35,12 +36,6 @@ def test_cases_and_constraints_have_a_line_each() -> None:
     assert last.startswith("more than 100,000 different trials before `where`; ")
 
 
-def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_all() -> None:
-    spec = make_spec((), model=ModelSpec("python", "models:tuned"), search=SearchSettings("optuna", "tpe", 4, 42))
-    *_, last = on_pipe(print_space, spec, "tuned.yaml").splitlines()
-    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials to")
-
-
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:
     rows = digits(40, 0)
     folds = left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX)
@@ -52,51 +47,32 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
 
 
 def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
-    data = digits(40, 8)
     spares = TimeEstimate("compiled/jax", 0.1, 294.0, 1.0, 1.0, whole_epochs=672.0)
-    assert "about 294 trial-epochs of 0.10 s each (in place of 672, since poor trials stop)" in on_pipe(
-        partial(print_estimate, cores=2), data, spares
-    )
     would = TimeEstimate("compiled/jax", 0.1, 672.0, 1.0, 1.0, whole_epochs=672.0, offered_epochs=294.0)
-    offer = (
-        "`early_terminate: {type: successive_halving, min_iter: 2, eta: 3}` would train about 294 trial-epochs in place"
-    )
-    assert offer in on_pipe(partial(print_estimate, cores=2), data, would)
+    said = "about 294 trial-epochs of 0.10 s each (in place of 672, since poor trials stop)"
+    offer = "`early_terminate: {type: successive_halving, min_iter: 2, eta: 3}` would train about 294 trial-epochs in"
+    for estimate, words in ((spares, said), (would, offer)):
+        assert words in on_pipe(partial(print_estimate, cores=2), digits(40, 8), estimate)
+
+
+LANES = {"runner": "compiled/jax", "generation": 16, "at_once": 4}
+ALONE = {"runner": "fit/torch", "learns": False}
+IN_TURN = "trials train one by one, each after the result of the one before: 1 of"
 
 
 @pytest.mark.parametrize(
-    ("estimate", "most", "said"),
+    ("estimate", "cores", "workers", "said"),
     [
-        ({"generation": 16, "at_once": 4}, 2, "16 trials are 4 programs: 2 of 2 cores"),
-        ({"generation": 16, "at_once": 4}, 4, "16 trials are 4 programs: 4 of 4 cores"),
-        (
-            {"generation": 16, "at_once": 4},
-            16,
-            "16 trials are 4 programs: 4 of 16 cores; `search: {generation: 64}` would use all",
-        ),
-        (
-            {"runner": "fit/torch"},
-            8,
-            "trials train one by one, each after the result of the one before: 1 of 8 cores; `search: {generation: 8}` "
-            "and `--workers` would use more",
-        ),
-        (
-            {"runner": "fit/torch", "learns": False},
-            8,
-            "trials train one by one: 1 of 8 cores; `--workers 8` would use all",
-        ),
-        ({"generation": 16, "at_once": 4}, {"workers": 3}, "16 trials are 4 programs: 3 of 3 workers"),
-        (
-            {"runner": "fit/torch"},
-            {"workers": 3},
-            "trials train one by one, each after the result of the one before: 1 of 3 workers; "
-            "`search: {generation: 3}` would use more",
-        ),
-        ({"runner": "fit/torch", "generation": 2}, {"workers": 3}, "2 trials at once: 2 of 3 workers"),
-        ({"runner": "fit/torch", "learns": False}, {"workers": 3}, "3 trials at once: 3 of 3 workers"),
+        (LANES, 2, None, "16 trials are 4 programs: 2 of 2 cores"),
+        (LANES, 16, None, "16 trials are 4 programs: 4 of 16 cores; `search: {generation: 64}` would use all"),
+        (LANES, 2, 3, "16 trials are 4 programs: 3 of 3 workers"),
+        ({}, 8, None, f"{IN_TURN} 8 cores; `search: {{generation: 8}}` and `--workers` would use more"),
+        ({}, 2, 3, f"{IN_TURN} 3 workers; `search: {{generation: 3}}` would use more"),
+        ({"generation": 2}, 2, 3, "2 trials at once: 2 of 3 workers"),
+        (ALONE, 8, None, "trials train one by one: 1 of 8 cores; `--workers 8` would use all"),
+        (ALONE, 2, 3, "3 trials at once: 3 of 3 workers"),
     ],
 )
-def test_it_says_how_many_cores_or_workers_are_used_and_how_more_would_be(estimate, most, said: str) -> None:
-    usual = {"runner": "compiled/jax", "epoch_seconds": 0.1, "trial_epochs": 9.0, "programs": 1.0, "compile_seconds": 1}
-    given = {"cores": most} if isinstance(most, int) else {"cores": 2, **most}
-    assert cores_text(TimeEstimate(**{**usual, **estimate}), **given) == said
+def test_it_says_how_many_cores_or_workers_are_used_and_how_more_would_be(estimate, cores, workers, said: str) -> None:
+    usual = {"runner": "fit/torch", "epoch_seconds": 0.1, "trial_epochs": 9.0, "programs": 1.0, "compile_seconds": 1}
+    assert cores_text(TimeEstimate(**{**usual, **estimate}), cores, workers) == said

@@ -7,18 +7,12 @@ from optuna.distributions import distribution_to_json
 
 from keras_sweep.record.facts import TestScores
 from keras_sweep.sweep.events import EndReason, SweepEnded
-from keras_sweep.trial.comparison import (
-    PAIRED,
-    Behind,
-    Comparison,
-    Estimate,
-    MoreTrials,
-)
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
-from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.texts import unlike_text
 from keras_sweep.views.summary import importance_lines, look_lines, next_commands, print_summary, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, looked, result
@@ -51,7 +45,15 @@ def test_the_end_says_all_there_is_to_say():
     ):
         assert part in text
     assert "importance" not in text, "the record's distributions are not given"
-    assert "  train    ━━━━━━━━━━━━━━━" in text_of(times=True)
+    last, _, _, *commands = text.splitlines()[-6:]
+    assert last.startswith("best trial 50: val_accuracy 0.8570 ±0.0032  optimizer=adam learning_rate=0.000966")
+    assert last.endswith(f"epochs={RESULTS[50].epochs}") and len(commands) == 3
+    lines = text_of(width=80, distributions=SPACE, times=True).splitlines()
+    first = lines.index("importance") + 1
+    assert lines[first].split()[0] == "learning_rate" and "━━━" in lines[first]
+    assert re.search(r" 0\.\d\d \(0\.\d\d to [01]\.\d\d\)", lines[first + 2])
+    assert "the order may change" in lines[first + 3] and lines[first + 4].startswith("time ")
+    assert "  train    ━━━━━━━━━━━━━━━" in lines[first + 5]
 
 
 def test_with_finalists_and_importance_the_end_is_the_best_point_its_test_and_what_to_do_next():
@@ -68,15 +70,6 @@ def test_with_finalists_and_importance_the_end_is_the_best_point_its_test_and_wh
     assert "\nbest trial 50: val_accuracy 0.8570 ±" not in text and " over 2 seeds  optimizer=adam" in text
 
 
-def test_importance_has_three_bars_at_most_with_their_intervals():
-    lines = text_of(width=80, distributions=SPACE).splitlines()
-    first = lines.index("importance") + 1
-    assert lines[first].split()[0] == "learning_rate" and "━━━" in lines[first]
-    assert re.search(r" 0\.\d\d \(0\.\d\d to [01]\.\d\d\)", lines[first + 2])
-    assert "the order may change" in lines[first + 3] and lines[first + 4].startswith("time ")
-    assert max(map(len, lines[first : first + 3])) <= 80
-
-
 def test_an_order_that_the_trials_do_not_settle_is_said_so():
     ordered = (Importance("a", 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
     mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
@@ -84,11 +77,13 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
         assert ("the order may change with more trials" in str(importance_lines(found)[-1])) is said
 
 
-def test_names_beside_the_bars_are_escaped_and_cut():
-    _, line, *_ = importance_lines(
-        [Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4)]
-    )
+def test_odd_names_are_escaped_cut_and_quoted():
+    _, line = importance_lines([Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8)])[:2]
     assert "\x1b[31m" not in line.plain and "\\x1b" in line.plain and len(line) <= 80
+    text = "\n".join(line.plain for line in look_lines(looked(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
+    assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text
+    for command in next_commands("my sweep; rm -rf ~", leaderboard_rows(RESULTS, ACCURACY)):
+        assert shlex.split(command)[2] == "my sweep; rm -rf ~"
 
 
 def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
@@ -96,9 +91,8 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
         estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
         ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
         text = text_of(ended, looked(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
-        assert (
-            "The test score is 1.33 points below what was expected: more than chance, so the test rows differ" in text
-        ) is said
+        words = "The test score is 1.33 points below what was expected: more than chance, so the test rows differ"
+        assert (words in text) is said
         assert "expected on new rows: 0.8546 (95 %: 0.8482 to 0.8608), corrected for picking the best of 50" in text
         assert "optimistic" not in text
 
@@ -112,14 +106,6 @@ def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_
         assert (unlike_text(estimate, test, ACCURACY, row) is not None) is said
 
 
-def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():
-    best = RESULTS[50]
-    last, test, weakest, *commands = text_of().splitlines()[-6:]
-    assert test.startswith("test trial 50: ") and "weakest" in weakest and commands[0] == "next sweep report dense"
-    assert last.startswith("best trial 50: val_accuracy 0.8570 ±0.0032  optimizer=adam learning_rate=0.000966")
-    assert last.endswith(f"epochs={best.epochs}")
-
-
 def test_the_parts_of_the_time_add_up_to_the_whole():
     parts = time_parts(SECONDS)
     assert sum(parts.values()) == pytest.approx(41.5)
@@ -131,21 +117,21 @@ def end(*results, reason=EndReason.DONE, **more):
     return SweepEnded("dense", reason, results, **more)
 
 
-def look(scores, stderrs, looks=1, **more):
-    return looked(50, scores, stderrs, looks, **more)
-
-
 FAILED = [result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3)]
 IMPORTED = (result(0, 0.99, engine="import/optuna", stderr=None), result(1, 0.7), result(2, 0.8))
 STOPPED = {"reason": EndReason.INTERRUPTED}
 ENDS = {
     "the error of one score": (
         ENDED,
-        look({"loss": 0.5, "a": 1.0}, {"loss": 0.049}),
+        looked(50, {"loss": 0.5, "a": 1.0}, {"loss": 0.049}),
         "50: loss 0.5000 ±0.0490  a 1.0000  ",
     ),
-    "a second look": (ENDED, look({"loss": 0.5}, {}, 2), "look 2 at the test set: after the first it is no longer"),
-    "an earlier look": (ENDED, look({"loss": 0.5}, {}, 2, earlier=True), "looked at 2 times, earlier"),
+    "a second look": (
+        ENDED,
+        looked(50, {"loss": 0.5}, {}, 2),
+        "look 2 at the test set: after the first",
+    ),
+    "an earlier look": (ENDED, looked(50, {"loss": 0.5}, {}, 2, earlier=True), "looked at 2 times, earlier"),
     "out of time": (end(*RESULTS[:3], reason=EndReason.OUT_OF_TIME), None, "dense: 3 trials, 1 pruned; time is up"),
     "failures": (end(*FAILED), None, "no trial completed"),
     "the best trained here": (end(*IMPORTED), None, "\nbest trial 2: val_accuracy 0.8000"),
@@ -168,14 +154,3 @@ def test_an_end_says_what_it_has_and_no_more(name):
     assert ended is ENDED or not any(f"\n{section}" in text for section in ("test ", "model ", "time "))
     assert ("export" in text) is (name in ("out of time", "the best trained here", "what to do next") or ended is ENDED)
     assert ("look 2 at" in text) is (name == "a second look")
-
-
-def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
-    rows = leaderboard_rows(RESULTS, ACCURACY)
-    for command in next_commands("my sweep; rm -rf ~", rows):
-        assert shlex.split(command)[2] == "my sweep; rm -rf ~"
-
-
-def test_regression_scores_and_odd_class_names():
-    text = "\n".join(line.plain for line in look_lines(looked(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
-    assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text

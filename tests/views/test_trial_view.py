@@ -22,6 +22,9 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
     ):
         assert part in text
     assert text.count("\n    ") >= 9
+    trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
+    text = on_terminal(print_trial, recorded(trials), trials[0])
+    assert "scored at epoch 3" in text and "≈ a tie with the best" in text
 
 
 def test_the_plot_has_both_axes_and_uses_its_whole_height():
@@ -39,12 +42,8 @@ def test_a_failed_trial_says_why():
     text = on_terminal(print_trial, recorded([failed]), failed)
     assert "trial 0  FAIL: ValueError: [red]no" in text and "traceback" in text and "\\x1b[31mx" in text
     assert "rank" not in text and "nan" in text
-
-
-def test_a_tie_and_an_earlier_best_epoch_are_said():
-    trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
-    text = on_terminal(print_trial, recorded(trials), trials[0])
-    assert "scored at epoch 3" in text and "≈ a tie with the best" in text
+    trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
+    assert on_terminal(print_trial, recorded([trial]), trial).splitlines()[0] == "trial 0  FAIL", "it never trained"
 
 
 def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
@@ -52,11 +51,6 @@ def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
     assert "270 lines in the middle are left out" in on_terminal(print_trial, recorded([trial]), trial)
     text = on_pipe(print_trial, recorded([trial]), trial)
     assert "left out" not in text and text.count("\n") > 300
-
-
-def test_a_trial_that_never_trained():
-    trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
-    assert on_terminal(print_trial, recorded([trial]), trial).splitlines()[0] == "trial 0  FAIL"
 
 
 def test_json_is_one_strict_object():

@@ -9,9 +9,10 @@ from keras_sweep.api.events import SweepImported
 from keras_sweep.api.run import Changes, Space, spec_of
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.data.compatibility import check_task
-from keras_sweep.data.raw_rows import save_picture, save_rows
+from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, UsageError
+from keras_sweep.files.atomic import write_bytes
 from keras_sweep.record.facts import Baseline
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
@@ -57,7 +58,7 @@ def load_data(
             raise DataError(f"{data.name} has no pictures", hint="Leave out `--picture`")
         from keras_sweep.views.data_view import PNG_SCALE, picture_grid, png_bytes
 
-        save_picture(Path(picture), png_bytes(picture_grid(data), PNG_SCALE))
+        write_bytes(Path(picture), png_bytes(picture_grid(data), PNG_SCALE), option="--picture")
     if save is not None:
         save_rows(Path(save), spec, data)
     return data
@@ -76,7 +77,7 @@ def baseline(
 
     Raises UsageError: the space or its rows are wrong, or no linear model takes them; SweepBusy.
     """
-    from keras_sweep.sweep.baseline import fit_baseline
+    from keras_sweep.sweep.named_data import fit_baseline
 
     spec = spec_of(space, name=name, changes=set)
     data = load_rows(spec)

@@ -17,8 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_markdown,
     row_record,
 )
-from keras_sweep.views.leaderboard.query import chosen_rows, why_none
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, chosen_rows, rows_of, why_none
 from keras_sweep.views.notebook import leaderboard_html
 from keras_sweep.views.terminal.text import waiting_text
 

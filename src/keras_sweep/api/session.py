@@ -19,8 +19,8 @@ from keras_sweep.sweep.events import SweepEnded, SweepStarted
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.trial.events import Event, Listener
 from keras_sweep.views.notebook import NotebookBoard
+from keras_sweep.views.running.live import OutputMayVanish, progress_view
 from keras_sweep.views.running.plain import PlainLines
-from keras_sweep.views.running.progress import OutputMayVanish, progress_view
 from keras_sweep.views.terminal.console import console_on
 
 _one_at_a_time = threading.RLock()  # trials by `fit` seed, and draw from, generators that the process has once

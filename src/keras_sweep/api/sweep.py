@@ -203,7 +203,7 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        from keras_sweep.sweep.evaluate import evaluate_winner
+        from keras_sweep.sweep.winner import evaluate_winner
 
         with self._open(backend) as sweep:
             return evaluate_winner(sweep)

@@ -9,7 +9,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import SeedScores, best_training, seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.columns import seeds_texts
+from keras_sweep.views.leaderboard.texts import seeds_texts
 from keras_sweep.views.notebook import trial_html
 from keras_sweep.views.terminal.text import params_text, score_text
 

@@ -84,8 +84,7 @@ class Tuner:
         Raises:
             UsageError: the model is not compiled, or a callback is none that is taken here; and as `keras_sweep.run`.
         """
-        from keras_sweep.data.array_sources import named
-        from keras_sweep.data.datasets import is_dataset
+        from keras_sweep.data.array_sources import is_dataset, named
 
         del verbose
         data: Any = x if validation_data is None else (x, validation_data)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_sweep.api.events import Event, Listener
-    from keras_sweep.views.running.progress import View
+    from keras_sweep.views.running.live import View
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -128,7 +128,7 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
     `view` makes what shows it, on the stream for the answer or on stderr; by default a board, or notices alone.
     """
     from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warned_once
-    from keras_sweep.views.running.progress import OutputMayVanish, notices_alone, progress_view
+    from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
         if view is None:  # first, so that what the user's code prints below Python is shown; a run has it in its log

@@ -101,7 +101,7 @@ def run(
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
     options = {name: value for name, value in locals().items() if name not in APART}
     from keras_sweep.views.running.json_lines import json_lines
-    from keras_sweep.views.running.progress import View, notices_alone, progress_view
+    from keras_sweep.views.running.live import View, notices_alone, progress_view
 
     leaks: list[str] = []
 

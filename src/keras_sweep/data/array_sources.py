@@ -1,37 +1,28 @@
-"""Arrays: an .npz file, or what a user's function returns."""
+"""Arrays: an .npz file, or what a user's function returns, which may be datasets that `fit` iterates.
+
+A dataset (`tf.data.Dataset`, `keras.utils.PyDataset`, `DataLoader` of torch) is read into memory where it fits. None of
+these packages is imported here: a dataset of one has been made by it.
+"""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import (
-    ARRAYS,
-    Array,
-    Arrays,
-    are_several,
-    arrays_of,
-    by_name,
-    described,
-    each,
-    input_array,
-    label_array,
-    leaves,
-    of_names,
-    weight_array,
-)
-from keras_sweep.data.datasets import in_memory, is_dataset, steps_of_large
+from keras_sweep.data import arrays as checked
+from keras_sweep.data.arrays import Array, Arrays, are_several, arrays_of, by_name, decoded, described, each, leaves
 from keras_sweep.data.search_data import Stream
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
-from keras_sweep.space.data_spec import DataSpec, PythonOptions, Source, Split
+from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.text import listed, quoted
 
 PARTS = ("", "_train", "_validation", "_test")
@@ -45,6 +36,12 @@ RESULTS = (
     "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
     "or a dict of these names; a third array in a pair is what rows weigh; a dataset that `fit` takes, or datasets for "
     "training, validation and test"
+)
+KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
+MOST_BYTES = 4 << 30  # of one dataset
+FEWER = (
+    "Of training rows, beside validation rows that do end, `data: {python: ..., steps_per_epoch: 100}` says how many "
+    "batches are an epoch; else give as many rows as fit, as by `.take(n)`"
 )
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
@@ -66,11 +63,10 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
             f"{path} can't be read as npz: {error}",
             hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
-    return _of_dict(of_names(arrays), path.name, str(path), data.split)
+    return _of_dict(checked.of_names(arrays), path.name, str(path), data.split)
 
 
 def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
-    """Which array of a file is taken as what."""
     has = f"It has {listed(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
@@ -113,17 +109,13 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     elif len(parts) in (2, 3):
         arrays = named(list(parts), "")
     else:
-        raise DataError(f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}. {ARRAYS}")
+        raise DataError(f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}")
     found = _of_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         first, anew = returned.streamed, returned is not made
         stream = Stream(lambda: function()[0] if anew else first, returned.steps) if returned.steps else None
         return replace(found, stream=stream, notices=(*found.notices, *returned.notices))
     return found
-
-
-NPZ = Source(read_npz, "Arrays of NumPy.", "file", target="the array to predict")
-PYTHON = Source(call_python, "Rows from a function of yours.", "function", PythonOptions, target="")
 
 
 class DatasetRows(dict[str, Any]):
@@ -154,6 +146,70 @@ def rows_of_datasets(given: Any, steps: int | None = None) -> DatasetRows | None
         rows |= named(arrays, suffix) | (named(arrays, "_train") if rows.steps and suffix == "_validation" else {})
         rows.notices += () if said is None else (said,)
     return rows
+
+
+def is_dataset(value: Any) -> bool:
+    """Whether it is one of these, and not arrays."""
+    loaded = [(sys.modules[module], name) for module, name in KINDS if module in sys.modules]
+    return any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
+
+
+def steps_of_large(dataset: Any) -> int:
+    """How many batches it gives, where so many of the size of the first are more than `MOST_BYTES`; else 0."""
+    with suppress(Exception):  # whatever the user's code raises: `in_memory` comes to it, too, and tells of it
+        elements, count = _elements(dataset)
+        size = sum(array.nbytes for one in _parts(next(elements)) for array in leaves(one)) if count > 1 else 0
+        return count if size * count > MOST_BYTES else 0
+    return 0
+
+
+def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
+    """x, y and weights of all rows, as far as a dataset gives them, and a sentence on their size.
+
+    A dataset gives batches, or rows one by one. Raises DataError: it never ends, is too large, gives nothing, or fails.
+    """
+    name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
+    parts, size = [], 0
+    try:
+        elements, count = _elements(dataset)
+        if count == -1:
+            raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
+        for element in elements:
+            parts.append(_parts(element))
+            size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
+            if size > MOST_BYTES:
+                raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
+        if not parts:
+            raise DataError(f"{name} gives no rows", hint="An iterator that has come to its end gives nothing more")
+        every = [array for one in parts[0] for array in leaves(one)]
+        # Labels of one row are mostly a number, or of another length than its x.
+        in_batches = len({one.shape[:1] for one in every}) == 1 and every[0].ndim > 0
+        join = np.concatenate if in_batches else np.stack
+        columns = [each(lambda *of_one: join(of_one), *column) for column in zip(*parts, strict=True)]
+    except DataError:
+        raise
+    except Exception as error:  # whatever the user's code raises; NumPy for rows of other shapes
+        raise DataError(f"{name} can't be read: {str(error).strip() or type(error).__name__}") from error
+    return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
+
+
+def _parts(element: Any) -> list[Any]:
+    """x, y and weights of a batch, or of a row, as arrays of NumPy, texts as `str`."""
+
+    def as_array(value: Any) -> Any:
+        return decoded(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
+
+    return [each(as_array, one) for one in (element if isinstance(element, tuple | list) else [element])]
+
+
+def _elements(dataset: Any) -> tuple[Iterator[Any], int]:
+    """What it gives, and how much that is; -1: it never ends, -2: it does not say, both as tf.data has it."""
+    if hasattr(dataset, "num_batches"):  # of Keras
+        return iter(dataset), -1 if dataset.num_batches is None else dataset.num_batches
+    try:
+        return iter(dataset), int(dataset.cardinality()) if hasattr(dataset, "cardinality") else len(dataset)
+    except TypeError:  # a DataLoader of an iterable
+        return iter(dataset), -2
 
 
 def named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
@@ -214,9 +270,13 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
         rows = with_parts_of_dates(rows[[name for name in rows.columns if name != how.by]])
         check_columns(rows, what)
     else:
-        rows = arrays_of(x, input_array, what, _rows_of(y))
+        rows = arrays_of(x, checked.input_array, what, _rows_of(y))
     count = len(leaves(rows)[0])
-    y = np.zeros((count, 0), np.float32) if y is None else arrays_of(y, label_array, f"`y{part}` of {place}", count)
+    y = (
+        np.zeros((count, 0), np.float32)
+        if y is None
+        else arrays_of(y, checked.label_array, f"`y{part}` of {place}", count)
+    )
     counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", y)}
     for key, array in counts.items():
         if len(array) != count:
@@ -224,10 +284,10 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
                 f"`{next(iter(counts))}` of {place} has {count:,} rows, but `{key}` has {len(array):,}",
                 hint="One label a row is needed" if key[0] == "y" else "A row of each input makes a row",
             )
-    of_rows = None if weights is None else weight_array(weights, count, f"`sample_weight{part}` of {place}")
+    of_rows = None if weights is None else checked.weight_array(weights, count, f"`sample_weight{part}` of {place}")
     at = {}
     if by is not None or not isinstance(rows, np.ndarray | dict | tuple):
-        from keras_sweep.data.places import group_columns, places
+        from keras_sweep.data.table_files import group_columns, places
 
         what = f"`{how.by}{part}` of {place}"
         at = group_columns(rows) if by is None else {str(how.by): places(by, count, how, what)}
@@ -235,7 +295,6 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
 
 
 def _rows_of(y: Any) -> int | None:
-    """How many rows labels are of, where that can be told before they are read."""
     with suppress(TypeError, IndexError):  # what is no array at all is told when it is read
         several = are_several(y, -1) and not isinstance(y, list)
         return len(leaves(y)[0] if several else y)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_sweep.data.array_sources import MOST_BYTES
 from keras_sweep.data.arrays import leaves
-from keras_sweep.data.datasets import MOST_BYTES
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import leak_notices
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import Rows, SearchData, fingerprint
-from keras_sweep.data.split import Encoding, fit_encoding, read_parts
+from keras_sweep.data.search_data import SearchData, fingerprint
+from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective, Params
@@ -60,11 +60,13 @@ def load_variant(spec: SweepSpec) -> SearchData:
     """
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.of_search()
-    if source.stream is not None and not _as_given(encoding, train):
-        raise DataError(
-            f"x or y of {source.name} would be encoded, but `fit` iterates its training dataset as it is",
-            hint="Give arrays of numbers, and labels as the loss takes them",
-        )
+    if source.stream is not None:
+        pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)
+        if encoding.preprocessing is not None or not all(np.array_equal(*pair) for pair in pairs):
+            raise DataError(
+                f"x or y of {source.name} would be encoded, but `fit` iterates its training dataset as it is",
+                hint="Give arrays of numbers, and labels as the loss takes them",
+            )
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)
     if by_name:
@@ -90,11 +92,6 @@ def load_variant(spec: SweepSpec) -> SearchData:
         stream=source.stream,
         folds=folds,
     )
-
-
-def _as_given(encoding: Encoding, rows: Rows) -> bool:
-    pairs = zip(leaves(encoding.parts.train.y), leaves(rows.y), strict=True)
-    return encoding.preprocessing is None and all(np.array_equal(*pair) for pair in pairs)
 
 
 def named_set(name: str) -> SweepSpec:

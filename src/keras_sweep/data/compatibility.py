@@ -60,7 +60,6 @@ def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, acti
 
 
 def _alone(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
-    """The data as if the labels were of one output alone."""
     y = spec.part(data.train.y, name)
     indices = y.size == len(y) and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
@@ -136,7 +135,6 @@ def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | 
 
 
 def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    """Arguments of the dense model, as they are fixed or as they are searched, that do not fit."""
     (needed, *more), fitting = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments).activations
     if more:
         yield Fault(

@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import DataError, MissingPackage, TableError
-from keras_sweep.space.data_spec import DataSpec, ImageOptions, Source
+from keras_sweep.space.data_spec import DataSpec, ImageOptions
 from keras_sweep.space.text import listed
 
 PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -36,9 +36,6 @@ def read_images(data: DataSpec, folder: Path) -> SourceRows:
         raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
-
-
-IMAGES = Source(read_images, "A folder of pictures, in a folder a class.", "folder", ImageOptions, target="")
 
 
 def _read_parts(root: Path, options: ImageOptions) -> SourceRows:

@@ -116,7 +116,6 @@ class ImageSet:
         return self.test_images.read(folder), self.test_labels.read(folder)
 
     def _fetch(self) -> Path:
-        """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
         reasons = []
         for way in ("download", "apt-get") if self.debian_package is not None else ("download",):
             try:

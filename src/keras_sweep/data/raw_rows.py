@@ -11,7 +11,7 @@ from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, image_set
 from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
-from keras_sweep.files.atomic import replacing, write_bytes
+from keras_sweep.files.atomic import replacing
 from keras_sweep.space.sweep_spec import SweepSpec
 
 AnyRows = TypeVar("AnyRows", bound=Rows)
@@ -82,18 +82,12 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def save_picture(path: Path, png: bytes) -> None:
-    """Write a picture of rows. Raises RecordError."""
-    write_bytes(path, png, option="--picture")
-
-
 def _all_raw(parts: Parts) -> RawRows:
     """Those rows of a table, or windows of a series, that are no test rows."""
     return parts.train if parts.folds else _together(parts.train, parts.validation)
 
 
 def _together(train: AnyRows, validation: AnyRows) -> AnyRows:
-    """Training rows, then validation rows, which weigh 1 where one of the parts does not say."""
     both, weights = (train, validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(

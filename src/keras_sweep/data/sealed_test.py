@@ -42,7 +42,6 @@ def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[
 
 
 def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
-    """Test rows, and x as it was read."""
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Bring some, or all as one with `split: {test: 0.2}`")
     pictures = image_set(spec.data)

@@ -17,7 +17,7 @@ from keras_sweep.data.table_columns import NumberColumn, check_columns, first_ro
 from keras_sweep.data.table_files import load_csv, near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions, Source
+from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import counted, quoted
 
 MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
@@ -61,11 +61,6 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
     split = (parts["train"], parts["validation"], parts.get("test"))
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
-
-
-SERIES = Source(
-    read_series, "A CSV file whose rows are in time order.", "file", SeriesOptions, needs=("target", "window")
-)
 
 
 def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:

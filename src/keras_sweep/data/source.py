@@ -14,7 +14,7 @@ from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import DataSpec, Source, find_source
+from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import joined, nearest
 
 if TYPE_CHECKING:
@@ -98,9 +98,6 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
     if data.source not in SKLEARN_SETS:
         raise unknown_name(data.source)
     return read_sklearn_set(data.source)
-
-
-NAMED = Source(read_named, names="data set")
 
 
 def read_sklearn_set(name: str) -> SourceRows:

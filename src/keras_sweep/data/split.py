@@ -78,7 +78,6 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
 
 
 def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
-    """Those that are kept and those that are held out: by `train_test_split`, `GroupShuffleSplit`, or the latest."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
     if how.stratify and not (isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)):

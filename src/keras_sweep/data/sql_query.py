@@ -10,26 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.source import SourceRows, absent_path
 from keras_sweep.data.table_columns import check_names
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import STRICT, DataSpec, Source, TableOptions, Text
+from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import listed, quoted
 
 _READS = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
-_DATABASE = "an SQLite file, or the URL by which SQLAlchemy opens another database; $NAME is an environment variable"
 _DRIVER = "Install its driver, or name one that is there, as in `postgresql+psycopg://`"
-
-
-@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
-class SqlOptions(TableOptions):
-    """How the columns of a query are read, and which database it asks."""
-
-    database: Text = Field(description=_DATABASE, examples=["shop.db", "postgresql://me:$PASSWORD@localhost/shop"])
 
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
@@ -89,8 +79,3 @@ def _load(
     as_read = [series.alias(text.name) for series, text in zip(read.get_columns()[1:], texts, strict=True)]
     others = frame.with_columns(pl.lit(None, pl.String).alias(one.name) for one in frame if one.dtype != pl.String)
     return frame.with_columns(as_read), lambda columns, **_: others.select(names[place] for place in columns)
-
-
-_ROWS = "The rows of a query, `select ... order by ...`, in its order, with a target column."
-_CODE = "import sqlite3\ntable = pd.read_sql({text!r}, path if '://' in str(path) else sqlite3.connect(path))"
-SQL = Source(read_sql, _ROWS, options=SqlOptions, pandas=_CODE, server=server_of)

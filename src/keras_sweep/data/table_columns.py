@@ -202,7 +202,6 @@ def fit_columns(
 
 
 def _check_fitted(columns: Sequence[Column], place: str) -> None:
-    """Raises DataError for too many columns beside text, and for none to learn from."""
     texts = sum(isinstance(column, TextColumn) for column in columns)
     if texts and len(columns) > MOST_MIXED_COLUMNS:
         raise DataError(
@@ -218,7 +217,6 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
 
 
 def _each_column(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
-    """What `look` makes of each column, and all that it raises."""
     looked, faults = [], []
     for series in table.get_columns():
         try:
@@ -309,7 +307,6 @@ def first_row(found: pl.Series) -> int:
 
 
 def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
-    """The columns of numbers by their names, NaN where a value is missing."""
     # All at once, since a call of polars for each of thousands of columns takes minutes.
     columns = [series for series in table.get_columns() if is_number(series.dtype)]
     matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)

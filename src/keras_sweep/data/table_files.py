@@ -1,31 +1,40 @@
-"""Tables: CSV and Parquet files, read by polars, with the columns of target and weights taken out."""
+"""Tables: CSV and Parquet files, read by polars, with the columns of target and weights taken out.
+
+Also groups and times of rows, by which a split goes, and columns that seem to be such, where it goes by chance.
+"""
 
 import csv
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from polars import selectors
 
-from keras_sweep.data.arrays import Array, must_fit_32_bits, weight_array
-from keras_sweep.data.places import group_columns, places, rows_in_time
+from keras_sweep.data import table_columns
+from keras_sweep.data.arrays import Array, described, must_fit_32_bits, weight_array
 from keras_sweep.data.source import Features, RawRows, SourceRows
-from keras_sweep.data.table_columns import MISSING, as_text, check_columns, check_names, first_row, is_number, is_text
+from keras_sweep.data.table_columns import check_columns, check_names, first_row, is_number, is_text, polars_table
 from keras_sweep.data.table_preprocessing import with_parts_of_dates
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.data_spec import CsvOptions, DataSpec, Source, TableOptions
-from keras_sweep.space.text import counted, escaped, listed, nearest
+from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
+from keras_sweep.space.text import counted, escaped, listed, nearest, quoted, yaml_list
 
+ISO_TIME = r"^\d{4}(-|$)"  # 2026-03-31T12:00, 2026-Q1, 2026
+LEAST_VALUES = 10  # different ones in a column of groups or times
+GROUP_NAME = r"(?i)(^|[^a-z])(id|patient|subject|person|user|customer|session|device)s?([^a-z]|$)|(?-i:[a-z]I[dD]$)"
+GROUP_CODE = r"^[A-Za-z]+[-_ ]?\d+$"  # P017, user_3
+Places = npt.NDArray[np.intp]
 # From a table's options and texts that are gaps: all columns, and what reads some again as the texts that a file has.
 Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
 
-def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
-    """The rows of a file, which `load` reads. Raises as `read_table`."""
+def _read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
     path = folder / data.source
     return read_table(data, str(path), partial(load, path))
 
@@ -139,9 +148,8 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
 
 
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
-    """The columns to learn from: whole-number categories as texts, dates as their parts."""
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
-    texts = {one.name: as_text(one) if one.name in options.categories else one for one in kept}
+    texts = {one.name: table_columns.as_text(one) if one.name in options.categories else one for one in kept}
     return with_parts_of_dates(pl.DataFrame(texts))
 
 
@@ -153,26 +161,12 @@ def near_column(name: str, columns: Sequence[str]) -> str:
     return f"Did you mean {near!r}?" if near else f"Its columns are {listed(columns, 10)}"
 
 
-CSV = Source(
-    partial(read_file, load_csv),
-    "A CSV file with a target column.",
-    "file",
-    CsvOptions,
-    pandas="table = pd.read_csv(path, sep={separator!r}, na_values={gaps}, keep_default_na=False, low_memory=False)",
-)
-PARQUET = Source(
-    partial(read_file, load_parquet),
-    "A Parquet file with a target column.",
-    "file",
-    TableOptions,
-    pandas="table = pd.read_parquet(path)",
-)
+read_csv, read_parquet = partial(_read_file, load_csv), partial(_read_file, load_parquet)
 
 
 def _missing(series: pl.Series) -> pl.Series:
-    """Whether each value is missing."""
     if is_text(series.dtype):
-        series = series.cast(pl.String).replace(MISSING, None)
+        series = series.cast(pl.String).replace(table_columns.MISSING, None)
     elif series.dtype.is_float():
         series = series.fill_nan(None)
     return series.is_null()
@@ -194,3 +188,42 @@ def _values(series: pl.Series, what: str, hint: str) -> Array:
     values = series.cast(pl.Float64).to_numpy().copy()
     must_fit_32_bits(values, what)
     return values
+
+
+def places(values: Any, rows: int, how: Split, what: str) -> Places:
+    """[N] of so many rows the place of each one's group or time, from 1 on. Raises DataError for a gap, and no time."""
+    as_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes no days, nor objects
+    series = polars_table({"": values.tolist() if as_list else values}, what)[""]
+    if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
+        raise DataError(f"{what} is {described(values)}, not a value for each of {rows:,} rows")
+    series = series.fill_nan(None) if series.dtype.is_float() else series
+    text, kind = (ISO_TIME, "time") if how.time else (".", "group")
+    right = series.str.contains(text).fill_null(False) if series.dtype == pl.String else series.is_not_null()
+    if not right.all():
+        row = int((~right).arg_max() or 0)
+        raise DataError(
+            f"{what} has {quoted(series[row])} in row {row + 1:,}, which is no {kind}",
+            hint="Fill gaps, or take such rows out; times are numbers, dates, or texts such as 2026-03-31",
+        )
+    return np.asarray(series.rank("dense").to_numpy(), np.intp)
+
+
+def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Places]:
+    """Columns of text or whole numbers that seem to name groups of rows, by their name or as codes, by their ranks."""
+    found = {}
+    for series in table.get_columns():
+        text = series.dtype == pl.String
+        coded = text and bool(series.drop_nulls().str.contains(GROUP_CODE).all())
+        named = (text or series.dtype.is_integer()) and re.search(GROUP_NAME, series.name)
+        if series.name not in but and (coded or named) and LEAST_VALUES <= series.n_unique() <= len(series) / 2:
+            found[series.name] = np.asarray(series.rank("dense").fill_null(0).to_numpy(), np.intp)
+    return found
+
+
+def rows_in_time(table: pl.DataFrame) -> tuple[str, ...]:
+    """A notice where rows that are to be split by chance stand in the order of a date or time."""
+    for series in table.select(selectors.temporal()).get_columns():
+        if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
+            mend = f"`split: {{time: {yaml_list([series.name])[1:-1]}}}` holds out the latest"
+            return (f"the rows stand in the order of {series.name!r}, and a random split mixes its times: {mend}",)
+    return ()

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from keras_sweep.data import table_columns
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.table_columns import (
     MISSING,
-    MOST_MIXED_COLUMNS,
     Column,
     NumberColumn,
     TextColumn,
@@ -64,8 +64,8 @@ class TablePreprocessing:
     def takes_matrix(self) -> bool:
         """Whether the exported model takes one matrix; else a dict of columns."""
         by_name = self.by_name or any(date_part(column.name) for column in self.columns)
-        of_numbers = all(isinstance(column, NumberColumn) for column in self.columns)
-        return bool(self.steps) or (of_numbers and not (by_name and len(self.columns) <= MOST_MIXED_COLUMNS))
+        by_name = by_name and len(self.columns) <= table_columns.MOST_MIXED_COLUMNS
+        return bool(self.steps) or (not by_name and all(isinstance(one, NumberColumn) for one in self.columns))
 
     @cached_property
     def _numbers(self) -> list[NumberColumn]:
@@ -236,7 +236,6 @@ def _read(
 
 
 def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
-    """The dict of a model's inputs, by the names of columns of numbers, then of texts."""
     singles = [numbers[:, [index]] for index in range(numbers.shape[1])]
     return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))
 

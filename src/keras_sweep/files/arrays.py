@@ -1,8 +1,7 @@
 """The one file of arrays: an `.npz` of plain arrays, written whole, read without pickle, damage found by its checksums.
 
-Each array is a stored (not compressed) member "0.npy", "1.npy", ... in order, so a file can't grow when it is read.
-Types that NumPy lacks (bfloat16, float8) are kept as bytes, their name in the member's name: "3.bfloat16.npy". A text
-is the bytes of its UTF-8, as the first array.
+Each array is a stored member "0.npy", "1.npy", ... in order: a file can't grow when it is read. Types that NumPy lacks
+are kept as bytes, named in the member's name: "3.bfloat16.npy". A text is the bytes of its UTF-8, as the first array.
 """
 
 import contextlib
@@ -69,7 +68,7 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
     if not arrays or str(arrays[0].dtype) != "uint8":
         raise DamagedArrays("it does not begin with a text")
     try:
-        return str(arrays[0].tobytes(), "utf-8"), arrays[1:]
+        return arrays[0].tobytes().decode(), arrays[1:]
     except UnicodeDecodeError as error:
         raise DamagedArrays(f"its text is not what it should be ({error})") from error
 

@@ -47,9 +47,7 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.
 
     A file that the user names by an `option` is for others, too, less the user's umask; any other is its owner's alone.
-
-    Raises RecordError where the disk fails, whose hint is the option that names another place; what else the block
-    raises passes through. In both cases the old file stands.
+    Raises RecordError where the disk fails, and then the old file stands.
     """
     mode = 0o666 if option else PRIVATE
     with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
@@ -58,9 +56,9 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
-    """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
+    """A free path with the suffix of `path`, for a library that writes its own file; it takes its place at the end.
 
-    It ends as `path` does, since some libraries look at the suffix. Raises RecordError, and then the old file stands.
+    Raises RecordError, and then the old file stands.
     """
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
     _remove(part)
@@ -121,10 +119,7 @@ def check_file(path: Path, mark: str, option: str) -> None:
 
 
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
-    """Write texts by their names; other files in the folder are left alone. Raises RecordError.
-
-    A new folder appears with all of them; in one that is there each takes the place of its predecessor, in their order.
-    """
+    """Write texts by name: a new folder appears with all; in an old one each replaces its own. Raises RecordError."""
     with contextlib.ExitStack() as stack, plain_errors("make", place, option="--output"):
         folder = place
         if not place.exists():
@@ -147,8 +142,8 @@ def bears(path: Path, mark: str) -> bool:
 def user_cache(*parts: str) -> Path:
     """The folder `parts` of $SWEEP_CACHE_DIR, or of the platform's place for it (~/.cache/keras-sweep); mode 0700.
 
-    The cache may be there before, and shared by several users: its mode is left as it is. Folders below it must be the
-    user's own. Raises OSError: one can't be made, is a link or another user's, or others may write to it.
+    Users may share the cache itself; folders below must be the user's own. Raises OSError: one can't be made, is a link
+    or another user's, or others may write to it.
     """
     import platformdirs
 

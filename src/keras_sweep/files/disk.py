@@ -39,7 +39,6 @@ def rename(source: Path, target: Path) -> None:
 
 
 def make_folder(path: Path, mode: int) -> None:
-    """Make one folder."""
     path.mkdir(mode=mode)
 
 

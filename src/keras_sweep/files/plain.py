@@ -1,7 +1,4 @@
-"""What the operating system and SQLite raise, said plainly; and plain files, read as nothing else is.
-
-A pipe or a device, which anybody can put in a file's place, may never end.
-"""
+"""What the operating system and SQLite raise, said plainly; and plain files: a pipe in a file's place may never end."""
 
 import errno
 import hashlib
@@ -62,8 +59,7 @@ def open_plain(path: Path) -> io.BufferedReader:
     """A plain file, open for reading; links are followed. Raises OSError, also for a folder, pipe, socket or device."""
     # a pipe would wait for its writer
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
-    kind = kind_of(os.fstat(file.fileno()).st_mode)
-    if kind is not None:
+    if (kind := kind_of(os.fstat(file.fileno()).st_mode)) is not None:
         file.close()
         raise OSError(errno.EINVAL, f"it is {kind}, not a file")
     return file

@@ -9,17 +9,77 @@ coupled bootstrap techniques", https://arxiv.org/abs/2111.09447. With bags of n 
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
-from keras_sweep.honest.two_choices import FirstChoice
+from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, bags
 from keras_sweep.trial.comparison import Estimate
+from keras_sweep.trial.ranking import LEADING
 
 ROUNDS = 500  # bags
 LARGER = 2  # times as many rows as there are, in a bag: larger ones are less biased, but scatter more
 LEVEL = 0.95  # of the interval, and of all comparisons with the winner together
+
+
+@dataclass(frozen=True, slots=True)
+class FirstChoice:
+    """What finalists were chosen by, before the winner was chosen by the mean over seeds.
+
+    New seeds are free of the luck of the first seed, but not of the luck of the rows, which are the same. So each bag
+    makes both choices anew. A recipe that it chooses, and that was no finalist, has no mean: its luck is estimated from
+    that of its one seed. What all finalists share is its share, too; of its own, new seeds repeat as much as those of
+    finalists do (the slope of a regression over bags), and the rest is drawn from theirs. Its score loses by new seeds
+    what theirs did.
+    """
+
+    scores: Scores  # of K models, a trial of the search each, with its one seed
+    errors: Floats  # [K] standard errors of their scores
+    unsteady: Floats  # [K] how unsteady their curves are
+    places: Sequence[int]  # [F] which of them became finalists; at least two
+    seeds: int  # over how many the winner's mean is, the search's own included
+
+    def finalists(self, values: Floats) -> Places:
+        """[B, K] scores -> [B, F] whom a search with such scores had chosen, as `choose_finalists` does."""
+        order: Places = np.argsort(-values, axis=1, kind="stable")[:, :LEADING]
+        leading = np.take_along_axis(values, order, axis=1)
+        tied = leading[:, :1] - leading <= np.maximum(self.errors[order], self.errors[order[:, :1]])
+        steadiest: Places = np.argsort(np.argsort(self.unsteady, kind="stable"))
+        place = np.where(tied, steadiest[order], len(steadiest) + np.arange(order.shape[1]))
+        return np.take_along_axis(order, np.argsort(place, axis=1)[:, : len(self.places)], axis=1)
+
+    def winners(
+        self, first: Floats, early: Floats, whole: Floats, luck: Floats, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """The score on all rows of the model that each bag ends with, and its luck there: both [B].
+
+        Args:
+            first: [K] scores with the search's seed on all rows.
+            early: [B, K] what bags add to them.
+            whole: [F] means over seeds of the finalists.
+            luck: [B, F] what bags add to those.
+            rng: of the part of the luck that is not foretold.
+        """
+        if not len(luck):  # no bag on which all finalists have a score
+            return np.zeros(0), np.zeros(0)
+        places, count = list(self.places), len(self.places)
+        own = early[:, places]
+        common, shared = own.mean(1, keepdims=True), luck.mean(1, keepdims=True)
+        apart, after = own - common, luck - shared
+        spread = float((apart**2).sum())
+        slope = float((apart * after).sum()) / spread if spread > 0 else 0.0
+        rest = (after - slope * apart).ravel() * math.sqrt(count / (count - 1))
+        foretold = shared + slope * (early - common) + rng.choice(rest, early.shape)
+        foretold[:, places] = luck
+        scores = first + (whole - first[places]).mean()
+        scores[places] = whole
+        candidates = self.finalists(first + early)
+        inside = np.take_along_axis(scores + foretold, candidates, axis=1)
+        each = np.arange(len(luck))
+        chosen = candidates[each, np.where(np.isnan(inside), -np.inf, inside).argmax(1)]
+        return scores[chosen], foretold[each, chosen]
 
 
 def corrected(
@@ -50,8 +110,7 @@ def corrected(
     lost, spread = _optimism(scores, best, seed, after, share=share)
     value = sign * naive - lost
     extra = max(lost, 0.0) / 2  # half of the correction counts as uncertainty, too
-    bounds = _bounds(scores, best, value, extra, spread, share=share)
-    if bounds is None:
+    if (bounds := _bounds(scores, best, value, extra, spread, share=share)) is None:
         return None
     least, most = _range(scores, share=share, maximize=maximize)
     value, low, high = (min(max(sign * each, least), most) for each in (value, *bounds[:: int(sign)]))
@@ -106,9 +165,8 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 def _widths(rows: Floats, whole: Floats) -> Floats:
     """[K] how much wider than in bags the luck of each share is, where the models differ by no more than chance.
 
-    A lucky share lies closer to 1 than the true one, and a bag of its rows scatters less than rows of the true one
-    would. Equal models have one true share, which all of them together tell. It counts the less, the more the models
-    differ: at four standard errors of what chance makes of equal models, not at all.
+    A lucky share lies closer to 1 than the true one, so a bag of its rows scatters less. Equal models have one true
+    share, which all of them tell. It counts the less, the more they differ: at four standard errors not at all.
     """
     models, count = rows.shape
     own, apart = whole * (1 - whole), 0.0

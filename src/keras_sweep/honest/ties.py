@@ -103,10 +103,7 @@ def _step_down(
 
 
 def _largest_draws(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
-    """[ROUNDS, K] draws of the t of each difference if there were none: normal, correlated as the differences are.
-
-    That is what a multiplier bootstrap with normal weights draws, without going over the rows for each.
-    """
+    """[ROUNDS, K] draws of the t of each difference if there were none: a multiplier bootstrap with normal weights."""
     lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
@@ -116,10 +113,7 @@ def _largest_draws(centred: Floats, freedom: int, rng: np.random.Generator) -> F
 
 
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
-    """What as many trials as the last would gain; None where there are too few to say.
-
-    Gains shrink as a search goes on, so what the last trials added to the best is about the most that as many more
-    will. Part of it is luck of selection: at most, then.
+    """What as many trials as the last would gain at most, since gains shrink; None where there are too few to say.
 
     Args:
         values: of trials that could win, in the order of their numbers; larger is better.

@@ -19,8 +19,8 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, asking, has_own_fit, is_hyper_model
 from keras_sweep.models.own_compile import compiled_with
-from keras_sweep.process.code_files import code_files
 from keras_sweep.process.given import is_given, name_of, parts_given
+from keras_sweep.process.source_code import code_files
 from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -85,26 +85,22 @@ def dense(
     import keras
 
     penalty = keras.regularizers.L2(l2) if l2 else None
+
+    def layer(width: int, activation: str | None) -> Any:
+        return keras.layers.Dense(width, activation=activation, use_bias=use_bias, kernel_regularizer=penalty)
+
     layers: list[Any] = [keras.layers.Input(data.input_shape)]
     if len(data.input_shape) > 1:
         layers.append(keras.layers.Flatten())
     widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
     for width in widths:
-        layers.append(
-            keras.layers.Dense(width, activation=hidden_activation, use_bias=use_bias, kernel_regularizer=penalty)
-        )
+        layers.append(layer(width, hidden_activation))
         if dropout:
             layers.append(keras.layers.Dropout(dropout))
     if dropout and not widths:
         layers.append(keras.layers.Dropout(dropout))
-    layers.append(
-        keras.layers.Dense(
-            outputs_needed(loss, data)[0] if units is None else units,
-            activation=loss_needs(loss, loss_arguments).usual if activation is None else activation,
-            use_bias=use_bias,
-            kernel_regularizer=penalty,
-        )
-    )
+    units = outputs_needed(loss, data)[0] if units is None else units
+    layers.append(layer(units, loss_needs(loss, loss_arguments).usual if activation is None else activation))
     return keras.Sequential(layers)
 
 
@@ -139,7 +135,9 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
     """Have layers that learn by `adapt`, such as `TextVectorization`, learn from training rows, but for those that were
     given what they would learn. Raises ModelError."""
     every = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer]) if hasattr(inner, "adapt")]
-    layers = [one for one in every if not _knows(one)]
+    of_keras = [one for one in every if type(one).__module__.startswith("keras.")]
+    known = [one for one in of_keras if any(one.get_config().get(name) is not None for name in LEARNT)]
+    layers = [one for one in every if one not in known]
     if not layers:
         hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
         raise ModelError("no layer of the model has anything to learn from training rows", hint=hint)
@@ -147,12 +145,6 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
         with user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
             x = data.train.x
             layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
-
-
-def _knows(layer: Any) -> bool:
-    """Whether a layer of Keras's was given what it would learn."""
-    of_keras = type(layer).__module__.startswith("keras.")
-    return of_keras and any(layer.get_config().get(name) is not None for name in LEARNT)
 
 
 def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
@@ -175,7 +167,7 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
 
 
 def builder(
-    found: object, folder: Path, input_shape: tuple[int, ...], classes: int | None
+    found: Any, folder: Path, input_shape: tuple[int, ...], classes: int | None
 ) -> tuple[Callable[[Any], Any], Fit | None]:
     """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel;
     and its own `fit(hp, model, *args, **kwargs)`, if it has one.
@@ -192,10 +184,8 @@ def builder(
         hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
         with user_code(f"HyperModel {name} can't be made from {wanted}", folder, ModelError, hint=hint):
             found = found(**wanted)
-    function: Any = found
-    fit: Fit | None = None
-    if isinstance(found, keras_tuner.HyperModel):
-        function, fit = found.build, found.fit if has_own_fit(found) else None
+    fit: Fit | None = found.fit if has_own_fit(found) else None
+    function = found.build if isinstance(found, keras_tuner.HyperModel) else found
     owner = getattr(function, "__self__", None)
     # A HyperModel wraps the `build` of its class, whose parameters say what it takes.
     given = taken(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
@@ -257,10 +247,10 @@ def _in_rank(symbol: Any, inputs: Any) -> Any:
     """A symbol with, or without, a last axis of 1, as Keras adds it to rows, or takes it away, for a model's input."""
     import keras
 
-    ranks = (len(symbol.shape), len(inputs[0].shape)) if hasattr(symbol, "shape") and inputs else (0, 0)
-    if ranks[1] == ranks[0] + 1 and inputs[0].shape[-1] == 1:
+    more = len(inputs[0].shape) - len(symbol.shape) if hasattr(symbol, "shape") and inputs else 0
+    if more == 1 and inputs[0].shape[-1] == 1:
         return keras.KerasTensor((*symbol.shape, 1), dtype=symbol.dtype)
-    drops = ranks[1] == ranks[0] - 1 and symbol.shape[-1] == 1
+    drops = more == -1 and symbol.shape[-1] == 1
     return keras.KerasTensor(symbol.shape[:-1], dtype=symbol.dtype) if drops else symbol
 
 
@@ -280,10 +270,8 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for source in spec.training_code:
-        if is_given(source):
-            found |= parts_given(source, now=now)
-        else:
-            found |= code_files(source.partition(":")[0], spec.folder.resolve())
+        module = source.partition(":")[0]
+        found |= parts_given(source, now=now) if is_given(source) else code_files(module, spec.folder.resolve())
     return found
 
 

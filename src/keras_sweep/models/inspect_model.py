@@ -12,9 +12,8 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, ModelError
-from keras_sweep.models.build import build_model, called
-from keras_sweep.models.exploration import explored_space
-from keras_sweep.models.hyper_model import has_own_fit, is_hyper_model
+from keras_sweep.models.build import build_model, builder, called, classes_of
+from keras_sweep.models.hyper_model import explored_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import check_losses, names_of_outputs, overridden, own_loss, with_own_compile
 from keras_sweep.process.backend import clear_session, import_keras
@@ -31,7 +30,7 @@ DRAWN = 16  # points at which models are looked at that compile themselves
 # Layers and operations after which the numbers are of the same kind as before.
 _PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
 _NAMED = {"Softmax": "softmax", "Sigmoid": "sigmoid", "ReLU": "relu", "Relu": "relu"}  # layers and operations
-_LINEAR = frozenset({"Dense", "EinsumDense"})  # what gives any number, unless an activation follows
+_ACTIVATED = frozenset({"Dense", "EinsumDense", "Activation"})  # layers that have an activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,9 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     if spec.model.kind == "dense":
         return spec
     found = load_python(spec.model.source, spec.folder, ModelError)
-    return explored_space(spec, found, data) if is_hyper_model(found) else spec
+    if not is_hyper_model(found):
+        return spec
+    return explored_space(spec, *builder(found, spec.folder, data.input_shape, classes_of(spec, data)), data)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
@@ -148,10 +149,9 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
         outputs = called(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
-    shape = getattr(outputs, "shape", None)
     if isinstance(y, dict | tuple) or spec.outputs:
         return _output_shapes(spec, model, y, outputs)
-    if shape is None:
+    if (shape := getattr(outputs, "shape", None)) is None:
         raise ModelError(
             f"the model of {source} gives a {type(outputs).__name__}, but a sweep trains one output, by one loss",
             hint="Return `keras.Model(inputs, output)`; of several outputs labels and `loss` are dicts by their names",
@@ -179,15 +179,14 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
 def _file_words(data: SearchData, model: Any) -> Iterator[str]:
     """What to know before the search of the file that the best model is written to."""
     try:
-        call = opening_call(fileable(model, data.train.x))
+        words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:
-        yield (
+        words = (
             f"the best model can't be written as a .keras file, since {error}: only its weights are kept; define "
             "`get_config` before the search, or return a functional model"
         )
-    else:
-        if (words := opening_words(call)) is not None:
-            yield words
+    if words is not None:
+        yield words
 
 
 def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
@@ -212,18 +211,17 @@ def _last_activation(model: Any, output: int = 0) -> str | None:
     import keras
 
     for operation in _steps_back(model, output):
-        kind = type(operation)
-        if kind.__module__.split(".")[0] != "keras":
+        kind = type(operation).__name__
+        if not type(operation).__module__.startswith("keras."):
             return None
         if isinstance(operation, keras.Model):
             return _last_activation(operation)
-        if kind.__name__ in _NAMED:
-            return _NAMED[kind.__name__]
-        activation = getattr(operation, "activation", None)
-        if activation is not None and kind.__name__ in {*_LINEAR, "Activation"}:
-            name = getattr(activation, "__name__", None)
-            return name if isinstance(name, str) and getattr(keras.activations, name, None) is activation else None
-        if kind.__name__ not in _PASSING:
+        if kind in _NAMED:
+            return _NAMED[kind]
+        if kind in _ACTIVATED:
+            name = str(getattr(operation.activation, "__name__", ""))
+            return name if getattr(keras.activations, name, None) is operation.activation else None
+        if kind not in _PASSING:
             return None
     return None
 

@@ -18,19 +18,21 @@ from keras_sweep.space.text import did_you_mean, joined, listed, quoted
 
 def compiled_with(model: Any) -> dict[str, Any]:
     """The arguments of the `compile` that it called, as they were given; {} for one that is not compiled."""
-    return dict(_compile_config(model))
+    config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has them as text alone
+    return {} if config is None else dict(config.config)
+
+
+def own_optimizer(model: Any) -> Any | None:
+    """A fresh optimizer like the one a model was compiled with in its `build`; None for an uncompiled model."""
+    optimizer = getattr(model, "optimizer", None)
+    return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
 
 
 def choose_jit_on_opening(model: Any) -> None:
     """Have the file of a model say `jit_compile: auto`. Keras 3.15 writes what that is on this machine, and what suits
     JAX makes PyTorch compile for minutes."""
-    if config := _compile_config(model):
-        config["jit_compile"] = "auto"
-
-
-def _compile_config(model: Any) -> dict[str, Any]:
-    config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has them as text alone
-    return {} if config is None else config.config
+    if config := getattr(model, "_compile_config", None):
+        config.config["jit_compile"] = "auto"
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""The Keras backend of this process: which it is, of which version, whether it runs here, how others are kept out.
-
-Keras reads KERAS_BACKEND once, when it is first imported.
-"""
+"""The Keras backend of this process, which Keras reads from KERAS_BACKEND when it is first imported; its settings."""
 
 import gc
 import importlib.util
@@ -44,10 +41,9 @@ def choose_backend(wanted: str | None, *, default: str | None = None) -> str:
     named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
     backend = _known(wanted, "--backend") or running or named or default or BACKENDS[0]
     if running is not None and backend != running:
-        raise UsageError(
-            f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}",
-            hint=f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported",
-        )
+        message = f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}"
+        hint = f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported"
+        raise UsageError(message, hint=hint)
     if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
@@ -67,8 +63,8 @@ def _known(name: str | None, option: str) -> str | None:
 def without_tensorflow() -> Iterator[None]:
     """Inside, Keras takes TensorFlow for not installed, unless it has been imported already or is the backend.
 
-    Keras imports TensorFlow wherever it is installed to seed it and to recognise its types, which takes seconds and
-    changes no number. No public name says no: only the flag of the lazy module that those places ask (Keras 3.15).
+    Keras imports it to seed it and to recognise its types, which takes seconds and changes no number. Only the flag of
+    the lazy module that those places ask says no (Keras 3.15).
     """
     import keras
 
@@ -95,7 +91,13 @@ def check_environment() -> None:
     keras = import_keras()
     backend = keras.backend.backend()
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
-        _check_flags(backend)
+        import subprocess
+
+        command = [sys.executable, "-c", READ_FLAGS[backend]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        fatal = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # XLA's last words
+        if done.returncode and fatal is not None:
+            raise _unfit(backend, fatal[1])
     try:
         if multiprocessing.parent_process() is None and os.getpid() == _BEGUN_IN:
             _compute(keras, backend)
@@ -103,10 +105,9 @@ def check_environment() -> None:
             with ThreadPool(1) as pool:
                 pool.apply_async(_compute, (keras, backend)).get(FORKED_SECONDS)
     except multiprocessing.TimeoutError:
-        raise UsageError(
-            f"{backend} does not compute in this process, which was forked from one where it had computed",
-            hint="Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
-        ) from None
+        message = f"{backend} does not compute in this process, which was forked from one where it had computed"
+        hint = "Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork"
+        raise UsageError(message, hint=hint) from None
     except Exception as error:
         said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _unfit(backend, said) from error
@@ -125,21 +126,11 @@ def _compute(keras: Any, backend: str) -> None:
         keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
 
 
-def _check_flags(backend: str) -> None:
-    import subprocess
-
-    done = subprocess.run([sys.executable, "-c", READ_FLAGS[backend]], capture_output=True, text=True, check=False)
-    said = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # how XLA begins what it ends a process with
-    if done.returncode and said is not None:
-        raise _unfit(backend, said[1])
-
-
 def _unfit(backend: str, reason: str) -> SweepError:
     given = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
     hint = f"The cause may be {', '.join(given)}: unset it" if given else "Mend the installation of its packages"
-    return SweepError(
-        f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}", hint=hint
-    )
+    message = f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}"
+    return SweepError(message, hint=hint)
 
 
 KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here
@@ -198,7 +189,7 @@ def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def clear_session(*, free_memory: bool = False) -> None:
     """Have Keras forget graphs and begin names anew: "auc", not "auc_1". The dtype policy of a user's module stays.
 
-    To free their memory at once takes a tenth of a second, or more: all objects of the process are looked through.
+    To free their memory at once takes a tenth of a second, or more.
     """
     import keras
 
@@ -210,8 +201,7 @@ def clear_session(*, free_memory: bool = False) -> None:
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     """Give this process the configuration that trials were trained with; a sentence on it where it had another one.
 
-    Code of the user's that sets it once more does as it did when they were trained. XLA_FLAGS stay: XLA reads them
-    once. Raises RecordError where Keras or JAX does not take it.
+    XLA_FLAGS stay: XLA reads them once. Raises RecordError where Keras or JAX does not take it.
     """
     now = _settings()
     now.pop(XLA_FLAGS, None)

@@ -1,9 +1,8 @@
 """A digest of a value of a running program, of functions and all that they reach, which is the same in every process.
 
-A function is its source text, as `ast` writes it: comments, layout and docstrings do not count, and each version of
-Python has the same (`code_text.py`). What it uses counts by its value: defaults, variables of the function around it,
-globals, and what it imports itself. An installed package counts by its name and version. All else is taken apart as
-`pickle` would. A value that can't be taken apart is refused: a changed one could not be told from it.
+A function is its source text, without comments, layout and docstrings (`source_code.py`), with the values that it uses:
+defaults, variables of the function around it, globals, and what it imports itself. An installed package counts by its
+name and version. All else is taken apart as `pickle` would, or refused: a changed one could not be told from it.
 """
 
 import ast
@@ -17,22 +16,13 @@ import inspect
 import linecache
 import re
 import sys
+import types
 from collections.abc import Callable
 from enum import Enum
-from types import (
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.code_files import is_installed, module_facts, version_of
-from keras_sweep.process.code_text import Chains, CodeText, read_code
+from keras_sweep.process.source_code import Chains, CodeText, is_installed, module_facts, read_code, version_of
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
@@ -58,8 +48,6 @@ def digests_of_parts(value: Any, name: str) -> dict[str, str]:
 
 
 class _Digest:
-    """One walk over all that a value reaches."""
-
     def __init__(self, path: list[str], known: dict[int, tuple[Any, bytes | int]] | None = None) -> None:
         self.path = path  # in words, from the outside in
         # Each object that was met, by its identity, with what stands for it where it is met again: its digest, or its
@@ -131,7 +119,7 @@ def _dict(value: Any) -> Apart:
     return ("dict", len(value)), words
 
 
-def _function(function: FunctionType) -> Apart:
+def _function(function: types.FunctionType) -> Apart:
     code, defaults = function.__code__, function.__defaults__ or ()
     module = str(function.__globals__.get("__name__"))  # `__module__` is, of a decorator's function, what it decorates
     installed = is_installed(module)
@@ -166,9 +154,9 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
         module = importlib.import_module(path)
         if not attribute:
             return sys.modules[name] if path.startswith(f"{name}.") else module
-        return (
-            getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(f"{path}.{attribute}")
-        )
+        if hasattr(module, attribute):
+            return getattr(module, attribute)
+        return importlib.import_module(f"{path}.{attribute}")
     except (Exception, SystemExit):  # the call tells
         return module_facts(path)
 
@@ -184,14 +172,15 @@ def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
     for chain in sorted(chains):
         place, inner = words, value
         for attribute in chain:
-            if not isinstance(inner, ModuleType) or is_installed(inner.__name__) or not hasattr(inner, attribute):
+            is_own = isinstance(inner, types.ModuleType) and not is_installed(inner.__name__)
+            if not is_own or not hasattr(inner, attribute):
                 break
             place, inner = f"{place}.{attribute}", getattr(inner, attribute)
         reached[f"{place}`"] = inner
     return reached
 
 
-def _module(module: ModuleType) -> Apart:
+def _module(module: types.ModuleType) -> Apart:
     """A module that is used as a whole: its files, and the values now of names that its text gives plain ones."""
     if is_installed(module.__name__):
         return module_facts(module.__name__), []
@@ -227,7 +216,8 @@ def _class(kind: type) -> Apart:
     own = {
         name: None if _is_written(value) else value
         for name, value in sorted(vars(kind).items())
-        if not OF_A_CLASS.fullmatch(name) and not isinstance(value, GetSetDescriptorType | MemberDescriptorType)
+        if not OF_A_CLASS.fullmatch(name)
+        and not isinstance(value, types.GetSetDescriptorType | types.MemberDescriptorType)
     }
     if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
         written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
@@ -305,11 +295,14 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
     list: _list,
     tuple: _list,
     dict: _dict,
-    MappingProxyType: _dict,
-    CodeType: lambda code: (read_code(code).text, []),
-    ModuleType: _module,
-    FunctionType: _function,
-    MethodType: lambda value: (value.__name__, [("its function", value.__func__), ("its instance", value.__self__)]),
+    types.MappingProxyType: _dict,
+    types.CodeType: lambda code: (read_code(code).text, []),
+    types.ModuleType: _module,
+    types.FunctionType: _function,
+    types.MethodType: lambda value: (
+        value.__name__,
+        [("its function", value.__func__), ("its instance", value.__self__)],
+    ),
     functools.partial: _partial,
     property: lambda value: ("property", [("its function", one) for one in (value.fget, value.fset, value.fdel)]),
     functools.cached_property: lambda value: ("cached property", [("its function", value.func)]),

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.code_text import TEXTS
 from keras_sweep.process.digest import digest_of, digests_of_parts
+from keras_sweep.process.source_code import TEXTS
 
 PREFIX = "__program__:"
 ARRAYS = "the arrays given"  # how messages call arrays
@@ -40,19 +40,16 @@ def name_of(source: str) -> str:
 
 def given(source: str, error: type[UsageError] = UsageError) -> object:
     """What was given under this name. Raises `error` where this program has not given it."""
-    try:
-        return _given[source][0]
-    except KeyError:
-        raise error(
-            f"{source.removeprefix(PREFIX)} stands in a Python program, not in a file",
-            hint="Call `keras_sweep.run` with the same Spec in that program",
-        ) from None
+    if source not in _given:
+        message = f"{source.removeprefix(PREFIX)} stands in a Python program, not in a file"
+        raise error(message, hint="Call `keras_sweep.run` with the same Spec in that program")
+    return _given[source][0]
 
 
 def give_function(function: Any, *, of_rows: bool = False) -> str:
     """Give a function, a class or an instance; its name bears the digest of all that it is made of.
 
-    A function `of_rows` may use what has no digest, since the rows that it returns have one. Raises UsageError.
+    A function `of_rows` may use what has no digest: the rows that it returns have one. Raises UsageError.
     """
     named = function
     while isinstance(named, functools.partial):
@@ -103,11 +100,10 @@ def parts_given(source: str, *, now: bool = False) -> dict[str, str]:
 
 
 def given_of(sources: Iterable[str]) -> Any:
-    """What this program gave under those of the names, and the texts of its code, for `give_again` elsewhere."""
+    """What this program gave under these names, and the texts of its code, for `give_again` in another process."""
     return {source: _given[source] for source in sources if source in _given}, TEXTS
 
 
 def give_again(things: Any) -> None:
-    """Give what another process gave."""
     _given.update(things[0])
     TEXTS.update(things[1])

@@ -28,16 +28,12 @@ _NEW_LINE = "\r\n"  # the cursor may stand at the end of a board's last line
 class StopRequest:
     """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks, the second one stops at once.
 
-    Use as a context manager; the former handlers come back at its end. Outside the main thread it handles no signals,
-    since Python allows it nowhere else. A signal that was ignored before stays so: `nohup` and a shell's background
-    jobs rely on it.
+    Use as a context manager, which handles signals in the main thread alone. A signal that was ignored before stays so:
+    `nohup` and a shell's background jobs rely on it. A compiled program can keep Python from its handlers for minutes,
+    so the C handler writes each signal's number into a pipe, and a thread reads it there.
 
-    Python runs signal handlers in the main thread and between two of its own instructions, which a compiled program can
-    keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
-
-    Until there is something to finish the first signal ends the process at once. Where that is not ours to end, it
-    raises Interrupted, but not amid an import (`importing`): a package of which half was imported can't be imported
-    again.
+    Until there is something to finish the first signal ends the process. Where that is not ours to end, it raises
+    Interrupted, but not amid an import (`importing`): a package of which half was imported can't be imported again.
     """
 
     def __init__(self, *, ends_process: bool = True) -> None:

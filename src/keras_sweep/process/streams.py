@@ -17,8 +17,7 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 def with_streams() -> Iterator[None]:
     """Inside, a stream that a program does not have, or has closed, leads nowhere: libraries write to both.
 
-    A descriptor that the caller closed (`>&-`) leads nowhere from now on: else a file of the sweep would get its number
-    and its output.
+    So does from now on a descriptor that the caller closed (`>&-`), whose number and output a file would get.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -46,8 +45,7 @@ def settle_streams() -> None:
 def answer_stream() -> Iterator[TextIO]:
     """A stream on stdout for the answer alone: whatever else is written there inside goes to stderr.
 
-    Prints go to the present `sys.stderr`; what subprocesses and C libraries write to file descriptor 1 goes where
-    descriptor 2 leads. Where stdout is not descriptor 1, as in a notebook, descriptor 1 is left alone.
+    So does what subprocesses and C libraries write to descriptor 1, if stdout leads there: in a notebook it does not.
     """
     stdout = sys.stdout
     with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
@@ -83,8 +81,7 @@ def is_on(stream: TextIO, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def warned_once() -> Iterator[None]:
-    """Inside, each warning is shown once. Python forgets which it has shown when its filters change, as Keras and JAX
-    change them in each trial."""
+    """Inside, each warning is shown once. Python forgets that when Keras or JAX changes filters, as in each trial."""
     show, shown = warnings.showwarning, set[tuple[type[Warning], str]]()
 
     def once(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:

@@ -1,6 +1,6 @@
 """A user's own code: loaded by `python: module:function` from beside the space file, and called.
 
-A sweep goes on for hours in the same process, so that is left as it was; what the code raises is told with its place.
+The process is left as it was; what the code raises is told with its place.
 """
 
 import contextlib
@@ -21,9 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.code_files import code_files, file_of, is_installed, source_digest
-from keras_sweep.process.code_text import definition_in
 from keras_sweep.process.given import given, is_given
+from keras_sweep.process.source_code import code_files, definition_in, file_of, is_installed, source_digest
 from keras_sweep.space.text import did_you_mean, unstyled
 
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
@@ -34,9 +33,8 @@ WHOSE = "Name a function in a module beside the space file, or in a package that
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
     """The object that `source` ("module:function", dots allowed on both sides) names, imported from `folder`.
 
-    As for a script in that folder, its modules come first: the folder is put at the front of `sys.path` and stays
-    there, since a user's function may import its neighbours when it is called. What Python itself brings (`os:system`)
-    is refused, also where a module of the user's only passes it on.
+    As for a script in that folder, its modules come first, for good: a function may import its neighbours when it is
+    called. What Python itself brings (`os:system`) is refused, also where a module of the user's passes it on.
 
     Raises `error`: the source is not of that form or names nothing, or the import raises, which is told with its line.
     """
@@ -74,19 +72,15 @@ def place_of(source: str, folder: Path) -> str:
 
 
 def user_place(fault: BaseException, folder: Path) -> str:
-    """Where in the user's folder an exception arose, as "file:line: Type: message"; without the place if outside.
-
-    An environment that lies inside that folder (`.venv`) is not the user's own code.
-    """
-    what = said_by(fault)
+    """An exception as "file:line: Type: message", with its place in the folder, if any; a `.venv` does not count."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
     for frame in reversed(traceback.extract_tb(fault.__traceback__)):
         file = Path(frame.filename).resolve()
         if root in file.parents and not {"site-packages", "dist-packages"} & set(file.parts):
-            return f"{frame.filename}:{frame.lineno}: {what}"
-    return what
+            return f"{frame.filename}:{frame.lineno}: {said_by(fault)}"
+    return said_by(fault)
 
 
 def said_by(fault: BaseException) -> str:
@@ -127,10 +121,7 @@ def note_modules() -> None:
 
 
 def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Have edited modules of the user's imported again, with those that import them. Objects of former modules stay.
-
-    These are the modules that the sources reach in the folder; by default all that were noted.
-    """
+    """Have edited modules, and those that import them, imported again: those that the sources reach, or all noted."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
     reached = {folder / file for name in names for file in code_files(name, folder)}
@@ -148,7 +139,6 @@ def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) 
 
 
 def _own_file(name: str) -> Path | None:
-    """The file of a module that is the user's."""
     file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
     if not isinstance(file, str) or name == "__main__" or is_installed(name):
         return None
@@ -156,7 +146,6 @@ def _own_file(name: str) -> Path | None:
 
 
 def _files_behind(name: str, path: Path) -> set[Path]:
-    """The files of the user's that an import of the module reads."""
     parts = name.partition("@")[0].split(".")
     roots = [*path.parents][len(parts) - (path.name != "__init__.py") :][:1]
     return {root / file for root in roots for file in code_files(".".join(parts), root)}
@@ -220,10 +209,7 @@ def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, A
 
 @contextmanager
 def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
-    """Inside, a user's code runs. Whatever it raises, `sys.exit` and KeyboardInterrupt too, becomes one plain error.
-
-    The message begins with `what`, as in "mods:build failed", and names the file and line in the user's folder.
-    """
+    """Inside, a user's code runs. Whatever it raises, `sys.exit` too, becomes `error`: "WHAT: file:line: message"."""
     with process_kept():
         try:
             yield

@@ -8,10 +8,7 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Seconds by part, adding up to the wall time since the start. What no part covers is `other`.
-
-    Used by one thread. A part inside another is counted once, as the inner one.
-    """
+    """Seconds by part, which add up to the wall time since the start; what no part covers is `other`. One thread's."""
 
     def __init__(self, before: float = 0.0) -> None:
         """The start is now, or so many seconds before."""
@@ -22,7 +19,7 @@ class WallTime:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`."""
+        """Count the time inside as `name`, but for that of parts inside it."""
         start, outer, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             yield
@@ -39,7 +36,6 @@ class WallTime:
             yield
 
     def add(self, name: str, seconds: float) -> None:
-        """Count some more as `name`."""
         self.parts[name] = self.parts.get(name, 0.0) + seconds
 
     def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:

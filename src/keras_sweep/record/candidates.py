@@ -1,9 +1,4 @@
-"""The trials that could have won, by what each scored on every validation row: ties with the winner, and its estimate.
-
-In go the trials and the winner, and the scores that are kept of them. Out come, from `honest/`, the standard error of
-each trial's distance from the winner, whether these rows can tell both apart, and what the winner is likely to score on
-new rows.
-"""
+"""The trials that could have won, by their scores on every validation row: ties with the winner, and its estimate."""
 
 from __future__ import annotations
 
@@ -23,8 +18,8 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
 if TYPE_CHECKING:  # who only reads what is kept does without NumPy
+    from keras_sweep.honest.estimate import FirstChoice
     from keras_sweep.honest.scores import Scores
-    from keras_sweep.honest.two_choices import FirstChoice
 
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 
@@ -43,10 +38,9 @@ class Candidates:
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
-        """The candidates whose scores are kept; trials with other validation rows than the winner are left out.
+        """The candidates on the winner's validation rows whose scores are kept.
 
-        Returns None where too few are kept: not the winner's, under half of all, or not those of every finalist that
-        decides.
+        None where too few are: not the winner's, under half of all, or not those of every finalist that decides.
         """
         expected = [one for one in with_scores(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
         loaded = load_known(folder, expected)
@@ -54,20 +48,18 @@ class Candidates:
             return None
         form = (own.rows, own.kind is Kind.OUTPUTS)  # as many rows, and either outputs or a score a row
         scores = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
-        decide = [one for one in results if one.final and best.final and one.rows == best.rows]
-        if 2 * len(scores) < len(expected) or any(one.number not in scores for one in decide):
+        if 2 * len(scores) < len(expected):
             return None
-        for one in decide:
-            seeds = load_seeds(folder, one)
-            if seeds is None:
-                return None
-            scores[one.number] = seeds
+        for one in results:
+            if one.final and best.final and one.rows == best.rows:  # it decides
+                if one.number not in scores or (seeds := load_seeds(folder, one)) is None:
+                    return None
+                scores[one.number] = seeds
         trials = [one for one in results if one.number in scores]
         return cls(scores, trials, best, objective, seed % 2**64)
 
     @cached_property
     def rows(self) -> int:
-        """How many validation rows they are compared on."""
         return self.scores[self.best.number][0].rows
 
     def place_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
@@ -88,17 +80,20 @@ class Candidates:
         return behind
 
     def estimate(self) -> Estimate | None:
-        """What the winner is likely to score on new rows; None where the rows say nothing of it.
+        """What the winner is likely to score on new rows.
 
-        That is also so where it is the only finalist with such rows: what choosing it among finalists with other rows
-        added is not known.
+        None where the rows say nothing of it, as where it is the only finalist with such rows.
         """
         from keras_sweep.honest.estimate import corrected
 
         among = [one.number for one in self.trials if one.final] or list(self.scores)
-        naive = score(self.best)[0]
+        naive, after = score(self.best)[0], None
         if naive is None or (self.best.final and len(among) < 2):
             return None
+        if self.best.final:  # finalists were chosen among the complete trials of the search, each with one seed
+            search = [one for one in self.trials if one.is_whole]
+            first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
+            after = first_choice(first, search, among, len(self.scores[self.best.number]), self.objective)
         return corrected(
             stack_scores([self.scores[number] for number in among], self.objective),
             among.index(self.best.number),
@@ -106,15 +101,8 @@ class Candidates:
             naive=naive,
             share=self.objective.is_share,
             maximize=self.objective.goal is Goal.MAXIMIZE,
-            after=self._first_choice() if self.best.final else None,
+            after=after,
         )
-
-    def _first_choice(self) -> FirstChoice:
-        """Finalists were chosen among the complete trials of the search, each with one seed."""
-        search = [one for one in self.trials if one.is_whole]
-        first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
-        finalists = [one.number for one in search if one.final]
-        return first_choice(first, search, finalists, len(self.scores[self.best.number]), self.objective)
 
 
 def load_known(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
@@ -136,6 +124,20 @@ def load_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:
     return kept if len({(one.rows, one.kind) for one in kept}) == 1 else None
 
 
+def first_choice(
+    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
+) -> FirstChoice:
+    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
+    import numpy as np
+
+    from keras_sweep.honest.estimate import FirstChoice
+
+    numbers = [one.number for one in search]
+    errors = np.array([one.stderr or 0.0 for one in search])
+    unsteady = np.array([unsteadiness(one, objective) for one in search])
+    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
+
+
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
@@ -145,20 +147,6 @@ def pair_scores(
     from keras_sweep.honest.ties import paired_ties
 
     return paired_ties(stack_scores(models, objective), np.array(against), seed, share=objective.is_share)
-
-
-def first_choice(
-    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
-) -> FirstChoice:
-    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
-    import numpy as np
-
-    from keras_sweep.honest.two_choices import FirstChoice
-
-    numbers = [one.number for one in search]
-    errors = np.array([one.stderr or 0.0 for one in search])
-    unsteady = np.array([unsteadiness(one, objective) for one in search])
-    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:

@@ -1,8 +1,7 @@
-"""A result as the JSON texts of a trial's user attributes, and back to the last digit.
+"""A result as the JSON texts of a trial's user attributes, and back to the last digit, with a checksum over the texts.
 
-JSON knows no infinity and no NaN, and other programs stumble over Python's spelling of them: such numbers are written
-as the strings "inf", "-inf", "nan" where only a number can stand, and as `{"float": "nan"}` among parameters.
-A checksum over the texts tells a record that was damaged from one that was not.
+JSON has no infinity and no NaN. They are the strings "inf", "-inf", "nan" where only a number can stand, and
+`{"float": "nan"}` among parameters.
 """
 
 import json
@@ -31,7 +30,6 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
 
 
 def _attributes(result: Result, seed: Value) -> dict[str, Any]:
-    """What is recorded of a light result, as JSON has it."""
     suggestion = result.suggestion
     return {
         "params": {name: _value(value) for name, value in suggestion.params.items()},

@@ -1,8 +1,7 @@
-"""What a record says of the whole sweep, its types checked once, when it is read. Every reader gets it from here.
+"""What a record says of the whole sweep, its types checked when it is read. Every reader gets it from here.
 
-A record may be damaged or somebody else's: any JSON may stand in any attribute. Attributes that are not listed here are
-passed over. The checks go by the types of the fields: pydantic would take longer to import than a leaderboard takes to
-show.
+A record may be damaged or somebody else's: any JSON may stand in any attribute. Others than these are skipped. Pydantic
+would take longer to import than a leaderboard takes to show.
 """
 
 import json
@@ -35,7 +34,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """A training on all rows. What it scores on rows that it was trained on says nothing of new ones."""
+    """A training on all rows."""
 
     trial: int  # whose recipe it is
     seed: int | None  # of the finalist whose training it repeats; None: the trial's own
@@ -125,7 +124,6 @@ class Facts:
 
     @property
     def objective(self) -> Objective:
-        """What ranks the trials."""
         take_best = (self.spec or {}).get("epochs.take") == "best"
         return Objective(self.metric, self.goal, take_best=take_best, further=self.goals, where=self.choose)
 

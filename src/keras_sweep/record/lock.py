@@ -1,8 +1,8 @@
 """One process writes a sweep. Readers need no lock.
 
-The operating system keeps two locks (`flock`) and drops them when the process dies, however it dies: one on the sweep's
-folder itself, which nobody can remove, and one on a file in it, which file systems that several machines share pass on
-to them. Beside it stands a note of who holds them: for the message to others, and where locks are not passed on.
+The operating system keeps two locks (`flock`) and drops them when the process dies: one on the sweep's folder itself,
+which nobody can remove, and one on a file in it, which file systems that machines share pass on to them. A note says
+who holds them: for the message to others, and where locks are not passed on.
 """
 
 import contextlib
@@ -42,10 +42,7 @@ class Owner:
 
 
 class SweepLock:
-    """Held from `acquire` (or the begin of a `with`) to `release`, or to the death of the process.
-
-    `move_aside` is for `--fresh`: the lock of a folder goes with it, and the new folder needs one of its own.
-    """
+    """Held from `acquire` (or the begin of a `with`) to `release`, or to the death of the process."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
         """Takes nothing yet. `force` overrules the note of another host, whose process can't be asked if it runs."""
@@ -60,11 +57,19 @@ class SweepLock:
         Raises SweepBusy: another process holds it, or one on another host may; RecordError: the disk fails, its file
         system knows no locks, or the folder holds a link.
         """
+        from filelock import FileLock, Timeout
+
         self.folder.make()
         check_own_files(self.folder)
         with ExitStack() as held:
             descriptor = self._lock_folder(held)
-            self._lock_file(held)
+            with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
+                lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
+                try:  # which on a shared file system a process of another host may hold
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    raise self._busy() from None
+                held.callback(lock.release, force=True)
             last = read_owner(self.folder)
             if last is not None and last.host != socket.gethostname() and not self._force:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
@@ -80,10 +85,9 @@ class SweepLock:
             self._held = held.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Move the sweep aside and hold a new, empty folder of its name; return where the old one is.
+        """Move the sweep aside, hold a new, empty folder of its name, and return where the old one is.
 
-        Nothing in it changes: the study inside still bears its name. Raises RecordError, or SweepBusy where another
-        process was quicker to take the new folder.
+        Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
         """
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # until the new folder is locked
@@ -116,23 +120,9 @@ class SweepLock:
                         raise self._busy() from None
                 time.sleep(0.02)
 
-    def _lock_file(self, held: ExitStack) -> None:
-        """Lock the file too, where the file system can. Raises SweepBusy where a process of another host holds it."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
-        with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                raise self._busy() from None
-            held.callback(lock.release, force=True)
-
     def _busy(self) -> SweepBusy:
-        return SweepBusy(
-            f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}",
-            hint="Wait for it or end it; `sweep leaderboard` shows how far it is",
-        )
+        message = f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}"
+        return SweepBusy(message, hint="Wait for it or end it; `sweep leaderboard` shows how far it is")
 
     def _remove_note(self, descriptor: int) -> None:
         """In the folder of that descriptor, wherever it was moved: another's note may stand where it was."""

@@ -98,13 +98,13 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 def next_number(connection: sqlite3.Connection, study: int) -> int:
     """The number of the trial to come. Raises ValueError unless the sweep's trials are 0, 1, 2, ..., and have ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
-    count, least, greatest, asked = connection.execute(sql, {"study": study}).fetchone()
+    count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
         numbers = {number for (number,) in connection.execute(f"SELECT number {OWN}", {"study": study})}
         lost = next(number for number in range(count + 1) if number not in numbers)
         raise ValueError(f"trial {lost} was deleted: {count} trials are numbered from {least} to {greatest}")
-    if asked:
-        raise ValueError(f"the state of {asked} of its trials was edited: a sweep writes those that have ended")
+    if running:
+        raise ValueError(f"the state of {running} of its trials was edited: a sweep writes those that have ended")
     return int(count)
 
 
@@ -151,7 +151,6 @@ def insert_trial(
 
 
 def _numbers(result: Result, objective: Objective) -> Rows:
-    """The rows of a trial's values and of its curve."""
     values = [] if result.value is None else [result.value, *(result.goal(one.name) for one in objective.further)]
     curve = enumerate(result.curve.get(objective.name, ()), start=1)
     return {
@@ -172,7 +171,6 @@ def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
 
 
 def _has_value(row: tuple[Any, ...], value: Any) -> bool:
-    """Whether Optuna reads this value of a parameter's row."""
     try:
         internal, choices = row[0], _choices(row[1])
         chosen = internal if choices is None else choices[int(internal)]

@@ -68,7 +68,7 @@ class RecordedStudy:
 
 
 def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
-    """Trials of the search, each with the trainings of its recipe with other seeds; `trials` is how many there are.
+    """Give trials of the search, `trials` in all, the trainings of their recipes with other seeds.
 
     These decide once all that were chosen among so many trials are there.
     """
@@ -95,13 +95,12 @@ def read_facts(folder: SweepFolder) -> Facts:
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
     """The study at one moment, by a connection that can't write. Raises RecordError."""
-    path = folder.study
     with damage_named(folder):
         check_file(folder)
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
         closed = not os.access(folder.path, os.W_OK, effective_ids=True)
-        alone = closed and not path.with_name("study.db-wal").exists()
-        with closing(disk.connect(path, options="mode=ro&immutable=1" if alone else "mode=ro")) as connection:
+        alone = closed and not folder.study.with_name("study.db-wal").exists()
+        with closing(disk.connect(folder.study, options="mode=ro&immutable=1" if alone else "mode=ro")) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this moment
             yield the_study(connection, folder)

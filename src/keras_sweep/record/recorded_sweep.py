@@ -1,8 +1,7 @@
 """A sweep's record at one moment: its trials, its winner, and how all others compare with it.
 
-The comparison is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is
-of, so that a reader has it at once and never another's. The record holds the digest of what is kept: where the file was
-altered since, and of a sweep that runs or was cut short, the comparison is computed from the scores when it is read.
+The comparison is computed at the end of a run and kept beside the scores, under a digest of its trials. The record has
+the digest of the file. If either differs, as while a sweep runs, a reader computes the comparison from the scores.
 """
 
 from __future__ import annotations
@@ -52,7 +51,6 @@ class RecordedSweep:
 
     @property
     def objective(self) -> Objective:
-        """What ranks the trials."""
         return self.facts.objective
 
     @cached_property

@@ -1,7 +1,7 @@
 """A trial's weights, and what it scored on each validation row, on disk: a small file of arrays each.
 
-Weights stand in the order of `keras.Model.get_weights`. The trial's record holds the digests of both, so that a file is
-never taken for another trial's, nor an altered one for sound.
+The trial's record has the digests of both, so that a file is never taken for another trial's, nor an altered one for
+sound.
 """
 
 import json
@@ -57,10 +57,7 @@ def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:
 
 
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
-    """Remove a folder's files of arrays that are of all other trials, and what a killed process left half-written.
-
-    What `write_arrays` did not write stays, whatever it is called. Raises RecordError.
-    """
+    """Remove what `write_arrays` wrote of other trials, and what a killed process left. Raises RecordError."""
     kept = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
@@ -130,17 +127,11 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """The trials that have scores on disk: of those that could win, all with bits, and the best with more; by number.
-
-    Those of a metric that can't be had row by row have none. `best`: of so many alone.
-    """
-    candidates = sorted(
-        (result for result in results if can_win(result, objective)), key=lambda result: order_key(result, objective)
-    )[:best]
-    kept = [
-        one for rank, one in enumerate(candidates) if one.scores_digest and (rank < BEST_WITH_VALUES or keeps_bits(one))
-    ]
-    return sorted(kept, key=lambda result: result.number)
+    """The trials, by number, that have scores on disk: of the `best` that could win, the first, and all with bits."""
+    able = (result for result in results if can_win(result, objective))
+    ranked = sorted(able, key=lambda result: order_key(result, objective))[:best]
+    kept = [*ranked[:BEST_WITH_VALUES], *filter(keeps_bits, ranked[BEST_WITH_VALUES:])]
+    return sorted((one for one in kept if one.scores_digest), key=lambda result: result.number)
 
 
 def keeps_bits(result: Result) -> bool:

@@ -36,7 +36,6 @@ class StudyFile:
     """An open record. Made by `create` or `open`; to be closed, or used as a context."""
 
     def __init__(self, folder: SweepFolder, connection: sqlite3.Connection) -> None:
-        """Not for callers: use `create` or `open`."""
         self.folder = folder
         self._connection = connection
         self._inode = folder.study.stat().st_ino
@@ -49,10 +48,9 @@ class StudyFile:
     def create(
         cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result] = ()
     ) -> Self:
-        """A new record with these trials, and the folder for it if there is none. A kill leaves it whole or absent.
+        """Make a new record with these trials, and the folder for it. A kill leaves it whole or absent.
 
-        Of the spec stand in it the study's name, direction, seed and distributions, and the text of the file (`space`).
-        `attributes` are what else is kept of the sweep, as JSON, or in place of these.
+        `attributes` are what is kept of the sweep beside what the spec says, or in place of it.
 
         Raises RecordError: there is a record already, or the disk fails.
         """
@@ -136,9 +134,10 @@ class StudyFile:
         Raises RecordError: the disk fails, or a number is not the next one; ValueError: a value and a state that no
         runner may give.
         """
+        objective = self._begun.objective
         for result in results:
             value, state = result.value, result.state
-            goals = [result.goal(goal.name) for goal in self._begun.objective.further]
+            goals = [result.goal(goal.name) for goal in objective.further]
             wrong = state is TrialState.COMPLETE if value is None else state is TrialState.FAIL or math.isnan(value)
             if wrong or (value is not None and None in goals):
                 values = ", ".join(map(str, (value, *goals)))
@@ -146,15 +145,12 @@ class StudyFile:
         texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
             if foreign := schema.foreign_trials(self._connection, self._study):
-                name = f"{self.name}{reader.FOREIGN}"
-                schema.move_foreign(self._connection, self._study, name, self._begun.objective.directions)
+                schema.move_foreign(self._connection, self._study, self.name + reader.FOREIGN, objective.directions)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
                 if result.number != number:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
-                schema.insert_trial(
-                    self._connection, self._study, result, text, self._begun.objective, self._distributions
-                )
+                schema.insert_trial(self._connection, self._study, result, text, objective, self._distributions)
         return foreign
 
     def ranked_results(self) -> list[Result]:
@@ -215,9 +211,7 @@ class StudyFile:
 
 
 def empty_tables() -> bytes:
-    """A database of Optuna's without a study, made by Optuna itself, and kept in the user's cache for the next sweep.
-
-    Optuna imports SQLAlchemy and Alembic for that, most of a second. A kept file that is not sound is made anew.
+    """A database without a study, made by Optuna, which takes most of a second, and kept in the user's cache.
 
     Raises RecordError: the installed Optuna makes other tables than this version of keras-sweep writes.
     """
@@ -251,7 +245,6 @@ def _revision(image: bytes) -> str | None:
 
 
 def optuna_texts(distributions: Mapping[str, Distribution]) -> dict[str, str]:
-    """Each as Optuna's JSON."""
     import warnings
 
     from optuna.distributions import distribution_to_json

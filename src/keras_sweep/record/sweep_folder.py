@@ -53,7 +53,6 @@ class SweepFolder:
 
     @property
     def name(self) -> str:
-        """The folder's name; for a sweep moved aside it is not the study's."""
         return self.path.name
 
     @property
@@ -138,14 +137,11 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
 
 
 def last_change(folder: SweepFolder) -> float:
-    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too.
-
-    A reader makes an empty log, which tells of no commit.
-    """
+    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too."""
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):
-            if path == folder.study or path.stat().st_size:
+            if path == folder.study or path.stat().st_size:  # a reader makes an empty log
                 newest = max(newest, path.stat().st_mtime)
     return newest
 
@@ -157,8 +153,6 @@ def check_own_files(folder: SweepFolder) -> None:
             mode = path.lstat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
-                hint = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
-                raise RecordError(
-                    f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
-                    hint=f"Nothing was changed. {hint}",
-                )
+                message = f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own"
+                remove = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
+                raise RecordError(message, hint=f"Nothing was changed. {remove}")

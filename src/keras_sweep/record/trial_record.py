@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING
 from keras_sweep.files import atomic, disk
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain import plain_errors
-from keras_sweep.record import encoding
+from keras_sweep.record import encoding, saved
 from keras_sweep.record.reader import FOREIGN
-from keras_sweep.record.saved import (
-    BEST_WITH_VALUES,
-    delete_others,
-    numbered_files,
-    save_scores,
-    scores_file,
-    scores_of,
-    scores_text,
-    weights_file,
-    with_scores,
-)
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted
@@ -37,7 +26,7 @@ if TYPE_CHECKING:  # who only looks what waits opens no record
 class TrialRecord:
     """The trials of a sweep, and the spool of those that ended before their turn.
 
-    It writes a trial's files before the trial and removes others' after it: a kill leaves too many, never too few.
+    A trial's files are written before the trial, and others' removed after it: a kill leaves too many, never too few.
     """
 
     def __init__(
@@ -58,11 +47,11 @@ class TrialRecord:
         self._ranked: list[Result] = []  # the best, as many as keep weights or scores
         for result in self._results:
             self._place(result)
-        delete_others(self._folder.weights, self.best)  # a kill may have left too many
+        saved.delete_others(self._folder.weights, self.best)  # a kill may have left too many
         self._delete_scores()
         with plain_errors("read", self._folder.spool):
             atomic.clear_parts(self._folder.spool)
-        self._waiting = numbered_files(self._folder.spool)
+        self._waiting = saved.numbered_files(self._folder.spool)
         for number in range(len(self._results)):  # a kill came between commit and removal
             self.discard(number)
 
@@ -76,19 +65,16 @@ class TrialRecord:
         return [one.number for one in self._ranked[: self._kept]]
 
     def add(self, result: Result) -> Result:
-        """Keep one trial; return it without its weights and scores, of which memory would not hold thousands.
-
-        Raises RecordError, and then neither the trial nor a part of its weights or scores is there.
-        """
+        """Keep a trial; return it without weights and scores. Raises RecordError, and then nothing of it is kept."""
         light, folder = result.light(), self._folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
         self._place(light)
         try:
             if result.number in self.best and result.weights is not None:
-                write_arrays(weights_file(folder, result.number), result.weights)
+                write_arrays(saved.weights_file(folder, result.number), result.weights)
             if scores is not None:
-                save_scores(scores_file(folder, result.number), scores)
+                saved.save_scores(saved.scores_file(folder, result.number), scores)
             if foreign := self._study.add(light):
                 self._notice(foreign_text(foreign, light.number, self._study.name + FOREIGN))
         except BaseException:
@@ -96,16 +82,16 @@ class TrialRecord:
             raise
         self._results.append(light)
         if before - set(self.best):
-            delete_others(folder.weights, self.best)
+            saved.delete_others(folder.weights, self.best)
         if scores is not None and scores.kind is not Kind.BITS and len(self._ranked) == len(ranked_before):
             self._delete_scores()
         self.discard(result.number)
         return light
 
     def wait(self, result: Result) -> Result:
-        """Keep a trial whose turn has not come; return it without its weights and scores.
+        """Keep a trial whose turn has not come, with its arrays if it may be among the best; return it without them.
 
-        Once this returns no kill loses it. Weights and scores are kept if it may be among the best. Raises RecordError.
+        Raises RecordError.
         """
         light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
         weights = (result.weights if self._may_be_among(result, self._kept) else None) or ()
@@ -115,7 +101,7 @@ class TrialRecord:
             "value": light.value,
             "texts": encoding.encode(light, None),
             "weights": len(weights),
-            "scores": None if scores is None else scores_text(scores),
+            "scores": None if scores is None else saved.scores_text(scores),
         }
         write_arrays(path, (*weights, *(scores.arrays if scores is not None else ())), text=json.dumps(about))
         self._waiting[result.number] = path
@@ -136,8 +122,7 @@ class TrialRecord:
 
     def discard(self, number: int) -> None:
         """Forget a trial that waits: the record has it, or it is not to be used. Raises RecordError."""
-        path = self._waiting.pop(number, None)
-        if path is not None:
+        if (path := self._waiting.pop(number, None)) is not None:
             with plain_errors("remove", path):
                 disk.remove(path)
 
@@ -159,15 +144,16 @@ class TrialRecord:
         """Whether its scores may be kept: bits of all that can win, more than bits of the best alone."""
         if result.scores is None or not can_win(result, self._objective):
             return False
-        return result.scores.kind is Kind.BITS or self._may_be_among(result, BEST_WITH_VALUES)
+        return result.scores.kind is Kind.BITS or self._may_be_among(result, saved.BEST_WITH_VALUES)
 
     def _place(self, result: Result) -> None:
         if can_win(result, self._objective):
             ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
-            self._ranked = ranked[: max(self._kept, BEST_WITH_VALUES)]
+            self._ranked = ranked[: max(self._kept, saved.BEST_WITH_VALUES)]
 
     def _delete_scores(self) -> None:
-        delete_others(self._folder.scores, [one.number for one in with_scores(self._results, self._objective)])
+        numbers = [one.number for one in saved.with_scores(self._results, self._objective)]
+        saved.delete_others(self._folder.scores, numbers)
 
 
 def foreign_text(count: int, first: int, study: str | None = None) -> str:
@@ -178,7 +164,8 @@ def foreign_text(count: int, first: int, study: str | None = None) -> str:
 
 def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
     """The trials, in order, that wait beside a record of so many of `total`. Nothing is opened. Raises RecordError."""
-    return [one for one in sorted(numbered_files(folder.spool)) if recorded <= one and (total is None or one < total)]
+    waiting = sorted(saved.numbered_files(folder.spool))
+    return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
 
 def _decoded(number: int, text: str, arrays: Weights) -> Result:
@@ -187,7 +174,7 @@ def _decoded(number: int, text: str, arrays: Weights) -> Result:
         about = json.loads(text)
         result = encoding.decode(number, about["state"], about["value"], about["texts"])
         weights, rest = arrays[: about["weights"]] or None, arrays[about["weights"] :]
-        scores = scores_of(about["scores"], rest, result.scores_digest) if rest else None
+        scores = saved.scores_of(about["scores"], rest, result.scores_digest) if rest else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error
     if weights is not None and arrays_digest(weights) != result.weights_digest:

@@ -1,8 +1,7 @@
 """The base classes of searching: what an engine and a sampler say, and what a sampler can do.
 
-An engine asks for trials and learns from their results; it never trains and keeps no file. It lives in memory, and
-draws its random numbers from (search seed, number of trials so far), so one rebuilt by `replay` goes on as if it had
-never stopped.
+An engine asks for trials and learns from their results; it never trains and keeps no file. Its random numbers follow
+from (search seed, number of trials so far), so one rebuilt by `replay` goes on as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -93,9 +92,8 @@ class Capabilities:
 class Sampler(Capabilities, ABC):
     """Draws points of a space and learns from results. A class that derives from this needs `draw` alone.
 
-    `SamplerEngine` makes an engine of it, which sees to points that it draws twice. It knows nothing of numbers of
-    trials in total, of rungs, or of a record. All its random numbers come from what `begin` gives it, so that one
-    rebuilt from results goes on as if it had never stopped.
+    `SamplerEngine` makes an engine of it, which sees to points that it draws twice. All its random numbers come from
+    what `begin` gives it, so that one rebuilt from results goes on as if it had never stopped.
     """
 
     redraws = 20  # how often it is asked for one trial, before a point that it repeats is replaced at random

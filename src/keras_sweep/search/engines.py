@@ -20,13 +20,13 @@ SAMPLERS: Plugins[type[Sampler]] = Plugins(
     "sampler",
     "keras_sweep.samplers",
     {
-        "tpe": "keras_sweep.search.optuna.samplers:Tpe",
-        "random": "keras_sweep.search.optuna.samplers:Random",
-        "grid": "keras_sweep.search.grid:Grid",
-        "gp": "keras_sweep.search.optuna.samplers:Gp",
-        "cmaes": "keras_sweep.search.cma_es:CmaEs",
-        "qmc": "keras_sweep.search.optuna.samplers:QuasiRandom",
-        "nsgaii": "keras_sweep.search.optuna.samplers:Nsga2",
+        "tpe": "keras_sweep.search.samplers:Tpe",
+        "random": "keras_sweep.search.samplers:Random",
+        "grid": "keras_sweep.search.samplers:Grid",
+        "gp": "keras_sweep.search.samplers:Gp",
+        "cmaes": "keras_sweep.search.samplers:CmaEs",
+        "qmc": "keras_sweep.search.samplers:QuasiRandom",
+        "nsgaii": "keras_sweep.search.samplers:Nsga2",
     },
 )
 # The first is the default.
@@ -80,9 +80,9 @@ def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> d
 def make_engine(spec: SweepSpec) -> Engine:
     """A fresh engine, for `replay` and then `ask`. Raises UsageError: it is not known, or can't do what is asked."""
     from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-    from keras_sweep.search.optuna.samplers import Random
     from keras_sweep.search.pruning import PrunedEngine
     from keras_sweep.search.sampler_engine import SamplerEngine
+    from keras_sweep.search.samplers import Random
 
     sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
     drawn = replace(spec, space=spec.drawn_space)

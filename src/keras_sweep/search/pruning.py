@@ -39,21 +39,11 @@ class Pruner(ABC):
         """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Those of the trials that come there together that stop. By default each is judged after those before it."""
+        """The trials that stop, of those that come there together. By default each is compared with those before it."""
         return frozenset(number for number in sorted(values) if self.stops(number, epoch, values[number]))
 
     def complete(self, number: int) -> None:
         """The trial ran to its end. By default nothing comes of that."""
-
-
-def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
-    """Whether the value is among the best floor(n / eta) of all that came to the rung, itself included.
-
-    The first eta - 1 that come, of which that would be none, go on where they are the best so far.
-    """
-    ranked = sorted([*others, value], key=objective.key)
-    last = ranked[max(len(ranked) // eta, 1) - 1]
-    return objective.key(value) <= objective.key(last)
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
@@ -87,11 +77,12 @@ class Halving(Pruner):
         while epoch >= self._rule.min_iter * self._rule.eta ** (bracket + self._passed[number]):
             if math.isnan(value):
                 return True
-            others = self._values[bracket, self._passed[number]]
-            good = goes_on(value, others, self._rule.eta, self._objective)
-            others.append(value)
+            reached = self._values[bracket, self._passed[number]]
+            reached.append(value)
             self._passed[number] += 1
-            if not good:
+            # The best floor(n / eta) go on, itself included; of the first eta - 1 that come, the best so far.
+            ranked = sorted(map(self._objective.key, reached))
+            if self._objective.key(value) > ranked[max(len(ranked) // self._rule.eta, 1) - 1]:
                 return True
         return False
 
@@ -99,7 +90,7 @@ class Halving(Pruner):
 class FirstHalved(Halving):
     """Successive halving whose first trials, a generation at random, come to each rung together: half of them goes on.
 
-    Those after them have no rung before `min_iter * eta`. Where each trial trains alone, none has others beside it.
+    Those after them have no rung before `min_iter * eta`.
     """
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
@@ -150,8 +141,7 @@ class Median(Pruner):
 def epochs_read_from(spec: SweepSpec) -> int:
     """The least `epochs` of a trial, where poor trials stop and all others train on to the most.
 
-    A trial of fewer epochs is the beginning of a longer one, off whose curve it is read. 0: it is not so, since nothing
-    stops, `epochs` is not searched or other parameters depend on it, or a trial's rate or end depends on its length.
+    A trial of fewer epochs is the beginning of a longer one, off whose curve it is read. 0: it is not.
     """
     space = spec.space
     epochs = next((one.distribution for one in space.parameters if one.name == "epochs" and not one.when), None)
@@ -199,7 +189,7 @@ class PrunedEngine(Engine):
     """An engine whose poor trials stop at rungs."""
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
-        """`first` asks for the first generation, of `rule.first` trials, where that is drawn at random."""
+        """`first` asks for the first generation, of `rule.first` trials."""
         self.name = engine.name
         self._engines = (engine,) if first is None else (engine, first)
         self._spec = spec

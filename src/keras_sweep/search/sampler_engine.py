@@ -33,14 +33,11 @@ class SamplerEngine(Engine):
             self.tell(results)
 
     def ask(self, n: int) -> list[Suggestion]:
-        return self._ask(n, 1)
+        return self.ask_ahead(n, 1)
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        return self._ask(n, 1 if self.learns else generations)
-
-    def _ask(self, n: int, generations: int) -> list[Suggestion]:
         drawn: list[dict[str, Value]] = []
-        for place in range(n * generations):
+        for place in range(n if self.learns else n * generations):
             if place % n == 0:
                 generator = np.random.default_rng([self._seed, self._count + place])
                 self._sampler.begin(int(generator.integers(2**31)), generator)
@@ -93,7 +90,6 @@ class SeenPoints:
         self._seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def add(self, params: Params) -> None:
-        """A trial has the point now."""
         self._seen.add(identity(params))
 
     def __contains__(self, params: Params) -> bool:

@@ -70,6 +70,17 @@ class CsvOptions(TableOptions):
     separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
 
 
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
+class SqlOptions(TableOptions):
+    """How the columns of a query are read, and which database it asks."""
+
+    database: Text = Field(
+        description="an SQLite file, or the URL by which SQLAlchemy opens another database; $NAME is an environment "
+        "variable",
+        examples=["shop.db", "postgresql://me:$PASSWORD@localhost/shop"],
+    )
+
+
 @dataclass(config=STRICT, frozen=True, slots=True)
 class ImageOptions:
     """How pictures are read."""
@@ -154,22 +165,46 @@ class Source:
         return self.options is not None and issubclass(self.options, TableOptions)
 
 
+def _later(function: str) -> Callable[..., Any]:
+    """A function of `data/`, whose module is imported when it is called: to check a space file takes none of them."""
+    return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
+
+
+_PANDAS_CSV = "table = pd.read_csv(path, sep={separator!r}, na_values={gaps}, keep_default_na=False, low_memory=False)"
+_PANDAS_SQL = "import sqlite3\ntable = pd.read_sql({text!r}, path if '://' in str(path) else sqlite3.connect(path))"
+_QUERY = "The rows of a query, `select ... order by ...`, in its order, with a target column."
+_SERIES = "A CSV file whose rows are in time order."
+_CSV, _SQL = _later("table_files:read_csv"), _later("sql_query:read_sql")
+NAMED = Source(_later("source:read_named"), names="data set")
 SOURCES: Plugins[Source] = Plugins(
     "source",
     "keras_sweep.sources",
     {
-        "csv": "keras_sweep.data.table_files:CSV",
-        "parquet": "keras_sweep.data.table_files:PARQUET",
-        "sql": "keras_sweep.data.sql_query:SQL",
-        "npz": "keras_sweep.data.array_sources:NPZ",
-        "images": "keras_sweep.data.image_folder:IMAGES",
-        "series": "keras_sweep.data.series:SERIES",
-        "python": "keras_sweep.data.array_sources:PYTHON",
+        "csv": Source(_CSV, "A CSV file with a target column.", "file", CsvOptions, pandas=_PANDAS_CSV),
+        "parquet": Source(
+            _later("table_files:read_parquet"),
+            "A Parquet file with a target column.",
+            "file",
+            TableOptions,
+            pandas="table = pd.read_parquet(path)",
+        ),
+        "sql": Source(_SQL, _QUERY, options=SqlOptions, pandas=_PANDAS_SQL, server=_later("sql_query:server_of")),
+        "npz": Source(_later("array_sources:read_npz"), "Arrays of NumPy.", "file", target="the array to predict"),
+        "images": Source(
+            _later("image_folder:read_images"),
+            "A folder of pictures, in a folder a class.",
+            "folder",
+            ImageOptions,
+            target="",
+        ),
+        "series": Source(_later("series:read_series"), _SERIES, "file", SeriesOptions, needs=("target", "window")),
+        "python": Source(
+            _later("array_sources:call_python"), "Rows from a function of yours.", "function", PythonOptions, target=""
+        ),
     },
 )
 
 
 def find_source(kind: str) -> Source:
     """Find a kind of source, "named" for a data set. Raises UsageError: it is not there, or can't be imported."""
-    named: Source = resolve_name("keras_sweep.data.source:NAMED")
-    return named if kind == "named" else SOURCES.find(kind)
+    return NAMED if kind == "named" else SOURCES.find(kind)

@@ -1,4 +1,7 @@
-"""The ranges a parameter may be drawn from. Each is checked when made, so a distribution that exists is a valid one."""
+"""The ranges a parameter may be drawn from. Each is checked when made, so a distribution that exists is a valid one.
+
+The three kinds have the same methods, which `Float` explains.
+"""
 
 from __future__ import annotations
 
@@ -99,22 +102,18 @@ class Int:
 
     @property
     def size(self) -> float:
-        """How many values there are."""
         return (self.high - self.low) // self.step + 1
 
     def values(self) -> tuple[Value, ...]:
-        """All values, in order."""
         return tuple(range(self.low, self.high + 1, self.step))
 
     def at(self, unit: float) -> Value:
-        """The value at `unit` in [0, 1) of the cumulative distribution."""
         if self.log:
             low, high = math.log(self.low), math.log(self.high + 1)
             return max(self.low, min(int(math.exp(low + unit * (high - low))), self.high))
         return self.low + self.step * min(int(unit * self.size), int(self.size) - 1)
 
     def contains(self, value: Value) -> bool:
-        """Whether a trial of this distribution may have the value."""
         if isinstance(value, bool) or not isinstance(value, int):
             return False
         return self.low <= value <= self.high and (value - self.low) % self.step == 0
@@ -145,15 +144,12 @@ class Categorical:
 
     @property
     def size(self) -> float:
-        """How many choices there are."""
         return len(self.choices)
 
     def values(self) -> tuple[Value, ...]:
-        """All choices, in the order of the file."""
         return self.choices
 
     def at(self, unit: float) -> Value:
-        """The choice at `unit` in [0, 1) of the cumulative distribution."""
         if self.probabilities is None:
             return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
         total = 0.0
@@ -164,7 +160,6 @@ class Categorical:
         return max(zip(self.probabilities, self.choices, strict=True), key=lambda pair: pair[0] > 0)[1]
 
     def contains(self, value: Value) -> bool:
-        """Whether a trial of this distribution may have the value."""
         return any(type(choice) is type(value) and choice == value for choice in self.choices)
 
 

@@ -12,7 +12,7 @@ from keras_sweep.space.distributions import Categorical, united
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import DEFAULT_OPTIMIZER
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.faults import Faults, Path
+from keras_sweep.space_file.faults import Faults, Place
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.ranges import path_of
 
@@ -26,7 +26,7 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
     for parameter in parameters.values():
         for condition in parameter.when:
             other = condition.parameter
-            path: Path = (*path_of(parameter), "when", other)
+            path: Place = (*path_of(parameter), "when", other)
             if other not in names:
                 rule = f"`when` names no parameter: there is no {quoted(other)}"
                 faults.fault(path, rule, did_you_mean(other, names))
@@ -54,7 +54,6 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
 
 
 def _check_cases(parameters: Parameters, faults: Faults) -> None:
-    """Note cases of which two may hold together, and conditions on a parameter with cases."""
     cases = [parameter for parameter in parameters.values() if parameter.case]
     for a, b in combinations(cases, 2):
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +15,7 @@ from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.yaml_tree import Node, dotted
 
 Form = TypeVar("Form")
-Path: TypeAlias = tuple[str | int, ...]
+Place: TypeAlias = tuple[str | int, ...]
 
 _NOUNS = {
     "number": "a number",
@@ -69,7 +70,6 @@ def _words(schema: Mapping[str, Any]) -> str:
 
 
 def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The rule that pydantic found broken, and a hint."""
     context = error.get("ctx", {})
     words = context["words"] if error["type"] == "rule" else _words(schema)
     return f"must be {words}, but got {quoted(error['input'])}", context.get("hint")
@@ -78,8 +78,9 @@ def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
 class Faults:
     """Faults and warnings about a tree."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: Node, folder: Path = Path()) -> None:
         self.root = root
+        self.folder = folder  # where the file is: `python:` modules and relative paths start here
         self.found: list[Fault] = []
         self._warnings: list[tuple[int, str]] = []
 
@@ -92,7 +93,7 @@ class Faults:
         """Whether the file has a section."""
         return self.root.at(key) is not self.root
 
-    def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
+    def fault(self, path: Place, rule: str, hint: str | None = None) -> None:
         """A rule that the value at a path breaks, told with the line (or option) of the nearest node that exists."""
         node = self.root.at(*path)
         key, line = dotted(path), node.line
@@ -100,13 +101,13 @@ class Faults:
             key, line = f"{key} (from {escaped(node.option)})", None
         self.found.append(Fault(rule, key, line, hint))
 
-    def warn(self, path: Path, text: str) -> None:
+    def warn(self, path: Place, text: str) -> None:
         """Something at a path that is likely a slip."""
         node = self.root.at(*path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
         self._warnings.append((node.line or 0, f"{place}{dotted(path)}: {escaped(text)}"))
 
-    def fits(self, kind: TypeAdapter[Any], path: Path, value: object) -> bool:
+    def fits(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
         """Whether the value at a path is of the kind; its fault is noted where it is not."""
         try:
             kind.validate_python(value)
@@ -118,7 +119,7 @@ class Faults:
         return True
 
     def section(
-        self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
+        self, form: type[Form], path: Place, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
     ) -> Form | None:
         """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.
 

@@ -3,7 +3,7 @@
 import io
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +68,6 @@ def _wrong(rule: str, hint: str | None = None) -> TreeError:
 
 
 def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
-    """The path and the value of a `KEY=VALUE`. Raises TreeError."""
     key, equals, text = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -97,13 +96,14 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
         raise _wrong("a key has no empty part")
     named = parts[0] == "parameters"
     rest = parts[1:] if named else parts
-    known = tuple(_keys(root, "parameters"))
+    sections = [root.plain.get(name) for name in ("parameters", "model")]
+    known, of_model = (tuple(section) if isinstance(section, dict) else () for section in sections)
     for length in range(len(rest), 0, -1):
         name = ".".join(rest[:length])
         if name in known:
             return ("parameters", name, *rest[length:])
     # `model.units` is a parameter, while `model.dense.units` is the model section's fixed argument
-    new = parts[0] == "model" and len(parts) > 1 and parts[1] not in (*_keys(root, "model"), "dense", "python")
+    new = parts[0] == "model" and len(parts) > 1 and parts[1] not in (*of_model, "dense", "python")
     if parts == ["parameters"] or (not named and parts[0] in SECTIONS and not new):
         if len(parts) > 1 and root.at(parts[0]) is root and parts[0] not in ("search", "split"):
             hint = f"give it whole, as in `--set '{parts[0]}={{...}}'`"
@@ -115,11 +115,6 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
         rule = f"there is no parameter {quoted('.'.join(rest[:-1]))}"
         raise _wrong(rule, unknown(rest[0], (*known, *SECTIONS)))
     return ("parameters", rest[0])
-
-
-def _keys(root: Node, section: str) -> Iterator[str]:
-    below = root.value.get(section) if isinstance(root.value, dict) else None
-    yield from below.value if below is not None and isinstance(below.value, dict) else ()
 
 
 def plain_yaml(value: Plain, *, flow: bool | None = None) -> str:

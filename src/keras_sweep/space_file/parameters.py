@@ -13,7 +13,7 @@ from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PRE
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
-from keras_sweep.space_file.faults import Faults, Path, Rule
+from keras_sweep.space_file.faults import Faults, Place, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, ParameterForm, RangeSection
@@ -97,15 +97,14 @@ def _space(ordered: Iterable[Parameter]) -> SearchSpace:
     return SearchSpace(tuple(searched), constants)
 
 
-def _places(name: str, faults: Faults) -> list[Path]:
-    """Where the parameter of that name stands, or each of its cases."""
+def _places(name: str, faults: Faults) -> list[Place]:
     given = faults.root.at("parameters", name).value
     if isinstance(given, list) and given and all(isinstance(case.value, dict) for case in given):
         return [("parameters", name, index) for index in range(len(given))]
     return [("parameters", name)]
 
 
-def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
+def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     """The parameter or the case at that path; it may be None with its faults noted. Raises Refused with one more."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
@@ -136,7 +135,7 @@ def _parameter(name: str, path: Path, faults: Faults) -> Parameter | None:
     return None if told else parameter
 
 
-def _drawn(block: ParameterForm, path: Path, faults: Faults) -> Distribution:
+def _drawn(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
     if block.take is not None and path[1] != "epochs":
         raise Refused("take", "`take` is for `epochs` only")

@@ -9,7 +9,7 @@ from typing import Any
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import quoted
-from keras_sweep.space_file.faults import Faults, Path
+from keras_sweep.space_file.faults import Faults, Place
 from keras_sweep.space_file.keras_tables import OPTIMIZERS
 from keras_sweep.space_file.sections import LOG_UNIFORM, ChoiceSection, ConstantSection, ParameterForm, RangeSection
 
@@ -34,7 +34,7 @@ def value_of(name: str, plain: Any) -> Value:
     return plain.lower() if known else as_value(plain)
 
 
-def distribution_of(block: ParameterForm, path: Path, faults: Faults) -> Distribution:
+def distribution_of(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """What the block at a path draws from. Raises Refused where its keys do not go together."""
     try:
         if isinstance(block, ConstantSection):
@@ -47,7 +47,7 @@ def distribution_of(block: ParameterForm, path: Path, faults: Faults) -> Distrib
         raise Refused(str(error).split("`")[1].split()[0], str(error)) from None
 
 
-def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:
+def ends(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
     drawn, path = parameter.distribution, path_of(parameter)
     if isinstance(drawn, Constant):
@@ -59,13 +59,12 @@ def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def path_of(parameter: Parameter) -> Path:
+def path_of(parameter: Parameter) -> Place:
     """Where the parameter stands in the file, or the case of it."""
     return ("parameters", parameter.name, *([parameter.case - 1] if parameter.case else []))
 
 
-def _range(block: RangeSection, path: Path, faults: Faults) -> Float | Int:
-    """What is drawn from one end to the other: numbers, whole numbers, powers of e, or multiples of `q`."""
+def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:
         got = quoted(block.model_dump(exclude_unset=True))

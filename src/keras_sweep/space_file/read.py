@@ -10,41 +10,21 @@ from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.search.engine import Capabilities
 from keras_sweep.search.engines import DEFAULTS, ENGINES, find_sampler
 from keras_sweep.search.pruning import epochs_read_from
+from keras_sweep.space import sweep_spec
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Objective, SearchSpace
-from keras_sweep.space.sweep_spec import (
-    LOSS_PREFIX,
-    SCHEDULE,
-    EarlyTerminate,
-    Finalists,
-    Finish,
-    ModelSpec,
-    SearchSettings,
-    Stop,
-    SweepSpec,
-    recorded_names,
-)
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space.variants import with_first_variant
+from keras_sweep.space_file import training as trained
 from keras_sweep.space_file.conditions import with_where
 from keras_sweep.space_file.faults import Faults, unknown
-from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.losses import (
-    loss_of,
-    metrics_of,
-    names_outputs,
-    objective_of,
-    outputs_of,
-    own_of,
-    with_choice,
-)
 from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, WANDB_METHODS, Engine, PruningRule
+from keras_sweep.space_file.sections import ENGINE, PASSED_OVER, PRUNING_RULE, SECTIONS, WANDB_METHODS
 from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of
-from keras_sweep.space_file.training import training_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
 
 REQUIRED = {
@@ -61,8 +41,6 @@ OTHER_KEYS = {
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
-ENGINE = kind_of(Engine)
-PRUNING_RULE = kind_of(PruningRule)
 
 
 def read_space_file(
@@ -87,33 +65,32 @@ def read_space_file(
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     of_search = {key: value for key, value in options.items() if value is not None}
     root, of_options = with_options(root, sets, of_search)
-    faults = Faults(root)
+    faults = Faults(root, path.absolute().parent)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
     broken = sweep_name_fault(sweep_name)
     if broken is not None:
         faults.found.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
-    folder = path.absolute().parent
     _check_keys(faults)
-    data = data_of(faults, folder)
+    data = data_of(faults)
     check_split(faults)
-    if data is not None and data.transform is not None and "loss" in own_of(faults):
+    if data is not None and data.transform is not None and "loss" in trained.own_of(faults):
         faults.fault(("data", "target"), "needs `loss` in this file, which compares what the model learns")
-    model = model_of(faults, folder)
-    own = own_of(faults)
-    loss = loss_of(faults, folder)
-    outputs = outputs_of(faults, folder)
-    found = {} if names_outputs(faults) else metrics_of(faults, folder)
-    metrics = None if found is None else (*found, *recorded_names(outputs))
-    objective = objective_of(faults, metrics, own, outputs)
+    model = model_of(faults)
+    own = trained.own_of(faults)
+    loss = trained.loss_of(faults)
+    outputs = trained.outputs_of(faults)
+    found = {} if trained.names_outputs(faults) else trained.metrics_of(faults)
+    metrics = None if found is None else (*found, *sweep_spec.recorded_names(outputs))
+    objective = trained.objective_of(faults, metrics, own, outputs)
     space = with_where(parameters(faults, model) if faults.has("parameters") else None, faults)
-    training = training_of(faults, None if own else metrics, folder)
+    training = trained.training_of(faults, None if own else metrics)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
     _check_search(faults, objective, search, early)
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
-    objective = with_choice(faults, objective, finish)
+    objective = trained.with_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
     check_variants(faults, space, search, rungs=early is not None)
     if space is not None and search is not None:
@@ -128,7 +105,7 @@ def read_space_file(
         raise SpaceFileError(where, _printable(faults.found))
     spec = SweepSpec(
         name=sweep_name,
-        folder=folder,
+        folder=faults.folder,
         text=plain_yaml(root.plain) if sets or of_search else text,
         data=data,
         model=model,
@@ -197,16 +174,15 @@ def _check_keys(faults: Faults) -> None:
         elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if key not in (*given, *own_of(faults)):
+        if key not in (*given, *trained.own_of(faults)):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
 def _search_of(faults: Faults) -> SearchSettings | None:
-    """What `search` says, over the defaults; None with its faults noted."""
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
     section = faults.section(SearchSettings, ("search",), hints, apart=("stop",))
     if section is not None and faults.root.at("search").plain.get("stop") is not None:
-        section = replace(section, stop=faults.section(Stop, ("search", "stop")))
+        section = replace(section, stop=faults.section(sweep_spec.Stop, ("search", "stop")))
     if section is None or not faults.fits(ENGINE, ("search", "engine"), section.engine):
         return None
     samplers = ENGINES[section.engine]
@@ -246,7 +222,6 @@ FIRST = 32  # trials of the first generation of `halving`
 
 
 def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
-    """What `early_terminate` says; None where it is left out, or with its faults noted."""
     path = ("early_terminate",)
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
@@ -278,7 +253,7 @@ def _warn(faults: Faults, space: SearchSpace, search: SearchSettings, early: Ear
     sampler = find_sampler(search)
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
-        if parameter.name.startswith(LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
+        if parameter.name.startswith(sweep_spec.LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
             rule = "trials with another loss can't be ranked by `val_loss`, which is another number for each"
             faults.fault(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
         is_choice = isinstance(drawn, Categorical)
@@ -319,12 +294,11 @@ def _check_search(
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:
-    """Note a rate that falls beside a schedule, or where a training on all rows has no validation rows for it."""
     given = [faults.root.at(section).value for section in ("training", "parameters")]
     names = [name for section in given if isinstance(section, dict) for name in section]
     of_all_rows = (data and data.split.folds) or (finish and finish.refit)
     falls = any("reduce_lr_on_plateau" in name for name in names)
-    for name in SCHEDULE.intersection(names) if falls else ():
+    for name in sweep_spec.SCHEDULE.intersection(names) if falls else ():
         faults.fault(("parameters", name), "sets the rate, and so does `reduce_lr_on_plateau`", "leave one of them out")
     if of_all_rows and falls:
         rule = "watches validation rows, and the winner's training on all rows, with `folds` or `refit`, has none"

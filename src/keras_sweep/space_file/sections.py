@@ -17,18 +17,9 @@ from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import joined
+from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file.faults import Rule, fields_of
-from keras_sweep.space_file.keras_tables import (
-    ACTIVATIONS,
-    ARGUMENTS,
-    LOSSES,
-    METRIC_ARGUMENTS,
-    METRICS,
-    OPTIMIZERS,
-    Kind,
-    kind_of,
-    optimizers_with,
-)
+from keras_sweep.space_file.keras_tables import ARGUMENTS, METRIC_ARGUMENTS, OPTIMIZERS, Kind, kind_of, optimizers_with
 
 # W&B's distributions of a range that are understood
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
@@ -46,11 +37,11 @@ Conditions = Annotated[
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
 FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
-Loss = Annotated[str, Rule("a loss of Keras", LOSSES)]
-Metric = Annotated[str, Rule("a metric of Keras", METRICS)]
-Activation = Annotated[str, Rule("an activation of Keras", ACTIVATIONS)]
-Engine = Annotated[str, Rule("a search engine", ENGINES)]
-PruningRule = Annotated[str, Rule(names=PRUNING_RULES)]
+Loss = Annotated[str, Rule("a loss of Keras", tables.LOSSES)]
+Metric = Annotated[str, Rule("a metric of Keras", tables.METRICS)]
+Activation = Annotated[str, Rule("an activation of Keras", tables.ACTIVATIONS)]
+ENGINE = kind_of(Annotated[str, Rule("a search engine", ENGINES)])
+PRUNING_RULE = kind_of(Annotated[str, Rule(names=PRUNING_RULES)])
 DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
 
 

@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.variants import DATA_PREFIX, data_space
-from keras_sweep.space_file.faults import Faults, fields_of
+from keras_sweep.space_file.faults import Faults, Place, fields_of
 from keras_sweep.space_file.keras_tables import Kind, kind_of
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, data_form
@@ -25,7 +25,7 @@ DATA_NAME = kind_of(DataName)
 MOST_VARIANTS = 64  # of the data
 
 
-def data_of(faults: Faults, folder: Path) -> DataSpec | None:
+def data_of(faults: Faults) -> DataSpec | None:
     """What `data` and `split` say; None with its faults noted."""
     split = faults.section(Split, ("split",))
     if not faults.has("data"):
@@ -46,7 +46,7 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
     source, text = SOURCES.find(kind), given[kind].value
     section = faults.section(data_form(kind), ("data",), {"split": "it stands at the top of the file"})
     if source.is_path and isinstance(text, str) and text:
-        text = str(_data_path(faults, ("data", kind), text, folder, str(source.names)))
+        text = str(_data_path(faults, ("data", kind), text, str(source.names)))
     if section is None or split is None:
         return None
     options, parameters = source.options, faults.root.at("parameters")
@@ -54,7 +54,7 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         if faults.root.at("parameters", f"{DATA_PREFIX}{key}") is parameters:
             faults.fault(("data", key), f"`{key}` is missing", fields_of(options)[key].description)
     if source.names == "function":
-        check_source(faults, ("data", kind), str(text), folder)
+        check_source(faults, ("data", kind), str(text))
     found = {name: getattr(section, name) for name in fields_of(options)} if options else {}
     of_kind = options and options(**{name: value for name, value in found.items() if value is not None})
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
@@ -62,7 +62,8 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
     return DataSpec(kind, str(text), column, split, weights, of_kind, transform)
 
 
-def _data_path(faults: Faults, path: tuple[str, ...], source: str, folder: Path, what: str) -> Path:
+def _data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
+    folder = faults.folder
     file = folder / source
     try:
         file = folder / Path(source).expanduser()
@@ -127,7 +128,7 @@ def check_split(faults: Faults) -> None:
         faults.fault(("finish", "refit"), rule, "leave it out")
 
 
-def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
+def model_of(faults: Faults) -> ModelSpec | None:
     """What `model` says; None with its faults noted."""
     if not faults.has("model"):
         return None
@@ -135,7 +136,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     if node.value == "dense":
         return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
-        found = function_of(faults, OwnFunction, ("model",), folder)
+        found = function_of(faults, OwnFunction, ("model",))
         return found and ModelSpec("python", *found)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
@@ -156,9 +157,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     return ModelSpec(arguments=arguments)
 
 
-def function_of(
-    faults: Faults, form: type[OwnFunction], path: tuple[str | int, ...], folder: Path
-) -> tuple[str, dict[str, Value]] | None:
+def function_of(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
     """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
     before = len(faults.found)
     section = faults.section(form, path)
@@ -168,15 +167,15 @@ def function_of(
             faults.fault((*path, key), f"an argument is a Python name, but got {quoted(key)}")
     if section is None or len(faults.found) > before:
         return None
-    check_source(faults, (*path, "python"), section.python, folder)
+    check_source(faults, (*path, "python"), section.python)
     return section.python, {key: as_value(value) for key, value in arguments.items()}
 
 
-def check_source(faults: Faults, path: tuple[str | int, ...], source: str, folder: Path) -> None:
+def check_source(faults: Faults, path: Place, source: str) -> None:
     """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
     if is_given(source):
         return  # whether this program gave it is told when it is asked for
-    module_name = source.split(":")[0]
+    folder, module_name = faults.folder, source.split(":")[0]
     top = module_name.split(".")[0]
     if of_python(module_name, folder):
         rule = f"must name a function of yours, but {quoted(module_name)} is a module of Python's own"

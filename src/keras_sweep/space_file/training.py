@@ -1,19 +1,31 @@
-"""`training`: what `fit` does beside the optimizer, by Keras's names."""
+"""`loss`, `metrics`, `metric` and `training`: what trials are trained and scored by, of Keras or of the user's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 
-from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Training, UserCallback
+from keras_sweep.process.given import name_of
+from keras_sweep.space import sweep_spec
+from keras_sweep.space.constraint import constraint
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import MEASURED, Goal, Objective
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Output, Training, is_own
 from keras_sweep.space.text import did_you_mean, joined, quoted
-from keras_sweep.space_file.faults import Faults, Rule, fields_of
-from keras_sweep.space_file.keras_tables import Kind, is_maximized, kind_of
-from keras_sweep.space_file.sections import PythonData
-from keras_sweep.space_file.sources import check_source
+from keras_sweep.space_file import keras_tables as tables
+from keras_sweep.space_file import sections
+from keras_sweep.space_file.faults import Faults, Place, Rule, fields_of, unknown
+from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, Kind, is_maximized, kind_of
+from keras_sweep.space_file.ranges import value_of
+from keras_sweep.space_file.sources import check_source, function_of
 
+LOSS = kind_of(sections.Loss)
+LIST = kind_of(list[object])
+METRIC = kind_of(sections.Metric)
+ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
+WEIGHTS = kind_of(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
+Arguments = dict[str, Value]
 CLASS_WEIGHT = kind_of(
     Annotated[
         Literal["balanced"] | dict[int | str, PositiveFloat] | None,
@@ -21,7 +33,7 @@ CLASS_WEIGHT = kind_of(
     ]
 )
 CALLBACKS = kind_of(
-    Annotated[list[PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
+    Annotated[list[sections.PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
 # callbacks of Keras, and what else may be looked for here -> what serves
 OF_KERAS: Mapping[str, str] = {
@@ -44,7 +56,187 @@ ARGUMENTS: Mapping[str, Kind] = {
 } | {f"{TRAINING_PREFIX}class_weight": kind_of(Annotated[Literal["balanced"] | None, Rule("`balanced` or null")])}
 
 
-def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -> Training | None:
+def own_of(faults: Faults) -> tuple[str, ...]:
+    """What is left to a model of the user's, which may compile itself: "loss" and "metrics"."""
+    model = faults.root.plain.get("model")
+    is_users = isinstance(model, dict) and "python" in model
+    return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
+
+
+def names_outputs(faults: Faults) -> bool:
+    """Whether `loss` is a map from the names of outputs: no loss with arguments, which has a `name`, or `python`."""
+    given = faults.root.plain.get("loss")
+    of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
+    return of_outputs and any(isinstance(one, str | dict) for one in given.values())
+
+
+def outputs_of(faults: Faults) -> dict[str, Output]:
+    """What `loss`, `metrics` and `loss_weights` say of each output, where `loss` names them; faults are noted."""
+    plain = faults.root.plain
+    of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
+    if not names_outputs(faults):
+        for key in ("metrics", "loss_weights"):
+            if isinstance(plain.get(key), dict):
+                hint = "as in `loss: {price: mean_squared_error, kind: sparse_categorical_crossentropy}`"
+                faults.fault((key,), "names outputs, and `loss` does not", hint)
+        return {}
+    faults.fits(WEIGHTS, ("loss_weights",), weights)
+    if not isinstance(of_metrics, dict):
+        rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quoted(of_metrics)}"
+        faults.fault(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
+        return {}
+    for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
+        for name in given if isinstance(given, dict) else ():
+            if name not in plain["loss"]:
+                rule = f"there is no output {quoted(name)} in `loss`"
+                faults.fault((key, name), rule, did_you_mean(name, list(plain["loss"])))
+    found = {}
+    for name in plain["loss"]:
+        loss = loss_of(faults, ("loss", name))
+        metrics = metrics_of(faults, ("metrics", name)) if name in of_metrics else {}
+        if loss is not None and metrics is not None:
+            arguments = {metric: values for metric, values in metrics.items() if values is not None}
+            found[str(name)] = Output(*loss, tuple(metrics), arguments, dict(weights).get(name))
+    return found
+
+
+def loss_of(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
+    """What `loss` says: a name and arguments, "" where it is the model's; None with its faults noted."""
+    if "loss" in own_of(faults):
+        return "", {}
+    if not faults.has("loss"):
+        return None
+    if path == ("loss",) and names_outputs(faults):
+        return sweep_spec.LOSS_OF_OUTPUTS, {}
+    given = faults.root.at(*path).plain
+    if isinstance(given, dict):
+        return _with_arguments(faults, path, LOSS, tables.LOSS_ARGUMENTS)
+    return (given, {}) if faults.fits(LOSS, path, given) else None
+
+
+def metrics_of(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
+    """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
+    given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
+    given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
+    found: list[tuple[str, Arguments | None]] = []
+    for index, one in enumerate(given if faults.fits(LIST, place, given) else ()):
+        path = (*place, index)
+        if isinstance(one, str) and one in tables.METRICS_OF_ARGUMENTS:
+            example = f"as in {{name: {one}, {METRIC_ARGUMENTS[one][0]}: 0.5}}"
+            faults.fault(path, f"{quoted(one)} needs an argument", example)
+        elif not isinstance(one, dict):
+            found += [(one, None)] if faults.fits(METRIC, path, one) else []
+        elif (each := _with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
+            name, arguments = each
+            if is_own(name):
+                name, arguments = name_of(name).rpartition(":")[2].rpartition(".")[2], {**arguments, "python": name}
+                if name in METRIC_ARGUMENTS or name == "loss":
+                    faults.fault((*path, "python"), f"Keras has a metric {quoted(name)}", "give yours another name")
+            found.append((name, arguments))
+    if len(dict(found)) < len(found):
+        faults.fault(place, f"a metric is there twice, got {quoted(given)}")
+    return dict(found) if len(faults.found) == before else None
+
+
+def _with_arguments(
+    faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]]
+) -> tuple[str, Arguments] | None:
+    """The name, or "module:function", and the arguments of a map of both; None with its faults noted."""
+    given, before = faults.root.at(*path).plain, len(faults.found)
+    name = given.get("name")
+    if "python" in given:
+        return function_of(faults, sections.OwnScore, path)
+    if name is None:
+        faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
+    elif faults.fits(kind, (*path, "name"), name):
+        for key in given:
+            if key != "name" and key not in known[name]:
+                hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
+                faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
+    arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
+    return (name, arguments) if len(faults.found) == before else None
+
+
+def objective_of(
+    faults: Faults, metrics: tuple[str, ...] | None, own: tuple[str, ...], outputs: Mapping[str, Output]
+) -> Objective | None:
+    """What `metric` says; None with its fault noted. What a model's `own` are is known once it is built."""
+    if not faults.has("metric"):
+        return None
+    given = faults.root.at("metric").plain
+    places: list[Place] = [("metric", index) for index in range(len(given))] if isinstance(given, list) else []
+    first, *further = [_goal_of(faults, place, metrics, own, outputs) for place in places or [("metric",)]]
+    if first is None or None in further:
+        return None
+    others = tuple(one for one in further if one is not None)
+    if len({one.name for one in (first, *others)}) <= len(others):
+        faults.fault(("metric",), f"a goal is there twice, got {quoted(given)}")
+    return replace(first, further=others)
+
+
+def with_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
+    """The goals with what `finish: {choose: ...}` says of the winner's; faults are noted."""
+    if objective is None or finish is None or finish.choose is None:
+        return objective
+    path, given, names = ("finish", "choose"), finish.choose, [one.name for one in (objective, *objective.further)]
+    for key, value in given.items():
+        if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
+            first = f"`{objective.goal}: {objective.name}`"
+            rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quoted(value)}`"
+            faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
+        elif key not in (*Goal, "where"):
+            faults.fault((*path, key), "there is no such key here", unknown(key, (*Goal, "where")))
+    try:
+        strange = [name for name in constraint(given.get("where", "")).names if name not in names]
+    except ValueError as error:
+        rule = f"{quoted(given['where'])} {error}" if "where" in given else "must say which trials may win"
+        faults.fault((*path, "where"), rule, "as in {where: parameters <= 40000}")
+    else:
+        for name in strange:
+            hint = did_you_mean(name, names) or f"the goals are {joined(names)}"
+            faults.fault((*path, "where"), f"there is no goal {quoted(name)}", hint)
+    return replace(objective, where=given.get("where", ""))
+
+
+def _goal_of(
+    faults: Faults,
+    place: Place,
+    metrics: tuple[str, ...] | None,
+    own: tuple[str, ...],
+    outputs: Mapping[str, Output],
+) -> Objective | None:
+    hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
+    section = faults.section(sections.MetricSection, place, hints)
+    if section is None or metrics is None:  # which ones are recorded is not known
+        return None
+    name, further = section.name, place not in (("metric",), ("metric", 0))
+    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics), *(MEASURED if further else ()))
+    if name in MEASURED and not further:
+        rule = f"ranks trials epoch by epoch, which {quoted(name)} can't: that is a further goal"
+        faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
+        return None
+    if name not in recorded and not own:
+        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+        metric = name.removeprefix("val_")
+        missing = metric in tables.METRICS and f"val_{metric}" not in recorded
+        hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
+        faults.fault((*place, "name"), rule, hint)
+        return None
+    bare = next((one for one in outputs if name.startswith(f"val_{one}_")), None)  # of an output's metric
+    bare_name = name if bare is None else name.removeprefix(f"val_{bare}_")
+    maximized = name not in MEASURED and is_maximized(bare_name)
+    if maximized is None and section.goal is None:
+        rule = f"`goal` is missing: {quoted(name)} is of yours, and may be better where it is more or where it is less"
+        faults.fault(place, rule, f"as in {{name: {name}, goal: maximize}}")
+        return None
+    natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
+    goal = Goal(section.goal or natural)
+    if goal is not natural and maximized is not None:
+        faults.warn((*place, "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
+    return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
+
+
+def training_of(faults: Faults, metrics: tuple[str, ...] | None) -> Training | None:
     """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.section(Training, ("training",), OF_KERAS, apart=(*WATCHING, "class_weight", "callbacks"))
@@ -57,13 +249,12 @@ def training_of(faults: Faults, metrics: tuple[str, ...] | None, folder: Path) -
     faults.fits(CLASS_WEIGHT, ("training", "class_weight"), parts["class_weight"])
     if _no_keras_callback(faults, callbacks) and faults.fits(CALLBACKS, ("training", "callbacks"), callbacks):
         for index, each in enumerate(callbacks):
-            check_source(faults, ("training", "callbacks", index, "python"), each["python"], folder)
-        parts["callbacks"] = tuple(UserCallback(each["python"]) for each in callbacks)
+            check_source(faults, ("training", "callbacks", index, "python"), each["python"])
+        parts["callbacks"] = tuple(sweep_spec.UserCallback(each["python"]) for each in callbacks)
     return replace(section, **parts) if len(faults.found) == before else None
 
 
 def _watching(faults: Faults, form: Any, name: str, metrics: tuple[str, ...] | None) -> Any:
-    """A section that watches a metric, which knows now whether more of it is better."""
     section = faults.section(form, ("training", name))
     if section is None:
         return None

@@ -86,7 +86,6 @@ def _metric(name: str) -> str | None:
 
 
 def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The parameters by their names here, with the optimizers that take each; nested ones are flat."""
     found: dict[str, dict[str, Any]] = {"optimizer": {"value": "adam"}}
     for told, given_block in _flat(given):
         plain = told.lower().replace("-", "_")
@@ -123,7 +122,6 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def _without_faults(blocks: dict[str, Any], model: ModelSpec, notes: list[str]) -> None:
-    """Drop those that can't be parameters."""
     faults = Faults(tree_of_text(plain_yaml({"parameters": blocks})))
     parameters(faults, model)
     for fault in faults.found:
@@ -133,7 +131,6 @@ def _without_faults(blocks: dict[str, Any], model: ModelSpec, notes: list[str]) 
 
 
 def _whole(value: Any) -> Any:
-    """The same with 32 for 32.0, also in a list."""
     if isinstance(value, list):
         return list(map(_whole, value))
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -126,8 +126,6 @@ def tree_of_text(text: str) -> Node:
 
 
 class _Builder:
-    """Turns the parser's events into a tree."""
-
     def __init__(self, events: Iterator[Any]) -> None:
         self.faults: list[Fault] = []
         self._events = events

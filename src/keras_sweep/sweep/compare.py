@@ -98,10 +98,7 @@ class SideBySide:
 
 
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
-    """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all.
-
-    Raises as `keras_sweep.compare`.
-    """
+    """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all."""
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
         raise UsageError(f"two different sweeps or more are needed, but got {', '.join(names) or 'none'}")

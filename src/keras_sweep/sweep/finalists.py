@@ -13,25 +13,12 @@ from operator import attrgetter
 from keras_sweep.record.facts import Choice
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.events import (
-    FinalistEnded,
-    FinalistEpochEnded,
-    FinalistsChosen,
-    TrialEnded,
-)
-from keras_sweep.sweep.generations import Generation
-from keras_sweep.sweep.loop import GenerationTraining
+from keras_sweep.sweep.events import FinalistEnded, FinalistEpochEnded, FinalistsChosen, TrialEnded
+from keras_sweep.sweep.loop import Generation, GenerationTraining
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.trial.events import (
-    EpochEnded,
-    Event,
-    Listener,
-    Noticed,
-    TrialResumed,
-)
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, TrialResumed
 from keras_sweep.trial.ranking import LEADING, can_win, imported, order_key, trained_epochs, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
@@ -117,7 +104,17 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     wanted = spec.finalists
     if wanted is None:
         return Choice(len(results))
-    leading = _candidates(results, spec.objective)[: wanted.top]
+    objective, plain = spec.objective, [replace(one, finalists=(), final=False) for one in results if one.is_whole]
+    ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
+    candidates = ranked[:LEADING]
+    # Trials tie whose values lie within one standard error, the larger one of the two: the steadier curves come first.
+    tied = [
+        one
+        for one in candidates
+        if abs((one.value or 0.0) - (ranked[0].value or 0.0)) <= max(one.stderr or 0.0, ranked[0].stderr or 0.0)
+    ]
+    steady_first = sorted(tied, key=lambda one: unsteadiness(one, objective))
+    leading = [*steady_first, *(one for one in candidates if one not in tied)][: wanted.top]
     own = trained_epochs(results) - sum(one.epochs for one in results if imported(one))
     most = math.inf if spec.finalists_asked else SHARE * own
     recipes, seeds = afford_finalists([one.epochs for one in leading], wanted.seeds, most)
@@ -132,20 +129,6 @@ def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[
             if each * sum(epochs[:recipes]) <= most:
                 return recipes, each
     return 0, 0
-
-
-def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]:
-    """The trials that lead, most promising first: those that tie with the best by how steady their curves are."""
-    plain = [replace(one, finalists=(), final=False) for one in results if one.is_whole]
-    ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
-    leading = ranked[:LEADING]
-    # Trials tie whose values lie within one standard error, the larger one of the two.
-    tied = [
-        one
-        for one in leading
-        if abs((one.value or 0.0) - (leading[0].value or 0.0)) <= max(one.stderr or 0.0, leading[0].stderr or 0.0)
-    ]
-    return [*sorted(tied, key=lambda one: unsteadiness(one, objective)), *(one for one in leading if one not in tied)]
 
 
 def suggest_finalists(

@@ -102,9 +102,15 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
 
 
 def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """The rows, with the options that mend a table added to `data` and told in `notes`. Raises DataError."""
+    """The rows; options that mend a table, and ids that it drops, are added to `data`. Raises DataError."""
+    draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
-        found = _read(data, path)
+        found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
+        if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
+            fit_columns(found.rows.x, found.name)  # which says more than reading alone
+            ids = odd_columns(found.rows.x).get("drop", ())
+            if isinstance(data, dict) and 0 < len(ids) < found.rows.x.width:
+                data["drop"] = [*ids, *data.get("drop", ())]
     except TableError as error:  # with options, each of which helps once
         if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
             raise
@@ -115,18 +121,6 @@ def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:
         return _read_mended(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in found.notices):
         del data["missing_target"]
-    return found
-
-
-def _read(data: Any, path: Path) -> SourceRows:
-    """The rows; ids of a table are added to what `data` drops. Raises DataError, for faults of columns TableError."""
-    draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
-    found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
-    if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
-        fit_columns(found.rows.x, found.name)  # which says more than reading alone
-        ids = odd_columns(found.rows.x).get("drop", ())
-        if isinstance(data, dict) and 0 < len(ids) < found.rows.x.width:
-            data["drop"] = [*ids, *data.get("drop", ())]
     return found
 
 

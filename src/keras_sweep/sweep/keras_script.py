@@ -32,10 +32,7 @@ from keras_sweep.trial.result import Result
 
 
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
-    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`, as the model takes them.
-
-    Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
-    """
+    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`, as the model takes them."""
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:

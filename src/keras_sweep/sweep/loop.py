@@ -1,20 +1,26 @@
-"""The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three."""
+"""The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three.
 
+The next generation is the record's last one, asked again where it is incomplete, or one that is asked anew.
+"""
+
+import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
-from keras_sweep.sweep.generations import Generation, Generations
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Judge, StopsAt, Watch
 from keras_sweep.trial.events import Listener, Noticed
@@ -25,13 +31,120 @@ FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or 
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
 
 
+@dataclass
+class Generation:
+    """Suggestions that were asked at once, and what has become of them so far."""
+
+    index: int  # counted from 0 within the sweep
+    asked: list[Suggestion]
+    done: list[Result] = field(default_factory=list)  # in the record, in the order of their numbers
+    waiting: dict[int, Result] = field(default_factory=dict)  # ended, in the spool until their turn comes, by number
+    resumed: bool = False  # whether some had ended before it was asked this time
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether all of it is in the record."""
+        return len(self.done) == len(self.asked)
+
+    def wanted(self, total: int) -> frozenset[int]:
+        """The trials of a sweep of so many that are not in the record yet."""
+        recorded = {result.number for result in self.done}
+        return frozenset(one.number for one in self.asked if one.number < total) - recorded
+
+    def take_up(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
+        """Find in the spool what an earlier run, or try, trained of it. What was asked otherwise is discarded."""
+        wanted = self.wanted(total)
+        asked = {one.number: one for one in self.asked if one.number in wanted}
+        for number, result in record.waiting(asked).items():
+            was, one = result.suggestion, asked[number]
+            same = (was.params, was.generation, was.continues) == (one.params, one.generation, one.continues)
+            if same and (result.engine, result.runner) == (engine, runner):
+                self.waiting[number] = result
+            else:
+                record.discard(number)
+        self.resumed = bool(self.done or self.waiting)
+
+
+class Generations:
+    """An engine that has been told of all complete generations, and gives the next one."""
+
+    engine: Engine  # another one after `reopen`, and perhaps after `close`
+    _index: int  # of the generation that is asked next
+    opened: Generation | None  # the next one, where the record holds it in part, so that the engine was asked for it
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
+    ) -> None:
+        """Rebuild the engine, made anew, from the trials of the record; `size` is that of a generation.
+
+        Of an engine that does not learn `ahead` generations are taken as one. Its time counts as `sampler`.
+        """
+        self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
+        with wall.phase("sampler"):
+            self._rebuild(finished)
+
+    def next(self) -> Generation:
+        """The generation that is incomplete, or else a new one, which is empty where the space is exhausted."""
+        if self.opened is not None:
+            generation, self.opened = self.opened, None
+            return generation
+        with self._wall.phase("sampler"):
+            return Generation(self._index, self._ask())
+
+    def close(self, generation: Generation, finished: Sequence[Result]) -> None:
+        """The generation is in the record, so that the engine learns of it."""
+        if generation.resumed:  # the runner ended with what was missing, perhaps before the last rungs of the others
+            self.reopen(finished)
+            return
+        with self._wall.part("sampler"):
+            self.engine.tell(generation.done)
+            self._index = generation.asked[-1].generation + 1
+
+    def reopen(self, finished: Sequence[Result]) -> None:
+        """Rebuild the engine from the recorded trials."""
+        with self._wall.part("sampler"):
+            self._rebuild(finished)
+
+    def _rebuild(self, finished: Sequence[Result]) -> None:
+        recorded = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+        self.engine, self._index, self.opened = self._make_engine(), 0, None
+        if not recorded:
+            return
+        *earlier, last = recorded
+        self._index = last[0].suggestion.generation
+        if len(last) < self.engine.generation_size(self._index, self._size):
+            self.engine.replay(earlier)
+            again = self._ask()
+            begins = all(
+                (one.number, one.params) == (result.number, result.suggestion.params)
+                for one, result in zip(again, last, strict=False)
+            )
+            if begins and len(again) > len(last):
+                self.opened = Generation(self._index, again, last)
+                return
+            # The generation is complete, or was asked with another engine or size and can't be continued: begin the
+            # next with an engine that has not been asked yet.
+            self.engine = self._make_engine()
+        self.engine.replay(recorded)
+        self._index += 1
+
+    def _ask(self) -> list[Suggestion]:
+        size = self.engine.generation_size(self._index, self._size)
+        started = time.perf_counter()
+        asked = self.engine.ask_ahead(size, self._ahead)
+        seconds = (time.perf_counter() - started) / max(len(asked), 1)
+        return [
+            replace(one, generation=self._index + place // size, sampler_seconds=seconds)
+            for place, one in enumerate(asked)
+        ]
+
+
 def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
     """Search until so many trials in total are recorded; returns why it ended.
 
-    The record's last generation may be incomplete: it is asked again, which gives the same suggestions; those that
-    ended before their turn wait beside the record, and the runner trains what is missing. So a search that is stopped
-    anywhere goes on as if it had not been. A transient failure (memory, disk, network) discards the rest of its
-    generation, which is trained again, at most RETRIES times.
+    A search that is stopped anywhere goes on as if it had not been: the same suggestions are asked for again, and the
+    runner trains what is missing. After a transient failure (memory, disk, network) the rest of the generation is
+    trained again, at most RETRIES times.
 
     Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
@@ -77,10 +190,9 @@ def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> 
 
 
 def train_added(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReason:
-    """Train one trial of a point, unless one is there; the engine learns of it when the search goes on.
+    """Train one trial of a point, unless one is there; what the point leaves out is as in the best trial.
 
-    What the point leaves out is as in the best trial. It is a generation of its own; one that is in the record in part
-    is never completed after it. Raises UsageError: it is no point of the space.
+    It is a generation of its own. Raises UsageError: it is no point of the space.
     """
     finished = record.results()
     point, known = point_to_add(sweep.spec, finished, given)
@@ -136,29 +248,27 @@ class GenerationTraining:
 
     def __init__(self, sweep: OpenSweep, record: TrialRecord, emit: Listener | None = None) -> None:
         """The listener, by default the sweep's, hears of each epoch and, once, of each trial that ends."""
-        self._sweep = sweep
-        self._emit = emit or sweep.emit
-        self._record = record
+        self._sweep, self._record, self._emit = sweep, record, emit or sweep.emit
         self._told: set[int] = set()  # trials of which it was said that they ended
         self._said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> how often it was trained again
 
     def results(self, generation: Generation, judge: Judge, total: int) -> Iterator[Result]:
-        """Trials in the order of their numbers, each yielded once it is in the record, without its weights.
+        """Trials below number `total` in order, each yielded once it is in the record, without its weights.
 
-        Those in the spool have ended before and are not trained. One that ends before its turn joins them, and is kept
-        as safely there. Trials from number `total` on are not trained. It ends early where the user asks to stop.
+        A trial that ends before its turn is kept in the spool, and is not trained again. It ends early where the user
+        asks to stop.
 
-        Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial, which is to be trained
-        again, as is said. Were that recorded, its mates would be compared without it.
+        Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial. Were that recorded, its
+        mates would be compared without it.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
             generation.take_up(self._record, total, judge.name, runner.name)
         wanted, waiting = generation.wanted(total), generation.waiting
         self._tell(waiting.values())
-        missing = wanted - set(waiting)
-        with closing(self._trained(generation.asked, missing, Watch(judge, emit, self._stopping))) as trained:
+        watch = Watch(judge, emit, self._stopping)
+        with closing(self._trained(generation.asked, wanted - set(waiting), watch)) as trained:
             for number in sorted(wanted):
                 while number not in waiting:
                     with wall.part("train"):

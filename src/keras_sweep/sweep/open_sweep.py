@@ -56,25 +56,14 @@ class OpenSweep:
         folder: SweepFolder,
         emit: Listener = lambda _: None,
         *,
-        spec: SweepSpec | None = None,
-        trust: bool = False,
-        backend: str | None = None,
+        spec: SweepSpec | None = None,  # the user's, in place of the recorded one
+        trust: bool = False,  # whether code that the record names may be imported
+        backend: str | None = None,  # of Keras; None: the one that trained the trial
         wall: WallTime | None = None,
         stop: StopRequest | None = None,
-        workers: Pool | None = None,
+        workers: Pool | None = None,  # None: this process trains
     ) -> None:
-        """Nothing is opened yet.
-
-        Args:
-            folder: of the sweep.
-            emit: hears what goes on.
-            spec: that of the user, in place of the recorded one.
-            trust: whether code that the record names may be imported.
-            backend: of Keras, by default the one that trained the trial.
-            wall: counts where the time goes.
-            stop: whether the user has asked to stop.
-            workers: who trains, by default this process.
-        """
+        """Nothing is opened yet."""
         self.folder, self.emit, self.workers = folder, emit, workers
         self.wall = WallTime() if wall is None else wall
         self.stop = StopRequest(ends_process=False) if stop is None else stop
@@ -124,7 +113,7 @@ class OpenSweep:
         """The spec and the data of a trial, with its variant of the data; Keras is set to its backend.
 
         Raises UsageError: another program trained it, the record names code and is not trusted, or the backend does not
-        fit; and as `read_again`.
+        fit; DataError: the data can't be read; ChangedSweep: other rows are there now, or other code of the model.
         """
         if imported(trial):
             raise UsageError(
@@ -158,8 +147,7 @@ class OpenSweep:
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
         """Choose a runner like that of this name for these data: it trains where the sweep's other trials do."""
         how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
-        how["notice"] = lambda text: self.emit(Noticed(text))
-        return choose_runner(spec, data, name.partition("/")[0], **how)[0]
+        return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
     @property
     def runners(self) -> list[Runner]:
@@ -168,9 +156,10 @@ class OpenSweep:
 
     def rows_of(self, variant: Variant) -> str | None:
         """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
-        variants = self.data.variants if variant else {}
-        rows = variants[variant].validation if variants else None
-        return None if rows is None else fingerprint(replace(rows, x=each(ravel_column, rows.y)))
+        if not (variant and self.data.variants):
+            return None
+        rows = self.data.variants[variant].validation
+        return fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
     @cached_property
     def _trusted_spec(self) -> SweepSpec:
@@ -185,14 +174,30 @@ class OpenSweep:
         """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
         if hasattr(self, "data"):
             return
-        spec = self._trusted_spec
+        spec, study = self._trusted_spec, self.study
         if trial is None:
             choose_backend(self.backend)
         else:  # whose model is built
             choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
-        self.spec, self.data = read_again(self.study, spec, self.emit)
+        forget_changed(spec.code, spec.folder)
+        if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
+            source = spec.model.source
+            raise ChangedSweep(
+                f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
+                f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
+                hint="Bring the former code back, or run the sweep anew under another name",
+            )
+        if (words := use_keras_config(study.facts.keras_config)) is not None:
+            self.emit(Noticed(words))
+        spec, data = load_rows(spec)
+        if data.fingerprint != study.facts.fingerprint:
+            raise ChangedSweep(
+                f"the data of the sweep {study.name!r} have changed since it was run",
+                hint="Bring the former rows back, or run the sweep anew under another name",
+            )
+        self.spec, self.data = with_own_parameters(spec, data), data
 
 
 def load(
@@ -248,30 +253,6 @@ def load(
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
     return spec, data, chosen
-
-
-def read_again(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
-    """Read a recorded sweep's data again. The spec has what its model adds to it; Keras is configured as it was.
-
-    Raises DataError: they can't be read; ChangedSweep: other rows are there now, or other code of the model.
-    """
-    forget_changed(spec.code, spec.folder)
-    if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
-        source = spec.model.source
-        raise ChangedSweep(
-            f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
-            f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
-            hint="Bring the former code back, or run the sweep anew under another name",
-        )
-    if (words := use_keras_config(study.facts.keras_config)) is not None:
-        emit(Noticed(words))
-    spec, data = load_rows(spec)
-    if data.fingerprint != study.facts.fingerprint:
-        raise ChangedSweep(
-            f"the data of the sweep {study.name!r} have changed since it was run",
-            hint="Bring the former rows back, or run the sweep anew under another name",
-        )
-    return with_own_parameters(spec, data), data
 
 
 def backend_of(runner: str) -> str | None:

@@ -13,31 +13,20 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
+from keras_sweep.record import saved
 from keras_sweep.record.candidates import MOST_COMPARED
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.saved import (
-    load_scores_of,
-    load_weights_of,
-    part_of,
-    save_scores,
-    scores_file,
-    weights_file_of,
-    with_scores,
-)
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.replay import weights_of
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.outcome import Logged
-from keras_sweep.trial.events import (
-    Listener,
-    Noticed,
-)
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
@@ -144,10 +133,10 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
     """Move weights aside that are damaged, or not of their trial or finalist; returns whose. Raises RecordError."""
     damaged = []
     for trial in (one for result in results for one in (result, *result.finalists)):
-        path = weights_file_of(folder, trial)
+        path = saved.weights_file_of(folder, trial)
         if path.exists():
             try:
-                load_weights_of(folder, trial)
+                saved.load_weights_of(folder, trial)
             except RecordError as error:
                 emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
                 damaged.append(trial)
@@ -165,7 +154,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
             lost = error.message
         else:
             if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
-                write_arrays(weights_file_of(sweep.folder, trial), weights)
+                write_arrays(saved.weights_file_of(sweep.folder, trial), weights)
                 continue
         sweep.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
@@ -174,10 +163,11 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [one for result in results if result.final for one in result.finalists]
-    for trial in (one for part in (results, finalists) for one in with_scores(part, objective, best=MOST_COMPARED)):
-        path = scores_file(part_of(folder, trial), trial.number)
+    compared = [one for part in (results, finalists) for one in saved.with_scores(part, objective, best=MOST_COMPARED)]
+    for trial in compared:
+        path = saved.scores_file(saved.part_of(folder, trial), trial.number)
         try:
-            load_scores_of(folder, trial)
+            saved.load_scores_of(folder, trial)
         except RecordError as error:
             if path.exists() or path.is_symlink():
                 sweep.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
@@ -185,7 +175,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
             if scores is None:
                 lost += 1
             else:
-                save_scores(path, scores)
+                saved.save_scores(path, scores)
     if lost:
         whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
         sweep.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
@@ -196,7 +186,7 @@ def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
     spec, data = sweep.load(trial)
     assert trial.value is not None
     try:
-        weights = load_weights_of(sweep.folder, trial)
+        weights = saved.load_weights_of(sweep.folder, trial)
     except RecordError:
         return None
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name

@@ -17,7 +17,7 @@ from keras_sweep.record.candidates import load_known
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import keeps_bits, load_weights_of, with_scores
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import validation_outputs
+from keras_sweep.sweep.winner import as_probabilities, validation_outputs
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
 
@@ -50,11 +50,6 @@ class ValidationOutputs:
     def certainty(self) -> npt.NDArray[np.floating]:
         """[N] how sure the model is of the class that it names, from 0 to 1."""
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
-
-
-def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
-    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
 def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:

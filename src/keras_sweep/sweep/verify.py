@@ -23,10 +23,10 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
-from keras_sweep.sweep.evaluate import count_look
 from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
+from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.build_trial import predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
@@ -159,7 +159,7 @@ def verify_model(
 def _leaf(check: str) -> str:
     """Where in a card the number of a check stands."""
     part, blank, name = check.partition(" ")
-    return f"validation.{check}" if not blank else f"{part.replace('refit', 'refit.scores')}.{name}"
+    return f"{part.replace('refit', 'refit.scores')}.{name}" if blank else f"validation.{check}"
 
 
 def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:

@@ -9,8 +9,8 @@ from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import built
-from keras_sweep.models.hyper_model import has_own_fit, own_optimizer
-from keras_sweep.models.own_compile import own_arguments
+from keras_sweep.models.hyper_model import has_own_fit
+from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec

@@ -1,7 +1,4 @@
-"""What a sweep's validation rows say of its trials: the winner's likely true score, and who is how far behind it.
-
-Plain numbers without NumPy, so that who only reads a sweep imports nothing heavy.
-"""
+"""What validation rows say of a sweep's trials: the winner's likely true score, and how far others are behind it."""
 
 from __future__ import annotations
 
@@ -82,9 +79,9 @@ class Comparison:
 
 
 def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Ties are the values within one standard error, the larger one, of the best, on its rows; none if it stands alone.
+    """Compare by values: those within one standard error, the larger one, of the best, on its rows, are ties.
 
-    Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
+    Imported trials are compared in a sweep that has no others.
     """
     counts = can_win if winner(results, objective) is not None else comparable
     rivals = [result for result in results if counts(result, objective)]
@@ -115,10 +112,9 @@ def known_error(result: Result) -> float | None:
 
 
 def doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Scores that can't be what they are called: they contradict their rows, or are the same whatever is trained.
+    """Say in a line, if so, that scores contradict their rows, or are all the same, and what that usually means.
 
-    Returns a line that says so, and what it usually means, or none. The trials are results, or rows of a leaderboard,
-    of a whole sweep; `name` is the metric that ranks them.
+    The trials are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
     """
     complete = [one for one in trials if one.state is TrialState.COMPLETE]
     parted = next((one for one in complete if None not in (one.value, one.rows_value)), None)

@@ -1,7 +1,4 @@
-"""What happens while a trial trains, as frozen records: runners emit them, views show them; and what all events are.
-
-Events of the whole sweep are in `sweep/events.py`.
-"""
+"""What happens while a trial trains: runners emit it, views show it. Events of the whole sweep: `sweep/events.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

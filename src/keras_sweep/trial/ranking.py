@@ -21,11 +21,9 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of one trial; the 
 def order_key(result: Result, objective: Objective) -> Order:
     """Sorts trials best first: by value; equal values by the loss on the same rows, by fewer epochs, by number.
 
-    Recipes that were trained with other seeds, too, come before all others, by the mean of their values over all seeds:
-    those of which no seed failed first.
-    Where a trial is scored after its last epoch, pruned trials rank below all complete ones: their values are of
-    earlier epochs. Where its best epoch counts (`take: best`), theirs compare, and they rank among the others. Trials
-    without a finite value are last.
+    Recipes that were trained with other seeds, too, come first, by the mean over seeds: those of which no seed failed
+    first. Pruned trials rank below complete ones, whose values are of later epochs, but where the best epoch counts
+    (`take: best`). Trials without a finite value are last.
     """
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
@@ -95,8 +93,12 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
     """
     if not objective.further:
         return frozenset()
+
+    def key(goal: Objective, value: float | None) -> float:
+        return math.inf if value is None or math.isnan(value) else goal.key(value)
+
     keys = {
-        one.number: (objective.key(one.value), *_further_keys(one, objective))
+        one.number: (objective.key(one.value), *(key(goal, one.goal(goal.name)) for goal in objective.further))
         for one in results
         if comparable(one, objective) and not imported(one) and one.value is not None
     }
@@ -106,12 +108,6 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
         if not any(all(a <= b for a, b in zip(other, own, strict=True)) and other != own for other in others):
             found[number] = own
     return frozenset(found)
-
-
-def _further_keys(result: Result, objective: Objective) -> list[float]:
-    """A sort key for each further goal: smaller is better; infinite without a value."""
-    values = [(goal, result.goal(goal.name)) for goal in objective.further]
-    return [math.inf if value is None or math.isnan(value) else goal.key(value) for goal, value in values]
 
 
 def best_training(result: Result, objective: Objective) -> Result:
@@ -210,7 +206,6 @@ def unsteadiness(result: Result, objective: Objective) -> float:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    """The sample's standard deviation; infinite where a value is."""
     centre = mean(values)
     squares = [(value - centre) ** 2 for value in values]
     return math.sqrt(math.fsum(squares) / (len(values) - 1)) if math.isfinite(centre) else math.inf

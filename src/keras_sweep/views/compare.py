@@ -7,25 +7,19 @@ from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.compare import Side, SideBySide
-from keras_sweep.views.leaderboard.columns import behind_head, difference_text, over_seeds_text
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.query import seeds_record
+from keras_sweep.views.leaderboard.rows import seeds_record
+from keras_sweep.views.leaderboard.texts import behind_head, difference_text, over_seeds_text
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import TIE, CurveScale, sparkline
 from keras_sweep.views.terminal.table import Column, cut, drawn, needed
-from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, seconds_text, sparkline, value_text
 
 LONGEST = 28  # cells of one value on a terminal
 CURVE = 16  # cells
 
 
-def fact_rows(found: SideBySide) -> dict[str, list[str]]:
-    """Every fact of each sweep, from the best value to the parameters of the winners."""
-    each = [_facts(found, side) for side in found.sides]
-    return {label: [facts[label] for facts in each] for label in each[0]}
-
-
 def _facts(found: SideBySide, side: Side) -> dict[str, str]:
+    """Every fact of a sweep, from the best value to the parameters of the winners."""
     best, objective, looked = side.best, found.objective, side.test
     facts = {}
     value = "best value"
@@ -102,12 +96,13 @@ def print_comparison(console: Console, found: SideBySide) -> None:
 
 def compare_columns(found: SideBySide) -> list[Column]:
     """What the facts are, then a column a sweep."""
-    rows = fact_rows(found)
+    facts = [_facts(found, side) for side in found.sides]
     curves = [best_curve(side) for side in found.sides]
     scale = CurveScale(curves, found.objective.goal)
-    columns = [Column("", [*rows, "best so far"])]
-    for side, texts, curve in zip(found.sides, zip(*rows.values(), strict=True), curves, strict=True):
-        columns.append(Column(side.name, [*texts, Text(sparkline(curve, scale, width=CURVE), style="cyan")]))
+    columns = [Column("", [*facts[0], "best so far"])]
+    for side, texts, curve in zip(found.sides, facts, curves, strict=True):
+        cells: list[str | Text] = [*texts.values(), Text(sparkline(curve, scale, width=CURVE), style="cyan")]
+        columns.append(Column(side.name, cells))
     return columns
 
 

@@ -17,9 +17,8 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.record.facts import Baseline
 from keras_sweep.space.text import escaped
-from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.table import Column, print_table
-from keras_sweep.views.terminal.text import score_text, seconds_text
+from keras_sweep.views.terminal.text import bar, score_text, seconds_text
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = (40, 34, 28, 20, 12)  # cells of one text on a terminal, tried in this order

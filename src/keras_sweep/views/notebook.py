@@ -13,13 +13,11 @@ from keras_sweep.sweep.events import SweepEnded
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of, seeds_texts
-from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
+from keras_sweep.views.leaderboard.texts import leaderboard_columns, leaderboard_notes, lines_of, seeds_texts
 from keras_sweep.views.running.sweep_progress import SweepProgress
-from keras_sweep.views.terminal.drawing import CurveScale, sparkline
 from keras_sweep.views.terminal.table import Column
-from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import CurveScale, score_text, seconds_text, sparkline, value_text
 
 # currentColor and transparency alone, so that one style suits every theme
 STYLE = (

@@ -14,12 +14,10 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.events import EndReason, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
-from keras_sweep.views.leaderboard.columns import goals_text
-from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
-from keras_sweep.views.terminal.drawing import bar
-from keras_sweep.views.terminal.text import params_text, score_text, seconds_text, shorten
+from keras_sweep.views.leaderboard.texts import goals_text, unlike_text
+from keras_sweep.views.terminal.text import bar, params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
 BARS = 3  # of importance at most

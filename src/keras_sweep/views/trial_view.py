@@ -13,16 +13,14 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.ranking import ADDED, seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.columns import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.query import cell, seeds_record
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, rows_of, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
+from keras_sweep.views.leaderboard.texts import difference_text, goals_text, is_ahead, seeds_texts
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
-from keras_sweep.views.terminal.drawing import TIE, TRACK, plot
 from keras_sweep.views.terminal.table import Column, print_table
-from keras_sweep.views.terminal.text import score_text, value_text
+from keras_sweep.views.terminal.text import TIE, TRACK, plot, score_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 7

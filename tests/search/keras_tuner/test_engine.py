@@ -1,6 +1,5 @@
 """What is KerasTuner's own: its draws, Hyperband's budgets, the values it would mangle, its faults."""
 
-import math
 import warnings
 from dataclasses import replace
 from importlib.metadata import version
@@ -66,13 +65,6 @@ def test_points_to_start_with_are_filled_up_and_hyperband_trains_them_longest() 
     assert third.number == 2
 
 
-@pytest.mark.parametrize("sampler", ["random", "grid"])
-def test_no_sampler_of_keras_tuner_is_asked_for_several_generations_at_once(sampler: str) -> None:
-    engine = make_engine(search_spec(SMALL, "keras-tuner", sampler))
-    assert engine.learns
-    assert (engine.rungs(27), engine.rung(1, {0: 0.5, 1: 0.1})) == ((), frozenset())  # nor does it stop a trial
-
-
 @pytest.mark.parametrize(
     ("engine", "largest", "smallest"),
     [
@@ -121,19 +113,6 @@ def test_bayesian_learns_from_the_trials_of_another_engine() -> None:
     taught.replay(theirs)
     other.replay([[replace(result, value=1.0 - (result.value or 0.0)) for result in results] for results in theirs])
     assert [one.params for one in taught.ask(2)] != [one.params for one in other.ask(2)]
-
-
-@pytest.mark.soak
-def test_bayesian_takes_failures_for_the_worst() -> None:
-    """Half of the range always fails: a model that did not know would go on asking there."""
-
-    def value(suggestion: object) -> float | None:
-        rate = suggestion.params["learning_rate"]  # type: ignore[attr-defined]
-        return None if rate > 0.01 else 0.8 - 0.05 * (math.log10(rate) + 3) ** 2
-
-    engine = make_engine(search_spec(SearchSpace((RATE,)), "keras-tuner", "bayesian"))
-    results: list[Result] = flatten(run_search(engine, 5, 4, value))
-    assert sum(result.value is not None for result in results[8:]) >= 10
 
 
 def test_trials_of_another_space_are_passed_over() -> None:
@@ -201,26 +180,6 @@ def test_stepped_values_survive_their_codes(low: float, step: float, steps: int)
         if distribution.contains(value):
             codes = encode(space, {"x": value})
             assert codes is not None and decode(space, codes) == {"x": value}
-
-
-def test_values_rounded_past_the_end_are_drawn_back() -> None:
-    space, beyond = SearchSpace((RATE, Parameter("units", Int(1, 8, log=True)))), math.nextafter(1.0, 2.0)
-    assert decode(space, {"learning_rate": beyond, "units": 9}) == {"learning_rate": 1.0, "units": 8}
-
-
-def test_conditions_on_constants_are_resolved() -> None:
-    space = SearchSpace(
-        (
-            Parameter("momentum", Float(0.0, 1.0, step=0.5), (Condition("optimizer", ("sgd",)),)),
-            Parameter("beta_1", Float(0.0, 1.0), (Condition("optimizer", ("adam",)),)),
-            Parameter("amsgrad", Categorical((True, False)), (Condition("beta_1", (0.5,)),)),
-        ),
-        {"optimizer": "sgd"},
-    )
-    for sampler in ("random", "bayesian", "hyperband", "grid"):
-        results = flatten(run_search(make_engine(search_spec(space, "keras-tuner", sampler)), 9, 4))
-        assert {result.params["momentum"] for result in results} == {0.0, 0.5, 1.0}
-        assert all("beta_1" not in result.params for result in results)
 
 
 def test_only_trials_that_hyperband_may_still_promote_are_continuable_and_no_other_is_promoted_later() -> None:

@@ -11,7 +11,7 @@ from keras_sweep.training.lane import Lane, LaneEnd
 from keras_sweep.training.lanes.group import LaneGroup
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
-from keras_sweep.trial.plan import Schedule, TrainingPlan
+from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Suggestion
 
 SIGNATURE = Signature((), (OptimizerVariant("sgd", (), ("momentum",)),), 32, 42)
@@ -60,8 +60,8 @@ class Made:
         return lane_count(placed)
 
 
-def lane_of(number, epochs=3, *, rungs=(), wanted=True, rate=0.1, per_lane=None, schedule=None):
-    plan = TrainingPlan({}, "sgd", epochs=epochs, batch_size=16, schedule=schedule)
+def lane_of(number, epochs=3, *, rungs=(), wanted=True, rate=0.1, per_lane=None):
+    plan = TrainingPlan({}, "sgd", epochs=epochs, batch_size=16)
     return Lane(Suggestion(number, {}), SIGNATURE, plan, rate, 0, per_lane or {}, rungs, None, None, wanted)
 
 
@@ -109,6 +109,10 @@ def test_a_lane_whose_weights_are_no_numbers_diverges_and_keeps_its_place():
     group.train(2)
     assert [lane.end for lane in group.lanes] == [LaneEnd.DIVERGED, None]
     assert group.lanes[0].last is None and group.places() == ([0, 1], 2)
+    program = group._programs.made[2]  # and so does one whose row has a number that is not finite
+    program.validate = lambda state, numbers: (state, {"accuracy": np.full(2, math.nan)}, np.full(2, True), None)
+    group.train(3)
+    assert group.lanes[1].end is LaneEnd.DIVERGED
 
 
 def test_nobody_looks_before_the_next_rung_or_end():
@@ -163,16 +167,6 @@ def test_empty_places_are_filled_with_copies_and_each_lane_has_numbers_of_its_ow
     assert rates is None and numbers.batch_size is None and numbers.model is None
 
 
-def test_a_schedule_goes_on_from_step_to_step_over_the_epochs():
-    schedule = Schedule(epochs=2, batch_size=16, schedule="linear")
-    group = group_of(lane_of(0, 2, rate=0.8, schedule=schedule), lane_of(1, 2, rate=0.4, schedule=schedule))
-    group.train(2)
-    (_, first), (_, second) = group._programs.made[2].epochs
-    assert first.shape == (64, 2) and first.dtype == np.float32  # as many as an epoch of 64 rows may have at most
-    np.testing.assert_allclose(first[:4, 0], [0.8, 0.7, 0.6, 0.5], rtol=1e-6)
-    np.testing.assert_allclose(second[:4], [[0.4, 0.2], [0.3, 0.15], [0.2, 0.1], [0.1, 0.05]], rtol=1e-6, atol=1e-8)
-
-
 def test_a_group_that_trained_elsewhere_stands_there_and_goes_on_to_the_same_numbers():
     here, whole = (group_of(lane_of(0, 4), lane_of(1, 2), lane_of(2, 4)) for _ in range(2))
     lanes = list(here.lanes)
@@ -186,20 +180,3 @@ def test_a_group_that_trained_elsewhere_stands_there_and_goes_on_to_the_same_num
     whole.train(4)
     assert [lane.rows for lane in here.lanes] == [lane.rows for lane in whole.lanes]
     assert here.take(here) is None and len(here.lanes[0].rows) == 4
-
-
-def test_a_group_that_was_stopped_begins_in_a_program_of_as_many_places():
-    state = TrainingState((np.array(5.0),), (), ())
-    lanes = [lane_of(0, 9), lane_of(1, 9)]
-    group = group_of(*lanes, epoch=5, begins={0: state, 1: state}, places=lanes, count=4)
-    assert group.places() == ([0, 1], 4) and group.state(lanes[1]) is state
-    group.train(6)
-    assert sorted(group._programs.made) == [2, 4] and group.state(lanes[1]).trainable[0] == 6
-
-
-def test_a_row_with_a_number_that_is_not_finite_is_a_divergence():
-    group = group_of(lane_of(0, 3))
-    program = group._programs.program(SIGNATURE, 1)
-    program.validate = lambda state, numbers: (state, {"accuracy": np.array([math.nan])}, np.array([True]), None)
-    group.train(1)
-    assert group.lanes[0].end is LaneEnd.DIVERGED

@@ -3,6 +3,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat
@@ -10,6 +11,7 @@ from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.programs import Programs
+from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
@@ -17,10 +19,12 @@ from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import (
     WEIGHTS,
+    assert_as_fit,
     assert_same_bits,
     assert_weights_close,
     fitted,
     lanes,
+    signatures,
     suggestions,
     user_spec,
 )
@@ -63,11 +67,26 @@ def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a
     assert (programs.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
 
+@pytest.mark.parametrize(("gigabytes", "lanes"), [(32, 64), (1, 64), (1 / 64, 9)])
+def test_on_an_accelerator_a_program_has_as_many_lanes_as_its_memory_takes(data, gigabytes, lanes):
+    spec = make_spec(model=ModelSpec("dense", "dense", {"units": 1000, "activation": "softmax"}))
+    programs = Programs(spec, data, Device("gpu", "a GPU", int(gigabytes * 2**30), 64))
+    assert abs(programs.limit(signature_of(training_plan(spec, ADAM))) - lanes) <= 1
+
+
+def test_there_one_thread_trains_all_trials_of_a_generation_in_one_program(data):
+    runner = CompiledRunner(make_spec(), data, device=Device("gpu", "a GPU", 32 << 30, 64))
+    assert_as_fit(
+        make_spec(), data, suggestions(*({**ADAM, "learning_rate": 0.001 * n} for n in range(1, 6))), runner=runner
+    )
+    assert runner.at_once == 1 and runner.compiled == 1 and len(signatures(runner)) == 1
+    assert runner._threads == 1
+
+
 @pytest.mark.soak
 @pytest.mark.full_effort
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
-    trials = suggestions(ADAM)
-    spec = user_spec("convolutional")
+    spec, trials = user_spec("convolutional"), suggestions(ADAM)
     assert lanes(spec, data, trials)[0].curve["loss"] == fitted(spec, data, trials)[0].curve["loss"]
 
 

@@ -7,10 +7,9 @@ from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.training.lanes.lane_numbers import PerLaneValue
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import assert_as_fit, lanes, signatures, suggestions, user_spec
+from tests.helpers.lane_trials import assert_as_fit, lanes, signatures, suggestions
 
 
 def space(**distributions):
@@ -63,12 +62,6 @@ def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments
     assert len(used) == 1
 
 
-def test_an_argument_that_does_not_vary_is_compiled_in(data):
-    trials = suggestions({"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.01, "epochs": 1})
-    _, (signature,) = as_fit(make_spec(), data, trials)
-    assert signature.per_lane == ()
-
-
 def test_without_momentum_a_lane_has_another_program(data):
     sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1}
     trials = suggestions({**sgd, "momentum": 0.0}, {**sgd, "momentum": 0.9}, {**sgd, "momentum": 0.5})
@@ -93,12 +86,6 @@ def test_clipping_by_norm_takes_a_program_for_each_number(data):
     assert [signature.per_lane for signature in used] == [(), ()]
 
 
-def test_layers_that_are_no_matrices_too(data):
-    spec = user_spec("regularized", space=space(beta_1=Float(0.0, 1.0)))
-    adam = {"optimizer": "adam", "learning_rate": 0.003, "epochs": 2}
-    assert_as_fit(spec, data, suggestions({**adam, "beta_1": 0.5}, {**adam, "beta_1": 0.95}))
-
-
 def test_different_optimizers_share_a_program_with_numbers_of_their_own(data):
     spec = make_spec(
         space=SearchSpace(
@@ -117,25 +104,6 @@ def test_different_optimizers_share_a_program_with_numbers_of_their_own(data):
     )
     _, used = as_fit(spec, data, trials)
     assert len(used) == 1
-
-
-def test_what_a_space_offers_counts_kinds_and_not_numbers():
-    momentum = Parameter("momentum", Float(0.0, 0.9))
-    optimizer = Parameter("optimizer", Categorical(("sgd", "rmsprop")))
-    both = optimizer_variants(make_spec(space=SearchSpace((optimizer, momentum))))
-    assert [(one.optimizer, one.constants, one.per_lane) for one in both] == [
-        ("sgd", (), ("momentum",)),
-        ("rmsprop", (), ("momentum",)),
-    ]
-    some = Parameter("momentum", Categorical((0.0, 0.5, 0.9, 0.99)))
-    with_zero = optimizer_variants(make_spec(space=SearchSpace((Parameter("optimizer", Categorical(("sgd",))), some))))
-    zero = (("momentum", "float", 0.0),)
-    assert [(one.constants, one.per_lane) for one in with_zero] == [(zero, ()), ((), ("momentum",))]
-
-
-def test_a_space_of_an_argument_that_must_be_compiled_in_offers_nothing():
-    optimizer = Parameter("optimizer", Categorical(("sgd", "nadam")))
-    assert optimizer_variants(make_spec(space=SearchSpace((optimizer, Parameter("beta_1", Float(0.5, 0.9)))))) == ()
 
 
 def test_an_own_number_is_no_plain_number():

@@ -13,7 +13,7 @@ from keras_sweep.training.lanes.signature import (
     signature_of,
     variant_of,
 )
-from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import make_spec
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3, "batch_size": 16, "seed": 7}
@@ -78,6 +78,8 @@ def test_trials_that_differ_in_their_learning_rate_or_epochs_alone_share_a_progr
         {"loss.from_logits": True},
         {"schedule": "cosine"},
         {"warmup": 0.5},
+        {"training.class_weight": {0: 1.0, 1: 2.0}},
+        {"training.class_weight": "balanced"},
     ],
     ids=lambda params: next(iter(params)),
 )
@@ -92,15 +94,7 @@ def test_values_that_compare_equal_but_are_of_other_types_are_others():
 
 def test_models_of_one_structure_share_a_program_whatever_their_arguments():
     wide, narrow = (signature_of(plan(**{"model.units": units}), structure="two layers") for units in (4, 9))
-    assert wide == narrow and wide.model == () and wide.structure == "two layers"
-    assert wide != signature_of(plan(), structure="three layers")
-
-
-def test_weights_of_classes_and_arguments_of_the_loss_are_compiled_in():
-    said = TrainingPlan({}, "adam", loss_arguments={"delta": 2.0})
-    assert signature_of(said).loss == (("delta", "float", 2.0),) and signature_of(said).class_weight is None
-    assert signature_of(plan(**{"training.class_weight": {0: 1.0, 1: 2.0}})).class_weight == ((0, 1.0), (1, 2.0))
-    assert signature_of(plan(**{"training.class_weight": "balanced"})).class_weight == "balanced"
+    assert wide == narrow and wide != signature_of(plan(), structure="three layers")
 
 
 def test_what_varies_is_left_to_the_lanes_where_the_optimizer_allows_it():
@@ -120,15 +114,10 @@ def test_a_space_offers_up_to_four_optimizers_in_the_order_of_its_file():
     four, five = (Parameter("optimizer", Categorical(names[:count])) for count in (4, 5))
     rate, units = Parameter("learning_rate", Float(0.1, 1.0)), Parameter("model.units", Int(1, 99))
     others = (rate, units, Parameter("epochs", Int(1, 9)), Parameter("batch_size", Categorical((8, 16))))
+    others += (Parameter("loss.delta", Int(1, 9)), Parameter("training.early_stopping.patience", Int(1, 9)))
     assert [name for name, *_ in variants(four, *others)] == list(names[:4])
     assert variants(five, *others) == []
     assert variants(rate, units, optimizer="sgd", momentum=0.5) == [("sgd", {"momentum": 0.5}, ())]
-
-
-def test_arguments_of_the_loss_and_of_training_make_no_optimizers():
-    delta = Parameter("loss.delta", Categorical((1.0, 2.0, 3.0, 4.0, 5.0)))
-    patience = Parameter("training.early_stopping.patience", Int(1, 9))
-    assert len(variants(delta, patience, Parameter("optimizer", Categorical(("sgd", "adam"))))) == 2
 
 
 def test_numbers_of_a_range_are_one_offer_and_its_zero_another():

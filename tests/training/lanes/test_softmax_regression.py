@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from keras_sweep.data.search_data import Rows
+from keras_sweep.training.lanes.flat import is_softmax_regression
 from keras_sweep.training.lanes.signature import signature_of
-from keras_sweep.training.lanes.softmax_regression import is_softmax_regression
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
@@ -25,26 +25,22 @@ def recognized(spec, data, params=ADAM):
     return is_softmax_regression(Template(spec, signature_of(training_plan(spec, params)), data))
 
 
-@pytest.mark.parametrize("params", [{}, {"model.use_bias": False}])
-def test_one_layer_has_the_numbers_of_fit(data, params):
-    trials = [replace(trial, params={**trial.params, **params}) for trial in PAIR]
-    assert recognized(make_spec(), data, {**ADAM, **params})
-    assert_as_fit(make_spec(), data, trials)
-
-
-def test_pictures_are_made_flat_and_labels_may_be_a_column(data):
-    pictures = changed(data, lambda rows: rows.reshape(-1, 8, 8), lambda labels: labels.reshape(-1, 1))
-    trials = [replace(trial, params={**trial.params, "model.units": 10}) for trial in PAIR]
-    assert recognized(make_spec(), pictures, trials[0].params)
-    assert_as_fit(make_spec(), pictures, trials)
-
-
-@pytest.mark.parametrize("metrics", [(), ("sparse_categorical_accuracy",)])
-def test_other_names_of_the_accuracy_or_none(data, metrics):
+@pytest.mark.parametrize(
+    ("params", "metrics", "pictures"),
+    [
+        ({}, ("accuracy",), False),
+        ({"model.use_bias": False}, ("sparse_categorical_accuracy",), False),
+        ({"model.units": 10}, (), True),  # they are made flat, and their labels are a column
+    ],
+)
+def test_one_layer_has_the_numbers_of_fit(data, params, metrics, pictures):
+    if pictures:
+        data = changed(data, lambda rows: rows.reshape(-1, 8, 8), lambda labels: labels.reshape(-1, 1))
     spec = make_spec(metrics=metrics)
     spec = replace(spec, objective=replace(spec.objective, name="val_loss"))
-    assert recognized(spec, data)
-    assert_as_fit(spec, data, PAIR)
+    trials = [replace(trial, params={**trial.params, **params}) for trial in PAIR]
+    assert recognized(spec, data, trials[0].params)
+    assert_as_fit(spec, data, trials)
 
 
 def test_a_lane_that_overflows_diverges_as_by_fit_and_its_neighbour_does_not(data):

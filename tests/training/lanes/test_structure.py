@@ -50,18 +50,6 @@ MANY = "units rate noise slope l1 l2"
 PAIR = ((8, 5), (33, 20))
 CASES = [
     case(
-        "rates of dropout and factors of penalties",
-        searching(arguments={"hidden": (16,)}, dropout=SHARE, l2=Float(0.0, 1.0)),
-        of_models("dropout l2", (0.1, 0.01), (0.5, 0.001), (0.87, 1e-6), learning_rate=(0.01, 0.003, 0.01)),
-        marks=pytest.mark.soak,  # in short with several widths or depths
-    ),
-    case(
-        "a factor of zero where a trial has no penalty",
-        searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=SHARE),
-        of_models("l2 hidden dropout", (0.0, (16,), 0.0), (0.01, (16,), 0.3), (0.0, (), 0.3)),
-        marks=pytest.mark.soak,
-    ),
-    case(
         "numbers of zero in models of the user's",
         searching("penalized", **dict.fromkeys(PENALTIES.split(), SHARE)),
         of_models(
@@ -72,19 +60,15 @@ CASES = [
         ),
         marks=pytest.mark.soak,
     ),
-    *(
-        case(
-            f"narrow layers beside wide ones, {activation}",
-            searching(
-                arguments={"hidden_activation": activation},
-                hidden=Categorical((*PAIR, (64, 64))),
-                dropout=SHARE,
-                l2=Float(0.0, 1.0),
-            ),
-            of_models("hidden dropout l2", ((8, 5), 0.1, 0.01), ((64, 64), 0.2, 0.0001)),
-            marks=marks,
-        )
-        for activation, marks in (("relu", pytest.mark.soak), ("sigmoid", ()))
+    case(
+        "narrow layers beside wide ones",
+        searching(
+            arguments={"hidden_activation": "sigmoid"},
+            hidden=Categorical((*PAIR, (64, 64))),
+            dropout=SHARE,
+            l2=Float(0.0, 1.0),
+        ),
+        of_models("hidden dropout l2", ((8, 5), 0.1, 0.01), ((64, 64), 0.2, 0.0001)),
     ),
     *(
         case(
@@ -126,10 +110,7 @@ CASES = [
         searching(
             hidden=Categorical(PAIR), hidden_activation=Categorical(("relu", "tanh", "gelu", "swish")), dropout=SHARE
         ),
-        of_models(
-            "hidden hidden_activation dropout",
-            *((PAIR[0], "relu", 0.2), (PAIR[1], "gelu", 0.2)),
-        ),
+        of_models("hidden hidden_activation dropout", (PAIR[0], "relu", 0.2), (PAIR[1], "gelu", 0.2)),
     ),
     case(
         "batch sizes, with whole and short last batches",
@@ -157,9 +138,7 @@ CASES = [
             batch_size=Categorical((32, 64)),
         ),
         of_models(
-            "hidden dropout l2",
-            *(((9, 40, 5), 0.1, 0.01), ((7,), 0.0, 0.0001), ((), 0.2, 0.01)),
-            batch_size=(32, 64, 64),
+            "hidden dropout l2", ((9, 40, 5), 0.1, 0.01), ((7,), 0.0, 0.0001), ((), 0.2, 0.01), batch_size=(32, 64, 64)
         ),
     ),
     case(

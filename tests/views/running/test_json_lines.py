@@ -6,18 +6,8 @@ import re
 import pytest
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.events import (
-    EndReason,
-    GenerationAsked,
-    SweepEnded,
-    TrialEnded,
-)
-from keras_sweep.trial.events import (
-    EpochEnded,
-    Noticed,
-    PhaseBegan,
-    TrialResumed,
-)
+from keras_sweep.sweep.events import EndReason, GenerationAsked, SweepEnded, TrialEnded
+from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan, TrialResumed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running import json_lines
 from tests.helpers.results import dense_sweep, looked, result, started
@@ -53,6 +43,16 @@ def test_every_event_is_one_line_of_strict_ascii_json():
         *("noticed", "test_evaluated", "sweep_ended"),
     ]
     assert all(next(iter(record)) == "event" for record in read)
+    begun, _, _, _, epoch, failed, _, test, end = read
+    assert begun["space_size"] is None and begun["finished"] == 8 and epoch["logs"]["loss"] is None
+    assert (failed["state"], failed["value"], failed["reason"]) == ("FAIL", None, "diverged")
+    assert test["stderrs"] == {"loss": 0.01, "accuracy": 0.0037} and test["stderr"] == 0.0037
+    assert sum(end["trials"].values()) == 64 and list(end["trials"]) == ["COMPLETE", "PRUNED", "FAIL"]
+    assert end["best"]["number"] == 50 and end["model"] == "sweeps/dense/best.keras"
+    trial = json.loads(written(TrialEnded(result(3, 0.85, epochs=4))))
+    assert len(trial["curve"]["val_accuracy"]) == 4 and trial["epochs"] == trial["epoch"] == 4
+    seconds = trial["seconds"]
+    assert math.isclose(seconds.pop("total"), sum(seconds.values()))
 
 
 def test_the_fields_are_those_that_are_documented():
@@ -63,40 +63,9 @@ def test_the_fields_are_those_that_are_documented():
         assert set(record) <= documented[record.pop("event")] | {"event"}
 
 
-def test_what_is_unknown_or_no_number_is_null():
-    read = [json.loads(line) for line in written(*EVENTS).splitlines()]
-    assert read[0]["space_size"] is None and read[0]["finished"] == 8
-    assert read[4]["logs"] == {"val_accuracy": 0.5, "loss": None}
-    assert read[5]["state"] == "FAIL" and read[5]["value"] is None and read[5]["reason"] == "diverged"
-
-
-def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_apart():
-    record = json.loads(written(EVENTS[0], EVENTS[7]).splitlines()[1])
-    assert record["stderrs"] == {"loss": 0.01, "accuracy": 0.0037} and record["stderr"] == 0.0037
-
-
-def test_a_trial_has_its_whole_curve_and_its_seconds_by_part():
-    record = json.loads(written(TrialEnded(result(3, 0.85, epochs=4))))
-    assert len(record["curve"]["val_accuracy"]) == 4 and record["epochs"] == record["epoch"] == 4
-    seconds = record["seconds"]
-    assert math.isclose(seconds.pop("total"), sum(seconds.values()))
-
-
-def test_the_end_counts_states_and_names_the_best():
-    end = json.loads(written(EVENTS[0], EVENTS[-1]).splitlines()[-1])
-    assert sum(end["trials"].values()) == 64 and list(end["trials"]) == ["COMPLETE", "PRUNED", "FAIL"]
-    assert end["best"]["number"] == 50 and end["model"] == "sweeps/dense/best.keras"
-
-
-@pytest.mark.parametrize(
-    ("results", "sweep", "best"),
-    [
-        ([result(0, 0.9, engine="import/optuna"), result(1, 0.8)], started(), 1),
-        ([result(0, 0.5), result(1, 0.4)], started(objective=Objective("val_loss", Goal.MINIMIZE)), 1),
-        ([result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED)], started(), None),
-    ],
-    ids=["trained here", "of a loss the lowest", "none where no trial completed"],
-)
-def test_the_best_at_the_end(results, sweep, best):
-    end = json.loads(written(sweep, SweepEnded("dense", EndReason.DONE, tuple(results))).splitlines()[1])
-    assert (end["best"] and end["best"]["number"]) == best
+def test_the_best_at_the_end_is_that_of_the_metric_or_none():
+    sweep = started(objective=Objective("val_loss", Goal.MINIMIZE))
+    failed = result(0, None, state=TrialState.FAIL)
+    for results, best in (([result(0, 0.5), result(1, 0.4)], 1), ([failed], None)):
+        end = json.loads(written(sweep, SweepEnded("dense", EndReason.DONE, tuple(results))).splitlines()[1])
+        assert (end["best"] and end["best"]["number"]) == best

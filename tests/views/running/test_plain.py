@@ -5,6 +5,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.events import GenerationAsked, TrialEnded
 from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.trial.result import Seconds, TrialState
+from keras_sweep.views.running import plain
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.results import dense_sweep, looked, result, started
@@ -34,17 +35,20 @@ def test_every_trial_is_one_line():
     assert "optimizer=" in lines[2] and "batch_size" not in lines[2] and "epochs in " in lines[2]
 
 
-def test_the_first_trials_of_equal_value_stay_the_best():
-    lines = lines_of(started(), TrialEnded(result(0, 0.8)), TrialEnded(result(1, 0.8)), TrialEnded(result(2, 0.9)))
-    assert [line.endswith("best so far") for line in lines[1:]] == [True, False, True]
-
-
-def test_how_a_trial_ended_is_said():
-    failed = result(0, None, state=TrialState.FAIL, reason="diverged", stderr=None)
-    pruned = result(1, 0.7, state=TrialState.PRUNED, reason="pruned at epoch 3")
-    lines = lines_of(started(), TrialEnded(failed), TrialEnded(pruned))
-    assert "FAIL diverged" in lines[1] and "best so far" not in lines[1]
-    assert "val_accuracy 0.7000 ±0.0033 (pruned at epoch 3)" in lines[2] and "best so far" not in lines[2]
+def test_a_line_says_how_its_trial_ended_with_the_same_parameters_in_all_and_the_time_of_its_epochs():
+    params = [{"optimizer": "sgd", "momentum": 0.9, "epochs": 4, "seed": 42}, {"optimizer": "adam", "epochs": 4}]
+    trials = [
+        result(0, None, state=TrialState.FAIL, reason="diverged", stderr=None, params=params[0]),
+        result(1, 0.7, state=TrialState.PRUNED, reason="pruned at epoch 3", params=params[1]),
+        result(2, 0.8, seconds=Seconds(sampler=1.0, compile=17.0, train=0.3, validate=0.1), params=params[1]),
+        result(3, 0.8),
+    ]
+    begins = started(parameters=("optimizer", "momentum", "epochs"))
+    _, failed, pruned, best, equal = lines_of(PhaseBegan("data"), begins, *map(TrialEnded, trials))
+    assert "FAIL diverged  optimizer=sgd momentum=0.9  4 epochs in " in failed
+    assert "val_accuracy 0.7000 ±0.0033 (pruned at epoch 3)  optimizer=adam momentum=-" in pruned
+    assert best.endswith("  optimizer=adam momentum=-  4 epochs in 0.40 s  best so far")
+    assert not any("best so far" in line for line in (failed, pruned, equal))
 
 
 def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
@@ -60,21 +64,8 @@ def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
     assert lines[2] == "note: [red]two lines\\x1b[0m"
 
 
-def test_every_line_has_the_same_parameters():
-    sgd = result(0, params={"optimizer": "sgd", "momentum": 0.9, "epochs": 4, "seed": 42})
-    adam = result(1, params={"optimizer": "adam", "epochs": 4, "seed": 42})
-    begins = started(parameters=("optimizer", "momentum", "epochs"))
-    _, first, second = lines_of(begins, TrialEnded(sgd), TrialEnded(adam))
-    assert "  optimizer=sgd momentum=0.9  4 epochs in " in first
-    assert "  optimizer=adam momentum=-  4 epochs in " in second
-
-
-def test_the_time_of_a_trial_is_that_of_its_epochs():
-    trial = result(0, seconds=Seconds(sampler=1.0, compile=17.0, train=0.3, validate=0.1))
-    assert "4 epochs in 0.40 s" in lines_of(started(), TrialEnded(trial))[1]
-
-
-def test_after_some_silence_the_phase_is_said():
+def test_after_some_silence_the_phase_is_said(monkeypatch):
+    monkeypatch.setattr(plain, "SILENCE", 0.01)
     told = threading.Event()
 
     class Telling(io.StringIO):
@@ -84,14 +75,9 @@ def test_after_some_silence_the_phase_is_said():
             return super().write(text)
 
     file = Telling()
-    with PlainLines(console_on(file), silence=0.01) as view:
+    with PlainLines(console_on(file)) as view:
         view(started())
         view(GenerationAsked(0, tuple(result(number).suggestion for number in range(2))))
         view(PhaseBegan("compile", 2, 8))
         assert told.wait(30)
     assert "compiling 3 of 8 programs (0 s): 2 trials, 0 of 8 epochs done" in file.getvalue()
-
-
-def test_what_is_quick_is_not_said():
-    lines = lines_of(PhaseBegan("data"), PhaseBegan("build"), started(), PhaseBegan("train"), TrialEnded(result(0)))
-    assert len(lines) == 2

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Engine
-from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import ORACLES, Asked
 from keras_sweep.search.keras_tuner.space import Codes, decode, encode
 from keras_sweep.search.sampler_engine import FILLS, SeenPoints
+from keras_sweep.search.samplers import grid_space
 from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Params, SearchSpace
@@ -25,28 +25,25 @@ REDRAWS = 100  # at random, before the points of a finite space are gone through
 class KerasTunerEngine(Engine):
     """Asks by one of KerasTuner's oracles: `random`, `bayesian`, `hyperband` or `grid`.
 
-    A rebuilt engine lets a fresh oracle choose again what it chose before. Trials of another engine are taken in where
-    the oracle can use them: bayesian learns from them, random and grid pass over their points, and hyperband, whose
-    trials have budgets of its own, only keeps from repeating them.
+    A rebuilt engine lets a fresh oracle choose again what it chose before. Of trials of another engine bayesian learns;
+    the others only avoid to repeat them.
 
-    With hyperband, `epochs` is its budget and no parameter: the largest value of the space is what a trial trains at
-    most, the smallest what it trains at least. A promoted trial without a schedule `continues` the one that it was.
-    Raises UsageError where a parameter depends on these `epochs`.
+    With hyperband, `epochs` is its budget, between the least and the most of the space, and no parameter. A promoted
+    trial without a schedule `continues` the one that it was. Raises UsageError where a parameter depends on `epochs`.
     """
 
     def __init__(self, spec: SweepSpec, start: Sequence[Params] = ()) -> None:
         self.name = spec.search.engine_name
         oracle = ORACLES[spec.search.sampler]
         self._seed = spec.search.seed
-        space, budget = spec.space, None
+        space, self._budget = spec.space, None
         if oracle.sets_epochs:
             least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
-            budget = (least if "epochs" in space.distributions else 1, most)
+            self._budget = (least if "epochs" in space.distributions else 1, most)
             space = _without_epochs(space)
-        self._budget = budget
         self._space = space if oracle.draws_ranges else _listed(space)
         self._seen = SeenPoints(self._space)  # without Hyperband's epochs
-        self._oracle = oracle(self._space, spec.objective, self._seed, self._accept, budget)
+        self._oracle = oracle(self._space, spec.objective, self._seed, self._accept, self._budget)
         self._start = start
         self._others = 0  # trials that no engine asked for
         self._next = 0  # number of the next trial
@@ -86,12 +83,10 @@ class KerasTunerEngine(Engine):
         return frozenset(self._numbers[id] for id in self._oracle.promotable() if id in self._numbers)
 
     def _suggest(self) -> Suggestion | None:
-        """The oracle's next choice that is to be trained; None when it has none now."""
         number = self._next
         if (started := self._started(number)) is not None:
             return started
-        asked = self._choice(number)
-        if asked is None:
+        if (asked := self._choice(number)) is None:
             return None
         params = decode(self._space, asked.codes)
         if asked.promoted is None:
@@ -132,8 +127,7 @@ class KerasTunerEngine(Engine):
             if not self._oracle.draws_ranges:  # a point that another engine tried
                 self._oracle.drop(asked.id)
                 continue
-            fresh = self._fresh(number)
-            if fresh is None:
+            if (fresh := self._fresh(number)) is None:
                 self._oracle.drop(asked.id)
                 return None
             self._oracle.change(asked.id, fresh)
@@ -163,8 +157,7 @@ class KerasTunerEngine(Engine):
                     self._seen.add(result.suggestion.params)
                     same.add(result.number)
                 continue
-            suggestion = self._suggest()
-            if suggestion is None:
+            if (suggestion := self._suggest()) is None:
                 break
             if suggestion.params == result.suggestion.params and suggestion.continues == result.suggestion.continues:
                 same.add(suggestion.number)
@@ -196,10 +189,8 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
     depends = {parameter.name: {one.parameter for one in parameter.when} for parameter in space.parameters}
     for what, names in (depends | {text: constraint(text).names for text in space.where}).items():
         if "epochs" in names:
-            raise UsageError(
-                f"`{what}` depends on `epochs`, which hyperband takes for its budget",
-                hint="Drop that, or use another sampler",
-            )
+            message = f"`{what}` depends on `epochs`, which hyperband takes for its budget"
+            raise UsageError(message, hint="Drop that, or use another sampler")
     parameters = tuple(parameter for parameter in space.parameters if parameter.name != "epochs")
     constants = {name: value for name, value in space.constants.items() if name != "epochs"}
     return replace(space, parameters=parameters, constants=constants)

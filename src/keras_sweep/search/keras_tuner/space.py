@@ -1,8 +1,7 @@
 """A search space in KerasTuner's words, and its values there and back.
 
-KerasTuner's own types lose something: a `Choice` turns booleans to integers and takes neither lists nor None nor mixed
-types, and a `Float` with a step drops its upper end to rounding. So choices and stepped reals stand as their index,
-which is what KerasTuner's samplers work on anyhow: suggestions are those that the values themselves would get.
+KerasTuner's `Choice` turns booleans to integers and takes neither lists nor None nor mixed types, and its `Float` with
+a step may lose the upper end. So choices and stepped reals stand as their index, which its samplers work on anyhow.
 """
 
 import math

@@ -16,9 +16,8 @@ from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.group import Group, Report, Tell
 from keras_sweep.training.lane import Lane
-from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers
-from keras_sweep.training.lanes.program import Program
+from keras_sweep.training.lanes.program import FoldedProgram, Program
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.trial.result import Seconds
@@ -57,11 +56,8 @@ class LaneGroup(Group):
     def take(self, other: LaneGroup) -> None:
         super().take(other)
         if other is not self:
-            self._count = other._count
-            self._places = [self._lane(lane.number) for lane in other._places]
-
-    def _lane(self, number: int) -> Lane:
-        return next(lane for lane in self.lanes if lane.number == number)
+            mine = {lane.number: lane for lane in self.lanes}
+            self._count, self._places = other._count, [mine[lane.number] for lane in other._places]
 
     @property
     def _in_place(self) -> Sequence[Lane]:
@@ -94,7 +90,8 @@ class LaneGroup(Group):
                 if self._objective.name not in row:
                     raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
                 bits = () if right is None else (np.packbits(right[place]),)
-                self._log(lane, row, partial(self._scored_state, lane, bits), finite=bool(finite[place]))
+                state_of = partial(self._scored_state, place, bits)
+                self._log(lane, row, state_of, finite=bool(finite[place]))
         parts = [after - before for before, after in pairwise(times)]
         share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
         for lane in running:
@@ -103,19 +100,18 @@ class LaneGroup(Group):
         ended = tuple(lane.number for lane in running if not lane.training)
         return Report(self.epoch, rows, ended, Seconds(0.0, *parts))
 
-    def _scored_state(self, lane: Lane, right: tuple[Any, ...]) -> TrainingState:
-        state = self.state(lane)
-        assert state is not None
-        return state._replace(right=right)
+    def _scored_state(self, place: int, right: tuple[Any, ...]) -> TrainingState:
+        assert self._program is not None
+        return self._program.layout.lane(self._state, place)._replace(right=right)
 
     def plan(self) -> Iterator[int]:
         """How many lanes each program has that it will come to, as far as is known."""
         ends = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
-            placed = [lane for lane in self.lanes if lane.has_place(epoch)]
+            placed, count = self._placed(epoch)
             wanted = any(lane.wanted and lane.training for lane in placed)
             if wanted or any(rung > epoch for lane in placed for rung in lane.rungs):
-                yield self._places_for(placed)
+                yield count
 
     def places(self) -> tuple[list[int], int]:
         count = self._program.lanes if self._program else self._count
@@ -132,16 +128,16 @@ class LaneGroup(Group):
         if program is None and self._count:
             program = self._programs.program(self.signature, self._count)
             self._place(program, self._places)
-        placed = [lane for lane in self.lanes if lane.has_place(self.epoch)]
-        count = self._places_for(placed)
+        placed, count = self._placed(self.epoch)
         if program is None or count != program.lanes:
             program = self._programs.program(self.signature, count)
             self._place(program, placed)
         return program
 
-    def _places_for(self, placed: Sequence[Lane]) -> int:
-        programs: Programs = self._programs
-        return programs.places(self.signature, len(self.lanes), len(placed))
+    def _placed(self, epoch: int) -> tuple[list[Lane], int]:
+        """The lanes that have a place after an epoch, and how many places their program has."""
+        placed = [lane for lane in self.lanes if lane.has_place(epoch)]
+        return placed, self._programs.places(self.signature, len(self.lanes), len(placed))
 
     def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
         """Go on with these lanes in a program, from where they stand in the one before."""

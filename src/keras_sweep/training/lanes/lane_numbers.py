@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -150,8 +150,11 @@ def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 @contextmanager
-def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[None]:
-    """Inside, the model, of a structure that lanes share, has the numbers of one lane, traced."""
+def numbers_of_lane(model: Any, shared: Shared | None, own: LaneNumbers | None) -> Iterator[None]:
+    """Inside, the model has the numbers of one lane, traced; it is as it is where lanes share no structure."""
+    if shared is None or own is None:
+        yield
+        return
     numbers, widths, choices = own
     layers, lengths = model.layers, shared.lengths(widths)
     values: list[tuple[Any, str, Any]] = []
@@ -209,15 +212,13 @@ def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
     """
     named = set()
     for parameter in spec.space.parameters:
-        if not parameter.name.startswith(MODEL_PREFIX) or not isinstance(parameter.distribution, Categorical):
-            continue
-        for choice in parameter.distribution.choices:
-            try:
-                name = keras.activations.get(choice).__name__ if isinstance(choice, str) else ""
-            except (AttributeError, ValueError):  # it names something else
-                continue
-            named |= {name}.intersection(ACTIVATIONS)
-    return tuple(sorted(named)) if len(named) > 1 else ()
+        ranges = parameter.distribution
+        if parameter.name.startswith(MODEL_PREFIX) and isinstance(ranges, Categorical):
+            for choice in ranges.choices:
+                with suppress(AttributeError, ValueError):  # it names something else
+                    named.add(keras.activations.get(str(choice)).__name__)
+    offered = sorted(named.intersection(ACTIVATIONS))
+    return tuple(offered) if len(offered) > 1 else ()
 
 
 def chosen_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:

@@ -14,9 +14,9 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
+from keras_sweep.training.lanes.flat import LOSS
 from keras_sweep.training.lanes.program import Layout, layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
-from keras_sweep.training.lanes.softmax_regression import LOSS
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.trial.plan import training_plan
 
@@ -55,12 +55,11 @@ def _lacking(spec: SweepSpec) -> str | None:
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
     tiny = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
-    dense = arguments({"units": 2, "activation": "softmax"})
-    flat = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
-    stacked = (OptimizerVariant("sgd", arguments({"use_ema": True})),)
+    dense, averaged = arguments({"units": 2, "activation": "softmax"}), arguments({"use_ema": True})
+    layouts = (OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", averaged),)
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
-        for variants in (flat, stacked):
+        for variants in layouts:  # flat, and stacked
             template = Template(tiny, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
             _traced(template, layout_of(template, 2), rows)
     except Exception as error:
@@ -72,7 +71,7 @@ def _lacking(spec: SweepSpec) -> str | None:
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     plan = training_plan(spec, spec.space.example(0.5))
-    if built_own_model(spec, plan.model_arguments, plan.seed, data, widen=None, activations=()) is not None:
+    if built_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
         template = Template(spec, signature_of(plan), data)

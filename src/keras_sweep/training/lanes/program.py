@@ -1,13 +1,14 @@
 """A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch.
 
 A model that convolves is trained by a call each step instead. How the variables of all lanes lie in memory, and what a
-step does to them, is the affair of a layout: `Flat`, or `Stacked` where that is not right.
+step does to them, is the affair of a layout: `Flat`, or `Stacked` where that is not right. With folds a lane is the
+training of each fold, in step: groups, rungs, the best epoch and states that are kept know nothing of folds.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -18,12 +19,15 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from keras_sweep.data.arrays import cut, leaves
+from keras_sweep.data.arrays import Array, cut, leaves
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.training.checkpoint import TrainingState, joined, parted
 from keras_sweep.training.compiling import Effort
+from keras_sweep.training.folds import joined_score, rows_together
 from keras_sweep.training.lanes.flat import Flat, State, lies_flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked
+from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.validation import validation_batch
 
@@ -51,12 +55,15 @@ class DeviceData:
             once = data.validation is data.train  # where the winner is trained on all rows
             arrays = data.validation.arrays
             return [cls(x, y, (x, y, *jax.device_put(arrays[2:])) if once else jax.device_put(arrays))]
-        found = []
-        for fold in data.folds:
-            rows = fold.rows or data.train
-            own_x = x if fold.rows is None else jax.device_put(rows.x)
-            found.append(cls(own_x, y, jax.device_put(rows.take(fold.held).arrays), fold.train))
-        return found
+        return [
+            cls(
+                x if fold.rows is None else jax.device_put(fold.rows.x),
+                y,
+                jax.device_put((fold.rows or data.train).take(fold.held).arrays),
+                fold.train,
+            )
+            for fold in data.folds
+        ]
 
     @property
     def shapes(self) -> Any:
@@ -76,18 +83,14 @@ class Program:
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, rows_alone: bool, effort: Effort) -> None:
         """T lanes; whether each validation row stands alone in this model, and what compiling is worth."""
         self.lanes = lanes
-        self.layout = layout_of(template, lanes)
-        self._template = template
-        self._data = data
-        self._rows = _training_rows(template, data)
+        self._stand_on(template, data)
         self._batch = template.signature.batch_size
         rows = len(data.validation[1])
         self._validation_batch = validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
         self._carry = not rows_alone  # keep what validation changes beside the metrics, as `fit` does
         self._options: Any = effort.options
         state = self.layout.stack([self.layout.initial()] * lanes)
-        numbers = template.numbers(lanes)
-        rows = template.order.rows
+        numbers, rows = template.numbers(lanes), template.order.rows
         batches = self._batches(np.zeros(rows, np.int32))
         rates = np.zeros((rows, lanes), np.float32) if template.signature.scheduled else None
         stepwise = numbers._replace(rates=rates)
@@ -111,9 +114,17 @@ class Program:
         if template is self._template and data is self._data:
             return self
         other = copy.copy(self)
-        other._template, other.layout = template, layout_of(template, self.lanes)  # noqa: SLF001  # of its own copy
-        other._data, other._rows = data, _training_rows(template, data)  # noqa: SLF001  # as above
+        other._stand_on(template, data)  # noqa: SLF001  # of its own copy
         return other
+
+    def _stand_on(self, template: Template, data: DeviceData) -> None:
+        self._template, self.layout, self._data = template, layout_of(template, self.lanes), data
+        weights: Any = template.row_weights  # what each row counts in the loss; None where all count the same
+        if weights is not None:
+            of_all = np.zeros(len(data.y), np.float32)
+            of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
+            weights = jax.device_put(of_all)
+        self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
         """[N] the rows in the order in which epoch `epoch`, counted from 0, trains on them."""
@@ -148,7 +159,6 @@ class Program:
         return order[:whole].reshape(-1, self._batch), order[whole:]
 
     def _compiled(self, traced: Callable[..., Any], *arguments: Any, uses_up: tuple[int, ...] = (0,)) -> Any:
-        """A function as a program, which uses up some of its arguments: the state."""
         with self._template.tracing:
             lowered = jax.jit(traced, donate_argnums=uses_up).lower(*arguments)
         return lowered.compile(self._options)
@@ -260,14 +270,48 @@ class Program:
         return other, self._logs(metrics), self.layout.finite(state), right
 
 
-def _training_rows(template: Template, data: DeviceData) -> tuple[Any, Any, Any]:
-    """x, y and what each row counts in the loss; None where all count the same."""
-    weights = template.row_weights
-    if weights is None:
-        return data.x, data.y, None
-    of_all = np.zeros(len(data.y), np.float32)
-    of_all[slice(None) if data.train is None else data.train] = weights  # of a fold's rows among all
-    return data.x, data.y, jax.device_put(of_all)
+class FoldedProgram:
+    """The program of each fold, one after the other. Used as a `Program`; its state and orders are lists of theirs.
+
+    It is its own layout: a lane's state holds the variables of its first fold, then of its second, and so on.
+    """
+
+    def __init__(self, programs: Sequence[Program], data: SearchData) -> None:
+        self.lanes = programs[0].lanes
+        self.layout = self
+        self._programs = programs
+        self._data = data
+
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        assert own is None  # a fold may have columns of its own
+        return joined([program.layout.initial() for program in self._programs])
+
+    def stack(self, lanes: Sequence[TrainingState]) -> list[Any]:
+        folds = zip(*(parted(lane, len(self._programs)) for lane in lanes), strict=True)
+        return [program.layout.stack(states) for program, states in zip(self._programs, folds, strict=True)]
+
+    def lane(self, state: Any, index: int) -> TrainingState:
+        return joined([program.layout.lane(part, index) for program, part in zip(self._programs, state, strict=True)])
+
+    def order(self, epoch: int) -> list[Any]:
+        return [program.order(epoch) for program in self._programs]
+
+    def epoch(self, state: Any, numbers: Numbers, order: Any, rates: Any) -> tuple[Any, Logs]:
+        each = zip(self._programs, state, order, strict=True)
+        ended = [program.epoch(part, numbers, rows, rates) for program, part, rows in each]
+        return [part for part, _ in ended], self._joined([logs for _, logs in ended], order)
+
+    def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
+        """Metrics and right rows are of all rows, each scored by the fold that left it out."""
+        ended = [program.validate(part, numbers) for program, part in zip(self._programs, state, strict=True)]
+        states, logs, finite, right = zip(*ended, strict=True)
+        together = None if right[0] is None else rows_together([each.T for each in right], self._data).T
+        held = self._joined(logs, [fold.held for fold in self._data.folds])
+        return list(states), held, np.all(finite, axis=0), together
+
+    def _joined(self, logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
+        weights = self._data.train.weights
+        return {name: joined_score(name, [log[name] for log in logs], rows, weights) for name in logs[0]}
 
 
 def _rows(array: Any, rows: Any) -> Any:

@@ -14,7 +14,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import plain_parts
-from keras_sweep.space.distributions import Float, Value
+from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
@@ -22,12 +22,12 @@ from keras_sweep.training.checkpoint import TrainingState, parted
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import model_of, rows_together
 from keras_sweep.training.lane import Lane
-from keras_sweep.training.lanes.flat import elementwise, lies_flat
-from keras_sweep.training.lanes.folded import FoldedProgram
+from keras_sweep.training.lanes import signature as signatures
+from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.packing import CPU, Device, lane_count
-from keras_sweep.training.lanes.program import DeviceData, Program
-from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments
+from keras_sweep.training.lanes.program import DeviceData, FoldedProgram, Program
+from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments, values_of
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
@@ -46,7 +46,6 @@ EXTRA = 2e7
 # last worker of a generation leaves the others idle no longer than that.
 SEGMENT = 2.5e8
 
-
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
 Made: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # a program for each shape of data, once it is made
 
@@ -55,7 +54,6 @@ class Programs:
     """Makes what trains one spec on its data, each thing once while it is among those used last.
 
     What it says of a signature is a function of that, the spec and the data alone, whatever the order of the questions.
-    It tells how far the programs of a generation are.
     """
 
     def __init__(self, spec: SweepSpec, data: SearchData, device: Device = CPU) -> None:
@@ -71,7 +69,9 @@ class Programs:
         self._building = threading.Lock()  # building a model seeds and uses generators of the process
         self._template = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._rows(fold)))
         self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
-        self._own_optimizer = lru_cache(CACHE_SIZE)(self._make_own_optimizer)
+        self._own_optimizer = lru_cache(CACHE_SIZE)(
+            lambda given: plain_parts(spec, build_model(spec, values_of(given), self._rows(0)))
+        )
         self._looking_up = threading.Lock()
         self._programs: Callable[[Key], Made] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.effort = cache(self._effort)  # small, so all are kept
@@ -205,16 +205,12 @@ class Programs:
         with self._building:
             return self._own_model(arguments(plan.model_arguments), plan.batch_size, plan.seed)
 
-    def _make_own_model(self, arguments: Arguments, batch_size: int, seed: int) -> OwnModel | None:
+    def _make_own_model(self, given: Arguments, batch_size: int, seed: int) -> OwnModel | None:
         widens = any(not isinstance(one.distribution, Float) for one in self._varied)
         steps = self._steps(batch_size)
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
-        model, activations = {name: value for name, _, value in arguments}, offered_activations(self._spec)
-        return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=activations)
-
-    def _make_own_optimizer(self, given: Arguments) -> tuple[str, dict[str, Value]] | str:
-        model = {name: value for name, _, value in given}
-        return plain_parts(self._spec, build_model(self._spec, model, self._rows(0)))
+        how = {"widen": widen, "activations": offered_activations(self._spec)}
+        return built_own_model(self._spec, values_of(given), seed, self._rows(0), **how)
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
@@ -224,13 +220,11 @@ class Programs:
         """The signature with only those variants that can share a program with this one."""
         if len(signature.variants) == 1:
             return signature
-        template = self.template(signature)
-        optimizers = zip(signature.variants, template.optimizer_kinds, strict=True)
-        sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
-        narrow = replace(signature, variants=sharing if variant in sharing else (variant,))
-        if len(narrow.variants) == 1 or lies_flat(self.template(narrow)):
-            return narrow
-        return replace(narrow, variants=(variant,))
+        optimizers = zip(signature.variants, self.template(signature).optimizer_kinds, strict=True)
+        sharing = tuple(one for one, optimizer in optimizers if signatures.elementwise(optimizer))
+        narrow = replace(signature, variants=sharing)
+        shares = variant in sharing and lies_flat(self.template(narrow))
+        return narrow if shares else replace(signature, variants=(variant,))
 
     def masked(self, signature: Signature) -> Signature:
         """The signature of the program that trials of other batch sizes share, where there is one.
@@ -247,7 +241,6 @@ class Programs:
         layer_outputs = self.template(signature).layer_outputs
 
         def rows_a_step(batch_size: int) -> int:
-            """Those of the program in which a trial of this batch size trains, as `EXTRA` allows."""
             step, batch_size = min(most, rows), min(batch_size, rows)
             while step > batch_size and self._steps(batch_size) * (step - batch_size) * layer_outputs > EXTRA:
                 step = step // 4
@@ -289,16 +282,17 @@ class Programs:
         template = self.template(signature)
         if template.loops:
             return Effort.FULL
-        numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
-        worth = effort(self._steps(signature.batch_size) * numbers)
+        worth = effort(self._steps(signature.batch_size) * self._numbers_a_step(signature))
         return Effort.MEDIUM if template.convolves and worth is Effort.LOW else worth
+
+    def _numbers_a_step(self, signature: Signature) -> int:
+        template = self.template(signature)
+        return int(template.model.count_params() + signature.batch_size * template.layer_outputs)
 
     def segment_epochs(self, signature: Signature) -> int:
         """How many epochs a worker trains at a time, at most: about a second, or one epoch, by a rough count."""
-        template = self.template(signature)
-        numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
         steps = math.ceil(len(self._rows(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
-        return max(int(SEGMENT // (steps * numbers * self.limit(signature))), 1)
+        return max(int(SEGMENT // (steps * self._numbers_a_step(signature) * self.limit(signature))), 1)
 
     def places(self, signature: Signature, group: int, placed: int) -> int:
         """How many lanes the program has in which `placed` of a group's lanes train.

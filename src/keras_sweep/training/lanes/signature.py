@@ -3,7 +3,9 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import keras
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.search_space import SearchSpace
@@ -14,6 +16,8 @@ LEARNING_RATE = "learning_rate"  # the argument that every Keras optimizer holds
 PLACEHOLDER = 0.5  # where an optimizer is built before the lanes' values are known; any valid number but zero
 MOST_VARIANTS = 4  # every lane pays for all of them: 3 for sgd, rmsprop and adam cost 14 % more than adam alone
 
+# Of keras.optimizers: each element's update reads that element alone.
+OPTIMIZERS = frozenset({"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"})
 _DECAY = frozenset({"weight_decay"})
 _ADAM = _DECAY | {"beta_1", "beta_2", "epsilon"}
 # Of the optimizers that work element by element: the arguments that only enter sums and products.
@@ -66,6 +70,23 @@ class Signature:
 def arguments(values: Mapping[str, Value]) -> Arguments:
     """A mapping as a hashable key."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
+
+
+def values_of(given: Arguments) -> dict[str, Value]:
+    """What `arguments` made a key of."""
+    return {name: value for name, _, value in given}
+
+
+def elementwise(optimizer: Any) -> bool:
+    """Whether each element's update depends on that element's past alone."""
+    name = type(optimizer).__name__
+    if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
+        return False
+    if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
+        return False
+    by_norm = optimizer.clipnorm or optimizer.global_clipnorm
+    scales = optimizer.loss_scale_factor is not None  # one factor scales the loss of all lanes
+    return not (by_norm or scales or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
 
 def may_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:

@@ -144,16 +144,18 @@ def rows_alone(structure: str, *, training: bool) -> bool:
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
 
 
-def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Arrays:
-    """Arrays made longer by zeros, or cut, to these shapes."""
+def in_shapes(arrays: Sequence[Any], others: Sequence[Any]) -> Arrays:
+    """Arrays made longer by zeros, or cut, to the shapes of others."""
     found = []
-    for array, shape in zip(arrays, shapes, strict=True):
-        cut = array[tuple(slice(length) for length in shape)]
-        found.append(np.pad(cut, [(0, most - length) for most, length in zip(shape, cut.shape, strict=True)]))
+    for array, other in zip(arrays, others, strict=True):
+        cut = array[tuple(slice(length) for length in other.shape)]
+        found.append(np.pad(cut, [(0, most - length) for most, length in zip(other.shape, cut.shape, strict=True)]))
     return tuple(found)
 
 
-def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: Sequence[str] = ()) -> OwnModel | None:
+def own_model(
+    model: Any, *, widen: Callable[[int], bool] | None = None, activations: Sequence[str] = ()
+) -> OwnModel | None:
     """A new model, with its initial weights, in the structure that it may share; None where a part of it is unknown.
 
     `widen` says whether layers may lie in wider ones, given how many weights the model then has; None: they may not.
@@ -231,14 +233,14 @@ def _is_known(model: Any) -> bool:
 
 
 def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
-    """A layer's class and configuration with a placeholder for each of its numbers, and these."""
+    """A layer's class and configuration, a placeholder for each of its numbers, and these."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
-    if (name := NUMBER_OF.get(kind)) is not None:
-        value = float(config[name])
-        if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else math.inf):
-            numbers["", name] = value
-            config[name] = PLACEHOLDER
+    name = NUMBER_OF.get(kind, "")
+    value = float(config.get(name, math.inf))
+    if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else math.inf):
+        numbers["", name] = value
+        config[name] = PLACEHOLDER
     # A penalty becomes that of the fewest factors that costs the same: a factor of zero is as good as none.
     for place in KINDS:
         penalty = config.pop(place, None)
@@ -252,9 +254,8 @@ def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
 
 def _works_by_element(facts: Mapping[str, Any]) -> bool:
     config = facts["config"]
-    if facts["class"] not in _EACH_ALONE or "activity_regularizer" in config or config.get("noise_shape") is not None:
-        return False
-    return config.get("activation", "linear") in ACTIVATIONS
+    mixes = facts["class"] not in _EACH_ALONE or "activity_regularizer" in config
+    return not mixes and config.get("noise_shape") is None and config.get("activation", "linear") in ACTIVATIONS
 
 
 def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
@@ -262,8 +263,7 @@ def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
     total, width = 0, 0
     for place, layer in enumerate(layers):
         if type(layer).__name__ == "Dense":
-            units = wide.get(place, int(layer.units))
-            total += ((width or int(layer.kernel.shape[0])) + 1) * units
+            total += ((width or int(layer.kernel.shape[0])) + 1) * wide.get(place, int(layer.units))
             width = wide.get(place, 0)
         else:
             total += int(layer.count_params())
@@ -281,7 +281,7 @@ def joined_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, Own
 
     def deepened(own: OwnModel) -> OwnModel:
         found = (_lying_in(own, other) for other in deepest if pays(own, other))
-        return next((one for one in found if one is not None), own)
+        return next(filter(None, found), own)
 
     return [None if own is None else deepened(own) for own in owns]
 

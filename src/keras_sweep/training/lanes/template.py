@@ -3,7 +3,6 @@
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -24,7 +23,7 @@ from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimize
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
-from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
+from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, values_of
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.row_values import right_rows
@@ -80,7 +79,7 @@ class Template:
         return self.optimizers()
 
     def optimizers(self) -> list[Any]:
-        """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
+        """New optimizers of the signature's variants, not built."""
         return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
     def numbers(self, lanes: int) -> Numbers:
@@ -103,7 +102,7 @@ class Template:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
                 weights = grown if weights is None else grown * weights
-            with self.of_lane(own):
+            with numbers_of_lane(model, self.shared, own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
                 )
@@ -176,19 +175,13 @@ class Template:
         except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
             return max(int(self.model.count_params()), 1)
 
-    def of_lane(self, own: LaneNumbers | None) -> AbstractContextManager[None]:
-        """Traced: inside, the model has a lane's own numbers and widths; as they are where it shares no structure."""
-        if own is None or self.shared is None:
-            return nullcontext()
-        return numbers_of_lane(self.model, self.shared, own)
-
     @cached_property
     def _call(self) -> Any:
         """The program of `predict`."""
         mode = _mode(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
-            with self.of_lane(own):
+            with numbers_of_lane(self.model, self.shared, own):
                 return self.model.stateless_call(*state_and_x, **mode)[0]
 
         return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
@@ -207,7 +200,7 @@ class Template:
         """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
         both: Arrays = (*self.averaged(state.trainable, state.optimizer), *state.other)
         if own is not None:
-            both = in_shapes(both, [value.shape for value in (*own.trainable, *own.other)])
+            both = in_shapes(both, (*own.trainable, *own.other))
         return tuple(both[place] for place in self._places if both[place].size)  # none of a layer that it lacks
 
 
@@ -225,21 +218,17 @@ class DataOrder:
         self._random.set_state(state)
         self._random.permutation(rows)
         self._states = [self._random.get_state()]  # [e] is the state before epoch e, 2.5 kB each
-        self._latest: tuple[int, Array] | None = None
         self._lock = threading.Lock()
 
     def epoch(self, index: int) -> Array:
         """[N] row indices of epoch `index`, counted from 0. May be called from several threads."""
         with self._lock:
-            if self._latest is not None and self._latest[0] == index:
-                return self._latest[1]
-            self._random.set_state(self._states[min(index, len(self._states) - 1)])
             for epoch in range(min(index, len(self._states) - 1), index + 1):
-                order = self._random.permutation(self.rows).astype(np.int32)
+                self._random.set_state(self._states[epoch])
+                order = self._random.permutation(self.rows)
                 if epoch + 1 == len(self._states):
                     self._states.append(self._random.get_state())
-            self._latest = (index, order)
-            return order
+            return order.astype(np.int32)
 
 
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:
@@ -249,25 +238,19 @@ def _mode(model: Any, *, training: bool) -> dict[str, bool]:
 
 def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     return TrainingPlan(
-        {name: value for name, _, value in signature.model},
+        values_of(signature.model),
         variant.optimizer,
-        {**{name: value for name, _, value in variant.constants}, **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
+        {**values_of(variant.constants), **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
-        loss_arguments={name: value for name, _, value in signature.loss},
+        loss_arguments=values_of(signature.loss),
     )
 
 
 def built_own_model(
-    spec: SweepSpec,
-    arguments: Mapping[str, Value],
-    seed: int,
-    data: SearchData,
-    *,
-    widen: Callable[[int], bool] | None,
-    activations: Sequence[str],
+    spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
-    """The model of these arguments, built and taken apart by `own_model`; None where it can't be built.
+    """The model of these arguments, built and taken apart as `own_model` says; None where it can't be built.
 
     Not to be called by two threads at once: it seeds the process's global generators.
     """
@@ -286,7 +269,7 @@ def built_own_model(
     if any(not np.array_equal(a, b) for a, b in zip(order, np.random.get_state(), strict=True)):
         return None
     with without_tensorflow():
-        return own_model(model, widen=widen, activations=activations)
+        return own_model(model, **how)
 
 
 def _values(variables: Any) -> Arrays:

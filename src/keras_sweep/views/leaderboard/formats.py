@@ -10,10 +10,8 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.text import escaped, markdown_text
-from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of
-from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.query import FIRST_KEYS, FRONT, LAST_KEYS, cell, machine_keys
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
+from keras_sweep.views.leaderboard.rows import FIRST_KEYS, FRONT, LAST_KEYS, LeaderboardRow, Ranking, cell, machine_keys
+from keras_sweep.views.leaderboard.texts import leaderboard_columns, leaderboard_notes, lines_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

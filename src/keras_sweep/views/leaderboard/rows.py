@@ -1,15 +1,48 @@
-"""The leaderboard as rows: ranked, with ties marked."""
+"""The leaderboard as rows: ranked, with ties marked; which of them are shown, and in which order."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
+from keras_sweep.errors import UsageError
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.space.distributions import Value
+from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective, Params
+from keras_sweep.space.text import escaped, listed, nearest
 from keras_sweep.trial.comparison import Comparison, known_error, marginal
 from keras_sweep.trial.ranking import SeedScores, comparable, front, has_value, imported, order_key, seed_scores, winner
 from keras_sweep.trial.result import Result, TrialState
+
+SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
+# a row's own, before and after its parameters and metrics
+FIRST_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
+FRONT = "front"  # after the first, where there are several goals
+LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
+# a column's head, where it is not the key
+HEADS = {
+    "#": "rank",
+    "trial": "number",
+    "behind (points)": "behind",
+    "over seeds": "seeds_mean",
+    "curve": "value",
+    "time": "seconds",
+}
+MOST_VALUES = 8  # of a key that are listed
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)
+# fields of a row that are its result's
+OF_RESULT = ("number", "state", "params", "epochs", "engine", "reason", "final", "reads_epochs", "rows_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +98,20 @@ def leaderboard_rows(
     return [
         LeaderboardRow(
             rank=rank,
-            number=result.number,
-            state=result.state,
+            **{name: getattr(result, name) for name in OF_RESULT},
             value=result.value if has_value(result) else None,
             stderr=known_error(result),
             tie=own is not None and own.tie,
             behind=None if own is None else own.behind,
             behind_stderr=None if own is None else own.stderr,
-            params=result.params,
             metrics={name: value if math.isfinite(value) else None for name, value in _metrics(result, objective)},
-            epochs=result.epochs,
             seconds=round(result.seconds.training, 6),
-            engine=result.engine,
             seed=_seed(result, seed),
-            reason=result.reason,
             curve=tuple(result.curve.get(objective.name, ())),
             winner=best is not None and result.number == best.number,
             imported=imported(result),
             comparable=comparable(result, objective),
             seeds=seed_scores(result),
-            final=result.final,
-            reads_epochs=result.reads_epochs,
-            rows_value=result.rows_value,
             other_rows=best is not None and result.rows not in (None, best.rows),
             front=result.number in among if objective.further else None,
         )
@@ -130,3 +155,152 @@ def _seed(result: Result, default: int | None) -> int | None:
     usual = None if imported(result) else default  # another program had its own
     seed = result.params.get("seed", usual)
     return seed if isinstance(seed, int) else usual
+
+
+def chosen_rows(
+    rows: Sequence[LeaderboardRow],
+    objective: Objective,
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> list[LeaderboardRow]:
+    """The rows that meet all of `where`, in order of `sort`, at most `top`. Ranks and ties stay those among all.
+
+    Raises UsageError for an unknown key, a condition that can't be read, or `top` below 1.
+    """
+    if top is not None and top < 1:
+        raise UsageError(f"`--top` must be at least 1, but got {top}")
+    chosen, keys = list(rows), row_keys(rows)
+    for text in where if rows else ():
+        _, holds = parsed_condition(text, keys)
+        chosen = list(filter(holds, chosen))
+    if sort is not None and rows:
+        chosen = _sorted_rows(chosen, sort, keys, objective)
+    return chosen[:top]
+
+
+def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
+    """Why no row meets all of `where`: the first condition that none meets, with some of the values that there are."""
+    for text in where:
+        key, holds = parsed_condition(text, row_keys(rows))
+        if not any(map(holds, rows)):
+            values = dict.fromkeys(value for row in rows if (value := cell(row, key)) is not None)
+            plain = [list(value) if isinstance(value, tuple) else value for value in values]
+            known = listed(sorted(plain, key=str), MOST_VALUES) or "in none"
+            return f"no trial has {escaped(text.strip())}; {escaped(key)} is {known}"
+    return "each of the conditions holds for some trial, but no trial meets all of them"
+
+
+def parsed_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
+    """(one of the keys, whether a row meets the condition on it: without the key `!=` alone). Raises UsageError."""
+    match = CONDITION.fullmatch(text)
+    if match is None or not match[3]:
+        raise UsageError(
+            f"`--where` takes KEY, one of {' '.join(OPERATORS)}, and a value, but got {text!r}",
+            hint="For example: --where 'optimizer=adam'",
+        )
+    sign, written = match[2].replace("==", "="), match[3]
+    key, value = _known_key(match[1], keys, "--where"), _scalar(written)
+    if sign not in ("=", "!=") and not is_number(value):
+        raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
+
+    def holds(row: LeaderboardRow) -> bool:
+        found = cell(row, key)
+        if sign in ("=", "!="):
+            return _equal(found, value, written) is (sign == "=")
+        return is_number(found) and OPERATORS[sign](found, value)
+
+    return key, holds
+
+
+def _equal(found: Value, value: Scalar, written: str) -> bool:
+    if found is None or value is None or isinstance(found, bool) or isinstance(value, bool):
+        return found is value
+    if is_number(found) and is_number(value):
+        return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
+    if isinstance(found, tuple):
+        return str(list(found)).replace(" ", "") == written.replace(" ", "")
+    if isinstance(found, TrialState):
+        return found == written.upper()
+    return written in (found, str(found)) or found == value
+
+
+def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """Every key that `--where` and `--sort` know: the row's own, then parameters, then metrics."""
+    keys = machine_keys(rows)
+    return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
+
+
+def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
+    params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
+    metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
+    goals = [FRONT] if any(row.front is not None for row in rows) else []
+    return [*FIRST_KEYS, *goals, *params, *metrics, *LAST_KEYS]
+
+
+def cell(row: LeaderboardRow, key: str) -> Value:
+    """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
+    if key in SEEDS_KEYS:
+        return seeds_record(row.seeds)[key]
+    if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
+        value: Value = getattr(row, key)
+        return value
+    if key in row.params:
+        return row.params[key]
+    if key in row.metrics:
+        return row.metrics[key]
+    kind, _, name = key.partition(".")
+    return row.params.get(name) if kind == "params" else row.metrics.get(name) if kind == "metrics" else None
+
+
+def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
+    """How often a recipe was trained with another seed, its own included, and what that came to."""
+    facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
+    return dict(zip(SEEDS_KEYS, facts, strict=True))
+
+
+def _sorted_rows(
+    rows: Sequence[LeaderboardRow], sort: str, keys: Collection[str], objective: Objective
+) -> list[LeaderboardRow]:
+    descending = sort.startswith("-") and sort not in keys
+    key = _known_key(sort[1:] if descending else sort, keys, "--sort")
+    ranked = sorted(rows, key=lambda row: row.rank)
+    if key == "value" or key == objective.name:
+        return ranked[::-1] if descending else ranked  # best first, whichever way the objective goes
+
+    def place(row: LeaderboardRow) -> tuple[int, Any]:
+        value = cell(row, key)
+        if isinstance(value, bool | int | float):
+            return 0, float(value)
+        return (2, "") if value is None else (1, str(value))
+
+    # Numbers come before texts, and rows without the key come last; equals stay in order of rank, either way.
+    ranked.sort(key=place, reverse=descending)
+    return sorted(ranked, key=lambda row: place(row)[0])
+
+
+def _known_key(key: str, keys: Collection[str], option: str) -> str:
+    """The key, which may be written as the table's head has it. Raises UsageError for an unknown one."""
+    if key in keys or key in HEADS:
+        return key if key in keys else HEADS[key]
+    near = nearest(key, keys)
+    known = ", ".join(name for name in keys if not name.startswith(("params.", "metrics.")))
+    hint = f"Did you mean `{near}`? Known: {known}" if near else f"Known: {known}"
+    raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _scalar(text: str) -> Scalar:
+    words: Mapping[str, Scalar] = {"true": True, "false": False, "null": None, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text.strip("'\"") if text[0] == text[-1] and text[0] in "'\"" else text

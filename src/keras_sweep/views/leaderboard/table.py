@@ -8,21 +8,23 @@ from rich.text import Text
 from keras_sweep.record.facts import Baseline, Refit
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, leaderboard_columns, lines_of
-from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
+from keras_sweep.views.leaderboard.texts import (
+    LeaderboardColumn,
+    is_paired,
+    leaderboard_columns,
+    leaderboard_notes,
+    lines_of,
+)
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import TIE, CurveScale, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import score_text, shorten
+from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, shorten, sparkline
 
 LONGEST_STATE = 60  # cells, in a pipe too: `sweep show` has the whole reason of a trial that failed
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
 LONGEST_VALUE = 24  # cells of one value on a terminal; a pipe shows all of it
 NEVER_CUT = {"value", "behind"}
-RIGHT = {"rank", "number", "behind", "epochs", "seconds"}
-TIMING = {"seconds", "engine"}
 
 
 def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | None = None) -> None:
@@ -56,7 +58,6 @@ def leaderboard_table(
     """
     of, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
     curves = [row.curve for row in of if row.state is not TrialState.FAIL]
-    right = RIGHT | {goal.name for goal in ranking.objective.further}
     scale = scale or CurveScale(curves, ranking.objective.goal)  # of the sweep, whatever part of it is shown
 
     def form(curve_width: int, errors: bool, reasons: bool) -> list[Column]:
@@ -65,6 +66,7 @@ def leaderboard_table(
             parameters=parameters,
             errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
             reasons=reasons,
+            timing=timing,
             curve=lambda row: sparkline(row.curve, scale, width=curve_width),
         )
         lines = []
@@ -76,15 +78,19 @@ def leaderboard_table(
             known = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(known.get(column.key, ""), style="magenta") for column in columns])
         return [
-            Column(_cut(escaped(column.head), column, longest), cells, column.keep, column.key in right)
+            Column(_cut(escaped(column.head), column, longest), cells, column.keep, _is_right(column))
             for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
-            if timing or column.key not in TIMING
         ]
 
     forms = [(curve, errors, True) for errors in (True, False) for curve in CURVE_WIDTHS]
     forms.append((CURVE_WIDTHS[-1], False, False))
     columns, left_out = fitted((form(*each) for each in forms), width)
     return drawn(columns), left_out
+
+
+def _is_right(column: LeaderboardColumn) -> bool:
+    """Scores and parameters stand left, although they are numbers: a tie's sign or a text may be among them."""
+    return column.number and column.key != "value" and column.parameter is None
 
 
 def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:

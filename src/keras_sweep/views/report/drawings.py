@@ -13,8 +13,7 @@ from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, 
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, clipped_range, ticks_of
 from keras_sweep.views.summary import time_parts
-from keras_sweep.views.terminal.drawing import resampled
-from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import resampled, score_text, seconds_text, shorten
 
 LONGEST_LABEL = 18
 # of most drawings: the whole, and between which places its axes lie
@@ -68,8 +67,8 @@ def steps(points: Iterable[tuple[float, float]], end: float) -> str:
     return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in others) + f"H{px(end)}"
 
 
-def dot(row: LeaderboardRow, x: float, y: float, facts: PageContent) -> str:
-    return f'<circle class="pt {facts.colour(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
+def dot(number: int, x: float, y: float, kind: str, radius: str = "3.2") -> str:
+    return f'<circle class="pt {kind}" data-t="{number}" cx="{px(x)}" cy="{px(y)}" r="{radius}"/>'
 
 
 def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
@@ -97,7 +96,7 @@ def pareto(goal: Axis, value: Axis, facts: PageContent, drawn: Sequence[Leaderbo
     across, up, parts = crossed(goal, replace(value, low=low, high=high))
     for row in reversed(drawn):
         if row.value is not None and row.number in goal.values:
-            parts.append(dot(row, across(goal.values[row.number]), up(row.value), facts))
+            parts.append(dot(row.number, across(goal.values[row.number]), up(row.value), facts.colour(row.number)))
     held = {goal.values[row.number]: row.value for row in facts.rows if row.front and row.value is not None}
     front = sorted(held.items())
     if len(objective.further) == 1 and front:
@@ -130,7 +129,7 @@ def best_so_far(facts: PageContent, drawn: Sequence[LeaderboardRow], value: Axis
             if row.value is None:
                 parts.append(f'<path class="no" data-t="{row.number}" d="M{px(at)} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
             else:
-                parts.append(dot(row, at, up(row.value), facts))
+                parts.append(dot(row.number, at, up(row.value), facts.colour(row.number)))
         line = steps(((across(x.values[one.number]), up(one.value or 0.0)) for one in best), RIGHT)
         return figure(place, title, f"{reached}{words}.", [*parts, f'<path class="best" d="{line}"/>'])
 

@@ -13,8 +13,7 @@ from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, winner_outputs
-from keras_sweep.views.leaderboard.query import is_number
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, varying_names, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, is_number, rows_of, varying_names, winning_row
 from keras_sweep.views.terminal.console import error_lines
 from keras_sweep.views.terminal.text import number_text, value_text
 
@@ -157,7 +156,6 @@ class PageContent:
 
     @property
     def ranking(self) -> Ranking:
-        """All rows, with what their ties are of."""
         return Ranking(self.sweep.objective, self.sweep.comparison, self.rows, self.rows)
 
     @cached_property

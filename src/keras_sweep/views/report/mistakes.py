@@ -12,6 +12,7 @@ from keras_sweep.data.arrays import by_name
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
+from keras_sweep.views.leaderboard.rows import is_number
 from keras_sweep.views.report.drawings import crossed, figure, label, path, px
 from keras_sweep.views.report.facts import Axis
 from keras_sweep.views.terminal.text import number_text, shorten
@@ -82,7 +83,7 @@ def _columns(found: ValidationOutputs) -> Mapping[str, Any]:
 
 def _cell_text(value: object) -> str:
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return number_text(value, 4)
     return "" if value is None else shorten(escaped(str(value)), LONGEST)
 

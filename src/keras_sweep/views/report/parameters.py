@@ -36,7 +36,7 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: PageContent, drawn: Seq
     across, up, parts = crossed(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
-            parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts))
+            parts.append(dot(row.number, _place(axis, row.number, across), up(row.value), facts.colour(row.number)))
     words = f"{value.name} over {axis.name}. {_words(axis, facts.rows, facts.sweep.objective)}"
     return figure(f"slice-{index}", axis.name, words, parts)
 
@@ -48,9 +48,8 @@ def interaction(x: Axis, y: Axis, facts: PageContent, drawn: Sequence[Leaderboar
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
-            at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up))}"'
-            kind = f"pt q{level[row.number]}{facts.mark(row.number)}"
-            parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
+            at = _place(x, row.number, across), _place(y, row.number, up)
+            parts.append(dot(row.number, *at, f"q{level[row.number]}{facts.mark(row.number)}", "4"))
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
     words = f"The stronger the colour of a trial, the better the fifth of all trials that it is in.{where}"

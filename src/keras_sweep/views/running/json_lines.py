@@ -32,21 +32,12 @@ from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.sweep.events import (
-    FinalistEnded,
-    FinalistsChosen,
-    GenerationAsked,
-    SweepEnded,
-    SweepStarted,
-    TestEvaluated,
-    TrialEnded,
-    WinnerRefitted,
-)
+from keras_sweep.sweep import events
 from keras_sweep.trial.events import Event, Listener, Noticed, TrialResumed
 from keras_sweep.trial.ranking import seed_scores, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.query import seeds_record
+from keras_sweep.views.leaderboard.rows import seeds_record
 from keras_sweep.views.terminal.console import print_notice, stderr_console
 
 
@@ -56,7 +47,7 @@ def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
 
     def write(event: Event) -> None:
         nonlocal objective
-        if isinstance(event, SweepStarted):
+        if isinstance(event, events.SweepStarted):
             objective = event.objective
         if isinstance(event, Noticed) and event.warns:
             print_notice(stderr_console(), event.message, warns=True)
@@ -74,34 +65,34 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
 
 def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
-        case SweepStarted():
+        case events.SweepStarted():
             further = {one.name: one.goal.value for one in event.objective.further}
             ranks: dict[str, Any] = {"metric": event.objective.name, "goal": event.objective.goal.value}
             ranks |= {"goals": further} if further else {}
             return {**_own(event, "objective"), **ranks, "finished": len(event.finished)}
-        case GenerationAsked():
+        case events.GenerationAsked():
             trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
             return {"generation": event.generation, "trials": trials}
         case TrialResumed():
             return {"number": event.number, "epochs": max(map(len, event.curve.values()), default=0), **_own(event)}
-        case TrialEnded():
+        case events.TrialEnded():
             return result_record(event.result)
-        case FinalistsChosen():
+        case events.FinalistsChosen():
             counted, expected = {"finished": len(event.finished), "note": event.note or None}, event.estimate()
             return {**_own(event), **counted, "estimate": expected and asdict(expected)}
-        case FinalistEnded():
+        case events.FinalistEnded():
             result, record = event.result, result_record(event.result)
             del record["number"], record["generation"]
             return {"recipe": result.recipe, "seed": result.finalist_seed, **record}
-        case WinnerRefitted():
+        case events.WinnerRefitted():
             refit = asdict(event.refit)
             del refit["digest"]
             return {**refit, "earlier": event.earlier}
-        case TestEvaluated():
+        case events.TestEvaluated():
             stderr = event.stderrs.get(objective.name.removeprefix("val_"))
             whose = {"number": event.number, "seed": event.seed}
             return {**whose, "scores": event.scores, "stderr": stderr, **_own(event, "rows", "refit")}
-        case SweepEnded():
+        case events.SweepEnded():
             counts = Counter(result.state for result in event.results)
             ended = {state.value: counts[state] for state in TrialState}
             best, estimate = _best(event.results, objective), event.comparison and event.comparison.estimate
@@ -112,7 +103,6 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
 
 
 def _own(event: Event, *left_out: str) -> dict[str, Any]:
-    """The fields that the event itself has, in their order."""
     return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in left_out}
 
 

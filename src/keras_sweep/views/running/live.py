@@ -1,8 +1,10 @@
-"""The live board: what a sweep does, drawn in place on a terminal until it ends."""
+"""What shows a running sweep: the live board on a terminal, plain lines or only notices elsewhere."""
 
 import threading
 from collections import Counter
-from typing import Self
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Self, TypeAlias
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,15 +12,25 @@ from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.events import FinalistsChosen, TrialEnded
-from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.trial.events import Event, Listener, Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
 from keras_sweep.views.leaderboard.table import leaderboard_table
+from keras_sweep.views.leaderboard.texts import interval_text
+from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
-from keras_sweep.views.terminal.console import print_notice
-from keras_sweep.views.terminal.drawing import SPINNER, bar, sparkline
-from keras_sweep.views.terminal.text import elapsed_text, number_text, params_text, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.console import print_notice, stderr_console
+from keras_sweep.views.terminal.text import (
+    SPINNER,
+    bar,
+    elapsed_text,
+    number_text,
+    params_text,
+    score_text,
+    seconds_text,
+    shorten,
+    sparkline,
+)
 
 TOP = 8  # rows of the leaderboard
 TRAINING = 4  # trials in training that are shown
@@ -27,6 +39,7 @@ HEAD_LINES = 5  # four and the one that the cursor stands on
 TABLE_LINES = 4  # of the leaderboard beside its rows: a gap, a header in two lines, a rule
 CURVE = 12  # cells of a curve in training
 REFRESHES_PER_SECOND = 5.0
+View: TypeAlias = AbstractContextManager[Listener]  # to be entered before the sweep and left after it
 
 
 class LiveBoard:
@@ -172,3 +185,45 @@ def _finalist_lines(progress: SweepProgress) -> list[str]:
         done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
         lines.append(f"trial {recipe}  seed {seed}  {done:>7}")
     return lines
+
+
+def notices_alone(console: Console) -> View:
+    """Nothing but notices, which say that something was done otherwise than asked."""
+
+    def show(event: Event) -> None:
+        if isinstance(event, Noticed):
+            print_notice(console, event.message, warns=event.warns)
+
+    return nullcontext(show)
+
+
+class OutputMayVanish:
+    """Stands before another view, whose terminal, pipe or log may go away: then nothing more is shown."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._show: Listener | None = None
+
+    def __enter__(self) -> Self:
+        with suppress(OSError):
+            self._show = self._view.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        with suppress(OSError):
+            if self._show is not None:
+                self._view.__exit__(*raised)
+
+    def __call__(self, event: Event) -> None:
+        try:
+            if self._show is not None:
+                self._show(event)
+        except OSError:  # EPIPE: the reader has gone; EIO: the terminal was closed; ENOSPC: the disk is full
+            self._show = None
+
+
+def progress_view(elsewhere: Callable[[Console], View] = PlainLines) -> View:
+    """Return the board on a terminal, the view `elsewhere` where there is none; both write to stderr."""
+    console = stderr_console()
+    board = console.file.isatty() and not console.is_dumb_terminal  # FORCE_COLOR makes no terminal of a pipe
+    return LiveBoard(console) if board else elsewhere(console)

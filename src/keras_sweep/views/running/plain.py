@@ -8,14 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped, joined
-from keras_sweep.sweep.events import (
-    FinalistEnded,
-    FinalistsChosen,
-    SweepStarted,
-    TestEvaluated,
-    TrialEnded,
-    WinnerRefitted,
-)
+from keras_sweep.sweep import events
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import can_win
 from keras_sweep.trial.result import Result, TrialState
@@ -30,11 +23,10 @@ LONGEST_SILENCE = 60.0
 class PlainLines:
     """A listener. While it is entered it also says what goes on where no line has been printed for some seconds."""
 
-    def __init__(self, console: Console, *, silence: float = SILENCE) -> None:
-        """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
+    def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = SweepProgress()
-        self._silence = self._wait = silence
+        self._wait = SILENCE  # each further time twice as long
         self._changed = threading.Condition()
         self._open = False
         self._printed = time.monotonic()
@@ -81,25 +73,25 @@ class PlainLines:
             self._print(event)
 
     def _print(self, event: Event) -> None:
-        failed = isinstance(event, TrialEnded | FinalistEnded) and event.result.state is TrialState.FAIL
+        failed = isinstance(event, events.TrialEnded | events.FinalistEnded) and event.result.state is TrialState.FAIL
         style = "red" if failed else ""
-        if isinstance(event, SweepStarted):
+        if isinstance(event, events.SweepStarted):
             self._line(begun_text(event))
-        elif isinstance(event, TrialEnded):
+        elif isinstance(event, events.TrialEnded):
             self._line(self._trial_text(event.result), style)
-        elif isinstance(event, FinalistsChosen):
+        elif isinstance(event, events.FinalistsChosen):
             if event.note:
                 print_notice(self._console, event.note)
             if event.recipes:
                 self._line(begun_text(event))
-        elif isinstance(event, FinalistEnded):
+        elif isinstance(event, events.FinalistEnded):
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message, warns=event.warns)
-            self._printed, self._wait = time.monotonic(), self._silence
-        elif isinstance(event, WinnerRefitted) and not event.earlier:
+            self._printed, self._wait = time.monotonic(), SILENCE
+        elif isinstance(event, events.WinnerRefitted) and not event.earlier:
             self._line(f"trial {event.refit.trial} was {event.refit.text}")
-        elif isinstance(event, TestEvaluated) and not event.earlier:
+        elif isinstance(event, events.TestEvaluated) and not event.earlier:
             self._line(f"trial {event.number} was evaluated on the test set")
 
     def _trial_text(self, result: Result) -> str:
@@ -127,12 +119,12 @@ class PlainLines:
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
-        self._printed, self._wait = time.monotonic(), self._silence
+        self._printed, self._wait = time.monotonic(), SILENCE
 
 
-def begun_text(event: SweepStarted | FinalistsChosen) -> str:
+def begun_text(event: events.SweepStarted | events.FinalistsChosen) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or who trains again."""
-    if isinstance(event, SweepStarted):
+    if isinstance(event, events.SweepStarted):
         by = f"by {escaped(event.engine)}, trained by {escaped(event.runner)}"
         goals = (event.objective, *event.objective.further)
         goal = "to " + joined([f"{one.goal} {escaped(one.name)}" for one in goals], "and")

@@ -10,23 +10,11 @@ from keras_sweep.record.facts import Choice
 from keras_sweep.record.reader import with_finalists
 from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.sweep.events import (
-    FinalistEnded,
-    FinalistEpochEnded,
-    FinalistsChosen,
-    GenerationAsked,
-    SweepStarted,
-    TrialEnded,
-)
-from keras_sweep.trial.events import (
-    EpochEnded,
-    Event,
-    PhaseBegan,
-    TrialResumed,
-)
+from keras_sweep.sweep import events
+from keras_sweep.trial.events import EpochEnded, Event, PhaseBegan, TrialResumed
 from keras_sweep.trial.ranking import LEADING, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.terminal.drawing import CurveScale
+from keras_sweep.views.terminal.text import CurveScale
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
 BESIDE = 4  # times as many tell it where all of them trained beside compiling
@@ -35,8 +23,6 @@ FADING = 4  # a generation counts so many times as much as the one before it
 
 @dataclass(slots=True)
 class Training:
-    """A trial that trains now."""
-
     params: Params
     epochs: int | None  # asked for; None where that is no parameter
     values: list[float] = field(default_factory=list)  # [E] the objective so far
@@ -107,14 +93,14 @@ class SweepProgress:
     """Call it with every event."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.started: SweepStarted | None = None
+        self.started: events.SweepStarted | None = None
         self.objective = Objective("value", Goal.MAXIMIZE)
         self.columns: tuple[str, ...] = ()  # the parameters that are shown of every trial
         self.counts: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         self.epochs = 0  # trained since it began
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
-        self.finalists: FinalistsChosen | None = None  # once the search has ended
+        self.finalists: events.FinalistsChosen | None = None  # once the search has ended
         self.finalists_ended: list[Result] = []
         self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
         self.leading: list[Result] = []  # the first of the leaderboard, in order: those that may be finalists
@@ -127,17 +113,16 @@ class SweepProgress:
         self._ended: set[int] = set()
 
     def __call__(self, event: Event) -> None:
-        """Take in one event."""
         match event:
             case PhaseBegan():
                 self._begin_phase(event)
-            case SweepStarted():
+            case events.SweepStarted():
                 self.started = event
                 self.objective, self.columns = event.objective, event.parameters
                 self._scale = CurveScale(goal=self.objective.goal)
                 for result in event.finished:
                     self._add(result)
-            case GenerationAsked():
+            case events.GenerationAsked():
                 self._begin_generation(event)
             case TrialResumed():
                 if trial := self.training.get(event.number):
@@ -147,7 +132,7 @@ class SweepProgress:
                 self._pace.end_epoch()
                 if trial := self.training.get(event.number):
                     trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
-            case TrialEnded():
+            case events.TrialEnded():
                 self.training.pop(event.result.number, None)
                 self._add(event.result)
             case _:
@@ -155,15 +140,15 @@ class SweepProgress:
 
     def _take_in_finalists(self, event: Event) -> None:
         match event:
-            case FinalistsChosen() if event.recipes:
+            case events.FinalistsChosen() if event.recipes:
                 self.training = {}
                 self.finalists, self.finalists_ended = event, list(event.finished)
                 self._pace = Pace(self._clock)
-            case FinalistEpochEnded():
+            case events.FinalistEpochEnded():
                 self.epochs += 1
                 self._pace.end_epoch()
                 self.finalists_training[event.recipe, event.seed] = event.epoch
-            case FinalistEnded():
+            case events.FinalistEnded():
                 self.finalists_training.pop((event.result.recipe, event.result.finalist_seed or 0), None)
                 self.finalists_ended.append(event.result)
                 assert self.finalists is not None
@@ -179,7 +164,7 @@ class SweepProgress:
         self.phase = event
         self._pace.begin_phase(event)
 
-    def _begin_generation(self, event: GenerationAsked) -> None:
+    def _begin_generation(self, event: events.GenerationAsked) -> None:
         self.generation = event.generation
         self._pace.begin_generation(len(event.suggestions))
         if any(result.final for result in self.leading):  # of an earlier end: the search goes on

@@ -9,8 +9,7 @@ from rich.text import Text
 
 from keras_sweep.space.text import escaped
 from keras_sweep.views.terminal.console import PIPE_WIDTH, longest_value
-from keras_sweep.views.terminal.drawing import TRACK
-from keras_sweep.views.terminal.text import shorten
+from keras_sweep.views.terminal.text import TRACK, shorten
 
 GAP = 2  # cells between two columns
 LONGEST = 40  # cells of one value on a terminal

@@ -1,4 +1,4 @@
-"""CMA-ES goes to where results are good, by results alone."""
+"""The grid has every point once; CMA-ES goes to where results are good, by results alone."""
 
 import math
 from dataclasses import replace
@@ -6,11 +6,71 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_sweep.search.cma_es import CmaEs, moves
+from keras_sweep.errors import UsageError
 from keras_sweep.search.engines import make_engine
-from keras_sweep.space.distributions import Categorical, Float, Int, unit_of
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.search.samplers import POINTS_A_RANGE, CmaEs, Grid, grid_space, moves, shuffled_points
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, identity
 from keras_sweep.testing.searching import flatten, run_search, search_spec, summarize
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
+
+
+def test_only_continuous_ranges_are_cut_and_both_ends_are_included():
+    kept = (Float(0.5, 0.5), Float(0.0, 0.9, step=0.3), Int(1, 50))
+    parameters = [
+        Parameter(f"p{place}", one) for place, one in enumerate((Float(0.0, 9.0), LEARNING_RATE.distribution, *kept))
+    ]
+    plain, log, *rest = (one.distribution for one in grid_space(SearchSpace(tuple(parameters))).parameters)
+    assert plain.values() == pytest.approx(tuple(range(10))) and len(log.values()) == POINTS_A_RANGE
+    assert log.values() == pytest.approx([10 ** (-4 + 4 * place / 9) for place in range(10)])
+    assert tuple(rest) == kept
+
+
+def test_every_point_is_there_once_in_an_order_of_the_seed():
+    space = grid_space(SearchSpace((OPTIMIZER, EPOCHS, MOMENTUM)))
+    points = shuffled_points(space, 1)
+    assert len({identity(point) for point in points}) == len(points) == space.size
+    assert points == shuffled_points(space, 1) != shuffled_points(space, 2)
+
+
+def test_points_that_break_a_constraint_are_left_out_and_none_left_is_refused():
+    rates = Parameter("learning_rate", Float(0.0, 0.9))
+    assert grid_space(SearchSpace((rates,), {}, ("learning_rate > 0.45",))).size == 5
+    with pytest.raises(UsageError, match="no point of a grid meets `where`"):
+        grid_space(SearchSpace((rates,), {}, ("0.5 < learning_rate < 0.51",)))
+
+
+def grid(*parameters: Parameter, seed: int = 1) -> Grid:
+    return Grid(make_spec(parameters, sampler="grid", seed=seed))
+
+
+def test_it_draws_every_point_once_and_then_none():
+    made = grid(OPTIMIZER, EPOCHS)
+    drawn = [made.draw(number) for number in range(14)]
+    assert drawn[:12] == shuffled_points(made.space, 1)
+    assert drawn[12:] == [None, None]
+    assert (made.redraws, made.learns) == (13, False)
+
+
+def test_a_point_that_is_given_in_part_is_the_first_of_the_grid_that_has_it():
+    made = grid(OPTIMIZER, EPOCHS)
+    first = next(point for point in shuffled_points(made.space, 1) if point["optimizer"] == "adam")
+    assert made.fill(0, {"optimizer": "adam"}) == first
+    assert made.fill(5, {"optimizer": "sgd", "epochs": 3}) == {"optimizer": "sgd", "epochs": 3}
+
+
+def test_a_point_beside_the_grid_is_completed_from_its_first_one():
+    made = grid(OPTIMIZER, Parameter("learning_rate", Float(0.0, 0.9)), EPOCHS)
+    first = shuffled_points(made.space, 1)[0]
+    assert made.fill(0, {"learning_rate": 0.123}) == {**first, "learning_rate": 0.123}
+
+
+def test_a_grid_of_as_many_points_as_are_listed_is_listed():
+    space = SearchSpace((Parameter("a", Int(1, 100_000)),))
+    assert len(shuffled_points(space, 0)) == 100_000
+    with pytest.raises(UsageError, match=r"more than 100,000 points.*sampler: random"):
+        shuffled_points(SearchSpace((Parameter("a", Int(1, 100_001)),)), 0)
+
 
 SPACE = SearchSpace(
     (
@@ -48,25 +108,6 @@ def test_points_do_not_depend_on_how_many_results_come_at_once(generation: int) 
     again.replay(whole[: 20 // generation])
     rest = run_search(again, 10 // generation, generation, far, start=20 // generation)
     assert summarize(flatten(rest)) == summarize(flatten(whole)[20:])
-
-
-@pytest.mark.parametrize(
-    "distribution",
-    [
-        Float(1e-4, 1.0, log=True),
-        Float(-2.0, 2.0),
-        Float(0.0, 0.9, step=0.3),
-        Float(2.0, 2.0, log=True),
-        Int(3, 30, step=3),
-        Int(1, 500, log=True),
-        Int(7, 7),
-    ],
-)
-def test_the_place_of_a_value_has_that_value(distribution: Float | Int) -> None:
-    for place in (0.0, 0.2, 0.5, 0.99):
-        value = distribution.at(place)
-        assert 0.0 <= unit_of(distribution, value) <= 1.0
-        assert distribution.at(unit_of(distribution, value)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(

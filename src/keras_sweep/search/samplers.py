@@ -1,10 +1,11 @@
-"""Optuna's samplers, on a study held in memory. Beside finished trials it holds draws that were dropped.
+"""Every sampler: Optuna's, on a study held in memory; the grid, CMA-ES and Sobol's sequence.
 
-Optuna is imported when a sampler is made: what a sampler can do is known without it.
+A library is imported when a sampler is made: what it can do is known without it.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,15 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_sweep.errors import MissingPackage
+from keras_sweep.errors import MissingPackage, UsageError
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Value, as_scalar, optuna_distribution
-from keras_sweep.space.search_space import Parameter, Params
+from keras_sweep.space.distributions import (
+    Categorical,
+    Distribution,
+    Float,
+    Value,
+    as_scalar,
+    optuna_distribution,
+    unit_of,
+)
+from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
 if TYPE_CHECKING:
     import optuna
+
+POINTS_A_RANGE = 10  # what a grid cuts a continuous range into
+SPREAD = 1 / 6  # CMA-ES's standard deviation to begin with, in each range from 0 to 1; that of Optuna's sampler
 
 
 class OptunaSampler(Sampler):
@@ -57,8 +69,7 @@ class OptunaSampler(Sampler):
         return self.space.with_values(lambda parameter: self._value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
-        trial = self._asked.pop(number, None)
-        if trial is not None:
+        if (trial := self._asked.pop(number, None)) is not None:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
@@ -78,7 +89,6 @@ class OptunaSampler(Sampler):
         self._add(trial)
 
     def _add(self, trial: optuna.trial.FrozenTrial) -> None:
-        """Have the study hold a trial that ended."""
         self._study.add_trial(trial)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
@@ -90,7 +100,6 @@ class OptunaSampler(Sampler):
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
     def _make_sampler(self, seed: int) -> Any:
-        """Optuna's sampler of one generation."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
             return getattr(self._optuna.samplers, self.kind)(seed=seed, **self.arguments)
@@ -176,6 +185,107 @@ class Random(OptunaSampler):
         if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna knows none
             return distribution.at(float(self._generator.random()))
         return super()._value(trial, parameter)
+
+
+class Grid(Sampler):
+    """Every point of the space, ranges cut into a few values, in an order that the search seed shuffles."""
+
+    learns = False
+    draws_ranges = False
+
+    def __init__(self, spec: SweepSpec) -> None:
+        self.space = grid_space(spec.space)
+        self._points = shuffled_points(self.space, spec.search.seed)
+        self._left = iter(self._points)
+        self.redraws = len(self._points) + 1  # once through all of them
+
+    def draw(self, number: int) -> dict[str, Value] | None:
+        del number
+        return next(self._left, None)
+
+    def fill(self, number: int, given: Params) -> dict[str, Value]:
+        """The first point of the grid that has the given values, or one beside the grid where it has none."""
+        del number
+        fits = (point for point in self._points if given.items() <= point.items())
+        return self.space.filled(given, next(fits, self._points[0]))
+
+
+def grid_space(space: SearchSpace) -> SearchSpace:
+    """The space with continuous ranges cut into `POINTS_A_RANGE` values. Raises UsageError: `where` allows none."""
+    parameters = []
+    for parameter in space.parameters:
+        searched = parameter.distribution
+        if isinstance(searched, Float) and searched.size == math.inf:
+            inner = (searched.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
+            parameter = replace(parameter, distribution=Categorical((searched.low, *inner, searched.high)))
+        parameters.append(parameter)
+    cut = replace(space, parameters=tuple(parameters))
+    if space.where and cut.size == 0:
+        hint = "Use `sampler: random`, or give continuous ranges as `values`"
+        raise UsageError("no point of a grid meets `where`", hint=hint)
+    return cut
+
+
+def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
+    """All points of a finite space. Raises UsageError where there are more than `MOST_LISTED`."""
+    if space.size > MOST_LISTED:
+        message = f"a grid of more than {MOST_LISTED:,} points can't be listed"
+        raise UsageError(message, hint="Use `sampler: random`, or fewer values")
+    points = list(space.points())
+    return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]
+
+
+class CmaEs(Sampler):
+    """CMA-ES over the ranges that every trial has, each from 0 to 1 as it is drawn; the rest is drawn at random.
+
+    A normal distribution moves to where results are good (Hansen 2016, "The CMA Evolution Strategy: A Tutorial",
+    arXiv:1604.00772). Optuna's sampler of that name keeps its state pickled beside trials. Here it follows from results
+    in the order of trials, so it is rebuilt from a record to the bit, and nothing of a record is unpickled.
+    """
+
+    learns_choices = False
+    learns_conditions = False
+
+    def __init__(self, spec: SweepSpec) -> None:
+        from cmaes import CMA  # with all of SciPy
+
+        super().__init__(spec)
+        self._objective = spec.objective
+        self._names = [one.name for one in spec.space.parameters if moves(one)]
+        self._told: list[tuple[np.ndarray, float]] = []  # results since the distribution moved: x [D], cost
+        self._cma = None
+        if dimensions := len(self._names):
+            # The distribution moves by the results of a generation, or by those that so many dimensions need.
+            size = max(4 + math.floor(3 * math.log(dimensions)), spec.search.generation or GENERATION)
+            bounds = np.array([[0.0, 1.0]] * dimensions)
+            self._cma = CMA(np.full(dimensions, 0.5), SPREAD, bounds, population_size=size, seed=0)
+
+    def begin(self, seed: int, generator: np.random.Generator) -> None:
+        self._generator = generator
+        if self._cma is not None:
+            self._cma.reseed_rng(seed)
+
+    def draw(self, number: int) -> dict[str, Value]:
+        del number
+        places = dict(zip(self._names, self._cma.ask().tolist(), strict=True)) if self._cma is not None else {}
+        units = (places.get(one.name, float(self._generator.random())) for one in self.space.parameters)
+        return self.space.at(units)
+
+    def learn(self, result: Result) -> None:
+        searched = self.space.searched(result.params)
+        if self._cma is None or searched is None:
+            return
+        places = {one.name: unit_of(one.distribution, value) for one, value in searched if one.name in self._names}
+        cost = math.inf if result.value is None else self._objective.key(result.value)
+        self._told.append((np.array([places[name] for name in self._names]), cost))
+        if len(self._told) == self._cma.population_size:
+            self._cma.tell(self._told)
+            self._told = []
+
+
+def moves(parameter: Parameter) -> bool:
+    """Whether CMA-ES moves in this parameter: a range of numbers that every trial has."""
+    return not isinstance(parameter.distribution, Categorical) and not parameter.when
 
 
 class QuasiRandom(Sampler):
