@@ -140,6 +140,7 @@ def subclassed() -> Any:
     return FirstColumn()
 
 
+@pytest.mark.soak
 def test_a_model_of_ones_own_learns_logarithms_unless_its_end_can_not_undo_them(search: Any, tmp_path: Path) -> None:
     houses(120).to_csv(tmp_path / "train.csv", index=False)
     data = ks.Csv(tmp_path / "train.csv", {"column": "SalePrice", "transform": "log"}, drop=["Id"], missing=["NA"])
