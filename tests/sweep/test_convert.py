@@ -1,8 +1,12 @@
 """What Keras converts on TensorFlow computes the same in a format's own runtime, whatever a model takes and gives."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -219,6 +223,29 @@ def test_inputs_have_names_that_every_format_takes() -> None:
     plain, known = with_names(single, x["2nd"])
     assert known == {"a b": "a_b"} and plain.input.name == "a_b"
     np.testing.assert_array_equal(plain.predict(x["2nd"], verbose=0), x["2nd"])
+
+
+def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Any] = []
+
+    def run(command: list[str], env: dict[str, str], **how: Any) -> Any:
+        ran.append((command, env, how))
+        return SimpleNamespace(returncode=code, stderr="first  line\n" + "x" * 400 + " the end")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    (tmp_path / "answer.json").write_text('{"rows": 3}')
+    code = 0
+    assert convert._answer_of_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
+    assert json.loads((tmp_path / "request.json").read_text()) == {"format": "onnx"}
+    ((command, env, how),) = ran
+    assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path), str(os.getpid())]
+    assert (env["KERAS_BACKEND"], env["CUDA_VISIBLE_DEVICES"]) == ("tensorflow", "-1") and how["capture_output"]
+    assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
+    code = -9
+    said = convert._answer_of_process(tmp_path, {})["error"]
+    assert said.startswith("its process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
 
 
 def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

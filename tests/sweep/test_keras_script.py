@@ -19,6 +19,7 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, ReduceLROnPlateau, Training, UserCallback
 from keras_sweep.sweep.keras_script import _arguments, keras_script, trial_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import FOLDER, fitted
 
@@ -214,3 +215,22 @@ def test_a_function_of_a_program_can_not_be_imported():
 
     with pytest.raises(UsageError, match="rate was a function of a program that ran the sweep"):
         script(make_spec(loss=give_function(rate)))
+
+
+WITH_DROPOUT = """
+import sys
+from pathlib import Path
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.sweep.keras_script import keras_script
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.factory import digits, make_spec
+spec = make_spec(model=ModelSpec("dense", "dense", {"hidden": (8,), "dropout": 0.1}))
+result = Result(Suggestion(0, {"learning_rate": 0.1, "epochs": 1}), TrialState.COMPLETE, 0.5, {"val_accuracy": (0.5,)})
+text = keras_script(spec, result, digits(), backend="jax", rows=Path("rows.npz"))
+print("Dropout" in text, "tensorflow" in sys.modules)
+"""
+
+
+def test_writing_it_imports_no_tensorflow(tmp_path):
+    assert python(WITH_DROPOUT, cwd=tmp_path).out == "True False\n"

@@ -298,3 +298,28 @@ def test_what_a_card_says_of_opening_its_file_is_no_advice_of_ours(tmp_path):
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     assert "evil" not in str(told.value)
     assert told.value.hint == "If you know the file, open it in Python: its card says how under `open`"
+
+
+COMPILED = """\
+data: digits
+model: {python: "own_compiles:of_the_users"}
+metric: {name: val_accuracy, goal: maximize}
+parameters: {epochs: 1}
+search: {trials: 1, seed: 42}
+"""
+
+
+def test_a_model_that_compiles_itself_with_functions_of_ones_own_is_opened_with_trust_alone(tmp_path):
+    shutil.copy(Path(__file__).parents[1] / "helpers" / "own_compiles.py", tmp_path)
+    with pytest.warns(UserWarning, match=r"this opens it.*compile=False"):
+        ran_as(tmp_path, "own", COMPILED).export(tmp_path / "own.keras")
+    with pytest.raises(
+        UsageError, match=r"Could not locate function '(squares|surest)'. If you know .* add `trust=True`"
+    ):
+        ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
+    with pytest.warns(
+        UserWarning, match=r"`trust=True`: imports and runs own_compiles:squares from .* and own_compiles:surest"
+    ):
+        done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
+    assert done.matches
+    assert {"val_accuracy", "val_loss", "val_surest"} <= {check.name for check in done.checks}

@@ -257,3 +257,15 @@ def test_thousands_of_trials_do_not_slow_it():
         assert calls_of(lambda: told(7_500, 8_000)) < 2 * at_first
     assert view.progress.done == 8_000 and len(view.progress.leading) == 10
     assert view.progress.leading[0].number == 7_999
+
+
+def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
+    progress = Watched(total=2)
+    progress.ask(10, 10)
+    for number in range(2):
+        progress(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
+    lines = lines_of(progress)
+    assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
+    assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
+    progress.train(0, 1, done=8)
+    assert "9/10" in lines_of(progress)[-2] and "1 epoch " in lines_of(progress)[3] + " "
