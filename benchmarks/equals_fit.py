@@ -175,12 +175,12 @@ def reordered(spec: Any, data: Any, params: Any, seed: int) -> Any:
     """The curve of `fit` on its own batches, the rows inside each batch in another order."""
     import keras
 
-    from keras_sweep.training.build_trial import compiled_model
+    from keras_sweep.training.build_trial import compile_model
     from keras_sweep.training.lanes.template import DataOrder
     from keras_sweep.trial.plan import training_plan
 
     plan = training_plan(spec, params)
-    model = compiled_model(spec, plan, data)
+    model = compile_model(spec, plan, data)
     order = DataOrder(np.random.get_state(), len(data.train))
     rng, size = np.random.default_rng(seed), plan.batch_size
     curve: dict[str, list[float]] = {"val_loss": [], **{f"val_{name}": [] for name in spec.metrics}}

@@ -61,11 +61,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each 
 import numpy as np
 from printed import print_machine, print_table
 
-from keras_sweep.honest.estimate import FirstChoice, corrected
+from keras_sweep.honest.estimate import FirstChoice, estimate_winner
 from keras_sweep.honest.scores import MeanScores
-from keras_sweep.honest.ties import paired_ties
+from keras_sweep.honest.ties import find_ties
 from keras_sweep.record.candidates import first_choice
-from keras_sweep.record.reader import with_finalists
+from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.finalists import choose_finalists
@@ -182,7 +182,7 @@ def alike(share: float, size: int) -> list[str]:
         right = (rng.random((TRIALS, size)) < share).astype(np.float32)
         values = right.mean(1)
         best = int(values.argmax())
-        estimate = corrected(MeanScores(right), best, index, naive=float(values[best]), share=True)
+        estimate = estimate_winner(MeanScores(right), best, index, naive=float(values[best]), share=True)
         assert estimate is not None
         found.append(estimate)
         lucky.append((float(values[best]) - share) / error)
@@ -286,9 +286,9 @@ def repetition(table: Table, size: int, rng: np.random.Generator, *, replaced: b
     assert best is not None and best.value is not None
     place, true = best.number, float(truth[seed, best.number])
     scores, draw = MeanScores(drawn[seed]), int(rng.integers(2**32))
-    estimate = corrected(scores, place, draw, naive=best.value, share=True)
+    estimate = estimate_winner(scores, place, draw, naive=best.value, share=True)
     assert estimate is not None
-    ties = paired_ties(scores, place, draw, share=True)[2]
+    ties = find_ties(scores, place, draw, share=True)[2]
     error = math.sqrt(true * (1 - true) / size)
     luck = float(drawn[seed].mean() - truth[seed].mean())
     recipes = truth[unused].mean(0)
@@ -326,7 +326,7 @@ def final_estimate(recipes: Sequence[int], best: int, drawn: np.ndarray, first: 
     means = drawn[:, recipes].mean(0)
     place = list(recipes).index(best)
     naive = float(means[place].mean())
-    estimate = corrected(MeanScores(means), place, draw, naive=naive, share=True, after=first)
+    estimate = estimate_winner(MeanScores(means), place, draw, naive=naive, share=True, after=first)
     assert estimate is not None
     return estimate
 
@@ -351,7 +351,7 @@ def after_finalists(
         result(table, own, recipe, drawn, Suggestion(number, {"seed": own}, recipe=recipe))
         for number, (recipe, own) in enumerate(choice)
     ]
-    return with_finalists(search, again, choice, len(search))
+    return add_finalists(search, again, choice, len(search))
 
 
 # --- the table

@@ -15,8 +15,9 @@ hyper_model and table vary the structure of a table's model. Three rounds of hyp
 9.8 s for 21.0, 0.47, and three the day after, on another host, 10.2 s for 18.9, 0.57: most of its ten seconds are the
 start that any run has, 2.6 s in which XLA compiles the drawing of weights in eight shapes, and one in which Optuna
 makes its tables. Before lanes shared structures and programs were compiled by the work that they do, `table` with its
-32 trials took 79 s of CPU by lanes and 68 s by fit. The rows of 2026-11-30 are of one round beside other programs of less
-priority; lstm and reference have two rounds. lstm takes the same time as before that day: 0.97 in three pairs.
+32 trials took 79 s of CPU by lanes and 68 s by fit. The rows of
+2026-11-30 are of one round beside other programs of less priority, those of lstm and reference of two rounds. By the
+lanes lstm takes as long as before that day: 0.97 in three pairs.
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ from printed import print_machine, print_table
 
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import make_engine
-from keras_sweep.space.distributions import Categorical, Float, Value, as_scalar
+from keras_sweep.space.distributions import Categorical, Float, Value, to_scalar
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.loop import Generations
-from keras_sweep.training.outcome import scored_epoch
+from keras_sweep.training.outcome import find_scored_epoch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
@@ -210,7 +210,7 @@ def told(table: Table, spec: SweepSpec, lane: Lane, engine: str) -> Result:
     curve = {spec.objective.name: values}
     if lane.ended == DIVERGED:
         return Result(asked, TrialState.FAIL, None, curve, reason=DIVERGED, engine=engine)
-    epoch = scored_epoch(spec.objective, values)
+    epoch = find_scored_epoch(spec.objective, values)
     state = TrialState.PRUNED if lane.ended else TrialState.COMPLETE
     reads = spec.objective.epochs_from > 0
     return Result(asked, state, values[epoch - 1], curve, epoch, reason=lane.ended, engine=engine, reads_epochs=reads)
@@ -230,7 +230,7 @@ def by_optuna(table: Table, spec: SweepSpec) -> Iterator[Step]:
     untrained = Untrained(table)
     while True:
         trial = study.ask()
-        params = spec.space.with_values(lambda one, trial=trial: suggested(trial, one))
+        params = spec.space.assign_values(lambda one, trial=trial: suggested(trial, one))
         recipe = untrained.nearest(params, LONGEST)
         if recipe is None:
             return
@@ -256,7 +256,7 @@ def suggested(trial: Any, parameter: Parameter) -> Value:
     if name == "epochs":
         return LONGEST
     if isinstance(one, Categorical):
-        scalars = [as_scalar(choice) for choice in one.choices]
+        scalars = [to_scalar(choice) for choice in one.choices]
         return one.choices[scalars.index(trial.suggest_categorical(name, scalars))]
     suggest = trial.suggest_float if isinstance(one, Float) else trial.suggest_int
     return suggest(name, one.low, one.high, log=one.log)

@@ -22,7 +22,7 @@ from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, SweepSpec, Training
 from keras_sweep.training import checkpoint
-from keras_sweep.training.checkpoint import FILE, kept_epochs
+from keras_sweep.training.checkpoint import FILE, read_kept_epochs
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.runner import Runner, Watch
@@ -148,7 +148,7 @@ class TestWhatTheyTrain:
 
         assert list(runner().run(trials, frozenset({0}), watch())) == []
         kept = checkpoint.read(path)
-        assert kept is not None and 1 <= kept_epochs(tmp_path)[0] < 30
+        assert kept is not None and 1 <= read_kept_epochs(tmp_path)[0] < 30
         row = kept[0]["rows"]["0"][0]
         first, row["loss"] = row["loss"], -1.0  # which no training gives
         checkpoint.write(path, *kept)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data import catalog
-from keras_sweep.data.catalog import load_search_data, named_set
+from keras_sweep.data.catalog import load_search_data, make_set_spec
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import DATA_NAMES, read_sklearn_set
@@ -114,4 +114,4 @@ def test_many_variants_of_the_data_are_read_where_they_fit_into_memory(
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
     for name, hint in (("iriss", r"Did you mean `iris`\?$"), ("nothing", "The data sets are fashion_mnist, mnist")):
         with pytest.raises(DataError, match=rf"there is no data set '{name}'\. {hint}"):
-            load_search_data(named_set(name))
+            load_search_data(make_set_spec(name))

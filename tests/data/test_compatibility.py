@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.compatibility import check_task, outputs_needed
+from keras_sweep.data.compatibility import check_task, infer_output_shape
 from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, Labels
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import SpaceFileError
@@ -81,7 +81,7 @@ def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
     data = data_of(needs.form)
     if loss in ("poisson", "msle", "mean_squared_logarithmic_error"):
         data = replace(data, train=Rows(data.train.x, np.abs(data.train.y)))
-    units = outputs_needed(loss, data)[0]
+    units = infer_output_shape(loss, data)[0]
     for activation in needs.activations:
         assert not faults(spec_of(loss, units=units, activation=activation), data)
     assert not faults(spec_of(loss), data, (None, units))
@@ -140,7 +140,7 @@ def test_labels_in_a_column_are_judged_as_those_that_are_not(form: LabelForm) ->
     rows = Rows(data.train.x, data.train.y.reshape(len(data.train), -1), weights)
     in_column = replace(data, train=rows)
     metrics = ("accuracy", "mae", "pearson_correlation")
-    assert outputs_needed(loss, in_column) == outputs_needed(loss, data) == (units,)
+    assert infer_output_shape(loss, in_column) == infer_output_shape(loss, data) == (units,)
     assert faults(spec_of(loss, *metrics), in_column) == faults(spec_of(loss, *metrics), data)
 
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from keras_sweep.data import image_sets
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.image_sets import FASHION_MNIST, scaled_pixels
+from keras_sweep.data.image_sets import FASHION_MNIST, scale_pixels
 from keras_sweep.errors import DataError
 from tests.helpers.command import python
 from tests.helpers.data_specs import named
@@ -34,13 +34,13 @@ IMAGES = np.arange(3 * 8 * 32, dtype=np.uint8).reshape(3, 8, 32)  # each of the 
 
 
 def test_every_pixel_is_scaled_as_by_division_in_float64():
-    np.testing.assert_array_equal(scaled_pixels(IMAGES), (IMAGES / 255.0).astype("float32").reshape(3, -1))
+    np.testing.assert_array_equal(scale_pixels(IMAGES), (IMAGES / 255.0).astype("float32").reshape(3, -1))
 
 
 def test_jax_reads_them_where_they_are():
     import jax
 
-    pixels = scaled_pixels(IMAGES[:2])
+    pixels = scale_pixels(IMAGES[:2])
     device = jax.device_put(pixels, jax.devices("cpu")[0])
     assert device.unsafe_buffer_pointer() == pixels.ctypes.data
 

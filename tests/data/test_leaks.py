@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_sweep.data.catalog import load_search_data, named_set
+from keras_sweep.data.catalog import load_search_data, make_set_spec
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import SKLEARN_SETS
 from keras_sweep.errors import TableError
@@ -49,7 +49,7 @@ def test_what_has_no_leak_is_passed_over_in_silence(tmp_path: Path) -> None:
     usual = columns(age=np.arange(ROWS) % 60, town=[f"town{'abcdefghij'[row % 10]}" for row in range(ROWS)])
     assert looked_at(tmp_path, usual).leaks == ()
     for name in SKLEARN_SETS:
-        assert load_search_data(named_set(name)).leaks == ()
+        assert load_search_data(make_set_spec(name)).leaks == ()
 
 
 def test_rows_that_stand_on_both_sides_are_counted(tmp_path: Path) -> None:

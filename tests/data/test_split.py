@@ -73,7 +73,7 @@ def encoded(rows: RawRows, loss: str, how: Split, **source: object) -> Encoding:
 def test_labels_and_columns_are_encoded_by_training_rows_alone() -> None:
     table = pl.DataFrame({"a": [*range(40)], "b": ["x", "y"] * 20})
     encoding = encoded(RawRows(table, np.array(["p", "q"] * 20, object)), "binary_crossentropy", Split())
-    train, validation = encoding.of_search()
+    train, validation = encoding.encode_search()
     assert train.x.shape == (25, 3) and validation.x.shape == (7, 3) and encoding.rows("test").x.shape == (8, 3)
     assert train.x[:, 0].mean() == pytest.approx(0, abs=1e-6) and train.x[:, 0].std() == pytest.approx(1, rel=1e-5)
     raw = encoding.parts.train
@@ -85,7 +85,7 @@ def test_labels_and_columns_are_encoded_by_training_rows_alone() -> None:
 def test_columns_of_a_fold_are_fitted_on_its_training_rows_alone() -> None:
     rows = RawRows(pl.DataFrame({"a": [*range(12)]}), np.arange(12.0))
     encoding = encoded(rows, "mean_squared_error", Split(folds=3, test=0))
-    train, validation = encoding.of_search()
+    train, validation = encoding.encode_search()
     assert train is validation
     folds = encoding.folds(train)
     assert sorted(np.concatenate([fold.held for fold in folds])) == list(range(12))

@@ -21,7 +21,7 @@ from keras_sweep.data.table_preprocessing import (
     input_name,
     inputs_code,
     model_inputs,
-    with_parts_of_dates,
+    split_dates,
 )
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec
@@ -136,7 +136,7 @@ def test_the_lines_of_the_card_read_a_file_as_it_was_read(tmp_path: Path, separa
     path.write_text("\n".join(["price,rate,sold,zone".replace(",", separator), *lines, ""]))
     options = CsvOptions(separator=separator)
     frame, ways = table_of(partial(load_csv, path), str(path), "csv", options)
-    table = with_parts_of_dates(frame)
+    table = split_dates(frame)
     preprocessing = TablePreprocessing(fit_columns(table)[0], ways=ways)
     assert table.row(0) == (1101.5, 5, 2024, 2, 29, 4, "a") and table["rate"].to_list() == [5, None, 7]
     code = inputs_code(DataSpec("csv", "it.csv", "target", options=options), preprocessing)["inputs"]

@@ -23,7 +23,7 @@ import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import give_function
-from keras_sweep.process.user_code import forget_changed, load_python
+from keras_sweep.process.user_code import forget_edited_modules, load_python
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -193,7 +193,7 @@ def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_c
     found = []
     for name in ("former", "edited"):
         (tmp_path / "edited_model.py").write_text(f"NAME = '{name}'\n{text}")
-        forget_changed(spec.code, tmp_path)
+        forget_edited_modules(spec.code, tmp_path)
         found += task.Client(one_process, spec, load_search_data(spec), pytest.fail).look(look)
     assert [name for _, name in found] == ["former", "edited"] and len({process for process, _ in found}) == 1
     build: Any = load_python("edited_model:build", tmp_path)
@@ -240,7 +240,7 @@ def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_need
         shared = task.Client(ExecutorPool(executor), spec, load_search_data(spec), print)
         error = executor.submit(os._exit, 1).exception(PATIENCE)
         with pytest.raises(SweepError, match="a process of the executor ended when it was to read the data: ") as told:
-            shared.lost("read the data", error or AssertionError())
+            shared.mark_lost("read the data", error or AssertionError())
     assert (told.value.hint or "").startswith('A script needs `if __name__ == "__main__":` before `ks.run`')
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_sweep.data.catalog import named_set
+from keras_sweep.data.catalog import make_set_spec
 from keras_sweep.data.image_sets import ArrayFile, ImageSet
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -17,7 +17,7 @@ TABLES = Path(__file__).parents[2] / "search_spaces" / "data"
 
 def spec_of(data: DataSpec, loss: str = "sparse_categorical_crossentropy", folder: Path | None = None) -> SweepSpec:
     """A spec of the dense model on some data."""
-    return replace(named_set("iris"), name="it", data=data, loss=loss, folder=folder or Path())
+    return replace(make_set_spec("iris"), name="it", data=data, loss=loss, folder=folder or Path())
 
 
 def csv(folder: Path, header: str, lines: Iterable[str], loss: str = "sparse_categorical_crossentropy") -> SweepSpec:
@@ -27,7 +27,7 @@ def csv(folder: Path, header: str, lines: Iterable[str], loss: str = "sparse_cat
 
 
 def named(name: str, loss: str | None = None, **split: object) -> SweepSpec:
-    spec = named_set(name)
+    spec = make_set_spec(name)
     data = DataSpec("named", name, split=Split(**split))  # type: ignore[arg-type]
     return replace(spec, data=data, loss=loss or spec.loss)
 

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.record.facts import Facts, checked
+from keras_sweep.record.facts import Facts, parse_record
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
@@ -63,7 +63,7 @@ def facts_of(
         "seconds": {"train": 20.0, "compile": 4.0, "data": 1.0},
         "distributions": {each: optuna.distributions.distribution_to_json(one) for each, one in distributions.items()},
     }
-    sweep = RecordedSweep(SweepFolder(Path(name)), checked(Facts, {**known, **attributes}), results)
+    sweep = RecordedSweep(SweepFolder(Path(name)), parse_record(Facts, {**known, **attributes}), results)
     return PageContent(sweep, running, outputs, missed)
 
 

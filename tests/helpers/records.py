@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from keras_sweep.record.saved import numbered_files
+from keras_sweep.record.saved import list_numbered_files
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Value
@@ -45,7 +45,7 @@ def change(folder: SweepFolder, sql: str, *values: object) -> None:
 
 
 def saved_trials(folder: SweepFolder) -> list[int]:
-    return sorted(numbered_files(folder.weights))
+    return sorted(list_numbered_files(folder.weights))
 
 
 def same(a: object, b: object) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.saved import load_scores_of, numbered_files, with_scores
+from keras_sweep.record.saved import list_numbered_files, load_scores_of, select_scored
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.fault_driver import Ended, forked
 from tests.helpers.outcomes import OF_A_TRIAL, model_arrays, recorded
@@ -80,9 +80,9 @@ def check_sound(sweep: SweepFolder) -> None:
     results = RecordedSweep.read(sweep).results
     assert [one.number for one in results] == list(range(len(results)))
     for part in (sweep, sweep.finalists, sweep.refit):
-        for path in numbered_files(part.weights).values():
+        for path in list_numbered_files(part.weights).values():
             read_arrays(path)  # which raises where it is damaged
-    for one in with_scores(results, reader.read_facts(sweep).objective):
+    for one in select_scored(results, reader.read_facts(sweep).objective):
         load_scores_of(sweep, one)
     if sweep.best.exists():
         model_arrays(sweep.best)

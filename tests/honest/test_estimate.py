@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, t
 
-from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.estimate import estimate_winner
 from keras_sweep.honest.scores import MeanScores, MetricScores, auc, bags, r2_score, root_mean_squared_error
 
 
@@ -17,7 +17,7 @@ def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarr
 
 def estimated(rows: np.ndarray, **settings):
     best = int(rows.mean(1).argmax())
-    return corrected(MeanScores(rows), best, 42, naive=float(rows[best].mean()), **{"share": True, **settings})
+    return estimate_winner(MeanScores(rows), best, 42, naive=float(rows[best].mean()), **{"share": True, **settings})
 
 
 def widths_by_hand(rows: np.ndarray) -> list[float]:
@@ -53,7 +53,7 @@ def test_a_loss_is_corrected_and_has_an_interval_as_the_formulas_say():
     losses = np.random.default_rng(2).lognormal(size=(6, 40)).astype(np.float32)
     best = int(losses.mean(1).argmin())
     naive = float(losses[best].mean())
-    estimate = corrected(MeanScores(-losses), best, 42, naive=naive, share=False, maximize=False)
+    estimate = estimate_winner(MeanScores(-losses), best, 42, naive=naive, share=False, maximize=False)
     lost = optimism_by_hand(-losses, best, [1.0] * 6)
     assert lost > 0.02
     error = np.std(losses[best], ddof=1) / math.sqrt(40)
@@ -124,7 +124,7 @@ def test_a_share_without_a_fault_loses_no_more_than_to_the_mean_of_all():
     noisy = 1 + np.random.default_rng(0).standard_normal((8, 50)).astype(np.float32) * 3
     noisy -= noisy.mean(1, keepdims=True) - 1  # each has the score 1, which is no share
     scores = MeanScores(noisy)
-    assert corrected(scores, 0, 42, naive=1.0, share=False).value < 0.9
+    assert estimate_winner(scores, 0, 42, naive=1.0, share=False).value < 0.9
 
 
 def test_errors_and_r2_of_all_rows_together_have_an_interval_from_bags():
@@ -135,7 +135,7 @@ def test_errors_and_r2_of_all_rows_together_have_an_interval_from_bags():
     errors = MetricScores([[root_mean_squared_error(each, labels)] for each in outputs], 30, sign=-1.0)
     whole = -errors.on(np.ones((1, 30), np.float32))[0]
     best = int(whole.argmin())
-    estimate = corrected(errors, best, 42, naive=float(whole[best]), share=False, maximize=False)
+    estimate = estimate_winner(errors, best, 42, naive=float(whole[best]), share=False, maximize=False)
     own = np.concatenate([errors.on(bag)[:, best] for bag in bags(np.random.default_rng([42, 1]), 30, 500, 60)])
     width = norm.ppf(0.975) * math.sqrt(2) * np.std(own)
     assert estimate.value >= estimate.naive
@@ -144,7 +144,7 @@ def test_errors_and_r2_of_all_rows_together_have_an_interval_from_bags():
     assert estimate.high == pytest.approx(estimate.value + math.hypot(width, extra), abs=1e-6)
     poor = MetricScores([[r2_score(np.zeros_like(labels), labels)]], 30)
     naive = float(poor.on(np.ones((1, 30), np.float32))[0, 0])
-    estimate = corrected(poor, 0, 42, naive=naive, share=False)
+    estimate = estimate_winner(poor, 0, 42, naive=naive, share=False)
     assert estimate.low < estimate.value == naive < 0 < estimate.high + 3  # R2 has no least value
 
 
@@ -158,7 +158,7 @@ def test_where_there_is_nothing_to_choose_the_score_stands(rows):
 def test_the_interval_of_a_share_that_is_no_mean_of_rows_ends_where_shares_do():
     labels = np.arange(40) % 2
     outputs = 0.3 * labels + np.random.default_rng(0).random(40) / 2
-    estimate = corrected(MetricScores([[auc(outputs, labels)]], 40), 0, 42, naive=0.97, share=True)
+    estimate = estimate_winner(MetricScores([[auc(outputs, labels)]], 40), 0, 42, naive=0.97, share=True)
     assert (estimate.value, estimate.high) == (0.97, 1.0)
     assert 0.8 < estimate.low < 0.97
 
@@ -190,11 +190,11 @@ def test_the_best_of_models_that_differ_as_much_as_chance_does_loses_no_more_tha
 def test_no_error_is_estimated_below_zero_and_no_share_above_one():
     losses = np.float32([[0.1] * 11 + [9.0]] * 3)
     naive = float(losses[0].mean())
-    estimate = corrected(MeanScores(-losses), 0, 42, naive=naive, share=False, maximize=False)
+    estimate = estimate_winner(MeanScores(-losses), 0, 42, naive=naive, share=False, maximize=False)
     assert estimate.low == 0 < estimate.value < estimate.high
-    signed = corrected(MeanScores(1 - losses), 0, 42, naive=naive - 1, share=False, maximize=False)
+    signed = estimate_winner(MeanScores(1 - losses), 0, 42, naive=naive - 1, share=False, maximize=False)
     assert signed.low < -1 < signed.value < signed.high
-    shares = corrected(MeanScores(np.float32([[1, 1, 0.9, 1]] * 2)), 0, 42, naive=0.975, share=True)
+    shares = estimate_winner(MeanScores(np.float32([[1, 1, 0.9, 1]] * 2)), 0, 42, naive=0.975, share=True)
     assert 0 < shares.low < shares.value <= shares.high <= 1
 
 
@@ -205,4 +205,4 @@ def test_rows_that_say_nothing_give_no_estimate(rows):
 
 def test_a_metric_that_is_the_same_on_every_bag_gives_no_estimate():
     scores = MetricScores([[lambda weights: np.full(len(weights), 0.5)]] * 2, 20)
-    assert corrected(scores, 0, 42, naive=0.5, share=True) is None
+    assert estimate_winner(scores, 0, 42, naive=0.5, share=True) is None

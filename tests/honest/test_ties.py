@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from keras_sweep.honest.scores import MeanScores, MetricScores, auc, bags
-from keras_sweep.honest.ties import more_trials, paired_ties
+from keras_sweep.honest.ties import find_ties, more_trials
 from keras_sweep.trial.comparison import Behind
 
 BEHIND = {number: Behind(0.001 * number, 0.002, True) for number in range(1, 40)}
@@ -22,10 +22,10 @@ def alike(shares: list[float], rows: int, seed: int) -> np.ndarray:
 
 def test_the_error_of_a_difference_is_that_of_the_paired_t_test():
     rows = np.random.default_rng(0).normal(size=(4, 25)).astype(np.float32)
-    behind, stderr, _ = paired_ties(MeanScores(rows), 1, 42)
+    behind, stderr, _ = find_ties(MeanScores(rows), 1, 42)
     for place in (0, 2, 3):
         assert behind[place] / stderr[place] == pytest.approx(ttest_rel(rows[1], rows[place]).statistic, abs=1e-5)
-    behind, stderr, _ = paired_ties(MeanScores(rows), np.array([1, 1, 3, 3]), 42)
+    behind, stderr, _ = find_ties(MeanScores(rows), np.array([1, 1, 3, 3]), 42)
     assert behind[2] == pytest.approx(rows[3].mean() - rows[2].mean(), abs=1e-6)
     assert behind[2] / stderr[2] == pytest.approx(ttest_rel(rows[3], rows[2]).statistic, abs=1e-5)
     assert stderr[0] > 0 == stderr[1] == stderr[3]
@@ -34,10 +34,10 @@ def test_the_error_of_a_difference_is_that_of_the_paired_t_test():
 def test_of_shares_that_agree_the_error_is_half_of_wilsons_interval_and_no_more_where_it_is_larger():
     rows = np.ones((3, 30), np.float32)
     rows[1, :4] = 0
-    _, stderr, _ = paired_ties(MeanScores(rows), 0, 42, share=True)
+    _, stderr, _ = find_ties(MeanScores(rows), 0, 42, share=True)
     assert stderr[2] == pytest.approx(0.5 / 31)
     assert stderr[1] == pytest.approx(np.std(rows[1], ddof=1) / np.sqrt(30), abs=1e-6)
-    assert paired_ties(MeanScores(rows), 0, 42)[1][2] == 0
+    assert find_ties(MeanScores(rows), 0, 42)[1][2] == 0
 
 
 def rivals(t: float, count: int, shared: bool, rows: int = 400) -> np.ndarray:
@@ -56,9 +56,9 @@ def test_all_comparisons_together_hold_at_95_percent_and_those_that_go_together_
     def ties(t: float, shared: bool) -> int:
         rows = rivals(t, 20, shared)
         if not by_bags:
-            return paired_ties(MeanScores(rows), 0, 42)[2].sum()
+            return find_ties(MeanScores(rows), 0, 42)[2].sum()
         metrics = [[lambda weights, row=row: weights @ row / weights.sum(1)] for row in rows]
-        return paired_ties(MetricScores(metrics, rows.shape[1]), 0, 42)[2].sum()
+        return find_ties(MetricScores(metrics, rows.shape[1]), 0, 42)[2].sum()
 
     slack = 0.25 if by_bags else 0.08  # each error over bags is known to 3 %
     assert ties(2.82 + slack, shared=False) < 10 < ties(2.82 - slack, shared=False)
@@ -70,7 +70,7 @@ def test_a_metric_of_all_rows_has_the_scatter_over_bags_as_its_error():
     random = np.random.default_rng(3)
     labels = (random.random(50) < 0.5).astype(np.float32)
     scores = MetricScores([[auc((labels + 3 * random.random(50)) / 4, labels)] for _ in range(3)], 50)
-    behind, stderr, _ = paired_ties(scores, np.array([0, 0, 1]), 42)
+    behind, stderr, _ = find_ties(scores, np.array([0, 0, 1]), 42)
     values = np.concatenate([scores.on(bag) for bag in bags(np.random.default_rng([42, 2]), 50, 500)])
     whole = scores.on(np.ones((1, 50), np.float32))[0]
     assert behind == pytest.approx([0, whole[0] - whole[1], whole[1] - whole[2]])
@@ -87,7 +87,7 @@ def test_bags_that_have_no_value_are_left_out_and_two_that_have_are_enough(known
     def metric(weights: np.ndarray) -> np.ndarray:
         return np.where((weights @ names >= least) | (weights == 1).all(1), weights[:, 1], np.nan)
 
-    behind, stderr, ties = paired_ties(MetricScores([[metric], [lambda weights: 0 * metric(weights)]], 20), 0, 42)
+    behind, stderr, ties = find_ties(MetricScores([[metric], [lambda weights: 0 * metric(weights)]], 20), 0, 42)
     assert behind.tolist() == [0, 1]
     if known < 2:
         assert np.isnan(stderr[1]) and ties.all()
@@ -100,23 +100,23 @@ def test_the_truly_best_is_among_the_ties():
     for seed in range(40):
         rows = alike([0.80, *[0.79] * 15], 300, 10 * seed)
         best = int(rows.mean(1).argmax())
-        among += paired_ties(MeanScores(rows), best, 42, share=True)[2][0]
+        among += find_ties(MeanScores(rows), best, 42, share=True)[2][0]
     assert among >= 38
 
 
 def test_what_is_worse_by_the_same_on_every_row_is_no_tie():
     losses = np.random.default_rng(0).random((1, 50)).astype(np.float32)
-    _, _, ties = paired_ties(MeanScores(-np.concatenate([losses, losses + 0.5])), 0, 42)
+    _, _, ties = find_ties(MeanScores(-np.concatenate([losses, losses + 0.5])), 0, 42)
     assert ties.tolist() == [True, False]
 
 
 def test_a_hopeless_crowd_does_not_make_the_good_ones_ties():
     rows = alike([0.80, 0.785, *[0.3] * 200], 4000, 5)
-    assert paired_ties(MeanScores(rows), 0, 42, share=True)[2].sum() == 1
+    assert find_ties(MeanScores(rows), 0, 42, share=True)[2].sum() == 1
 
 
 def test_one_row_tells_nothing_apart():
-    _, stderr, ties = paired_ties(MeanScores(np.array([[1.0], [0.0]], np.float32)), 0, 42, share=True)
+    _, stderr, ties = find_ties(MeanScores(np.array([[1.0], [0.0]], np.float32)), 0, 42, share=True)
     assert np.isnan(stderr).all() and ties.all()
 
 

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from keras_sweep.honest.estimate import FirstChoice, corrected
+from keras_sweep.honest.estimate import FirstChoice, estimate_winner
 from keras_sweep.honest.scores import MeanScores, MetricScores, auc
 
 ROWS, RECIPES, SEEDS, TOP = 300, 48, 4, 5
@@ -37,7 +37,7 @@ def test_the_estimate_after_two_choices_is_right_on_average() -> None:
         best = int(means.mean(1).argmax())
         score, true = float(means[best].mean()), float(truth[:, places[best]].mean())
         after = first_choice(right[0], unsteady, places)
-        found = corrected(MeanScores(means), best, index, naive=score, share=True, after=after)
+        found = estimate_winner(MeanScores(means), best, index, naive=score, share=True, after=after)
         error = np.sqrt(true * (1 - true) / ROWS)
         luck = float(right.mean() - truth.mean())  # of the draw, which is nobody's choice
         biases.append((found.value - true - luck) / error)
@@ -118,7 +118,7 @@ def test_without_a_bag_that_has_a_score_of_every_finalist_there_is_no_winner_and
     assert (worth.size, its.size) == (0, 0)
     never = MetricScores([[lambda weights: np.where(weights.max(1) > 1, np.nan, 0.5)]] * 2, 40)
     after = FirstChoice(never, np.zeros(2), np.zeros(2), [0, 1], 3)
-    assert corrected(never, 0, 42, naive=0.5, share=True, after=after) is None
+    assert estimate_winner(never, 0, 42, naive=0.5, share=True, after=after) is None
 
 
 def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
@@ -130,7 +130,7 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
     first = MetricScores([[auc(each / 1.3, labels)] for each in outputs], 12)
     values = first.on(np.ones((1, 12), np.float32))[0]
     after = FirstChoice(first, np.full(5, 0.1), np.arange(5.0), [0, 1], 2)
-    found = corrected(MetricScores(first.metrics[:2], 12), 0, 42, naive=float(values[0]), share=True, after=after)
+    found = estimate_winner(MetricScores(first.metrics[:2], 12), 0, 42, naive=float(values[0]), share=True, after=after)
     assert 0 <= found.low < found.value < found.high <= 1
     assert found.value != found.naive
 
@@ -138,5 +138,5 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
 def test_where_all_recipes_are_alike_the_score_stands() -> None:
     row = (np.random.default_rng(0).random((1, ROWS)) < 0.8).astype(np.float32)
     after = first_choice(np.repeat(row, 8, 0), np.zeros(8), [0, 3])
-    found = corrected(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
+    found = estimate_winner(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
     assert found.value == pytest.approx(found.naive, abs=1e-12)

@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.hyper_model import asking, explored_space, is_hyper_model, parameters_of
+from keras_sweep.models.hyper_model import asking, explore_space, is_hyper_model, parameters_of
 from keras_sweep.models.own_compile import own_optimizer
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
@@ -91,7 +91,7 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
 
 
 def explore(spec: SweepSpec, found: object) -> SweepSpec:
-    return explored_space(spec, *builder(found, Path(), DATA.input_shape, 10), DATA)
+    return explore_space(spec, *builder(found, Path(), DATA.input_shape, 10), DATA)
 
 
 def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:

@@ -224,11 +224,11 @@ def test_a_function_leaves_the_process_as_it_was(capsys: pytest.CaptureFixture[s
 
 def test_looking_leaves_training_as_it_would_be() -> None:
     spec = sweep_of("subclassed", LEARNING_RATE)
-    from keras_sweep.training.build_trial import compiled_model
+    from keras_sweep.training.build_trial import compile_model
     from keras_sweep.trial.plan import training_plan
 
     def weights() -> list[Any]:
-        return list(compiled_model(spec, training_plan(spec, {"learning_rate": 0.1}), DATA).get_weights())
+        return list(compile_model(spec, training_plan(spec, {"learning_rate": 0.1}), DATA).get_weights())
 
     first = weights()
     inspect_model(spec, DATA)

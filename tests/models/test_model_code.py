@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_sweep.models.build import changed_code, model_code
+from keras_sweep.models.build import find_changed_code, model_code
 from keras_sweep.space.sweep_spec import ModelSpec
 from tests.helpers.factory import make_spec
 
@@ -41,16 +41,16 @@ def test_a_changed_file_is_named_and_comments_do_not_count(tmp_path: Path) -> No
     (folder / "mine.py").write_text(
         "# a model\n" + (folder / "mine.py").read_text().replace("return 1", "return 1  # one")
     )
-    assert changed_code(before, code_of(folder)) == []
+    assert find_changed_code(before, code_of(folder)) == []
     (folder / "parts" / "deep" / "inner.py").write_text("SIZE = 4\n")
-    assert changed_code(before, code_of(folder)) == ["parts/deep/inner.py"]
+    assert find_changed_code(before, code_of(folder)) == ["parts/deep/inner.py"]
     (folder / "mine.py").write_text("'# no comment'\n")
-    assert "mine.py" in changed_code(before, code_of(folder))
+    assert "mine.py" in find_changed_code(before, code_of(folder))
 
 
 def test_where_nothing_was_recorded_nothing_is_said_to_have_changed(tmp_path: Path) -> None:
     for recorded in (None, {}, "text", 3):
-        assert changed_code(recorded, code_of(written(tmp_path / str(recorded)))) == []
+        assert find_changed_code(recorded, code_of(written(tmp_path / str(recorded)))) == []
     assert model_code(make_spec()) == {}
     assert code_of(tmp_path, "keras:Sequential") == {}
 

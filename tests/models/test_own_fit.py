@@ -12,7 +12,7 @@ from keras_tuner.src.engine.tuner_utils import convert_to_metrics_dict
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.hyper_model import call_fit, explored_space, returned
+from keras_sweep.models.hyper_model import call_fit, explore_space, parse_fit_result
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from tests.helpers import own_fits
@@ -110,27 +110,27 @@ def history(losses: list[float]) -> Any:
 )
 def test_what_it_may_return(found: Any, metrics: dict[str, float]) -> None:
     """As KerasTuner has it, whose own function gives the same."""
-    assert returned(found, LOSS) == metrics
+    assert parse_fit_result(found, LOSS) == metrics
     if metrics:
         objective = keras_tuner.Objective("default_objective" if "default_objective" in metrics else "val_loss", "min")
         assert convert_to_metrics_dict(found, objective) == metrics
 
 
 def test_of_a_metric_that_is_maximized_the_best_epoch_is_the_largest() -> None:
-    assert returned([history([3.0, 1.0])], replace(LOSS, goal=Goal.MAXIMIZE)) == {"val_loss": 3.0, "epoch": 1.0}
+    assert parse_fit_result([history([3.0, 1.0])], replace(LOSS, goal=Goal.MAXIMIZE)) == {"val_loss": 3.0, "epoch": 1.0}
 
 
 def test_what_is_no_metric_is_refused_in_one_sentence() -> None:
     with pytest.raises(ModelError, match=r"`fit` returned a tuple that is no metric: .*Return a number, a dict of"):
-        returned((1, 2), LOSS)
+        parse_fit_result((1, 2), LOSS)
     with pytest.raises(ModelError, match="`fit` returned a list that is no metric"):
-        returned([], LOSS)
+        parse_fit_result([], LOSS)
 
 
 def explored(model: Any) -> dict[str, Parameter]:
     """What a HyperModel asks for, or one that has this `fit`."""
     found = model if isinstance(model, keras_tuner.HyperModel) else Fitting(model)
-    spec = explored_space(make_spec((), constants={}), *builder(found, Path(), DATA.input_shape, 10), DATA)
+    spec = explore_space(make_spec((), constants={}), *builder(found, Path(), DATA.input_shape, 10), DATA)
     return {one.name.removeprefix("model."): one for one in spec.space.parameters}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.process.streams import with_streams
+from keras_sweep.process.streams import replace_closed_streams
 from keras_sweep.training.workers.processes import PoolProcess
 
 
@@ -22,7 +22,7 @@ def test_a_stream_that_is_not_there_leads_nowhere_inside_and_is_as_it_was_after(
     other = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", other)
-    with with_streams():
+    with replace_closed_streams():
         sys.stdout.write("nowhere")
         sys.stdout.flush()
         assert sys.stderr is other
@@ -32,6 +32,6 @@ def test_a_stream_that_is_not_there_leads_nowhere_inside_and_is_as_it_was_after(
 def test_a_process_is_begun_where_there_is_no_stdout(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     process = PoolProcess([min(os.sched_getaffinity(0))], tmp_path / "call")
-    with with_streams():
+    with replace_closed_streams():
         assert process.call(os.getpid) != os.getpid()
         process.end()

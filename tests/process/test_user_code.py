@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.user_code import forget_changed, load_python, place_of, said_by, user_place
+from keras_sweep.process.user_code import describe_error, forget_edited_modules, load_python, place_of, user_place
 
 
 def test_loads_a_function_its_neighbours_and_dotted_names(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_of_an_error_of_tensorflows_graph_the_reason_is_told_and_no_frame() -> N
     frames = 'Detected at node m/take defined at (most recent call last):\n  File "a.py", line 5, in <module>\n\n'
     text = "indices[0,1] = 15 is not\nin [0, 3)\n\t [[{{node m/take}}]] [Op:__inf_550]"
     assert (
-        said_by(ValueError(f"Graph execution error:\n\n{frames}{text}"))
+        describe_error(ValueError(f"Graph execution error:\n\n{frames}{text}"))
         == "ValueError: indices[0,1] = 15 is not in [0, 3)"
     )
 
@@ -143,17 +143,17 @@ def test_an_edited_module_and_those_that_import_it_are_imported_again_and_no_oth
     (folder / "parts_j" / "inner.py").write_text("SIZE = 4\n")
     (folder / "unused_j.py").write_text("NUMBER = 2\n")
     assert load_python(source, folder) is former  # while a sweep is run
-    forget_changed([source], folder)
+    forget_edited_modules([source], folder)
     build = load_python(source, folder)
     assert callable(build) and build() == ("relu", 4)
     assert former() == ("relu", 3)
     assert sys.modules["parts_j.outer"] is not outer
     assert sys.modules["beside_j"] is beside and sys.modules["numpy"] is numpy
     (folder / "beside_j.py").write_text("# tanh\ndef act():\n    return 'tanh'\n")
-    forget_changed([source], folder)
+    forget_edited_modules([source], folder)
     again = load_python(source, folder)
     assert callable(again) and again() == ("tanh", 4)
-    forget_changed([source], folder)
+    forget_edited_modules([source], folder)
     assert load_python(source, folder) is again
 
 
@@ -161,7 +161,7 @@ def test_a_comment_is_no_edit(tmp_path: Path) -> None:
     folder, source = model_files(tmp_path, "k"), "mine_k:build"
     build = load_python(source, folder)
     (folder / "mine_k.py").write_text("# a model\n" + (folder / "mine_k.py").read_text())
-    forget_changed([source], folder)
+    forget_edited_modules([source], folder)
     assert load_python(source, folder) is build
 
 
@@ -171,7 +171,7 @@ def test_a_module_that_was_edited_before_any_sweep_is_imported_again(
     monkeypatch.syspath_prepend(str(model_files(tmp_path, "m")))
     beside = import_module("beside_m")
     (tmp_path / "beside_m.py").write_text("def act():\n    return 'tanh'\n")
-    forget_changed(["mine_m:build"], tmp_path)
+    forget_edited_modules(["mine_m:build"], tmp_path)
     build = load_python("mine_m:build", tmp_path)
     assert callable(build) and build() == ("tanh", 3)
     assert beside.act() == "relu"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.record.facts import Choice, Facts, Refit, TestLook, checked, is_distribution
+from keras_sweep.record.facts import Choice, Facts, Refit, TestLook, is_distribution, parse_record
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
@@ -14,7 +14,7 @@ FLOAT = json.dumps({"name": "FloatDistribution", "attributes": {"low": 0.0, "hig
 
 
 def test_attributes_become_facts_of_their_types() -> None:
-    facts = checked(
+    facts = parse_record(
         Facts,
         {
             **BASE,
@@ -34,8 +34,8 @@ def test_attributes_become_facts_of_their_types() -> None:
     assert (objective.take_best, objective.further) == (True, (Objective("parameters", Goal.MINIMIZE),))
     assert facts.finalists == (Choice(4, (2, 1), (43,)), Choice(8))
     assert (facts.choice, facts.trials, facts.seconds) == (Choice(8), 0, {"train": 1, "other": 0.5})
-    assert checked(Facts, BASE).choice == Choice(0)
-    assert not checked(Facts, {**BASE, "spec": {"epochs.take": "last"}}).objective.take_best
+    assert parse_record(Facts, BASE).choice == Choice(0)
+    assert not parse_record(Facts, {**BASE, "spec": {"epochs.take": "last"}}).objective.take_best
 
 
 @pytest.mark.parametrize(
@@ -62,18 +62,18 @@ def test_attributes_become_facts_of_their_types() -> None:
 )
 def test_an_attribute_of_another_type_is_named(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"`{key}` must be"):
-        checked(Facts, {**BASE, key: value})
+        parse_record(Facts, {**BASE, key: value})
 
 
 @pytest.mark.parametrize("key", BASE)
 def test_an_attribute_that_every_record_has_must_be_there(key: str) -> None:
     with pytest.raises(ValueError, match=f"`{key}` is missing"):
-        checked(Facts, {name: value for name, value in BASE.items() if name != key})
+        parse_record(Facts, {name: value for name, value in BASE.items() if name != key})
 
 
 def test_the_largest_number_is_that_of_sqlite() -> None:
-    assert checked(Facts, {**BASE, "seed": 2**63 - 1}).seed == 2**63 - 1
-    assert checked(Facts, {**BASE, "seconds": {"a": -(2**63) + 1}}).seconds == {"a": -(2**63) + 1}
+    assert parse_record(Facts, {**BASE, "seed": 2**63 - 1}).seed == 2**63 - 1
+    assert parse_record(Facts, {**BASE, "seconds": {"a": -(2**63) + 1}}).seconds == {"a": -(2**63) + 1}
 
 
 @pytest.mark.parametrize(

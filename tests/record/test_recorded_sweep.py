@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.honest.estimate import FirstChoice, corrected
+from keras_sweep.honest.estimate import FirstChoice, estimate_winner
 from keras_sweep.honest.scores import MeanScores
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
@@ -24,7 +24,7 @@ from keras_sweep.sweep.validation_outputs import find_missed_rows
 from keras_sweep.trial.comparison import PAIRED, marginal
 from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from keras_sweep.trial.row_scores import RowScores, of_outputs, of_values
+from keras_sweep.trial.row_scores import RowScores, from_outputs, from_values
 from tests.helpers.ran import finished
 from tests.helpers.results import ACCURACY, LOSS, result
 from tests.helpers.space_texts import DIGITS, changed
@@ -59,7 +59,7 @@ def on_disk(folder: SweepFolder, trial: Result, scores: RowScores) -> Result:
 def scored(folder: SweepFolder, rows: np.ndarray, objective: Objective = ACCURACY, **facts) -> RecordedSweep:
     """A sweep of as many trials as there are rows of scores [trials, validation rows]."""
     results = [
-        on_disk(folder, result(number, float(row.mean()), stderr=0.01), of_values(row))
+        on_disk(folder, result(number, float(row.mean()), stderr=0.01), from_values(row))
         for number, row in enumerate(rows.astype(np.float32))
     ]
     return RecordedSweep(folder, Facts(objective.name, objective.goal, 42, "", {}, **facts), results)
@@ -82,7 +82,7 @@ def test_trials_are_compared_with_the_greatest_accuracy_or_the_least_loss(folder
     assert (comparison.best, comparison.method, comparison.rows) == (best, PAIRED, 80)
     signed = np.float32(rows) * (1 if maximize else -1)
     naive = values[best]
-    assert comparison.estimate == corrected(
+    assert comparison.estimate == estimate_winner(
         MeanScores(signed), best, 42, naive=naive, share=maximize, maximize=maximize
     )
     for number, one in comparison.behind.items():
@@ -110,7 +110,7 @@ def finalist(folder: SweepFolder, number: int, trial: Result, rows: np.ndarray) 
     """The trial's recipe with another seed."""
     suggestion = Suggestion(number, {**trial.params, "seed": 43 + number}, recipe=trial.number)
     other = replace(trial, suggestion=suggestion, value=float(rows.mean()))
-    return on_disk(folder, other, of_values(rows.astype(np.float32)))
+    return on_disk(folder, other, from_values(rows.astype(np.float32)))
 
 
 def with_seeds(folder: SweepFolder, rows: np.ndarray, others: dict[int, np.ndarray]) -> RecordedSweep:
@@ -146,7 +146,7 @@ def test_finalists_are_compared_by_their_means_and_others_with_the_winners_first
     )
     matrix = MeanScores(np.float32([*means.values()]))
     naive = comparison.estimate.naive
-    expected = corrected(matrix, [*means].index(best), 42, naive=naive, share=True, after=after)
+    expected = estimate_winner(matrix, [*means].index(best), 42, naive=naive, share=True, after=after)
     assert comparison.estimate.value == pytest.approx(expected.value, abs=1e-5)
 
 
@@ -186,8 +186,8 @@ def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(f
     sweep = scored(folder, rows)
     others = [
         replace(sweep.results[0], rows="other rows"),
-        on_disk(folder, sweep.results[1], of_values(np.ones(39))),
-        on_disk(folder, sweep.results[2], of_outputs(np.ones((40, 1)), np.ones((40, 1)))),
+        on_disk(folder, sweep.results[1], from_values(np.ones(39))),
+        on_disk(folder, sweep.results[2], from_outputs(np.ones((40, 1)), np.ones((40, 1)))),
     ]
     comparison = replace(sweep, results=[*others, *sweep.results[3:]]).compare()
     assert comparison.method == PAIRED
@@ -196,7 +196,7 @@ def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(f
 
 
 def test_scores_that_less_is_better_of_are_turned_around_and_those_of_seeds_are_their_mean():
-    one, two = of_values(np.float32([0.5, 1.5])), of_values(np.float32([2.0, 0.25]))
+    one, two = from_values(np.float32([0.5, 1.5])), from_values(np.float32([2.0, 0.25]))
     assert stack_scores([[one], [one, two]], LOSS).rows.tolist() == [[-0.5, -1.5], [-1.25, -0.875]]
     assert stack_scores([[one], [two]], ACCURACY).rows.tolist() == [[0.5, 1.5], [2.0, 0.25]]
 
@@ -205,7 +205,7 @@ def test_scores_that_less_is_better_of_are_turned_around_and_those_of_seeds_are_
 def test_outputs_are_scored_by_the_metric_on_weighted_rows(weights):
     labels, outputs = np.float32([[1], [2], [3], [5]]), np.float32([[1], [2.5], [2], [5]])
     objective = Objective("val_root_mean_squared_error", Goal.MINIMIZE)
-    matrix = stack_scores([[of_outputs(outputs, labels, *weights)]], objective)
+    matrix = stack_scores([[from_outputs(outputs, labels, *weights)]], objective)
     bags = np.float32([[1, 1, 1, 1], [0, 2, 1, 0]])
     every = bags * (weights[0] if weights else 1)
     expected = -np.sqrt(every @ np.float32([0, 0.25, 1, 0]) / every.sum(1))

@@ -15,12 +15,12 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record import saved
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.trial.row_scores import Kind, arrays_digest, of_outputs, of_values
+from keras_sweep.trial.row_scores import Kind, arrays_digest, from_outputs, from_values
 from tests.helpers.records import DENSE, SPEC, identical, new_study
 from tests.helpers.results import result
 
 SMALL = (np.arange(5, dtype=np.float32), np.ones((2, 2)))
-SCORES = of_values(np.ones(9))
+SCORES = from_values(np.ones(9))
 
 
 def test_every_truncation_is_found_and_every_altered_byte_is_or_is_harmless(tmp_path: Path) -> None:
@@ -98,21 +98,21 @@ def test_what_can_not_be_read_is_not_called_damaged(tmp_path: Path, name: str, w
     assert "damaged" not in str(caught.value)
 
 
-RIGHT = of_values(np.random.default_rng(0).random(1000) < 0.85)
+RIGHT = from_values(np.random.default_rng(0).random(1000) < 0.85)
 
 
 def kept_scores(folder: SweepFolder) -> set[int]:
-    return set(saved.numbered_files(folder.scores))
+    return set(saved.list_numbered_files(folder.scores))
 
 
-@pytest.mark.parametrize("scores", [RIGHT, of_values(np.arange(3) / 2), of_outputs(np.ones((3, 2)), np.zeros(3))])
+@pytest.mark.parametrize("scores", [RIGHT, from_values(np.arange(3) / 2), from_outputs(np.ones((3, 2)), np.zeros(3))])
 def test_scores_come_back_bit_for_bit(tmp_path: Path, scores) -> None:
     saved.save_scores(tmp_path / "000000.npz", scores)
     assert saved.load_scores(tmp_path / "000000.npz", scores.digest).digest == scores.digest
 
 
 def test_scores_on_disk_name_their_version_kind_and_rows() -> None:
-    assert json.loads(saved.scores_text(of_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
+    assert json.loads(saved.scores_text(from_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
 
 
 def test_a_trial_and_a_finalist_of_the_same_number_have_files_of_their_own(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_trial_and_a_finalist_of_the_same_number_have_files_of_their_own(tmp_p
 
 def test_another_trials_scores_and_no_scores_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "000000.npz"
-    saved.save_scores(path, of_values(np.ones(9)))
+    saved.save_scores(path, from_values(np.ones(9)))
     with pytest.raises(RecordError, match="not those that the record tells of"):
         saved.load_scores(path, RIGHT.digest)
     write_arrays(path, DENSE)
@@ -144,7 +144,7 @@ def test_another_trials_scores_and_no_scores_are_refused(tmp_path: Path) -> None
 def test_bits_are_kept_of_all_that_can_win_and_losses_of_the_best(tmp_path: Path) -> None:
     values = [0.001 * (number * 7 % 40) for number in range(40)]
     best = sorted(range(40), key=lambda number: -values[number])[: saved.BEST_WITH_VALUES]
-    for name, scores, wanted in (("bits", RIGHT, set(range(40))), ("losses", of_values(np.arange(9.0)), set(best))):
+    for name, scores, wanted in (("bits", RIGHT, set(range(40))), ("losses", from_values(np.arange(9.0)), set(best))):
         with new_study(tmp_path / name) as study:
             record = TrialRecord(study, SPEC.objective)
             for number, value in enumerate(values):

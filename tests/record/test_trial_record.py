@@ -10,11 +10,11 @@ import optuna
 import pytest
 
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import numbered_files
+from keras_sweep.record.saved import list_numbered_files
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord, waiting_beside
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.row_scores import arrays_digest, of_values
+from keras_sweep.trial.row_scores import arrays_digest, from_values
 from tests.helpers.records import DENSE, SPEC, identical, new_study, same, saved_trials
 from tests.helpers.results import dense_sweep, result
 
@@ -154,10 +154,10 @@ def test_trials_that_wait_are_those_after_the_record_and_below_the_total(study: 
 
 
 def test_what_can_not_win_keeps_no_scores(study: StudyFile) -> None:
-    record, scores = TrialRecord(study, SPEC.objective), of_values(np.ones(9))
+    record, scores = TrialRecord(study, SPEC.objective), from_values(np.ones(9))
     for number, state in enumerate((TrialState.COMPLETE, TrialState.PRUNED)):
         record.wait(replace(result(number, 0.5, state=state), scores=scores, scores_digest=scores.digest))
     assert [one.scores is not None for one in record.waiting(range(2)).values()] == [True, False]
     for number, state in enumerate((TrialState.COMPLETE, TrialState.PRUNED)):
         record.add(replace(result(number, 0.5, state=state), scores=scores, scores_digest=scores.digest))
-    assert list(numbered_files(study.folder.scores)) == [0]
+    assert list(list_numbered_files(study.folder.scores)) == [0]

@@ -12,7 +12,7 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
-from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, expected_epochs
+from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, estimate_epochs
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
@@ -107,7 +107,7 @@ def test_epochs_are_read_off_curves_where_a_shorter_trial_begins_like_a_longer_o
     rule = "early_terminate: {type: successive_halving, min_iter: 2, eta: 3}\n"
     found = read_space_file(Path("space.yaml"), text=text + rule)
     assert (found.objective.epochs_from, found.objective.take_best) == (least, least > 0)
-    assert found.drawn_space.constants.get("epochs") == (20 if least else None)
+    assert found.sampler_space.constants.get("epochs") == (20 if least else None)
     assert read_space_file(Path("space.yaml"), text=text).objective.epochs_from == 0
 
 
@@ -132,7 +132,7 @@ def test_only_halving_has_a_first_generation() -> None:
 
 def test_expected_epochs_are_those_of_trials_in_a_random_order() -> None:
     rule = EarlyTerminate("successive_halving", 2, 3)
-    found = expected_epochs(sweep(rule), rule, [20] * 64, 16)
+    found = estimate_epochs(sweep(rule), rule, [20] * 64, 16)
     assert 64 * 4 < found < 64 * 6  # of 20 each: a third goes on at epochs 2, 6 and 18
 
 

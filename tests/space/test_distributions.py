@@ -143,7 +143,7 @@ LOG, PLAIN = Float(1e-3, 1.0, log=True), Float(0.5, 2.0)
     ],
 )
 def test_one_distribution_that_has_the_values_of_several(drawn: list[Distribution], whole: Distribution) -> None:
-    assert of.united(drawn) == whole
+    assert of.unite_distributions(drawn) == whole
 
 
 def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
@@ -156,13 +156,13 @@ def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
 
 def test_a_value_is_as_its_distribution_draws_it() -> None:
     pairs = [(Float(0, 2), 1), (Float(0, 2), True), (Int(0, 2), 1.0), (Int(0, 2), 1.5), (Categorical((1,)), 1.0)]
-    drawn = [of.as_drawn(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
+    drawn = [of.normalize_point(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
     assert list(map(repr, drawn)) == ["1.0", "True", "1", "1.5", "1.0"]
 
 
 def test_lists_are_tuples_and_texts_for_optuna() -> None:
-    assert of.as_value([1, [2, (3,)]]) == (1, (2, (3,)))
-    assert tuple(map(of.as_scalar, ((64, 32), "a", None))) == ("[64, 32]", "a", None)
+    assert of.to_value([1, [2, (3,)]]) == (1, (2, (3,)))
+    assert tuple(map(of.to_scalar, ((64, 32), "a", None))) == ("[64, 32]", "a", None)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
     rate = Parameter("rate", Float(0.0, 2.0))
     units = Parameter("units", Int(2, 8, step=2), (Condition("kind", ("wide", "deep")),))
     space = SearchSpace((Parameter("kind", Categorical(("wide", "deep", "flat"))), rate, units), {"epochs": 3})
-    assert space.as_drawn({"rate": 1, "units": 4.0, "epochs": 3}) == {"rate": 1.0, "units": 4, "epochs": 3}
+    assert space.normalize_point({"rate": 1, "units": 4.0, "epochs": 3}) == {"rate": 1.0, "units": 4, "epochs": 3}
     assert space.misfits({"kind": "deep", "units": 4, "epochs": 3}) == {}
     assert space.misfits({"kind": "thin", "rate": 3.0, "epochs": 4, "depth": 1}) == {
         "kind": "must be one of 'wide', 'deep', 'flat', but got 'thin'",
@@ -109,8 +109,8 @@ def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
     assert space.misfits({"kind": "deep", "units": 6}) == {}
     assert space.misfits({"kind": "deep", "units": 2}) == {"units": "must be a whole number from 6 to 9, but got 2"}
     assert space.misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
-    assert space.filled({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
-    assert space.filled({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
+    assert space.fill_point({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
+    assert space.fill_point({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
 
 
 def test_metrics_that_are_shares_are_told_in_points_and_others_as_they_are() -> None:

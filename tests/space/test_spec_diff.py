@@ -6,7 +6,7 @@ from dataclasses import replace
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.spec_diff import computed_by, differences, flat_spec
+from keras_sweep.space.spec_diff import describe_computation, differences, flat_spec
 from keras_sweep.space.sweep_spec import EarlyStopping, EarlyTerminate, SearchSettings, Training
 from tests.helpers.factory import MOMENTUM, OPTIMIZER, make_spec
 
@@ -94,7 +94,7 @@ def test_differences_are_told_in_the_words_of_a_file() -> None:
 
 def test_a_metric_depends_on_what_computes_it() -> None:
     flat = {"loss": "mse", "loss.gamma": 2, "metrics": ["own_loss"], "metrics.f1.average": "macro"}
-    assert computed_by(flat, "val_loss") == " (loss: mse, loss.gamma: 2)"
-    assert computed_by(flat, "val_price_loss") == " (loss: mse, loss.gamma: 2)"
-    assert computed_by(flat, "f1") == " (metrics.f1.average: macro)"
-    assert computed_by(flat, "val_own_loss") == computed_by(flat, "val_accuracy") == ""
+    assert describe_computation(flat, "val_loss") == " (loss: mse, loss.gamma: 2)"
+    assert describe_computation(flat, "val_price_loss") == " (loss: mse, loss.gamma: 2)"
+    assert describe_computation(flat, "f1") == " (metrics.f1.average: macro)"
+    assert describe_computation(flat, "val_own_loss") == describe_computation(flat, "val_accuracy") == ""

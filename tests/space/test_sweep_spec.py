@@ -82,7 +82,7 @@ def test_a_recorded_metric_is_of_one_output() -> None:
     found = [SEVERAL.output_of(name) for name in names]
     assert found == [("price", "val_mae"), ("price", "loss"), ("price_tier", "val_acc")]
     assert {SEVERAL.output_of(name) for name in ("loss", "val_price", "price_acc", "tier_acc")} == {None}
-    assert sweep_spec.recorded_names(PRICES) == ("price_loss", "price_mae", "price_tier_loss", "price_tier_acc")
+    assert sweep_spec.list_recorded_names(PRICES) == ("price_loss", "price_mae", "price_tier_loss", "price_tier_acc")
 
 
 def test_a_sweep_as_if_the_model_had_an_output_alone() -> None:
@@ -109,8 +109,8 @@ def test_code_of_the_users_is_named_once_a_place() -> None:
 
 def test_epochs_leave_the_drawn_space_where_they_are_read_off_curves() -> None:
     plain = make_spec()
-    assert plain.drawn_space is plain.space
-    read = replace(plain, objective=replace(plain.objective, epochs_from=1)).drawn_space
+    assert plain.sampler_space is plain.space
+    read = replace(plain, objective=replace(plain.objective, epochs_from=1)).sampler_space
     assert [one.name for one in read.parameters] == ["optimizer", "learning_rate"]
     assert read.constants == {"epochs": 4}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space import text as words
-from keras_sweep.space.text import counted, did_you_mean, escaped, joined, listed, nearest, quoted, sweep_name_fault
+from keras_sweep.space.text import did_you_mean, escape, itemize, join, nearest, pluralize, quote, sweep_name_fault
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.space_texts import DENSE
 
@@ -42,7 +42,7 @@ def test_a_name_that_is_no_slip_of_another_gives_no_hint(name: str, known: list[
 
 @given(st.text(st.characters(categories=None)))  # every code point, lone surrogates too
 def test_escaped_text_steers_no_terminal_and_can_be_encoded(text: str) -> None:
-    written = escaped(text)
+    written = escape(text)
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in written)
     assert not set(written) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u2028\u2029")
     written.encode("utf-8")
@@ -50,8 +50,8 @@ def test_escaped_text_steers_no_terminal_and_can_be_encoded(text: str) -> None:
 
 def test_escaped_text_leaves_ordinary_writing_alone() -> None:
     for text in ("adam", "größe", "学習率", "[red]x[/red]", "👩\u200d🔬"):
-        assert escaped(text) == text
-    assert escaped("\x1b[31mred\nline") == "\\x1b[31mred\\nline"
+        assert escape(text) == text
+    assert escape("\x1b[31mred\nline") == "\\x1b[31mred\\nline"
 
 
 def test_a_name_is_a_plain_word() -> None:
@@ -78,25 +78,30 @@ def test_an_allowed_name_stays_one_folder(name: str) -> None:
 def test_values_are_quoted_as_they_stand_in_a_file() -> None:
     values = (None, {}, {"a": 1, "b": 2}, [1, "x", (True,)], "it", "\x1b[0m")
     texts = ("nothing", "an empty map", "a map of a, b", "[1, 'x', [true]]", "'it'", "'\\x1b[0m'")
-    assert tuple(map(quoted, values)) == texts
+    assert tuple(map(quote, values)) == texts
 
 
 def test_long_values_are_cut() -> None:
-    assert quoted("x" * 58) == repr("x" * 58)
-    assert quoted("x" * 59) == "'" + "x" * 56 + "..."
-    assert len(quoted("x" * 10**6)) == 60
-    assert quoted([1] * 21) == str([1] * 21)[:57] + "..."
-    assert (quoted([0] * 3), listed([0] * 5), listed([0] * 6)) == ("[0, 0, 0]", "0, 0, 0, 0, 0", "0, 0, 0, 0, 0, ...")
+    assert quote("x" * 58) == repr("x" * 58)
+    assert quote("x" * 59) == "'" + "x" * 56 + "..."
+    assert len(quote("x" * 10**6)) == 60
+    assert quote([1] * 21) == str([1] * 21)[:57] + "..."
+    assert (quote([0] * 3), itemize([0] * 5), itemize([0] * 6)) == ("[0, 0, 0]", "0, 0, 0, 0, 0", "0, 0, 0, 0, 0, ...")
 
 
 def test_names_and_counts_are_joined_for_a_sentence() -> None:
-    assert [joined(names, "or") for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b or c"]
-    assert joined(["a", "b"]) == "a, b"
-    assert [counted(count, "trial") for count in (0, 1, 2, 1200)] == ["0 trials", "1 trial", "2 trials", "1,200 trials"]
-    assert listed(["a", 2], 1) == "'a', ..."
-    assert listed(["x" * 70]) == repr("x" * 60)
+    assert [join(names, "or") for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b or c"]
+    assert join(["a", "b"]) == "a, b"
+    assert [pluralize(count, "trial") for count in (0, 1, 2, 1200)] == [
+        "0 trials",
+        "1 trial",
+        "2 trials",
+        "1,200 trials",
+    ]
+    assert itemize(["a", 2], 1) == "'a', ..."
+    assert itemize(["x" * 70]) == repr("x" * 60)
     assert words.yaml_list(["id", "?", "True", "null", "a b"]) == '[id, "?", "True", "null", "a b"]'
-    assert words.unstyled("\x1b[1;31mred\x1b[0m") == "red"
+    assert words.strip_styles("\x1b[1;31mred\x1b[0m") == "red"
 
 
 def test_only_the_beginning_of_a_name_is_compared() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from keras_sweep.space.data_spec import DataSpec, PythonOptions, SeriesOptions
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, SearchSpace
-from keras_sweep.space.variants import data_space, variant_of, variant_spec, with_first_variant
+from keras_sweep.space.variants import apply_first_variant, data_space, variant_of, variant_spec
 from tests.helpers.factory import LEARNING_RATE, make_spec
 
 WINDOW = Parameter("data.window", Categorical((8, 16, 4)))
@@ -35,6 +35,6 @@ def test_a_function_is_called_with_the_values_beside_its_own_arguments() -> None
 
 
 def test_windows_know_the_longest_of_all() -> None:
-    assert with_first_variant(SERIES).data.options == SeriesOptions(window=8, horizon=2, longest=16)
+    assert apply_first_variant(SERIES).data.options == SeriesOptions(window=8, horizon=2, longest=16)
     single = replace(SERIES, space=SearchSpace((), {"data.window": 8}))
-    assert with_first_variant(single).data.options == SeriesOptions(window=8)
+    assert apply_first_variant(single).data.options == SeriesOptions(window=8)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
 from keras_sweep.space_file.options import plain_yaml
 from keras_sweep.space_file.read import read_space_file
@@ -24,13 +24,13 @@ def read(text: str, **options: Any) -> SweepSpec | None:
     except SpaceFileError as error:
         assert error.faults
         for fault in error.faults:
-            assert escaped(fault.text(PATH)) == fault.text(PATH)
+            assert escape(fault.text(PATH)) == fault.text(PATH)
             assert len(fault.text(PATH)) < 2500, fault
             assert fault.line is None or 1 <= fault.line <= text.count("\n") + 2
         return None
     again = read_space_file(PATH, text=spec.text)
     assert (again.space, again.search, again.model, again.data) == (spec.space, spec.search, spec.model, spec.data)
-    assert all(escaped(warning) == warning for warning in spec.warnings)
+    assert all(escape(warning) == warning for warning in spec.warnings)
     units = iter([0.37] * len(spec.space.parameters))
     params = spec.space.at(units)
     assert set(params) >= set(spec.space.constants)

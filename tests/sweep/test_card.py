@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
-from keras_sweep.sweep.card import card_text, data_record, kept_card, model_card, read_card, seeds_record
+from keras_sweep.sweep.card import card_text, data_record, model_card, read_card, read_kept_card, seeds_record
 from keras_sweep.sweep.card import test_record as record_of_test
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.result import Suggestion
@@ -167,21 +167,21 @@ def test_what_is_no_card_is_said_with_the_place(tmp_path, text, place):
 
 def test_the_card_that_a_sweep_kept_is_the_one_that_its_record_and_its_model_know(tmp_path):
     folder = SweepFolder(tmp_path)
-    assert kept_card(folder, FACTS) == {}
+    assert read_kept_card(folder, FACTS) == {}
     folder.best.write_bytes(b"a model")
     about = {"trial": 1, "sha256": hashlib.sha256(b"a model").hexdigest()}
     folder.card.write_text(json.dumps(about))
     facts = replace(FACTS, card=hashlib.sha256(folder.card.read_bytes()).hexdigest())
-    assert kept_card(folder, facts) == about
+    assert read_kept_card(folder, facts) == about
     with pytest.raises(RecordError, match="is not as the sweep wrote it") as refused:
-        kept_card(folder, FACTS)
+        read_kept_card(folder, FACTS)
     assert refused.value.hint == "`sweep run` of its space file writes both again"
     folder.best.write_bytes(b"another")
     with pytest.raises(RecordError, match=r"best\.keras is not the file that card\.json is of"):
-        kept_card(folder, facts)
+        read_kept_card(folder, facts)
     folder.best.unlink()
-    assert kept_card(folder, facts) == {}
+    assert read_kept_card(folder, facts) == {}
     folder.card.unlink()
     folder.card.symlink_to(tmp_path / "nowhere")
     with pytest.raises(RecordError):
-        kept_card(folder, facts)
+        read_kept_card(folder, facts)

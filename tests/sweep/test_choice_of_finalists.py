@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2
 
 from keras_sweep.record.facts import Choice
-from keras_sweep.record.reader import with_finalists
+from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
 from keras_sweep.sweep.finalists import choose_finalists, cut_text, suggest_finalists
 from keras_sweep.trial.ranking import best_training, order_key, score, seed_scores, unsteadiness, winner
@@ -37,7 +37,7 @@ def trained(results, choice, values=lambda recipe, seed: 0.9):
 
 def decided(results, choice, values=lambda recipe, seed: 0.9):
     """The trials with every training of a choice."""
-    return with_finalists(results, trained(results, choice, values), choice, len(results))
+    return add_finalists(results, trained(results, choice, values), choice, len(results))
 
 
 @pytest.mark.parametrize(
@@ -140,31 +140,31 @@ def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
 def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on():
     results, choice = search(4), Choice(4, (1, 2), (43, 44))
     ended = trained(results, choice, lambda recipe, seed: 0.95 if recipe == 2 else 0.8)
-    partly = with_finalists(results, ended[:3], choice, 4)
+    partly = add_finalists(results, ended[:3], choice, 4)
     assert winner(partly, ACCURACY).number == 0
     assert [len(one.finalists) for one in partly] == [0, 2, 1, 0]
-    whole = with_finalists(results, ended, choice, 4)
+    whole = add_finalists(results, ended, choice, 4)
     assert winner(whole, ACCURACY).number == 2
     assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [2, 1, 0, 3]
-    assert winner(with_finalists([*results, result(4, 0.1)], ended, choice, 5), ACCURACY).number == 0
+    assert winner(add_finalists([*results, result(4, 0.1)], ended, choice, 5), ACCURACY).number == 0
 
 
 def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
     results, choice = search(2), Choice(2, (0, 1), (43,))
     others = [finalist(results[1], 50, 0.99, number=9)]
-    whole = with_finalists(results, [*trained(results, choice), *others], choice, 2)
+    whole = add_finalists(results, [*trained(results, choice), *others], choice, 2)
     assert [len(one.finalists) for one in whole] == [1, 1]
 
 
 def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
     results, choice = search(2), Choice(2, (0, 1), (43, 44))
     ended = trained(results, choice, lambda recipe, seed: 0.95 if seed == 44 else 0.8)
-    whole = with_finalists(results, ended, choice, 2)
+    whole = add_finalists(results, ended, choice, 2)
     assert best_training(whole[0], ACCURACY).finalist_seed == 44
     assert best_training(whole[0], ACCURACY).recipe == 0
     worse = decided(results, choice, lambda r, s: 0.5)
     assert best_training(worse[0], ACCURACY) is worse[0]
-    partly = with_finalists(results, ended[:3], choice, 2)
+    partly = add_finalists(results, ended[:3], choice, 2)
     assert best_training(partly[0], ACCURACY) is partly[0]
 
 

@@ -16,9 +16,9 @@ from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.compare import Side, SideBySide, _behind, _differences, compare_sweeps
-from keras_sweep.trial.ranking import improvements, seed_scores, spent_seconds
+from keras_sweep.trial.ranking import improvements, seed_scores, sum_seconds
 from keras_sweep.trial.result import Seconds, Suggestion
-from keras_sweep.trial.row_scores import of_outputs, of_values
+from keras_sweep.trial.row_scores import from_outputs, from_values
 from keras_sweep.views.compare import compare_json, print_comparison, verdict_lines
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.ran import ran_as
@@ -111,7 +111,7 @@ def side(name: str, *values: float, objective: Objective = ACCURACY, seeds: tupl
         best = replace(best, finalists=others, final=True)
     over_seeds = seed_scores(best) if seeds else None
     return Side(
-        name, facts, results, best, None, over_seeds, (), improvements(results, objective), spent_seconds(results)
+        name, facts, results, best, None, over_seeds, (), improvements(results, objective), sum_seconds(results)
     )
 
 
@@ -149,7 +149,7 @@ def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -
 
 
 def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_by_row() -> None:
-    scores = [of_values(row.astype(np.float32)) for row in np.random.default_rng(0).random((3, 50)) < 0.6]
+    scores = [from_values(row.astype(np.float32)) for row in np.random.default_rng(0).random((3, 50)) < 0.6]
     a, b = (replace(side(name, 0.6), scores=scores[n : n + 1]) for n, name in enumerate("ab"))
     behind, rows = _behind(beside(a, b))
     difference = scores[0].values() - scores[1].values()
@@ -157,8 +157,8 @@ def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_
     assert (behind["a"].stderr, behind["a"].behind, behind["a"].tie) == (None, 0.0, True)
     assert behind["b"].behind == pytest.approx(difference.mean(), abs=1e-6)
     assert behind["b"].stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(50), abs=1e-6)
-    outputs = of_outputs(np.ones((50, 1)), np.ones((50, 1)))
-    shorter = of_values(np.ones(49))
+    outputs = from_outputs(np.ones((50, 1)), np.ones((50, 1)))
+    shorter = from_values(np.ones(49))
     for other in (
         replace(b, scores=()),
         replace(b, scores=(outputs,)),

@@ -15,11 +15,11 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.sweep import convert
-from keras_sweep.sweep.convert import converted, difference, main, with_names
+from keras_sweep.sweep.convert import convert_model, difference, main, name_inputs
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 
-# Each model is written as FORMAT in a process that runs Keras on TensorFlow, as `converted` starts one.
+# Each model is written as FORMAT in a process that runs Keras on TensorFlow, as `convert_model` starts one.
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -111,7 +111,7 @@ def test_what_a_format_lacks_is_told(answers: dict[str, dict[str, Any]]) -> None
 def test_raw_text_goes_as_a_savedmodel_alone(tmp_path: Path) -> None:
     rows = Rows(np.array(["good day", "bad day"], object), np.array([1, 0]))
     with pytest.raises(ModelError, match=r"onnx has none .* reads raw text. `--format savedmodel` takes"):
-        converted(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
+        convert_model(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def test_both_models_are_compared_on_the_first_validation_rows_and_int8_is_shown
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, data = answering(monkeypatch, opset=18), digits(1000, 400)
-    said = converted(None, tmp_path, tmp_path / "a.onnx", make_spec(folder=tmp_path), data, "onnx", None)
+    said = convert_model(None, tmp_path, tmp_path / "a.onnx", make_spec(folder=tmp_path), data, "onnx", None)
     assert said == {"name": "onnx", "greatest_difference": 1e-5, "rows": 256, "opset": 18}
     assert (tmp_path / "a.onnx").read_bytes() == b"a model"
     assert (asked["format"], asked["quantize"], asked["source"]) == ("onnx", None, "dense")
@@ -157,10 +157,10 @@ def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
     path, work = tmp_path / "a.onnx", tmp_path / "work"
     work.mkdir()
     if fine:
-        assert converted(None, work, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
+        assert convert_model(None, work, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
     else:
         with pytest.raises(SweepError, match=r"on 256 validation rows they are .* apart, and may be 0\.0001"):
-            converted(None, work, path, make_spec(), digits(), "onnx", None)
+            convert_model(None, work, path, make_spec(), digits(), "onnx", None)
     assert path.exists() is fine
 
 
@@ -174,7 +174,7 @@ def test_what_a_format_can_not_hold_is_said_with_another_that_can(
         with pytest.raises(
             ModelError, match=f"can't be written as {format}: Could not locate class 'Twice'"
         ) as refused:
-            converted(None, tmp_path, tmp_path / "a.onnx", spec, digits(), format, None)
+            convert_model(None, tmp_path, tmp_path / "a.onnx", spec, digits(), format, None)
         hints[source, format] = refused.value.hint
     assert list(hints.values()) == [
         "`--format savedmodel` takes whatever TensorFlow can run",
@@ -199,11 +199,11 @@ def test_a_quantized_model_is_scored_on_all_validation_rows_beside_the_one_of_fl
     np.savez(tmp_path / "outputs.npz", **{"float32/0": right, "int8/0": half})
     for name, scores in (("val_accuracy", (1.0, 0.5)), ("val_loss", (0.0943, 2.3497))):
         spec = make_spec(objective=replace(make_spec().objective, name=name))
-        said = converted(model, tmp_path, tmp_path / "a.tflite", spec, data, "litert", "int8")["quantized"]
+        said = convert_model(model, tmp_path, tmp_path / "a.tflite", spec, data, "litert", "int8")["quantized"]
         assert said["metric"] == name and len(asked["rows"]["x"]) == 300
         assert (said["float32"], said["int8"]) == pytest.approx(scores, abs=0.01)
     model.compiled = False  # a loop of the user's trains it: nothing scores it
-    assert "quantized" not in converted(model, tmp_path, tmp_path / "b.tflite", spec, data, "litert", "int8")
+    assert "quantized" not in convert_model(model, tmp_path, tmp_path / "b.tflite", spec, data, "litert", "int8")
 
 
 def test_inputs_have_names_that_every_format_takes() -> None:
@@ -213,14 +213,14 @@ def test_inputs_have_names_that_every_format_takes() -> None:
     inputs = {name: keras.Input((2,), name=name) for name in names}
     model = keras.Model(inputs, keras.layers.add(list(inputs.values())))
     x = {name: np.full((3, 2), place, np.float32) for place, name in enumerate(names)}
-    plain, known = with_names(model, x)
+    plain, known = name_inputs(model, x)
     assert known == {"size of it": "size_of_it", "size_of_it": "size_of_it_1", "2nd": "x2nd"}
     assert sorted(plain.input) == ["size_of_it", "size_of_it_1", "x2nd"]
     np.testing.assert_array_equal(
         plain.predict({known[name]: x[name] for name in names}, verbose=0), np.full((3, 2), 3)
     )
     single = keras.Sequential([keras.Input((2,), name="a b"), keras.layers.GaussianNoise(0.9)])
-    plain, known = with_names(single, x["2nd"])
+    plain, known = name_inputs(single, x["2nd"])
     assert known == {"a b": "a_b"} and plain.input.name == "a_b"
     np.testing.assert_array_equal(plain.predict(x["2nd"], verbose=0), x["2nd"])
 

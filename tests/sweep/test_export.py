@@ -17,7 +17,7 @@ from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.sweep.export import file_model, save_keras, write_page
-from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.build_trial import compile_model
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import odd_models
 from tests.helpers.factory import digits, make_spec
@@ -33,7 +33,7 @@ def spec_of(function: str) -> SweepSpec:
 def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
     """(the call that opens it, the file, what the trained model gives)."""
     spec = spec_of(function)
-    model = compiled_model(spec, training_plan(spec, {}), DATA)
+    model = compile_model(spec, training_plan(spec, {}), DATA)
     model.fit(DATA.train.x, DATA.train.y, verbose=0)
     whole = file_model(spec, model, DATA)
     path = folder / f"{function}.keras"
@@ -68,7 +68,7 @@ def test_the_call_of_the_card_opens_the_file(function: str, arguments: dict[str,
 
 def test_a_model_that_keras_cant_write_is_refused_in_a_sentence() -> None:
     spec = spec_of("unwritable")
-    model = compiled_model(spec, training_plan(spec, {}), DATA)
+    model = compile_model(spec, training_plan(spec, {}), DATA)
     with pytest.raises(ModelError, match=r"can't be written as a file: Object Unwritable was created"):
         file_model(spec, model, DATA)
 

@@ -13,7 +13,7 @@ from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.sweep import export
 from keras_sweep.sweep import winner as winner_module
-from keras_sweep.sweep.card import card_text, kept_card
+from keras_sweep.sweep.card import card_text, read_kept_card
 from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.ranking import winner
@@ -110,9 +110,9 @@ def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(
     good = card(study)
     study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
     with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
-        kept_card(study.folder, study.facts)
+        read_kept_card(study.folder, study.facts)
     assert any("card.json~1 now, and written again" in told for told in notices(finished(study, results)))
-    again = kept_card(study.folder, study.facts)
+    again = read_kept_card(study.folder, study.facts)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}
 

@@ -18,7 +18,7 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
 from keras_sweep.sweep.events import TrialEnded
-from keras_sweep.sweep.loop import Generation, Generations, search, train_added
+from keras_sweep.sweep.loop import Generation, Generations, search, train_point
 from keras_sweep.testing.searching import NARROW, SMALL, score, search_spec
 from keras_sweep.trial.events import EpochEnded, Noticed
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -97,11 +97,11 @@ def test_a_trial_that_is_added_counts_and_the_search_goes_on_from_it_however_it_
     point = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
     begun = InMemory()
     run(spec, begun, there)
-    train_added(open_to_run(spec, Formula()), begun, point)
+    train_point(open_to_run(spec, Formula()), begun, point)
     assert [one.number for one in begun.kept] == list(range(there + 1))
     added = begun.kept[-1]
     assert (dict(added.params), added.engine, added.epochs) == (point, "added", 3)
-    train_added(open_to_run(spec, Formula()), begun, point)  # the same point again
+    train_point(open_to_run(spec, Formula()), begun, point)  # the same point again
     assert len(begun.kept) == there + 1
     whole, pieces = InMemory(), InMemory()
     whole.kept, pieces.kept = list(begun.kept), list(begun.kept)

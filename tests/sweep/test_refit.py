@@ -47,9 +47,9 @@ def sweep(folder: Path) -> ks.Sweep:
 def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_is_of(sweep: ks.Sweep) -> None:
     import keras
 
-    from keras_sweep.data.catalog import load_search_data, named_set
+    from keras_sweep.data.catalog import load_search_data, make_set_spec
 
-    data, best = load_search_data(named_set("digits")), sweep.best
+    data, best = load_search_data(make_set_spec("digits")), sweep.best
     x, y = (np.concatenate([getattr(rows, name) for rows in (data.train, data.validation)]) for name in "xy")
     keras.utils.set_random_seed(42)
     model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
@@ -64,13 +64,13 @@ def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_i
 def test_a_schedule_goes_over_the_epochs_of_the_trial_though_its_value_is_of_an_earlier_one(tmp_path: Path) -> None:
     import keras
 
-    from keras_sweep.data.catalog import load_search_data, named_set
+    from keras_sweep.data.catalog import load_search_data, make_set_spec
 
     parameters = "{optimizer: adam, learning_rate: 0.02, schedule: linear, batch_size: 128, epochs: 9}"
     search, stops = "{trials: 1, sampler: random}", "{early_stopping: {patience: 1, min_delta: 0.2}}"
     text = small(parameters=parameters, search=search, finalists="none", training=stops)
     (done,) = refits(tmp_path, text + REFIT)
-    data = load_search_data(named_set("digits"))
+    data = load_search_data(make_set_spec("digits"))
     x, y = (np.concatenate([getattr(rows, name) for rows in (data.train, data.validation)]) for name in "xy")
     keras.utils.set_random_seed(42)
     model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])

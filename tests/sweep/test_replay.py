@@ -23,7 +23,7 @@ from keras_sweep.sweep.replay import (
     _differences,
     gap,
     replay,
-    told_as_phases,
+    tell_as_phases,
     train_again,
 )
 from keras_sweep.training.choose import RUNNERS
@@ -295,7 +295,7 @@ def test_a_record_that_contradicts_itself_is_said_first():
 
 def test_what_goes_on_is_told_as_phases_alone():
     heard = []
-    tell = told_as_phases(heard.append, "training trial 3 again")
+    tell = tell_as_phases(heard.append, "training trial 3 again")
     for event in (PhaseBegan("data", 1, 2), EpochEnded(3, 2, {}), Noticed("more")):
         tell(event)
     assert heard == [PhaseBegan("data", 1, 2), PhaseBegan("training trial 3 again, epoch 2 is done")]

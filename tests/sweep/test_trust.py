@@ -11,7 +11,7 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.trust import allows_setting, ask_for_trust, refuse_imported, unfollowed_spec
+from keras_sweep.sweep.trust import allows_setting, ask_for_trust, read_unfollowed_spec, refuse_imported_sweep
 from keras_sweep.trial.events import Noticed
 from tests.helpers.whole_spaces import PLAIN
 
@@ -21,21 +21,24 @@ SPEC = read_space_file(Path("plain.yaml"), text=PLAIN)
 
 
 def test_the_recorded_space_is_read_as_it_was_run_and_its_paths_start_where_it_was():
-    spec = unfollowed_spec(FACTS, "mine", FOLDER)
+    spec = read_unfollowed_spec(FACTS, "mine", FOLDER)
     assert (spec.name, spec.folder) == ("mine", Path("/somewhere"))
     assert (spec.search.engine, spec.search.sampler) == ("optuna", "random")
-    assert unfollowed_spec(replace(FACTS, engine="", origin=None), "mine", FOLDER).search.sampler == SPEC.search.sampler
+    assert (
+        read_unfollowed_spec(replace(FACTS, engine="", origin=None), "mine", FOLDER).search.sampler
+        == SPEC.search.sampler
+    )
     many, single = (
         r"can't be used: sweeps/plain/space.yaml: data: .* \(and 4 more faults\)\.",
         r"can't be used: [^(]*0\. It was",
     )
     for text, message in (("loss: 3\n", many), (PLAIN.replace("trials: 18", "trials: 0"), single)):
         with pytest.raises(UsageError, match=message) as refused:
-            unfollowed_spec(replace(FACTS, space=text), "mine", FOLDER)
+            read_unfollowed_spec(replace(FACTS, space=text), "mine", FOLDER)
         assert str(FOLDER.study) in refused.value.message and "give `sweep run`" in refused.value.hint
     with pytest.raises(UsageError, match="the sweep 'mine' was imported from wandb without a space file"):
-        unfollowed_spec(replace(FACTS, imported="wandb"), "mine", FOLDER)
-    refuse_imported(FACTS, "mine")
+        read_unfollowed_spec(replace(FACTS, imported="wandb"), "mine", FOLDER)
+    refuse_imported_sweep(FACTS, "mine")
 
 
 def test_a_setting_is_tried_on_the_recorded_space_file():

@@ -16,7 +16,7 @@ from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, 
 from keras_sweep.sweep import open_sweep
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import evaluate, final_model, refit_winner, trained_model, validation_outputs
+from keras_sweep.sweep.winner import build_trained_model, evaluate, final_model, refit_winner, validation_outputs
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
@@ -173,7 +173,7 @@ def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(
 
 def test_a_function_that_gives_another_model_now_is_named():
     with pytest.raises(ModelError, match=r"gives another model now than it gave for trial 3: ") as refused:
-        trained_model(SPEC, TRIAL, WEIGHTS[:1], DATA)
+        build_trained_model(SPEC, TRIAL, WEIGHTS[:1], DATA)
     assert refused.value.hint == "Let the model depend on the function's arguments alone"
 
 

@@ -10,7 +10,7 @@ import pytest
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import RawRows
-from keras_sweep.data.split import left_out
+from keras_sweep.data.split import split_folds
 from keras_sweep.space.data_spec import Split
 from keras_sweep.training import build_trial
 from keras_sweep.training.workers import task
@@ -33,7 +33,7 @@ def in_folds() -> Callable[..., SearchData]:
 
     def make(count: int = 2, rows: int = 192) -> SearchData:
         data = digits(rows, 0)
-        folds = left_out(RawRows(data.train.x, data.train.y), Split(folds=count), LabelForm.INDEX)
+        folds = split_folds(RawRows(data.train.x, data.train.y), Split(folds=count), LabelForm.INDEX)
         return replace(data, validation=data.train, folds=tuple(folds))
 
     return make

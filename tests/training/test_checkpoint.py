@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.space.sweep_spec import Output, Training
 from keras_sweep.training import checkpoint
-from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState, joined, kept_epochs, parted
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState, join_states, read_kept_epochs, split_state
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import suggestions
 
@@ -112,11 +112,11 @@ def test_a_checkpoint_is_due_once_so_many_seconds_have_passed_since_the_last(tmp
 
 
 def test_of_each_trial_in_the_folder_it_is_known_how_far_it_is(tmp_path):
-    assert kept_epochs(tmp_path) == {}
+    assert read_kept_epochs(tmp_path) == {}
     checkpoint.write(tmp_path / checkpoint.FILE, {"rows": {"0": [{}, {}], "3": []}}, [])
-    assert kept_epochs(tmp_path) == {0: 2, 3: 0}
+    assert read_kept_epochs(tmp_path) == {0: 2, 3: 0}
     (tmp_path / checkpoint.FILE).write_text("cut off")
-    assert kept_epochs(tmp_path) == {}
+    assert read_kept_epochs(tmp_path) == {}
 
 
 def test_the_states_of_folds_are_one_state_and_come_apart_again():
@@ -124,8 +124,8 @@ def test_the_states_of_folds_are_one_state_and_come_apart_again():
         return TrainingState((number, number + 0.1), (number + 0.2,), (number + 0.3, number + 0.4, number + 0.5), ())
 
     folds = [state(1), state(2), state(3)]
-    whole = joined(folds)
+    whole = join_states(folds)
     assert whole.trainable == (1, 1.1, 2, 2.1, 3, 3.1) and whole.other == (1.2, 2.2, 3.2)
-    assert parted(whole, 3) == folds
+    assert split_state(whole, 3) == folds
     bits = [one._replace(right=(f"bits of fold {number}",)) for number, one in enumerate(folds)]
-    assert joined(bits).right == ("bits of fold 0", "bits of fold 1", "bits of fold 2")
+    assert join_states(bits).right == ("bits of fold 0", "bits of fold 1", "bits of fold 2")

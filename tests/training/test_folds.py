@@ -11,7 +11,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import fold_outputs, joined_score, model_of
+from keras_sweep.training.folds import fold_outputs, join_scores, model_of
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers import own_callbacks
@@ -203,11 +203,11 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
 def test_a_score_is_joined_by_how_many_rows_each_fold_leaves_out_or_what_they_weigh():
     rows = [np.array([0, 1, 2]), np.array([3])]
     weights = np.array([1, 1, 2, 12], np.float32)
-    assert joined_score("val_mae", [1.0, 5.0], rows, None) == pytest.approx(2.0)
-    assert joined_score("val_mae", [1.0, 5.0], rows, weights) == pytest.approx((4 * 1 + 12 * 5) / 16)
+    assert join_scores("val_mae", [1.0, 5.0], rows, None) == pytest.approx(2.0)
+    assert join_scores("val_mae", [1.0, 5.0], rows, weights) == pytest.approx((4 * 1 + 12 * 5) / 16)
     for loss in ("loss", "val_loss"):  # which Keras divides by the number of rows
-        assert joined_score(loss, [1.0, 5.0], rows, weights) == pytest.approx(2.0)
-    of_trials = joined_score("val_mae", [np.array([1.0, 2.0]), np.array([5.0, 6.0])], rows, None)
+        assert join_scores(loss, [1.0, 5.0], rows, weights) == pytest.approx(2.0)
+    of_trials = join_scores("val_mae", [np.array([1.0, 2.0]), np.array([5.0, 6.0])], rows, None)
     np.testing.assert_allclose(of_trials, [2.0, 3.0])
     assert of_trials.dtype == np.float64
 
@@ -216,13 +216,13 @@ def test_a_score_is_joined_by_how_many_rows_each_fold_leaves_out_or_what_they_we
 def test_a_share_of_right_rows_is_that_of_their_count_whatever_float32_made_of_it(name):
     rows = [np.arange(3), np.arange(3, 10)]
     blurred = [float(np.float32(2 / 3)), float(np.float32(5 / 7))]
-    assert joined_score(name, blurred, rows, None) == 0.7
-    assert joined_score("val_mae", blurred, rows, None) != 0.7
+    assert join_scores(name, blurred, rows, None) == 0.7
+    assert join_scores("val_mae", blurred, rows, None) != 0.7
     weights = np.full(10, 0.5, np.float32)
-    assert joined_score(name, blurred, rows, weights) == pytest.approx(0.7)
-    assert joined_score(name, blurred, rows, weights) != 0.7  # which weights have no count of
-    assert joined_score(name, [0.5, 0.5], rows, None) == 0.5  # of pixels, not of rows
-    near = [joined_score(name, [share], [np.arange(100)], None) for share in (0.50009, 0.50012, 0.49991)]
+    assert join_scores(name, blurred, rows, weights) == pytest.approx(0.7)
+    assert join_scores(name, blurred, rows, weights) != 0.7  # which weights have no count of
+    assert join_scores(name, [0.5, 0.5], rows, None) == 0.5  # of pixels, not of rows
+    near = [join_scores(name, [share], [np.arange(100)], None) for share in (0.50009, 0.50012, 0.49991)]
     assert near == [0.5, 0.50012, 0.5]
 
 

@@ -14,7 +14,7 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import ModelSpec, Output
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
-from keras_sweep.training.losses import compile_arguments, loss_of, made_of, metric_of, metrics_argument
+from keras_sweep.training.losses import compile_arguments, loss_of, make_from_source, metric_of, metrics_argument
 from tests.helpers import user_losses
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions, with_labels
@@ -274,5 +274,5 @@ def test_a_transformed_target_is_compared_as_what_the_model_learns():
 
 
 def test_what_the_user_names_is_made_if_it_needs_nothing_or_has_arguments():
-    assert made_of("user_losses:far", {}, FOLDER).__name__ == "far"
-    assert made_of("user_losses:focal", {}, FOLDER).__name__ == "loss"
+    assert make_from_source("user_losses:far", {}, FOLDER).__name__ == "far"
+    assert make_from_source("user_losses:focal", {}, FOLDER).__name__ == "loss"

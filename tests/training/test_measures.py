@@ -10,7 +10,7 @@ import pytest
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import MEASURED, Goal, Objective
-from keras_sweep.training.outcome import flops, measured, predict_seconds
+from keras_sweep.training.outcome import flops, measure_goals, predict_seconds
 from tests.helpers.factory import make_spec
 
 ROWS = np.zeros((100, 64), np.float32)
@@ -28,11 +28,11 @@ def dense(*units: int):
 
 def test_only_goals_are_measured_and_for_a_count_of_parameters_no_model_is_built():
     weights = [np.zeros((64, 10)), np.zeros(10)]
-    assert measured(spec_with("val_loss", "train_seconds"), weights, pytest.fail) == {}
+    assert measure_goals(spec_with("val_loss", "train_seconds"), weights, pytest.fail) == {}
     for folds in (0, 3):  # with folds those of one of its models
         of_all = weights * max(folds, 1)
-        assert measured(spec_with("parameters", folds=folds), of_all, pytest.fail) == {"parameters": 650}
-    found = measured(spec_with(*MEASURED), weights, lambda: (dense(10), ROWS))
+        assert measure_goals(spec_with("parameters", folds=folds), of_all, pytest.fail) == {"parameters": 650}
+    found = measure_goals(spec_with(*MEASURED), weights, lambda: (dense(10), ROWS))
     assert set(found) == set(MEASURED) - {"train_seconds"}
 
 

@@ -16,11 +16,11 @@ from keras_sweep.training.outcome import (
     Logged,
     best_epoch,
     curve_of,
-    diverged,
-    failed,
+    find_scored_epoch,
+    has_diverged,
     is_transient,
-    scored,
-    scored_epoch,
+    make_failure,
+    make_result,
     standard_error,
     trial_objective,
 )
@@ -101,8 +101,8 @@ def test_the_best_epoch_is_the_first_of_equals_and_one_without_a_value_is_none()
     assert best_epoch(late, [0.9, 0.8, 0.1, 0.2]) == 4 and best_epoch(late, [0.9, 0.8, 0.3, 0.2]) == 3
     assert best_epoch(late, [0.1, 0.9]) == 2 and best_epoch(late, [0.1, 0.9, nan]) == 2  # none is late enough
     last = replace(BEST, take_best=False)
-    assert (scored_epoch(BEST, [0.9, 0.1], 2), scored_epoch(last, [0.9, 0.1], 1)) == (1, 1)
-    assert scored_epoch(last, [0.9, 0.1]) == 2
+    assert (find_scored_epoch(BEST, [0.9, 0.1], 2), find_scored_epoch(last, [0.9, 0.1], 1)) == (1, 1)
+    assert find_scored_epoch(last, [0.9, 0.1]) == 2
 
 
 def test_a_finalist_trains_the_epochs_that_were_read_off_a_curve_and_its_last_one_counts():
@@ -119,8 +119,8 @@ def test_a_curve_has_every_metric_that_an_epoch_logged_and_diverges_where_one_is
     curve = curve_of([{"loss": 1.0}, {"loss": 0.5, "late": 2.0}])
     assert list(curve) == ["loss", "late"] and curve["loss"] == (1.0, 0.5)
     assert math.isnan(curve["late"][0]) and curve["late"][1] == 2.0
-    assert diverged({"a": 1.0, "b": math.nan}) and diverged({"a": -math.inf})
-    assert not diverged({"a": 1.0}) and not diverged({})
+    assert has_diverged({"a": 1.0, "b": math.nan}) and has_diverged({"a": -math.inf})
+    assert not has_diverged({"a": 1.0}) and not has_diverged({})
 
 
 SHARE = np.array([1.0, 1.0, 1.0, 0.0])
@@ -143,7 +143,7 @@ def result_of(value=0.75, *, predict=lambda: OUTPUTS, rows=ROWS, spec=None, mode
     curve = {"val_accuracy": (0.5, value, 0.25), "val_loss": (2.0, 1.0, 3.0)}
     about = {"curve": curve, "epoch": 2, "weights": (np.zeros((64, 10)), np.zeros(10)), "seconds": Seconds(train=2.0)}
     asked = asked or Suggestion(3, {"epochs": 3})
-    return scored(spec or make_spec(), asked, rows=rows, predict=predict, model=model, **{**about, **more})
+    return make_result(spec or make_spec(), asked, rows=rows, predict=predict, model=model, **{**about, **more})
 
 
 def test_a_result_has_the_value_of_its_scored_epoch_and_a_bit_a_row():
@@ -218,10 +218,10 @@ def test_a_failure_says_what_was_raised_without_colours_and_its_end():
     assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
     long = Failure.of(ValueError("x" * 30_000))
     assert len(long.traceback) == 20_000 and not long.is_transient
-    result = failed(Suggestion(3, {}, sampler_seconds=0.5), failure)
+    result = make_failure(Suggestion(3, {}, sampler_seconds=0.5), failure)
     assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)
     assert (result.reason, result.traceback, result.is_transient) == (failure.reason, failure.traceback, True)
-    kept = failed(Suggestion(3, {}), failure, {"loss": (1.0,)}, Seconds(train=2.0))
+    kept = make_failure(Suggestion(3, {}), failure, {"loss": (1.0,)}, Seconds(train=2.0))
     assert (kept.curve, kept.seconds.train) == ({"loss": (1.0,)}, 2.0)
 
 

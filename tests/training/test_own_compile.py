@@ -14,7 +14,7 @@ from keras_sweep.models.own_compile import own_loss
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.winner import evaluate
-from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.build_trial import compile_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -69,7 +69,7 @@ def test_it_is_trained_as_it_compiles_itself(name, loss, arguments, metrics):
 def test_a_metric_of_several_numbers_is_left_out_of_curves_and_of_the_test():
     result, spec, data = trained("by_class")
     assert {name.removeprefix("val_") for name in result.curve} == {"loss", "accuracy"}
-    model = compiled_model(spec, training_plan(spec, {}), data)
+    model = compile_model(spec, training_plan(spec, {}), data)
     assert evaluate(spec, result, model, data.validation, data).scores.keys() == {"loss", "accuracy"}
 
 
@@ -81,7 +81,7 @@ def test_labels_have_the_form_that_its_loss_takes():
 @pytest.mark.parametrize("named", [{"optimizer": "sgd", "learning_rate": 0.1}, {"learning_rate": 0.1}])
 def test_an_optimizer_of_the_space_stands_in_place_of_its_own(named):
     spec, data = loaded("of_the_users", tuple(named.items()))
-    model = compiled_model(spec, training_plan(spec, named), data)
+    model = compile_model(spec, training_plan(spec, named), data)
     assert type(model.optimizer) is (keras.optimizers.SGD if "optimizer" in named else keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
     assert model.loss.__name__ == "squares"
@@ -89,7 +89,7 @@ def test_an_optimizer_of_the_space_stands_in_place_of_its_own(named):
 
 def test_a_loss_and_metrics_of_the_space_stand_in_place_of_its_own_which_is_said_once():
     spec, data = loaded("of_the_users", loss="poisson", own=("metrics",))
-    model = compiled_model(spec, training_plan(spec, {}), data)
+    model = compile_model(spec, training_plan(spec, {}), data)
     assert (model.loss, spec.metrics, spec.own) == ("poisson", ("surest", "accuracy"), ("metrics",))
     loss, optimizer, *_ = inspect_model(spec, data).notices
     assert loss.endswith(
@@ -97,7 +97,7 @@ def test_a_loss_and_metrics_of_the_space_stand_in_place_of_its_own_which_is_said
     )
     assert "optimizer Adam, which is used" in optimizer
     spec, data = loaded("smooth", metrics=("categorical_accuracy",), own=("loss",))
-    model = compiled_model(spec, training_plan(spec, {}), data)
+    model = compile_model(spec, training_plan(spec, {}), data)
     scores = model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)
     assert scores.keys() == {"loss", "categorical_accuracy"}
 
@@ -137,7 +137,7 @@ def test_arguments_of_a_loss_and_losses_of_outputs_are_told_apart():
 def test_a_compile_that_takes_other_arguments_is_left_as_it_is():
     result, spec, data = trained("one_way", {"learning_rate": 0.5})
     assert spec.loss == "sparse_categorical_crossentropy" and np.isfinite(result.value)
-    model = compiled_model(spec, training_plan(spec, {"learning_rate": 0.5}), data)
+    model = compile_model(spec, training_plan(spec, {"learning_rate": 0.5}), data)
     assert float(model.optimizer.learning_rate) == 0.5
 
 

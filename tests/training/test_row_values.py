@@ -25,7 +25,7 @@ from keras_sweep.training.row_values import (
     right_rows,
     row_scores,
     row_values,
-    weighed,
+    weigh_values,
 )
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import make_spec
@@ -100,7 +100,7 @@ WEIGHTS = RANDOM.integers(0, 5, ROWS).astype(np.float32)
 def test_rows_of_whole_weights_mean_what_so_many_rows_would(rows):
     values, weights = map(np.array, zip(*rows, strict=True))
     many = np.repeat(values, weights)
-    as_metric, as_loss = (weighed(name, values, weights) for name in ("val_mae", "val_loss"))
+    as_metric, as_loss = (weigh_values(name, values, weights) for name in ("val_mae", "val_loss"))
     assert as_metric.mean() == pytest.approx(many.mean(), rel=1e-9, abs=1e-9)
     assert as_loss.mean() == pytest.approx(many.sum() / len(rows), rel=1e-9, abs=1e-9)
     squares = (weights * (values - many.mean())) ** 2

@@ -14,9 +14,9 @@ from keras_sweep.trial.comparison import (
     Estimate,
     MoreTrials,
     doubts,
-    known_error,
+    drop_lonely_ties,
     marginal,
-    with_company,
+    read_error,
 )
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.results import ACCURACY, LOSS, result
@@ -69,8 +69,8 @@ def test_a_best_trial_that_stands_alone_ties_with_nobody_and_no_trial_is_compare
     assert marginal([], ACCURACY) == Comparison()
     assert marginal([result(0, None, state=TrialState.FAIL)], ACCURACY) == Comparison()
     lone, other = Behind(0.0, None, True), Behind(0.1, 0.02, False)
-    assert with_company({0: lone, 1: other}) == {0: Behind(0.0, None, False), 1: other}
-    assert with_company({0: lone, 1: Behind(0.1, 0.2, True)}) == {0: lone, 1: Behind(0.1, 0.2, True)}
+    assert drop_lonely_ties({0: lone, 1: other}) == {0: Behind(0.0, None, False), 1: other}
+    assert drop_lonely_ties({0: lone, 1: Behind(0.1, 0.2, True)}) == {0: lone, 1: Behind(0.1, 0.2, True)}
 
 
 def test_a_trial_with_other_validation_rows_than_the_winner_is_no_tie():
@@ -107,8 +107,8 @@ def test_means_over_seeds_are_compared_with_the_winners_mean_and_single_seeds_wi
     ("stderr", "known"), [(0.01, 0.01), (0.0, None), (None, None), (math.inf, None), (math.nan, None)]
 )
 def test_an_error_of_zero_or_none_is_not_known(stderr, known):
-    assert known_error(result(0, 0.9, stderr=stderr)) == known
-    assert known_error(result(0, math.nan, stderr=stderr)) is None
+    assert read_error(result(0, 0.9, stderr=stderr)) == known
+    assert read_error(result(0, math.nan, stderr=stderr)) is None
 
 
 @pytest.mark.parametrize(("gain", "worth"), [(0.01, True), (0.005, True), (0.004, False)])

@@ -65,7 +65,7 @@ def test_recipes_rank_by_how_many_seeds_failed_whatever_the_number_of_seeds():
 
 def test_only_trials_that_an_engine_here_asked_for_were_searched():
     engines = {"optuna/tpe": True, "import/optuna": False, "added": False, "added/by": True}
-    assert {engine: ranking.searched(result(0, 0.9, engine=engine)) for engine in engines} == engines
+    assert {engine: ranking.is_searched(result(0, 0.9, engine=engine)) for engine in engines} == engines
 
 
 def test_good_enough_is_the_first_trial_that_can_win_and_has_the_value_or_a_better_one():
@@ -108,9 +108,9 @@ TRIALS = dense_sweep(12)
 
 def test_seconds_are_those_of_the_trials_one_after_the_other():
     timed = [replace(one, seconds=Seconds(train=float(one.number))) for one in TRIALS[:4]]
-    assert ranking.spent_seconds(timed) == {0: 0.0, 1: 1.0, 2: 3.0, 3: 6.0}
+    assert ranking.sum_seconds(timed) == {0: 0.0, 1: 1.0, 2: 3.0, 3: 6.0}
     timed[2] = replace(timed[2], seconds=Seconds(train=float("nan")))
-    assert ranking.spent_seconds(timed)[3] == 4.0
+    assert ranking.sum_seconds(timed)[3] == 4.0
 
 
 def test_improvements_are_the_trials_that_were_the_best_when_they_ended():
@@ -125,4 +125,4 @@ def test_epochs_that_a_promoted_trial_took_over_count_once():
     first, second = TRIALS[0], TRIALS[1]
     longer = {name: (*values, *values) for name, values in first.curve.items()}
     promoted = replace(second, curve=longer, suggestion=replace(second.suggestion, continues=0))
-    assert ranking.trained_epochs([first, promoted]) == 2 * first.epochs
+    assert ranking.count_epochs([first, promoted]) == 2 * first.epochs

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
-from keras_sweep.trial.row_scores import arrays_digest, of_values
+from keras_sweep.trial.row_scores import arrays_digest, from_values
 
 CURVE = {"loss": (3.0, 2.0, 1.0), "val_loss": (3.5, 2.5, 2.0), "late": (9.0,)}
 TRIAL = Result(Suggestion(7, {"epochs": 9, "seed": 43}), TrialState.COMPLETE, 2.5, CURVE, epoch=2)
@@ -65,7 +65,7 @@ def test_a_finalist_bears_the_number_of_its_recipe_and_its_seed():
 
 
 def test_a_light_result_has_the_digests_of_the_arrays_that_it_had():
-    weights, scores = (np.ones((2, 3), np.float32), np.zeros(3)), of_values(np.array([1, 0, 1]))
+    weights, scores = (np.ones((2, 3), np.float32), np.zeros(3)), from_values(np.array([1, 0, 1]))
     light = replace(TRIAL, weights=weights, scores=scores).light()
     assert (light.weights, light.scores) == (None, None)
     assert light.weights_digest == arrays_digest(weights) != arrays_digest(weights[:1])

@@ -5,22 +5,22 @@ import numpy as np
 from keras_sweep.trial.row_scores import (
     Kind,
     arrays_digest,
-    of_outputs,
-    of_values,
+    from_outputs,
+    from_values,
 )
 
 RIGHT = np.random.default_rng(0).random(12_001) < 0.85
 
 
 def test_right_and_wrong_take_a_bit_a_row():
-    scores = of_values(RIGHT)
+    scores = from_values(RIGHT)
     assert scores.kind is Kind.BITS
     assert scores.arrays[0].nbytes == 1501
     assert (scores.values() == RIGHT).all()
 
 
 def test_losses_and_shares_of_right_answers_stay_numbers():
-    scores = of_values(np.array([0.5, 1.0, 0.0]))
+    scores = from_values(np.array([0.5, 1.0, 0.0]))
     assert scores.kind is Kind.VALUES
     assert scores.values().tolist() == [0.5, 1.0, 0.0]
 
@@ -28,14 +28,14 @@ def test_losses_and_shares_of_right_answers_stay_numbers():
 def test_a_digest_tells_any_two_apart():
     other = RIGHT.copy()
     other[-1] ^= True
-    all_scores = [of_values(RIGHT), of_values(other), of_values(RIGHT * 0.5), of_outputs(RIGHT, RIGHT)]
+    all_scores = [from_values(RIGHT), from_values(other), from_values(RIGHT * 0.5), from_outputs(RIGHT, RIGHT)]
     assert len({one.digest for one in all_scores}) == 4
-    assert of_values(RIGHT).digest == of_values(RIGHT.astype(np.float32)).digest
+    assert from_values(RIGHT).digest == from_values(RIGHT.astype(np.float32)).digest
 
 
 def test_outputs_labels_and_weights_are_kept_as_they_lie_in_rows():
     outputs = np.arange(6.0).reshape(2, 3).T
-    scores = of_outputs(outputs, np.ones(3), np.array([1, 2, 3]))
+    scores = from_outputs(outputs, np.ones(3), np.array([1, 2, 3]))
     assert (scores.kind, scores.rows) == (Kind.OUTPUTS, 3)
     assert [part.dtype for part in scores.arrays] == [np.float32] * 3
     assert scores.arrays[0].tolist() == outputs.tolist()
@@ -48,5 +48,5 @@ def test_a_digest_is_of_types_shapes_and_values_however_they_lie_in_memory():
     assert arrays_digest([array]) == same != arrays_digest([array], "head")
     for other in (array.reshape(3, 2), array.astype(np.float64), array + 1, array.T):
         assert arrays_digest([other]) != same
-    assert of_values(np.array([1, 0])).digest.startswith("bits:")
-    assert of_values(np.array([True, False])).kind is Kind.BITS
+    assert from_values(np.array([1, 0])).digest.startswith("bits:")
+    assert from_values(np.array([True, False])).kind is Kind.BITS

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from keras_sweep.views.importance import Importance, importances, settled
+from keras_sweep.views.importance import Importance, importances, is_settled
 from keras_sweep.views.report.drawings import importance_bars
 from keras_sweep.views.report.facts import PageContent
 from tests.helpers.page_facts import facts_of
@@ -29,7 +29,7 @@ def found_of(count: int, rate_matters: float) -> list[Importance]:
 def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> None:
     found = found_of(120, 1.0)
     assert found[0].name == "learning_rate"
-    assert settled(found)
+    assert is_settled(found)
     assert abs(sum(one.share for one in found) - 1) < 1e-9
     assert all(0 <= one.low <= one.share <= one.high <= 1 for one in found)
     assert "In nearly all resamples learning_rate is the most important." in importance_bars(found, 120)
@@ -38,7 +38,7 @@ def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> N
 
 def test_noise_settles_no_order() -> None:
     found = found_of(30, 0.0)
-    assert not settled(found)
+    assert not is_settled(found)
     for count in range(12, 40, 4):  # the share of all trials may lie beyond that of most resamples
         assert all(one.low <= one.share <= one.high for one in found_of(count, 0.0))
     assert "the order may change" in importance_bars(found, 30)

@@ -5,7 +5,7 @@ import pytest
 
 from keras_sweep.data.labels import LabelForm
 from keras_sweep.data.source import RawRows
-from keras_sweep.data.split import left_out
+from keras_sweep.data.split import split_folds
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.search_space import Condition, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
@@ -38,7 +38,7 @@ def test_cases_and_constraints_have_a_line_each() -> None:
 
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:
     rows = digits(40, 0)
-    folds = left_out(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX)
+    folds = split_folds(RawRows(rows.train.x, rows.train.y), Split(folds=2), LabelForm.INDEX)
     data = replace(rows, validation=rows.train, folds=folds)
     estimate = TimeEstimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
     said = on_pipe(partial(print_estimate, cores=2), data, estimate)

@@ -31,11 +31,13 @@ class Annealing(Sampler):
         self._generator = generator
 
     def draw(self, number: int) -> dict[str, Value]:
-        return self.space.with_values(self._neighbor)
+        return self.space.assign_values(self._neighbor)
 
     def learn(self, result: Result) -> None:
         self._step *= COOLING
-        if result.value is None or self.space.searched(result.params) is None:  # failed, or a trial of another space
+        if (
+            result.value is None or self.space.match_values(result.params) is None
+        ):  # failed, or a trial of another space
             return
         cost = self._objective.key(result.value)  # less is better
         if cost <= self._cost + 0.1 * self._step:

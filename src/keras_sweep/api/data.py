@@ -17,7 +17,7 @@ from keras_sweep.record.facts import Baseline
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import sweep_folder
-from keras_sweep.sweep.named_data import load_named, load_rows
+from keras_sweep.sweep.named_data import load_rows, load_source
 from keras_sweep.trial.events import Listener, Noticed
 
 PathLike = str | os.PathLike[str]
@@ -52,7 +52,7 @@ def load_data(
         spec = spec_of(source, changes=set)
     elif set:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
-    spec, data = load_named(os.fspath(source), spec, sweeps_dir, listener, needs_one=save is not None)
+    spec, data = load_source(os.fspath(source), spec, sweeps_dir, listener, needs_one=save is not None)
     if picture is not None:
         if data.image_shape is None:
             raise DataError(f"{data.name} has no pictures", hint="Leave out `--picture`")

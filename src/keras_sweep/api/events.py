@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.events import *  # noqa: F403
 from keras_sweep.trial.events import *  # noqa: F403
 from keras_sweep.trial.events import Event
@@ -31,7 +31,7 @@ class TrialsLogged(Event):
     def text(self) -> str:
         """`logged 3 of 64 trials; the others were there`."""
         others = "; the others were there" if self.new < self.trials else ""
-        return f"logged {self.new} of {counted(self.trials, 'trial')}{others}"
+        return f"logged {self.new} of {pluralize(self.trials, 'trial')}{others}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.space.plugins import Plugins, member_of
-from keras_sweep.sweep.card import is_card_of, kept_card
+from keras_sweep.sweep.card import is_card_of, read_kept_card
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.report.facts import PageContent
@@ -102,7 +102,7 @@ def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
     content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
     write_text(page, page_of(content, datetime.now(UTC)))
     sweep = content.sweep
-    is_kept = is_card_of(kept_card(folder, sweep.facts), sweep.training(None), sweep.facts.seed)
+    is_kept = is_card_of(read_kept_card(folder, sweep.facts), sweep.training(None), sweep.facts.seed)
     return [folder.best, folder.card, page] if is_kept else [page]
 
 

@@ -21,7 +21,7 @@ from keras_sweep.space_file.options import plain_yaml, point_of
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.events import EndReason
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.views.summary import kept_text
+from keras_sweep.views.summary import describe_kept
 
 Space = str | os.PathLike[str] | Spec
 Changes = Mapping[str, Any] | Sequence[str]  # of a space: {"learning_rate.max": 0.1}, or ["learning_rate.max=0.1"]
@@ -105,7 +105,7 @@ def run(
     ended = run_session(spec, folder, options, listener, wall)
     if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
-        parts += [kept_text(ended.kept)] if ended.kept else []
+        parts += [describe_kept(ended.kept)] if ended.kept else []
         raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")
     return Sweep(folder, spec=spec)
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from keras_sweep.api.edge import warn_of_notices
 from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
-from keras_sweep.process.streams import APPENDING, LibraryNoise, is_on, warned_once, with_streams
+from keras_sweep.process.streams import APPENDING, LibraryNoise, is_on, replace_closed_streams, warn_once
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -38,8 +38,8 @@ def run_session(
     main = threading.current_thread() is threading.main_thread()
     with _one_at_a_time, ExitStack() as stack:
         stop = stack.enter_context(StopRequest(ends_process=IS_COMMAND.get()))
-        stack.enter_context(with_streams())
-        stack.enter_context(warned_once())
+        stack.enter_context(replace_closed_streams())
+        stack.enter_context(warn_once())
         if main and is_on(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
         # A view is made only now, when stderr is the user's alone.

@@ -50,7 +50,7 @@ class CheckedSpace:
 
         Raises UsageError: data, model and space do not fit each other, or there is no such runner or worker.
         """
-        from keras_sweep.sweep.time_estimate import probed
+        from keras_sweep.sweep.time_estimate import probe_time
         from keras_sweep.training.workers.pool import workers_of
 
         make, count = workers_of(workers), None
@@ -59,7 +59,7 @@ class CheckedSpace:
             with closing(make()) as opened:
                 count = opened.count()
         sweeps = None if sweeps_dir is None else Path(sweeps_dir)
-        return SweepCost(*probed(self.spec, listener, runner=runner, sweeps=sweeps), count)
+        return SweepCost(*probe_time(self.spec, listener, runner=runner, sweeps=sweeps), count)
 
 
 @cut_traceback

@@ -73,7 +73,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         weights = tuple(self.probabilities) if self.probabilities is not None else None
-        distributions.Categorical(tuple(map(distributions.as_value, self.values)), weights)
+        distributions.Categorical(tuple(map(distributions.to_value, self.values)), weights)
 
 
 class _Keys(dict[str, Any]):

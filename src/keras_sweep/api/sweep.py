@@ -20,11 +20,11 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
-from keras_sweep.views.leaderboard.rows import chosen_rows, rows_of
+from keras_sweep.views.leaderboard.rows import rows_of, select_rows
 from keras_sweep.views.sweep_list import SweepRow, sweep_row
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -166,7 +166,7 @@ class Sweep:
         """
         sweep, conditions = self._read(), (where,) if isinstance(where, str) else tuple(where)
         ranked = rows_of(sweep)
-        rows = chosen_rows(ranked, sweep.objective, where=conditions, sort=sort, top=top)
+        rows = select_rows(ranked, sweep.objective, where=conditions, sort=sort, top=top)
         return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, conditions)
 
     def load_model(self, number: int | None = None) -> Any:
@@ -328,7 +328,7 @@ class Sweep:
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
 
     def __repr__(self) -> str:
-        return f"Sweep({self.name!r}, {counted(len(self._read().results), 'trial')})"
+        return f"Sweep({self.name!r}, {pluralize(len(self._read().results), 'trial')})"
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()

@@ -15,7 +15,7 @@ from typing import Protocol
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import check_place, replacing_path
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.trial.ranking import best_training, imported, seed_scores
+from keras_sweep.trial.ranking import best_training, is_imported, seed_scores
 from keras_sweep.trial.result import Curve, Result
 
 MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole
@@ -80,7 +80,7 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
         "seconds": result.seconds.total,
     }
     tags = {"state": result.state.value, "reason": result.reason, "engine": result.engine, "runner": result.runner}
-    own = {} if imported(result) else {"seed": facts.seed}
+    own = {} if is_imported(result) else {"seed": facts.seed}
     params = {
         ".".join(map(safe, name.split("."))): list(value) if isinstance(value, tuple) else value  # `[64, 32]` in a file
         for name, value in {**own, **result.params}.items()

@@ -10,7 +10,7 @@ import typer
 
 import keras_sweep as ks
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.views.terminal.console import stdout_console
 
 
@@ -81,4 +81,4 @@ def import_search(
             storage, name=name, space=space, study=study, metric=metric, sweeps_dir=sweeps_dir, listener=events
         )
     done = events.last[SweepImported]
-    stdout_console().print(f"{sweep.name}: {counted(done.trials, 'trial')} from {escaped(done.source)}")
+    stdout_console().print(f"{sweep.name}: {pluralize(done.trials, 'trial')} from {escape(done.source)}")

@@ -17,7 +17,7 @@ from keras_sweep.cli import data, recorded, run
 from keras_sweep.cli.options import PlainHelp
 from keras_sweep.errors import Interrupted, SweepError, UsageError
 from keras_sweep.process.stop_request import IS_COMMAND
-from keras_sweep.process.streams import settle_streams, with_streams
+from keras_sweep.process.streams import replace_closed_streams, settle_streams
 from keras_sweep.views.terminal.console import print_error, stderr_console
 
 app = typer.Typer(
@@ -78,7 +78,7 @@ _add("baseline", data.baseline, "baseline(space)", "Fit a linear model on the sa
 _add("import", data.import_search, "import_optuna(storage)", "Read an Optuna storage into a sweep.")
 
 
-@with_streams()
+@replace_closed_streams()
 def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments

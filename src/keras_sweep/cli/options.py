@@ -130,7 +130,7 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
     `view` makes what shows it, on the stream for the answer or on stderr; by default a board, or notices alone.
     """
-    from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warned_once
+    from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
@@ -138,7 +138,7 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
             stack.enter_context(answer_stream())
         if is_on(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
-        stack.enter_context(warned_once())
+        stack.enter_context(warn_once())
         show = progress_view(notices_alone) if view is None else view(stack.enter_context(answer_stream()))
         yield Events(stack.enter_context(OutputMayVanish(show)))
 

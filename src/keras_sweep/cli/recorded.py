@@ -12,7 +12,7 @@ import typer
 import keras_sweep as ks
 from keras_sweep.cli import options as opt
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -111,7 +111,7 @@ def export(
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
     exported = events.last[ModelExported]
-    stderr_console().print(f"{exported.trial} of {sweep.name}; its card is {escaped(str(exported.card))}")
+    stderr_console().print(f"{exported.trial} of {sweep.name}; its card is {escape(str(exported.card))}")
     if (about := exported.about) is not None:
         words = f"its outputs on {about['rows']:,} validation rows are those of the .keras file, to"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
@@ -139,13 +139,13 @@ def verify(
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
-    from keras_sweep.views.replay_view import print_verified, verify_json
+    from keras_sweep.views.replay_view import print_verification, verify_json
 
     with opt.at_work() as events:
         done = ks.verify(
             model, test=test, trust=trust, backend=backend, data_dir=data_dir, sweeps_dir=sweeps_dir, listener=events
         )
-    opt.answer(lambda console: print_verified(console, done), verify_json(done), format)
+    opt.answer(lambda console: print_verification(console, done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 

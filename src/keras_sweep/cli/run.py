@@ -13,7 +13,7 @@ from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, Tes
 from keras_sweep.cli import options as opt
 from keras_sweep.errors import Interrupted, UsageError
 from keras_sweep.process.backend import cores
-from keras_sweep.space.text import joined
+from keras_sweep.space.text import join
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that are no keywords of `run`
@@ -70,8 +70,8 @@ def run(
     seconds: Annotated[
         float | None, opt.option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=opt.seconds_of)
     ] = None,
-    engine: Annotated[str | None, opt.option("--engine", "NAME", f"{joined(names_of('engine'), 'or')}.")] = None,
-    sampler: Annotated[str | None, opt.option("--sampler", "NAME", f"{joined(names_of('own_sampler'))}.")] = None,
+    engine: Annotated[str | None, opt.option("--engine", "NAME", f"{join(names_of('engine'), 'or')}.")] = None,
+    sampler: Annotated[str | None, opt.option("--sampler", "NAME", f"{join(names_of('own_sampler'))}.")] = None,
     backend: opt.Backend = None,
     runner: opt.Runner = None,
     workers: opt.Workers = None,

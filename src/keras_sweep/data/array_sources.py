@@ -16,14 +16,24 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data import arrays as checked
-from keras_sweep.data.arrays import Array, Arrays, are_several, arrays_of, by_name, decoded, described, each, leaves
+from keras_sweep.data.arrays import (
+    Array,
+    Arrays,
+    are_several,
+    arrays_of,
+    by_name,
+    decode_texts,
+    describe_value,
+    each,
+    leaves,
+)
 from keras_sweep.data.search_data import Stream
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.text import listed, quoted
+from keras_sweep.space.text import itemize, quote
 
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
@@ -60,11 +70,11 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
             f"{path} can't be read as npz: {error}",
             hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
-    return _of_dict(checked.of_names(arrays), path.name, str(path), data.split)
+    return _of_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
 
 
 def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
-    has = f"It has {listed(names, 10)}"
+    has = f"It has {itemize(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
     if target in ("y", "y_train"):
@@ -82,7 +92,7 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     function = load_python(source, folder, DataError)
     place = name if is_given(source) else f"`python: {source}`"
     arguments = getattr(data.options, "arguments", {})
-    given = ", ".join(f"{name}={quoted(value)}" for name, value in arguments.items())
+    given = ", ".join(f"{name}={quote(value)}" for name, value in arguments.items())
     called = f"It is called with {given}" if arguments else "It is called without arguments"
     if not callable(function):
         raise DataError(f"{place} is not a function", hint=f"{called} and returns {RESULTS}")
@@ -106,7 +116,9 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     elif len(parts) in (2, 3):
         arrays = named(list(parts), "")
     else:
-        raise DataError(f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}")
+        raise DataError(
+            f"{place} returned {describe_value(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}"
+        )
     found = _of_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         first, anew = returned.streamed, returned is not made
@@ -191,7 +203,7 @@ def _parts(element: Any) -> list[Any]:
     """x, y and weights of a batch, or of a row, as arrays of NumPy, texts as `str`."""
 
     def as_array(value: Any) -> Any:
-        return decoded(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
+        return decode_texts(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
 
     return [each(as_array, one) for one in (element if isinstance(element, tuple | list) else [element])]
 
@@ -224,9 +236,9 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
     whole = {f"{letter}{part}" for letter in letters for part in parts}
     weigh, at = ({f"{beside}{part}" for part in parts} for beside in ("sample_weight", how.by))
     if not whole <= set(arrays) <= whole | weigh | at or ("" in parts) == ("_train" in parts):
-        raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
+        raise DataError(f"{place} gives {itemize(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
     if (given := sorted(weigh & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(given):
-        raise DataError(f"{place} gives {listed(given)}, but no weights of training rows", hint="Weigh these by 1")
+        raise DataError(f"{place} gives {itemize(given)}, but no weights of training rows", hint="Weigh these by 1")
     names = (*LETTERS, how.by)
     rows = {part: _rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     first = next(iter(rows.values())).y
@@ -255,13 +267,13 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
     rows: Features
     if type(x).__name__ in ("DataFrame", "Table"):  # of pandas, polars, pyarrow
         from keras_sweep.data.table_columns import check_columns, check_names, polars_table
-        from keras_sweep.data.table_preprocessing import with_parts_of_dates
+        from keras_sweep.data.table_preprocessing import split_dates
 
         check_names(list(map(str, getattr(x, "column_names", x.columns))), what)
         rows = polars_table(x, what)
         if by is None and how.by in rows.columns:
             by = rows[how.by]
-        rows = with_parts_of_dates(rows[[name for name in rows.columns if name != how.by]])
+        rows = split_dates(rows[[name for name in rows.columns if name != how.by]])
         check_columns(rows, what)
     else:
         rows = arrays_of(x, checked.input_array, what, _rows_of(y))

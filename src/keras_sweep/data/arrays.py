@@ -23,7 +23,7 @@ BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtr
 STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
 
 
-def described(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """What was given, by its type and shape, for a message."""
     kind = "None" if value is None else type(value).__name__.lstrip("_")
     if isinstance(value, dict | list | tuple):
@@ -59,7 +59,7 @@ def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
     return {f"{name}/{part}": array for part, array in parts}
 
 
-def of_names(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
+def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
     """What `by_name` made such names of."""
     found: dict[str, Any] = {}
     for name, array in arrays.items():
@@ -83,7 +83,7 @@ def input_array(x: Any, what: str) -> Array:
     if array.ndim and array.size == len(array) > 0 and all(isinstance(one, str) for one in array.flat):
         return array.reshape(-1).astype(object)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
-        raise DataError(f"{what} is {described(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
+        raise DataError(f"{what} is {describe_value(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
     must_fit_32_bits(array, what)
     return array
 
@@ -93,7 +93,7 @@ def arrays_of(given: Any, read: Callable[[Any, str], Array], what: str, rows: in
     if not are_several(given, rows):
         return read(given, what)
     if not len(given):
-        raise DataError(f"{what} is {described(given)}", hint="Give an array for each input")
+        raise DataError(f"{what} is {describe_value(given)}", hint="Give an array for each input")
     parts = {str(name): given[name] for name in given} if isinstance(given, Mapping) else tuple(given)
     names = each(lambda name: f"{name.removeprefix('/')!r} of {what}", tuple(by_name("", parts)))
     columns = [one[:, None] if read is input_array and one.ndim == 1 else one for one in map(_as_array, leaves(parts))]
@@ -106,7 +106,9 @@ def label_array(y: Any, what: str) -> Array:
     array = _as_array(y)
     taken = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not taken or not array.size:
-        raise DataError(f"{what} is {described(y)}, not numbers or texts, [N] or [N, ...], a label a row", hint=ARRAYS)
+        raise DataError(
+            f"{what} is {describe_value(y)}, not numbers or texts, [N] or [N, ...], a label a row", hint=ARRAYS
+        )
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:
@@ -134,7 +136,7 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(
-            f"{what} is {described(weights)}, not one number for each of {rows:,} rows",
+            f"{what} is {describe_value(weights)}, not one number for each of {rows:,} rows",
             hint="Sample weights are [N], a number from 0 on for each row",
         )
     must_fit_32_bits(array, what)
@@ -153,7 +155,7 @@ def too_fine_columns(array: Array) -> list[int]:
     return [int(column) for column in close if (array[:, column].astype(np.float32) != array[:, column]).any()]
 
 
-def of_32_bits(x: Array) -> Array:
+def to_32_bits(x: Array) -> Array:
     """Real numbers and booleans as float32; texts and whole numbers, for models that look them up, as they are."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
@@ -170,15 +172,15 @@ def own(array: Array) -> Array:
 def _as_array(value: Any) -> npt.NDArray[Any]:
     """The array that NumPy makes, a masked number as missing; an empty one where it makes none."""
     try:
-        array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
+        array = np.asarray(value.fill_point(np.nan) if np.ma.is_masked(value) else value)
         if array.dtype.kind == "O" and all(isinstance(one, int | float | np.number | np.bool) for one in array.flat):
             array = np.array(array.tolist())
-        return decoded(array)
+        return decode_texts(array)
     except Exception:  # whatever the user's type raises
         return np.empty(0, object)
 
 
-def decoded(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Texts that are bytes, as TensorFlow has them, as those of Python; any other array as it is."""
     if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.flat):
         return np.array([text.decode() for text in array.flat], object).reshape(array.shape)

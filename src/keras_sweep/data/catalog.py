@@ -46,7 +46,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     )
 
 
-def of_trial(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
+def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
     """The sweep and its data as a trial of these parameters has them: both as they are, where there is one variant."""
     variant = data.variants.get(variant_of(params))
     return (spec, data) if variant is None else (replace(variant_spec(spec, params), scale=variant.scale), variant)
@@ -59,7 +59,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
     for the evaluation after the search, sealed by their fingerprint, and dropped here. Raises DataError.
     """
     encoding = fit_encoding(spec, read_parts(spec))
-    source, (train, validation) = encoding.parts.source, encoding.of_search()
+    source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:
         pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)
         if encoding.preprocessing is not None or not all(np.array_equal(*pair) for pair in pairs):
@@ -70,8 +70,8 @@ def load_variant(spec: SweepSpec) -> SearchData:
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)
     if by_name:
-        train, whole = encoding.as_taken("train", train), train
-        validation = train if validation is whole else encoding.as_taken("validation", validation)
+        train, whole = encoding.encode_part("train", train), train
+        validation = train if validation is whole else encoding.encode_part("validation", validation)
     test_rows, test_fingerprint = seal(encoding)
     one = isinstance(encoding.labels, Labels)  # else there are several outputs
     leaks = () if source.stream else leak_notices(encoding.parts, one and encoding.labels.values is not None)
@@ -94,7 +94,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
     )
 
 
-def named_set(name: str) -> SweepSpec:
+def make_set_spec(name: str) -> SweepSpec:
     """A spec for looking at a named set alone, with the loss that suits its labels."""
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(

@@ -12,7 +12,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted, listed, quoted
+from keras_sweep.space.text import itemize, pluralize, quote
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
@@ -76,7 +76,7 @@ def _faults(
     return faults
 
 
-def outputs_needed(loss: str, data: SearchData) -> tuple[int, ...]:
+def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
     """The shape of outputs of one row that fits labels; class indices add an axis of C, their highest value and one."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
@@ -92,7 +92,7 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         yield Fault(f"`{spec.loss}` gives several numbers for each row of {data.name}, which Keras can't weigh by rows")
     if form is LabelForm.NUMBER and data.class_names:
         yield Fault(
-            f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({listed(data.class_names, 3)})",
+            f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({itemize(data.class_names, 3)})",
             "loss",
             hint=f"use `{'binary' if len(data.class_names) == 2 else 'sparse_categorical'}_crossentropy`",
         )
@@ -132,7 +132,10 @@ def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | 
 
 
 def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    (needed, *more), fitting = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments).activations
+    (needed, *more), fitting = (
+        infer_output_shape(spec.loss, data),
+        loss_needs(spec.loss, spec.loss_arguments).activations,
+    )
     if more:
         yield Fault(
             f"the dense model gives a list of outputs for each row, but the labels of {data.name} have the shape "
@@ -143,14 +146,14 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         return
     takes = " or ".join(f"`{name}`" for name in fitting)
     looked_at: list[tuple[str, tuple[Value, ...], str]] = [
-        ("units", (needed,), f"the output layer needs {counted(needed, 'output')} for {_task(spec, data)}"),
+        ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_task(spec, data)}"),
         ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
     ]
     for argument, right, rule in looked_at:
         for key, values in _values(spec, argument):
             wrong = [value for value in values if right and value is not None and value not in right]
             if wrong:
-                yield Fault(f"{rule}, but got {quoted(wrong[0])}", key, hint=f"use `{right[0]}`, or leave it out")
+                yield Fault(f"{rule}, but got {quote(wrong[0])}", key, hint=f"use `{right[0]}`, or leave it out")
 
 
 def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
@@ -171,14 +174,14 @@ def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
     """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
-    needed, needs = outputs_needed(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
+    needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
     if needs.form is not LabelForm.ANY and not _fits(output_shape[1:], needed, needs.form):
         what, end = f"outputs of shape {list(needed)}", "let it end in that shape"
         if len(needed) == 1:
-            what = counted(needed[0], "output")
+            what = pluralize(needed[0], "output")
             end = f"end it with `Dense({needed[0]})` and an activation that fits the loss"
         got = f"but its output has shape {list(output_shape[1:])}"
         yield Fault(f"the model must give {what} a row for {_task(spec, data)}, {got}", "model", hint=end)

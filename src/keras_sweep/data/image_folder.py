@@ -18,7 +18,7 @@ import numpy as np
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import DataError, MissingPackage, TableError
 from keras_sweep.space.data_spec import DataSpec, ImageOptions
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 
 PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
@@ -69,7 +69,7 @@ def _parts(root: Path) -> dict[str, Path]:
         return {"": root}
     if strange := [each.name for each in inside if each not in found.values()]:
         raise DataError(
-            f"{root} has {listed(strange)} beside folders of training, validation and test rows",
+            f"{root} has {itemize(strange)} beside folders of training, validation and test rows",
             hint="Leave `train`, `validation` and `test` there alone, each with a folder a class",
         )
     return found

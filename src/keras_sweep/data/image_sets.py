@@ -172,7 +172,7 @@ def _call(command: list[str], work: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def scaled_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
 
     Exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, dividing in float32 and in

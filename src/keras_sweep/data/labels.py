@@ -8,10 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, of_32_bits, own
+from keras_sweep.data.arrays import Array, own, to_32_bits
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import TargetScale
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 
 
 class LabelForm(StrEnum):
@@ -69,7 +69,7 @@ def near_copies(texts: Iterable[object]) -> str:
     for text in sorted(set(map(str, texts))):
         alike.setdefault("".join(text.casefold().split()), []).append(text)
     copies = [text for texts_alike in alike.values() if len(texts_alike) > 1 for text in texts_alike]
-    return f"{listed(copies)}, which differ in case and spaces alone: write them alike" if copies else ""
+    return f"{itemize(copies)}, which differ in case and spaces alone: write them alike" if copies else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ class Labels:
         if self.values is None and self.form is LabelForm.INDEX:
             return own(y.astype(np.int32))
         if self.values is None:
-            return own(of_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
+            return own(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
         if y.size == len(y):
             places = {value: place for place, value in enumerate(self.values)}
             indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
             strange = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
             if strange:
                 raise DataError(
-                    f"the {rows} have classes that no training row has: {listed(strange)}",
+                    f"the {rows} have classes that no training row has: {itemize(strange)}",
                     hint="Bring training rows of them, or take these rows out; where `split` holds rows out, "
                     "`split: {stratify: true}` gives every part its share of each class",
                 )
@@ -131,7 +131,7 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
         return _classes(y.reshape(-1), form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
-            f"the labels are text ({listed(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
+            f"the labels are text ({itemize(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
@@ -179,7 +179,7 @@ def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | N
 def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
-            f"the labels are real numbers ({listed(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
+            f"the labels are real numbers ({itemize(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
             hint="Use `loss: mean_squared_error` for numbers",
         )
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
@@ -190,11 +190,11 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
     known = [text.lower() for text in known] if y.dtype.kind == "b" else known
     if len(values) < 2:
         raise DataError(
-            f"there is only one class in the training rows: {listed(known)}", hint="Bring rows of at least two classes"
+            f"there is only one class in the training rows: {itemize(known)}", hint="Bring rows of at least two classes"
         )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(
-            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({listed(known)})",
+            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({itemize(known)})",
             hint="Use `loss: sparse_categorical_crossentropy`",
         )
     return Labels(form, tuple(values), names if names is not None and len(names) == len(values) else tuple(known))

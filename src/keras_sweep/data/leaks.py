@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
-from keras_sweep.space.text import listed, yaml_list
+from keras_sweep.space.text import itemize, yaml_list
 
 LEAST_ROWS, LEAST_SHARE = 3, 0.015  # of held-out rows that have a training row alike: fewer hardly move a score
 SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, by which columns are looked at
@@ -88,4 +88,4 @@ def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     telling = [name for name, of_label in zip(names, near, strict=True) if of_label]
     if telling and any_two * len(rows) >= LEAST_APART:
         mend = f": `drop: {yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
-        yield f"column {listed(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"
+        yield f"column {itemize(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"

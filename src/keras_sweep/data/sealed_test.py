@@ -45,11 +45,11 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     encoding = fit_encoding(spec, read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")
-    as_searched = fingerprint(*encoding.of_search(), folds=encoding.parts.folds) == data.fingerprint
+    as_searched = fingerprint(*encoding.encode_search(), folds=encoding.parts.folds) == data.fingerprint
     if not as_searched or data.test_fingerprint not in (None, fingerprint(test)):
         raise DataError(
             f"the {'test ' * as_searched}rows of {data.name} have changed since they were read: test rows of other "
             "data would not judge this winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`; a function must shuffle by a seed",
         )
-    return encoding.as_taken("test", test), encoding.parts.test.x
+    return encoding.encode_part("test", test), encoding.parts.test.x

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, Arrays, by_name, each, leaves, ravel_column
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
@@ -127,7 +127,7 @@ class SearchData:
     @property
     def row_shape(self) -> str:
         """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
-        dropped = listed(self.preprocessing.dropped) if self.preprocessing else ""
+        dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: one value in the training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without

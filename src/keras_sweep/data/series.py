@@ -18,7 +18,7 @@ from keras_sweep.data.table_files import load_csv, near_column, table_of
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
-from keras_sweep.space.text import counted, quoted
+from keras_sweep.space.text import pluralize, quote
 
 MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
 LEAST_ALIKE = 0.8  # of the steps of a column that counts rows
@@ -51,7 +51,7 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
         start += longest - window
         if end - start < window + horizon:
             raise DataError(
-                f"{path} has {counted(end - start + longest - window, 'row')} for its {part} part, but a window of "
+                f"{path} has {pluralize(end - start + longest - window, 'row')} for its {part} part, but a window of "
                 f"{longest} and a target {horizon} on take {longest + horizon}",
                 hint="Bring more rows, or a shorter `window` or `horizon`, or change `split`",
             )
@@ -75,10 +75,10 @@ def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFr
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
         if (absent := one.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
-            rows = f"{counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
-            faults.append(DataError(f"column {quoted(one.name)} has gaps in {rows}", hint="Fill them"))
+            rows = f"{pluralize(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
+            faults.append(DataError(f"column {quote(one.name)} has gaps in {rows}", hint="Fill them"))
     if target not in numbers.columns:
-        faults.append(DataError(f"the target column {quoted(target)} is of type {frame[target].dtype}, not numbers"))
+        faults.append(DataError(f"the target column {quote(target)} is of type {frame[target].dtype}, not numbers"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
     return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
@@ -86,14 +86,14 @@ def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFr
 def _jumps(series: pl.Series, path: Path) -> str | None:
     """A notice where times, or whole numbers nearly all of which grow by the same, skip some. Raises DataError where
     times go back, or stand still as those of several series do."""
-    column, steps = f"column {quoted(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
+    column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
         if (back := steps < 0).any():
             what = f"is not in time order: {column} goes back in row {first_row(back)}"
             hint = "Sort its rows by time, the earliest first; give several series a file each"
             raise DataError(f"{path} {what}", hint=hint)
         if (again := steps == 0).sum() > MOST_AGAIN * len(steps):
-            rows = f"{counted(int(again.sum()), 'row')} of a time that another row has"
+            rows = f"{pluralize(int(again.sum()), 'row')} of a time that another row has"
             what = f"has {rows}, as row {first_row(again)} in {column}"
             raise DataError(f"{path} {what}", hint="Give several series a file each, or bring one row a time")
     elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
@@ -103,6 +103,6 @@ def _jumps(series: pl.Series, path: Path) -> str | None:
         return None
     row = first_row(jumps)
     return (
-        f"{column} of {path.name} jumps in {counted(int(jumps.sum()), 'place')}, at first from "
+        f"{column} of {path.name} jumps in {pluralize(int(jumps.sum()), 'place')}, at first from "
         f"{series[row - 2]} to {series[row - 1]} in row {row}, and windows are cut across: fill in the rows between"
     )

@@ -15,7 +15,7 @@ from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
-from keras_sweep.space.text import joined, nearest
+from keras_sweep.space.text import join, nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -120,5 +120,5 @@ def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     near = nearest(name, (*DATA_NAMES, *sweeps))
     return DataError(
         f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
-        hint=f"Did you mean `{near}`?" if near else f"The data sets are {joined(DATA_NAMES)}",
+        hint=f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}",
     )

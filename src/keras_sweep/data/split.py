@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, of_32_bits, own, too_fine_columns
-from keras_sweep.data.image_sets import ImageSet, scaled_pixels
+from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, own, to_32_bits, too_fine_columns
+from keras_sweep.data.image_sets import ImageSet, scale_pixels
 from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs, near_copies
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted, listed
+from keras_sweep.space.text import itemize, pluralize
 
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AnyLabels: TypeAlias = Any  # `Labels`; of several outputs a dict, or a tuple, of theirs
 
 
-def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
+def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     """The folds of rows by scikit-learn: shuffled, classes in equal shares, groups whole. Raises DataError: too few."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
@@ -38,7 +38,7 @@ def left_out(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     kind = kinds[isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)]
     try:
         if groups is not None and (count := len(np.unique(groups))) < how.folds:
-            raise ValueError(f"{how.by!r} has {counted(count, 'group')}")
+            raise ValueError(f"{how.by!r} has {pluralize(count, 'group')}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
             cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
@@ -68,7 +68,7 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
         hint = "Leave that out of `split`, or bring training and validation rows as one"
         raise DataError(f"{source.name} brings its own validation rows, so {what}", hint=hint)
     if how.folds:
-        return Parts(source, train, train, test, left_out(train, how, form))
+        return Parts(source, train, train, test, split_folds(train, how, form))
     if validation is None:
         train, validation = _apart(train, how.validation, how, form)
     return Parts(source, train, validation, test)
@@ -96,7 +96,7 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
         each = "a row of each class" if how.stratify else "a row"
         by = "" if at is None else f", {parted:,} different {how.by!r},"
         raise DataError(
-            f"{counted(len(rows), 'row')}{by} can't be split with a share of {share} held out: {error}",
+            f"{pluralize(len(rows), 'row')}{by} can't be split with a share of {share} held out: {error}",
             hint=f"Both parts need {each}: change `split`, or bring more rows",
         ) from error
     return rows.take(kept), rows.take(held)
@@ -144,7 +144,7 @@ class Encoding:
             assert isinstance(raw.x, np.ndarray)
             return picture_rows(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            x = each(lambda array: own(of_32_bits(array)), raw.x)
+            x = each(lambda array: own(to_32_bits(array)), raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
@@ -156,12 +156,12 @@ class Encoding:
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
         return Rows(x, y, None if raw.weights is None else own(raw.weights))
 
-    def of_search(self) -> tuple[Rows, Rows]:
+    def encode_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
         train = self.rows("train")
         return train, train if self.parts.folds else self.rows("validation")
 
-    def as_taken(self, part: str, rows: Rows) -> Rows:
+    def encode_part(self, part: str, rows: Rows) -> Rows:
         """The rows of a part as the model takes them, of which `rows` has them: with columns of a table by name as they
         were read, where its inputs have their names. Raises DataError for a column that is none of numbers."""
         if not self.spec.data.inputs:
@@ -200,7 +200,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
         preprocessing, of_columns = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
     if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
-        notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
+        notices.append(f"x of {source.name}, column {itemize(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
 
 
@@ -210,10 +210,10 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
         return each(lambda array: fit_labels(array, form, spec.loss, names).for_metrics(spec.metrics), y)
-    there = listed(list(y)) if isinstance(y, dict) else "one array"
+    there = itemize(list(y)) if isinstance(y, dict) else "one array"
     if not isinstance(y, dict) or set(y) != set(spec.outputs):
         raise DataError(
-            f"`loss` names the outputs {listed(list(spec.outputs))}, but the labels of {source.name} are {there}",
+            f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {there}",
             hint="Give `y` as a dict of arrays by these names",
         )
     forms = {name: LabelForm.ANY if one.own else loss_needs(one.loss).form for name, one in spec.outputs.items()}
@@ -235,4 +235,4 @@ def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Arr
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:
         labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
-    return Rows(scaled_pixels(images), labels)
+    return Rows(scale_pixels(images), labels)

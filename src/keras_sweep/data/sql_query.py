@@ -16,7 +16,7 @@ from keras_sweep.data.table_columns import check_names
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.text import listed, quoted
+from keras_sweep.space.text import itemize, quote
 
 _READS = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
 _DRIVER = "Install its driver, or name one that is there, as in `postgresql+psycopg://`"
@@ -27,7 +27,7 @@ def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     place = server_of(data)
     opened: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):
-        raise DataError(f"`sql` is no query, but {quoted(data.source)}", hint="It begins with `select` or `with`")
+        raise DataError(f"`sql` is no query, but {quote(data.source)}", hint="It begins with `select` or `with`")
     if place is None:
         path = (folder / Path(data.options.database).expanduser()).absolute()
         if not path.is_file():
@@ -64,7 +64,7 @@ def _load(
     except Exception as error:  # a driver raises nearly anything
         hint = _DRIVER if isinstance(error, ImportError) or "load plugin" in str(error) else None
         with suppress(Exception):  # without its tables there is no hint
-            hint = f"Its tables are {listed(inspect(engine).get_table_names(), 10)}"
+            hint = f"Its tables are {itemize(inspect(engine).get_table_names(), 10)}"
         reason = str(getattr(error, "orig", error)).strip() or type(error).__name__
         raise DataError(f"{place} can't be read by `sql`: {reason.splitlines()[0]}", hint=hint) from error
     check_names(names, place)

@@ -28,7 +28,7 @@ from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
 from keras_sweep.data.labels import near_copies
 from keras_sweep.data.written_values import numbers_in
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.text import listed, quoted, yaml_list
+from keras_sweep.space.text import itemize, quote, yaml_list
 
 MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
 MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
@@ -115,9 +115,9 @@ def check_columns(
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
-            raise DataError(f"column {quoted(name)} has a null character in its name", hint="Rename it")
+            raise DataError(f"column {quote(name)} has a null character in its name", hint="Rename it")
         if name in values:
-            must_fit_32_bits(values[name], f"column {quoted(name)}", gaps=True)
+            must_fit_32_bits(values[name], f"column {quote(name)}", gaps=True)
         elif is_text(series.dtype):
             known, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
@@ -129,7 +129,7 @@ def check_columns(
                 free.append(fault)  # which training rows decide; it is told now if nothing trains on them
         else:
             raise DataError(
-                f"column {quoted(name)} is of type {series.dtype}, which is neither number nor text",
+                f"column {quote(name)} is of type {series.dtype}, which is neither number nor text",
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
             )
 
@@ -179,12 +179,12 @@ def fit_columns(
         if isinstance(column, NumberColumn):
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
-            notices.append(f"column {quoted(name)} has {copies}")
+            notices.append(f"column {quote(name)} has {copies}")
         if not column.used:
             why = f"its values {BLURRED}" if blurred else "it has one value, or none, in the training rows"
-            notices.append(f"column {quoted(name)} is dropped: {why}")
+            notices.append(f"column {quote(name)} is dropped: {why}")
         elif blurred:
-            notices.append(f"column {quoted(name)} has values that {BLURRED}")
+            notices.append(f"column {quote(name)} has values that {BLURRED}")
         return column
 
     fitted, faults = _each_column(train, fit)
@@ -226,13 +226,13 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
         return NumberColumn(name)
     if np.abs(known).max() > LARGEST:
         raise DataError(
-            f"column {quoted(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
+            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
             hint="Use a larger unit",
         )
     known = known.astype(np.float32).astype(np.float64)  # as the model will see them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
-        raise DataError(f"column {quoted(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
+        raise DataError(f"column {quote(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
     fill, mean = float(np.float32(np.median(known))), float(np.float32(known.mean()))
     return NumberColumn(name, fill, mean, deviation, indicator=missing)
 
@@ -245,7 +245,7 @@ def _text_column(name: str, series: pl.Series) -> Column:
     if len(categories) > MOST_CATEGORIES:
         groups = ", or names groups for `split: {groups: ...}`" if len(known) >= 2 * len(categories) else ""
         texts = f"{len(categories)} different texts in {len(known)} rows"
-        raise DataError(f"column {quoted(name)} has {texts}; at most {MOST_CATEGORIES} make categories{groups}")
+        raise DataError(f"column {quote(name)} has {texts}; at most {MOST_CATEGORIES} make categories{groups}")
     if len(known) < len(series):
         categories.add(MISSING)
     return TextColumn(name, tuple(sorted(categories)))
@@ -264,7 +264,7 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
         columns.append(series)
     values = _values_of_numbers(pl.DataFrame(columns))
     for name, column in values.items():
-        must_fit_32_bits(column, f"column {quoted(name)}", gaps=True)
+        must_fit_32_bits(column, f"column {quote(name)}", gaps=True)
     return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
 
 
@@ -276,7 +276,7 @@ def check_names(names: Sequence[str], place: str) -> None:
             hint="Give wide rows as arrays, by `npz` or `python:`",
         )
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise DataError(f"{place} has several columns called {listed(twice)}", hint="Rename them")
+        raise DataError(f"{place} has several columns called {itemize(twice)}", hint="Rename them")
 
 
 def is_number(dtype: pl.DataType) -> bool:
@@ -289,7 +289,7 @@ def is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def as_text(series: pl.Series) -> pl.Series:
+def to_text(series: pl.Series) -> pl.Series:
     """A column of categories, null where one is missing; those that are whole numbers are written without a point."""
     if series.dtype.is_float() and (series.fill_nan(None).drop_nulls() % 1 == 0).all():
         series = series.fill_nan(None).cast(pl.Int64)
@@ -320,4 +320,4 @@ def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Seri
 def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
     hint = "Leave the field empty where a value is missing" if gaps else "Write a number there"
-    return DataError(f"column {quoted(name)} has text where numbers should be: {place}", hint=hint)
+    return DataError(f"column {quote(name)} has text where numbers should be: {place}", hint=hint)

@@ -16,14 +16,14 @@ import polars as pl
 from polars import selectors
 
 from keras_sweep.data import table_columns
-from keras_sweep.data.arrays import Array, described, must_fit_32_bits, weight_array
+from keras_sweep.data.arrays import Array, describe_value, must_fit_32_bits, weight_array
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.data.table_columns import check_columns, check_names, first_row, is_number, is_text, polars_table
-from keras_sweep.data.table_preprocessing import with_parts_of_dates
+from keras_sweep.data.table_preprocessing import split_dates
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
-from keras_sweep.space.text import counted, escaped, listed, nearest, quoted, yaml_list
+from keras_sweep.space.text import escape, itemize, nearest, pluralize, quote, yaml_list
 
 ISO_TIME = r"^\d{4}(-|$)"  # 2026-03-31T12:00, 2026-Q1, 2026
 LEAST_VALUES = 10  # different ones in a column of groups or times
@@ -54,10 +54,10 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     if options.missing_target == "drop" and target in frame.columns:
         absent = _missing(frame[target])
         frame = frame.filter(~absent)
-        notices = (f"{counted(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
+        notices = (f"{pluralize(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
     if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
         keys = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
-        notices += (f"columns {listed(commas)} are read as numbers with decimal commas: {keys}",)
+        notices += (f"columns {itemize(commas)} are read as numbers with decimal commas: {keys}",)
     features = pl.DataFrame() if options.text else _features(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
@@ -149,16 +149,16 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
 
 def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
-    texts = {one.name: table_columns.as_text(one) if one.name in options.categories else one for one in kept}
-    return with_parts_of_dates(pl.DataFrame(texts))
+    texts = {one.name: table_columns.to_text(one) if one.name in options.categories else one for one in kept}
+    return split_dates(pl.DataFrame(texts))
 
 
 def near_column(name: str, columns: Sequence[str]) -> str:
     """What may be meant by a name that no column has."""
     if len(columns) == 1 and (separator := next((one for one in ";\t|" if one in columns[0]), None)):
-        return f'Its only column is {columns[0][:40]!r}: write `separator: "{escaped(separator)}"` beside the file'
+        return f'Its only column is {columns[0][:40]!r}: write `separator: "{escape(separator)}"` beside the file'
     near = nearest(name, columns)
-    return f"Did you mean {near!r}?" if near else f"Its columns are {listed(columns, 10)}"
+    return f"Did you mean {near!r}?" if near else f"Its columns are {itemize(columns, 10)}"
 
 
 read_csv, read_parquet = partial(_read_file, load_csv), partial(_read_file, load_parquet)
@@ -179,7 +179,7 @@ def _values(series: pl.Series, what: str, hint: str) -> Array:
         raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
     absent = _missing(series)
     if absent.any():
-        where = f"in {counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
+        where = f"in {pluralize(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
         raise DataError(f"{what} has no value {where}", hint=hint)
     if is_text(series.dtype):
         return np.array(series.cast(pl.String).to_list(), dtype=object)
@@ -195,14 +195,14 @@ def places(values: Any, rows: int, how: Split, what: str) -> Places:
     as_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes no days, nor objects
     series = polars_table({"": values.tolist() if as_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
-        raise DataError(f"{what} is {described(values)}, not a value for each of {rows:,} rows")
+        raise DataError(f"{what} is {describe_value(values)}, not a value for each of {rows:,} rows")
     series = series.fill_nan(None) if series.dtype.is_float() else series
     text, kind = (ISO_TIME, "time") if how.time else (".", "group")
     right = series.str.contains(text).fill_null(False) if series.dtype == pl.String else series.is_not_null()
     if not right.all():
         row = int((~right).arg_max() or 0)
         raise DataError(
-            f"{what} has {quoted(series[row])} in row {row + 1:,}, which is no {kind}",
+            f"{what} has {quote(series[row])} in row {row + 1:,}, which is no {kind}",
             hint="Fill gaps, or take such rows out; times are numbers, dates, or texts such as 2026-03-31",
         )
     return np.asarray(series.rank("dense").to_numpy(), np.intp)

@@ -27,14 +27,14 @@ from keras_sweep.data.table_columns import (
     Column,
     NumberColumn,
     TextColumn,
-    as_text,
     number_matrix,
     polars_table,
+    to_text,
 )
 from keras_sweep.data.written_values import Ways, is_written, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
@@ -144,7 +144,7 @@ class TablePreprocessing:
             yield library.all(library.equal(library.expand_dims(texts, 1), vocabulary[None]), axis=-1)
 
 
-def with_parts_of_dates(table: pl.DataFrame) -> pl.DataFrame:
+def split_dates(table: pl.DataFrame) -> pl.DataFrame:
     """A table with the parts of each date, with or without a time, as whole numbers in its place."""
     columns: list[pl.Series] = []
     for series in table.get_columns():
@@ -216,18 +216,18 @@ def _read(
     dates = [frame.get_column(name) for name in dict.fromkeys(parts) if name in frame.columns]
     try:
         dates = [date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime) for date in dates]
-        frame = frame.hstack(with_parts_of_dates(pl.DataFrame(dates)).get_columns())
+        frame = frame.hstack(split_dates(pl.DataFrame(dates)).get_columns())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"a column of dates can't be read: {error}", hint="Write dates as 2020-01-31") from error
     there = set(frame.columns)
     if absent := [name for name in (*numbers, *widths) if name not in there]:
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise DataError(
-            f"column {quoted(absent[0])} is missing{more}", hint="Bring the columns that the model was trained on"
+            f"column {quote(absent[0])} is missing{more}", hint="Bring the columns that the model was trained on"
         )
     codes = []
     for name, width in widths.items():
-        column = as_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
+        column = to_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
         codes.append(code_points(column.to_list(), width))
     return number_matrix(frame, numbers), codes
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import polars as pl
 
 from keras_sweep.errors import DataError
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 
 Ways: TypeAlias = Mapping[str, str]  # column -> ".", ",", "day-first" or "month-first"
 _DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})( .+)?")
@@ -40,8 +40,8 @@ def read_texts(
             if len(chosen) == 2 and not fitting[chosen[0]].equals(fitting[chosen[1]]):
                 one, other = (fitting[way] for way in chosen)
                 row = int((one != other).arg_max() or 0)
-                said = f"column {quoted(name)} has {texts[name][row]!r} in row {row + 1:,}, which may be "
-                hint = f"Write `{key}: {quoted(chosen[0])}` or `{key}: {quoted(chosen[1])}` beside the file in `data`"
+                said = f"column {quote(name)} has {texts[name][row]!r} in row {row + 1:,}, which may be "
+                hint = f"Write `{key}: {quote(chosen[0])}` or `{key}: {quote(chosen[1])}` beside the file in `data`"
                 faults.append((key, DataError(f"{said}{one[row]} or {other[row]}", hint=hint)))
             elif chosen:
                 columns[name], ways[name] = fitting[chosen[0]].alias(name), chosen[0]

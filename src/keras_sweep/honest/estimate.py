@@ -82,7 +82,7 @@ class FirstChoice:
         return scores[chosen], foretold[each, chosen]
 
 
-def corrected(
+def estimate_winner(
     scores: Scores,
     best: int,
     seed: int,

@@ -27,7 +27,7 @@ GOOD = 16  # trials whose errors say what the rows resolve
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
-def paired_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
+def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
     """How far each of K models is behind the best, the standard error of that, and whether it is a tie: [K] each.
 
     Args:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.arrays import cut
-from keras_sweep.data.compatibility import outputs_needed
+from keras_sweep.data.compatibility import infer_output_shape
 from keras_sweep.data.labels import LabelForm, are_classes, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, asking, has_own_fit, is_hyper_model
-from keras_sweep.models.own_compile import compiled_with
+from keras_sweep.models.own_compile import read_compile_arguments
 from keras_sweep.process.given import is_given, name_of, parts_given
 from keras_sweep.process.source_code import code_files
-from keras_sweep.process.user_code import load_python, taken, user_code
+from keras_sweep.process.user_code import load_python, select_accepted, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -31,10 +31,12 @@ MODEL_CODE = "model_code"  # the study's attribute; absent where no code makes t
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
     """A built `keras.Model` for the data's rows, uncompiled unless a HyperModel compiles it. Raises as `built`."""
-    return built(spec, arguments, data)[0]
+    return build_with_fit(spec, arguments, data)[0]
 
 
-def built(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, partial[Any] | None]:
+def build_with_fit(
+    spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData
+) -> tuple[Any, partial[Any] | None]:
     """A built model, and a `fit` of its HyperModel's own that trains it; None where its own `fit` does.
 
     A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`
@@ -99,7 +101,7 @@ def dense(
             layers.append(keras.layers.Dropout(dropout))
     if dropout and not widths:
         layers.append(keras.layers.Dropout(dropout))
-    units = outputs_needed(loss, data)[0] if units is None else units
+    units = infer_output_shape(loss, data)[0] if units is None else units
     layers.append(layer(units, loss_needs(loss, loss_arguments).usual if activation is None else activation))
     return keras.Sequential(layers)
 
@@ -127,7 +129,7 @@ def in_own_units(model: Any, spec: SweepSpec) -> Any:
         output = layer(output)
     whole = keras.Model(model.input, output, name=model.name)
     if model.compiled:
-        whole.compile(**compiled_with(model))
+        whole.compile(**read_compile_arguments(model))
     return whole
 
 
@@ -152,7 +154,10 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
     if not callable(function):
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
-    given = {**taken(function, {"input_shape": data.input_shape, "classes": classes_of(spec, data)}), **listed}
+    given = {
+        **select_accepted(function, {"input_shape": data.input_shape, "classes": classes_of(spec, data)}),
+        **listed,
+    }
     try:
         inspect.signature(function).bind(**given)
     except TypeError as error:
@@ -180,7 +185,7 @@ def builder(
     context = {"input_shape": input_shape, "classes": classes}
     name = str(getattr(found, "__name__", type(found).__name__))
     if isinstance(found, type):
-        wanted = taken(found, context)
+        wanted = select_accepted(found, context)
         hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
         with user_code(f"HyperModel {name} can't be made from {wanted}", folder, ModelError, hint=hint):
             found = found(**wanted)
@@ -188,7 +193,7 @@ def builder(
     function = found.build if isinstance(found, keras_tuner.HyperModel) else found
     owner = getattr(function, "__self__", None)
     # A HyperModel wraps the `build` of its class, whose parameters say what it takes.
-    given = taken(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
+    given = select_accepted(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
 
     def build(hyper_parameters: Any) -> Any:
         values = ", ".join(f"{key}={value!r}" for key, value in hyper_parameters.values.items())
@@ -225,10 +230,10 @@ def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
         if isinstance(model, keras.Sequential) and not isinstance(data.train.x, dict | tuple):
             model.build((None, *data.input_shape))
         else:
-            called(model, data)
+            call_symbolic(model, data)
 
 
-def called(model: Any, data: SearchData) -> Any:
+def call_symbolic(model: Any, data: SearchData) -> Any:
     """What a model gives for a symbol of a batch, a `keras.KerasTensor`, or a structure of them; for a row where one of
     its layers does not tell the shape of its outputs, as `TorchModuleWrapper`. Raises anything."""
     with warnings.catch_warnings():
@@ -275,7 +280,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     return found
 
 
-def changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
+def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
     """The files that are not as they were when the sweep began; [] where that is not known."""
     if not isinstance(recorded, Mapping) or not recorded or not now:  # what is not there the import tells
         return []

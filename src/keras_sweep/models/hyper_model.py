@@ -83,7 +83,7 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
                 raise ModelError(message, hint="Let it take one") from error
 
 
-def returned(found: Any, objective: Objective) -> dict[str, float]:
+def parse_fit_result(found: Any, objective: Objective) -> dict[str, float]:
     """The metrics that a `fit` returned, by KerasTuner's rules: a number is its `default_objective`, a list the mean of
     its parts, where the best epoch counts of what `model.fit` returned. Of that alone, or of nothing, those count that
     its epochs logged. Raises ModelError for anything else."""
@@ -92,7 +92,7 @@ def returned(found: Any, objective: Objective) -> dict[str, float]:
     if found is None or isinstance(found, keras.callbacks.History):
         return {}
     if isinstance(found, list) and found:
-        parts = [returned(_best_of(one, objective), objective) for one in found]
+        parts = [parse_fit_result(_best_of(one, objective), objective) for one in found]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
@@ -175,7 +175,7 @@ def _united(a: Parameter, b: Parameter) -> Parameter:
     return replace(a, when=tuple(condition for condition in a.when if condition in b.when))
 
 
-def explored_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
+def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
     """The sweep with the hyperparameters of what `builder` made of its HyperModel or function among its parameters.
 
     What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.

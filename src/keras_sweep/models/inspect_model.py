@@ -12,15 +12,15 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, ModelError
-from keras_sweep.models.build import build_model, builder, called, classes_of
-from keras_sweep.models.hyper_model import explored_space, has_own_fit, is_hyper_model
+from keras_sweep.models.build import build_model, builder, call_symbolic, classes_of
+from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import check_losses, names_of_outputs, overridden, own_loss, with_own_compile
+from keras_sweep.models.own_compile import apply_own_compile, check_losses, names_of_outputs, overridden, own_loss
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
-from keras_sweep.process.user_code import load_python, process_kept, user_code
+from keras_sweep.process.user_code import load_python, preserve_process, user_code
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
@@ -46,7 +46,7 @@ class Inspected:
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
     """The rows of a sweep, as its loss and its model take them; and the sweep, with the model's own loss and metrics
     where it names none. `data` is what `load_search_data` gave, if it was called before. Raises DataError, and as
-    `first_model` and `with_own_compile`."""
+    `first_model` and `apply_own_compile`."""
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -64,7 +64,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
     known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
     if spec.own:
-        known = with_own_compile(known, model, trains_itself=has_own_fit(found))
+        known = apply_own_compile(known, model, trains_itself=has_own_fit(found))
     own_metrics = [known.metrics, *(one.metrics for one in known.outputs.values())] if "metrics" in spec.own else []
     as_before = known.data == spec.data and loss_needs(known.loss).form is loss_needs(spec.loss).form
     as_before &= all(map(COLUMN_METRICS.isdisjoint, own_metrics))
@@ -84,9 +84,9 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     """Build the model and look at it. Raises ModelError as `first_model`, and for outputs that no labels are of."""
     if spec.model.kind == "dense":
         return Inspected(spec)
-    spec = with_own_parameters(spec, data)
+    spec = add_own_parameters(spec, data)
     model, notices = first_model(spec, data)
-    check_losses(spec, map(own_loss, drawn_models(spec, data)))
+    check_losses(spec, map(own_loss, draw_models(spec, data)))
     notices += overridden(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
@@ -98,14 +98,14 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     return Inspected(spec, shape, activation, tuple(notices))
 
 
-def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
+def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     """The sweep with the hyperparameters of a HyperModel or `build(hp)`, if it has one. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
     found = load_python(spec.model.source, spec.folder, ModelError)
     if not is_hyper_model(found):
         return spec
-    return explored_space(spec, *builder(found, spec.folder, data.input_shape, classes_of(spec, data)), data)
+    return explore_space(spec, *builder(found, spec.folder, data.input_shape, classes_of(spec, data)), data)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
@@ -130,7 +130,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     raise faults[0][1]
 
 
-def drawn_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
+def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
     """Models of a few points that are drawn at random, without those that can't be built: there the trials tell."""
     draw = np.random.default_rng(0)
     points = (spec.space.drawn(draw.random) or spec.space.constants for _ in range(DRAWN))
@@ -146,7 +146,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     given = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
     with user_code(what, spec.folder, ModelError, hint=f"It is called with {given}"):
-        outputs = called(model, data)
+        outputs = call_symbolic(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
     if isinstance(y, dict | tuple) or spec.outputs:
@@ -163,7 +163,7 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
     source = spec.model.source
     names = names_of_outputs(model, outputs)
-    are = f"the model of {source} gives {f'the outputs {listed(names)}' if names else 'one output'}"
+    are = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
     if isinstance(outputs, dict) and not isinstance(y, dict):
         raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
     if not (spec.outputs or spec.own):
@@ -171,7 +171,7 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
         raise ModelError(f"{are}, but `loss` is one", hint=f"Give it as a map from their names: {{{pairs}}}")
     wanted = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
     if not names or set(wanted) != set(names) or len(names) != len(y):
-        raise ModelError(f"{are}, but those of {'`loss`' if spec.outputs else 'the labels'} are {listed(wanted)}")
+        raise ModelError(f"{are}, but those of {'`loss`' if spec.outputs else 'the labels'} are {itemize(wanted)}")
     shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
     return {name: tuple(shapes[name].shape) for name in names}
 
@@ -196,7 +196,7 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
     needed = loss_needs(spec.loss, spec.loss_arguments).usual
     if needed not in ("softmax", "sigmoid"):
         return
-    with contextlib.suppress(Exception), process_kept():  # what it raises is told when it trains
+    with contextlib.suppress(Exception), preserve_process():  # what it raises is told when it trains
         outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):

@@ -12,11 +12,11 @@ from keras_sweep.errors import Fault, ModelError, SpaceFileError
 from keras_sweep.process.given import loss_of_keras, name_of, unusual_arguments
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED
-from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, recorded_names
-from keras_sweep.space.text import did_you_mean, joined, listed, quoted
+from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, list_recorded_names
+from keras_sweep.space.text import did_you_mean, itemize, join, quote
 
 
-def compiled_with(model: Any) -> dict[str, Any]:
+def read_compile_arguments(model: Any) -> dict[str, Any]:
     """The arguments of the `compile` that it called, as they were given; {} for one that is not compiled."""
     config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has them as text alone
     return {} if config is None else dict(config.config)
@@ -37,7 +37,7 @@ def choose_jit_on_opening(model: Any) -> None:
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
     """Of these what the space leaves to the model. Rows that weigh unlike do so in all metrics."""
-    given = compiled_with(model) if spec.own else {}
+    given = read_compile_arguments(model) if spec.own else {}
     left = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     given |= {name: None for key, names in left.items() if key not in spec.own for name in names if given}
     if data.weighs and "metrics" in spec.own:
@@ -47,13 +47,13 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
     return given
 
 
-def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
+def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
     """The sweep with the loss and the metrics of its model where it names none; a loss of the user's is "its own NAME".
 
     Raises ModelError where neither of them has a loss, and SpaceFileError where the metric that ranks is none of these
     and the model's steps and its `fit` are Keras's.
     """
-    given, own = compiled_with(model), list(spec.own)
+    given, own = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(_is_own(model, name) for name in steps)
     if "loss" in own and (loss := given.get("loss")) is not None:
@@ -73,7 +73,7 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     if "metrics" in own:
         whole = {} if spec.outputs else metrics
         arguments_of = {name: arguments for name, one in whole.items() if (arguments := unusual_arguments(one))}
-        spec = replace(spec, metrics=(*whole, *recorded_names(spec.outputs)), metric_arguments=arguments_of)
+        spec = replace(spec, metrics=(*whole, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     further = [one.name for one in spec.objective.further if one.name not in MEASURED]
     named = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}
@@ -82,7 +82,7 @@ def with_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Swe
     for key, name in named.items():
         recorded += [one.removeprefix("val_") for one in recorded] if not key.startswith("metric.") else []
         if name not in recorded and not trains_itself:
-            rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+            rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
     return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
 
@@ -101,11 +101,11 @@ def _is_own(model: Any, name: str) -> bool:
 
 def own_loss(model: Any) -> str:
     """The loss with which a model compiles itself, in words that are the same where it is; "" without one."""
-    given = compiled_with(model)
+    given = read_compile_arguments(model)
     loss, weights = given.get("loss"), given.get("loss_weights")
     of_outputs = [(one.loss, one.loss_arguments) for one in _outputs_of(model, given).values()]
     of_each = of_outputs or ([] if loss is None else [loss_and_arguments(loss)])
-    words = joined([f"{name} with {dict(arguments)}" if arguments else name for name, arguments in of_each])
+    words = join([f"{name} with {dict(arguments)}" if arguments else name for name, arguments in of_each])
     return f"{words} weighed by {weights}" if words and weights else words
 
 
@@ -157,9 +157,9 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
         if (name, arguments) != (spec.loss, {**spec.loss_arguments}):
             more = f" with {', '.join(f'{key}={value!r}' for key, value in arguments.items())}" if arguments else ""
             yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` counts"
-    passed_over = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
-    if passed_over:
-        yield f"{compiles} metrics {listed(passed_over)}, which have no effect: the space file's `metrics` are recorded"
+    ignored = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
+    if ignored:
+        yield f"{compiles} metrics {itemize(ignored)}, which have no effect: the space file's `metrics` are recorded"
     no_effect = "has no effect: the space file's `optimizer` is used"
     use = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
     if optimizer is not None:
@@ -173,7 +173,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
     """
     import keras
 
-    given, optimizer = compiled_with(model), model.optimizer
+    given, optimizer = read_compile_arguments(model), model.optimizer
     if type(model).compile is not keras.Model.compile:
         return "a `compile` of its own"
     if "loss" in spec.own:
@@ -218,7 +218,7 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
 
 def _metrics_of(model: Any) -> dict[str, Any]:
     """Those that a model compiles itself with, by the names by which Keras logs them."""
-    given = compiled_with(model)
+    given = read_compile_arguments(model)
     return _by_name([given.get("metrics"), given.get("weighted_metrics")])
 
 

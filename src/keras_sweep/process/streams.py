@@ -14,7 +14,7 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 
 
 @contextlib.contextmanager
-def with_streams() -> Iterator[None]:
+def replace_closed_streams() -> Iterator[None]:
     """Inside, a stream that a program does not have, or has closed, leads nowhere: libraries write to both.
 
     So does from now on a descriptor that the caller closed (`>&-`), whose number and output a file would get.
@@ -80,7 +80,7 @@ def is_on(stream: TextIO, descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def warned_once() -> Iterator[None]:
+def warn_once() -> Iterator[None]:
     """Inside, each warning is shown once. Python forgets that when Keras or JAX changes filters, as in each trial."""
     show, shown = warnings.showwarning, set[tuple[type[Warning], str]]()
 

@@ -23,7 +23,7 @@ from typing import Any
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
 from keras_sweep.process.source_code import code_files, definition_in, file_of, is_installed, source_digest
-from keras_sweep.space.text import did_you_mean, unstyled
+from keras_sweep.space.text import did_you_mean, strip_styles
 
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
@@ -44,7 +44,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
         raise error(f"`python` must be `module:function`, but got {source!r}", hint="as in `python: my_model:build`")
-    if of_python(module_name, folder):
+    if is_standard_module(module_name, folder):
         raise error(f"`python: {source}`: {module_name!r} is Python's own, no module of yours", hint=WHOSE)
     found: object = _module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
@@ -59,7 +59,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     return found
 
 
-def of_python(module_name: str, folder: Path) -> bool:
+def is_standard_module(module_name: str, folder: Path) -> bool:
     """Whether it is a module of the standard library, and none of that name lies in the folder. Nothing is imported."""
     return module_name.split(".")[0] in sys.stdlib_module_names and _file_in(folder, module_name) is None
 
@@ -79,13 +79,13 @@ def user_place(fault: BaseException, folder: Path) -> str:
     for frame in reversed(traceback.extract_tb(fault.__traceback__)):
         file = Path(frame.filename).resolve()
         if root in file.parents and not {"site-packages", "dist-packages"} & set(file.parts):
-            return f"{frame.filename}:{frame.lineno}: {said_by(fault)}"
-    return said_by(fault)
+            return f"{frame.filename}:{frame.lineno}: {describe_error(fault)}"
+    return describe_error(fault)
 
 
-def said_by(fault: BaseException) -> str:
+def describe_error(fault: BaseException) -> str:
     """An exception in one line, "Type: message", without what Keras and TensorFlow put around the message."""
-    said = unstyled(str(fault)).strip()
+    said = strip_styles(str(fault)).strip()
     if said.startswith("Exception encountered when calling "):  # Keras frames what a layer raised by three paragraphs
         said = said.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0]
     if said.startswith("Graph execution error:"):  # where in the graph, by all of its frames, and only then what
@@ -115,12 +115,12 @@ _as_imported: dict[str, str] = {}  # the digest of each module's file at its imp
 
 
 def note_modules() -> None:
-    """Note the files of modules that were imported since the last call, for `forget_changed`."""
+    """Note the files of modules that were imported since the last call, for `forget_edited_modules`."""
     for name in sys.modules.keys() - _as_imported.keys():
         _as_imported[name] = source_digest(_own_file(name))
 
 
-def forget_changed(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
+def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
     """Have edited modules, and those that import them, imported again: those that the sources reach, or all noted."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
@@ -198,7 +198,7 @@ def _made_by_python(found: object, folder: Path) -> bool:
     return file is None or folder not in Path(file).resolve().parents
 
 
-def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the facts that the function has a parameter for."""
     try:
         wanted = inspect.signature(function).parameters
@@ -210,16 +210,16 @@ def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, A
 @contextmanager
 def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
     """Inside, a user's code runs. Whatever it raises, `sys.exit` too, becomes `error`: "WHAT: file:line: message"."""
-    with process_kept():
+    with preserve_process():
         try:
             yield
         except BaseException as fault:
-            if isinstance(fault, SweepError) or not of_user(fault):  # a signal's, or one that says it all
+            if isinstance(fault, SweepError) or not is_user_error(fault):  # a signal's, or one that says it all
                 raise
             raise error(f"{what}: {user_place(fault, folder)}", hint=hint) from fault
 
 
-def of_user(fault: BaseException) -> bool:
+def is_user_error(fault: BaseException) -> bool:
     """Whether user code raised it, and not the user at the keyboard."""
     if isinstance(fault, KeyboardInterrupt):  # while a sweep runs, Ctrl-C is handled otherwise
         return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -227,7 +227,7 @@ def of_user(fault: BaseException) -> bool:
 
 
 @contextmanager
-def process_kept() -> Iterator[None]:
+def preserve_process() -> Iterator[None]:
     """Prints go to stderr inside, since stdout carries the answer; what code may change for good is put back."""
     held = [(holder, name, getattr(holder, name)) for holder, name in _HELD]
     filters = list(warnings.filters)

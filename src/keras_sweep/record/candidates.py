@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record.saved import load_scores_of, with_scores
+from keras_sweep.record.saved import load_scores_of, select_scored
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import Behind, Estimate
@@ -42,8 +42,8 @@ class Candidates:
 
         None where too few are: not the winner's, under half of all, or not those of every finalist that decides.
         """
-        expected = [one for one in with_scores(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
-        loaded = load_known(folder, expected)
+        expected = [one for one in select_scored(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
+        loaded = load_scores(folder, expected)
         if (own := loaded.get(best.number)) is None:
             return None
         form = (own.rows, own.kind is Kind.OUTPUTS)  # as many rows, and either outputs or a score a row
@@ -84,7 +84,7 @@ class Candidates:
 
         None where the rows say nothing of it, as where it is the only finalist with such rows.
         """
-        from keras_sweep.honest.estimate import corrected
+        from keras_sweep.honest.estimate import estimate_winner
 
         among = [one.number for one in self.trials if one.final] or list(self.scores)
         naive, after = score(self.best)[0], None
@@ -94,7 +94,7 @@ class Candidates:
             search = [one for one in self.trials if one.is_whole]
             first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
             after = first_choice(first, search, among, len(self.scores[self.best.number]), self.objective)
-        return corrected(
+        return estimate_winner(
             stack_scores([self.scores[number] for number in among], self.objective),
             among.index(self.best.number),
             self.seed,
@@ -105,7 +105,7 @@ class Candidates:
         )
 
 
-def load_known(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
+def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
     """The scores of trials, by number; those that are damaged or lost are left out."""
     loaded = {}
     for trial in trials:
@@ -144,9 +144,9 @@ def pair_scores(
     """How far each model is behind another on the same rows, the standard error of that, and whether it is a tie."""
     import numpy as np
 
-    from keras_sweep.honest.ties import paired_ties
+    from keras_sweep.honest.ties import find_ties
 
-    return paired_ties(stack_scores(models, objective), np.array(against), seed, share=objective.is_share)
+    return find_ties(stack_scores(models, objective), np.array(against), seed, share=objective.is_share)
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:

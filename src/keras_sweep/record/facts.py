@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 from keras_sweep.trial.result import Result
 
 LARGEST = 2**63 - 1  # SQLite knows no larger whole number
@@ -144,7 +144,7 @@ class Facts:
         return test if test is not None and (test.number, test.seed, test.refit) == of else None
 
 
-def checked(kind: type[T], attributes: Mapping[Any, Any]) -> T:
+def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
     """A record of that class, as JSON has it. Raises ValueError where one is damaged, or a needed one is missing."""
     known, types = {}, get_type_hints(kind)
     for each in fields(kind):  # type: ignore[arg-type]
@@ -155,7 +155,7 @@ def checked(kind: type[T], attributes: Mapping[Any, Any]) -> T:
             try:
                 known[each.name] = _of_type(types[each.name], value)
             except (TypeError, ValueError):
-                shown = f"a {type(value).__name__}" if isinstance(value, dict | list) else quoted(value)
+                shown = f"a {type(value).__name__}" if isinstance(value, dict | list) else quote(value)
                 raise ValueError(f"its attribute `{each.name}` must be {each.type}, but it is {shown}") from None
     return kind(**known)
 
@@ -172,7 +172,7 @@ def _of_type(wanted: Any, value: Any) -> Any:
     if kind is Mapping and isinstance(value, dict):
         return {name: _of_type(inner[1], one) for name, one in value.items()}
     if isinstance(wanted, type) and is_dataclass(wanted) and isinstance(value, dict):
-        return checked(wanted, value)
+        return parse_record(wanted, value)
     if wanted is Goal and value in tuple(Goal):
         return Goal(value)
     if wanted is OptunaText and is_distribution(value):

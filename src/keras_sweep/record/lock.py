@@ -21,7 +21,7 @@ from typing import Self
 from keras_sweep.errors import SweepBusy
 from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
-from keras_sweep.record.facts import checked
+from keras_sweep.record.facts import parse_record
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files, set_aside
 
 _PATIENCE = 0.5  # seconds: a reader may hold the lock for a moment, and the note of a new holder is on its way
@@ -134,7 +134,7 @@ def read_owner(folder: SweepFolder) -> Owner | None:
     """Who the note says holds the lock; None without one, or where it can't be understood."""
     try:
         with open_plain(folder.owner) as file:
-            owner = checked(Owner, json.loads(file.read(_LONGEST)))
+            owner = parse_record(Owner, json.loads(file.read(_LONGEST)))
     except (OSError, ValueError, AttributeError, RecursionError):
         return None
     texts = (owner.host, owner.since, owner.command)

@@ -17,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from keras_sweep.record.encoding import CHECKSUM
-from keras_sweep.space.distributions import Value, as_scalar
+from keras_sweep.space.distributions import Value, to_scalar
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
@@ -161,7 +161,7 @@ def _numbers(result: Result, objective: Objective) -> Rows:
 
 def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
     """Raises ValueError where what Optuna reads of a trial is not what its user attributes say: it was edited."""
-    params = [(name, rows["trial_params"].get(name, ()), as_scalar(value)) for name, value in result.params.items()]
+    params = [(name, rows["trial_params"].get(name, ()), to_scalar(value)) for name, value in result.params.items()]
     expected = _numbers(result, objective)
     expected["trial_params"] = {name: row if _has_value(row, value) else () for name, row, value in params}
     for table, by_key in expected.items():
@@ -215,7 +215,7 @@ def _param(value: Value, text: str | None) -> tuple[float, str]:
     """What Optuna keeps for a value, and its distribution: one of its own where that of the parameter lacks it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
-    scalar = as_scalar(value)
+    scalar = to_scalar(value)
     if text is not None:
         known = _parsed(text)
         with contextlib.suppress(ValueError, OverflowError):

@@ -13,10 +13,10 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.facts import Choice, Facts, checked
+from keras_sweep.record.facts import Choice, Facts, parse_record
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.text import joined
+from keras_sweep.space.text import join
 from keras_sweep.trial.result import Result
 
 # What ends the names of further studies in a record; no sweep's name holds a blank. Studies of other names are let be.
@@ -36,12 +36,12 @@ class RecordedStudy:
     name: str
     facts: Facts
 
-    def ranked_results(self) -> list[Result]:
+    def rank_results(self) -> list[Result]:
         """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
         results, study = self.results_in(self.id), self.finalists()
         if study is None:
             return results
-        return with_finalists(results, self.results_in(study), self.facts.choice, len(results))
+        return add_finalists(results, self.results_in(study), self.facts.choice, len(results))
 
     def results_in(self, study: int) -> list[Result]:
         """The results of that study, in order of number. Raises ValueError where one is damaged, or was deleted."""
@@ -67,7 +67,7 @@ class RecordedStudy:
         return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
 
 
-def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
+def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
     """Give trials of the search, `trials` in all, the trainings of their recipes with other seeds.
 
     These decide once all that were chosen among so many trials are there.
@@ -95,7 +95,7 @@ def read_facts(folder: SweepFolder) -> Facts:
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
     """The study at one moment, by a connection that can't write. Raises RecordError."""
-    with damage_named(folder):
+    with name_damage(folder):
         check_file(folder)
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
         closed = not os.access(folder.path, os.W_OK, effective_ids=True)
@@ -107,7 +107,7 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
 
 
 @contextmanager
-def damage_named(folder: SweepFolder) -> Iterator[None]:
+def name_damage(folder: SweepFolder) -> Iterator[None]:
     """Raise RecordError for what goes wrong with a record; damage is named as such."""
     with plain_errors("read", folder.study):
         try:
@@ -153,9 +153,9 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
     if form != FORMAT:
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    facts = replace(checked(Facts, attributes), foreign=schema.foreign_trials(connection, study))
+    facts = replace(parse_record(Facts, attributes), foreign=schema.foreign_trials(connection, study))
     if facts.choose:
         constraint(facts.choose)  # which raises
     if directions != list(facts.objective.directions):
-        raise ValueError(f"its direction is {joined(directions, 'and')!r}")
+        raise ValueError(f"its direction is {join(directions, 'and')!r}")
     return RecordedStudy(connection, study, name, facts)

@@ -23,8 +23,8 @@ from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.comparison import PAIRED, Comparison, marginal, with_company
-from keras_sweep.trial.ranking import best_training, can_win, comparable, imported, order_key, winner
+from keras_sweep.trial.comparison import PAIRED, Comparison, drop_lonely_ties, marginal
+from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported, order_key, winner
 from keras_sweep.trial.result import Result
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RecordedSweep:
     def read(cls, folder: SweepFolder) -> RecordedSweep:
         """As the record is now. Raises RecordError."""
         with reading(folder) as study:
-            return cls(folder, study.facts, study.ranked_results())
+            return cls(folder, study.facts, study.rank_results())
 
     @property
     def objective(self) -> Objective:
@@ -85,7 +85,7 @@ class RecordedSweep:
             values = [one.value for one in self.results if can_win(one, objective) and one.value is not None]
             more = more_trials([-objective.key(value) for value in values], behind)
         estimate = candidates.estimate()
-        return Comparison(best.number, estimate, with_company(behind), PAIRED, candidates.rows, more)
+        return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, candidates.rows, more)
 
     @cached_property
     def kept_comparison(self) -> Comparison | None:
@@ -111,7 +111,7 @@ class RecordedSweep:
         if self.best is not None:
             return self.best
         name, results, objective = self.folder.name, self.results, self.objective
-        if results and all(imported(result) for result in results):
+        if results and all(is_imported(result) for result in results):
             message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
             raise RecordError(message, hint="`sweep run` of its space file goes on from them")
         if objective.where and any(comparable(result, objective) for result in results):

@@ -61,12 +61,12 @@ def delete_others(folder: Path, numbers: Iterable[int]) -> None:
     kept = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
-        for number, path in sorted(numbered_files(folder).items()):
+        for number, path in sorted(list_numbered_files(folder).items()):
             if number not in kept and is_array_file(path):
                 disk.remove(path)
 
 
-def numbered_files(folder: Path) -> dict[int, Path]:
+def list_numbered_files(folder: Path) -> dict[int, Path]:
     """The files of a folder that bear a trial's number, by it; {} where there is no folder. Raises RecordError."""
     if not folder.is_dir():
         return {}
@@ -126,7 +126,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
     return scores
 
 
-def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
+def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
     """The trials, by number, that have scores on disk: of the `best` that could win, the first, and all with bits."""
     able = (result for result in results if can_win(result, objective))
     ranked = sorted(able, key=lambda result: order_key(result, objective))[:best]

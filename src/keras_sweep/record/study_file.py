@@ -89,7 +89,7 @@ class StudyFile:
     @classmethod
     def open(cls, folder: SweepFolder) -> Self:
         """An existing record. Raises RecordError, and changes nothing, where it is not sound or of another version."""
-        with reader.damage_named(folder):
+        with reader.name_damage(folder):
             reader.check_file(folder)
             connection = disk.connect(folder.study, options="mode=rw")
             try:
@@ -110,7 +110,7 @@ class StudyFile:
     @property
     def facts(self) -> Facts:
         """What is known of the whole sweep. Raises RecordError."""
-        with reader.damage_named(self.folder):
+        with reader.name_damage(self.folder):
             return self._recorded().facts
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
@@ -123,7 +123,7 @@ class StudyFile:
     @property
     def next_number(self) -> int:
         """How many trials are finished, which is the number of the next one. Raises RecordError."""
-        with reader.damage_named(self.folder):
+        with reader.name_damage(self.folder):
             return schema.next_number(self._connection, self._study)
 
     def add(self, *results: Result) -> int:
@@ -153,17 +153,17 @@ class StudyFile:
                 schema.insert_trial(self._connection, self._study, result, text, objective, self._distributions)
         return foreign
 
-    def ranked_results(self) -> list[Result]:
+    def rank_results(self) -> list[Result]:
         """Every trial in order of number, with the finalists of its recipe. Raises RecordError."""
-        with reader.damage_named(self.folder):
-            return self._recorded().ranked_results()
+        with reader.name_damage(self.folder):
+            return self._recorded().rank_results()
 
     def finalists(self) -> Self:
         """The finalists' trials, a study of its own in the same file, open as long as this one. Raises RecordError."""
         other = copy.copy(self)
         other.folder = self.folder.finalists
         other._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of its own copy
-        with reader.damage_named(self.folder):
+        with reader.name_damage(self.folder):
             study = self._recorded().finalists()
             if study is None:
                 with self._commit():
@@ -177,7 +177,7 @@ class StudyFile:
 
     def results(self) -> list[Result]:
         """Every trial in order of number, without weights. Raises RecordError."""
-        with reader.damage_named(self.folder):
+        with reader.name_damage(self.folder):
             return self._recorded().results_in(self._study)
 
     def close(self) -> None:

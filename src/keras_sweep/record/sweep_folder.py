@@ -14,7 +14,7 @@ from pathlib import Path
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
-from keras_sweep.space.text import listed, nearest, sweep_name_fault
+from keras_sweep.space.text import itemize, nearest, sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
 _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1": no valid name has a tilde, so none is taken
@@ -132,7 +132,7 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
     near = nearest(name, names)
-    known = f"The sweeps there are: {listed(names, 8)}" if names else "There are none: `sweep run` makes one"
+    known = f"The sweeps there are: {itemize(names, 8)}" if names else "There are none: `sweep run` makes one"
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=f"Did you mean {near!r}?" if near else known)
 
 

@@ -14,7 +14,7 @@ from keras_sweep.record import encoding, saved
 from keras_sweep.record.reader import FOREIGN
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.trial.ranking import LEADING, can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
@@ -51,7 +51,7 @@ class TrialRecord:
         self._delete_scores()
         with plain_errors("read", self._folder.spool):
             atomic.clear_parts(self._folder.spool)
-        self._waiting = saved.numbered_files(self._folder.spool)
+        self._waiting = saved.list_numbered_files(self._folder.spool)
         for number in range(len(self._results)):  # a kill came between commit and removal
             self.discard(number)
 
@@ -152,19 +152,19 @@ class TrialRecord:
             self._ranked = ranked[: max(self._kept, saved.BEST_WITH_VALUES)]
 
     def _delete_scores(self) -> None:
-        numbers = [one.number for one in saved.with_scores(self._results, self._objective)]
+        numbers = [one.number for one in saved.select_scored(self._results, self._objective)]
         saved.delete_others(self._folder.scores, numbers)
 
 
 def foreign_text(count: int, first: int, study: str | None = None) -> str:
     """That trials were written by Optuna, and are of no sweep; `study` is the one that they were moved to."""
     now = f": its study '{study}' has them now, and `sweep import` reads that" if study else ""
-    return f"left out: {counted(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
+    return f"left out: {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
 
 
 def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
     """The trials, in order, that wait beside a record of so many of `total`. Nothing is opened. Raises RecordError."""
-    waiting = sorted(saved.numbered_files(folder.spool))
+    waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
 

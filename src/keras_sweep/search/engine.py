@@ -110,7 +110,7 @@ class Sampler(Capabilities, ABC):
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
         """A point for trial `number` which has the given values. By default what is not given is as in a draw."""
-        return self.space.filled(given, self.draw(number) or {})
+        return self.space.fill_point(given, self.draw(number) or {})
 
     def drop(self, number: int) -> None:
         """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""

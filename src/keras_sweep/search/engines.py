@@ -44,7 +44,7 @@ def find_sampler(search: SearchSettings) -> type[Capabilities]:
 def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
     """The points to start with, as they are drawn. Raises UsageError where one is none of the space."""
     starts = (_defaults(spec.space) if given == DEFAULTS else given for given in spec.search.start)
-    points = [spec.space.as_drawn(given) for given in starts]
+    points = [spec.space.normalize_point(given) for given in starts]
     for index, point in enumerate(points):
         for name, rule in spec.space.misfits(point).items():
             raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
@@ -53,7 +53,7 @@ def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
 
 def _defaults(space: SearchSpace) -> Params:
     """What a KerasTuner model asks for where nobody chooses. Raises UsageError: it is none."""
-    whole = space.with_values(lambda one: one.default)
+    whole = space.assign_values(lambda one: one.default)
     point = {name: value for name, value in whole.items() if value is not None and name not in space.constants}
     if not point:
         hint = "Write the point out, as in `start: [{learning_rate: 0.001}]`"
@@ -66,10 +66,10 @@ def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> d
 
     Raises UsageError with all that is wrong with it.
     """
-    point = spec.space.as_drawn(given)
+    point = spec.space.normalize_point(given)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.misfits(point).items()]
     if not faults and like is not None:
-        point = spec.space.with_values(lambda one: like.get(one.name, MISSING), point)
+        point = spec.space.assign_values(lambda one: like.get(one.name, MISSING), point)
         faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
         faults = faults or list(spec.space.misfits(point).values())
     if faults:
@@ -85,7 +85,7 @@ def make_engine(spec: SweepSpec) -> Engine:
     from keras_sweep.search.samplers import Random
 
     sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
-    drawn = replace(spec, space=spec.drawn_space)
+    drawn = replace(spec, space=spec.sampler_space)
     read = {"epochs"} if spec.objective.epochs_from else set()
     start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]
     engine: Engine

@@ -169,7 +169,7 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
 )
 
 
-def expected_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
+def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
     """How many epochs trials that may train so long do in all, were each as good as a number that is drawn for it."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):

@@ -7,7 +7,7 @@ import numpy as np
 from keras_sweep.search.engine import Engine, Sampler
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MOST_LISTED, Params, SearchSpace, identity
-from keras_sweep.trial.ranking import searched
+from keras_sweep.trial.ranking import is_searched
 from keras_sweep.trial.result import Result, Suggestion
 
 FILLS = 10  # of a point to start with, before it counts as one that trials have had
@@ -51,7 +51,7 @@ class SamplerEngine(Engine):
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
             self._count += 1
-            self._others += not searched(result)
+            self._others += not is_searched(result)
             self._seen.add(result.suggestion.params)
             self._sampler.learn(result)
 

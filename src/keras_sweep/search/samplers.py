@@ -22,8 +22,8 @@ from keras_sweep.space.distributions import (
     Distribution,
     Float,
     Value,
-    as_scalar,
     optuna_distribution,
+    to_scalar,
     unit_of,
 )
 from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
@@ -66,7 +66,7 @@ class OptunaSampler(Sampler):
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
         trial = self._asked[number] = self._study.ask()
-        return self.space.with_values(lambda parameter: self._value(trial, parameter), given)
+        return self.space.assign_values(lambda parameter: self._value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
         if (trial := self._asked.pop(number, None)) is not None:
@@ -74,7 +74,7 @@ class OptunaSampler(Sampler):
 
     def learn(self, result: Result) -> None:
         self.drop(result.number)
-        if (searched := self.space.searched(result.params)) is None:  # it is of another space
+        if (searched := self.space.match_values(result.params)) is None:  # it is of another space
             return
         score, pruned = result.value, result.state is TrialState.PRUNED
         further = [result.goal(one.name) for one in self._objective.further]
@@ -94,7 +94,7 @@ class OptunaSampler(Sampler):
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
         if isinstance(distribution, Categorical):
-            scalars = [as_scalar(choice) for choice in distribution.choices]
+            scalars = [to_scalar(choice) for choice in distribution.choices]
             return distribution.choices[scalars.index(trial.suggest_categorical(name, scalars))]
         suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
@@ -108,7 +108,7 @@ class OptunaSampler(Sampler):
 def _optuna_value(distribution: Distribution, value: Value) -> Any:
     if not isinstance(distribution, Categorical):
         return value
-    return as_scalar(distribution.choices[distribution.choices.index(value)])
+    return to_scalar(distribution.choices[distribution.choices.index(value)])
 
 
 class Tpe(OptunaSampler):
@@ -195,7 +195,7 @@ class Grid(Sampler):
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)
-        self._points = shuffled_points(self.space, spec.search.seed)
+        self._points = shuffle_points(self.space, spec.search.seed)
         self._left = iter(self._points)
         self.redraws = len(self._points) + 1  # once through all of them
 
@@ -207,7 +207,7 @@ class Grid(Sampler):
         """The first point of the grid that has the given values, or one beside the grid where it has none."""
         del number
         fits = (point for point in self._points if given.items() <= point.items())
-        return self.space.filled(given, next(fits, self._points[0]))
+        return self.space.fill_point(given, next(fits, self._points[0]))
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
@@ -226,7 +226,7 @@ def grid_space(space: SearchSpace) -> SearchSpace:
     return cut
 
 
-def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
+def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
     """All points of a finite space. Raises UsageError where there are more than `MOST_LISTED`."""
     if space.size > MOST_LISTED:
         message = f"a grid of more than {MOST_LISTED:,} points can't be listed"
@@ -272,7 +272,7 @@ class CmaEs(Sampler):
         return self.space.at(units)
 
     def learn(self, result: Result) -> None:
-        searched = self.space.searched(result.params)
+        searched = self.space.match_values(result.params)
         if self._cma is None or searched is None:
             return
         places = {one.name: unit_of(one.distribution, value) for one, value in searched if one.name in self._names}

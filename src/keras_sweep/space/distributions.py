@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -166,7 +166,7 @@ class Categorical:
 Distribution: TypeAlias = Float | Int | Categorical
 
 
-def as_drawn(distribution: Distribution, value: Value) -> Value:
+def normalize_value(distribution: Distribution, value: Value) -> Value:
     """The value as the distribution draws it: people and programs write 1 for 1.0, and 1.0 for 1."""
     if isinstance(distribution, Float) and type(value) is int:
         return float(value)
@@ -189,13 +189,13 @@ def unit_of(distribution: Distribution, value: Value) -> float:
 def range_words(distribution: Distribution) -> str:
     """What a value of it may be, for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):
-        return f"one of {', '.join(map(quoted, distribution.choices))}"
+        return f"one of {', '.join(map(quote, distribution.choices))}"
     steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
     whole = "a whole number " if isinstance(distribution, Int) else ""
     return f"{whole}from {distribution.low} to {distribution.high}{steps}"
 
 
-def united(drawn: Sequence[Distribution]) -> Distribution:
+def unite_distributions(drawn: Sequence[Distribution]) -> Distribution:
     """One that has the values of all, if any is a range only their numbers."""
     if len(drawn) == 1:
         return drawn[0]
@@ -209,12 +209,12 @@ def united(drawn: Sequence[Distribution]) -> Distribution:
     return Float(min(ends), max(ends), log)
 
 
-def as_value(plain: Any) -> Value:
+def to_value(plain: Any) -> Value:
     """A value of a file as trials have it: a list is a tuple."""
-    return tuple(map(as_value, plain)) if isinstance(plain, list | tuple) else plain
+    return tuple(map(to_value, plain)) if isinstance(plain, list | tuple) else plain
 
 
-def as_scalar(value: Value) -> Scalar:
+def to_scalar(value: Value) -> Scalar:
     """The value itself; a list, which Optuna does not know as a choice, as its JSON text."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
@@ -224,7 +224,7 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(distribution, Categorical):
-        return CategoricalDistribution([as_scalar(choice) for choice in distribution.choices])
+        return CategoricalDistribution([to_scalar(choice) for choice in distribution.choices])
     if isinstance(distribution, Float):
         return FloatDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
     return IntDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)

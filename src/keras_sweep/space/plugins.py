@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import joined, nearest
+from keras_sweep.space.text import join, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -24,7 +24,7 @@ def member_of(members: Mapping[str, Member], noun: str, name: str) -> Member:
     """The member of that name. Raises UsageError with the nearest name, or all, where there is none."""
     if name not in members:
         near = nearest(name, members)
-        hint = f"Did you mean `{near}`?" if near else f"There are {joined(members)}"
+        hint = f"Did you mean `{near}`?" if near else f"There are {join(members)}"
         raise UsageError(f"there is no {noun} {name!r}", hint=hint)
     return members[name]
 

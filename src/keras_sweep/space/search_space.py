@@ -10,8 +10,8 @@ from itertools import islice, repeat
 from typing import TypeAlias
 
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Distribution, Int, Value, as_drawn, range_words, united
-from keras_sweep.space.text import joined, quoted
+from keras_sweep.space.distributions import Distribution, Int, Value, normalize_value, range_words, unite_distributions
+from keras_sweep.space.text import join, quote
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
 MOST_LISTED = 100_000  # points of a space
@@ -96,7 +96,7 @@ class SearchSpace:
         cases: dict[str, list[Distribution]] = {}
         for parameter in self.parameters:
             cases.setdefault(parameter.name, []).append(parameter.distribution)
-        return {name: united(drawn) for name, drawn in cases.items()}
+        return {name: unite_distributions(drawn) for name, drawn in cases.items()}
 
     def least_and_most(self, name: str, default: int) -> tuple[int, int]:
         """What a trial may have of a parameter that is a whole number."""
@@ -117,7 +117,7 @@ class SearchSpace:
     def at(self, units: Iterator[float]) -> dict[str, Value]:
         """The trial at a point of the unit cube: one number in [0, 1) a parameter, drawn also for inactive ones."""
         places = {parameter.name: next(units) for parameter in self.parameters}
-        return self.with_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
+        return self.assign_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
 
     def drawn(self, unit: Callable[[], float]) -> dict[str, Value] | None:
         """The first random point that `where` allows, `unit` drawing from [0, 1); None where there is hardly any."""
@@ -139,7 +139,7 @@ class SearchSpace:
         except (ArithmeticError, TypeError, ValueError):
             return False
 
-    def with_values(self, value_of: Callable[[Parameter], Value], given: Params | None = None) -> dict[str, Value]:
+    def assign_values(self, value_of: Callable[[Parameter], Value], given: Params | None = None) -> dict[str, Value]:
         """A trial with a value, if there is one the `given`, for each parameter that those before it make active."""
         params, given = dict(self.constants), given or {}
         for parameter in self.parameters:
@@ -147,24 +147,24 @@ class SearchSpace:
                 params[parameter.name] = given[parameter.name] if parameter.name in given else value_of(parameter)
         return params
 
-    def filled(self, given: Params, others: Params) -> dict[str, Value]:
+    def fill_point(self, given: Params, others: Params) -> dict[str, Value]:
         """The trial with the given values, else with those of `others` that fit, else in the middle of their ranges."""
 
         def value_of(parameter: Parameter) -> Value:
             value, drawn = others.get(parameter.name), parameter.distribution
             return value if drawn.contains(value) else drawn.at(0.5)
 
-        return self.with_values(value_of, given)
+        return self.assign_values(value_of, given)
 
-    def searched(self, params: Params) -> list[tuple[Parameter, Value]] | None:
+    def match_values(self, params: Params) -> list[tuple[Parameter, Value]] | None:
         """The active parameters of a trial with their values; None where a value is not of its parameter's."""
         active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
 
-    def as_drawn(self, given: Params) -> dict[str, Value]:
+    def normalize_point(self, given: Params) -> dict[str, Value]:
         """The given values of some parameters, each as its distribution draws it."""
         known = self.distributions
-        return {name: as_drawn(known[name], value) if name in known else value for name, value in given.items()}
+        return {name: normalize_value(known[name], value) if name in known else value for name, value in given.items()}
 
     def misfits(self, given: Params) -> dict[str, str]:
         """Name -> why no trial has this value (as drawn), or none without another one; "" -> why none has them all."""
@@ -177,13 +177,13 @@ class SearchSpace:
                 if name not in self.constants:
                     faults[name] = "is no parameter of this search"
                 elif value != self.constants[name]:
-                    faults[name] = f"is {quoted(self.constants[name])} in every trial, but got {quoted(value)}"
+                    faults[name] = f"is {quote(self.constants[name])} in every trial, but got {quote(value)}"
             elif not any(one in fits for one in active or cases):
-                faults[name] = f"must be {range_words((active or cases)[0].distribution)}, but got {quoted(value)}"
+                faults[name] = f"must be {range_words((active or cases)[0].distribution)}, but got {quote(value)}"
             elif not active:
-                needed = joined(f"{one.parameter}: {joined(map(str, one.values), 'or')}" for one in fits[0].when)
+                needed = join(f"{one.parameter}: {join(map(str, one.values), 'or')}" for one in fits[0].when)
                 faults[name] = f"is there only beside `{needed}`"
-        whole = self.with_values(lambda _: None, given)
+        whole = self.assign_values(lambda _: None, given)
         return faults if faults or None in whole.values() or self.allows(whole) else {"": "is ruled out by `where`"}
 
 

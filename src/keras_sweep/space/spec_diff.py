@@ -8,7 +8,7 @@ from typing import Any
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 
 
 def flat_spec(spec: SweepSpec) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _flat(key: str, value: Any) -> dict[str, Any]:
     return {key: _plain(value)}
 
 
-def computed_by(flat: Mapping[str, Any], metric: str) -> str:
+def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
     """What a metric's values depend on beside its name, as the end of a sentence: " (loss: mean_squared_error)"."""
     name = metric.removeprefix("val_")
     of_loss = name.endswith("loss") and name not in flat.get("metrics", ())
@@ -74,7 +74,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _text(flat: Mapping[str, Any], key: str) -> str:
     if key not in flat:
         return "not there"
-    return flat[key] if isinstance(flat[key], str) else quoted(flat[key])
+    return flat[key] if isinstance(flat[key], str) else quote(flat[key])
 
 
 def _data_words(spec: SweepSpec) -> str:

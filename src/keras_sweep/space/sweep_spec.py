@@ -185,7 +185,7 @@ class Output:
     own: bool = False  # the model compiles itself with the loss, and takes the labels as they are
 
 
-def recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
+def list_recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
     """The names by which losses and metrics of outputs are recorded: "price_loss", "price_mae"."""
     return tuple(f"{name}_{metric}" for name, one in outputs.items() for metric in ("loss", *one.metrics))
 
@@ -264,7 +264,7 @@ class SweepSpec:
         return self.scale is not None or any(is_own(part.loss) for part in parts) or own_metric
 
     @property
-    def drawn_space(self) -> SearchSpace:
+    def sampler_space(self) -> SearchSpace:
         """What engines draw from: not `epochs`, where it is read off the curve, but the most that it may be."""
         if not self.objective.epochs_from:
             return self.space

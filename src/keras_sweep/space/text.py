@@ -16,7 +16,7 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """The text with every character that could steer a terminal written out, as in `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
@@ -30,16 +30,16 @@ def escaped(text: str) -> str:
 
 def markdown_text(text: object) -> str:
     """The text as Markdown shows it, where a name may have signs of its own or of HTML."""
-    plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escaped(str(text)))
+    plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escape(str(text)))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
 
 
-def unstyled(text: str) -> str:
+def strip_styles(text: str) -> str:
     """The text without the escape sequences that make it bold or coloured, as in messages of Keras."""
     return _STYLE.sub("", text)
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """A value for an error message: as it would stand in a file, on one line, cut where it is long."""
     if value is None:
         return "nothing"
@@ -48,12 +48,12 @@ def quoted(value: object) -> str:
     if isinstance(value, dict):
         text = "a map of " + ", ".join(map(str, value)) if value else "an empty map"
     elif isinstance(value, list | tuple):
-        text = "[" + ", ".join(quoted(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
+        text = "[" + ", ".join(quote(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
     elif isinstance(value, str):
         text = repr(value[: LONGEST + 1])
     else:
         text = str(value)
-    text = escaped(text)
+    text = escape(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
@@ -77,12 +77,12 @@ def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     return f"did you mean `{near}`?" if near else None
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def joined(names: Iterable[str], word: str = "") -> str:
+def join(names: Iterable[str], word: str = "") -> str:
     """Names for a sentence: `a, b, c`, or with a word such as "or" `a, b or c`."""
     every = list(names)
     if word and len(every) > 1:
@@ -90,7 +90,7 @@ def joined(names: Iterable[str], word: str = "") -> str:
     return ", ".join(every)
 
 
-def listed(values: Iterable[object], most: int = 5) -> str:
+def itemize(values: Iterable[object], most: int = 5) -> str:
     """The first of the values for a sentence, as they would stand in a file: `'a', 'b', ...`."""
     every = list(values)
     shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in every[:most]]
@@ -102,4 +102,4 @@ def sweep_name_fault(name: str) -> str | None:
     if _ALLOWED.fullmatch(name):
         return None
     rule = "a sweep's name is at most 64 letters (a-z), digits, `.`, `_` and `-`, and begins with no `.` or `-`"
-    return f"{rule}, but got {quoted(name)}"
+    return f"{rule}, but got {quote(name)}"

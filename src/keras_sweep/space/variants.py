@@ -34,7 +34,7 @@ def variant_spec(spec: SweepSpec, params: Params) -> SweepSpec:
     return replace(spec, data=replace(spec.data, options=type(spec.data.options)(**{**known, **given})))
 
 
-def with_first_variant(spec: SweepSpec) -> SweepSpec:
+def apply_first_variant(spec: SweepSpec) -> SweepSpec:
     """The sweep, whose data are read as its first variant has them. Windows of a series know the longest of all."""
     points = list(data_space(spec.space).points())
     is_series = isinstance(spec.data.options, SeriesOptions)

@@ -8,10 +8,10 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Categorical, united
+from keras_sweep.space.distributions import Categorical, unite_distributions
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import DEFAULT_OPTIMIZER
-from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space_file.faults import Faults, Place
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.ranges import path_of
@@ -28,7 +28,7 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
             other = condition.parameter
             path: Place = (*path_of(parameter), "when", other)
             if other not in names:
-                rule = f"`when` names no parameter: there is no {quoted(other)}"
+                rule = f"`when` names no parameter: there is no {quote(other)}"
                 faults.fault(path, rule, did_you_mean(other, names))
             if other == parameter.name or other not in parameters:  # a cycle of one is told later
                 continue
@@ -42,14 +42,14 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
                 equal = (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in choices]
                 if not (equal or drawn.contains(value)):
                     near = did_you_mean(value, map(str, choices))
-                    hint = near or (f"its values are {quoted(choices)}" if choices else None)
-                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint)
+                    hint = near or (f"its values are {quote(choices)}" if choices else None)
+                    faults.fault(path, f"`{other}` never has the value {quote(value)}", hint)
     needed = {name: [condition.parameter for condition in one.when] for name, one in parameters.items()}
     try:
         TopologicalSorter(needed).prepare()
     except CycleError as error:
         circle = error.args[1]
-        shown = " -> ".join(map(escaped, circle))
+        shown = " -> ".join(map(escape, circle))
         faults.fault(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
 
 
@@ -71,7 +71,7 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
     if "optimizer" in names and optimizer is None:
         return  # which ones are searched is not known
     cases = [parameter.distribution for parameter in ordered if parameter.name == "optimizer"]
-    drawn = united(cases or [Categorical((DEFAULT_OPTIMIZER,))])
+    drawn = unite_distributions(cases or [Categorical((DEFAULT_OPTIMIZER,))])
     searched = [str(value) for value in drawn.choices if value in OPTIMIZERS] if isinstance(drawn, Categorical) else []
     if not searched:
         return  # others were told
@@ -99,31 +99,31 @@ def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, n
     if able == possible:
         return
     if not able:
-        rule = f"`{name}` is an argument of {joined(takers)}, but the optimizer of its trials is {joined(possible)}"
+        rule = f"`{name}` is an argument of {join(takers)}, but the optimizer of its trials is {join(possible)}"
         faults.fault(path, rule, None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}")
         return
-    fix = able[0] if len(able) == 1 else f"[{joined(able)}]"
-    others = joined(optimizer for optimizer in possible if optimizer not in takers)
+    fix = able[0] if len(able) == 1 else f"[{join(able)}]"
+    others = join(optimizer for optimizer in possible if optimizer not in takers)
     faults.fault(path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
 
 
-def with_where(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
+def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
     """The space with the constraints of the section; faults of theirs are noted."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
-        faults.fault(("where",), f"must be a list of constraints, but got {quoted(texts)}", AS_IN)
+        faults.fault(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)
         return space
     before, names = len(faults.found), tuple(parameters) if isinstance(parameters, dict) else ()
     for index, text in enumerate(texts):
         try:
             named = constraint(text if isinstance(text, str) else "").names
         except ValueError as error:
-            faults.fault(("where", index), f"{quoted(text)} {error}", AS_IN)
+            faults.fault(("where", index), f"{quote(text)} {error}", AS_IN)
             continue
         for name in sorted(named.difference(names)):
             near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
             hint = "give its range under `parameters`" if "." in name else "text stands in quotes"
-            faults.fault(("where", index), f"there is no parameter {quoted(name)}", near or hint)
+            faults.fault(("where", index), f"there is no parameter {quote(name)}", near or hint)
     if space is None or not texts or len(faults.found) > before:
         return space
     space, unit = replace(space, where=tuple(texts)), random.Random(0).random

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from keras_sweep.errors import Fault
-from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.yaml_tree import Node, dotted
+from keras_sweep.space.text import did_you_mean, escape, join, quote
+from keras_sweep.space_file.yaml_tree import Node, join_path
 
 Form = TypeVar("Form")
 Place: TypeAlias = tuple[str | int, ...]
@@ -50,8 +50,8 @@ class Rule:
         if isinstance(name, str) and name in names:
             return name
         near = did_you_mean(name, names) if isinstance(name, str) else None
-        hint = near or (f"one of {joined(names)}" if self.words else None)
-        words = self.words or joined(names, "or")
+        hint = near or (f"one of {join(names)}" if self.words else None)
+        words = self.words or join(names, "or")
         raise PydanticCustomError("rule", "{words}", {"words": words, "hint": hint})
 
 
@@ -59,7 +59,7 @@ def _words(schema: Mapping[str, Any]) -> str:
     """What a value may be by its JSON Schema: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "enum" in number:
-        return joined([f"`{name}`" for name in number["enum"]], "or")
+        return join([f"`{name}`" for name in number["enum"]], "or")
     if "minimum" in number and "maximum" in number:
         bounds = f"from {number['minimum']:,} to {number['maximum']:,}"
     else:
@@ -72,7 +72,7 @@ def _words(schema: Mapping[str, Any]) -> str:
 def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
     context = error.get("ctx", {})
     words = context["words"] if error["type"] == "rule" else _words(schema)
-    return f"must be {words}, but got {quoted(error['input'])}", context.get("hint")
+    return f"must be {words}, but got {quote(error['input'])}", context.get("hint")
 
 
 class Faults:
@@ -96,16 +96,16 @@ class Faults:
     def fault(self, path: Place, rule: str, hint: str | None = None) -> None:
         """A rule that the value at a path breaks, told with the line (or option) of the nearest node that exists."""
         node = self.root.at(*path)
-        key, line = dotted(path), node.line
+        key, line = join_path(path), node.line
         if node.option is not None:
-            key, line = f"{key} (from {escaped(node.option)})", None
+            key, line = f"{key} (from {escape(node.option)})", None
         self.found.append(Fault(rule, key, line, hint))
 
     def warn(self, path: Place, text: str) -> None:
         """Something at a path that is likely a slip."""
         node = self.root.at(*path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
-        self._warnings.append((node.line or 0, f"{place}{dotted(path)}: {escaped(text)}"))
+        self._warnings.append((node.line or 0, f"{place}{join_path(path)}: {escape(text)}"))
 
     def fits(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
         """Whether the value at a path is of the kind; its fault is noted where it is not."""
@@ -130,8 +130,8 @@ class Faults:
             return form()
         fields, values = fields_of(form), self.root.at(*path).plain
         if not isinstance(values, dict):
-            names = joined(f"`{name}`" for name in fields)
-            self.fault(path, f"must be a map with {names}, but got {quoted(values)}")
+            names = join(f"`{name}`" for name in fields)
+            self.fault(path, f"must be a map with {names}, but got {quote(values)}")
             return None
         values = {key: value for key, value in values.items() if key not in apart}
         try:
@@ -160,4 +160,4 @@ def fields_of(section: Any) -> Mapping[str, FieldInfo]:
 
 def unknown(name: object, known: Collection[str]) -> str:
     """The hint for a key that is not known."""
-    return did_you_mean(name, known) or f"the keys are {joined(known)}"
+    return did_you_mean(name, known) or f"the keys are {join(known)}"

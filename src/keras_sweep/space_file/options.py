@@ -10,15 +10,15 @@ from typing import Any
 from keras_sweep.errors import Fault, UsageError
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.text import escaped, quoted
+from keras_sweep.space.text import escape, quote
 from keras_sweep.space_file.faults import unknown
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
 
 
-def with_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
-    """The tree with all options applied, `of_search` those of `search`, and what was wrong with the options."""
+def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
+    """The tree with all options applied, `encode_search` those of `search`, and what was wrong with the options."""
     # `--engine` alone takes that engine's default sampler where it has not the file's.
     samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value
@@ -32,7 +32,7 @@ def with_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | 
         try:
             root = _put(root, *_parsed(root, text, option), option)
         except TreeError as error:
-            faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
+            faults += [replace(fault, key=escape(option), line=None) for fault in error.faults]
     return root, faults
 
 
@@ -57,8 +57,8 @@ def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
     if rest:
         below = here.get(head, Node({}, option=option))
         if not isinstance(below.value, dict):
-            rule = f"`{escaped(head)}` is {quoted(below.plain)}, which has no keys"
-            raise _wrong(rule, f"replace it, as in `--set '{escaped(head)}={{{rest[0]}: ...}}'`")
+            rule = f"`{escape(head)}` is {quote(below.plain)}, which has no keys"
+            raise _wrong(rule, f"replace it, as in `--set '{escape(head)}={{{rest[0]}: ...}}'`")
         value = replace(_put(below, tuple(rest), value, option), line=below.line, option=below.option)
     return replace(root, value={**here, head: value})
 
@@ -77,7 +77,7 @@ def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
     except TreeError as error:
         raise _wrong(f"the value is not YAML: {error.faults[0].rule}") from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
-        raise _wrong(f"the value must be one YAML value, but got {quoted(text)}")
+        raise _wrong(f"the value must be one YAML value, but got {quote(text)}")
     return _path(root, key.split(".")), _of_option(tree.value["value"], option)
 
 
@@ -112,7 +112,7 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
     if rest[0] == "model" and len(rest) <= 3:  # a parameter that the file does not have yet
         return ("parameters", ".".join(rest[:2]), *rest[2:])
     if len(rest) > 1:
-        rule = f"there is no parameter {quoted('.'.join(rest[:-1]))}"
+        rule = f"there is no parameter {quote('.'.join(rest[:-1]))}"
         raise _wrong(rule, unknown(rest[0], (*known, *SECTIONS)))
     return ("parameters", rest[0])
 

@@ -10,7 +10,7 @@ from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, ModelSpec
-from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Place, Rule
@@ -55,7 +55,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        faults.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
+        faults.fault(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
         rule = f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
@@ -108,7 +108,7 @@ def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     """The parameter or the case at that path; it may be None with its faults noted. Raises Refused with one more."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
-        text = quoted(node.plain)
+        text = quote(node.plain)
         hint = f"write {{values: {text}}} or {{value: {text}}}"
         raise Refused(None, f"a list is neither a choice nor a constant, got {text}", hint)
     if node.value is None:
@@ -156,17 +156,17 @@ def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
     if known is None:
         argument = name.removeprefix(MODEL_PREFIX)
         if name.startswith(MODEL_PREFIX) and not argument.isidentifier():
-            faults.fault(path, f"a model's argument is a Python name, but got {quoted(argument)}")
+            faults.fault(path, f"a model's argument is a Python name, but got {quote(argument)}")
     elif name in known:
         return known[name]
     elif what:
-        hint = did_you_mean(name, known) or f"those that may be are {joined(known) or 'none'}"
+        hint = did_you_mean(name, known) or f"those that may be are {join(known) or 'none'}"
         faults.fault(path, f"of {what} this is no parameter", hint)
     else:
         of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)
         near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, (*PLAIN, *MODEL_ARGUMENTS))
         near = f"an argument of the model is written `model.{name}`" if of_model else near
-        rule = f"no optimizer of Keras has an argument {quoted(name)}"
+        rule = f"no optimizer of Keras has an argument {quote(name)}"
         faults.fault(path, rule, near or "arguments of the model are written `model.NAME`")
     return None
 
@@ -225,7 +225,7 @@ def _warn(parameter: Parameter, faults: Faults) -> None:
     if drawn.size == 1:
         value = drawn.values()[0]
         if not parameter.when:
-            faults.warn(path, f"a range of one value, {quoted(value)}: it is the same in every trial")
+            faults.warn(path, f"a range of one value, {quote(value)}: it is the same in every trial")
         return
     # W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones
     block = faults.root.at(*path).value

@@ -6,9 +6,9 @@ Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution opti
 import math
 from typing import Any
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, to_value
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.text import quoted
+from keras_sweep.space.text import quote
 from keras_sweep.space_file.faults import Faults, Place
 from keras_sweep.space_file.keras_tables import OPTIMIZERS
 from keras_sweep.space_file.sections import LOG_UNIFORM, ChoiceSection, ConstantSection, ParameterForm, RangeSection
@@ -31,7 +31,7 @@ class Constant(Categorical):
 def value_of(name: str, plain: Any) -> Value:
     """A value of the file as trials have it: optimizers are in lower case."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
-    return plain.lower() if known else as_value(plain)
+    return plain.lower() if known else to_value(plain)
 
 
 def distribution_of(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
@@ -67,16 +67,16 @@ def path_of(parameter: Parameter) -> Place:
 def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:
-        got = quoted(block.model_dump(exclude_unset=True))
+        got = quote(block.model_dump(exclude_unset=True))
         raise Refused(None, f"a parameter needs `min` and `max`, or `value`, or `values`, but got {got}")
     if named == "int_uniform" and (type(low), type(high)) != (int, int):
-        got = f"but got (min={quoted(low)}, max={quoted(high)})"
+        got = f"but got (min={quote(low)}, max={quote(high)})"
         raise Refused(None, f"`int_uniform` needs whole `min` and `max`, {got}")
     q, log = _step_and_scale(block)
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
         if high > 700:  # e**700 is near the largest float
-            raise Refused("max", f"`{named}` draws e**x, and e**{quoted(high)} is too large", values)
+            raise Refused("max", f"`{named}` draws e**x, and e**{quote(high)} is too large", values)
         if low >= 0:
             drawn = f"from {math.exp(low):g} to {math.exp(high):g}"
             faults.warn(path, f"`{named}` takes exponents, so values are {drawn}; {values} if you mean values")
@@ -87,7 +87,7 @@ def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
         return Float(float(low), float(high), log)
     first, last = _multiples(low, high, q)
     if not math.isclose(first * q, low, rel_tol=1e-9, abs_tol=1e-12):
-        faults.warn(path, f"only multiples of q={quoted(q)} are drawn, the least is {first * q:.12g}")
+        faults.warn(path, f"only multiples of q={quote(q)} are drawn, the least is {first * q:.12g}")
     if isinstance(q, int):
         return Int(first * q, last * q, log, q)
     return Float(float(f"{first * q:.12g}"), float(f"{last * q:.12g}"), log, float(q))
@@ -99,7 +99,7 @@ def _step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
     if named is None:
         return q, bool(block.log)
     if block.log not in (None, named in LOG_UNIFORM):
-        rule = f"`log: {quoted(block.log)}` contradicts `distribution: {named}`"
+        rule = f"`log: {quote(block.log)}` contradicts `distribution: {named}`"
         raise Refused("log", rule, "leave one of them out")
     if q is not None and not named.startswith("q_") and named != "int_uniform":
         raise Refused("q", f"`{named}` takes no `q`", f"use `distribution: q_{named}`")
@@ -109,10 +109,10 @@ def _step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
 def _multiples(low: float, high: float, q: float) -> tuple[int, int]:
     """The first and the last multiple of q within the range: W&B rounds to them."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
-        raise Refused("q", f"q={quoted(q)} is too fine for a range from {quoted(low)} to {quoted(high)}")
+        raise Refused("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
     first, last = -_floor(-low, q), _floor(high, q)
     if first > last:
-        raise Refused("q", f"no multiple of q={quoted(q)} lies between min={quoted(low)} and max={quoted(high)}")
+        raise Refused("q", f"no multiple of q={quote(q)} lies between min={quote(low)} and max={quote(high)}")
     return first, last
 
 

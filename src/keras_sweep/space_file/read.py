@@ -15,12 +15,12 @@ from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, ModelSpec, SearchSettings, SweepSpec
-from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
-from keras_sweep.space.variants import with_first_variant
+from keras_sweep.space.text import did_you_mean, escape, join, pluralize, quote, sweep_name_fault
+from keras_sweep.space.variants import apply_first_variant
 from keras_sweep.space_file import training as trained
-from keras_sweep.space_file.conditions import with_where
+from keras_sweep.space_file.conditions import add_constraints
 from keras_sweep.space_file.faults import Faults, unknown
-from keras_sweep.space_file.options import plain_yaml, with_options
+from keras_sweep.space_file.options import apply_options, plain_yaml
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
 from keras_sweep.space_file.ranges import value_of
 from keras_sweep.space_file.sections import ENGINE, PASSED_OVER, PRUNING_RULE, SECTIONS, WANDB_METHODS
@@ -58,13 +58,13 @@ def read_space_file(
     None. Raises SpaceFileError with every fault of the file and of the options.
     """
     path = Path(path)
-    where = escaped(str(path))
+    where = escape(str(path))
     text, root = file_tree(path, text)
     if not isinstance(root.value, dict):
-        rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
+        rule = f"a space file is a map with {join(REQUIRED)}, but got {quote(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     of_search = {key: value for key, value in options.items() if value is not None}
-    root, of_options = with_options(root, sets, of_search)
+    root, of_options = apply_options(root, sets, of_search)
     faults = Faults(root, path.absolute().parent)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
@@ -81,22 +81,22 @@ def read_space_file(
     loss = trained.loss_of(faults)
     outputs = trained.outputs_of(faults)
     found = {} if trained.names_outputs(faults) else trained.metrics_of(faults)
-    metrics = None if found is None else (*found, *sweep_spec.recorded_names(outputs))
+    metrics = None if found is None else (*found, *sweep_spec.list_recorded_names(outputs))
     objective = trained.objective_of(faults, metrics, outputs)
-    space = with_where(parameters(faults, model) if faults.has("parameters") else None, faults)
+    space = add_constraints(parameters(faults, model) if faults.has("parameters") else None, faults)
     training = trained.training_of(faults, None if own else metrics)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
     _check_search(faults, objective, search, early)
     finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
-    objective = trained.with_choice(faults, objective, finish)
+    objective = trained.add_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
     check_variants(faults, space, search, rungs=early is not None)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
-            points = f"the space's {counted(int(space.size), 'point')}"
-            faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
+            points = f"the space's {pluralize(int(space.size), 'point')}"
+            faults.warn(("search", "trials"), f"{pluralize(search.trials, 'trial')} are more than {points}")
         search = replace(search, start=_start_of(faults, search.start, space, model))
         _warn(faults, space, search, early)
     if faults.found or not (
@@ -126,7 +126,7 @@ def read_space_file(
         file=where,
         warnings=faults.warnings,
     )
-    spec = with_first_variant(spec)
+    spec = apply_first_variant(spec)
     least = epochs_read_from(spec)
     return replace(spec, objective=replace(objective, take_best=objective.take_best or least > 0, epochs_from=least))
 
@@ -137,7 +137,7 @@ def file_tree(path: Path, text: str | None = None) -> tuple[str, Node]:
         text = _text(path) if text is None else text
         return text, tree_of_text(text)
     except TreeError as error:
-        raise SpaceFileError(escaped(str(path)), _printable(error.faults)) from None
+        raise SpaceFileError(escape(str(path)), _printable(error.faults)) from None
 
 
 def _text(path: Path) -> str:
@@ -153,13 +153,13 @@ def _text(path: Path) -> str:
         raise TreeError(Fault("there is no such file", hint=near or "`sweep init SOURCE` writes one")) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
-        raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None
+        raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None
 
 
 def _printable(faults: Sequence[Fault]) -> list[Fault]:
     """In the order of the file, and with what could steer a terminal written out."""
     return [
-        Fault(escaped(fault.rule), escaped(fault.key), fault.line, escaped(fault.hint) if fault.hint else None)
+        Fault(escape(fault.rule), escape(fault.key), fault.line, escape(fault.hint) if fault.hint else None)
         for fault in sorted(faults, key=lambda fault: fault.line or 0)
     ]
 
@@ -169,7 +169,7 @@ def _check_keys(faults: Faults) -> None:
     for key, value in given.items():
         if key in PASSED_OVER:
             sampler = WANDB_METHODS.get(str(value), "tpe")
-            instead = PASSED_OVER[key].format(value=quoted(value), sampler=sampler)
+            instead = PASSED_OVER[key].format(value=quote(value), sampler=sampler)
             faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
         elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
@@ -191,7 +191,7 @@ def _search_of(faults: Faults) -> SearchSettings | None:
     if section.sampler not in samplers:
         elsewhere = [engine for engine, names in ENGINES.items() if section.sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(section.sampler, samplers)
-        rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(section.sampler)}"
+        rule = f"must be one of {join(samplers)} with {section.engine}, but got {quote(section.sampler)}"
         faults.fault(("search", "sampler"), rule, hint)
         return None
     return section
@@ -203,12 +203,12 @@ def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: M
     for index, given in enumerate(start):
         path = ("search", "start", index)
         if not isinstance(given, dict) and (given != DEFAULTS or model is None or model.kind == "dense"):
-            rule = f"must be a map of parameters, or `{DEFAULTS}` of a KerasTuner model, but got {quoted(given)}"
+            rule = f"must be a map of parameters, or `{DEFAULTS}` of a KerasTuner model, but got {quote(given)}"
             faults.fault(path, rule, "as in {learning_rate: 0.01}")
         if not isinstance(given, dict):
             points.append(given)
             continue
-        point = space.as_drawn({name: value_of(name, value) for name, value in given.items()})
+        point = space.normalize_point({name: value_of(name, value) for name, value in given.items()})
         for name, rule in space.misfits(point).items():
             known = space.names
             if name in (*known, "") or model is None or model.kind != "python":  # whose parameters are not known yet
@@ -290,7 +290,7 @@ def _check_search(
         learn = [name for name, kind in ENGINES[search.engine].items() if kind.learns and kind.learns_goals]
         key, who, instead = ("sampler", search.sampler, learn) if learn else ("engine", search.engine, ["optuna"])
         rule = f"{who} knows one goal, and there are several"
-        faults.fault(("search", key), rule, f"use {joined(instead, 'or')}")
+        faults.fault(("search", key), rule, f"use {join(instead, 'or')}")
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:

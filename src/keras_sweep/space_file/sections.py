@@ -16,7 +16,7 @@ from keras_sweep.space.data_spec import SOURCES, STRICT, Split, Text, optional
 from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
-from keras_sweep.space.text import joined
+from keras_sweep.space.text import join
 from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file.faults import Rule, fields_of
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRIC_ARGUMENTS, OPTIMIZERS, Kind, kind_of, optimizers_with
@@ -209,7 +209,7 @@ class SpaceFile(Section):
     )
     metric: MetricSection | Annotated[list[MetricSection], Field(min_length=1)] = Field(
         description="what ranks trials; in a list further goals follow, which may be "
-        f"{joined([f'`{name}`' for name in MEASURED], 'or')}, too: then trials make up a front (Pareto)"
+        f"{join([f'`{name}`' for name in MEASURED], 'or')}, too: then trials make up a front (Pareto)"
     )
     parameters: dict[str, Scalar | ParameterForm | Annotated[list[ParameterForm], Field(min_length=1)]] = Field(
         description="what is searched, and constants; a list has cases, each with a `when`"
@@ -255,7 +255,7 @@ def space_file_schema() -> dict[str, Any]:
     search["engine"]["enum"] = list(ENGINES)
     # Samplers depend on the engine: the schema lists all, the reader judges the name.
     search["sampler"]["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
-    search["sampler"]["description"] = "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items())
+    search["sampler"]["description"] = "; ".join(f"{engine}: {join(names)}" for engine, names in ENGINES.items())
     for name in PASSED_OVER:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     names = {
@@ -275,4 +275,4 @@ def space_file_schema() -> dict[str, Any]:
 
 def _takers(argument: str) -> str:
     takers = optimizers_with(argument)
-    return "every optimizer" if len(takers) == len(OPTIMIZERS) else joined(takers)
+    return "every optimizer" if len(takers) == len(OPTIMIZERS) else join(takers)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.process.given import ARRAYS, is_given, name_of
-from keras_sweep.process.user_code import WHOSE, of_python
+from keras_sweep.process.user_code import WHOSE, is_standard_module
 from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
-from keras_sweep.space.distributions import Value, as_value
+from keras_sweep.space.distributions import Value, to_value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
-from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space.variants import DATA_PREFIX, data_space
 from keras_sweep.space_file.faults import Faults, Place, fields_of
 from keras_sweep.space_file.keras_tables import Kind, kind_of
@@ -37,10 +37,10 @@ def data_of(faults: Faults) -> DataSpec | None:
     given = node.value if isinstance(node.value, dict) else {}
     kinds = [key for key in given if key in SOURCES]
     if len(kinds) != 1:
-        forms = f"must be a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
-        what = f"only one of {joined(kinds)} may be given" if kinds else forms
+        forms = f"must be a name ({join(DATA_NAMES)}), or a map with one of {join(SOURCES)}"
+        what = f"only one of {join(kinds)} may be given" if kinds else forms
         near = None if kinds else next((near for key in given if (near := did_you_mean(key, SOURCES))), None)
-        faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near)
+        faults.fault(("data",), f"{what}, but got {quote(node.plain)}", near)
         return None
     kind = kinds[0]
     source, text = SOURCES.find(kind), given[kind].value
@@ -69,10 +69,10 @@ def _data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
         file = folder / Path(source).expanduser()
         if not (file.is_dir() if what == "folder" else file.is_file()):
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
-            hint = near or f"the path is relative to {escaped(str(folder))}"
-            faults.fault(path, f"there is no {what} {quoted(source)}", hint)
+            hint = near or f"the path is relative to {escape(str(folder))}"
+            faults.fault(path, f"there is no {what} {quote(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
-        faults.fault(path, f"the file {quoted(source)} can't be read: {escaped(str(error))}")
+        faults.fault(path, f"the file {quote(source)} can't be read: {escape(str(error))}")
     return file
 
 
@@ -140,7 +140,7 @@ def model_of(faults: Faults) -> ModelSpec | None:
         return found and ModelSpec("python", *found)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
-        faults.fault(("model",), f"must be {MODELS}, but got {quoted(node.plain)}", hint)
+        faults.fault(("model",), f"must be {MODELS}, but got {quote(node.plain)}", hint)
         return None
     for key in node.value:
         if key != "dense":
@@ -164,11 +164,11 @@ def function_of(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[s
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():
-            faults.fault((*path, key), f"an argument is a Python name, but got {quoted(key)}")
+            faults.fault((*path, key), f"an argument is a Python name, but got {quote(key)}")
     if section is None or len(faults.found) > before:
         return None
     check_source(faults, (*path, "python"), section.python)
-    return section.python, {key: as_value(value) for key, value in arguments.items()}
+    return section.python, {key: to_value(value) for key, value in arguments.items()}
 
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
@@ -177,8 +177,8 @@ def check_source(faults: Faults, path: Place, source: str) -> None:
         return  # whether this program gave it is told when it is asked for
     folder, module_name = faults.folder, source.split(":")[0]
     top = module_name.split(".")[0]
-    if of_python(module_name, folder):
-        rule = f"must name a function of yours, but {quoted(module_name)} is a module of Python's own"
+    if is_standard_module(module_name, folder):
+        rule = f"must name a function of yours, but {quote(module_name)} is a module of Python's own"
         faults.fault(path, rule, WHOSE[0].lower() + WHOSE[1:])
         return
     beside = (folder / f"{top}.py", folder / top)
@@ -188,4 +188,4 @@ def check_source(faults: Faults, path: Place, source: str) -> None:
     except (ImportError, ValueError, OSError):
         return  # what importing it gives is told when it is imported
     near = did_you_mean(top, [entry.stem for entry in folder.glob("*.py")] if folder.is_dir() else [])
-    faults.fault(path, f"there is no module {quoted(top)}", near or f"put {top}.py into {escaped(str(folder))}")
+    faults.fault(path, f"there is no module {quote(top)}", near or f"put {top}.py into {escape(str(folder))}")

@@ -12,7 +12,7 @@ from keras_sweep.space.constraint import constraint
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED, Goal, Objective
 from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Output, Training, is_own
-from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file import sections
 from keras_sweep.space_file.faults import Faults, Place, Rule, fields_of, unknown
@@ -83,13 +83,13 @@ def outputs_of(faults: Faults) -> dict[str, Output]:
         return {}
     faults.fits(WEIGHTS, ("loss_weights",), weights)
     if not isinstance(of_metrics, dict):
-        rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quoted(of_metrics)}"
+        rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quote(of_metrics)}"
         faults.fault(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
         return {}
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
         for name in given if isinstance(given, dict) else ():
             if name not in plain["loss"]:
-                rule = f"there is no output {quoted(name)} in `loss`"
+                rule = f"there is no output {quote(name)} in `loss`"
                 faults.fault((key, name), rule, did_you_mean(name, list(plain["loss"])))
     found = {}
     for name in plain["loss"]:
@@ -124,7 +124,7 @@ def metrics_of(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argumen
         path = (*place, index)
         if isinstance(one, str) and one in tables.METRICS_OF_ARGUMENTS:
             example = f"as in {{name: {one}, {METRIC_ARGUMENTS[one][0]}: 0.5}}"
-            faults.fault(path, f"{quoted(one)} needs an argument", example)
+            faults.fault(path, f"{quote(one)} needs an argument", example)
         elif not isinstance(one, dict):
             found += [(one, None)] if faults.fits(METRIC, path, one) else []
         elif (each := _with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
@@ -132,10 +132,10 @@ def metrics_of(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argumen
             if is_own(name):
                 name, arguments = name_of(name).rpartition(":")[2].rpartition(".")[2], {**arguments, "python": name}
                 if name in METRIC_ARGUMENTS or name == "loss":
-                    faults.fault((*path, "python"), f"Keras has a metric {quoted(name)}", "give yours another name")
+                    faults.fault((*path, "python"), f"Keras has a metric {quote(name)}", "give yours another name")
             found.append((name, arguments))
     if len(dict(found)) < len(found):
-        faults.fault(place, f"a metric is there twice, got {quoted(given)}")
+        faults.fault(place, f"a metric is there twice, got {quote(given)}")
     return dict(found) if len(faults.found) == before else None
 
 
@@ -153,7 +153,7 @@ def _with_arguments(
         for key in given:
             if key != "name" and key not in known[name]:
                 hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
-                faults.fault((*path, key), f"{quoted(name)} has no such argument", hint)
+                faults.fault((*path, key), f"{quote(name)} has no such argument", hint)
     arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
 
@@ -169,11 +169,11 @@ def objective_of(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) 
         return None
     others = tuple(one for one in further if one is not None)
     if len({one.name for one in (first, *others)}) <= len(others):
-        faults.fault(("metric",), f"a goal is there twice, got {quoted(given)}")
+        faults.fault(("metric",), f"a goal is there twice, got {quote(given)}")
     return replace(first, further=others)
 
 
-def with_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
+def add_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
     """The goals with what `finish: {choose: ...}` says of the winner's; faults are noted."""
     if objective is None or finish is None or finish.choose is None:
         return objective
@@ -181,19 +181,19 @@ def with_choice(faults: Faults, objective: Objective | None, finish: Finish | No
     for key, value in given.items():
         if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
             first = f"`{objective.goal}: {objective.name}`"
-            rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quoted(value)}`"
+            rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quote(value)}`"
             faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
         elif key not in (*Goal, "where"):
             faults.fault((*path, key), "there is no such key here", unknown(key, (*Goal, "where")))
     try:
         strange = [name for name in constraint(given.get("where", "")).names if name not in names]
     except ValueError as error:
-        rule = f"{quoted(given['where'])} {error}" if "where" in given else "must say which trials may win"
+        rule = f"{quote(given['where'])} {error}" if "where" in given else "must say which trials may win"
         faults.fault((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
-            hint = did_you_mean(name, names) or f"the goals are {joined(names)}"
-            faults.fault((*path, "where"), f"there is no goal {quoted(name)}", hint)
+            hint = did_you_mean(name, names) or f"the goals are {join(names)}"
+            faults.fault((*path, "where"), f"there is no goal {quote(name)}", hint)
     return replace(objective, where=given.get("where", ""))
 
 
@@ -205,11 +205,11 @@ def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str,
     name, further = section.name, place not in (("metric",), ("metric", 0))
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics), *(MEASURED if further else ()))
     if name in MEASURED and not further:
-        rule = f"ranks trials epoch by epoch, which {quoted(name)} can't: that is a further goal"
+        rule = f"ranks trials epoch by epoch, which {quote(name)} can't: that is a further goal"
         faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
         return None
     if name not in recorded and not own_of(faults):
-        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+        rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
         metric = name.removeprefix("val_")
         missing = metric in tables.METRICS and f"val_{metric}" not in recorded
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
@@ -219,7 +219,7 @@ def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str,
     bare_name = name if bare is None else name.removeprefix(f"val_{bare}_")
     maximized = name not in MEASURED and is_maximized(bare_name)
     if maximized is None and section.goal is None:
-        rule = f"`goal` is missing: {quoted(name)} is of yours, and may be better where it is more or where it is less"
+        rule = f"`goal` is missing: {quote(name)} is of yours, and may be better where it is more or where it is less"
         faults.fault(place, rule, f"as in {{name: {name}, goal: maximize}}")
         return None
     natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
@@ -253,12 +253,12 @@ def _watching(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
         return None
     recorded = [each for one in ("loss", *(metrics or ())) for each in (one, f"val_{one}")]
     if metrics is not None and section.monitor not in recorded:
-        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(section.monitor)}"
+        rule = f"must be one that is recorded ({join(recorded)}), but got {quote(section.monitor)}"
         faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None
     maximized = is_maximized(section.monitor)
     if section.mode == "auto" and maximized is None:
-        rule = f"must be `min` or `max` where {quoted(section.monitor)} is of yours"
+        rule = f"must be `min` or `max` where {quote(section.monitor)} is of yours"
         faults.fault(("training", name, "mode"), rule)
         return None
     return replace(section, mode="max" if maximized else "min") if section.mode == "auto" else section
@@ -272,5 +272,5 @@ def _no_keras_callback(faults: Faults, callbacks: Any) -> bool:
         for name in names:
             known = OF_KERAS.get(str(name).rpartition(".")[2].partition("(")[0])
             if known is not None:
-                faults.fault(("training", "callbacks", index), f"{quoted(name)} is a callback of Keras's", known)
+                faults.fault(("training", "callbacks", index), f"{quote(name)} is a callback of Keras's", known)
     return len(faults.found) == before

@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_sweep.errors import Fault, UsageError
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, ModelSpec
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 from keras_sweep.space_file.faults import Faults
 from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.options import block_yaml, plain_yaml
@@ -105,7 +105,7 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     names = [str(value).lower() for value in (values if isinstance(values, list) else found["optimizer"].values())]
     known = [name for name in names if name in OPTIMIZERS]
     if known and known != names:
-        notes.append(f"`optimizer` has no {listed(name for name in names if name not in known)} here")
+        notes.append(f"`optimizer` has no {itemize(name for name in names if name not in known)} here")
         found["optimizer"] = {"values": known}
     for name, block in found.items():
         able = [optimizer for optimizer in known if optimizer in optimizers_with(name)]

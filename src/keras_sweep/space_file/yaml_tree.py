@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.errors import Fault
 from keras_sweep.space.distributions import Scalar
-from keras_sweep.space.text import escaped, quoted
+from keras_sweep.space.text import escape, quote
 
 MOST_BYTES = 256 * 1024
 MOST_NODES = 20_000  # keys, values and list items, with aliases written out
@@ -70,9 +70,9 @@ class Node:
         return node
 
 
-def dotted(path: Sequence[str | int]) -> str:
+def join_path(path: Sequence[str | int]) -> str:
     """A path as a key: `parameters.epochs.max`."""
-    return ".".join(escaped(str(part)) for part in path)
+    return ".".join(escape(str(part)) for part in path)
 
 
 class TreeError(Exception):
@@ -117,7 +117,7 @@ def tree_of_text(text: str) -> Node:
     except Exception as error:  # ruamel.yaml's scanner lets some out at a few malformed escapes and directives
         what = str(error)[:200]
     if what is not None:
-        raise TreeError(Fault(f"not YAML: {escaped(what)}", line=line))
+        raise TreeError(Fault(f"not YAML: {escape(what)}", line=line))
     if builder.faults:
         raise TreeError(*builder.faults)
     if root is None or root.value is None:
@@ -149,10 +149,10 @@ class _Builder:
     def _node(self, event: Any, path: tuple[str | int, ...]) -> Node:
         line = event.start_mark.line + 1
         kind = type(event).__name__
-        key = dotted(path)
+        key = join_path(path)
         if kind == "AliasEvent":
             if event.anchor not in self._anchors:
-                raise TreeError(Fault(f"no anchor `&{escaped(event.anchor)}` stands before this alias", key, line))
+                raise TreeError(Fault(f"no anchor `&{escape(event.anchor)}` stands before this alias", key, line))
             node = replace(self._anchors[event.anchor], line=line)
             self._count(node.nodes, key, line)
             return node
@@ -161,7 +161,7 @@ class _Builder:
         if len(path) > DEEPEST:
             raise TreeError(Fault(f"a space file is at most {DEEPEST} levels deep", key, line))
         if event.tag is not None and str(event.tag) != "!":
-            self.faults.append(Fault(f"tags are not read, but got {quoted(str(event.tag))}", key, line, "leave it out"))
+            self.faults.append(Fault(f"tags are not read, but got {quote(str(event.tag))}", key, line, "leave it out"))
         value: Scalar | list[Node] | dict[str, Node]
         if kind == "SequenceStartEvent":
             items = enumerate(self._until("SequenceEndEvent"))
@@ -188,20 +188,20 @@ class _Builder:
         for event in self._until("MappingEndEvent"):
             line = event.start_mark.line + 1
             if type(event).__name__ != "ScalarEvent":
-                raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", dotted(path), line))
+                raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", join_path(path), line))
             name = str(event.value)
             self._count(1, name, line)
             node = self._node(next(self._events), (*path, name))
             if name in items:
-                rule = f"the key `{escaped(name)}` is there twice, first on line {items[name].line}"
-                self.faults.append(Fault(rule, dotted((*path, name)), line))
+                rule = f"the key `{escape(name)}` is there twice, first on line {items[name].line}"
+                self.faults.append(Fault(rule, join_path((*path, name)), line))
             items[name] = replace(node, line=line)
         return items
 
     def _scalar(self, event: Any, key: str, line: int) -> Scalar:
         text = str(event.value)
         if any("\ud800" <= char <= "\udfff" for char in text):
-            self.faults.append(Fault(f"text must be Unicode, but got {quoted(text)}", key, line))
+            self.faults.append(Fault(f"text must be Unicode, but got {quote(text)}", key, line))
         if event.style is not None or event.tag is not None:  # quoted or a block: text, whatever it looks like
             return text
         try:
@@ -216,7 +216,7 @@ def scalar(text: str) -> Scalar:
     forms = (value_of for form, value_of in _FORMS if len(text) <= LONGEST_NUMBER and form.fullmatch(text))
     value = next(forms, str)(text)
     if isinstance(value, int) and not -INT64 <= value < INT64:
-        raise ValueError(f"a whole number must fit 64 bits, but got {quoted(text)}")
+        raise ValueError(f"a whole number must fit 64 bits, but got {quote(text)}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"a number must be finite, but got {quoted(text)}")
+        raise ValueError(f"a number must be finite, but got {quote(text)}")
     return value

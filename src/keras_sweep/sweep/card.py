@@ -225,7 +225,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         ) from None
 
 
-def kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
+def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
     """The card of `best.keras`, as the sweep wrote them both; {} where one of them is missing.
 
     Raises RecordError: one can't be read, the card is not the one of the record's digest, or the model is not its file.

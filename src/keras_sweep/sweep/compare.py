@@ -9,17 +9,17 @@ from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.spec_diff import computed_by
+from keras_sweep.space.spec_diff import describe_computation
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.ranking import (
     SeedScores,
     best_training,
-    imported,
+    count_epochs,
     improvements,
+    is_imported,
     score,
     seed_scores,
-    spent_seconds,
-    trained_epochs,
+    sum_seconds,
 )
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
@@ -47,7 +47,7 @@ class Side:
     @property
     def epochs(self) -> int:
         """The epochs that were trained in all."""
-        return trained_epochs(self.results)
+        return count_epochs(self.results)
 
     @property
     def seconds(self) -> float:
@@ -106,7 +106,7 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     for folder in folders:
         sweep = RecordedSweep.read(folder)
         best = sweep.require_winner()
-        results = [one for one in sweep.results if not imported(one)]
+        results = [one for one in sweep.results if not is_imported(one)]
         side = Side(
             name=folder.name,
             facts=sweep.facts,
@@ -116,7 +116,7 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
             over_seeds=seed_scores(best) if best.final else None,
             scores=load_seeds(folder, best) or (),
             improvements=improvements(results, sweep.objective),
-            spent=spent_seconds(results),
+            spent=sum_seconds(results),
         )
         sides.append(side)
     if differences := _differences(sides):
@@ -136,7 +136,7 @@ def _differences(sides: Sequence[Side]) -> list[str]:
     for side in sides:
         spec = side.facts.spec or {}
         name = spec.get("data")
-        metrics[side.name] = f"{side.facts.metric}{computed_by(spec, side.facts.metric)}, to {side.facts.goal}"
+        metrics[side.name] = f"{side.facts.metric}{describe_computation(spec, side.facts.metric)}, to {side.facts.goal}"
         data[side.name] = f"{name or 'unknown'} (rows {str(side.facts.fingerprint)[:8]})"
     return [
         f"{words} of {', '.join(f'{name} is {value}' for name, value in values.items())}"

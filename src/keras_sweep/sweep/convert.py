@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, Arrays, by_name, cut, each, leaves, of_names
+from keras_sweep.data.arrays import Array, Arrays, arrays_by_name, by_name, cut, each, leaves
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError, SweepError
@@ -38,7 +38,7 @@ ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_
 Written = tuple[list[Array], dict[str, Any]]  # the outputs of the written file, and what its card should say
 
 
-def converted(
+def convert_model(
     model: Any, folder: Path, part: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
 ) -> dict[str, Any]:
     """Write a compiled model, whose `model.keras` the folder holds, in another format to `part`, beside the folder.
@@ -79,7 +79,7 @@ def converted(
         )
     if quantize and model.compiled:
         with np.load(folder / "outputs.npz", allow_pickle=False) as file:
-            outputs = of_names(dict(file))
+            outputs = arrays_by_name(dict(file))
         scores = {name: _score(model, data.validation, one, spec.objective.name) for name, one in outputs.items()}
         answer["quantized"] = {"metric": spec.objective.name, **scores}
     disk.rename(work, part)
@@ -157,7 +157,7 @@ WRITERS: dict[str, Callable[..., Written]]
 WRITERS = {"onnx": write_onnx, "savedmodel": write_savedmodel, "litert": write_litert}
 
 
-def with_names(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
+def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
     """A functional model of it whose inputs have names that every format takes; and these, by those of the file.
 
     The columns of a table may have blanks in their names, which TensorFlow does not take.
@@ -204,8 +204,8 @@ def answer_to(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     with np.load(folder / "rows.npz", allow_pickle=False) as file:
         arrays = {name: array if array.ndim > 1 else array[:, None] for name, array in file.items()}  # texts are [N]
-    model, names = with_names(opened, of_names(arrays)["x"])
-    train, rows = (dict(zip(names.values(), leaves(one), strict=True)) for one in of_names(arrays).values())
+    model, names = name_inputs(opened, arrays_by_name(arrays)["x"])
+    train, rows = (dict(zip(names.values(), leaves(one), strict=True)) for one in arrays_by_name(arrays).values())
     tensors = each(tensorflow.constant, rows)
     given = tensors if len(tensors) > 1 else tensors.popitem()[1]
     ours = keras.tree.flatten(model.predict(given, batch_size=ROWS, verbose=0))

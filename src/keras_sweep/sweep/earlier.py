@@ -8,11 +8,11 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
-from keras_sweep.space.distributions import Value, as_drawn
+from keras_sweep.space.distributions import Value, normalize_value
 from keras_sweep.space.search_space import Parameter, Params, SearchSpace
-from keras_sweep.space.spec_diff import computed_by, flat_spec
+from keras_sweep.space.spec_diff import describe_computation, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted, joined
+from keras_sweep.space.text import join, pluralize
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result
@@ -33,7 +33,7 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     facts, results = sweep.facts, sweep.results
     what = f"search.learn_from: the sweep {folder.name!r}"
     was, now = (
-        joined([f"{one.goal} {one.name}{computed_by(flat, one.name)}" for one in (goal, *goal.further)], "and")
+        join([f"{one.goal} {one.name}{describe_computation(flat, one.name)}" for one in (goal, *goal.further)], "and")
         for goal, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
     if was != now:
@@ -45,7 +45,9 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     kept, notes = fitting(spec.space, (replace(one, engine=engine, finalists=(), final=False) for one in results))
     if not kept:
         raise UsageError(f"{what} has no trial that fits this search", hint="; ".join(notes))
-    guide = f"{counted(len(kept), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
+    guide = (
+        f"{pluralize(len(kept), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
+    )
     for text in (guide, *notes):
         emit(Noticed(text))
     return kept
@@ -71,7 +73,9 @@ def fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result]
         continues = numbers.get(before) if before is not None else None
         suggestion = replace(result.suggestion, number=len(kept), params=params, generation=0, continues=continues)
         kept.append(replace(result, suggestion=suggestion))
-    return kept, [f"left out: {counted(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())]
+    return kept, [
+        f"left out: {pluralize(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())
+    ]
 
 
 def _params_in(space: SearchSpace, given: Params) -> Params:
@@ -87,12 +91,12 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
     def value_of(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
             raise ValueError(f"there is no `{parameter.name}`")
-        value = as_drawn(parameter.distribution, renamed[parameter.name])
+        value = normalize_value(parameter.distribution, renamed[parameter.name])
         if not parameter.distribution.contains(value):
             raise ValueError(f"`{parameter.name}` is outside of the space")
         return value
 
-    params = space.with_values(value_of)
+    params = space.assign_values(value_of)
     if not space.allows(params):
         raise ValueError("it breaks `where`")
     if unknown := sorted(set(renamed) - set(params)):

@@ -25,10 +25,10 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
-from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
-from keras_sweep.sweep.convert import converted
+from keras_sweep.sweep.card import card_text, is_card_of, model_card, read_kept_card, test_record
+from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.trust import refuse_imported
+from keras_sweep.sweep.trust import refuse_imported_sweep
 from keras_sweep.sweep.winner import final_model, last_look, look_at_test
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -136,7 +136,7 @@ def export_trial(
 
     Its card stands beside it, and as Markdown in `page`. Returns the trial, where the card is, and the card.
 
-    Raises as `RecordedSweep.training`, `OpenSweep.load`, `converted` and `check_file`; UsageError: there is no such
+    Raises as `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`; UsageError: there is no such
     format, or the path can't take a model; MissingPackage: what writes the format is not installed.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
@@ -154,7 +154,7 @@ def export_trial(
     beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     opening = ""
     recorded = sweep.read()
-    refuse_imported(recorded.facts, sweep.study.name)
+    refuse_imported_sweep(recorded.facts, sweep.study.name)
     trial = recorded.training(number)
     card = _copied(recorded, trial, path, beside, sweep.emit) if format == "keras" else None
     if card is None:
@@ -171,7 +171,7 @@ def export_trial(
                 sweep.emit(PhaseBegan(f"converting to {format}"))
                 with folder_beside(path) as folder:
                     _write_keras(whole, Path(folder, "model.keras"), path)
-                    said = converted(whole, Path(folder), part, spec, own, format, quantize)
+                    said = convert_model(whole, Path(folder), part, spec, own, format, quantize)
                 card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
             _write_card(beside, card, part)
     if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
@@ -186,7 +186,7 @@ def export_trial(
 def _copied(recorded: RecordedSweep, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(recorded.folder, recorded.facts)
+        card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None
@@ -277,7 +277,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
 def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
     """The card of a sound `best.keras`; {} without one. What was altered, or is of what was, is moved aside."""
     try:
-        return kept_card(study.folder, study.facts)
+        return read_kept_card(study.folder, study.facts)
     except RecordError as error:
         for path in (study.folder.card, study.folder.best):
             if path.exists() or path.is_symlink():

@@ -14,12 +14,12 @@ from keras_sweep.record.facts import Choice
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.events import FinalistEnded, FinalistEpochEnded, FinalistsChosen, TrialEnded
 from keras_sweep.sweep.loop import Generation, GenerationTraining
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, TrialResumed
-from keras_sweep.trial.ranking import LEADING, can_win, imported, order_key, trained_epochs, unsteadiness
+from keras_sweep.trial.ranking import LEADING, can_win, count_epochs, is_imported, order_key, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
 SHARE = 0.25  # of the search's epochs, which finalists that nobody asked for may take
@@ -74,7 +74,7 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
     if not choice.recipes:
         why = "that would take more than a quarter of the search's epochs"
         return f"no configuration is trained with other seeds: {why}; {ask}"
-    cut = f"{counted(len(choice.recipes), 'configuration')} with {counted(len(choice.seeds), 'new seed')} each"
+    cut = f"{pluralize(len(choice.recipes), 'configuration')} with {pluralize(len(choice.seeds), 'new seed')} each"
     return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
 
 
@@ -115,7 +115,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     ]
     steady_first = sorted(tied, key=lambda one: unsteadiness(one, objective))
     leading = [*steady_first, *(one for one in candidates if one not in tied)][: wanted.top]
-    own = trained_epochs(results) - sum(one.epochs for one in results if imported(one))
+    own = count_epochs(results) - sum(one.epochs for one in results if is_imported(one))
     most = math.inf if spec.finalists_asked else SHARE * own
     recipes, seeds = afford_finalists([one.epochs for one in leading], wanted.seeds, most)
     numbers = tuple(one.number for one in leading[:recipes])

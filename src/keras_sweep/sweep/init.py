@@ -19,7 +19,7 @@ from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, SpaceFileError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.data_spec import find_source
-from keras_sweep.space.text import did_you_mean, escaped, joined, listed, quoted
+from keras_sweep.space.text import did_you_mean, escape, itemize, join, quote
 from keras_sweep.space_file.keras_tables import METRICS
 from keras_sweep.space_file.options import block_yaml
 from keras_sweep.space_file.read import read_space_file
@@ -56,7 +56,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         form = "log" if 0 < 10 * low < high else "standard" if not 0.1 < deviation < 10 else None
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
-    says |= {"data": data, "path": escaped(str(path)), "notes": [escaped(note).removesuffix(".") for note in notes]}
+    says |= {"data": data, "path": escape(str(path)), "notes": [escape(note).removesuffix(".") for note in notes]}
     says["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
     try:
@@ -77,8 +77,8 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
     file = Path(source)
     kind = "images" if file.is_dir() else KINDS.get(file.suffix.lower())
     if kind is None or not (file.is_dir() or file.is_file()):
-        what = f"{source} is no {joined(KINDS, 'or')} file, no folder, and no data set's name"
-        raise UsageError(what, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {joined(DATA_NAMES)}")
+        what = f"{source} is no {join(KINDS, 'or')} file, no folder, and no data set's name"
+        raise UsageError(what, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {join(DATA_NAMES)}")
     data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
     names: list[str] = []
     with contextlib.suppress(Exception):  # of many kinds, for a damaged file: what reads all of it says what is wrong
@@ -96,7 +96,7 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
     if target is None and names:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
-        notes.append(f"It predicts {target!r}; `--target` names another of {listed(names, 50)}")
+        notes.append(f"It predicts {target!r}; `--target` names another of {itemize(names, 50)}")
     is_table = find_source(kind).is_table  # which has a target, whatever it is in a file that can't be read
     return data | ({"target": target or "?"} if target or is_table else {})
 
@@ -115,8 +115,8 @@ def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:
         if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
             raise
         for key, texts in error.options.items():
-            said = [fault.message for fault in error.faults if f"`{key}: {quoted(texts)}`" in str(fault.hint)]
-            notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else listed(texts, 50)}")
+            said = [fault.message for fault in error.faults if f"`{key}: {quote(texts)}`" in str(fault.hint)]
+            notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else itemize(texts, 50)}")
         data |= {**error.options, "missing_target": "drop"}
         return _read_mended(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in found.notices):

@@ -21,11 +21,11 @@ from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, LIMITS, USUAL, keras_config, without_tensorflow
 from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.user_code import load_python, taken
+from keras_sweep.process.user_code import load_python, select_accepted
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
-from keras_sweep.training.losses import class_weights, compile_arguments, made_of
+from keras_sweep.training.losses import class_weights, compile_arguments, make_from_source
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
@@ -152,7 +152,7 @@ def _called(spec: SweepSpec, what: Any, module: str, arguments: Mapping[str, Any
         return f"keras.{module}.{type(what).__name__}({_arguments({**arguments, **own})})"
     source, given = str(arguments["python"]), {name: one for name, one in arguments.items() if name != "python"}
     code = source.partition(":")[2]
-    if made_of(source, given, spec.folder) is not load_python(source, spec.folder):
+    if make_from_source(source, given, spec.folder) is not load_python(source, spec.folder):
         code += f"({_arguments(given)})"
     wrapped = module == "metrics" and type(what).__name__ == "MeanMetricWrapper"
     return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(own)})" if wrapped else code
@@ -209,13 +209,13 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
         ]
         build = attribute
         if isinstance(found, type):
-            made.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
+            made.append(f"tuned = {attribute}({_arguments(select_accepted(found, known))})")
             build, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
             build, found = f"{attribute}.build", type(found).build  # which the instance wraps
-        made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
+        made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(select_accepted(found, known)))))})")
     else:
-        made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]
+        made = [f"model = {attribute}({_arguments({**select_accepted(found, known), **plan.model_arguments})})"]
     return [
         *made,
         "if not model.built:",

@@ -18,13 +18,13 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Judge, StopsAt, Watch
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import ADDED, good_enough, imported, winner
+from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
@@ -155,14 +155,14 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:
-            return why_stopped(stop)
+            return find_end_reason(stop)
         if wanted and generations.opened is None and (good := good_enough(finished, objective, wanted.value)):
             reached = f"{good.name} has {objective.name} {good.value:.4f}"
             emit(Noticed(f"{reached}, which {enough_text(wanted.value)}"))
             return EndReason.GOOD_ENOUGH
         generation = generations.next()
         if not generation.asked:
-            emit(Noticed(exhausted_text(len(finished))))
+            emit(Noticed(describe_exhausted_space(len(finished))))
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.asked)))
         try:
@@ -189,7 +189,7 @@ def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> 
     return point, next((one for one in finished if identity(one.params) == identity(point)), None)
 
 
-def train_added(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReason:
+def train_point(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReason:
     """Train one trial of a point, unless one is there; what the point leaves out is as in the best trial.
 
     It is a generation of its own. Raises UsageError: it is no point of the space.
@@ -203,15 +203,15 @@ def train_added(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReas
     asked = Suggestion(len(finished), point, index)
     sweep.emit(GenerationAsked(index, (asked,)))
     trained = GenerationTraining(sweep, record).to_the_end(Generation(index, [asked]), ADDED)
-    return EndReason.DONE if trained else why_stopped(sweep.stop)
+    return EndReason.DONE if trained else find_end_reason(sweep.stop)
 
 
-def why_stopped(stop: StopRequest) -> EndReason:
+def find_end_reason(stop: StopRequest) -> EndReason:
     """Why a search ended that was asked to."""
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
-def exhausted_text(trials: int) -> str:
+def describe_exhausted_space(trials: int) -> str:
     """What is said of a space of which so many trials are all that there are."""
     which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
     return f"{which} of the space has been tried"
@@ -224,7 +224,7 @@ def enough_text(value: float) -> str:
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
     """Raises SweepError where so many trials fail that the rest would too, or more than the user allows."""
-    own = [one for one in finished if not imported(one)]
+    own = [one for one in finished if not is_imported(one)]
     first = own[:FIRST_FAILURES]
     if len(own) == FIRST_FAILURES and all(one.state is TrialState.FAIL and one.reason != DIVERGED for one in first):
         raise SweepError(
@@ -234,7 +234,7 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
     failed = [result for result in own if result.state is TrialState.FAIL]
     if most is not None and len(failed) > most:
         raise SweepError(
-            f"{counted(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",
+            f"{pluralize(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",
             hint="The same command with a larger --max-failures goes on",
         )
 

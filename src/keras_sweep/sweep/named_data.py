@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.catalog import load_search_data, named_set, of_trial
+from keras_sweep.data.catalog import load_search_data, make_set_spec, select_variant
 from keras_sweep.data.raw_rows import rows_in_order
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import DATA_NAMES, unknown_name
@@ -24,9 +24,9 @@ from keras_sweep.record.sweep_folder import all_sweeps
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import itemize
 from keras_sweep.space.variants import variant_of
-from keras_sweep.sweep.trust import unfollowed_spec
+from keras_sweep.sweep.trust import read_unfollowed_spec
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import winner
 
@@ -38,7 +38,7 @@ MOST_THREADS = 2  # each holds a copy of its fold's rows
 QUIET: Any = {"action": "ignore", "category": UserWarning}
 
 
-def load_named(
+def load_source(
     source: str, spec: SweepSpec | None, sweeps_dir: Any, listener: Listener, *, needs_one: bool
 ) -> tuple[SweepSpec, SearchData]:
     """The rows of a data set, of a space file that was read (`spec`), or of a sweep in a folder, and their spec.
@@ -59,10 +59,10 @@ def load_named(
         if needs_one and not params:
             first = "Add" if fingerprint is None else "No trial has won yet: give the space file with"
             hint = f"{first} `{_as_options(which)}`, say"
-            raise UsageError(f"trials of this space have different rows, by {listed(which)}", hint=hint)
+            raise UsageError(f"trials of this space have different rows, by {itemize(which)}", hint=hint)
         values = ", ".join(f"{name}={json.dumps(value)}" for name, value in which.items())
         listener(Noticed(f"these rows are those with {values}"))
-        spec, data = of_trial(spec, data, which)
+        spec, data = select_variant(spec, data, which)
     return spec, data
 
 
@@ -84,12 +84,12 @@ def _spec_of(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpe
     if source not in sweeps:
         if source not in DATA_NAMES:
             raise unknown_name(source, list(sweeps))
-        return named_set(source), None, {}
+        return make_set_spec(source), None, {}
     if source in DATA_NAMES:
         listener(Noticed(f"{source!r} is a data set too: these are the rows of the sweep"))
     with StudyFile.open(sweeps[source]) as study:
-        spec = unfollowed_spec(study.facts, study.name, study.folder)
-        fingerprint, best = study.facts.fingerprint, winner(study.ranked_results(), spec.objective)
+        spec = read_unfollowed_spec(study.facts, study.name, study.folder)
+        fingerprint, best = study.facts.fingerprint, winner(study.rank_results(), spec.objective)
     if is_given(spec.data.source):
         raise UsageError(
             f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",

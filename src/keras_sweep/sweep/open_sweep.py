@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.arrays import each, ravel_column
-from keras_sweep.data.catalog import load_search_data, of_trial
+from keras_sweep.data.catalog import load_search_data, select_variant
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import ChangedSweep, UsageError
-from keras_sweep.models.build import changed_code, model_code
-from keras_sweep.models.inspect_model import first_model, inspect_model, load_rows, with_own_parameters
+from keras_sweep.models.build import find_changed_code, model_code
+from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, load_rows
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.user_code import forget_edited_modules
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
@@ -30,7 +30,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine, start_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, variant_of
-from keras_sweep.sweep.trust import ask_for_trust, unfollowed_spec
+from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import check_class_weights, compile_arguments
@@ -39,7 +39,7 @@ from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.ranking import imported
+from keras_sweep.trial.ranking import is_imported
 from keras_sweep.trial.result import Result
 
 
@@ -88,7 +88,7 @@ class OpenSweep:
 
     def read(self) -> RecordedSweep:
         """As its record has it now. Raises RecordError."""
-        return RecordedSweep(self.folder, self.study.facts, self.study.ranked_results())
+        return RecordedSweep(self.folder, self.study.facts, self.study.rank_results())
 
     @property
     def trusts(self) -> bool:
@@ -97,8 +97,8 @@ class OpenSweep:
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
-        """Its space file's, of which nothing is followed. Raises as `unfollowed_spec`."""
-        return self._spec or unfollowed_spec(self.study.facts, self.study.name, self.folder)
+        """Its space file's, of which nothing is followed. Raises as `read_unfollowed_spec`."""
+        return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
         """The trial of that number, or the training that stands for the winner, to be worked on.
@@ -114,26 +114,26 @@ class OpenSweep:
         Raises UsageError: another program trained it, the record names code and is not trusted, or the backend does not
         fit; DataError: the data can't be read; ChangedSweep: other rows are there now, or other code of the model.
         """
-        if imported(trial):
+        if is_imported(trial):
             raise UsageError(
                 f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
                 hint="Choose a trial that was trained here",
             )
         self._read_data(trial)
-        return of_trial(self.spec, self.data, trial.params)
+        return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
         """The validation rows, as the model takes them: the winner's, if trials differ in them. Raises as `load`."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
-        return of_trial(self.spec, self.data, params)[1].validation
+        return select_variant(self.spec, self.data, params)[1].validation
 
     def runner_of(self, variant: Variant) -> Runner:
         """Who trains the trials of a run that have this variant of the data."""
         if not variant or variant == next(iter(self.data.variants), variant):
             return self.runner
         if variant not in self._others:
-            spec, data = of_trial(self.spec, self.data, dict(variant))
+            spec, data = select_variant(self.spec, self.data, dict(variant))
             self._others[variant] = self.choose_runner(spec, data, self.runner.name, self.folder.checkpoints)
         return self._others[variant]
 
@@ -180,8 +180,8 @@ class OpenSweep:
             choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
-        forget_changed(spec.code, spec.folder)
-        if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
+        forget_edited_modules(spec.code, spec.folder)
+        if parts := find_changed_code(study.facts.model_code, model_code(spec, now=True)):
             source = spec.model.source
             raise ChangedSweep(
                 f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
@@ -196,7 +196,7 @@ class OpenSweep:
                 f"the data of the sweep {study.name!r} have changed since it was run",
                 hint="Bring the former rows back, or run the sweep anew under another name",
             )
-        self.spec, self.data = with_own_parameters(spec, data), data
+        self.spec, self.data = add_own_parameters(spec, data), data
 
 
 def load(
@@ -238,7 +238,7 @@ def load(
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
         if any(goal.name == "flops" for goal in spec.objective.further):
             flops(first_model(spec, data)[0], data.train.x)  # raises
-        first = of_trial(spec, data, dict(next(iter(data.variants), ())))
+        first = select_variant(spec, data, dict(next(iter(data.variants), ())))
         chosen, why_plain = choose_runner(
             *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )

@@ -27,10 +27,10 @@ from keras_sweep.record.reader import FINALISTS
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec
-from keras_sweep.space.distributions import as_value
+from keras_sweep.space.distributions import to_value
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.space.text import counted, joined
+from keras_sweep.space.text import join, pluralize
 from keras_sweep.sweep.earlier import fitting
 from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import IMPORTED
@@ -70,7 +70,7 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         study = searches[0] if study is None and len(searches) == 1 else study
         if study not in names:
             count = f"{len(searches)} studies" if study is None else f"no study {study!r}"
-            hint = f"Add `--study`, one of {joined(names if study else searches)}" if names else NOTHING
+            hint = f"Add `--study`, one of {join(names if study else searches)}" if names else NOTHING
             raise UsageError(f"the Optuna storage {shown} holds {count}", hint=hint)
         return _read(optuna.load_study(study_name=study, storage=storage), shown, metric)
     except SweepError:
@@ -164,7 +164,7 @@ def _read(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     objective = Objective(metric, Goal(goals[0].name.lower()))
     results = tuple(_result(trial, number, metric) for number, trial in enumerate(finished))
     left = len(trials) - len(finished)
-    notes = (f"left out: {counted(left, 'trial')} that had not finished",) if left else ()
+    notes = (f"left out: {pluralize(left, 'trial')} that had not finished",) if left else ()
     return Imported(shown, name, objective, _distributions(finished), results, notes)
 
 
@@ -184,7 +184,7 @@ def _result(trial: FrozenTrial, number: int, metric: str) -> Result:
     seconds = Seconds(train=trial.duration.total_seconds() if trial.duration else 0.0)
     pruned = f"pruned at epoch {len(curve)}" if curve else "pruned"
     reason = {TrialState.FAIL: "failed", TrialState.PRUNED: pruned}.get(state)
-    suggestion = Suggestion(number, {name: as_value(item) for name, item in trial.params.items()})
+    suggestion = Suggestion(number, {name: to_value(item) for name, item in trial.params.items()})
     curves = {metric: curve} if curve else {}
     result = Result(suggestion, state, value, curves, epoch, seconds, reason=reason, engine=ENGINE, runner=ENGINE)
     try:  # choices may be any JSON

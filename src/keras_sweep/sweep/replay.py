@@ -237,7 +237,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
     variant = variant_of(trial.params)  # of the data: its mates with others trained in other programs
     results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})
-    tell = told_as_phases(sweep.emit, f"training {trial.name} again")
+    tell = tell_as_phases(sweep.emit, f"training {trial.name} again")
     of = {number: list(group) for number, group in groupby(results, key=lambda one: one.suggestion.generation)}
 
     def searched(number: int, wanted: frozenset[int]) -> Iterator[Result]:
@@ -275,7 +275,7 @@ def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]
     return asked if again is None else again.asked
 
 
-def told_as_phases(emit: Listener, words: str) -> Listener:
+def tell_as_phases(emit: Listener, words: str) -> Listener:
     """A listener that passes on phases, and each epoch of a trial as one: no trial of the search ends here."""
 
     def tell(event: Event) -> None:

@@ -11,7 +11,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
-from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
+from keras_sweep.models.build import MODEL_CODE, find_changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
 from keras_sweep.record import saved
 from keras_sweep.record.candidates import MOST_COMPARED
@@ -20,11 +20,11 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.sweep.winner import validation_outputs
-from keras_sweep.training.build_trial import called, predicted
+from keras_sweep.training.build_trial import call_model, predict_rows
 from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
@@ -117,7 +117,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
-    if parts := changed_code(facts.model_code, model_code(spec)):
+    if parts := find_changed_code(facts.model_code, model_code(spec)):
         changes.append(f"the code of the model: {', '.join(parts)} (bring it back to go on)")
     if not changes:
         return
@@ -163,7 +163,9 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [one for result in results if result.final for one in result.finalists]
-    compared = [one for part in (results, finalists) for one in saved.with_scores(part, objective, best=MOST_COMPARED)]
+    compared = [
+        one for part in (results, finalists) for one in saved.select_scored(part, objective, best=MOST_COMPARED)
+    ]
     for trial in compared:
         path = saved.scores_file(saved.part_of(folder, trial), trial.number)
         try:
@@ -177,7 +179,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
             else:
                 saved.save_scores(path, scores)
     if lost:
-        whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
+        whose = f"the scores of {pluralize(lost, 'trial')} on the validation rows are lost"
         sweep.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
 
 
@@ -190,7 +192,7 @@ def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
     except RecordError:
         return None
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
-    for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
+    for call in (call_model, predict_rows):  # a plain call or a compiled one, whichever the runner took
         predict = partial(validation_outputs, spec, trial, weights, data, call)
         scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         if scores is not None and scores.digest == trial.scores_digest:

@@ -16,7 +16,7 @@ from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.process.backend import config_changes, keras_config
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.user_code import forget_changed
+from keras_sweep.process.user_code import forget_edited_modules
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import SweepLock
@@ -32,15 +32,22 @@ from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded, SweepStarted, WinnerRefitted, short_path
 from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.finalists import train_finalists
-from keras_sweep.sweep.loop import enough_text, exhausted_text, point_to_add, search, train_added, why_stopped
+from keras_sweep.sweep.loop import (
+    describe_exhausted_space,
+    enough_text,
+    find_end_reason,
+    point_to_add,
+    search,
+    train_point,
+)
 from keras_sweep.sweep.open_sweep import OpenSweep, load
 from keras_sweep.sweep.resume import check_same, open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.winner import last_look, refit_winner
-from keras_sweep.training.checkpoint import kept_epochs
+from keras_sweep.training.checkpoint import read_kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.ranking import best_training, comparable, imported, winner
+from keras_sweep.trial.ranking import best_training, comparable, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
 KEPT_APART = ("study.db", "run.log", "lock")  # what these names begin with is written to when nothing is done, too
@@ -86,7 +93,7 @@ def run_sweep(
     """
     wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
-    forget_changed(spec.code, spec.folder)
+    forget_edited_modules(spec.code, spec.folder)
     if options.seconds is not None:
         stop.limit(options.seconds)
     if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters
@@ -103,7 +110,7 @@ def run_sweep(
         _open_to_run(sweep, spec, options, stack)
         with wall.part("record"):
             record = TrialRecord(sweep.study, sweep.spec.objective, notice=lambda text: emit(Noticed(text)))
-            damaged = set_damaged_weights_aside(folder, sweep.study.ranked_results(), emit)
+            damaged = set_damaged_weights_aside(folder, sweep.study.rank_results(), emit)
         total = options.total(sweep.spec, record.results(), sweep.study.facts.learned)
         if options.more is not None:
             sweep.study.set_attributes({"trials": total})
@@ -111,7 +118,7 @@ def run_sweep(
         stop.can_finish = True
         with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a full disk
             if options.add is not None:
-                reason = train_added(sweep, record, options.add)
+                reason = train_point(sweep, record, options.add)
             else:
                 reason = search(sweep, record, total, most_failures=options.max_failures)
             record.close()
@@ -123,7 +130,7 @@ def run_sweep(
                 sweep.study.set_attributes({reason.name.lower(): len(record.results())})
             recorded = sweep.read()
             waiting, kept = _unfinished(sweep, len(recorded.results), total) if is_complete else ((), {})
-        reason = reason if is_complete else why_stopped(stop)
+        reason = reason if is_complete else find_end_reason(stop)
         ended = SweepEnded(spec.name, reason, tuple(recorded.results), kept=kept, waiting=waiting)
         done = None
         if recorded.best is not None and not stop.signalled:
@@ -187,7 +194,7 @@ def _unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int,
     waiting = waiting_beside(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}
-    epochs = kept_epochs(sweep.folder.checkpoints)
+    epochs = read_kept_epochs(sweep.folder.checkpoints)
     numbers = sorted(set(range(recorded, total)).difference(waiting))
     return tuple(waiting), {number: epochs[number] for number in numbers if epochs.get(number)}
 
@@ -199,7 +206,7 @@ def _end(sweep: OpenSweep, ended: SweepEnded, done: str | None) -> SweepEnded:
     seconds, before = sweep.wall.total(), sweep.study.facts.seconds
     of_all_runs = {name: before.get(name, 0.0) + seconds.get(name, 0.0) for name in {**before, **seconds}}
     sweep.study.set_attributes({"seconds": of_all_runs, "done": done})
-    own = [one for one in ended.results if not imported(one)]
+    own = [one for one in ended.results if not is_imported(one)]
     if is_out_of_time := ended.reason is EndReason.OUT_OF_TIME:
         resumes = "the time is up; the same command goes on from what is kept"
         nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
@@ -280,7 +287,7 @@ def tell_again(
         reason, more = EndReason.DONE, "; `--more N` adds some"
         done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
     elif sweep.facts.exhausted == len(results):
-        reason, more, done = EndReason.EXHAUSTED, "", exhausted_text(len(results))
+        reason, more, done = EndReason.EXHAUSTED, "", describe_exhausted_space(len(results))
     else:
         reason, more = EndReason.GOOD_ENOUGH, ""
         done = f"a trial {enough_text(spec.search.stop.value if spec.search.stop else 0.0)}"

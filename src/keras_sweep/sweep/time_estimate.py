@@ -12,7 +12,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import find_sampler, make_engine
-from keras_sweep.search.pruning import epochs_read_from, expected_epochs
+from keras_sweep.search.pruning import epochs_read_from, estimate_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
 from keras_sweep.sweep.earlier import earlier_trials
@@ -57,7 +57,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
     engine = make_engine(spec)
     asked = engine.ask(max(runner.generation, PROBE_TRIALS))
-    trials = min(spec.search.trials, spec.drawn_space.size)
+    trials = min(spec.search.trials, spec.sampler_space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
     end = time.monotonic() + PROBE_SECONDS
@@ -113,13 +113,13 @@ def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> t
     least, most = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
     if rule is not None:
         whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
-        return expected_epochs(spec, rule, lengths, generation), whole, 0.0
+        return estimate_epochs(spec, rule, lengths, generation), whole, 0.0
     if find_sampler(spec.search).sets_epochs or not epochs_read_from(offer):
         return whole, whole, 0.0
-    return whole, whole, expected_epochs(offer, OFFER, [most] * len(lengths), generation)
+    return whole, whole, estimate_epochs(offer, OFFER, [most] * len(lengths), generation)
 
 
-def probed(
+def probe_time(
     spec: SweepSpec, emit: Listener, *, runner: str | None = None, sweeps: Path | None = None
 ) -> tuple[SearchData, TimeEstimate | None]:
     """The data, and how long the sweep will take; nothing is written.

@@ -37,12 +37,12 @@ def ask_for_trust(
         emit(Noticed(f"`--trust`: imports and runs {code}"))
 
 
-def unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
+def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
     """The spec of a sweep as it was run, whose paths start where the space file was; no `python:` is followed.
 
     Raises UsageError: it was imported without a space file, or its text is no space file of this version.
     """
-    refuse_imported(facts, name)
+    refuse_imported_sweep(facts, name)
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
     file = origin / f"{name}.yaml"
@@ -56,7 +56,7 @@ def unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
         ) from error
 
 
-def refuse_imported(facts: Facts, name: str) -> None:
+def refuse_imported_sweep(facts: Facts, name: str) -> None:
     """Raises UsageError where another program searched, and there is no space file."""
     if facts.imported is not None:
         raise UsageError(

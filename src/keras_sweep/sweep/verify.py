@@ -27,7 +27,7 @@ from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.build_trial import predicted
+from keras_sweep.training.build_trial import predict_rows
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.outcome import Logged
@@ -124,7 +124,7 @@ def verify_model(
     if card.refit is not None:
         checks = _checks("refit ", card.refit.scores, scores, rows)
     else:
-        checks = _validation_checks(spec, card, scores, rows, lambda: predicted(model, x))
+        checks = _validation_checks(spec, card, scores, rows, lambda: predict_rows(model, x))
     if not checks:
         raise ModelError(
             f"{path} evaluates none of its card's scores: what a `fit` or steps of yours compute is not in the file",

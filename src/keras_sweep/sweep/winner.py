@@ -31,8 +31,8 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.replay import told_as_phases, weights_of
-from keras_sweep.training.build_trial import compiled_model, fits_itself, predicted
+from keras_sweep.sweep.replay import tell_as_phases, weights_of
+from keras_sweep.training.build_trial import compile_model, fits_itself, predict_rows
 from keras_sweep.training.folds import fold_outputs
 from keras_sweep.training.outcome import Logged, read_numbers
 from keras_sweep.training.runner import Watch
@@ -77,14 +77,14 @@ def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Re
     spec, data = sweep.load(training)
     refit = sweep.study.facts.refit_of(training)
     if refit is None and not data.folds:
-        return trained_model(spec, training, weights_of(sweep, training), data), data, None
+        return build_trained_model(spec, training, weights_of(sweep, training), data), data, None
     rows = whole(spec, data)
     weights = refit_weights(sweep.folder, refit)
     if weights is None or refit is None:
         why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
         sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
         weights, refit = train_on_all(sweep, training, rows)
-    return trained_model(spec, training, weights, rows), rows, refit
+    return build_trained_model(spec, training, weights, rows), rows, refit
 
 
 def train_on_all(
@@ -110,7 +110,7 @@ def train_on_all(
     name = sweep.runner.name if sweep.is_running else training.runner
     runner = sweep.choose_runner(alone, rows, name, checkpoints)
     asked = Suggestion(training.number, params)
-    tell = told_as_phases(sweep.emit, f"training {training.name} on all {len(rows.train):,} rows")
+    tell = tell_as_phases(sweep.emit, f"training {training.name} on all {len(rows.train):,} rows")
     watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled)
     again = next(runner.run([asked], frozenset({asked.number}), watch), None)
     if again is None:
@@ -125,9 +125,9 @@ def train_on_all(
     return again.weights, Refit(*of, again.epochs, len(rows.train), scores, digest)
 
 
-def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
+def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
-    model = compiled_model(spec, training_plan(spec, result.params), data)
+    model = compile_model(spec, training_plan(spec, result.params), data)
     try:
         model.set_weights(list(weights))
     except ValueError as error:
@@ -143,13 +143,13 @@ def validation_outputs(
     result: Result,
     weights: Weights,
     data: SearchData,
-    call: Callable[[Any, Arrays], Arrays] = predicted,
+    call: Callable[[Any, Arrays], Arrays] = predict_rows,
 ) -> Arrays:
     """[N, ...] what the weights that earned a trial's value say of the validation rows."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
-    model = trained_model(spec, result, weights, data)
+    model = build_trained_model(spec, result, weights, data)
     return each(np.asarray, call(model, data.validation.x))
 
 
@@ -223,7 +223,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     arguments = training_plan(spec, trial.params).loss_arguments
     given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **given))
-    predict = cache(lambda: predicted(model, rows.x))
+    predict = cache(lambda: predict_rows(model, rows.x))
     logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
     errors = {one.metric: one.standard_error() for one in logged}
     known = {name: error for name, error in errors.items() if error is not None}

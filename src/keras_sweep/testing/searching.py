@@ -145,6 +145,6 @@ def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
 
 def is_in_space(space: SearchSpace, params: Params) -> bool:
     """Whether a trial has exactly the active parameters and the constants, with values that the space may have."""
-    values = space.searched(params)
+    values = space.match_values(params)
     own = {**space.constants, **{each.name: value for each, value in values or ()}}
     return values is not None and own == dict(params) and space.allows(params)

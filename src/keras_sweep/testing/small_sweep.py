@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.catalog import named_set
+from keras_sweep.data.catalog import make_set_spec
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace
@@ -35,7 +35,7 @@ def make_spec(
         "space": SearchSpace(tuple(parameters), constants or {}),
         "search": SearchSettings(sampler=sampler, seed=seed),
     }
-    return replace(named_set("digits"), **{**usual, **changes})
+    return replace(make_set_spec("digits"), **{**usual, **changes})
 
 
 def digits(train_rows: int = 288, validation_rows: int = 96) -> SearchData:

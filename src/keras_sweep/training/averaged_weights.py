@@ -28,7 +28,7 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     return [(variable, average) for variable, average in pairs if average is not None]
 
 
-def scored_weights(model: Any) -> Weights:
+def average_weights(model: Any) -> Weights:
     """What `model.get_weights()` would be if `fit` ended now."""
     instead = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
     return tuple(array_of(instead.get(id(variable), variable)) for variable in model.weights)

@@ -8,7 +8,7 @@ import numpy as np
 from keras_sweep.data.arrays import Arrays, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import built
+from keras_sweep.models.build import build_with_fit
 from keras_sweep.models.hyper_model import has_own_fit
 from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
@@ -66,12 +66,12 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     return Schedule()
 
 
-def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Seed all generators, then build and compile the model, as `compiled_trial` says."""
-    return compiled_trial(spec, plan, data)[0]
+def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
+    """Seed all generators, then build and compile the model, as `compile_trial` says."""
+    return compile_trial(spec, plan, data)[0]
 
 
-def compiled_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
+def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
     """Seed all generators, then build and compile the model; and its HyperModel's own `fit`, if that trains it.
 
     `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. Of
@@ -106,7 +106,7 @@ def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
         clear_session()  # else they have other names than those that are recorded
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
-    return built(spec, plan.model_arguments, data)
+    return build_with_fit(spec, plan.model_arguments, data)
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
@@ -122,7 +122,7 @@ def fits_itself(spec: SweepSpec) -> bool:
 ROWS = 1024  # at once
 
 
-def called(model: Any, x: Arrays) -> Arrays:
+def call_model(model: Any, x: Arrays) -> Arrays:
     """[N, ...] outputs on rows as `evaluate` has them. `predict` would first compile, for this once."""
     import keras
 
@@ -132,9 +132,9 @@ def called(model: Any, x: Arrays) -> Arrays:
         to_numpy = keras.ops.convert_to_numpy
         return each(lambda *of_one: np.concatenate([np.asarray(to_numpy(part)) for part in of_one]), *parts)
     except Exception:  # a layer that works in a compiled program alone
-        return predicted(model, x)
+        return predict_rows(model, x)
 
 
-def predicted(model: Any, x: Arrays) -> Arrays:
+def predict_rows(model: Any, x: Arrays) -> Arrays:
     """The same by a compiled program, whose last digits may be others."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

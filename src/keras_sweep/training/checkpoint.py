@@ -73,7 +73,7 @@ def read(path: Path) -> Kept | None:
     return about["facts"], states
 
 
-def kept_epochs(folder: Path) -> dict[int, int]:
+def read_kept_epochs(folder: Path) -> dict[int, int]:
     """Of each trial that stands in the folder's file: after how many epochs it does."""
     with suppress(Damaged):
         if (kept := read(folder / FILE)) is not None:
@@ -140,12 +140,12 @@ class LatestCheckpoint:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
-def joined(states: Sequence[TrainingState]) -> TrainingState:
+def join_states(states: Sequence[TrainingState]) -> TrainingState:
     """The states of a trial's folds as one."""
     return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 
-def parted(state: TrainingState, count: int) -> list[TrainingState]:
+def split_state(state: TrainingState, count: int) -> list[TrainingState]:
     """The states that `joined` made one of, `count` in all."""
     parts = state._replace(right=())
     return [

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.models.inspect_model import drawn_models, first_model
+from keras_sweep.models.inspect_model import draw_models, first_model
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.backend import LIMITS, keras_config
 from keras_sweep.search.engines import find_sampler
@@ -98,7 +98,7 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
     """What models compile themselves with that lanes can't have, as far as some trials tell."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
-    found = (plain_parts(spec, model) for model in drawn_models(spec, data))
+    found = (plain_parts(spec, model) for model in draw_models(spec, data))
     return next((one for one in found if isinstance(one, str)), None)
 
 

@@ -9,7 +9,7 @@ from keras_sweep.data.arrays import Array, Arrays, each
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import called, compiled_model
+from keras_sweep.training.build_trial import call_model, compile_model
 from keras_sweep.training.row_values import ACCURACIES, TOP_K
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Weights
@@ -20,7 +20,7 @@ def fold_outputs(
     data: SearchData,
     params: Params,
     weights: Sequence[Weights],
-    call: Callable[[Any, Arrays], Arrays] = called,
+    call: Callable[[Any, Arrays], Arrays] = call_model,
 ) -> list[Arrays]:
     """Of each of these weights [N, ...] the outputs on all rows, in their order.
 
@@ -29,7 +29,7 @@ def fold_outputs(
     parts = []
     for index in range(len(data.folds)):
         rows = data.fold(index)
-        model = compiled_model(spec, training_plan(spec, params), rows)
+        model = compile_model(spec, training_plan(spec, params), rows)
         outputs = []
         for one in weights:
             count = len(one) // len(data.folds)
@@ -42,12 +42,12 @@ def fold_outputs(
 def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
     """The compiled Keras model of a trial that has these weights, with folds that of the first, and rows for it."""
     rows = data.fold(0) if data.folds else data
-    model = compiled_model(spec, training_plan(spec, params), rows)
+    model = compile_model(spec, training_plan(spec, params), rows)
     model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
     return model, rows.validation.x
 
 
-def joined_score(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
+def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """A metric over the rows of all folds, float64: [T], or one number.
 
     `values` has of each fold its mean over the fold's rows, which these are among all, by `weights` [N] if they weigh

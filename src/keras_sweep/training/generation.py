@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.group import Group
@@ -52,7 +52,7 @@ class TrainingGeneration(ABC):
             try:
                 lane = self._lane(suggestion, own, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
-                if not of_user(error):
+                if not is_user_error(error):
                     raise
                 unbuilt.append((suggestion, error))
                 continue

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lane import Lane, LaneEnd
-from keras_sweep.training.outcome import Failure, diverged, scored_epoch, trial_objective
+from keras_sweep.training.outcome import Failure, find_scored_epoch, has_diverged, trial_objective
 from keras_sweep.trial.result import Seconds
 
 
@@ -90,7 +90,7 @@ class Group(ABC):
         try:
             self._train(until, stopping, report)
         except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
-            if not of_user(error):
+            if not is_user_error(error):
                 raise
             self.finished = True
             reports.append(Report(failure=Failure.of(error)))
@@ -145,13 +145,13 @@ class Group(ABC):
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
         """Take in what an epoch brought a lane, and keep where it stands if that is asked for."""
-        lane.log(row, finite=finite and not diverged(row))
+        lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return
         objective = trial_objective(self._objective, lane.suggestion)
-        kept = objective.take_best or lane.restored is not None
+        kept = objective.take_best or lane.restored_epoch is not None
         values = [logged.get(objective.name, math.nan) for logged in lane.rows]
-        improved = kept and scored_epoch(objective, values, lane.restored) == len(lane.rows)
+        improved = kept and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
         if improved or not lane.training or len(lane.rows) in lane.rungs:
             lane.last = state()
         if improved:

@@ -16,13 +16,13 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import joined
+from keras_sweep.space.text import join
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd
-from keras_sweep.training.outcome import Failure, failed, scored, scored_epoch, trial_objective
+from keras_sweep.training.outcome import Failure, find_scored_epoch, make_failure, make_result, trial_objective
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.segments import Segments, train_segment
 from keras_sweep.training.workers.pool import Pool, error_of
@@ -87,7 +87,7 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._check(failed(suggestion, Failure.of(error)))
+                yield self._check(make_failure(suggestion, Failure.of(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
@@ -194,15 +194,15 @@ class GroupRunner(Runner):
             if (error := error_of(segment)) is not None:
                 if self._shared is None:
                     raise error
-                trials = joined([str(lane.number) for lane in group.lanes if lane.training], "and")
-                self._shared.lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
+                trials = join([str(lane.number) for lane in group.lanes if lane.training], "and")
+                self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
                 continue
             for report in segment.result().reports:
                 if report.failure is not None:  # it takes down all lanes of the program
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
-                            yield self._check(failed(lane.suggestion, report.failure, lane.curve, lane.seconds))
+                            yield self._check(make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds))
                 self._note(report, generation, watch)
                 yield from self._end_lanes([generation.lanes[number] for number in report.ended])
 
@@ -230,14 +230,14 @@ class GroupRunner(Runner):
 
     def _result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
-            return failed(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
+            return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows, how = self._data.validation, lane.scored
         state = lane.last if how.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
-        epoch = scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored)
+        epoch = find_scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored_epoch)
         with self._wall.part("score"):
-            return scored(
+            return make_result(
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,

@@ -32,7 +32,7 @@ class Controls:
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         """Before the first epoch, which trains at this rate."""
-        # All that these callbacks ask of a model; whoever trains keeps the weights, by what `restored` says.
+        # All that these callbacks ask of a model; whoever trains keeps the weights, by what `restored_epoch` says.
         self._optimizer = SimpleNamespace(learning_rate=_rounded(learning_rate))
         self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
         self._epochs = 0
@@ -73,7 +73,7 @@ class Controls:
         return rate
 
     @property
-    def restored(self) -> int | None:
+    def restored_epoch(self) -> int | None:
         """The epoch, counted from 1, whose weights the trial would have if it ended here; None: those of its last."""
         found = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if found else None
@@ -166,9 +166,9 @@ class Lane:
         return self.end is None or (ended and len(self.rows) >= rung)
 
     @property
-    def restored(self) -> int | None:
+    def restored_epoch(self) -> int | None:
         controls = self.controls or Controls.of(self.plan.training, self.learning_rate, self.rows)
-        return None if controls is None else controls.restored
+        return None if controls is None else controls.restored_epoch
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """One more epoch brought these metrics; `finite` says whether they and the weights are finite numbers."""

@@ -19,7 +19,7 @@ from keras_sweep.process.user_code import load_python, user_code
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_own
-from keras_sweep.space.text import joined, nearest, quoted
+from keras_sweep.space.text import join, nearest, quote
 
 LEAST = 1e-6  # above -1, of which there is no logarithm of 1 + it
 
@@ -80,7 +80,7 @@ def _loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> 
     import keras
 
     if is_own(name):
-        return made_of(name, dict(arguments), folder)
+        return make_from_source(name, dict(arguments), folder)
     function = keras.losses.get(name)
     for kind in vars(keras.losses).values():
         a_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
@@ -102,9 +102,9 @@ def metric_of(spec: SweepSpec, name: str) -> Any:
             lambda **given: keras.metrics.get({"class_name": name, "config": given}), name, {**listed, "name": name}
         )
     source = str(listed.pop("python"))
-    found = made_of(source, listed, spec.folder)
+    found = make_from_source(source, listed, spec.folder)
     if getattr(found, "name", name) != name and isinstance(load_python(source, spec.folder, ModelError), type):
-        found = made_of(source, {**listed, "name": name}, spec.folder)
+        found = make_from_source(source, {**listed, "name": name}, spec.folder)
     if not isinstance(found, keras.metrics.Metric):
         return keras.metrics.MeanMetricWrapper(found, name=name)
     if found.name != name:
@@ -122,7 +122,7 @@ def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> 
         raise ModelError(f"{name!r} does not take {dict(arguments)}: {error}") from error
 
 
-def made_of(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
+def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
     """What the user's `module:function` is, or makes. Raises ModelError."""
     found: Any = load_python(source, folder, ModelError)
     if isinstance(found, type) or arguments or _needs_nothing(found):
@@ -157,7 +157,7 @@ def each_row(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Ca
     if name == "loss":
         found = loss_of(spec, arguments)
     else:
-        found = made_of(str(own.pop("python")), own, spec.folder) if "python" in own else None
+        found = make_from_source(str(own.pop("python")), own, spec.folder) if "python" in own else None
     known = found is None or isinstance(found, str | keras.metrics.Metric)
     return None if known else getattr(found, "call", found)
 
@@ -186,9 +186,9 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
     for name, weight in wanted.items():
         number = names.get(str(name), int(name) if counted and str(name).isdecimal() else None)
         if not isinstance(number, int) or not 0 <= number < count:
-            there = joined(names) if names else f"0 to {count - 1}"
+            there = join(names) if names else f"0 to {count - 1}"
             raise UsageError(
-                f"`class_weight` names the class {quoted(name)}, but the classes of {data.name} are {there}",
+                f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {there}",
                 hint=f"Did you mean {near!r}?" if (near := nearest(name, names)) else "Name it as the labels do",
             )
         found[number] = float(weight)

@@ -21,23 +21,23 @@ import numpy as np
 from keras_sweep.data.arrays import Array, Arrays, cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SweepError, UsageError
-from keras_sweep.process.user_code import said_by
+from keras_sweep.process.user_code import describe_error
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import unstyled
+from keras_sweep.space.text import strip_styles
 from keras_sweep.training.losses import each_row
 from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
-from keras_sweep.trial.row_scores import RowScores, of_values
+from keras_sweep.trial.row_scores import RowScores, from_values
 
 ROWS = 32  # that are predicted at once
 CALLS, FIRST_CALLS = 50, 3  # the first ones compile
 INSTEAD = "Take `parameters` or `predict_seconds` as a goal in their place"
 
 
-def diverged(row: Mapping[str, float]) -> bool:
+def has_diverged(row: Mapping[str, float]) -> bool:
     """Whether any metric of an epoch is NaN or infinite."""
     return not all(map(math.isfinite, row.values()))
 
@@ -52,10 +52,10 @@ def best_epoch(objective: Objective, values: Sequence[float]) -> int:
     return min(there, key=lambda index: objective.key(values[index])) + 1
 
 
-def scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
+def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
     """The epoch, counted from 1, whose value and weights a trial has that ends after these.
 
-    `restored` is the one to whose weights early stopping returns.
+    `restored_epoch` is the one to whose weights early stopping returns.
     """
     return best_epoch(objective, values) if objective.take_best else restored or len(values)
 
@@ -77,17 +77,19 @@ def read_numbers(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(np.asarray(value).item()) for name, value in logs.items() if np.size(value) == 1}
 
 
-def scored(
+def make_result(
     spec: SweepSpec,
     suggestion: Suggestion,
     *,
     curve: Curve,  # at least one epoch
-    epoch: int,  # the one that is scored, see `scored_epoch`
+    epoch: int,  # the one that is scored, see `find_scored_epoch`
     weights: Weights,  # of that epoch
     seconds: Seconds,
     rows: Rows,  # those of validation
     predict: Callable[[], Array],  # outputs of the model with `weights` on these rows; called at most once
-    model: Callable[[], tuple[Any, Arrays]],  # the Keras model that has them, and rows for it, as `measured` wants them
+    model: Callable[
+        [], tuple[Any, Arrays]
+    ],  # the Keras model that has them, and rows for it, as `measure_goals` wants them
     is_validation_score: bool = True,  # the value of a trial that is not pruned is what the model scores on these rows
     reason: str | None = None,  # what to know of the end of such a trial
     right: Array | None = None,  # [N] whether each of these rows was right at that epoch, where the runner knows
@@ -99,16 +101,16 @@ def scored(
     can_win = pruned_at is None or spec.objective.take_best
     if right is not None and rows.weights is None:  # else a row counts for more than right or wrong
         known = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
-        scores = of_values(right) if known else None
+        scores = from_values(right) if known else None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict))
     is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores, parted = logged.row_scores()
     try:
-        of_model = measured(spec, weights, model) if spec.objective.further else {}
+        of_model = measure_goals(spec, weights, model) if spec.objective.further else {}
     except Exception as error:  # as above
-        return failed(suggestion, Failure.of(error), curve, seconds)
+        return make_failure(suggestion, Failure.of(error), curve, seconds)
     result = Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -126,7 +128,9 @@ def scored(
     )
     for goal in (one.name for one in spec.objective.further):
         if (reached := result.goal(goal)) is None or not math.isfinite(reached):
-            return failed(suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds)
+            return make_failure(
+                suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds
+            )
     return result
 
 
@@ -143,9 +147,9 @@ class Failure:
         """What an exception says, which any process can read."""
         if isinstance(error, TrialFailed):
             return error.failure
-        reason = unstyled(str(error)) if isinstance(error, SweepError) else said_by(error)
+        reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)
         text = "".join(traceback.format_exception(error))
-        return cls(reason, unstyled(text)[-20_000:], is_transient(error))
+        return cls(reason, strip_styles(text)[-20_000:], is_transient(error))
 
 
 class TrialFailed(Exception):
@@ -156,7 +160,7 @@ class TrialFailed(Exception):
         self.failure = failure
 
 
-def failed(
+def make_failure(
     suggestion: Suggestion, failure: Failure, curve: Curve | None = None, seconds: Seconds | None = None
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
@@ -262,7 +266,7 @@ def standard_error(
     return by_values
 
 
-def measured(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
+def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
     """Each of `parameters`, `flops` and `predict_seconds` that is a goal.
 
     `weights` are those of the trial, with folds of all of its models, over which the count is the mean; `model` gives

@@ -11,7 +11,7 @@ from keras_sweep.data.arrays import Array, ravel_column
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import Effort
-from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
+from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, from_outputs, from_values
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
 TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
@@ -92,10 +92,10 @@ def row_values(
     if name == "cosine_similarity" and not metric.endswith("loss"):
         each = -each  # as a loss it is minimized: Keras turns its sign
     values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
-    return values if rows.weights is None else weighed(metric, values, rows.weights)
+    return values if rows.weights is None else weigh_values(metric, values, rows.weights)
 
 
-def weighed(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
+def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
     """[N] values whose plain mean is what Keras has for rows of these values and weights.
 
     Of a loss Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
@@ -140,12 +140,12 @@ def row_scores(
     weights beside what the rows contribute: that is the same for each of them.
     """
     if _named(metric, loss) in OF_ALL_ROWS:
-        return of_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
+        return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
     if (values := row_values(metric, loss, rows, predict, of_row)) is None:
         return None, None
     mean = float(values.mean())
     if (rest := penalty(metric, value, mean)) is not None:
-        return of_values(values + rest), None
+        return from_values(values + rest), None
     parted = of_row is None and abs(value - mean) > PARTED * max(abs(mean), abs(value))
     return None, mean if parted else None
 

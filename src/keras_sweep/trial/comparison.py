@@ -93,19 +93,19 @@ def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
         value, leading = score(one)[0], score(best)[0] if one.final else best.value
         assert value is not None and leading is not None
         distance = objective.key(value) - objective.key(leading)
-        width = max(known_error(best) or 0.0, known_error(one) or 0.0)
+        width = max(read_error(best) or 0.0, read_error(one) or 0.0)
         behind[one.number] = Behind(distance, None, one.rows == best.rows and abs(distance) <= width)
-    return Comparison(best.number, behind=with_company(behind))
+    return Comparison(best.number, behind=drop_lonely_ties(behind))
 
 
-def with_company(behind: dict[int, Behind]) -> dict[int, Behind]:
+def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
     """The same, without a tie that is the only one: a best trial that stands alone ties with nobody."""
     if sum(one.tie for one in behind.values()) > 1:
         return behind
     return {number: Behind(one.behind, one.stderr, False) for number, one in behind.items()}
 
 
-def known_error(result: Result) -> float | None:
+def read_error(result: Result) -> float | None:
     """The standard error; None where it is not known: rows that are all alike say nothing of others."""
     known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if known else None

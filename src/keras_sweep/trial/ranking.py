@@ -42,14 +42,14 @@ def has_value(result: Result) -> bool:
     return result.state is not TrialState.FAIL and result.value is not None and math.isfinite(result.value)
 
 
-def imported(result: Result) -> bool:
+def is_imported(result: Result) -> bool:
     """Whether another program trained it."""
     return result.engine.startswith(IMPORTED)
 
 
-def searched(result: Result) -> bool:
+def is_searched(result: Result) -> bool:
     """Whether an engine of this sweep asked for it."""
-    return not imported(result) and result.engine != ADDED
+    return not is_imported(result) and result.engine != ADDED
 
 
 def comparable(result: Result, objective: Objective) -> bool:
@@ -62,7 +62,9 @@ def can_win(result: Result, objective: Objective) -> bool:
 
     Where the winner must meet something, it must, too.
     """
-    return comparable(result, objective) and not imported(result) and (not objective.where or _meets(result, objective))
+    return (
+        comparable(result, objective) and not is_imported(result) and (not objective.where or _meets(result, objective))
+    )
 
 
 def _meets(result: Result, objective: Objective) -> bool:
@@ -100,7 +102,7 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
     keys = {
         one.number: (objective.key(one.value), *(key(goal, one.goal(goal.name)) for goal in objective.further))
         for one in results
-        if comparable(one, objective) and not imported(one) and one.value is not None
+        if comparable(one, objective) and not is_imported(one) and one.value is not None
     }
     found: dict[int, tuple[float, ...]] = {}
     for number, own in sorted(keys.items(), key=lambda item: item[1]):  # who is better than another comes before it
@@ -137,7 +139,7 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if math.inf not in values else math.inf
 
 
-def spent_seconds(results: Iterable[Result]) -> dict[int, float]:
+def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
     """Trial -> what it and all before it took of sampling, compiling and training, one after the other."""
     took = {one.number: one.seconds.total for one in sorted(results, key=lambda each: each.number)}
     finite = (seconds if math.isfinite(seconds) and seconds > 0 else 0.0 for seconds in took.values())
@@ -157,7 +159,7 @@ def improvements(
     return found
 
 
-def trained_epochs(results: Sequence[Result]) -> int:
+def count_epochs(results: Sequence[Result]) -> int:
     """The epochs of all trials together; those that a promoted trial took over count once."""
     known: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - known.get(result.suggestion.continues, 0) for result in results)

@@ -55,7 +55,7 @@ class RowScores:
         return np.asarray(self.arrays[0], np.float32)
 
 
-def of_values(values: npt.NDArray[Any]) -> RowScores:
+def from_values(values: npt.NDArray[Any]) -> RowScores:
     """[N] scores, as bits where each is 0 or 1."""
     import numpy as np
 
@@ -64,7 +64,7 @@ def of_values(values: npt.NDArray[Any]) -> RowScores:
     return RowScores(Kind.VALUES, len(values), (np.ascontiguousarray(values, np.float32),))
 
 
-def of_outputs(*parts: npt.NDArray[Any]) -> RowScores:
+def from_outputs(*parts: npt.NDArray[Any]) -> RowScores:
     """[N, ...] outputs and labels, and [N] weights of rows, if they have any."""
     import numpy as np
 

@@ -5,13 +5,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.compare import Side, SideBySide
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import seeds_record
 from keras_sweep.views.leaderboard.texts import behind_head, difference_text, over_seeds_text
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.table import Column, cut, drawn, needed
+from keras_sweep.views.terminal.table import Column, count_cells, cut, draw_table
 from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, seconds_text, sparkline, value_text
 
 LONGEST = 28  # cells of one value on a terminal
@@ -57,7 +57,7 @@ def _facts(found: SideBySide, side: Side) -> dict[str, str]:
 def verdict_lines(found: SideBySide) -> list[str]:
     """Which is best, and whether the rows can tell the others from it."""
     first = found.first
-    lines = [f"{first.name} has the best {escaped(found.objective.name)}: {score_text(*found.score(first))}"]
+    lines = [f"{first.name} has the best {escape(found.objective.name)}: {score_text(*found.score(first))}"]
     alone = [side.name for side in found.sides if side.over_seeds is None]
     if found.by_mean:
         lines.append("winners compare by their means over seeds")
@@ -73,21 +73,21 @@ def verdict_lines(found: SideBySide) -> list[str]:
             away = difference_text(behind.behind, found.objective, behind.stderr, unit=True)
             told = "these rows can't tell their winners apart" if behind.tie else "more than these rows leave to chance"
             lines.append(f"{side.name} is behind by {away}: {told}")
-    lines.append(f"compared row by row on {counted(found.rows or 0, 'validation row')}, all together at 95 %")
+    lines.append(f"compared row by row on {pluralize(found.rows or 0, 'validation row')}, all together at 95 %")
     return lines
 
 
 def print_comparison(console: Console, found: SideBySide) -> None:
     """A column a sweep, as many at once as fit beside the labels, and the verdict."""
     objective = found.objective
-    console.print(Text.assemble((escaped(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
+    console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
     label, *left = cut(compare_columns(found), longest_value(console.width, LONGEST))
     while left:  # as many columns at once as fit beside the labels, at least one
         count = len(left)
-        while count > 1 and needed([label, *left[:count]]) > console.width:
+        while count > 1 and count_cells([label, *left[:count]]) > console.width:
             count -= 1
         console.print()
-        console.print(drawn([label, *left[:count]]))
+        console.print(draw_table([label, *left[:count]]))
         left = left[count:]
     console.print()
     for line in verdict_lines(found):

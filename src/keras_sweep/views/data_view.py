@@ -16,7 +16,7 @@ from keras_sweep.data.arrays import Array, Arrays, by_name
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.record.facts import Baseline
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import bar, score_text, seconds_text
 
@@ -36,7 +36,7 @@ PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file of 
 
 def print_data(console: Console, data: SearchData) -> None:
     """Training and validation rows, with samples of pictures; of test rows only how many are sealed, none is read."""
-    console.print(escaped(data.name), style="bold")
+    console.print(escape(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
     target = [] if data.train.labels is None else [_target(data)]
@@ -50,7 +50,7 @@ def print_data(console: Console, data: SearchData) -> None:
         for line in sample_lines(data, console):
             console.print(line)
     for notice in (*data.notices, *data.leaks):
-        console.print(f"notice: {escaped(notice)}", style="yellow")
+        console.print(f"notice: {escape(notice)}", style="yellow")
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
 
 
@@ -187,7 +187,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
     across = max(1, min(len(pictures), 5, (console.width + GAP) // (width + GAP)))
     for start in range(0, len(pictures), across):
         if names is not None:
-            own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])
+            own = (set_cell_size(escape(names[label]), width) for label, _ in rows[start : start + across])
             yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
         picture = _joined(pictures[start : start + across], axis=1)
         if len(picture) % 2:

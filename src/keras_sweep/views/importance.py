@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keras_sweep.space.distributions import as_scalar
+from keras_sweep.space.distributions import to_scalar
 from keras_sweep.space.search_space import Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
@@ -69,7 +69,7 @@ def importances(
     try:
         study = optuna.create_study(storage=storage, direction=objective.goal.value)
         for row in rows if len(rows) <= MOST_TRIALS else draw.sample(rows, MOST_TRIALS):
-            params = {name: as_scalar(row.params[name]) for name in known if name in row.params}
+            params = {name: to_scalar(row.params[name]) for name in known if name in row.params}
             own = {name: known[name] for name in params}
             with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
                 study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
@@ -92,6 +92,6 @@ def importances(
     return found
 
 
-def settled(found: Sequence[Importance]) -> bool:
+def is_settled(found: Sequence[Importance]) -> bool:
     """Whether the most important parameter is so in nearly all resamples."""
     return len(found) > 1 and found[0].low > max(one.high for one in found[1:])

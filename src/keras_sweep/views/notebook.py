@@ -4,11 +4,11 @@ import threading
 import time
 import warnings
 from collections.abc import Container, Iterable, Sequence
-from html import escape
+from html import escape as escape_html
 from typing import Any, Self
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.events import SweepEnded
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import seed_scores
@@ -73,7 +73,7 @@ def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = ()
 
 
 def _text(text: str) -> str:
-    return escape(escaped(text))
+    return escape_html(escape(text))
 
 
 class NotebookBoard:
@@ -113,7 +113,7 @@ class NotebookBoard:
         """The board as it stands: the best so far; at the end with what is to be said of them."""
         progress, ended = self._progress, self._ended
         name, total = (progress.started.name, progress.started.total) if progress.started else ("sweep", 0)
-        words = f"{name}: {progress.done} of {counted(total, 'trial')}, {seconds_text(progress.elapsed)}"
+        words = f"{name}: {progress.done} of {pluralize(total, 'trial')}, {seconds_text(progress.elapsed)}"
         bar = f'<progress max="{total or 1}" value="{progress.done}" aria-label="{_text(words)}"></progress>'
         notices = "".join(f"<p>{_text(text)}</p>" for text in self._notices)
         reason = f": {_text(ended.reason)}" if ended else ""

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.replay import CurveMatch, Gap, Match, Replay, widest
 from keras_sweep.sweep.verify import Verified
 from keras_sweep.trial.ranking import loss_name
@@ -20,7 +20,7 @@ STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 def print_replay(console: Console, replay: Replay) -> None:
     """Recorded and new numbers epoch by epoch, and the verdict."""
-    what = f" of {escaped(replay.sweep)}: {params_text(replay.recorded.params)}"
+    what = f" of {escape(replay.sweep)}: {params_text(replay.recorded.params)}"
     console.print(Text.assemble((replay.recorded.name, "bold"), what))
     if replay.plain.epochs:
         print_table(console, replay_columns(replay), most=MOST_EPOCHS)
@@ -32,8 +32,8 @@ def print_replay(console: Console, replay: Replay) -> None:
 def replay_lines(replay: Replay) -> list[str]:
     """What came out, in sentences; the last one says whether the record's numbers do."""
     plain, recorded = replay.plain, replay.recorded
-    lines = [f"{plain.runner} against the record ({escaped(recorded.runner)}): {_said(plain)}"]
-    lines += [escaped(text) for text in plain.differences]
+    lines = [f"{plain.runner} against the record ({escape(recorded.runner)}): {_said(plain)}"]
+    lines += [escape(text) for text in plain.differences]
     if replay.own is not None:
         lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own)}")
     if not replay.matches:
@@ -77,7 +77,7 @@ def _said(comparison: CurveMatch) -> str:
         return f"equal {in_all}, to the last digit"
     name, epoch = next((name, gaps.index(worst) + 1) for name, gaps in comparison.gaps.items() if worst in gaps)
     words = f"equal to rounding {in_all}" if at is None else f"parted at epoch {at}"
-    return f"{words}, at most {worst.relative:.1e} ({escaped(name)}, epoch {epoch})"
+    return f"{words}, at most {worst.relative:.1e} ({escape(name)}, epoch {epoch})"
 
 
 def _gap_cell(gap: Gap) -> Text:
@@ -98,10 +98,10 @@ def replay_columns(replay: Replay) -> list[Column]:
     return [*columns, Column("widest gap", apart)]
 
 
-def print_verified(console: Console, done: Verified) -> None:
+def print_verification(console: Console, done: Verified) -> None:
     """Each score of the card beside what it is now, the facts, and the verdict."""
-    model = escaped(str(done.model))
-    console.print(f"{model}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
+    model = escape(str(done.model))
+    console.print(f"{model}: trial {done.trial} of {escape(done.sweep)}, the file of its card")
     print_table(console, verify_columns(done))
     for line in fact_lines(done):
         console.print(line)
@@ -122,7 +122,7 @@ def verify_columns(done: Verified) -> list[Column]:
 def fact_lines(done: Verified) -> list[str]:
     """What the card says beside its scores: what is not so, what is, and what nobody looked at."""
     lines = [
-        f"{escaped(fact.name)} is {escaped(str(fact.card))} in the card, {escaped(str(fact.known))} by its {fact.by}"
+        f"{escape(fact.name)} is {escape(str(fact.card))} in the card, {escape(str(fact.known))} by its {fact.by}"
         for fact in done.wrong_facts
     ]
     same: dict[str, dict[str, None]] = {}
@@ -131,11 +131,11 @@ def fact_lines(done: Verified) -> list[str]:
         part = fact.name.partition(".")[0]
         whole = part not in wrong and fact.by == "record"  # all of it was looked at
         if fact.matches:
-            same.setdefault(fact.by, {})[escaped(part if whole else fact.name)] = None
+            same.setdefault(fact.by, {})[escape(part if whole else fact.name)] = None
     lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
     if done.unseen:
-        why = f" ({escaped(done.why)})" if done.why else ""
-        lines.append(f"not looked at: {', '.join(map(escaped, done.unseen))}{why}")
+        why = f" ({escape(done.why)})" if done.why else ""
+        lines.append(f"not looked at: {', '.join(map(escape, done.unseen))}{why}")
     return lines
 
 
@@ -143,13 +143,13 @@ def verify_verdict(done: Verified) -> str:
     """Whether the scores of the card come out, or which do not."""
     if not done.checks:
         return "the card has no score that can be checked"
-    rows = counted(done.validation_rows, "row" if done.refit else "validation row")
+    rows = pluralize(done.validation_rows, "row" if done.refit else "validation row")
     rows += " that it was trained on" if done.refit else ""
     if done.test_rows is not None:
         looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
-        rows += f" and {counted(done.test_rows, 'test row')} ({looks})"
-    wrong = [escaped(check.name) for check in done.checks if check.gap.match is Match.PARTED]
-    wrong += [escaped(fact.name) for fact in done.wrong_facts]
+        rows += f" and {pluralize(done.test_rows, 'test row')} ({looks})"
+    wrong = [escape(check.name) for check in done.checks if check.gap.match is Match.PARTED]
+    wrong += [escape(fact.name) for fact in done.wrong_facts]
     if wrong:
         return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
     return f"the scores of the card come out on {rows}"

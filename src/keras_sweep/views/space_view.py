@@ -9,37 +9,39 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import MOST_LISTED, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted, escaped, joined
+from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.sweep.time_estimate import OFFER, TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
-    console.print(Text(escaped(path), style="bold"))
+    console.print(Text(escape(path), style="bold"))
     said = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
     said += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
-    width = max((len(escaped(name)) for name, _ in said), default=0)
+    width = max((len(escape(name)) for name, _ in said), default=0)
     for name, words in said:
         words += ", read off each trial's curve" if name == "epochs" and spec.objective.epochs_from else ""
-        console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
+        console.print(Text.assemble((f"  {escape(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
-        console.print(Text(f"  where {escaped(text)}"))
-    points = spec.drawn_space.size
+        console.print(Text(f"  where {escape(text)}"))
+    points = spec.sampler_space.size
     size = (
-        f"more than {MOST_LISTED:,} different trials" if points == math.inf else counted(int(points), "different trial")
+        f"more than {MOST_LISTED:,} different trials"
+        if points == math.inf
+        else pluralize(int(points), "different trial")
     )
     size += " before `where`" if points == math.inf and spec.space.where else ""
     if spec.model.kind == "python" and points < math.inf:
-        size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
-    console.print(f"{size}; {counted(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
+        size += f", times those that {escape(spec.model.source)} makes if it is a HyperModel"
+    console.print(f"{size}; {pluralize(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
 
 def parameter_text(parameter: Parameter) -> str:
     """The distribution and its conditions in words: `0.0001 to 1, log`, `0 to 0.9, when optimizer is sgd`."""
     distribution = parameter.distribution
     if isinstance(distribution, Categorical):
-        text = joined(map(value_text, distribution.choices), "or")
+        text = join(map(value_text, distribution.choices), "or")
     else:
         show = number_text if isinstance(distribution, Float) else str
         text = f"{show(distribution.low)} to {show(distribution.high)}"
@@ -48,7 +50,7 @@ def parameter_text(parameter: Parameter) -> str:
         elif distribution.step not in (None, 1):
             text += f", every {number_text(distribution.step or 1)}"
     for condition in parameter.when:
-        text += f", when {escaped(condition.parameter)} is {joined(map(value_text, condition.values), 'or')}"
+        text += f", when {escape(condition.parameter)} is {join(map(value_text, condition.values), 'or')}"
     return text
 
 
@@ -61,12 +63,12 @@ def print_estimate(
     if data.folds:
         rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
     test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"
-    console.print(Text(f"{escaped(data.name)}: {rows}{test}"))
+    console.print(Text(f"{escape(data.name)}: {rows}{test}"))
     if estimate is None:
         console.print(Text("no time estimate: every probed trial failed", style="yellow"))
         return
-    trained = f"{counted(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
-    programs = f"{counted(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
+    trained = f"{pluralize(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
+    programs = f"{pluralize(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
     if estimate.trial_epochs < estimate.whole_epochs:
         trained += f" (in place of {round(estimate.whole_epochs):,}, since poor trials stop)"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
@@ -78,12 +80,12 @@ def print_estimate(
     console.print(Text(cores_text(estimate, cores, workers)))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists
-        epochs = counted(round(estimate.finalist_epochs), "trial-epoch")
+        epochs = pluralize(round(estimate.finalist_epochs), "trial-epoch")
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
-        each = f"{counted(configurations, 'configuration')} with {counted(seeds, 'new seed')} each"
+        each = f"{pluralize(configurations, 'configuration')} with {pluralize(seeds, 'new seed')} each"
         console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
     if estimate.refit_epochs:
-        epochs = counted(round(estimate.refit_epochs), "epoch")
+        epochs = pluralize(round(estimate.refit_epochs), "epoch")
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
 
 
@@ -91,9 +93,9 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
     """How many of so many cores, or workers, the sweep uses, and how it would use more."""
     size, programs = estimate.generation, estimate.at_once
     most = cores if workers is None else workers
-    of_all = f"of {counted(most, 'core' if workers is None else 'worker')}"
+    of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"
     if estimate.runner.startswith("compiled"):
-        used = f"{counted(size, 'trial')} are {counted(programs, 'program')}: {min(programs, most)} {of_all}"
+        used = f"{pluralize(size, 'trial')} are {pluralize(programs, 'program')}: {min(programs, most)} {of_all}"
         wanted = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
         return used if wanted == size else f"{used}; `search: {{generation: {wanted}}}` would use all"
     if estimate.learns and size == 1:
@@ -102,4 +104,4 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
     if workers is None:
         return f"trials train one by one: 1 {of_all}; `--workers {cores}` would use all"
     at_once = min(size, workers) if estimate.learns else workers
-    return f"{counted(at_once, 'trial')} at once: {at_once} {of_all}"
+    return f"{pluralize(at_once, 'trial')} at once: {at_once} {of_all}"

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from keras_sweep.record.facts import Refit
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.events import EndReason, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.importance import Importance, importances, settled
+from keras_sweep.views.importance import Importance, importances, is_settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 from keras_sweep.views.leaderboard.texts import goals_text, unlike_text
@@ -37,15 +37,15 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1])))
 
 
-def kept_text(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
+def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
     """`16 trials are kept at epoch 8`, what ended and waits for its turn in the record before it; "" for nothing."""
     parts = []
     if waiting:
-        parts.append(f"{counted(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
+        parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
     if training:
         first, last = min(training.values()), max(training.values())
         epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-        number = f"{len(training)} more" if waiting else counted(len(training), "trial")
+        number = f"{len(training)} more" if waiting else pluralize(len(training), "trial")
         parts.append(f"{number} {'is' if len(training) == 1 else 'are'} kept at {epochs}")
     return ", ".join(parts)
 
@@ -84,7 +84,7 @@ def print_summary(
         lines += importance_lines(importances(rows, objective, distributions))
     lines += time_lines(time_parts(ended.seconds), bars=times)
     if ended.model is not None:
-        lines.append(Text.assemble(("model ", "bold"), escaped(ended.model)))
+        lines.append(Text.assemble(("model ", "bold"), escape(ended.model)))
     winner = winning_row(rows)
     if winner is not None:
         lines.append(best_line(winner, rows, objective))
@@ -93,7 +93,7 @@ def print_summary(
     if test is not None and ended.comparison is not None and refit is None:  # which is tested is another model
         unlike = unlike_text(ended.comparison.estimate, test, objective, winner)
         lines += [] if unlike is None else [Text(f"  {unlike}", style="yellow")]
-    lines += [Text.assemble(("next ", "bold"), escaped(command)) for command in next_commands(ended.name, rows)]
+    lines += [Text.assemble(("next ", "bold"), escape(command)) for command in next_commands(ended.name, rows)]
     for line in lines:
         console.print(line)
 
@@ -102,7 +102,7 @@ def importance_lines(found: Sequence[Importance]) -> list[Text]:
     """A bar for each of the most important parameters with its interval, and whether the order is settled."""
     bars = [(one.name, one.share, f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})") for one in found[:BARS]]
     lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
-    if bars and not settled(found):
+    if bars and not is_settled(found):
         lines.append(Text("  the order may change with more trials", style="yellow"))
     return lines
 
@@ -113,7 +113,7 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
-    what = f"trial {winner.number}: {escaped(objective.name)} "
+    what = f"trial {winner.number}: {escape(objective.name)} "
     params = params_text(distinct_params(winner, rows))
     return Text.assemble(
         ("best ", "bold"), what, (score, "bold green"), f"{seeds}{goals_text(winner, objective)}  {params}"
@@ -123,13 +123,13 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
 def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
     """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
     counts = Counter(row.state for row in rows)
-    text = Text.assemble((escaped(ended.name), "bold"), f": {counted(len(rows), 'trial')}")
+    text = Text.assemble((escape(ended.name), "bold"), f": {pluralize(len(rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
     if ended.reason is not EndReason.DONE:
-        text.append(f"; {escaped(ended.reason)}", style="yellow")
-    if kept := kept_text(ended.kept, ended.waiting):
+        text.append(f"; {escape(ended.reason)}", style="yellow")
+    if kept := describe_kept(ended.kept, ended.waiting):
         text.append(f": {kept}", style="yellow")
     if rows and not any(row.comparable for row in rows):
         text.append("; no trial completed", style="red")
@@ -144,7 +144,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
         score = score_text(value, test.stderrs.get(name))
-        text.append("  " if index else " ").append(f"{escaped(name)} ").append(score, style="bold green")
+        text.append("  " if index else " ").append(f"{escape(name)} ").append(score, style="bold green")
     lines = [text]
     if test.earlier:
         times = "once" if test.looks == 1 else f"{test.looks:,} times"
@@ -159,7 +159,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
         return lines + _bar_lines([(name, value, score_text(value)) for name, value in per_class.items()])
     if len(per_class) > WEAKEST:
         weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
-        named = ", ".join(f"{score_text(value)} ({escaped(name)})" for name, value in weakest)
+        named = ", ".join(f"{score_text(value)} ({escape(name)})" for name, value in weakest)
         lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
     return lines
 
@@ -174,13 +174,13 @@ def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
     if bars:
         words = {name: f"{100 * share:3.0f}%  {seconds_text(parts[name])}" for name, share in shares.items()}
         return [line, *_bar_lines([(name, share, words[name]) for name, share in shares.items()])]
-    named = [f"{escaped(name)} {100 * share:.0f} %" for name, share in shares.items() if share >= LEAST_SHARE]
+    named = [f"{escape(name)} {100 * share:.0f} %" for name, share in shares.items() if share >= LEAST_SHARE]
     return [line.append(f": {', '.join(named[:NAMED_PARTS])}")]
 
 
 def _bar_lines(bars: Sequence[tuple[str, float, str]]) -> list[Text]:
     """A line for each (name, share, words): a bar of its share before the words."""
-    names = [shorten(escaped(name), LONGEST_NAME) for name, _, _ in bars]
+    names = [shorten(escape(name), LONGEST_NAME) for name, _, _ in bars]
     width = max(map(len, names), default=0)
     return [
         Text.assemble(f"  {name:{width}}  ", (bar(share, BAR), "cyan"), f"  {words}")

@@ -11,7 +11,7 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
 from keras_sweep.record.trial_record import waiting_beside
-from keras_sweep.trial.ranking import comparable, imported, order_key, score
+from keras_sweep.trial.ranking import comparable, is_imported, order_key, score
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text
@@ -49,7 +49,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     except RecordError as error:
         return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
     best = sweep.best
-    if all(map(imported, sweep.results)):  # of which none can win
+    if all(map(is_imported, sweep.results)):  # of which none can win
         leading = (one for one in sweep.results if comparable(one, sweep.objective))
         best = min(leading, key=lambda one: order_key(one, sweep.objective), default=None)
     done = facts.good_enough == trials or trials >= (facts.trials or 0)
@@ -58,7 +58,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
         state = "running"
     elif best is not None and facts.choice.recipes and not best.final:
         state = "stopped"  # before all finalists were trained
-    elif state != "stopped" and best is not None and not imported(best) and not folder.card.exists():
+    elif state != "stopped" and best is not None and not is_imported(best) and not folder.card.exists():
         state = NO_MODEL
     value, stderr = score(best) if best is not None else (None, None)
     return SweepRow(
@@ -73,7 +73,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
         engine=facts.engine,
         state=state,
         last_activity=active,
-        imported=best is not None and imported(best),
+        imported=best is not None and is_imported(best),
         waiting=len(waiting),
     )
 

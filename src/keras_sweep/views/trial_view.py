@@ -10,7 +10,7 @@ from rich.text import Text
 
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.trial.ranking import ADDED, seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -47,9 +47,9 @@ def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
         console.print(*lines, sep="\n")
 
     if result.params:
-        width = max(len(escaped(name)) for name in result.params)
+        width = max(len(escape(name)) for name in result.params)
         exact = {name: repr(v) if isinstance(v, float) else value_text(v) for name, v in result.params.items()}
-        section("parameters", *(Text(f"  {escaped(name):{width}}  {text}") for name, text in exact.items()))
+        section("parameters", *(Text(f"  {escape(name):{width}}  {text}") for name, text in exact.items()))
     if result.epochs:
         console.print("\ncurve", style="bold")
         print_table(console, curve_columns(result, sweep.objective), most=MOST_EPOCHS)
@@ -61,17 +61,17 @@ def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
         console.print()
         console.print(*lines, sep="\n")
     if result.traceback:
-        section("traceback", *(Text(f"  {escaped(line)}", "red") for line in result.traceback.rstrip().splitlines()))
+        section("traceback", *(Text(f"  {escape(line)}", "red") for line in result.traceback.rstrip().splitlines()))
 
 
 def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
     objective, rows = sweep.objective, rows_of(sweep)
     row = next(row for row in rows if row.number == result.number)
-    reason = f": {escaped(result.reason)}" if result.reason else ""
+    reason = f": {escape(result.reason)}" if result.reason else ""
     state = (result.state.value + reason, STATE_STYLES[result.state])
     yield Text.assemble((f"trial {result.number}", "bold"), "  ", state)
     if row.value is not None:
-        score = Text.assemble(f"{escaped(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
+        score = Text.assemble(f"{escape(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
         score.append(goals_text(row, objective))
         score.append(f"  rank {row.rank} of {len(rows):,}")
         score.append(", the winner" if row.winner else ", imported" if row.imported else "")
@@ -93,7 +93,7 @@ def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
     """A line a training of the recipe, and one for their mean."""
     own = result.params.get("seed", seed)
     for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
-        score = score_text(one.value, one.stderr) if one.value is not None else escaped(one.reason or "")
+        score = score_text(one.value, one.stderr) if one.value is not None else escape(one.reason or "")
         yield Text(f"  {number}  {score}")
     if (scores := seed_scores(result)) is not None:
         yield Text(f"  mean  {seeds_texts(scores)[1]}", style="bold green" if result.final else "")
@@ -103,15 +103,15 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     """Who asked for the trial and who trained it."""
     where = []
     if row.imported:
-        where.append(f"trained elsewhere: {escaped(result.engine)}")
+        where.append(f"trained elsewhere: {escape(result.engine)}")
     elif result.engine == ADDED:
         where.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation}")
+        where.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
         where.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:
-        where.append(f"trained by {escaped(result.runner)}")
+        where.append(f"trained by {escape(result.runner)}")
     if row.seed is not None:
         where.append(f"seed {row.seed}")
     return ", ".join(where)
@@ -149,7 +149,7 @@ def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Tex
     # Each value stands up to four times side by side, so that a short curve is seen.
     times = max(min(room // len(values), 4), 1)
     columns = min(times * len(values), room)
-    yield Text(f"\n{'':{margin}}  {escaped(objective.name)} after each epoch", style="dim")
+    yield Text(f"\n{'':{margin}}  {escape(objective.name)} after each epoch", style="dim")
     points = [value for value in values for _ in range(times)]
     for index, line in enumerate(plot(points, width=columns, height=PLOT_HEIGHT)):
         yield Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan"))

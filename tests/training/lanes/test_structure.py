@@ -9,7 +9,7 @@ import pytest
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.lanes.lane_numbers import chosen_activation
+from keras_sweep.training.lanes.lane_numbers import choose_activation
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.structure import ACTIVATIONS, FACTORS, LanePenalty
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
@@ -226,7 +226,7 @@ def test_what_overflows_in_an_activation_that_another_lane_has_leaves_a_lane_as_
 
     at = jnp.array([-np.inf, -3e38, -90.0, -1.0, 0.0, 1.0, 90.0, 3e38, np.inf])
     for place, name in enumerate(ACTIVATIONS):
-        own, chosen = keras.activations.get(name), partial(chosen_activation, ACTIVATIONS, place)
+        own, chosen = keras.activations.get(name), partial(choose_activation, ACTIVATIONS, place)
         found = jax.vmap(chosen)(at), jax.vmap(jax.grad(chosen))(at)
         np.testing.assert_array_equal(found, (own(at), jax.vmap(jax.grad(own))(at)), err_msg=name)
 

@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.workers import task as module
 from keras_sweep.training.workers.pool import ExecutorPool, Pool
-from keras_sweep.training.workers.task import Client, Task, are_variants, said
+from keras_sweep.training.workers.task import Client, Task, are_variants, describe_line
 from tests.helpers.factory import make_spec
 
 SPEC = make_spec()
@@ -156,18 +156,18 @@ def test_what_is_lost_is_asked_for_again_twice(workers: Watched) -> None:
     heard: list[str] = []
     sweep = shared(workers, heard.append)
     sweep.submit(rows_of).result()
-    sweep.lost("train trial 3", OSError("gone"))
+    sweep.mark_lost("train trial 3", OSError("gone"))
     sweep.submit(rows_of).result()
     assert workers.asked == ["spread", "renew", "spread"]  # whoever is new has nothing
-    sweep.lost("train trial 4", CancelledError())
-    sweep.lost("train trial 3", ChildProcessError("it was killed"))
+    sweep.mark_lost("train trial 4", CancelledError())
+    sweep.mark_lost("train trial 3", ChildProcessError("it was killed"))
     assert heard == [
         "workers train trial 3 again: OSError: gone",
         "workers train trial 4 again: the connection to the workers was lost",
         "workers train trial 3 again: it was killed",
     ]
     with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: its disk is full") as raised:
-        sweep.lost("train trial 3", SweepError("its disk is full"))
+        sweep.mark_lost("train trial 3", SweepError("its disk is full"))
     assert "the same command goes on" in str(raised.value.hint)
     assert workers.asked.count("renew") == 3
 
@@ -212,7 +212,7 @@ def test_where_nobody_can_be_asked_the_future_fails(workers: Watched) -> None:
     ],
 )
 def test_an_error_is_said_in_a_line(error: BaseException, line: str) -> None:
-    assert said(error) == line
+    assert describe_line(error) == line
 
 
 def test_a_worker_with_other_settings_that_move_numbers_is_refused(

@@ -9,10 +9,10 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import (
     FIRST_KEYS,
     OPERATORS,
-    chosen_rows,
     distinct_params,
     leaderboard_rows,
-    parsed_condition,
+    parse_condition,
+    select_rows,
     varying_names,
     why_none,
 )
@@ -36,7 +36,7 @@ def test_a_row_has_no_value_error_or_seed_that_is_not_known():
 
 def test_no_results_give_no_rows_whatever_is_asked_of_them():
     assert leaderboard_rows([], ACCURACY) == []
-    assert chosen_rows([], ACCURACY, where=["optimizer=adam"], sort="seconds", top=3) == []
+    assert select_rows([], ACCURACY, where=["optimizer=adam"], sort="seconds", top=3) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(TrialState)), st.none() | st.floats()), max_size=30))
@@ -102,13 +102,13 @@ CONDITIONS = {
 
 @pytest.mark.parametrize(("where", "found"), CONDITIONS.items())
 def test_conditions(rows, where, found):
-    assert numbers(chosen_rows(rows, ACCURACY, where=[where])) == found
+    assert numbers(select_rows(rows, ACCURACY, where=[where])) == found
 
 
 @given(st.text() | st.sampled_from(["optimizer", "=adam", "rank=", "rank<b", "rank>=fast", "a ! b"]))
 def test_any_text_is_a_condition_on_a_known_key_or_refused_in_a_sentence(text):
     try:
-        key, _ = parsed_condition(text, FIRST_KEYS)
+        key, _ = parse_condition(text, FIRST_KEYS)
     except UsageError as error:
         assert error.message.startswith(("`--where`", "`<", "`>"))
     else:
@@ -120,13 +120,13 @@ def test_any_value_is_compared_and_what_differs_is_what_does_not_equal(key, sign
     (row,) = leaderboard_rows([result(0, 0.8)], ACCURACY)
     is_blank, equals = not value.strip(), sign in ("=", "!=")
     try:
-        found, holds = parsed_condition(f"{key} {sign} {value}", FIRST_KEYS)
+        found, holds = parse_condition(f"{key} {sign} {value}", FIRST_KEYS)
     except UsageError as error:
         assert is_blank or (not equals and error.message.startswith(f"`{sign}` compares numbers"))
         return
     assert found == key and not is_blank
     opposite = {"=": "!=", "!=": "=", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}[sign]
-    _, other = parsed_condition(f"{key} {opposite} {value}", FIRST_KEYS)
+    _, other = parse_condition(f"{key} {opposite} {value}", FIRST_KEYS)
     assert holds(row) is not other(row) if equals else not (holds(row) and other(row))
 
 
@@ -140,7 +140,7 @@ def test_any_value_is_compared_and_what_differs_is_what_does_not_equal(key, sign
     ],
 )
 def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows, where, why):
-    assert chosen_rows(rows, ACCURACY, where=where) == []
+    assert select_rows(rows, ACCURACY, where=where) == []
     assert why_none(rows, where).startswith(why)
 
 
@@ -155,7 +155,7 @@ def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows,
 )
 def test_what_no_trial_has_is_refused_with_the_nearest_that_there_is(rows, asked, words):
     with pytest.raises(UsageError, match=f"(?s){words}"):
-        chosen_rows(rows, ACCURACY, **asked)
+        select_rows(rows, ACCURACY, **asked)
 
 
 ORDERS = {
@@ -173,5 +173,5 @@ ORDERS = {
 
 @pytest.mark.parametrize(("sort", "order"), ORDERS.items())
 def test_order(rows, sort, order):
-    assert numbers(chosen_rows(rows, ACCURACY, sort=sort)) == order
-    assert numbers(chosen_rows(rows, ACCURACY, sort=sort, top=2)) == order[:2]
+    assert numbers(select_rows(rows, ACCURACY, sort=sort)) == order
+    assert numbers(select_rows(rows, ACCURACY, sort=sort, top=2)) == order[:2]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.sweep.validation_outputs import Missed
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from keras_sweep.views.report.page import drawn_rows, number_cards, page_of
+from keras_sweep.views.report.page import number_cards, page_of, thin_rows
 from tests.helpers.page_facts import MOMENT, facts_of, hostile_facts, outputs_of
 from tests.helpers.records import results as any_result
 from tests.helpers.results import dense_sweep, result
@@ -36,7 +36,7 @@ def test_a_page_of_200_trials_is_below_a_megabyte_and_draws_all_or_the_best_half
     facts = facts_of(dense_sweep(200))
     page = page_of(facts, MOMENT)
     assert len(page.encode()) < 1_000_000 and page.count("<tr data-t=") >= 200 and "The page holds" not in page
-    assert [row.rank for row in drawn_rows(facts.rows[:100], 20)] == [*range(1, 11), *range(11, 101, 9)]
+    assert [row.rank for row in thin_rows(facts.rows[:100], 20)] == [*range(1, 11), *range(11, 101, 9)]
 
 
 @pytest.mark.soak

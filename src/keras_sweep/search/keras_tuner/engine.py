@@ -16,7 +16,7 @@ from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
-from keras_sweep.trial.ranking import searched
+from keras_sweep.trial.ranking import is_searched
 from keras_sweep.trial.result import Result, Suggestion
 
 REDRAWS = 100  # at random, before the points of a finite space are gone through in order
@@ -53,7 +53,7 @@ class KerasTunerEngine(Engine):
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         for results in generations:
             in_order = sorted(results, key=lambda result: result.number)
-            self._others += sum(not searched(result) for result in results)
+            self._others += sum(not is_searched(result) for result in results)
             again = self._ask_again([result for result in in_order if result.engine == self.name])
             for result in in_order:
                 if result.number not in again:  # of another engine
@@ -105,7 +105,7 @@ class KerasTunerEngine(Engine):
         if place >= len(self._start):
             return None
         unit, given = random.Random(f"{self._seed}/{number}").random, self._start[place]
-        filled = (self._space.with_values(lambda one: one.distribution.at(unit()), given) for _ in range(FILLS))
+        filled = (self._space.assign_values(lambda one: one.distribution.at(unit()), given) for _ in range(FILLS))
         if (params := next((one for one in filled if one not in self._seen), None)) is None:
             return None
         self._seen.add(params)

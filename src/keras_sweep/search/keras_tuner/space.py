@@ -45,7 +45,7 @@ def hyper_parameters(space: SearchSpace) -> Any:
 
 def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
     """The codes of a trial's values; None where they are not of this space."""
-    if (searched := space.searched(params)) is None:
+    if (searched := space.match_values(params)) is None:
         return None
     return {one.key: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
 

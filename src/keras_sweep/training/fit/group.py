@@ -19,17 +19,17 @@ from typing import TypeVar
 
 from keras_sweep.data.arrays import each
 from keras_sweep.models.hyper_model import RETURNED
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.search_space import Objective
-from keras_sweep.training.build_trial import called
-from keras_sweep.training.checkpoint import TrainingState, joined
+from keras_sweep.training.build_trial import call_model
+from keras_sweep.training.checkpoint import TrainingState, join_states
 from keras_sweep.training.fit.programs import FitPrograms, LiveTrial
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import joined_score, rows_together
+from keras_sweep.training.folds import join_scores, rows_together
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import Controls, Lane, LaneEnd, Scored
 from keras_sweep.training.losses import metric_of
-from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, diverged, trial_objective
+from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, has_diverged, trial_objective
 from keras_sweep.training.row_values import over_all_rows
 from keras_sweep.trial.events import PhaseBegan
 from keras_sweep.trial.result import Seconds, Weights
@@ -127,7 +127,9 @@ class FitGroup(Group):
         """The trial has ended: see what weights `fit` left."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
-        chosen = objective.take_best or lane.restored is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
+        chosen = (
+            objective.take_best or lane.restored_epoch is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
+        )
         part.end(chosen=chosen)
         if lane.end is LaneEnd.PRUNED:
             return
@@ -137,7 +139,7 @@ class FitGroup(Group):
         self._check_logged(part, lane.rows)
         if part.end_row is not None:
             lane.last, lane.scored = TrainingState(part.left), part.scored
-            lane.end = LaneEnd.DIVERGED if diverged(part.end_row) else lane.end
+            lane.end = LaneEnd.DIVERGED if has_diverged(part.end_row) else lane.end
         elif lane.end is None:
             lane.last = TrainingState(part.tested or part.left)
         self._report_end(report)
@@ -176,7 +178,7 @@ class FitGroup(Group):
         try:
             train(note)
         except BaseException as error:
-            if not of_user(error):
+            if not is_user_error(error):
                 raise
             note(Report(len(lane.rows) + 1, failure=Failure.of(error)))
         _, start = notes.popleft()
@@ -215,7 +217,7 @@ class FitGroup(Group):
                 lane.end = LaneEnd.DONE
                 break
             row = self._join_row([part.rows[-1] for part in live.parts], live.parts)
-            self._log(lane, row, lambda: joined([part.scored_state() for part in live.parts]), finite=True)
+            self._log(lane, row, lambda: join_states([part.scored_state() for part in live.parts]), finite=True)
             report(self._report(live))
         if lane.end not in (None, LaneEnd.PRUNED):
             self._report_end(report)
@@ -238,11 +240,11 @@ class FitGroup(Group):
                     weights[done] = part.scored_state().trainable
                 self._programs.emit(PhaseBegan(f"training fold {len(kept) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
-                return not (interrupted or diverged(row))
+                return not (interrupted or has_diverged(row))
 
             part.train(0, epochs, after)
             if not interrupted:
-                part.end(chosen=take_best or diverged(part.rows[-1]))
+                part.end(chosen=take_best or has_diverged(part.rows[-1]))
                 part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
@@ -269,7 +271,7 @@ class FitGroup(Group):
         try:
             return train(self._part(live, fold))
         except BaseException as error:
-            if not of_user(error):
+            if not is_user_error(error):
                 raise
             failure = Failure.of(error)
             where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
@@ -288,14 +290,14 @@ class FitGroup(Group):
         for name in rows[0]:
             if name not in others and all(name in of_fold for of_fold in rows):
                 held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
-                row[name] = float(joined_score(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
+                row[name] = float(join_scores(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
         if not anew:
             return row
-        if diverged(row):
+        if has_diverged(row):
             return row | dict.fromkeys((f"val_{name}" for name in anew), math.nan)
         for part, weights in zip(parts, kept, strict=False):
             part.model.set_weights(list(weights[epoch]))
-        outputs = [called(part.model, part.data.validation.x) for part in parts]
+        outputs = [call_model(part.model, part.data.validation.x) for part in parts]
         together = each(lambda *of_folds: rows_together(of_folds, data), *outputs)
         values = {name: over_all_rows(metric_of(spec, name), data.validation, together) for name in anew}
         return row | {f"val_{name}": value for name, value in values.items()}

@@ -12,8 +12,8 @@ from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import clear_session, only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import called, compiled_trial, fits_itself
-from keras_sweep.training.checkpoint import TrainingState, joined, parted
+from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
+from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import fold_outputs, model_of
 from keras_sweep.training.lane import Lane
@@ -41,7 +41,7 @@ class LiveTrial:
 
     def state(self) -> TrainingState:
         states = [part.state() for part in self.parts]
-        return states[0] if len(states) == 1 else joined(states)
+        return states[0] if len(states) == 1 else join_states(states)
 
     @property
     def seconds(self) -> Seconds:
@@ -89,7 +89,7 @@ class FitPrograms:
                     self._live = None
                     clear_session(free_memory=True)  # else every trial's graph stays in memory
                     count = max(len(self.data.folds), 1)
-                    states = [None] * count if begins is None else parted(begins, count)
+                    states = [None] * count if begins is None else split_state(begins, count)
                     live = self._live = LiveTrial(lane.suggestion, epoch, lane.seconds, states)
                     self.compiled += 1
                 yield live
@@ -102,7 +102,7 @@ class FitPrograms:
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))
             data = self.data.fold(fold) if self.data.folds else self.data
-            model, fit = compiled_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
+            model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining
             begins = live.begins[fold]
             live.parts.append(kind(self.spec, live.suggestion, data, model, fit, begins, started, self.emit))
@@ -128,7 +128,7 @@ class FitPrograms:
         """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""
         if self.data.folds:
             return fold_outputs(self.spec, self.data, lane.suggestion.params, [state.trainable])[0]
-        return called(*self.model(lane, state))
+        return call_model(*self.model(lane, state))
 
 
 _one_trial = threading.Lock()  # trains in a process

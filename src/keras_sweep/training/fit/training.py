@@ -15,17 +15,17 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit, returned
+from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit, parse_fit_result
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.process.user_code import load_python, process_kept
+from keras_sweep.process.user_code import load_python, preserve_process
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import listed
-from keras_sweep.training.averaged_weights import array_of, scored_weights, swap_of
+from keras_sweep.space.text import itemize
+from keras_sweep.training.averaged_weights import array_of, average_weights, swap_of
 from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lane import Scored, watching_callbacks
 from keras_sweep.training.losses import class_weights
-from keras_sweep.training.outcome import curve_of, diverged, read_numbers, scored_epoch, trial_objective
+from keras_sweep.training.outcome import curve_of, find_scored_epoch, has_diverged, read_numbers, trial_objective
 from keras_sweep.training.row_values import CLOSE
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
@@ -152,7 +152,7 @@ class FitTraining:
         return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
 
     def scored_state(self) -> TrainingState:
-        return TrainingState(self.tested or scored_weights(self.model))
+        return TrainingState(self.tested or average_weights(self.model))
 
     @property
     def seconds(self) -> Seconds:
@@ -221,7 +221,7 @@ class FitTraining:
         row = read_numbers(logs or {})
         self.rows.append(row)
         self.stopped = not self._after(row)
-        if (rate := self._rate()) is not None and not diverged(row):  # else it may be a schedule
+        if (rate := self._rate()) is not None and not has_diverged(row):  # else it may be a schedule
             self.model.optimizer.learning_rate = rate
         if self._moves and (self.stopped or epoch + 1 == self._until):
             self._ends = self.state()
@@ -248,20 +248,20 @@ class OwnFitTraining(FitTraining):
             how |= batches
         how["callbacks"] = [*watching_callbacks(self.plan.training), *callbacks]
         hyper_parameters, built = fit.args[0], set(fit.args[0].values)
-        with process_kept():
+        with preserve_process():
             found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **how)
         new = [one for one in hyper_parameters.space if one.name in hyper_parameters.values and one.name not in built]
         if unknown := [one.name for one in new if type(one).__name__ != "Fixed"]:
             raise ModelError(
-                f"the model's `fit` asked for {listed(unknown)} only once it trained, which no trial was to search",
+                f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
                 hint="Ask for it in `build`, or where `fit` begins",
             )
         objective = self._spec.objective
         name = objective.name
-        metrics, values = returned(found, objective), curve_of(self.rows).get(name, ())
+        metrics, values = parse_fit_result(found, objective), curve_of(self.rows).get(name, ())
         number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
         metrics |= {} if number is None else {name: number}
-        best = values[scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
+        best = values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
         if not self.stopped and name in metrics and metrics[name] != best:
             is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)

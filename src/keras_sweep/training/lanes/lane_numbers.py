@@ -169,7 +169,7 @@ def numbers_of_lane(model: Any, shared: Shared | None, own: LaneNumbers | None) 
     for place, which in shared.optional.items():
         values.append((layers[place], "call", partial(_optional, layers[place], widths[which])))
     for (place, names), choice in zip(shared.activations.items(), choices, strict=True):
-        values.append((layers[place], "activation", partial(chosen_activation, names, choice)))
+        values.append((layers[place], "activation", partial(choose_activation, names, choice)))
     with holding(values):
         yield
 
@@ -205,7 +205,7 @@ def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any
     return jnp.where(uniform < kept, inputs / kept, 0.0)
 
 
-def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
+def list_activations(spec: SweepSpec) -> tuple[str, ...]:
     """Those that trials of this space choose among, by Keras's names; () where there is no choice.
 
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
@@ -221,7 +221,7 @@ def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
     return tuple(offered) if len(offered) > 1 else ()
 
 
-def chosen_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
+def choose_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
     """Traced: of several activations the one of a lane."""
     outputs = jnp.zeros_like(inputs)
     for place, name in enumerate(names):

@@ -10,14 +10,14 @@ import numpy as np
 
 from keras_sweep.data.arrays import cut, leaves
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
 from keras_sweep.training.lanes.flat import LOSS
 from keras_sweep.training.lanes.program import Layout, layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
-from keras_sweep.training.lanes.template import Template, built_own_model
+from keras_sweep.training.lanes.template import Template, build_own_model
 from keras_sweep.trial.plan import training_plan
 
 MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
@@ -71,13 +71,13 @@ def _lacking(spec: SweepSpec) -> str | None:
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     plan = training_plan(spec, spec.space.example(0.5))
-    if built_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
+    if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
         template = Template(spec, signature_of(plan), data)
         layout = layout_of(template, 2)  # which traces the model
     except BaseException as error:  # the runner meets it again, trial by trial, and reports it
-        if not of_user(error):
+        if not is_user_error(error):
             raise
         return None
     for name in ("train_step", "test_step", "compute_metrics", "fit", "evaluate"):
@@ -87,7 +87,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     try:
         program = _traced(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
-        if not of_user(error):
+        if not is_user_error(error):
             raise
         return f"its layers can't be mapped over lanes: {_first_line(error)}"
     if generator_states() != generators:

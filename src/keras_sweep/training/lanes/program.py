@@ -21,9 +21,9 @@ import numpy as np
 
 from keras_sweep.data.arrays import Array, cut, leaves
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.training.checkpoint import TrainingState, joined, parted
+from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.folds import joined_score, rows_together
+from keras_sweep.training.folds import join_scores, rows_together
 from keras_sweep.training.lanes.flat import Flat, State, lies_flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked
@@ -284,14 +284,16 @@ class FoldedProgram:
 
     def initial(self, own: OwnModel | None = None) -> TrainingState:
         assert own is None  # a fold may have columns of its own
-        return joined([program.layout.initial() for program in self._programs])
+        return join_states([program.layout.initial() for program in self._programs])
 
     def stack(self, lanes: Sequence[TrainingState]) -> list[Any]:
-        folds = zip(*(parted(lane, len(self._programs)) for lane in lanes), strict=True)
+        folds = zip(*(split_state(lane, len(self._programs)) for lane in lanes), strict=True)
         return [program.layout.stack(states) for program, states in zip(self._programs, folds, strict=True)]
 
     def lane(self, state: Any, index: int) -> TrainingState:
-        return joined([program.layout.lane(part, index) for program, part in zip(self._programs, state, strict=True)])
+        return join_states(
+            [program.layout.lane(part, index) for program, part in zip(self._programs, state, strict=True)]
+        )
 
     def order(self, epoch: int) -> list[Any]:
         return [program.order(epoch) for program in self._programs]
@@ -311,7 +313,7 @@ class FoldedProgram:
 
     def _joined(self, logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
         weights = self._data.train.weights
-        return {name: joined_score(name, [log[name] for log in logs], rows, weights) for name in logs[0]}
+        return {name: join_scores(name, [log[name] for log in logs], rows, weights) for name in logs[0]}
 
 
 def _rows(array: Any, rows: Any) -> Any:

@@ -18,18 +18,18 @@ from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
-from keras_sweep.training.checkpoint import TrainingState, parted
+from keras_sweep.training.checkpoint import TrainingState, split_state
 from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import model_of, rows_together
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes import signature as signatures
 from keras_sweep.training.lanes.flat import lies_flat
-from keras_sweep.training.lanes.lane_numbers import offered_activations
+from keras_sweep.training.lanes.lane_numbers import list_activations
 from keras_sweep.training.lanes.packing import CPU, Device, lane_count
 from keras_sweep.training.lanes.program import DeviceData, FoldedProgram, Program
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments, values_of
-from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
-from keras_sweep.training.lanes.template import Template, built_own_model
+from keras_sweep.training.lanes.structure import OwnModel, join_models, rows_alone
+from keras_sweep.training.lanes.template import Template, build_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
 from keras_sweep.trial.events import PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, TrainingPlan, training_plan
@@ -107,7 +107,7 @@ class Programs:
 
     def plan(self, signature: Signature, lanes: int) -> None:
         """The generation comes to the signature's program for so many lanes."""
-        key = (self.shared(signature), lanes)
+        key = (self.share(signature), lanes)
         with self._looking_up:
             _, programs = self._programs(key)
         if not programs:
@@ -115,7 +115,7 @@ class Programs:
 
     def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
         """The signature's program for so many lanes, compiled; with folds once for those of as many rows."""
-        key = (self.shared(signature), lanes)
+        key = (self.share(signature), lanes)
         parts = [(self.template(signature, fold), data) for fold, data in enumerate(self._device_data)]
         with self._looking_up:
             being_made, programs = self._programs(key)
@@ -168,13 +168,13 @@ class Programs:
 
     def _parts(self, lane: Lane, state: TrainingState) -> list[tuple[Template, TrainingState]]:
         """Of each fold the template, and its part of the state."""
-        states = parted(state, max(len(self._data.folds), 1))
+        states = split_state(state, max(len(self._data.folds), 1))
         return [(self.template(lane.signature, fold), part) for fold, part in enumerate(states)]
 
     def _rows(self, fold: int) -> SearchData:
         return self._data.fold(fold) if self._data.folds else self._data
 
-    def shared(self, signature: Signature) -> Signature:
+    def share(self, signature: Signature) -> Signature:
         """What a program is compiled for: of the dense model the same, whatever the seed.
 
         A model of the user's may have drawn constants of its own by the seed.
@@ -193,7 +193,7 @@ class Programs:
             more = steps[id(own)] * (deeper.weights - own.weights)
             return more <= EXTRA and effort(steps[id(own)] * deeper.weights) is not Effort.FULL
 
-        return joined_models(owns, pays)
+        return join_models(owns, pays)
 
     def own_model(self, plan: TrainingPlan) -> OwnModel | None:
         """A trial's model in the structure that it shares with others; None where it can share none, or not be built.
@@ -209,14 +209,14 @@ class Programs:
         widens = any(not isinstance(one.distribution, Float) for one in self._varied)
         steps = self._steps(batch_size)
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
-        how = {"widen": widen, "activations": offered_activations(self._spec)}
-        return built_own_model(self._spec, values_of(given), seed, self._rows(0), **how)
+        how = {"widen": widen, "activations": list_activations(self._spec)}
+        return build_own_model(self._spec, values_of(given), seed, self._rows(0), **how)
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
         return math.ceil(len(self._rows(0).train) / batch_size) * self._most_epochs
 
-    def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
+    def narrow(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those variants that can share a program with this one."""
         if len(signature.variants) == 1:
             return signature

@@ -75,7 +75,7 @@ class LaneGeneration(TrainingGeneration):
     @property
     def programs(self) -> list[tuple[int, int]]:
         """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
-        trials = Counter(self._programs.shared(lane.signature) for lane in self.lanes.values())
+        trials = Counter(self._programs.share(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.planned)
         return [(count, trials[signature]) for signature, count in programs.items()]
 
@@ -147,7 +147,7 @@ class LaneGeneration(TrainingGeneration):
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         programs: Programs = self._programs
         variants = self._variants if variant in self._variants else (variant,)
-        return programs.masked(programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant))
+        return programs.masked(programs.narrow(signature_of(plan, variants, own.structure if own else ""), variant))
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
         """Nothing is written once a program has raised."""

@@ -68,7 +68,7 @@ class Stacked:
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         del numbers  # of the optimizer alone
         trainable, other, slots = state
-        scored = self._template.averaged(trainable, slots)
+        scored = self._template.average(trainable, slots)
         one = self._mapped(lambda *lane: self._template.test(*lane, None, *batch))
         other, metrics, right = one(scored, other, metrics)
         return (trainable, list(other), slots), list(metrics), right

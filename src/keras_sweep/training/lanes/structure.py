@@ -270,7 +270,7 @@ def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
     return total
 
 
-def joined_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
+def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
     """Each of these in the structure of the deepest one that it may lie in; in its own where there is none.
 
     A function of these alone. `pays` says whether a model may be trained as if it were another one.

@@ -15,11 +15,11 @@ from keras_sweep.data.arrays import Array, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
-from keras_sweep.process.user_code import of_user
+from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
-from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimizer
+from keras_sweep.training.build_trial import ROWS, compile_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
@@ -38,7 +38,7 @@ class Template:
     """
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
-        """Raises ModelError, as `compiled_model` does."""
+        """Raises ModelError, as `compile_model` does."""
         self.signature, spec = signature, replace(spec, own=())  # of which it has the names
         plan = _plan(signature, signature.variants[0])
         if signature.structure:
@@ -47,8 +47,8 @@ class Template:
                 self.model = model_of(signature.structure)
             self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
-            self.model = compiled_model(spec, plan, data)
-        self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
+            self.model = compile_model(spec, plan, data)
+        self.share = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight
@@ -85,7 +85,7 @@ class Template:
         """Numbers of lanes in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        model = None if self.shared is None else self.shared.any_lanes(lanes)
+        model = None if self.share is None else self.share.any_lanes(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def forward(self, *, training: bool) -> Callable[..., Any]:
@@ -101,14 +101,14 @@ class Template:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
                 weights = grown if weights is None else grown * weights
-            with numbers_of_lane(model, self.shared, own):
+            with numbers_of_lane(model, self.share, own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
                 )
             unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
             if counted is not None:
                 by = counted if given is None else counted * given
-                metrics = self.updated_metrics(
+                metrics = self.update_metrics(
                     metrics, unscaled, counted.sum(), lambda one: one.update_state(y, y_pred, sample_weight=by)
                 )
                 return loss, (other, metrics, y_pred)
@@ -124,7 +124,7 @@ class Template:
         _, (other, metrics, outputs) = self.forward(training=False)(trainable, other, metrics, own, *batch)
         return other, metrics, self.right(batch[1], outputs)
 
-    def updated_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
+    def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
         """Traced: the metrics after a batch of so many rows; `update` is called with each but that of the loss.
 
         As Keras 3.15's `Model._update_metrics_variables` on JAX, by which the loss counts all rows alike.
@@ -136,7 +136,7 @@ class Template:
                 update(metric)
         return [scope.get_current_value(variable) for variable, _ in mapping]
 
-    def averaged(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
+    def average(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
         """The trainable variables by which a lane is scored: with `use_ema` their averages, which `fit` leaves."""
         return [
             variable if place is None else optimizer[place]
@@ -180,14 +180,14 @@ class Template:
         mode = _mode(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
-            with numbers_of_lane(self.model, self.shared, own):
+            with numbers_of_lane(self.model, self.share, own):
                 return self.model.stateless_call(*state_and_x, **mode)[0]
 
         return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own: OwnModel | None = None) -> Array:
         """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
-        trainable = self.averaged(state.trainable, state.optimizer)
+        trainable = self.average(state.trainable, state.optimizer)
         numbers = None if own is None else LaneNumbers.of(own)
         parts = [
             self._call(numbers, trainable, list(state.other), cut(x, start, start + ROWS))
@@ -197,7 +197,7 @@ class Template:
 
     def weights(self, state: TrainingState, own: OwnModel | None = None) -> Weights:
         """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
-        both: Arrays = (*self.averaged(state.trainable, state.optimizer), *state.other)
+        both: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
         if own is not None:
             both = in_shapes(both, (*own.trainable, *own.other))
         return tuple(both[place] for place in self._places if both[place].size)  # none of a layer that it lacks
@@ -246,7 +246,7 @@ def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     )
 
 
-def built_own_model(
+def build_own_model(
     spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
     """The model of these arguments, built and taken apart as `own_model` says; None where it can't be built.
@@ -261,7 +261,7 @@ def built_own_model(
     try:
         model = build_model(spec, arguments, data)
     except BaseException as error:  # it is met again, and reported, where the trial's template is made
-        if not of_user(error):
+        if not is_user_error(error):
             raise
         return None
     # A model that draws from NumPy's generator while it is built moves the order of the rows.

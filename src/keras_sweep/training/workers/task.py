@@ -18,11 +18,11 @@ from keras_sweep.data.catalog import load_variant
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.models.build import changed_code, model_code
+from keras_sweep.models.build import find_changed_code, model_code
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import choose_backend, config_changes, keras_config, use_keras_config, versions
 from keras_sweep.process.given import give_again, given_of
-from keras_sweep.process.user_code import forget_changed, note_modules
+from keras_sweep.process.user_code import forget_edited_modules, note_modules
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
@@ -59,7 +59,7 @@ class Task:
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
         build_trial.others_draw = not self.is_alone
         give_again(self.given)
-        if parts := changed_code(self.code, model_code(self.spec, now=True)):
+        if parts := find_changed_code(self.code, model_code(self.spec, now=True)):
             hint = "Put the same files there; what a program sets in a module does not reach workers"
             raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(parts)}", hint=hint)
         use_keras_config(self.config)
@@ -106,7 +106,7 @@ def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *ar
             if key not in _open:
                 backend, pickled = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
                 choose_backend(backend)  # before the user's functions are there, which may import Keras
-                forget_changed()
+                forget_edited_modules()
                 new: Task = pickle.loads(pickled)
                 for other in [other for other, task in _open.items() if not are_variants(task.spec, new.spec)]:
                     del _open[other]
@@ -174,7 +174,7 @@ class Client:
             except SweepError:
                 raise
             except Exception as error:
-                self.lost("read the data", error)
+                self.mark_lost("read the data", error)
                 time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -186,26 +186,26 @@ class Client:
             lost.set_exception(error)
             return lost
 
-    def lost(self, what: str, error: BaseException) -> None:
+    def mark_lost(self, what: str, error: BaseException) -> None:
         """What workers were asked to do did not come back, and they are to be asked again.
 
         Raises SweepError where that has happened too often, or nobody is there any more.
         """
         if isinstance(error, BrokenExecutor):  # of the user's making, and used up
             raise SweepError(
-                f"a process of {self.workers.name} ended when it was to {what}: {said(error)}",
+                f"a process of {self.workers.name} ended when it was to {what}: {describe_line(error)}",
                 hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
                 "one was killed, or its memory ran out. Everything finished is kept, and the same call goes on",
             ) from error
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(
-                f"workers failed {TRIES} times to {what}: {said(error)}",
+                f"workers failed {TRIES} times to {what}: {describe_line(error)}",
                 hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
             ) from error
         self.workers.renew()
         self._spread = None
-        self._notice(f"workers {what} again: {said(error)}")
+        self._notice(f"workers {what} again: {describe_line(error)}")
 
     def _sent(self) -> Any:
         if self._spread is None:
@@ -213,7 +213,7 @@ class Client:
         return self._spread
 
 
-def said(error: BaseException) -> str:
+def describe_line(error: BaseException) -> str:
     """An error on one plain line."""
     if isinstance(error, CancelledError) and not str(error):
         return "the connection to the workers was lost"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import escaped, markdown_text
+from keras_sweep.space.text import escape, markdown_text
 from keras_sweep.views.leaderboard.rows import FIRST_KEYS, FRONT, LAST_KEYS, LeaderboardRow, Ranking, cell, machine_keys
 from keras_sweep.views.leaderboard.texts import leaderboard_columns, leaderboard_notes, lines_of
 
@@ -91,7 +91,7 @@ def _csv_cell(value: Value) -> str:
         return repr(value)
     text = str(value)
     runs = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
-    return escaped("'" + text if runs else text)
+    return escape("'" + text if runs else text)
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

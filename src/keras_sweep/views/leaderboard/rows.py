@@ -12,9 +12,18 @@ from keras_sweep.errors import UsageError
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective, Params
-from keras_sweep.space.text import escaped, listed, nearest
-from keras_sweep.trial.comparison import Comparison, known_error, marginal
-from keras_sweep.trial.ranking import SeedScores, comparable, front, has_value, imported, order_key, seed_scores, winner
+from keras_sweep.space.text import escape, itemize, nearest
+from keras_sweep.trial.comparison import Comparison, marginal, read_error
+from keras_sweep.trial.ranking import (
+    SeedScores,
+    comparable,
+    front,
+    has_value,
+    is_imported,
+    order_key,
+    seed_scores,
+    winner,
+)
 from keras_sweep.trial.result import Result, TrialState
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
@@ -100,7 +109,7 @@ def leaderboard_rows(
             rank=rank,
             **{name: getattr(result, name) for name in OF_RESULT},
             value=result.value if has_value(result) else None,
-            stderr=known_error(result),
+            stderr=read_error(result),
             tie=own is not None and own.tie,
             behind=None if own is None else own.behind,
             behind_stderr=None if own is None else own.stderr,
@@ -109,7 +118,7 @@ def leaderboard_rows(
             seed=_seed(result, seed),
             curve=tuple(result.curve.get(objective.name, ())),
             winner=best is not None and result.number == best.number,
-            imported=imported(result),
+            imported=is_imported(result),
             comparable=comparable(result, objective),
             seeds=seed_scores(result),
             other_rows=best is not None and result.rows not in (None, best.rows),
@@ -152,12 +161,12 @@ def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]
 
 
 def _seed(result: Result, default: int | None) -> int | None:
-    usual = None if imported(result) else default  # another program had its own
+    usual = None if is_imported(result) else default  # another program had its own
     seed = result.params.get("seed", usual)
     return seed if isinstance(seed, int) else usual
 
 
-def chosen_rows(
+def select_rows(
     rows: Sequence[LeaderboardRow],
     objective: Objective,
     *,
@@ -173,7 +182,7 @@ def chosen_rows(
         raise UsageError(f"`--top` must be at least 1, but got {top}")
     chosen, keys = list(rows), row_keys(rows)
     for text in where if rows else ():
-        _, holds = parsed_condition(text, keys)
+        _, holds = parse_condition(text, keys)
         chosen = list(filter(holds, chosen))
     if sort is not None and rows:
         chosen = _sorted_rows(chosen, sort, keys, objective)
@@ -183,16 +192,16 @@ def chosen_rows(
 def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
     """Why no row meets all of `where`: the first condition that none meets, with some of the values that there are."""
     for text in where:
-        key, holds = parsed_condition(text, row_keys(rows))
+        key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
             values = dict.fromkeys(value for row in rows if (value := cell(row, key)) is not None)
             plain = [list(value) if isinstance(value, tuple) else value for value in values]
-            known = listed(sorted(plain, key=str), MOST_VALUES) or "in none"
-            return f"no trial has {escaped(text.strip())}; {escaped(key)} is {known}"
+            known = itemize(sorted(plain, key=str), MOST_VALUES) or "in none"
+            return f"no trial has {escape(text.strip())}; {escape(key)} is {known}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
 
 
-def parsed_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
+def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
     """(one of the keys, whether a row meets the condition on it: without the key `!=` alone). Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:

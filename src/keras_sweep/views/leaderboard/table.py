@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.record.facts import Baseline, Refit
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 from keras_sweep.views.leaderboard.texts import (
@@ -17,7 +17,7 @@ from keras_sweep.views.leaderboard.texts import (
     lines_of,
 )
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.table import Column, draw_table, fit_columns
 from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, shorten, sparkline
 
 LONGEST_STATE = 60  # cells, in a pipe too: `sweep show` has the whole reason of a trial that failed
@@ -37,7 +37,7 @@ def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | N
     console.print(table)
     notes = ["not shown, for want of width: " + ", ".join(left_out)] if left_out else []
     if baseline is not None and reference is not None:
-        notes.append(f"baseline: {escaped(baseline.model)} on the same rows")
+        notes.append(f"baseline: {escape(baseline.model)} on the same rows")
     for note in (*notes, *leaderboard_notes(ranking)):
         console.print(Text(note, style="dim"))
 
@@ -78,14 +78,14 @@ def leaderboard_table(
             known = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(known.get(column.key, ""), style="magenta") for column in columns])
         return [
-            Column(_cut(escaped(column.head), column, longest), cells, column.keep, _is_right(column))
+            Column(_cut(escape(column.head), column, longest), cells, column.keep, _is_right(column))
             for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
         ]
 
     forms = [(curve, errors, True) for errors in (True, False) for curve in CURVE_WIDTHS]
     forms.append((CURVE_WIDTHS[-1], False, False))
-    columns, left_out = fitted((form(*each) for each in forms), width)
-    return drawn(columns), left_out
+    columns, left_out = fit_columns((form(*each) for each in forms), width)
+    return draw_table(columns), left_out
 
 
 def _is_right(column: LeaderboardColumn) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 
 from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted, escaped, joined
+from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
 from keras_sweep.trial.ranking import SeedScores, loss_name
 from keras_sweep.trial.result import TrialState
@@ -80,7 +80,7 @@ def leaderboard_columns(
         time = LeaderboardColumn("seconds", "time", lambda row: seconds_text(row.seconds or math.nan), 200, style="dim")
         columns.append(time)
     if timing and len({row.engine for row in rows}) > 1:
-        columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), 201, False, "dim"))
+        columns.append(LeaderboardColumn("engine", "engine", lambda row: escape(row.engine), 201, False, "dim"))
     return columns
 
 
@@ -92,7 +92,7 @@ def goal_text(row: LeaderboardRow, name: str) -> str:
 
 def goals_text(row: LeaderboardRow, objective: Objective) -> str:
     """`  parameters 2,410  val_loss 0.0832`; "" without further goals."""
-    return "".join(f"  {escaped(one.name)} {goal_text(row, one.name)}" for one in objective.further)
+    return "".join(f"  {escape(one.name)} {goal_text(row, one.name)}" for one in objective.further)
 
 
 def _parameter(name: str, of: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:
@@ -162,9 +162,9 @@ def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
 
 
 def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
-    """`FAIL diverged`, `PRUNED`, `imported`."""
+    """`FAIL diverged`, `PRUNED`, `is_imported`."""
     state = "" if row.state is TrialState.COMPLETE else row.state.value
-    reason = escaped(row.reason or "") if reasons else ""
+    reason = escape(row.reason or "") if reasons else ""
     if state:
         reason = reason.removeprefix("pruned").strip()
     return " ".join(word for word in ("imported" if row.imported else "", state, reason) if word)
@@ -195,7 +195,9 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
     if others := sum(row.other_rows for row in rows):
-        notes.append(f"{counted(others, 'trial')} with other validation rows than the winner: compared by value alone")
+        notes.append(
+            f"{pluralize(others, 'trial')} with other validation rows than the winner: compared by value alone"
+        )
     notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
@@ -208,7 +210,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
-    notes += map(escaped, doubts(objective.name, rows))
+    notes += map(escape, doubts(objective.name, rows))
     could_win = [row for row in rows if row.behind is not None] if objective.where else rows
     candidates = sum(row.comparable and not row.imported for row in could_win)
     if best is not None and comparison is not None and comparison.estimate is not None:
@@ -222,7 +224,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
             notes.append(f"More trials are {worth}: {gain}, and {told}.")
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
-        notes.append(f"the winner's {escaped(objective.name)} is optimistic: the best of {counted(candidates, kind)}")
+        notes.append(f"the winner's {escape(objective.name)} is optimistic: the best of {pluralize(candidates, kind)}")
     return notes
 
 
@@ -260,7 +262,7 @@ def unlike_text(
 def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) -> str:
     best = tied[0]
     if comparison is not None and comparison.method == PAIRED:
-        others = counted(len(tied) - 1, "other trial")
+        others = pluralize(len(tied) - 1, "other trial")
         are = "is" if len(tied) == 2 else "are"
         return f"{others} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
     if best.stderr is None:
@@ -274,13 +276,13 @@ def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
     names = [one.name for one in objective.further]
     chosen = [f"the winner is the best by {objective.name} of those with {objective.where}"] if objective.where else []
     if not names:
-        return [*map(escaped, chosen)]
-    count = counted(sum(row.front is True for row in rows), "trial")
-    better = f"no other trial is as good in {joined([objective.name, *names], 'and')} and better in one of them"
-    notes = [f"{ON_FRONT} {count} on the front: {escaped(better)}; `--where front=true` shows these"]
+        return [*map(escape, chosen)]
+    count = pluralize(sum(row.front is True for row in rows), "trial")
+    better = f"no other trial is as good in {join([objective.name, *names], 'and')} and better in one of them"
+    notes = [f"{ON_FRONT} {count} on the front: {escape(better)}; `--where front=true` shows these"]
     if "predict_seconds" in names:
         notes.append("predict_seconds: a call with 32 rows, the median of 50, on the machine that trained")
-    return [*notes, *map(escaped, chosen)]
+    return [*notes, *map(escape, chosen)]
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:

@@ -4,16 +4,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+from markupsafe import escape as escape_html
 
 from keras_sweep.space.search_space import Goal
-from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
-from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
+from keras_sweep.space.text import escape, pluralize
+from keras_sweep.trial.ranking import comparable, improvements, sum_seconds
+from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, is_settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, clipped_range, ticks_of
+from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, clip_range, ticks_of
 from keras_sweep.views.summary import time_parts
-from keras_sweep.views.terminal.text import resampled, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import resample, score_text, seconds_text, shorten
 
 LONGEST_LABEL = 18
 # of most drawings: the whole, and between which places its axes lie
@@ -41,7 +42,7 @@ def label(
     x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
 ) -> str:
     """A text at a place; `kind` is its class."""
-    shown = escape(shorten(escaped(text), longest))
+    shown = escape_html(shorten(escape(text), longest))
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
 
@@ -55,8 +56,8 @@ def figure(name: str, title: str, words: str, parts: Iterable[str], *, size: tup
         name=name,
         width=int(size[0]),
         height=int(size[1]),
-        title=escaped(title),
-        words=escaped(words),
+        title=escape(title),
+        words=escape(words),
         body=Markup("".join(parts)),  # made of escaped parts alone
     )
 
@@ -71,7 +72,7 @@ def dot(number: int, x: float, y: float, kind: str, radius: str = "3.2") -> str:
     return f'<circle class="pt {kind}" data-t="{number}" cx="{px(x)}" cy="{px(y)}" r="{radius}"/>'
 
 
-def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
+def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
     """(scale across, scale up, lines and numbers) of a drawing with two axes."""
     across, up = along(x, LEFT, RIGHT), along(y, FOOT, TOP)
     parts = []
@@ -93,7 +94,7 @@ def pareto(goal: Axis, value: Axis, facts: PageContent, drawn: Sequence[Leaderbo
     objective = facts.sweep.objective
     places = [row.value for row in facts.rows if row.front and row.value is not None]
     low, high = min([value.low, *places]), max([value.high, *places])
-    across, up, parts = crossed(goal, replace(value, low=low, high=high))
+    across, up, parts = draw_axes(goal, replace(value, low=low, high=high))
     for row in reversed(drawn):
         if row.value is not None and row.number in goal.values:
             parts.append(dot(row.number, across(goal.values[row.number]), up(row.value), facts.colour(row.number)))
@@ -115,7 +116,7 @@ def best_so_far(facts: PageContent, drawn: Sequence[LeaderboardRow], value: Axis
     best = improvements(facts.sweep.results, facts.sweep.objective, counts=comparable)
     if not best:
         return []
-    spent, last = spent_seconds(facts.sweep.results), best[-1]
+    spent, last = sum_seconds(facts.sweep.results), best[-1]
     name = facts.sweep.objective.name + (" of one seed" if any(row.final for row in rows) else "")
     reached = f"The best {name}, {score_text(last.value)}, was first reached by trial {last.number}"
     places = {row.number: float(row.number) for row in rows}
@@ -123,7 +124,7 @@ def best_so_far(facts: PageContent, drawn: Sequence[LeaderboardRow], value: Axis
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
 
     def drawing(place: str, title: str, x: Axis, words: str) -> Markup:
-        across, up, parts = crossed(x, value)
+        across, up, parts = draw_axes(x, value)
         for row in reversed(drawn):
             at = across(x.values.get(row.number, 0.0))
             if row.value is None:
@@ -148,15 +149,15 @@ def learning_curves(facts: PageContent, rows: Sequence[LeaderboardRow]) -> Marku
     if not curves:
         return None
     name = facts.sweep.objective.name
-    low, high = clipped_range((point for curve in curves.values() for point in curve), facts.sweep.objective)
+    low, high = clip_range((point for curve in curves.values() for point in curve), facts.sweep.objective)
     longest = max(map(len, curves.values()))
-    across, up, parts = crossed(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
+    across, up, parts = draw_axes(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
     for place, row in reversed(list(enumerate(rows))):
         if row.number in curves:
             line = path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {facts.colour(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
-    said = f"{name} of {counted(len(curves), 'trial')}, a line each, over up to {counted(longest, 'epoch')}"
+    said = f"{name} of {pluralize(len(curves), 'trial')}, a line each, over up to {pluralize(longest, 'epoch')}"
     words = f"{said}: the winner’s is thick, the worse half’s are pale. Point at one to see it everywhere."
     return figure("curves", "Learning curves", words, parts)
 
@@ -177,7 +178,7 @@ def _points(
     curve: Sequence[float], most: int, across: Callable[[float], float], up: Callable[[float], float]
 ) -> list[tuple[float, float]]:
     """Places of the finite points, at most so many; the first and the last are among them."""
-    places = resampled([float(index) for index in range(len(curve))], most)
+    places = resample([float(index) for index in range(len(curve))], most)
     chosen = [(int(place), curve[int(place)]) for place in places]
     return [(across(index + 1), up(value)) for index, value in chosen if math.isfinite(value)]
 
@@ -185,7 +186,7 @@ def _points(
 def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
     said = ", ".join(f"{one.name} {one.share:.2f} ({one.low:.2f} to {one.high:.2f})" for one in found)
     first = f"In nearly all resamples {found[0].name} is the most important."
-    verdict = first if settled(found) else "The whiskers overlap: the order may change with more trials."
+    verdict = first if is_settled(found) else "The whiskers overlap: the order may change with more trials."
     each = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
     words = (
         f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "

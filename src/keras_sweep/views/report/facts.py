@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.space.distributions import Value, as_scalar
+from keras_sweep.space.distributions import Value, to_scalar
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, winner_outputs
@@ -43,7 +43,7 @@ class Axis:
         return number_text(int(value) if self.whole and value == int(value) else value)
 
 
-def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
+def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
     """From the best value to the one that a quarter of all is worse than, or to any other if these are equal."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
@@ -72,7 +72,7 @@ def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str 
 def _choices_axis(name: str, found: Mapping[int, Value], known: Sequence[Any]) -> Axis:
     """Choices in the order of the space, then any others."""
     texts = {number: value_text(value) for number, value in found.items()}
-    scalars = {texts[number]: as_scalar(value) for number, value in found.items()}  # as Optuna's JSON has them
+    scalars = {texts[number]: to_scalar(value) for number, value in found.items()}  # as Optuna's JSON has them
     choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
     values = {number: float(choices.index(text)) for number, text in texts.items()}
     return Axis(name, 0, len(choices) - 1, values, choices=tuple(choices))
@@ -173,7 +173,7 @@ class PageContent:
     def value_axis(self) -> Axis | None:
         """The objective; its worst values lie beyond the axis. None where no trial has a value."""
         values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
-        return Axis(objective.name, *clipped_range(values.values(), objective), values) if values else None
+        return Axis(objective.name, *clip_range(values.values(), objective), values) if values else None
 
     @cached_property
     def goal_axes(self) -> list[Axis]:
@@ -188,14 +188,14 @@ class PageContent:
         return found
 
     @cached_property
-    def coloured_by(self) -> Axis | None:
+    def colour_axis(self) -> Axis | None:
         """What gives the colours: the optimizer where it varies, or the first parameter of few choices."""
         few = [axis for axis in self.axes if axis.choices is not None and len(axis.choices) <= COLOURS]
         return min(few, key=lambda one: one.name != PREFERRED, default=None)
 
     def colour(self, number: int) -> str:
         """The class of a trial's elements in every drawing."""
-        place = None if self.coloured_by is None else self.coloured_by.values.get(number)
+        place = None if self.colour_axis is None else self.colour_axis.values.get(number)
         return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
 
     def mark(self, number: int) -> str:

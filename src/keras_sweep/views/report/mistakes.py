@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup, escape
+from markupsafe import Markup
+from markupsafe import escape as escape_html
 
 from keras_sweep.data.arrays import by_name
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
 from keras_sweep.views.leaderboard.rows import is_number
-from keras_sweep.views.report.drawings import crossed, figure, label, path, px
+from keras_sweep.views.report.drawings import draw_axes, figure, label, path, px
 from keras_sweep.views.report.facts import Axis
 from keras_sweep.views.terminal.text import number_text, shorten
 
@@ -34,7 +35,7 @@ LONGEST = 40
 def mistakes(found: ValidationOutputs) -> dict[str, Any] | None:
     """What the page says of the worst rows; None where nothing is wrong, or a row has several labels.
 
-    `total` counts the rows that are wrong (of numbers all rows), `left_out` the columns that are not shown.
+    `total` counts the rows that are wrong (of numbers all rows), `split_folds` the columns that are not shown.
     """
     pictures = found.data.image_shape is not None
     if found.classes:
@@ -85,7 +86,7 @@ def _cell_text(value: object) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     if is_number(value):
         return number_text(value, 4)
-    return "" if value is None else shorten(escaped(str(value)), LONGEST)
+    return "" if value is None else shorten(escape(str(value)), LONGEST)
 
 
 def _picture(found: ValidationOutputs, row: int) -> str:
@@ -96,7 +97,7 @@ def _picture(found: ValidationOutputs, row: int) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def missed_sentence(missed: Missed) -> str:
+def describe_missed(missed: Missed) -> str:
     """`441 of 12,000 validation rows are wrong in each of the 17 trials that tie with the best`."""
     count, trials = len(missed.rows), len(missed.trials)
     rows = f"{count:,} of {missed.total:,} validation rows" if count else "no validation row"
@@ -106,7 +107,7 @@ def missed_sentence(missed: Missed) -> str:
     return f"{rows} {'is' if count <= 1 else 'are'} wrong in each of {whose}"
 
 
-def said_against_true(found: ValidationOutputs) -> Markup | None:
+def draw_predictions(found: ValidationOutputs) -> Markup | None:
     """The drawing that suits the data; None where a row has several labels."""
     if found.classes:
         return confusion_matrix(found) if len(found.classes) <= MOST_CLASSES else None
@@ -116,7 +117,7 @@ def said_against_true(found: ValidationOutputs) -> Markup | None:
 
 def confusion_matrix(found: ValidationOutputs) -> Markup:
     """A square for each pair of classes; the diagonal is right."""
-    names = [shorten(escaped(name), NAME) for name in found.classes]
+    names = [shorten(escape(name), NAME) for name in found.classes]
     counts = np.zeros((len(names), len(names)), np.intp)  # [C, C] of each class (first) those named as each (second)
     np.add.at(counts, (found.data.validation.classes, found.chosen), 1)
     cell = min(LARGEST_CELL, SIDE / len(names))
@@ -125,10 +126,10 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
     for true, name in enumerate(names):
         parts.append(label(MATRIX_LEFT - 6, MATRIX_TOP + (true + 0.5) * cell + 4, name, anchor="end", longest=NAME))
         x, y = px(MATRIX_LEFT + (true + 0.6) * cell), px(foot + 12)
-        parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{escape(name)}</text>')
+        parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{escape_html(name)}</text>')
         for chosen in np.flatnonzero(counts[true]):
             of = f"{counts[true, chosen]:,} of {counts[true].sum():,}"
-            said = f"{escaped(found.classes[true])} named {escaped(found.classes[chosen])}: {of}"
+            said = f"{escape(found.classes[true])} named {escape(found.classes[chosen])}: {of}"
             share = float(counts[true, chosen] / counts[true].sum())
             at = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
             parts.append(_cell("right" if true == chosen else "wrong", at, cell, share, said))
@@ -144,7 +145,7 @@ def _cell(kind: str, at: tuple[float, float], side: float, share: float, said: s
     opacity = 0.08 + 0.92 * share**0.5  # roots, so that rare mistakes are seen
     part = (
         f'<rect class="{kind}" x="{px(x)}" y="{px(y)}" width="{width}" height="{width}" fill-opacity="{opacity:.2f}">'
-        f"<title>{escape(said)}</title></rect>"
+        f"<title>{escape_html(said)}</title></rect>"
     )
     if share >= LEAST_SHOWN and side >= LEAST_FOR_TEXT:
         strong = " strong" if opacity > 0.6 else ""
@@ -158,14 +159,14 @@ def _worst(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
         return "None is wrong."
     true, chosen = (int(place) for place in np.unravel_index(wrong.argmax(), wrong.shape))
     of = f"{wrong[true, chosen]:,} of {counts[true].sum():,}"
-    return f"The most frequent mistake: {escaped(names[true])} named {escaped(names[chosen])}, {of}."
+    return f"The most frequent mistake: {escape(names[true])} named {escape(names[chosen])}, {of}."
 
 
 def predicted_against_true(true: npt.NDArray[np.floating], said: npt.NDArray[np.floating]) -> Markup:
     """A dot a row; on the line both are equal."""
     step = -(-len(true) // MOST_DOTS)
     low, high = float(min(true.min(), said.min())), float(max(true.max(), said.max()))
-    across, up, parts = crossed(Axis("true", low, high, {}), Axis("predicted", low, high, {}))
+    across, up, parts = draw_axes(Axis("true", low, high, {}), Axis("predicted", low, high, {}))
     parts.append(f'<path class="best" d="{path((across(both), up(both)) for both in (low, high))}"/>')
     parts += [
         f'<circle class="pt k0" cx="{px(across(float(a)))}" cy="{px(up(float(b)))}" r="2.6"/>'
@@ -176,7 +177,7 @@ def predicted_against_true(true: npt.NDArray[np.floating], said: npt.NDArray[np.
     explained = 1 - float((error**2).sum()) / total if total else 0.0
     thinned = f" Every {step}th is drawn." if step > 1 else ""
     words = (
-        f"{counted(len(true), 'validation row')}: half of the predictions are within "
+        f"{pluralize(len(true), 'validation row')}: half of the predictions are within "
         f"{np.median(np.abs(error)):.4g} of the truth; they explain {explained:.1%} of its variance.{thinned}"
     )
     return figure("confusion", "Predicted against true", words, parts)

@@ -11,7 +11,7 @@ from datetime import datetime
 import jinja2
 from markupsafe import Markup
 
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import importances
@@ -26,7 +26,7 @@ from keras_sweep.views.leaderboard.texts import (
 )
 from keras_sweep.views.report import drawings
 from keras_sweep.views.report.facts import Axis, PageContent
-from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
+from keras_sweep.views.report.mistakes import describe_missed, draw_predictions, mistakes
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
 from keras_sweep.views.terminal.text import CurveScale, params_text, score_text, shorten
 
@@ -35,7 +35,7 @@ REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
 LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
-def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
+def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
     """At most so many: the best half, and every n-th of the others."""
     best = most // 2
     step = -(-len(rows[best:]) // (most - best)) or 1
@@ -44,7 +44,7 @@ def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow
 
 def page_of(facts: PageContent, written: datetime) -> str:
     """The page, with at most `MOST_DRAWN` trials drawn."""
-    drawn = drawn_rows(facts.rows, MOST_DRAWN)
+    drawn = thin_rows(facts.rows, MOST_DRAWN)
     found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
     value, edges, name = facts.value_axis, range_edges(facts), facts.sweep.folder.name
     columns, rows = table_of(facts, drawn)
@@ -78,9 +78,9 @@ def page_of(facts: PageContent, written: datetime) -> str:
         importance=drawings.importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
         interaction=interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None,
         outputs=facts.outputs if outputs is None else None,
-        confusion=said_against_true(outputs) if outputs else None,
+        confusion=draw_predictions(outputs) if outputs else None,
         mistakes=mistakes(outputs) if outputs else None,
-        missed=missed_sentence(facts.missed) if facts.missed else "",
+        missed=describe_missed(facts.missed) if facts.missed else "",
         failures=[row for row in facts.rows if row.state is TrialState.FAIL],
         time=drawings.time_bars(facts.sweep.facts.seconds),
         calls=repeating_calls(facts),
@@ -93,7 +93,7 @@ def _data(facts: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardR
         "running": facts.running,
         "refresh": REFRESH,
         "axes": [
-            {"name": escaped(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
+            {"name": escape(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
             for axis in axes
         ],
         "trials": {row.number: [axis.values.get(row.number) for axis in axes] for row in drawn},
@@ -133,12 +133,12 @@ def _without_controls(value: object) -> object:
     """Text that comes from elsewhere steers no reader: its control characters are written out, but for line ends."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return "\n".join(escaped(line) for line in value.split("\n"))
+    return "\n".join(escape(line) for line in value.split("\n"))
 
 
 def winner_sentence(facts: PageContent) -> str:
     """Which trial it is, of how many, ranked by what."""
-    trials = counted(len(facts.rows), "trial")
+    trials = pluralize(len(facts.rows), "trial")
     if facts.winner is None:
         return f"No trial of {trials} could win yet." if facts.rows else "No trial has ended yet."
     total = facts.sweep.facts.trials
@@ -214,7 +214,7 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: PageContent) ->
         sort = repr(value) if is_number(value) and math.isfinite(value) else ""
     else:
         sort = "" if value is None else text
-    by = facts.coloured_by
+    by = facts.colour_axis
     coloured = by is not None and column.parameter == by.name and value is not None
     return text, sort, facts.colour(row.number) if coloured else ""
 
@@ -224,7 +224,7 @@ def repeating_calls(facts: PageContent) -> list[tuple[str, str]]:
     name = shlex.quote(facts.sweep.folder.name)
     calls = []
     if facts.sweep.facts.imported is None:
-        trials = counted(len(facts.rows), "trial")
+        trials = pluralize(len(facts.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
     if facts.winner is not None:
         number = facts.winner.number

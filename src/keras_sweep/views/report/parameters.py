@@ -4,14 +4,15 @@ import math
 import shlex
 from collections.abc import Iterable, Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+from markupsafe import escape as escape_html
 
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.trust import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
+from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, path, px
 from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, ticks_of
 from keras_sweep.views.terminal.text import number_text, score_text
 
@@ -33,7 +34,7 @@ def best_of(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
 
 def slice_of(index: int, axis: Axis, value: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
     """The drawing of one parameter; the words are of all trials, the dots of those `drawn`."""
-    across, up, parts = crossed(axis, value)
+    across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
             parts.append(dot(row.number, _place(axis, row.number, across), up(row.value), facts.colour(row.number)))
@@ -43,7 +44,7 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: PageContent, drawn: Seq
 
 def interaction(x: Axis, y: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
     """Two parameters at once; the darker a dot, the better its trial ranks among all that have a value."""
-    across, up, parts = crossed(x, y)
+    across, up, parts = draw_axes(x, y)
     scored = [row.number for row in facts.rows if row.value is not None]
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
     for row in reversed(drawn):
@@ -97,7 +98,7 @@ def parallel(facts: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -
         parts.append(f'<path class="ln {facts.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
-    lines = f"{counted(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
+    lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
     drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"
     words = f"{lines}. {drag}; a click on the axis clears it."
     size = (width, (ABSENT if absent else AXIS_FOOT) + 12)
@@ -113,7 +114,7 @@ def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
         f'<rect class="hit" x="{px(x - 14)}" y="{AXIS_TOP - 8}" width="28" height="{AXIS_FOOT - AXIS_TOP + 16}"/>',
         f'<rect class="sel" x="{px(x - 7)}" y="0" width="14" height="0" visibility="hidden"/>',
     ]
-    return f'<g class="brush" data-axis="{escape(escaped(axis.name))}">{"".join(parts)}</g>'
+    return f'<g class="brush" data-axis="{escape_html(escape(axis.name))}">{"".join(parts)}</g>'
 
 
 def range_edges(facts: PageContent) -> dict[str, str]:

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.events import FinalistsChosen, TrialEnded
 from keras_sweep.trial.events import Event, Listener, Noticed
 from keras_sweep.trial.result import Result, TrialState
@@ -23,7 +23,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console
 from keras_sweep.views.terminal.text import (
     SPINNER,
     bar,
-    elapsed_text,
+    format_elapsed,
     number_text,
     params_text,
     score_text,
@@ -87,7 +87,7 @@ class LiveBoard:
         if self._failures[reason] > SHOWN_FAILURES:
             return
         params = {name: value for name, value in result.params.items() if name in self.progress.columns}
-        text = Text(f"trial {result.number} failed: {escaped(reason)}  ", style="red")
+        text = Text(f"trial {result.number} failed: {escape(reason)}  ", style="red")
         text.append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
             text.append("  (more of these are only counted)", style="dim")
@@ -108,8 +108,8 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     room = TRAINING if height >= 24 else 2 if height >= 18 else 0
     training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
-    head = Text(shorten(escaped(progress.started.name), max(width // 3, 8)), style="bold")
-    by = f" · {escaped(progress.started.engine)} · {escaped(progress.started.runner)}"
+    head = Text(shorten(escape(progress.started.name), max(width // 3, 8)), style="bold")
+    by = f" · {escape(progress.started.engine)} · {escape(progress.started.runner)}"
     head.append(shorten(by, width - head.cell_len), style="dim")
     parts: list[RenderableType] = [head, _bar_line(progress, width)]
     parts += [_phase_line(progress, width), _counts_line(progress, width)]
@@ -127,7 +127,7 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
 
 
 def _bar_line(progress: SweepProgress, width: int) -> Text:
-    words = f"  {progress.done:,}/{progress.total:,} trials  {elapsed_text(progress.elapsed)}"
+    words = f"  {progress.done:,}/{progress.total:,} trials  {format_elapsed(progress.elapsed)}"
     if progress.remaining is not None:
         words += f" · about {seconds_text(progress.remaining)} left"
     longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s · about 59m59s left"
@@ -140,19 +140,19 @@ def _bar_line(progress: SweepProgress, width: int) -> Text:
 def _phase_line(progress: SweepProgress, width: int) -> Text:
     """`⠹ compiling 3 of 8 programs  12 s`."""
     turn = SPINNER[int(progress.elapsed * REFRESHES_PER_SECOND) % len(SPINNER)]
-    words = f" {phase_text(progress.phase)}  {elapsed_text(progress.phase_seconds)}"
+    words = f" {phase_text(progress.phase)}  {format_elapsed(progress.phase_seconds)}"
     return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1)))
 
 
 def _counts_line(progress: SweepProgress, width: int) -> Text:
-    parts = [counted(progress.epochs, "epoch")]
+    parts = [pluralize(progress.epochs, "epoch")]
     if progress.elapsed >= 1 and progress.epochs:
         parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
     if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
         if (estimate := chosen.estimate()) is not None:
             parts.insert(0, f"expected: {interval_text(estimate)}")
-        parts.insert(0, f"{len(progress.finalists_ended)} of {counted(total, 'finalist')} trained")
+        parts.insert(0, f"{len(progress.finalists_ended)} of {pluralize(total, 'finalist')} trained")
     elif progress.generation is not None:
         parts.append(f"generation {progress.generation}")
     if pruned := progress.counts[TrialState.PRUNED]:
@@ -167,7 +167,7 @@ def _training_lines(progress: SweepProgress, most: int) -> list[str]:
     order = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
     shown = sorted(order[:most])
     digits = max(len(str(number)) for number in shown)
-    lines = [f"training {counted(len(progress.training), 'trial')}"]
+    lines = [f"training {pluralize(len(progress.training), 'trial')}"]
     for number in shown:
         trial = progress.training[number]
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
@@ -180,7 +180,7 @@ def _training_lines(progress: SweepProgress, most: int) -> list[str]:
 
 def _finalist_lines(progress: SweepProgress) -> list[str]:
     asked = {result.number: result.epochs for result in progress.leading}
-    lines = [f"training {counted(len(progress.finalists_training), 'finalist')}"]
+    lines = [f"training {pluralize(len(progress.finalists_training), 'finalist')}"]
     for (recipe, seed), epochs in sorted(progress.finalists_training.items()):
         done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
         lines.append(f"trial {recipe}  seed {seed}  {done:>7}")

@@ -7,14 +7,14 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import counted, escaped, joined
+from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.sweep import events
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import can_win
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
-from keras_sweep.views.terminal.text import elapsed_text, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import format_elapsed, score_text, seconds_text, value_text
 
 SILENCE = 5.0  # seconds without a line, then what goes on is said
 LONGEST_SILENCE = 60.0
@@ -58,14 +58,14 @@ class PlainLines:
                 self._wait = longer
 
     def _phase_text(self) -> str:
-        text = f"{phase_text(self._progress.phase)} ({elapsed_text(self._progress.phase_seconds)})"
+        text = f"{phase_text(self._progress.phase)} ({format_elapsed(self._progress.phase_seconds)})"
         trials = self._progress.training
         if not trials:
             return text
         epochs = sum(len(trial.values) for trial in trials.values())
         asked = sum(trial.epochs or 0 for trial in trials.values())
-        done = f"{epochs:,} of {counted(asked, 'epoch')}" if asked else counted(epochs, "epoch")
-        return f"{text}: {counted(len(trials), 'trial')}, {done} done"
+        done = f"{epochs:,} of {pluralize(asked, 'epoch')}" if asked else pluralize(epochs, "epoch")
+        return f"{text}: {pluralize(len(trials), 'trial')}, {done} done"
 
     def __call__(self, event: Event) -> None:
         with self._changed:
@@ -76,14 +76,14 @@ class PlainLines:
         failed = isinstance(event, events.TrialEnded | events.FinalistEnded) and event.result.state is TrialState.FAIL
         style = "red" if failed else ""
         if isinstance(event, events.SweepStarted):
-            self._line(begun_text(event))
+            self._line(describe_begin(event))
         elif isinstance(event, events.TrialEnded):
             self._line(self._trial_text(event.result), style)
         elif isinstance(event, events.FinalistsChosen):
             if event.note:
                 print_notice(self._console, event.note)
             if event.recipes:
-                self._line(begun_text(event))
+                self._line(describe_begin(event))
         elif isinstance(event, events.FinalistEnded):
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
@@ -100,12 +100,12 @@ class PlainLines:
         names = [name for name in progress.columns or tuple(result.params) if name != "epochs"]
         params = result.params
         leading = next((other for other in progress.leading if can_win(other, progress.objective)), None)
-        columns = (f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
+        columns = (f"{escape(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
         parts = [
             f"[{progress.done:{width}}/{progress.total}]  trial {result.number:{width}}",
             trial_text(result, progress.objective.name),
             " ".join(columns),
-            f"{counted(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}",
+            f"{pluralize(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}",
             "best so far" if leading is not None and leading.number == result.number else "",
         ]
         return "  ".join(part for part in parts if part)
@@ -122,24 +122,24 @@ class PlainLines:
         self._printed, self._wait = time.monotonic(), SILENCE
 
 
-def begun_text(event: events.SweepStarted | events.FinalistsChosen) -> str:
+def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or who trains again."""
     if isinstance(event, events.SweepStarted):
-        by = f"by {escaped(event.engine)}, trained by {escaped(event.runner)}"
+        by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
         goals = (event.objective, *event.objective.further)
-        goal = "to " + joined([f"{one.goal} {escaped(one.name)}" for one in goals], "and")
-        text = f"{escaped(event.name)}: {counted(event.total, 'trial')} {by}, {goal}"
+        goal = "to " + join([f"{one.goal} {escape(one.name)}" for one in goals], "and")
+        text = f"{escape(event.name)}: {pluralize(event.total, 'trial')} {by}, {goal}"
     else:
-        seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"
-        trials = joined(map(str, event.recipes), "and")
+        seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {join(map(str, event.seeds), 'and')}"
+        trials = join(map(str, event.recipes), "and")
         text = f"the best {len(event.recipes)} configurations train again with {seeds}: trials {trials}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
 def trial_text(result: Result, metric: str) -> str:
     """`val_accuracy 0.8552 ±0.0032`, `FAIL diverged`."""
-    reason = escaped(result.reason) if result.reason else ""
+    reason = escape(result.reason) if result.reason else ""
     if result.state is TrialState.FAIL or result.value is None:
         return f"{result.state} {reason}".strip()
-    score = f"{escaped(metric)} {score_text(result.value, result.stderr)}"
+    score = f"{escape(metric)} {score_text(result.value, result.stderr)}"
     return f"{score} ({reason or 'pruned'})" if result.state is TrialState.PRUNED else score

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from keras_sweep.record.facts import Choice
-from keras_sweep.record.reader import with_finalists
+from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.search_space import Goal, Objective, Params
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep import events
 from keras_sweep.trial.events import EpochEnded, Event, PhaseBegan, TrialResumed
 from keras_sweep.trial.ranking import LEADING, has_value, order_key
@@ -153,7 +153,7 @@ class SweepProgress:
                 self.finalists_ended.append(event.result)
                 assert self.finalists is not None
                 choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
-                self.leading = with_finalists(self.leading, self.finalists_ended, choice, self.done)
+                self.leading = add_finalists(self.leading, self.finalists_ended, choice, self.done)
                 self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_phase(self, event: PhaseBegan) -> None:
@@ -260,10 +260,10 @@ def phase_text(event: PhaseBegan | None) -> str:
     """`compiling 3 of 8 programs`, `building models, 3 of 16`, `training`."""
     if event is None:
         return "starting"
-    words = WORDS.get(event.phase, escaped(event.phase))
+    words = WORDS.get(event.phase, escape(event.phase))
     if event.done is None or not event.total:
         return words
     if event.phase == "compile":
         number = min(event.done + 1, event.total)
-        return f"{words} {number:,} of {counted(event.total, 'program')}" if event.total > 1 else words
+        return f"{words} {number:,} of {pluralize(event.total, 'program')}" if event.total > 1 else words
     return f"{words}, {event.done:,} of {event.total:,}" if event.phase == "build" else words

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SpaceFileError, SweepError, TableError
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,16 +83,16 @@ def print_error(console: Console, error: BaseException) -> None:
 def error_lines(error: BaseException) -> list[str]:
     """The lines of an error, safe to print."""
     if isinstance(error, SpaceFileError):
-        faults = [escaped(fault.text(error.path)) for fault in error.faults]
-        title = f"{escaped(str(error.path))} has {counted(len(faults), 'fault')}"
+        faults = [escape(fault.text(error.path)) for fault in error.faults]
+        title = f"{escape(str(error.path))} has {pluralize(len(faults), 'fault')}"
         return faults if len(faults) == 1 else _listed(title, faults)
     if isinstance(error, TableError) and len(error.faults) > 1:
-        title = f"{escaped(error.place)} has {counted(len(error.faults), 'fault')}"
+        title = f"{escape(error.place)} has {pluralize(len(error.faults), 'fault')}"
         told = _listed(title, [" ".join(error_lines(fault)) for fault in error.faults], MOST_FAULTS)
-        return [*told, *([escaped(error.hint)] if error.hint else [])]
+        return [*told, *([escape(error.hint)] if error.hint else [])]
     if isinstance(error, ChangedSweep) and error.changes:
         lines = _listed(f"{error.title}:", error.changes, MOST_FAULTS)
-        return [escaped(line) for line in (*lines, *([error.hint] if error.hint else []))]
+        return [escape(line) for line in (*lines, *([error.hint] if error.hint else []))]
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:
@@ -124,4 +124,4 @@ def _print_labelled(console: Console, label: str, label_style: str, message: str
 
 
 def _one_line(message: str) -> str:
-    return " ".join(escaped(line.strip()) for line in message.splitlines() if line.strip())
+    return " ".join(escape(line.strip()) for line in message.splitlines() if line.strip())

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.text import Text
 
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import escape
 from keras_sweep.views.terminal.console import PIPE_WIDTH, longest_value
 from keras_sweep.views.terminal.text import TRACK, shorten
 
@@ -30,7 +30,7 @@ class Column:
         return max(map(cell_len, [*self.header.split("\n"), *map(str, self.cells)]))
 
 
-def fitted(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
+def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
     """The columns that fit, and the headers of those that do not.
 
     `forms` are the same columns wider to narrower: the first that fits is taken, with headers of several words folded
@@ -39,11 +39,11 @@ def fitted(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], lis
     columns: list[Column] = []
     for form in forms:
         for columns in (form, [_folded(column, " ") for column in form]):
-            if needed(columns) <= width:
+            if count_cells(columns) <= width:
                 return columns, []
     columns = [_folded(column, "_. ") for column in columns]
     left_out: list[str] = []
-    while needed(columns) > width and any(column.keep for column in columns):
+    while count_cells(columns) > width and any(column.keep for column in columns):
         last = max(columns, key=lambda column: column.keep)
         columns.remove(last)
         left_out.insert(0, last.header.replace("\n", ""))
@@ -56,7 +56,7 @@ def print_table(
     """Print it; on a terminal at most so many lines, cells cut to the first of these lengths with which it fits."""
     width = console.width
     shown, left_out = without_middle(columns, longest_value(width, most))
-    console.print(drawn(fitted((cut(shown, longest_value(width, each)) for each in longest), width)[0]))
+    console.print(draw_table(fit_columns((cut(shown, longest_value(width, each)) for each in longest), width)[0]))
     if left_out:
         console.print(f"{left_out:,} lines in the middle are left out", style="dim")
 
@@ -75,9 +75,9 @@ def cut(columns: Sequence[Column], longest: int) -> list[Column]:
     return [
         replace(
             column,
-            header=shorten(escaped(column.header), longest),
+            header=shorten(escape(column.header), longest),
             cells=[
-                Text(shorten(escaped(str(cell)), longest), cell.style if isinstance(cell, Text) else column.style)
+                Text(shorten(escape(str(cell)), longest), cell.style if isinstance(cell, Text) else column.style)
                 for cell in column.cells
             ],
         )
@@ -85,18 +85,18 @@ def cut(columns: Sequence[Column], longest: int) -> list[Column]:
     ]
 
 
-def needed(columns: Sequence[Column]) -> int:
+def count_cells(columns: Sequence[Column]) -> int:
     """Cells that the columns need side by side."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def drawn(columns: Sequence[Column]) -> Group:
+def draw_table(columns: Sequence[Column]) -> Group:
     """The table line by line: bold headers, a rule, rows. Several times as fast as rich's own, whose cells may fold."""
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))
     padded = [[""] * (depth - len(head)) + [Text(text, style="bold") for text in head] for head in heads]
-    rule = Text(TRACK * needed(columns), style="dim", no_wrap=True, overflow="crop")
+    rule = Text(TRACK * count_cells(columns), style="dim", no_wrap=True, overflow="crop")
     rows = zip(*(column.cells for column in columns), strict=True)
     return Group(
         *(_line(texts, columns, widths) for texts in zip(*padded, strict=True)),

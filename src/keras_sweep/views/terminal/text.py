@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Goal
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import escape, pluralize
 
 MOST_DECIMALS = 8
 SPARK = "▁▂▃▄▅▆▇"  # low to high; a whole cell would run into the line above
@@ -52,13 +52,13 @@ def value_text(value: Value) -> str:
     if isinstance(value, int | float):
         return number_text(value)
     if isinstance(value, str):
-        return escaped(value)
+        return escape(value)
     return "[" + ", ".join(value_text(item) for item in value) + "]"
 
 
 def params_text(params: Mapping[str, Value]) -> str:
     """`optimizer=adam learning_rate=0.001`."""
-    return " ".join(f"{escaped(name)}={value_text(value)}" for name, value in params.items())
+    return " ".join(f"{escape(name)}={value_text(value)}" for name, value in params.items())
 
 
 def decimals(value: float, stderr: float | None = None) -> int:
@@ -108,7 +108,7 @@ def seconds_text(seconds: float) -> str:
     return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
 
 
-def elapsed_text(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """A length of time that is still growing, in whole seconds: `7 s`, `3m05s`."""
     return f"{int(seconds)} s" if 0 <= seconds < 99.5 else seconds_text(seconds)
 
@@ -116,11 +116,11 @@ def elapsed_text(seconds: float) -> str:
 def waiting_text(count: int) -> str:
     """What is said of trials that have ended, and wait for their turn in the record."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
-    trials = counted(count, "more trial")
+    trials = pluralize(count, "more trial")
     return f"{trials} {have} ended and {are} kept: {they} shown once those with lower numbers have ended too"
 
 
-def resampled(values: Sequence[float], width: int) -> list[float]:
+def resample(values: Sequence[float], width: int) -> list[float]:
     """At most `width` points: the last point of each of so many equal stretches, so the first and last are kept."""
     if len(values) <= width:
         return list(values)
@@ -132,7 +132,7 @@ def resampled(values: Sequence[float], width: int) -> list[float]:
 def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width: int = 20) -> str:
     """A curve in one line of at most `width` characters; `scale` gives a value's height."""
     line = ""
-    for value in resampled(values, width):
+    for value in resample(values, width):
         level = int(scale(value) * len(SPARK)) if math.isfinite(value) else None
         line += GAP if level is None else SPARK[min(max(level, 0), len(SPARK) - 1)]
     return line
@@ -147,7 +147,7 @@ def bar(share: float, width: int) -> str:
 
 def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
     """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point."""
-    points, steps = resampled(values, width), len(LEVELS)
+    points, steps = resample(values, width), len(LEVELS)
     finite = [*filter(math.isfinite, points)]
     if not finite:
         return []
