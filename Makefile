@@ -58,10 +58,11 @@ bench: data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/convolutions.py --quick
 	$(BIN)/python benchmarks/search_quality.py --quick
 
-lint: $(STAMP)  ## ruff and mypy
+lint: $(STAMP)  ## ruff, mypy, and what can be counted of the language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/language.py
 
 docs: $(STAMP)  ## the site, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

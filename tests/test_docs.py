@@ -1,19 +1,12 @@
-"""What the pages under docs/ say is so: each block of code runs, in its order, as it stands.
+"""What the pages under docs/ say is so: each block of code runs, in its order, and prints what the page shows."""
 
-A page's commands run in a copy of `search_spaces/` in which the searches are short.
-"""
-
-import gzip
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
-from keras_sweep.data.image_sets import FASHION_MNIST
 from keras_sweep.space_file.read import read_space_file
-from tests.helpers.command import script, sweep
-from tests.helpers.pages import blocks, shortened, with_examples
+from tests.helpers.pages import blocks, cut, make_keras_home, run_page, words
 from tests.helpers.records import ROOT
 
 DOCS = ROOT / "docs"
@@ -26,21 +19,13 @@ def of_kind(page: str, *kinds: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where Keras's own loader finds the first rows of Fashion-MNIST without asking anybody."""
-    home = tmp_path_factory.mktemp("keras")
-    cache = home / "datasets" / "fashion-mnist"
-    cache.mkdir(parents=True)
-    for file in FASHION_MNIST.locate().glob("*.gz"):
-        header, row = (16, 28 * 28) if "images" in file.name else (8, 1)  # bytes
-        with gzip.open(file) as whole, gzip.open(cache / file.name, "wb") as few:
-            few.write(whole.read(header + 2000 * row))
-    return home
+    return make_keras_home(tmp_path_factory.mktemp("keras"))
 
 
 def test_every_page_stands_in_the_navigation_and_every_block_is_of_a_kind_that_is_run_here() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
     assert [page for page in PAGES if page not in navigation] == []
-    assert {kind for page in PAGES for kind, _ in blocks(DOCS / page)} == {"python", "sh", "yaml"}
+    assert {kind for page in PAGES for kind, _ in blocks(DOCS / page)} == {"python", "sh", "text", "yaml"}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if of_kind(page, "yaml")])
@@ -62,19 +47,8 @@ IN_SHORT = {f"how-to/{name}.md" for name in ("first-space-file", "leaks", "resum
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=() if page in IN_SHORT else pytest.mark.soak) for page in RUN]
 )
-def test_commands_and_code_of_a_page_run_in_their_order(page: str, tmp_path: Path, keras_home: Path) -> None:
-    folder = with_examples(tmp_path)
-    (folder / "lesson.yaml").write_text(shortened("".join(of_kind(page, "yaml")[:1])))
-    code: list[str] = []
-    for kind, text in blocks(DOCS / page):
-        if kind == "python":
-            code.append(text)
-        elif kind == "sh":
-            for line in text.splitlines():
-                program, *words = shlex.split(line)
-                assert program == "sweep", line
-                sweep(*words, cwd=folder).ok()
-    (folder / "page.py").write_text("\n".join(code))
-    # Keras looks for its home when it is imported, and a process that is spawned for the file of its parent.
-    new = any(word in text for word in ("keras.datasets", "LocalCluster") for text in code)
-    script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home)).ok()
+def test_commands_and_code_of_a_page_run_in_their_order_and_print_what_stands_below_them(
+    page: str, tmp_path: Path, keras_home: Path
+) -> None:
+    for shown, printed in run_page(DOCS / page, tmp_path, keras_home):
+        assert words(shown) == words(cut(printed, shown)), printed
