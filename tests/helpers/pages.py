@@ -20,7 +20,7 @@ from tests.helpers.whole_spaces import FEW_FINALISTS
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "\x1e"  # after what a block of Python prints
-UNITS = {"ms", "min", "KiB", "MiB"}  # of numbers that differ from run to run
+VARYING = {"ms", "min", "KiB", "MiB", "equal"}  # beside numbers that differ from run to run
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ def cut(printed: str, like: str) -> str:
 def words(text: str) -> list[list[str]]:
     """The words of each line, without numbers, units and drawings, which differ from run to run."""
     lines = (re.findall(r"[A-Za-z_]{2,}", line) for line in text.splitlines())
-    return [line[:1] if line[:1] == ["time"] else [word for word in line if word not in UNITS] for line in lines]
+    return [line[:1] if line[:1] == ["time"] else [word for word in line if word not in VARYING] for line in lines]
 
 
 def main(pages: Iterable[str]) -> None:
