@@ -82,13 +82,13 @@ class Table:
     def point(self, params: Mapping[str, Value]) -> list[float]:
         """Where a recipe lies, for distances: each range is 1 long, that of the learning rate, which says most, 3."""
         found = []
-        for one in self.match_values:
+        for one in self.searched:
             shares = shares_of(one.distribution, params.get(one.name, MISSING))
             found += [(3.0 if one.name == "learning_rate" else 1.0) * each for each in shares]
         return found
 
     @cached_property
-    def match_values(self) -> list[Parameter]:
+    def searched(self) -> list[Parameter]:
         """The parameters that places are of."""
         return [one for one in self.spec().space.parameters if one.name != "epochs"]
 

@@ -63,8 +63,8 @@ def test_a_search_opens_no_file_of_test_rows(tmp_path: Path) -> None:
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from keras_sweep.data.catalog import load_search_data, named_set
-load_search_data(named_set("fashion_mnist"))
+from keras_sweep.data.catalog import load_search_data, make_set_spec
+load_search_data(make_set_spec("fashion_mnist"))
 print(*(path for path in opened if "ubyte" in path), sep="\\n")
 """
     fetched = str(FASHION_MNIST.locate())  # else the start would fetch, which writes all four files

@@ -75,11 +75,11 @@ class TrainStep(keras.Model):
     def __init__(self, units: int) -> None:
         super().__init__()
         self.parts = keras.Sequential([layers.Dense(units, "relu"), layers.Dense(64, "sigmoid")])
-        self.mark_lost = keras.metrics.Mean(name="reconstruction")
+        self.lost = keras.metrics.Mean(name="reconstruction")
 
     @property
     def metrics(self) -> Any:
-        return [self.mark_lost]
+        return [self.lost]
 
     def call(self, inputs: Any) -> Any:
         return self.parts(inputs)
@@ -90,8 +90,8 @@ class TrainStep(keras.Model):
         return ops.mean(ops.square(x - again)), rest
 
     def logged(self, value: Any, variables: Any) -> Any:
-        variables = self.mark_lost.stateless_update_state(variables, value)
-        return {"reconstruction": self.mark_lost.stateless_result(variables)}, variables
+        variables = self.lost.stateless_update_state(variables, value)
+        return {"reconstruction": self.lost.stateless_result(variables)}, variables
 
     def train_step(self, state: Any, data: Any) -> Any:
         import jax

@@ -172,7 +172,7 @@ def own(array: Array) -> Array:
 def _as_array(value: Any) -> npt.NDArray[Any]:
     """The array that NumPy makes, a masked number as missing; an empty one where it makes none."""
     try:
-        array = np.asarray(value.fill_point(np.nan) if np.ma.is_masked(value) else value)
+        array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
         if array.dtype.kind == "O" and all(isinstance(one, int | float | np.number | np.bool) for one in array.flat):
             array = np.array(array.tolist())
         return decode_texts(array)

@@ -20,15 +20,15 @@ class Asked(ExecutorPool):
 
     def __init__(self, executor, lost=None):
         super().__init__(executor)
-        self.segments, self.mark_lost = {}, lost
+        self.segments, self.lost = {}, lost
 
     def submit(self, function, *arguments):
         if train_segment in arguments:
             pickled, until = arguments[arguments.index(train_segment) + 2 :][:2]
             group = pickle.loads(pickled)
             self.segments.setdefault(group.lane.number, []).append((group.epoch, until))
-            if self.mark_lost == group.epoch:
-                self.mark_lost = None
+            if self.lost == group.epoch:
+                self.lost = None
                 raise OSError("gone")
         return super().submit(function, *arguments)
 

@@ -173,7 +173,7 @@ class Flat:
 
     def _inside(self, own: LaneNumbers | None) -> list[Any] | None:
         """Of each variable, as it lies, what is in the lane's own model; None where no layer lies in a wider one."""
-        shared = self._template.share
+        shared = self._template.shared
         if own is None or shared is None or not shared.inputs:
             return None
         masks, lengths = [], shared.lengths(own.widths)
@@ -283,7 +283,7 @@ def is_softmax_regression(template: Template) -> bool:
     model = template.model
     if template.row_weights is not None:
         return False
-    if template.share is not None or template.other or type(model) is not keras.Sequential or model.loss != LOSS:
+    if template.shared is not None or template.other or type(model) is not keras.Sequential or model.loss != LOSS:
         return False
     *before, last = model.layers
     if type(last) is not keras.layers.Dense or not all(type(layer) is keras.layers.Flatten for layer in before):

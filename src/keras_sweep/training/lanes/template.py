@@ -48,7 +48,7 @@ class Template:
             self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
             self.model = compile_model(spec, plan, data)
-        self.share = Shared.of(self.model, signature.structure) if signature.structure else None
+        self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight
@@ -85,7 +85,7 @@ class Template:
         """Numbers of lanes in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        model = None if self.share is None else self.share.any_lanes(lanes)
+        model = None if self.shared is None else self.shared.any_lanes(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def forward(self, *, training: bool) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ class Template:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
                 weights = grown if weights is None else grown * weights
-            with numbers_of_lane(model, self.share, own):
+            with numbers_of_lane(model, self.shared, own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
                 )
@@ -180,7 +180,7 @@ class Template:
         mode = _mode(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
-            with numbers_of_lane(self.model, self.share, own):
+            with numbers_of_lane(self.model, self.shared, own):
                 return self.model.stateless_call(*state_and_x, **mode)[0]
 
         return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
