@@ -34,7 +34,7 @@ Places = npt.NDArray[np.intp]
 Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
 
-def _read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
+def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceRows:
     path = folder / data.source
     return read_table(data, str(path), partial(load, path))
 
@@ -161,7 +161,7 @@ def near_column(name: str, columns: Sequence[str]) -> str:
     return f"Did you mean {near!r}?" if near else f"Its columns are {itemize(columns, 10)}"
 
 
-read_csv, read_parquet = partial(_read_file, load_csv), partial(_read_file, load_parquet)
+read_csv, read_parquet = partial(read_file, load_csv), partial(read_file, load_parquet)
 
 
 def _missing(series: pl.Series) -> pl.Series:
