@@ -16,7 +16,6 @@ from pathlib import Path
 from keras_sweep.data.image_sets import FASHION_MNIST
 from tests.helpers.command import script, sweep
 from tests.helpers.records import ROOT
-from tests.helpers.whole_spaces import FEW_FINALISTS
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "\x1e"  # after what a block of Python prints
@@ -26,22 +25,6 @@ VARYING = {"ms", "min", "KiB", "MiB", "equal"}  # beside numbers that differ fro
 def blocks(page: Path) -> list[tuple[str, str]]:
     """(kind, text) of each block of code."""
     return BLOCK.findall(page.read_text())
-
-
-def shortened(space: str) -> str:
-    """The text of a space file with few trials of few epochs, few finalists, and no third depth of its model."""
-    few = re.sub(r"trials: \d+", "trials: 3", space)
-    few = re.sub(r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", few)
-    few = re.sub(r"epochs: \{max: \d+", "epochs: {max: 3", few)
-    few = few.replace("[[], [32], [64, 32]]", "[[], [32]]")
-    return few if "finalists:" in few else few + FEW_FINALISTS
-
-
-def with_examples(folder: Path) -> Path:
-    """The folder, with a copy of `search_spaces/` in which searches are short."""
-    for path in shutil.copytree(ROOT / "search_spaces", folder / "search_spaces").glob("*.yaml"):
-        path.write_text(shortened(path.read_text()))
-    return folder
 
 
 def make_keras_home(home: Path) -> Path:
@@ -67,8 +50,8 @@ def run_page(page: Path, folder: Path, keras_home: Path) -> list[tuple[str, str]
     shutil.copytree(ROOT / "search_spaces", folder / "search_spaces")
     (folder / "lesson.yaml").write_text("".join([text for kind, text in parts if kind == "yaml"][:1]))
     code = [text for kind, text in parts if kind == "python"]
-    commands = [text.splitlines() if kind == "sh" else [] for kind, text in parts]
-    ran = [[sweep(*shlex.split(line)[1:], cwd=folder).ok().out for line in lines] for lines in commands]
+    commands = [shell_lines(text) if kind == "sh" else [] for kind, text in parts]
+    ran = [[sweep(*line[1:], cwd=folder).ok().out for line in lines if line[0] == "sweep"] for lines in commands]
     printed = ["".join(texts[-1:]) for texts in ran]
     (folder / "page.py").write_text(f"\nprint({END!r}, end='')\n".join(code))
     # Keras looks for its home when it is imported, and a process that is spawned for the file of its parent.
@@ -76,6 +59,11 @@ def run_page(page: Path, folder: Path, keras_home: Path) -> list[tuple[str, str]
     of_code = iter(script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home)).ok().out.split(END))
     printed = [next(of_code) if kind == "python" else text for (kind, _), text in zip(parts, printed, strict=True)]
     return [(text, printed[place - 1]) for place, (kind, text) in enumerate(parts) if kind == "text"]
+
+
+def shell_lines(text: str) -> list[list[str]]:
+    """The words of each command of a block, without comments."""
+    return [shlex.split(line, comments=True) for line in text.splitlines()]
 
 
 def cut(printed: str, like: str) -> str:
