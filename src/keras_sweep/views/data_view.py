@@ -35,10 +35,7 @@ PNG_SCALE = 3  # pixels a side for each pixel of a sample, in the file of `sweep
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Print training and validation rows, with samples of pictures.
-
-    No test row is read: only the number of sealed rows is printed.
-    """
+    """Print training and validation rows, with samples of pictures. Of test rows only the number is printed."""
     console.print(escape(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
@@ -86,7 +83,7 @@ def _row_text(array: Arrays) -> str:
 
 def _classes(data: SearchData, classes: int) -> list[Column]:
     training, validation = (np.bincount(rows.classes, minlength=classes) for rows in (data.train, data.validation))
-    # With folds or a stream the counts of training and validation are the same.
+    # With folds or a stream, training and validation have the same rows.
     most, same_counts = max(int(training.max()), 1), bool(data.folds or data.stream)
     columns = [
         Column("class", data.names_of_classes),
@@ -146,11 +143,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return a row as a picture: black is the lowest value of the data, white the highest.
-
-    Args:
-        rows: The rows that `row` counts in; training rows by default.
-    """
+    """Return a row of `rows` (by default of training) as a picture: black is the lowest value of the data, white the highest."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -165,9 +158,7 @@ def picture_grid(data: SearchData, per_class: int = 10) -> Pixels:
     """Draw a line of `per_class` training pictures for each class; [H, W] or [H, W, 3]."""
     lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, per_class)]
     blank = np.zeros_like(next(picture for line in lines for picture in line))
-    return _join_pictures(
-        [_join_pictures([*line, *[blank] * (per_class - len(line))], axis=1) for line in lines], axis=0
-    )
+    return _join([_join([*line, *[blank] * (per_class - len(line))], axis=1) for line in lines], axis=0)
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
@@ -185,10 +176,7 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a sample of each class under its name, as many side by side as fit.
-
-    Nothing is drawn if the terminal is narrower than a picture.
-    """
+    """Draw a sample of each class under its name, as many side by side as fit; nothing if none fits."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
@@ -202,7 +190,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
         if names is not None:
             names_shown = (set_cell_size(escape(names[label]), width) for label, _ in rows[start : start + across])
             yield Text((" " * GAP).join(names_shown).rstrip(), no_wrap=True)
-        picture = _join_pictures(pictures[start : start + across], axis=1)
+        picture = _join(pictures[start : start + across], axis=1)
         if len(picture) % 2:
             picture = np.concatenate([picture, np.zeros_like(picture[:1])])
         yield from (_half_blocks if has_colours else _shades)(picture)
@@ -233,7 +221,7 @@ def _small(picture: Pixels) -> Pixels:
     return np.asarray(squares.mean(axis=(1, 3)).astype(np.uint8))
 
 
-def _join_pictures(pictures: list[Pixels], axis: int) -> Pixels:
+def _join(pictures: list[Pixels], axis: int) -> Pixels:
     """Join pictures side by side (axis 1) or one under the other (axis 0), with GAP black pixels between them."""
     shape = list(pictures[0].shape)
     shape[axis] = GAP

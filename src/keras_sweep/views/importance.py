@@ -33,10 +33,7 @@ class Importance:
 def importances(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
-    """Return the parameters, most important first; an empty list if there are too few trials or parameters.
-
-    The intervals come from resamples: trials are drawn with replacement, and the shares are estimated again.
-    """
+    """Return the parameters, most important first; an empty list if there are too few trials or parameters."""
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
     # Epochs that are read off a curve are no cause of a value: good trials simply train longer.

@@ -55,12 +55,7 @@ def parameter_text(parameter: Parameter) -> str:
 def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
-    """Print the sizes of the data, the time that a sweep takes here, and the use of the cores.
-
-    Args:
-        estimate: None if every probed trial failed.
-        workers: Count workers instead of cores.
-    """
+    """Print the sizes of the data, the time here, and how the sweep uses `cores`, or `workers` if they are set."""
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:

@@ -38,12 +38,7 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """Return `16 trials are kept at epoch 8`; "" if nothing is kept.
-
-    Args:
-        training: Trial -> the epoch at which it is kept.
-        waiting: Ended trials that are recorded once trials with lower numbers have ended.
-    """
+    """Return `16 trials are kept at epoch 8` or "": `training` maps trials to epochs, `waiting` lists ended trials."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
@@ -74,13 +69,10 @@ def print_summary(
     distributions: Mapping[str, str] | None = None,
     times: bool = False,
 ) -> None:
-    """Print the summary section by section, without empty sections.
+    """Print the summary section by section, without empty sections; `times` draws where the time went.
 
-    The best trial, its test and the next commands come last, because a long table scrolls away.
-
-    Args:
-        distributions: The distributions of the record; without them importance is not estimated.
-        times: Draw where the time went.
+    Importance needs the record's `distributions`. The best trial, its test and the next commands come last, because a
+    long table scrolls away.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))
@@ -148,11 +140,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe a test: the trial, its scores with standard errors, and the number of looks.
-
-    Args:
-        classes: Draw a bar for each class; otherwise name the weakest classes in a line.
-    """
+    """Describe a test: trial, scores with standard errors, looks; then a bar for each class, or the weakest classes."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
