@@ -18,22 +18,20 @@ LONGEST = 28  # cells of one value on a terminal
 CURVE = 16  # cells
 
 
-def _facts(comparison: SideBySide, side: Side) -> dict[str, str]:
+def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
     """List every fact of a sweep, from the best value to the parameters of the winners."""
-    best, objective, test = side.best, comparison.objective, side.test
+    best, objective, test = side.best, sweeps.objective, side.test
     facts = {}
     value = "best value"
-    if any(other_side.over_seeds is not None for other_side in comparison.sides):
+    if any(other_side.over_seeds is not None for other_side in sweeps.sides):
         facts["mean over seeds"] = over_seeds_text(side.over_seeds) or "one seed alone"
         value = "with the search's seed"
     facts[value] = score_text(best.value, best.stderr)
-    if comparison.behind:
-        behind = comparison.behind[side.name]
+    if sweeps.behind:
+        behind = sweeps.behind[side.name]
         text = difference_text(behind.behind, objective, behind.stderr)
-        facts[behind_head(objective)] = (
-            "the best" if side is comparison.first else f"{text} {TIE}" if behind.tie else text
-        )
-    if any(other_side.estimate is not None for other_side in comparison.sides):
+        facts[behind_head(objective)] = "the best" if side is sweeps.first else f"{text} {TIE}" if behind.tie else text
+    if any(other_side.estimate is not None for other_side in sweeps.sides):
         estimate = side.estimate
         facts["expected on new rows"] = "" if estimate is None else score_text(estimate.value)
         facts["  95 % between"] = (
@@ -41,7 +39,7 @@ def _facts(comparison: SideBySide, side: Side) -> dict[str, str]:
         )
     name = objective.name.removeprefix("val_")
     known = test is not None and name in test.scores
-    near = side.seconds_until(comparison.within, objective)
+    near = side.seconds_until(sweeps.within, objective)
     return {
         **facts,
         "test": score_text(test.scores[name], test.stderrs.get(name)) if test and known else "not looked at",
@@ -53,39 +51,39 @@ def _facts(comparison: SideBySide, side: Side) -> dict[str, str]:
         "winner": f"trial {best.number}",
     } | {
         f"winner's {name}": value_text(best.params[name]) if name in best.params else ""
-        for other_side in comparison.sides
+        for other_side in sweeps.sides
         for name in other_side.best.params
     }
 
 
-def verdict_lines(comparison: SideBySide) -> list[str]:
+def verdict_lines(sweeps: SideBySide) -> list[str]:
     """Say which sweep is best, and whether the validation rows can tell its winner from the others."""
-    first = comparison.first
-    lines = [f"{first.name} has the best {escape(comparison.objective.name)}: {score_text(*comparison.score(first))}"]
-    alone = [side.name for side in comparison.sides if side.over_seeds is None]
-    if comparison.by_mean:
+    first = sweeps.first
+    lines = [f"{first.name} has the best {escape(sweeps.objective.name)}: {score_text(*sweeps.score(first))}"]
+    alone = [side.name for side in sweeps.sides if side.over_seeds is None]
+    if sweeps.by_mean:
         lines.append("winners compare by their means over seeds")
-    elif len(alone) < len(comparison.sides):
+    elif len(alone) < len(sweeps.sides):
         lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
-    if not comparison.behind:
-        without = [side.name for side in comparison.sides if not side.scores]
+    if not sweeps.behind:
+        without = [side.name for side in sweeps.sides if not side.scores]
         why = f" of {', '.join(without)}" if without else " in one form"
         return [*lines, f"scores of validation rows are not kept{why}: the winners can't be compared row by row"]
-    for side in comparison.sides:
-        behind = comparison.behind[side.name]
+    for side in sweeps.sides:
+        behind = sweeps.behind[side.name]
         if side is not first:
-            away = difference_text(behind.behind, comparison.objective, behind.stderr, unit=True)
+            away = difference_text(behind.behind, sweeps.objective, behind.stderr, unit=True)
             note = "these rows can't tell their winners apart" if behind.tie else "more than these rows leave to chance"
             lines.append(f"{side.name} is behind by {away}: {note}")
-    lines.append(f"compared row by row on {pluralize(comparison.rows or 0, 'validation row')}, all together at 95 %")
+    lines.append(f"compared row by row on {pluralize(sweeps.rows or 0, 'validation row')}, all together at 95 %")
     return lines
 
 
-def print_comparison(console: Console, comparison: SideBySide) -> None:
+def print_comparison(console: Console, sweeps: SideBySide) -> None:
     """Print a column for each sweep, and the verdict."""
-    objective = comparison.objective
+    objective = sweeps.objective
     console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
-    label, *columns_left = cut(compare_columns(comparison), longest_value(console.width, LONGEST))
+    label, *columns_left = cut(compare_columns(sweeps), longest_value(console.width, LONGEST))
     # Each table has as many columns as fit beside the labels, and at least one.
     while columns_left:
         count = len(columns_left)
@@ -95,17 +93,17 @@ def print_comparison(console: Console, comparison: SideBySide) -> None:
         console.print(draw_table([label, *columns_left[:count]]))
         columns_left = columns_left[count:]
     console.print()
-    for line in verdict_lines(comparison):
+    for line in verdict_lines(sweeps):
         console.print(Text(line))
 
 
-def compare_columns(comparison: SideBySide) -> list[Column]:
+def compare_columns(sweeps: SideBySide) -> list[Column]:
     """Return a column of labels, then a column for each sweep."""
-    facts = [_facts(comparison, side) for side in comparison.sides]
-    curves = [best_curve(side) for side in comparison.sides]
-    scale = CurveScale(curves, comparison.objective.goal)
+    facts = [_facts(sweeps, side) for side in sweeps.sides]
+    curves = [best_curve(side) for side in sweeps.sides]
+    scale = CurveScale(curves, sweeps.objective.goal)
     columns = [Column("", [*facts[0], "best so far"])]
-    for side, texts, curve in zip(comparison.sides, facts, curves, strict=True):
+    for side, texts, curve in zip(sweeps.sides, facts, curves, strict=True):
         cells: list[str | Text] = [*texts.values(), Text(sparkline(curve, scale, width=CURVE), style="cyan")]
         columns.append(Column(side.name, cells))
     return columns
@@ -118,21 +116,21 @@ def best_curve(side: Side) -> list[float]:
     return [result.value or 0.0 for result, end in steps for _ in range(result.number, end)]
 
 
-def compare_json(comparison: SideBySide) -> str:
+def compare_json(sweeps: SideBySide) -> str:
     """Return one JSON object with a list of the sweeps."""
     record = {
-        "metric": comparison.objective.name,
-        "goal": comparison.objective.goal.value,
-        "best": comparison.first.name,
-        "compared_by": "mean over seeds" if comparison.by_mean else "value",
-        "rows": comparison.rows,
-        "sweeps": [_record(comparison, side) for side in comparison.sides],
+        "metric": sweeps.objective.name,
+        "goal": sweeps.objective.goal.value,
+        "best": sweeps.first.name,
+        "compared_by": "mean over seeds" if sweeps.by_mean else "value",
+        "rows": sweeps.rows,
+        "sweeps": [_record(sweeps, side) for side in sweeps.sides],
     }
     return strict_json(record) + "\n"
 
 
-def _record(comparison: SideBySide, side: Side) -> dict[str, Any]:
-    behind, estimate, test = comparison.behind.get(side.name), side.estimate, side.test
+def _record(sweeps: SideBySide, side: Side) -> dict[str, Any]:
+    behind, estimate, test = sweeps.behind.get(side.name), side.estimate, side.test
     return {
         "name": side.name,
         "number": side.best.number,
@@ -148,7 +146,7 @@ def _record(comparison: SideBySide, side: Side) -> dict[str, Any]:
         "failed": side.failed,
         "epochs": side.epochs,
         "seconds": side.seconds,
-        "seconds_until_near": side.seconds_until(comparison.within, comparison.objective),
+        "seconds_until_near": side.seconds_until(sweeps.within, sweeps.objective),
         "params": dict(side.best.params),
         "best_so_far": [[result.number, side.spent[result.number], result.value] for result in side.improvements],
     }

@@ -161,14 +161,8 @@ def verify_json(verified: Verified) -> str:
     about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
     rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
     checks = [
-        {
-            "name": check.name,
-            "card": check.card,
-            "now": check.now,
-            "match": check.gap.match,
-            "relative": check.gap.relative,
-        }
-        for check in verified.checks
+        {"name": row.name, "card": row.card, "now": row.now, "match": row.gap.match, "relative": row.gap.relative}
+        for row in verified.checks
     ]
     keys = ("name", "card", "known", "by", "matches")
     facts = [{key: getattr(fact, key) for key in keys} for fact in verified.facts]
