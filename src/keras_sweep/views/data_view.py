@@ -143,7 +143,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return a row of `rows` (by default of training) as a picture: the lowest value of the data is black."""
+    """Return a row as a picture, from black for the lowest value to white. `rows` are training rows by default."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())

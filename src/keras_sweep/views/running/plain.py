@@ -123,7 +123,7 @@ class PlainLines:
 
 
 def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
-    """Return `dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or name the finalists."""
+    """Return `dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or the finalists."""
     if isinstance(event, events.SweepStarted):
         trained_by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
         goals = (event.objective, *event.objective.further)
