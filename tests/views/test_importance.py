@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 from keras_sweep.views.importance import Importance, importances, is_settled
-from keras_sweep.views.report.drawings import importance_bars
+from keras_sweep.views.report.drawings import draw_importance
 from keras_sweep.views.report.facts import PageContent
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
@@ -32,7 +32,7 @@ def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> N
     assert is_settled(found)
     assert abs(sum(one.share for one in found) - 1) < 1e-9
     assert all(0 <= one.low <= one.share <= one.high <= 1 for one in found)
-    assert "In nearly all resamples learning_rate is the most important." in importance_bars(found, 120)
+    assert "In nearly all resamples learning_rate is the most important." in draw_importance(found, 120)
     assert found == found_of(120, 1.0), "the same record has the same page"
 
 
@@ -41,7 +41,7 @@ def test_noise_settles_no_order() -> None:
     assert not is_settled(found)
     for count in range(12, 40, 4):  # the share of all trials may lie beyond that of most resamples
         assert all(one.low <= one.share <= one.high for one in found_of(count, 0.0))
-    assert "the order may change" in importance_bars(found, 30)
+    assert "the order may change" in draw_importance(found, 30)
 
 
 def test_ranges_that_are_none_are_left_out() -> None:

@@ -95,7 +95,7 @@ def leaderboard_table(
 
 
 def _is_right_aligned(column: LeaderboardColumn) -> bool:
-    """Whether a column is right-aligned. Scores end with signs of ties, and parameters may be texts, so they are not."""
+    """Whether a column is right-aligned. Scores and parameters are not: they may end with a sign, or be texts."""
     return column.number and column.key != "value" and column.parameter is None
 
 
