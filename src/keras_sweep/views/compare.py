@@ -14,12 +14,11 @@ from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, count_cells, cut, draw_table
 from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, seconds_text, sparkline, value_text
 
-LONGEST = 28  # cells of one value on a terminal
+LONGEST = 28  # cells of a value on a terminal
 CURVE = 16  # cells
 
 
 def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
-    """List every fact of a sweep, from the best value to the parameters of the winners."""
     best, objective, test = side.best, sweeps.objective, side.test
     facts = {}
     value = "best value"
@@ -32,11 +31,9 @@ def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
         text = difference_text(behind.behind, objective, behind.stderr)
         facts[behind_head(objective)] = "the best" if side is sweeps.first else f"{text} {TIE}" if behind.tie else text
     if any(other_side.estimate is not None for other_side in sweeps.sides):
-        estimate = side.estimate
-        facts["expected on new rows"] = "" if estimate is None else score_text(estimate.value)
-        facts["  95 % between"] = (
-            "" if estimate is None else f"{score_text(estimate.low)} and {score_text(estimate.high)}"
-        )
+        score = side.estimate
+        facts["expected on new rows"] = "" if score is None else score_text(score.value)
+        facts["  95 % between"] = "" if score is None else f"{score_text(score.low)} and {score_text(score.high)}"
     name = objective.name.removeprefix("val_")
     known = test is not None and name in test.scores
     near = side.seconds_until(sweeps.within, objective)

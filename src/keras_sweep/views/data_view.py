@@ -21,7 +21,7 @@ from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import bar, score_text, seconds_text
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
-LONGEST = (40, 34, 28, 20, 12)  # cells of one text on a terminal, tried in this order
+LONGEST = (40, 34, 28, 20, 12)  # cells of a text on a terminal, tried in this order
 BAR = 20  # cells
 HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # "": details
 NUMBERS = HEADS[2:6]

@@ -22,10 +22,8 @@ WHISKER = 0.05  # share of the resamples beyond each end of a whisker
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """The share of one parameter; all shares add up to 1."""
-
     name: str
-    share: float
+    share: float  # all shares add up to 1
     low: float  # 90 % of the resamples lie between `low` and `high`
     high: float
 
@@ -87,15 +85,15 @@ def importances(
     finally:
         optuna.logging.set_verbosity(before)
     tail = int(RESAMPLES * WHISKER)
-    bars = []
+    intervals = []
     for name in sorted(known, key=lambda name: -whole[name]):
         ordered = sorted(shares[name] for shares in resampled)
         # The bar must end inside its whisker.
         low, high = min(ordered[tail], whole[name]), max(ordered[-1 - tail], whole[name])
-        bars.append(Importance(name, whole[name], low, high))
-    return bars
+        intervals.append(Importance(name, whole[name], low, high))
+    return intervals
 
 
-def is_settled(bars: Sequence[Importance]) -> bool:
+def is_settled(shares: Sequence[Importance]) -> bool:
     """Whether the most important parameter is the most important in nearly all resamples."""
-    return len(bars) > 1 and bars[0].low > max(bar.high for bar in bars[1:])
+    return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

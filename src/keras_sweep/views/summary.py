@@ -180,7 +180,6 @@ def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
 
 
 def _bar_lines(bars: Sequence[tuple[str, float, str]]) -> list[Text]:
-    """Draw a bar for each (name, share, words)."""
     names = [shorten(escape(name), LONGEST_NAME) for name, _, _ in bars]
     width = max(map(len, names), default=0)
     return [

@@ -58,7 +58,6 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     if living_owner(folder):
         state = "running"
     elif best is not None and facts.choice.recipes and not best.final:
-        # Some finalists are not trained yet.
         state = "stopped"
     elif state != "stopped" and best is not None and not is_imported(best) and not folder.card.exists():
         state = NO_MODEL

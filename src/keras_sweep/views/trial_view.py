@@ -86,11 +86,10 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
             yield Text(f"{side} by {distance}, row by row")
     if sweep.refit is not None and sweep.refit.trial == result.number:
         yield refit_line(sweep.refit)
-    yield Text(_origin(result, row), style="dim")
+    yield Text(_origin_text(result, row), style="dim")
 
 
 def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
-    """Return a line for each training of the configuration, and a line for their mean."""
     search_seed = result.params.get("seed", seed)
     for number, trial in ((search_seed, result), *((trial.finalist_seed, trial) for trial in result.finalists)):
         score = score_text(trial.value, trial.stderr) if trial.value is not None else escape(trial.reason or "")
@@ -99,22 +98,21 @@ def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
         yield Text(f"  mean  {seeds_texts(scores)[1]}", style="bold green" if result.final else "")
 
 
-def _origin(result: Result, row: LeaderboardRow) -> str:
-    """Say who suggested the trial and who trained it."""
-    parts = []
+def _origin_text(result: Result, row: LeaderboardRow) -> str:
+    texts = []
     if row.imported:
-        parts.append(f"trained elsewhere: {escape(result.engine)}")
+        texts.append(f"trained elsewhere: {escape(result.engine)}")
     elif result.engine == ADDED:
-        parts.append(f"added by hand, as generation {result.suggestion.generation}")
+        texts.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        parts.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
+        texts.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
-        parts.append(f"continues trial {result.suggestion.continues}")
+        texts.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:
-        parts.append(f"trained by {escape(result.runner)}")
+        texts.append(f"trained by {escape(result.runner)}")
     if row.seed is not None:
-        parts.append(f"seed {row.seed}")
-    return ", ".join(parts)
+        texts.append(f"seed {row.seed}")
+    return ", ".join(texts)
 
 
 def curve_columns(result: Result, objective: Objective) -> list[Column]:

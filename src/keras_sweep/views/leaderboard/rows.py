@@ -61,7 +61,7 @@ class LeaderboardRow:
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # the validation rows can't tell it from the best, and it is not the only such trial
+    tie: bool  # the validation rows can't tell it from the best; False if there is no second trial like it
     behind: float | None  # distance to the best, in the metric's unit; None for a trial that could not win
     behind_stderr: float | None  # of `behind`, from pairs of scores on the same rows; None without pairs
     params: Params
@@ -80,7 +80,7 @@ class LeaderboardRow:
     reads_epochs: bool = False  # the parameter `epochs` is read off the curve
     rows_value: float | None = None  # the value of its outputs on the rows, if it contradicts `value`
     other_rows: bool = False  # scored on other validation rows than the winner
-    front: bool | None = None  # no other trial is as good in all goals and better in one; None for a single goal
+    front: bool | None = None  # no trial is as good in all goals and better in some; None for a single goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]
 
 
 def _seed(result: Result, default: int | None) -> int | None:
-    # The other program trained an imported trial with its own default seed.
+    # An imported trial has the default seed of another program, which is not known.
     usual = None if is_imported(result) else default
     seed = result.params.get("seed", usual)
     return seed if isinstance(seed, int) else usual
@@ -203,10 +203,7 @@ def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """Return a key, and a function that says whether a row meets the condition on it.
-
-    A row without the key meets only `!=`. Raises UsageError.
-    """
+    """Return a key, and whether a row meets the condition on it (without the key only `!=`). Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -254,10 +251,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return a row's value of a key; None if the row has no such key.
-
-    `params.` and `metrics.` tell a parameter from a metric of the same name.
-    """
+    """Return a row's value of a key, or None. `params.` and `metrics.` tell two values of the same name apart."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:

@@ -72,14 +72,9 @@ def leaderboard_table(
         )
         lines = []
         for row in ranking.rows:
-            texts, *below = lines_of(row, columns)
-            lines.append(
-                [
-                    _style_cell(_cut(text, column, longest), column, row)
-                    for text, column in zip(texts, columns, strict=True)
-                ]
-            )
-            lines += [[Text(text, style=_row_style(row)) for text in texts] for texts in below]
+            line, *below = lines_of(row, columns)
+            lines.append([_style(_cut(text, col, longest), col, row) for text, col in zip(line, columns, strict=True)])
+            lines += [[Text(text, style=_row_style(row)) for text in line] for line in below]
         if reference is not None:
             baseline_texts = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(baseline_texts.get(column.key, ""), style="magenta") for column in columns])
@@ -105,7 +100,7 @@ def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:
     return shorten(text, min(longest, LONGEST_STATE) if column.key == "state" else longest)
 
 
-def _style_cell(text: str, column: LeaderboardColumn, row: LeaderboardRow) -> Text:
+def _style(text: str, column: LeaderboardColumn, row: LeaderboardRow) -> Text:
     if column.key == "state" or (column.key == "value" and row.state is TrialState.FAIL):
         return Text(text, style=STATE_STYLES[row.state])
     if column.parameter is not None and column.parameter not in row.params:

@@ -21,8 +21,6 @@ CHANCE = 1.96  # standard errors: a 95 % interval is twice as wide
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardColumn:
-    """Describe a column before it is drawn."""
-
     key: str  # as `--sort` and `--where` know it
     head: str
     text: Callable[[LeaderboardRow], str]
@@ -288,7 +286,6 @@ def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
-    """Explain rules of the ranking that may look like a wrong order."""
     notes = []
     values = [row.value for row in rows if row.value is not None and row.comparable]
     if len(set(values)) < len(values):

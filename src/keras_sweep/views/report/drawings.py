@@ -101,10 +101,8 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
     values_by_goal = {goal.values[row.number]: row.value for row in page.rows if row.front and row.value is not None}
     front = sorted(values_by_goal.items())
     if len(objective.further) == 1 and front:
-        maximize = objective.further[0].goal is Goal.MAXIMIZE
-        line = stairs(
-            ((across(x), up(y)) for x, y in (front[::-1] if maximize else front)), LEFT if maximize else RIGHT
-        )
+        upward = objective.further[0].goal is Goal.MAXIMIZE
+        line = stairs(((across(x), up(y)) for x, y in (front[::-1] if upward else front)), LEFT if upward else RIGHT)
         parts.append(f'<path class="best" d="{line}"/>')
     listed = ", ".join(f"{score_text(y)} at {goal.text(x)}" for x, y in front[:MOST_NAMED])
     words = f"{value.name} over {goal.name}. No other trial is as good in all goals and better in one: {listed}"

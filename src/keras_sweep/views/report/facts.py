@@ -69,14 +69,11 @@ def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str 
     return Axis(name, low, high, numbers, log=log, whole=whole, searched=searched)
 
 
-def _choices_axis(name: str, values: Mapping[int, Value], space_choices: Sequence[Any]) -> Axis:
+def _choices_axis(name: str, values: Mapping[int, Value], known: Sequence[Any]) -> Axis:
     """Order the choices as in the space, then any others."""
     texts = {number: value_text(value) for number, value in values.items()}
     scalars = {texts[number]: to_scalar(value) for number, value in values.items()}  # as Optuna's JSON has them
-    choices = sorted(
-        scalars,
-        key=lambda text: space_choices.index(scalars[text]) if scalars[text] in space_choices else len(space_choices),
-    )
+    choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
     places = {number: float(choices.index(text)) for number, text in texts.items()}
     return Axis(name, 0, len(choices) - 1, places, choices=tuple(choices))
 

@@ -52,13 +52,11 @@ def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
     rows = []
     for row in map(int, worst):
         if outputs.classes:
-            label, chosen = (
-                outputs.classes[places[row]] for places in (outputs.data.validation.classes, outputs.chosen)
-            )
+            label, chosen = (outputs.classes[ids[row]] for ids in (outputs.data.validation.classes, outputs.chosen))
             texts = {"true": label, "said": chosen, "certainty": f"{outputs.certainty[row]:.0%}"}
         else:
             texts = {"true": number_text(true[row].item()), "said": number_text(predicted[row].item())}
-        picture = _picture(outputs, row) if pictures and outputs.classes else ""
+        picture = _picture_url(outputs, row) if pictures and outputs.classes else ""
         cells = [_cell_text(columns[name][row]) for name in shown]
         rows.append({"row": row, **texts, "picture": picture, "cells": cells})
     known = {"total": len(wrong), "rows": rows, "columns": shown, "left_out": len(columns) - len(shown)}
@@ -91,8 +89,7 @@ def _cell_text(value: object) -> str:
     return "" if value is None else shorten(escape(str(value)), LONGEST)
 
 
-def _picture(outputs: ValidationOutputs, row: int) -> str:
-    """Return the picture as an address of the form `data:`."""
+def _picture_url(outputs: ValidationOutputs, row: int) -> str:
     picture = picture_of(outputs.data, row, outputs.data.validation)
     step = -(-max(picture.shape[:2]) // LARGEST_SIDE)
     png = png_bytes(np.ascontiguousarray(picture[::step, ::step]))
@@ -136,9 +133,7 @@ def draw_confusion(outputs: ValidationOutputs) -> Markup:
             place = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
             parts.append(_confusion_cell("right" if true == chosen else "wrong", place, cell, share, text))
     parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ · said →", anchor="end", kind="l"))
-    right = (
-        f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst_text(counts, outputs.classes)}"
-    )
+    right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, outputs.classes)}"
     words = f"Lines are true classes, columns what the winner says, numbers per cent of the line. {right}"
     size = (max(width + 60, LEAST_WIDTH), foot + 20 + 4.5 * max(map(len, names)))
     return figure("confusion", "Confusion matrix", words, parts, size=size)
@@ -157,7 +152,7 @@ def _confusion_cell(kind: str, place: tuple[float, float], side: float, share: f
     return part
 
 
-def _worst_text(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
+def _worst(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
         return "None is wrong."

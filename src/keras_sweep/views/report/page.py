@@ -45,7 +45,7 @@ def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]
 def page_of(page: PageContent, written: datetime) -> str:
     """Return the page, with at most `MOST_DRAWN` trials drawn."""
     drawn = thin_rows(page.rows, MOST_DRAWN)
-    importance = importances(page.rows, page.sweep.objective, page.sweep.facts.distributions)
+    shares = importances(page.rows, page.sweep.objective, page.sweep.facts.distributions)
     value, edges, name = page.value_axis, range_edges(page), page.sweep.folder.name
     columns, rows = table_of(page, drawn)
     axes = [*page.axes, *page.goal_axes, *([value] if value else [])]
@@ -55,7 +55,7 @@ def page_of(page: PageContent, written: datetime) -> str:
         progress += [drawings.draw_front(axis, value, page, drawn) for axis in page.goal_axes]
         progress += drawings.draw_best_so_far(page, drawn, value)
     progress += [curves] if (curves := drawings.draw_curves(page, drawn)) else []
-    first = [axis for parameter in importance for axis in page.axes if axis.name == parameter.name][:2]
+    first = [axis for item in shares for axis in page.axes if axis.name == item.name][:2]
     return _render(
         written,
         facts=page,
@@ -75,9 +75,7 @@ def page_of(page: PageContent, written: datetime) -> str:
         slices=[draw_slice(index, axis, value, page, drawn) for index, axis in enumerate(page.axes) if value],
         edges=edges,
         widening=widening_call(name, edges),
-        importance=drawings.draw_importance(importance, sum(row.comparable for row in page.rows))
-        if importance
-        else None,
+        importance=drawings.draw_importance(shares, sum(row.comparable for row in page.rows)) if shares else None,
         interaction=draw_interaction(first[0], first[1], page, drawn) if len(first) == 2 else None,
         outputs=page.outputs if outputs is None else None,
         confusion=draw_predictions(outputs) if outputs else None,

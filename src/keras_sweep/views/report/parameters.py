@@ -16,7 +16,7 @@ from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, pat
 from keras_sweep.views.report.facts import Axis, PageContent, Scale, axis_scale, axis_ticks
 from keras_sweep.views.terminal.text import number_text, score_text
 
-SPREAD = 13  # pixels over which the trials of one choice are spread
+SPREAD = 13  # pixels over which the trials of a choice are spread
 BEST_SHARE = 0.1  # of the trials, that words call "the best"
 FEWEST_BEST = 5
 LEVELS = 5  # of the objective, in the drawing of two parameters
@@ -88,17 +88,15 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
     """Draw all parameters at once, a line for each trial; the last axis is the objective."""
-    shown, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
-    width = max(LEAST_WIDTH, AXES_STEP * len(shown))
-    step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
-    scales = [
-        (MARGIN_LEFT + index * step, axis, axis_scale(axis, AXIS_FOOT, AXIS_TOP)) for index, axis in enumerate(shown)
-    ]
+    axes, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
+    width = max(LEAST_WIDTH, AXES_STEP * len(axes))
+    step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(axes) - 1, 1)
+    scales = [(MARGIN_LEFT + i * step, axis, axis_scale(axis, AXIS_FOOT, AXIS_TOP)) for i, axis in enumerate(axes)]
     parts = []
     for row in reversed(rows):
         line = path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
         parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
-    absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
+    absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
     drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"

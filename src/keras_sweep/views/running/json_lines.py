@@ -59,7 +59,6 @@ def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
 
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:
-    """Return the event as JSON has it."""
     name = re.sub("(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **_fields(event, objective)}
 

@@ -164,7 +164,6 @@ def _counts_line(progress: SweepProgress, width: int) -> Text:
 
 
 def _training_lines(progress: SweepProgress, most: int) -> list[str]:
-    """Return a heading, and a line for each of the trials with the most epochs."""
     by_epochs = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
     shown = sorted(by_epochs[:most])
     digits = max(len(str(number)) for number in shown)

@@ -31,8 +31,7 @@ class Training:
 class Pace:
     """Estimate how long the rest of a search will take from the epochs and programs until now.
 
-    The newest generation counts most. The first generation starts a cold process, and compiles programs that later
-    generations share.
+    The newest generation counts most: the first starts cold, and compiles programs that later generations share.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -201,7 +200,6 @@ class SweepProgress:
 
     @property
     def phase_seconds(self) -> float:
-        """Seconds since the phase began."""
         return self._clock() - self._phase_begin
 
     @property

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100_000  # cells, so that nothing is folded or cut
 MOST_FAULTS = 20  # a table may have thousands of columns
 PLAIN = "keras_sweep.plain"  # our error handler in `codecs`
-# Substitutes for characters that an encoding lacks; all but the last take one cell.
+# Substitutes for characters that an encoding lacks; all but the last take a single cell.
 ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "_.-~=+*##=-x~|~-|/-\\|/-\\|/", strict=True)) | {"±": "+/-"}
 
 
@@ -38,12 +38,10 @@ codecs.register_error(PLAIN, _substitute)
 
 
 def stdout_console() -> Console:
-    """Return the console for answers."""
     return console_on(sys.stdout)
 
 
 def stderr_console() -> Console:
-    """Return the console for progress and errors."""
     return console_on(sys.stderr)
 
 

@@ -12,13 +12,11 @@ from keras_sweep.views.terminal.console import PIPE_WIDTH, longest_value
 from keras_sweep.views.terminal.text import TRACK, shorten
 
 GAP = 2  # cells between two columns
-LONGEST = 40  # cells of one value on a terminal
+LONGEST = 40  # cells of a value on a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Hold a column that may not fit; `fit_columns` decides."""
-
     header: str
     cells: Sequence[str | Text]
     keep: int = 0  # the column with the highest number leaves first; 0 stays
