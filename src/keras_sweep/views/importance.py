@@ -28,7 +28,7 @@ class Importance:
     high: float
 
 
-def importances(
+def estimate_importance(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
     """Return the parameters, most important first; an empty list if there are too few trials or parameters."""

@@ -13,10 +13,10 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.events import EndReason, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.importance import Importance, importances, is_settled
+from keras_sweep.views.importance import Importance, estimate_importance, is_settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
-from keras_sweep.views.leaderboard.texts import goals_text, unlike_text
+from keras_sweep.views.leaderboard.texts import goals_text, mismatch_text
 from keras_sweep.views.terminal.text import bar, params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
@@ -81,7 +81,7 @@ def print_summary(
         console.print()
     lines = [refit_line(refit)] if refit is not None else []
     if distributions is not None:
-        lines += importance_lines(importances(rows, objective, distributions))
+        lines += importance_lines(estimate_importance(rows, objective, distributions))
     lines += time_lines(time_parts(ended.seconds), bars=times)
     if ended.model is not None:
         lines.append(Text.assemble(("model ", "bold"), escape(ended.model)))
@@ -92,7 +92,7 @@ def print_summary(
         lines += look_lines(test, classes=False)
     # After a refit the tested model is not the model of the estimate.
     if test is not None and ended.comparison is not None and refit is None:
-        warning = unlike_text(ended.comparison.estimate, test, objective, winner)
+        warning = mismatch_text(ended.comparison.estimate, test, objective, winner)
         lines += [] if warning is None else [Text(f"  {warning}", style="yellow")]
     lines += [Text.assemble(("next ", "bold"), escape(command)) for command in next_commands(ended.name, rows)]
     for line in lines:

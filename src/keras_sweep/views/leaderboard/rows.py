@@ -190,7 +190,7 @@ def select_rows(
     return chosen[:top]
 
 
-def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
+def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
     """Explain why no row meets all of `where`: name the first condition that no row meets, with existing values."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))

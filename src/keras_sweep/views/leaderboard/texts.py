@@ -235,7 +235,7 @@ def interval_text(estimate: Estimate) -> str:
     return f"{value} (95 %: {low} to {high})"
 
 
-def unlike_text(
+def mismatch_text(
     estimate: Estimate | None, test: TestScores, objective: Objective, winner: LeaderboardRow | None
 ) -> str | None:
     """Say that the test rows differ from the validation rows, if the two scores differ by more than chance; else None.

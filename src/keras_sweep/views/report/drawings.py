@@ -33,7 +33,7 @@ def px(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def path(points: Iterable[tuple[float, float]]) -> str:
+def line_path(points: Iterable[tuple[float, float]]) -> str:
     """Return the `d` of a path through points."""
     return "M" + "L".join(f"{px(x)} {px(y)}" for x, y in points)
 
@@ -154,7 +154,7 @@ def draw_curves(page: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | N
     across, up, parts = draw_axes(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
     for place, row in reversed(list(enumerate(rows))):
         if row.number in curves:
-            line = path(_points(row.curve, MOST_POINTS, across, up))
+            line = line_path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {page.colour(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
     subject = f"{name} of {pluralize(len(curves), 'trial')}, a line each, over up to {pluralize(longest, 'epoch')}"
@@ -169,7 +169,7 @@ def sparkline(curve: Sequence[float], colour: str, height_of: Callable[[float], 
     width, height = SPARK
     across = Scale(1, max(len(curve), 2), 2, width - 2)
     up = Scale(0, 1, height - 3, 3)
-    line = path(_points(curve, SPARK_POINTS, across, lambda value: up(height_of(value))))
+    line = line_path(_points(curve, SPARK_POINTS, across, lambda value: up(height_of(value))))
     svg = '<svg class="sp" viewBox="0 0 {} {}" aria-hidden="true"><path class="{}" d="{}"/></svg>'
     return Markup(svg).format(width, height, colour, line)
 

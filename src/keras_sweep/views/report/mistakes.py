@@ -14,7 +14,7 @@ from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
 from keras_sweep.views.leaderboard.rows import is_number
-from keras_sweep.views.report.drawings import draw_axes, figure, label, path, px
+from keras_sweep.views.report.drawings import draw_axes, figure, label, line_path, px
 from keras_sweep.views.report.facts import Axis
 from keras_sweep.views.terminal.text import number_text, shorten
 
@@ -166,7 +166,7 @@ def draw_regression(true: npt.NDArray[np.floating], predicted: npt.NDArray[np.fl
     step = -(-len(true) // MOST_DOTS)
     low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
     across, up, parts = draw_axes(Axis("true", low, high, {}), Axis("predicted", low, high, {}))
-    parts.append(f'<path class="best" d="{path((across(both), up(both)) for both in (low, high))}"/>')
+    parts.append(f'<path class="best" d="{line_path((across(both), up(both)) for both in (low, high))}"/>')
     parts += [
         f'<circle class="pt k0" cx="{px(across(float(a)))}" cy="{px(up(float(b)))}" r="2.6"/>'
         for a, b in zip(true[::step], predicted[::step], strict=True)

@@ -14,15 +14,15 @@ from markupsafe import Markup
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.importance import importances
+from keras_sweep.views.importance import estimate_importance
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, distinct_params, is_number
 from keras_sweep.views.leaderboard.texts import (
     LeaderboardColumn,
     leaderboard_columns,
     leaderboard_notes,
+    mismatch_text,
     seeds_texts,
-    unlike_text,
 )
 from keras_sweep.views.report import drawings
 from keras_sweep.views.report.facts import Axis, PageContent
@@ -45,7 +45,7 @@ def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]
 def page_of(page: PageContent, written: datetime) -> str:
     """Return the page, with at most `MOST_DRAWN` trials drawn."""
     drawn = thin_rows(page.rows, MOST_DRAWN)
-    shares = importances(page.rows, page.sweep.objective, page.sweep.facts.distributions)
+    shares = estimate_importance(page.rows, page.sweep.objective, page.sweep.facts.distributions)
     value, edges, name = page.value_axis, range_edges(page), page.sweep.folder.name
     columns, rows = table_of(page, drawn)
     axes = [*page.axes, *page.goal_axes, *([value] if value else [])]
@@ -183,8 +183,8 @@ def _test_card(page: PageContent) -> tuple[str, str] | None:
     estimate = page.sweep.comparison.estimate
     if page.sweep.refit is not None:  # the refit is another model than the leaderboard's winner
         words += f", of the model {page.sweep.refit.text}"
-    elif unlike := unlike_text(estimate, test, objective, page.winner):
-        words += f". {unlike}"
+    elif mismatch := mismatch_text(estimate, test, objective, page.winner):
+        words += f". {mismatch}"
     return score_text(test.scores[name], test.stderrs.get(name)), words
 
 

@@ -12,7 +12,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.trust import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, path, px
+from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, line_path, px
 from keras_sweep.views.report.facts import Axis, PageContent, Scale, axis_scale, axis_ticks
 from keras_sweep.views.terminal.text import number_text, score_text
 
@@ -94,7 +94,7 @@ def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow
     scales = [(MARGIN_LEFT + i * step, axis, axis_scale(axis, AXIS_FOOT, AXIS_TOP)) for i, axis in enumerate(axes)]
     parts = []
     for row in reversed(rows):
-        line = path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
+        line = line_path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
         parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]

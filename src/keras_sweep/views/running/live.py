@@ -98,10 +98,10 @@ class LiveBoard:
         if self._ended:
             return Text()
         with self._lock:
-            return board(self.progress, self._console)
+            return draw_board(self.progress, self._console)
 
 
-def board(progress: SweepProgress, console: Console) -> RenderableType:
+def draw_board(progress: SweepProgress, console: Console) -> RenderableType:
     """Draw the board for the current width and height of `console`."""
     width, height = console.size
     if progress.started is None:

@@ -66,7 +66,7 @@ class Pace:
         self.epochs += 1
         self._ended["train"] += self._phase != "compile"
 
-    def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
+    def estimate(self, epochs: float, *, later: int, enough: float) -> float | None:
         """Estimate the seconds for `epochs` epochs and for their programs; None before `enough` epochs have ended.
 
         `later` is the number of trials that are not suggested yet.
@@ -81,7 +81,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Add the time until now. Apart from training and compiling, only the time of later generations counts."""
+        """Add the time until now. In the first generation only the time of training and compiling counts."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
@@ -213,7 +213,7 @@ class SweepProgress:
         """Estimated seconds until the end; None while that is a guess."""
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
-            return self._pace.seconds(epochs, later=0, enough=ENOUGH_EPOCHS)
+            return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)
         if not self.epochs or self.elapsed < 1:
             return None
         # Trials without a number of epochs, and later trials, are expected to train as long as the trials before.
@@ -222,7 +222,7 @@ class SweepProgress:
         mean_epochs = epochs_sum / max(count, 1)
         later = max(self.total - self.done - len(self.training), 0)
         left = sum(max((trial.epochs or mean_epochs) - len(trial.values), 0) for trial in self.training.values())
-        return self._pace.seconds(left + later * mean_epochs, later=later, enough=min(mean_epochs / 2, ENOUGH_EPOCHS))
+        return self._pace.estimate(left + later * mean_epochs, later=later, enough=min(mean_epochs / 2, ENOUGH_EPOCHS))
 
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1

@@ -53,13 +53,13 @@ def print_table(
 ) -> None:
     """Print the table; on a terminal at most `most` lines, with values cut to the first of `longest` that fits."""
     width = console.width
-    shown, left_out = without_middle(columns, longest_value(width, most))
+    shown, left_out = drop_middle(columns, longest_value(width, most))
     console.print(draw_table(fit_columns((cut(shown, longest_value(width, length)) for length in longest), width)[0]))
     if left_out:
         console.print(f"{left_out:,} lines in the middle are left out", style="dim")
 
 
-def without_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
+def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
     """Return columns of the first and last cells, an even number up to `most`, and how many cells are left out."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
