@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import find
 from keras_sweep.sweep.events import EndReason, SweepEnded, SweepStarted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import last_look
-from keras_sweep.views.running.live import board
+from keras_sweep.views.running.live import draw_board
 from keras_sweep.views.summary import print_summary
 
 
@@ -54,7 +54,9 @@ def draw(name: str) -> None:
     done = 2 * total // 3
     search = [replace(result, finalists=(), final=False) for result in results]  # finalists come after it
     progress = progress_at(started, search, done=done, elapsed=sum(facts.seconds.values()) * done / total)
-    record_svg(lambda console: console.print(board(progress, console)), place / "board.svg", title=title, width=100)
+    record_svg(
+        lambda console: console.print(draw_board(progress, console)), place / "board.svg", title=title, width=100
+    )
 
 
 def picture(page: Path, file: Path) -> None:

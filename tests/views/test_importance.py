@@ -3,8 +3,8 @@
 import random
 from dataclasses import replace
 
-from keras_sweep.views.importance import Importance, importances, is_settled
-from keras_sweep.views.report.drawings import importance_bars
+from keras_sweep.views.importance import Importance, estimate_importance, is_settled
+from keras_sweep.views.report.drawings import draw_importance
 from keras_sweep.views.report.facts import PageContent
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
@@ -23,7 +23,7 @@ def facts_of_draws(count: int, rate_matters: float) -> PageContent:
 
 def found_of(count: int, rate_matters: float) -> list[Importance]:
     facts = facts_of_draws(count, rate_matters)
-    return importances(facts.rows, ACCURACY, facts.sweep.facts.distributions)
+    return estimate_importance(facts.rows, ACCURACY, facts.sweep.facts.distributions)
 
 
 def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> None:
@@ -32,7 +32,7 @@ def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> N
     assert is_settled(found)
     assert abs(sum(one.share for one in found) - 1) < 1e-9
     assert all(0 <= one.low <= one.share <= one.high <= 1 for one in found)
-    assert "In nearly all resamples learning_rate is the most important." in importance_bars(found, 120)
+    assert "In nearly all resamples learning_rate is the most important." in draw_importance(found, 120)
     assert found == found_of(120, 1.0), "the same record has the same page"
 
 
@@ -41,16 +41,20 @@ def test_noise_settles_no_order() -> None:
     assert not is_settled(found)
     for count in range(12, 40, 4):  # the share of all trials may lie beyond that of most resamples
         assert all(one.low <= one.share <= one.high for one in found_of(count, 0.0))
-    assert "the order may change" in importance_bars(found, 30)
+    assert "the order may change" in draw_importance(found, 30)
 
 
 def test_ranges_that_are_none_are_left_out() -> None:
     facts = facts_of_draws(14, 1.0)
     whole = facts.sweep.facts.distributions
-    assert {one.name for one in importances(facts.rows, ACCURACY, whole)} == {"optimizer", "learning_rate", "epochs"}
+    assert {one.name for one in estimate_importance(facts.rows, ACCURACY, whole)} == {
+        "optimizer",
+        "learning_rate",
+        "epochs",
+    }
     for text in (whole["epochs"].replace('"low": 1,', '"low": 99,'), "no JSON", '{"name": "IntDistribution"}'):
         assert text != whole["epochs"]
-        found = importances(facts.rows, ACCURACY, {**whole, "epochs": text})
+        found = estimate_importance(facts.rows, ACCURACY, {**whole, "epochs": text})
         assert {one.name for one in found} == {"optimizer", "learning_rate"}
 
 
@@ -58,12 +62,12 @@ def test_trials_from_outside_the_space_are_left_out() -> None:
     params = {"optimizer": "adam", "learning_rate": 0.1, "epochs": 2}
     rows = [result(n, 0.5, params={**params, "epochs": 99 if n < 5 else 2}) for n in range(14)]
     facts = facts_of(rows)
-    assert importances(facts.rows, ACCURACY, facts.sweep.facts.distributions) == []
+    assert estimate_importance(facts.rows, ACCURACY, facts.sweep.facts.distributions) == []
     assert found_of(9, 1.0) == [], "few trials say nothing"
 
 
 def test_epochs_that_are_read_off_curves_are_no_cause_of_values() -> None:
     facts = facts_of_draws(14, 1.0)
     rows = [replace(row, reads_epochs=True) for row in facts.rows]
-    found = importances(rows, ACCURACY, facts.sweep.facts.distributions)
+    found = estimate_importance(rows, ACCURACY, facts.sweep.facts.distributions)
     assert {one.name for one in found} == {"optimizer", "learning_rate"}

@@ -12,7 +12,7 @@ from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
-from keras_sweep.views.leaderboard.texts import unlike_text
+from keras_sweep.views.leaderboard.texts import mismatch_text
 from keras_sweep.views.summary import importance_lines, look_lines, next_commands, print_summary, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, looked, result
@@ -103,7 +103,7 @@ def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_
     for stderr, said in ((0.0001, True), (0.004, False)):
         row = replace(winner, seeds=SeedScores(4, 0.8546, stderr, unstable=False), final=True)
         test = TestScores(10_000, {"accuracy": 0.8413}, {"accuracy": 0.0036}, None)
-        assert (unlike_text(estimate, test, ACCURACY, row) is not None) is said
+        assert (mismatch_text(estimate, test, ACCURACY, row) is not None) is said
 
 
 def test_the_parts_of_the_time_add_up_to_the_whole():

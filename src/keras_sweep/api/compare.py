@@ -14,7 +14,7 @@ from keras_sweep.trial.events import Listener
 from keras_sweep.views.compare import compare_columns, verdict_lines
 from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
-from keras_sweep.views.terminal.table import without_middle
+from keras_sweep.views.terminal.table import drop_middle
 
 MOST_ROWS = 20  # of a table in a notebook
 
@@ -36,7 +36,7 @@ class ReplayedTrial(Answer, Replay):
         return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
 
     def _repr_html_(self) -> str:
-        return answer_html(self._what, without_middle(replay_columns(self), MOST_ROWS)[0], replay_lines(self))
+        return answer_html(self._what, drop_middle(replay_columns(self), MOST_ROWS)[0], replay_lines(self))
 
     @property
     def _what(self) -> str:

@@ -17,7 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_markdown,
     row_record,
 )
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, why_none
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, explain_no_rows
 from keras_sweep.views.notebook import leaderboard_html
 from keras_sweep.views.terminal.text import waiting_text
 
@@ -39,7 +39,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         """Why no row is shown, and which trials are not there: those that wait for their turn, those of others."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
         waiting = waiting_beside(self.sweep.folder, trials, facts.trials)
-        texts = [why_none(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
+        texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
         texts += [waiting_text(len(waiting))] if waiting else []
         return texts + ([foreign_text(facts.foreign, trials)] if facts.foreign else [])
 

@@ -1,4 +1,4 @@
-"""Sweeps beside each other: what is said of them, in a terminal as many at once as fit, and for other programs."""
+"""Compare sweeps side by side: a table and a verdict for people, JSON for other programs."""
 
 from typing import Any
 
@@ -14,33 +14,32 @@ from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, count_cells, cut, draw_table
 from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, seconds_text, sparkline, value_text
 
-LONGEST = 28  # cells of one value on a terminal
+LONGEST = 28  # cells of a value on a terminal
 CURVE = 16  # cells
 
 
-def _facts(found: SideBySide, side: Side) -> dict[str, str]:
-    """Every fact of a sweep, from the best value to the parameters of the winners."""
-    best, objective, looked = side.best, found.objective, side.test
+def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
+    best, objective, test = side.best, sweeps.objective, side.test
     facts = {}
     value = "best value"
-    if any(each.over_seeds is not None for each in found.sides):
+    if any(other_side.over_seeds is not None for other_side in sweeps.sides):
         facts["mean over seeds"] = over_seeds_text(side.over_seeds) or "one seed alone"
         value = "with the search's seed"
     facts[value] = score_text(best.value, best.stderr)
-    if found.behind:
-        own = found.behind[side.name]
-        text = difference_text(own.behind, objective, own.stderr)
-        facts[behind_head(objective)] = "the best" if side is found.first else f"{text} {TIE}" if own.tie else text
-    if any(each.estimate is not None for each in found.sides):
-        one = side.estimate
-        facts["expected on new rows"] = "" if one is None else score_text(one.value)
-        facts["  95 % between"] = "" if one is None else f"{score_text(one.low)} and {score_text(one.high)}"
+    if sweeps.behind:
+        behind = sweeps.behind[side.name]
+        text = difference_text(behind.behind, objective, behind.stderr)
+        facts[behind_head(objective)] = "the best" if side is sweeps.first else f"{text} {TIE}" if behind.tie else text
+    if any(other_side.estimate is not None for other_side in sweeps.sides):
+        score = side.estimate
+        facts["expected on new rows"] = "" if score is None else score_text(score.value)
+        facts["  95 % between"] = "" if score is None else f"{score_text(score.low)} and {score_text(score.high)}"
     name = objective.name.removeprefix("val_")
-    known = looked is not None and name in looked.scores
-    near = side.seconds_until(found.within, objective)
+    known = test is not None and name in test.scores
+    near = side.seconds_until(sweeps.within, objective)
     return {
         **facts,
-        "test": score_text(looked.scores[name], looked.stderrs.get(name)) if looked and known else "not looked at",
+        "test": score_text(test.scores[name], test.stderrs.get(name)) if test and known else "not looked at",
         "trials": f"{len(side.results):,}" + (f", {side.failed:,} failed" if side.failed else ""),
         "epochs": f"{side.epochs:,}",
         "time of trials": seconds_text(side.seconds),
@@ -49,85 +48,86 @@ def _facts(found: SideBySide, side: Side) -> dict[str, str]:
         "winner": f"trial {best.number}",
     } | {
         f"winner's {name}": value_text(best.params[name]) if name in best.params else ""
-        for other in found.sides
-        for name in other.best.params
+        for other_side in sweeps.sides
+        for name in other_side.best.params
     }
 
 
-def verdict_lines(found: SideBySide) -> list[str]:
-    """Which is best, and whether the rows can tell the others from it."""
-    first = found.first
-    lines = [f"{first.name} has the best {escape(found.objective.name)}: {score_text(*found.score(first))}"]
-    alone = [side.name for side in found.sides if side.over_seeds is None]
-    if found.by_mean:
+def verdict_lines(sweeps: SideBySide) -> list[str]:
+    """Say which sweep is best, and whether the validation rows can tell its winner from the others."""
+    first = sweeps.first
+    lines = [f"{first.name} has the best {escape(sweeps.objective.name)}: {score_text(*sweeps.score(first))}"]
+    alone = [side.name for side in sweeps.sides if side.over_seeds is None]
+    if sweeps.by_mean:
         lines.append("winners compare by their means over seeds")
-    elif len(alone) < len(found.sides):
+    elif len(alone) < len(sweeps.sides):
         lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
-    if not found.behind:
-        without = [side.name for side in found.sides if not side.scores]
+    if not sweeps.behind:
+        without = [side.name for side in sweeps.sides if not side.scores]
         why = f" of {', '.join(without)}" if without else " in one form"
         return [*lines, f"scores of validation rows are not kept{why}: the winners can't be compared row by row"]
-    for side in found.sides:
-        behind = found.behind[side.name]
+    for side in sweeps.sides:
+        behind = sweeps.behind[side.name]
         if side is not first:
-            away = difference_text(behind.behind, found.objective, behind.stderr, unit=True)
-            told = "these rows can't tell their winners apart" if behind.tie else "more than these rows leave to chance"
-            lines.append(f"{side.name} is behind by {away}: {told}")
-    lines.append(f"compared row by row on {pluralize(found.rows or 0, 'validation row')}, all together at 95 %")
+            away = difference_text(behind.behind, sweeps.objective, behind.stderr, unit=True)
+            note = "these rows can't tell their winners apart" if behind.tie else "more than these rows leave to chance"
+            lines.append(f"{side.name} is behind by {away}: {note}")
+    lines.append(f"compared row by row on {pluralize(sweeps.rows or 0, 'validation row')}, all together at 95 %")
     return lines
 
 
-def print_comparison(console: Console, found: SideBySide) -> None:
-    """A column a sweep, as many at once as fit beside the labels, and the verdict."""
-    objective = found.objective
+def print_comparison(console: Console, sweeps: SideBySide) -> None:
+    """Print a column for each sweep, and the verdict."""
+    objective = sweeps.objective
     console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
-    label, *left = cut(compare_columns(found), longest_value(console.width, LONGEST))
-    while left:  # as many columns at once as fit beside the labels, at least one
-        count = len(left)
-        while count > 1 and count_cells([label, *left[:count]]) > console.width:
+    label, *columns_left = cut(compare_columns(sweeps), longest_value(console.width, LONGEST))
+    # Each table has as many columns as fit beside the labels, and at least one.
+    while columns_left:
+        count = len(columns_left)
+        while count > 1 and count_cells([label, *columns_left[:count]]) > console.width:
             count -= 1
         console.print()
-        console.print(draw_table([label, *left[:count]]))
-        left = left[count:]
+        console.print(draw_table([label, *columns_left[:count]]))
+        columns_left = columns_left[count:]
     console.print()
-    for line in verdict_lines(found):
+    for line in verdict_lines(sweeps):
         console.print(Text(line))
 
 
-def compare_columns(found: SideBySide) -> list[Column]:
-    """What the facts are, then a column a sweep."""
-    facts = [_facts(found, side) for side in found.sides]
-    curves = [best_curve(side) for side in found.sides]
-    scale = CurveScale(curves, found.objective.goal)
+def compare_columns(sweeps: SideBySide) -> list[Column]:
+    """Return a column of labels, then a column for each sweep."""
+    facts = [_facts(sweeps, side) for side in sweeps.sides]
+    curves = [best_curve(side) for side in sweeps.sides]
+    scale = CurveScale(curves, sweeps.objective.goal)
     columns = [Column("", [*facts[0], "best so far"])]
-    for side, texts, curve in zip(found.sides, facts, curves, strict=True):
+    for side, texts, curve in zip(sweeps.sides, facts, curves, strict=True):
         cells: list[str | Text] = [*texts.values(), Text(sparkline(curve, scale, width=CURVE), style="cyan")]
         columns.append(Column(side.name, cells))
     return columns
 
 
 def best_curve(side: Side) -> list[float]:
-    """The best value so far after each trial, from the first that has one on."""
-    until = [*(one.number for one in side.improvements[1:]), len(side.results)]
+    """Return the best value so far after each trial, from the first trial that has a value."""
+    until = [*(result.number for result in side.improvements[1:]), len(side.results)]
     steps = zip(side.improvements, until, strict=True)
-    return [one.value or 0.0 for one, end in steps for _ in range(one.number, end)]
+    return [result.value or 0.0 for result, end in steps for _ in range(result.number, end)]
 
 
-def compare_json(found: SideBySide) -> str:
-    """One object with a list of the sweeps."""
+def compare_json(sweeps: SideBySide) -> str:
+    """Return one JSON object with a list of the sweeps."""
     record = {
-        "metric": found.objective.name,
-        "goal": found.objective.goal.value,
-        "best": found.first.name,
-        "compared_by": "mean over seeds" if found.by_mean else "value",
-        "rows": found.rows,
-        "sweeps": [_record(found, side) for side in found.sides],
+        "metric": sweeps.objective.name,
+        "goal": sweeps.objective.goal.value,
+        "best": sweeps.first.name,
+        "compared_by": "mean over seeds" if sweeps.by_mean else "value",
+        "rows": sweeps.rows,
+        "sweeps": [_record(sweeps, side) for side in sweeps.sides],
     }
     return strict_json(record) + "\n"
 
 
-def _record(found: SideBySide, side: Side) -> dict[str, Any]:
-    behind, estimate, test = found.behind.get(side.name), side.estimate, side.test
+def _record(sweeps: SideBySide, side: Side) -> dict[str, Any]:
+    behind, estimate, test = sweeps.behind.get(side.name), side.estimate, side.test
     return {
         "name": side.name,
         "number": side.best.number,
@@ -143,7 +143,7 @@ def _record(found: SideBySide, side: Side) -> dict[str, Any]:
         "failed": side.failed,
         "epochs": side.epochs,
         "seconds": side.seconds,
-        "seconds_until_near": side.seconds_until(found.within, found.objective),
+        "seconds_until_near": side.seconds_until(sweeps.within, sweeps.objective),
         "params": dict(side.best.params),
         "best_so_far": [[result.number, side.spent[result.number], result.value] for result in side.improvements],
     }

@@ -1,4 +1,4 @@
-"""What is in a data set, its pictures on a terminal or as a PNG file; and what a plain model scores on it."""
+"""Show a data set: its rows and columns, its pictures on a terminal or as PNG, and a plain model's scores on it."""
 
 import struct
 import zlib
@@ -21,9 +21,9 @@ from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import bar, score_text, seconds_text
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
-LONGEST = (40, 34, 28, 20, 12)  # cells of one text on a terminal, tried in this order
+LONGEST = (40, 34, 28, 20, 12)  # cells of a text on a terminal, tried in this order
 BAR = 20  # cells
-HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # what is said of a column; "": details
+HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # "": details
 NUMBERS = HEADS[2:6]
 KEEP = {"lowest": 2, "highest": 2, "": 1}
 
@@ -31,11 +31,11 @@ Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
 SHADES = " .:-=+*#%@"  # dark to light
 TERMINAL_SIDE = 16  # pixels of a sample on a terminal, at most
 GAP = 2  # pixels between samples
-PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file of `sweep data --picture`
+PNG_SCALE = 3  # pixels a side for each pixel of a sample, in the file of `sweep data --picture`
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Training and validation rows, with samples of pictures; of test rows only how many are sealed, none is read."""
+    """Print training and validation rows, with samples of pictures. Of test rows only the number is printed."""
     console.print(escape(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
@@ -74,27 +74,28 @@ def _parts(data: SearchData) -> list[Column]:
 
 
 def _row_text(array: Arrays) -> str:
-    """`784 float32`; of several arrays `a 784 float32, b 3 int32`."""
+    """Return `784 float32`, or `a 784 float32, b 3 int32` if there are several arrays."""
     if isinstance(array, dict | tuple):
-        return ", ".join(f"{name.removeprefix('/')} {_row_text(one)}" for name, one in by_name("", array).items())
+        return ", ".join(f"{name.removeprefix('/')} {_row_text(part)}" for name, part in by_name("", array).items())
     shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
     return f"{shape} {'text' if array.dtype.kind == 'O' else array.dtype}"
 
 
 def _classes(data: SearchData, classes: int) -> list[Column]:
     training, validation = (np.bincount(rows.classes, minlength=classes) for rows in (data.train, data.validation))
-    most, once = max(int(training.max()), 1), bool(data.folds or data.stream)
+    # With folds or a stream, training and validation have the same rows.
+    most, same_counts = max(int(training.max()), 1), bool(data.folds or data.stream)
     columns = [
         Column("class", data.names_of_classes),
-        Column("rows" if once else "training", [f"{count:,}" for count in training], right=True),
+        Column("rows" if same_counts else "training", [f"{count:,}" for count in training], right=True),
         Column("validation", [f"{count:,}" for count in validation], right=True),
         Column("", [bar(count / most, BAR) for count in training], keep=1, style="cyan"),
     ]
-    return [column for column in columns if not (once and column.header == "validation")]  # each row is both
+    return [column for column in columns if not (same_counts and column.header == "validation")]
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """What training rows hold in each column of a table, or in all inputs."""
+    """Describe the training rows: a text for each of `HEADS`, for each column of a table or each input."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
@@ -125,7 +126,7 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[Column]:
 
 
 def print_baseline(console: Console, baseline: Baseline) -> None:
-    """The cross-validated score, and the validation scores."""
+    """Print the cross-validated score and the validation scores."""
     folds = ", ".join(score_text(score) for score in baseline.fold_scores)
     console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
     console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
@@ -133,16 +134,16 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
         console.print(f"  {name}  {score_text(value)}")
 
 
-def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.intp]]]:
-    """For each class, in order, the first `each` training rows that are of it; without classes, one group."""
+def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.intp]]]:
+    """Return for each class, in order, its first `most` training rows; without classes one group."""
     if data.classes is None:
-        return [[np.asarray(row) for row in range(min(each, len(data.train)))]]
+        return [[np.asarray(row) for row in range(min(most, len(data.train)))]]
     labels = data.train.classes
-    return [list(np.flatnonzero(labels == index)[:each]) for index in range(data.classes)]
+    return [list(np.flatnonzero(labels == index)[:most]) for index in range(data.classes)]
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """A row, of training unless others are given, as a picture: black is the data's lowest value, white its highest."""
+    """Return a row as a picture, from black for the lowest value to white. `rows` are training rows by default."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -153,29 +154,29 @@ def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
     return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
 
 
-def picture_grid(data: SearchData, each: int = 10) -> Pixels:
-    """One line of `each` training pictures a class, side by side; [H, W] or [H, W, 3]."""
-    lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, each)]
+def picture_grid(data: SearchData, per_class: int = 10) -> Pixels:
+    """Draw a line of `per_class` training pictures for each class; [H, W] or [H, W, 3]."""
+    lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, per_class)]
     blank = np.zeros_like(next(picture for line in lines for picture in line))
-    return _joined([_joined([*line, *[blank] * (each - len(line))], axis=1) for line in lines], axis=0)
+    return _join([_join([*line, *[blank] * (per_class - len(line))], axis=1) for line in lines], axis=0)
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
-    """8-bit grey or colour pixels as a PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
+    """Encode 8-bit grey or colour pixels as PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
 
-    Two chunks and a checksum each: less than what a library of pictures would add to the installation.
+    A library of pictures would add more to the installation than these two chunks with their checksums.
     """
     large = np.ascontiguousarray(picture.repeat(scale, axis=0).repeat(scale, axis=1))
     height, width = large.shape[:2]
     colour = 2 if large.ndim == 3 else 0
-    lines = b"".join(b"\0" + line.tobytes() for line in large)  # each line begins with its filter: none
+    lines = b"".join(b"\0" + line.tobytes() for line in large)  # byte 0 of a line: no filter
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(lines, 9)), _chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """A sample of each class under its name, as many side by side as fit; nothing in no room."""
+    """Draw a sample of each class under its name, as many side by side as fit; nothing if none fits."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
@@ -183,20 +184,20 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
     width = pictures[0].shape[1]
     if width > console.width:
         return
-    coloured = console.color_system is not None and not console.no_color and "utf" in console.encoding
+    has_colours = console.color_system is not None and not console.no_color and "utf" in console.encoding
     across = max(1, min(len(pictures), 5, (console.width + GAP) // (width + GAP)))
     for start in range(0, len(pictures), across):
         if names is not None:
-            own = (set_cell_size(escape(names[label]), width) for label, _ in rows[start : start + across])
-            yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
-        picture = _joined(pictures[start : start + across], axis=1)
+            names_shown = (set_cell_size(escape(names[label]), width) for label, _ in rows[start : start + across])
+            yield Text((" " * GAP).join(names_shown).rstrip(), no_wrap=True)
+        picture = _join(pictures[start : start + across], axis=1)
         if len(picture) % 2:
             picture = np.concatenate([picture, np.zeros_like(picture[:1])])
-        yield from (_half_blocks if coloured else _shades)(picture)
+        yield from (_half_blocks if has_colours else _shades)(picture)
 
 
 def _half_blocks(picture: Pixels) -> Iterator[Text]:
-    """Two pixels a character: the upper is the colour of a half block, the lower its background."""
+    """Draw two pixels as one character: a half block for the upper, its background for the lower."""
     colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):
         line = Text(no_wrap=True)
@@ -206,22 +207,22 @@ def _half_blocks(picture: Pixels) -> Iterator[Text]:
 
 
 def _shades(picture: Pixels) -> Iterator[Text]:
-    """One character for two pixels, one above the other: the lighter, the more ink."""
+    """Draw two pixels, one above the other, as one character: lighter pixels get more ink."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
 def _small(picture: Pixels) -> Pixels:
-    """At most TERMINAL_SIDE pixels a side, each the mean of a square."""
+    """Shrink to at most TERMINAL_SIDE pixels a side, each the mean of a square."""
     factor = -(-max(picture.shape[:2]) // TERMINAL_SIDE)
     height, width = (size // factor * factor for size in picture.shape[:2])
     squares = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])
     return np.asarray(squares.mean(axis=(1, 3)).astype(np.uint8))
 
 
-def _joined(pictures: list[Pixels], axis: int) -> Pixels:
-    """Pictures side by side (axis 1) or one under the other (axis 0), GAP black pixels between."""
+def _join(pictures: list[Pixels], axis: int) -> Pixels:
+    """Join pictures side by side (axis 1) or one under the other (axis 0), with GAP black pixels between them."""
     shape = list(pictures[0].shape)
     shape[axis] = GAP
     gap = np.zeros(shape, np.uint8)

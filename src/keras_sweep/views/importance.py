@@ -1,4 +1,4 @@
-"""How much each parameter matters for reaching the best tenth (PED-ANOVA), and how far these trials settle that.
+"""Estimate how much each parameter matters for reaching the best tenth (PED-ANOVA), and how certain this is.
 
 Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary subspaces".
 """
@@ -14,29 +14,27 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
 RESAMPLES = 40
-MOST_RESAMPLED = 500  # trials of one resample: of more it takes long, and their whiskers are short
-MOST_TRIALS = 5000  # in the estimate itself
-FEWEST = 10  # trials, below which nothing is said
+MOST_RESAMPLED = 500  # trials of a resample: more would take long, and their whiskers are short anyway
+MOST_TRIALS = 5000  # in the estimate without resampling
+FEWEST = 10  # trials, below which there is no estimate
 WHISKER = 0.05  # share of the resamples beyond each end of a whisker
 
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """One parameter's share; all shares add up to 1."""
-
     name: str
-    share: float
-    low: float  # 90 % of the resamples lie from here
-    high: float  # to here
+    share: float  # all shares add up to 1
+    low: float  # 90 % of the resamples lie between `low` and `high`
+    high: float
 
 
-def importances(
+def estimate_importance(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
-    """The parameters, most important first; none where there are too few trials or parameters."""
+    """Return the parameters, most important first; an empty list if there are too few trials or parameters."""
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
-    # What is read off a curve is how long a trial was let train, as good ones are: no cause of their values.
+    # Epochs that are read off a curve are no cause of a value: good trials simply train longer.
     read = {"epochs"} if any(row.reads_epochs for row in rows) else set()
     names = [name for name in distributions if name in varying and name not in read]
     if len(rows) < FEWEST or len(names) < 2:
@@ -45,13 +43,14 @@ def importances(
 
     known = {}
     for name in names:
-        with contextlib.suppress(ValueError, TypeError, KeyError):  # a record may be somebody else's
+        # A record may come from another program.
+        with contextlib.suppress(ValueError, TypeError, KeyError):
             known[name] = optuna.distributions.json_to_distribution(distributions[name])
-    draw = random.Random(0)  # the same page from the same record
+    draw = random.Random(0)  # the same record gives the same page
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """Trials that were drawn, as they are: to copy each into a storage takes longer than all else."""
+        """Hold drawn trials without a copy in a storage, which would take longer than everything else."""
 
         drawn: list[optuna.trial.FrozenTrial]
 
@@ -60,9 +59,9 @@ def importances(
 
         def shares(self, drawn: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
             self.drawn = drawn
-            found = evaluator.evaluate(self)
-            total = sum(found.values())
-            return {name: found.get(name, 0.0) / total if total else 0.0 for name in known}
+            importance = evaluator.evaluate(self)
+            total = sum(importance.values())
+            return {name: importance.get(name, 0.0) / total if total else 0.0 for name in known}
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -70,28 +69,31 @@ def importances(
         study = optuna.create_study(storage=storage, direction=objective.goal.value)
         for row in rows if len(rows) <= MOST_TRIALS else draw.sample(rows, MOST_TRIALS):
             params = {name: to_scalar(row.params[name]) for name in known if name in row.params}
-            own = {name: known[name] for name in params}
-            with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
-                study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
+            subset = {name: known[name] for name in params}
+            # An imported trial may have a value outside the space.
+            with contextlib.suppress(ValueError):
+                study.add_trial(optuna.trial.create_trial(params=params, distributions=subset, value=row.value))
         trials = study.get_trials(deepcopy=False)
         if len(trials) < FEWEST or len(known) < 2:
             return []
         resample, size = Resample(study.study_name, storage), min(len(trials), MOST_RESAMPLED)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of every resample that lacks a rare choice
+            # Optuna warns about every resample that lacks a rare choice.
+            warnings.simplefilter("ignore")
             whole = resample.shares(trials)
             resampled = [resample.shares(draw.choices(trials, k=size)) for _ in range(RESAMPLES)]
     finally:
         optuna.logging.set_verbosity(before)
-    cut = int(RESAMPLES * WHISKER)
-    found = []
-    for name in sorted(known, key=lambda one: -whole[one]):
-        ordered = sorted(each[name] for each in resampled)
-        low, high = min(ordered[cut], whole[name]), max(ordered[-1 - cut], whole[name])  # the bar ends between them
-        found.append(Importance(name, whole[name], low, high))
-    return found
+    tail = int(RESAMPLES * WHISKER)
+    intervals = []
+    for name in sorted(known, key=lambda name: -whole[name]):
+        ordered = sorted(shares[name] for shares in resampled)
+        # The bar must end inside its whisker.
+        low, high = min(ordered[tail], whole[name]), max(ordered[-1 - tail], whole[name])
+        intervals.append(Importance(name, whole[name], low, high))
+    return intervals
 
 
-def is_settled(found: Sequence[Importance]) -> bool:
-    """Whether the most important parameter is so in nearly all resamples."""
-    return len(found) > 1 and found[0].low > max(one.high for one in found[1:])
+def is_settled(shares: Sequence[Importance]) -> bool:
+    """Whether the most important parameter is the most important in nearly all resamples."""
+    return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

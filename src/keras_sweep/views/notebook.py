@@ -1,4 +1,4 @@
-"""Leaderboards, trials and a running sweep as HTML for notebooks, which follows their light or dark theme."""
+"""Write leaderboards, trials and a running sweep as HTML for notebooks; it follows their light or dark theme."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import CurveScale, score_text, seconds_text, sparkline, value_text
 
-# currentColor and transparency alone, so that one style suits every theme
+# Only currentColor and transparency, so that the style suits every theme.
 STYLE = (
     "<style>.keras-sweep table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     ".keras-sweep th,.keras-sweep td{padding:.2em .7em;text-align:left;border:0;background:none}"
@@ -33,19 +33,19 @@ SECONDS = 0.5  # between two drawings of a running sweep, at least
 
 
 def leaderboard_html(ranking: Ranking, *, title: str = "", notes: bool = True) -> str:
-    """A table of the rows, with the notes of the whole leaderboard below it."""
+    """Draw a table of the rows, with the notes of the whole leaderboard below it."""
     if not ranking.rows:
         return answer_html("", [], ["No trials."])
     columns = leaderboard_columns(ranking)
     lines = [(row.winner, texts) for row in ranking.rows for texts in lines_of(row, columns)]
     cells = zip(*(texts for _, texts in lines), strict=True)
-    shown = [Column(column.head, each, right=column.number) for column, each in zip(columns, cells, strict=True)]
+    shown = [Column(column.head, texts, right=column.number) for column, texts in zip(columns, cells, strict=True)]
     best = [place for place, (winner, _) in enumerate(lines) if winner]
     return answer_html(title, shown, leaderboard_notes(ranking) if notes else (), best)
 
 
 def trial_html(result: Result, objective: Objective) -> str:
-    """A trial's score, parameters and the curve of the objective."""
+    """Draw the score of a trial, its parameters, and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
     facts = {name: value_text(value) for name, value in result.params.items()}
     if (seeds := seed_scores(result)) is not None:
@@ -60,7 +60,7 @@ def trial_html(result: Result, objective: Objective) -> str:
 
 
 def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = (), best: Container[int] = ()) -> str:
-    """A table as a terminal has it, and sentences below it; `best` are the places of its lines that stand out."""
+    """Draw a table, and sentences below it; `best` holds the positions of the lines that stand out, from 0."""
     numbers = [' class="n"' if column.right else "" for column in columns]
     names = (f'<th scope="col"{number}>{_text(c.header)}</th>' for c, number in zip(columns, numbers, strict=True))
     head = f"<thead><tr>{''.join(names)}</tr></thead>" if any(column.header for column in columns) else ""
@@ -77,7 +77,7 @@ def _text(text: str) -> str:
 
 
 class NotebookBoard:
-    """A listener and context manager: one output that is drawn anew while a sweep runs, and stays as it ended."""
+    """Show one output that is redrawn while a sweep runs; a listener and context manager."""
 
     def __init__(self) -> None:
         self._progress = SweepProgress()
@@ -91,7 +91,8 @@ class NotebookBoard:
         from IPython.display import HTML, display
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna's bar asks for ipywidgets, which this board does without
+            # Optuna's progress bar warns without ipywidgets, which this board does not need.
+            warnings.simplefilter("ignore")
             import tqdm.auto  # noqa: F401
         self._handle = display(HTML(self.html()), display_id=True)
         return self
@@ -110,7 +111,7 @@ class NotebookBoard:
                 self._draw()
 
     def html(self) -> str:
-        """The board as it stands: the best so far; at the end with what is to be said of them."""
+        """Draw the best trials so far; after the end also the notes."""
         progress, ended = self._progress, self._ended
         name, total = (progress.started.name, progress.started.total) if progress.started else ("sweep", 0)
         words = f"{name}: {progress.done} of {pluralize(total, 'trial')}, {seconds_text(progress.elapsed)}"

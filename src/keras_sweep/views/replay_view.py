@@ -1,4 +1,4 @@
-"""What `sweep replay` and `sweep verify` found: recorded numbers beside those that come out now, and the verdict."""
+"""Show what `sweep replay` and `sweep verify` found: recorded numbers beside new numbers, and the verdict."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 
 def print_replay(console: Console, replay: Replay) -> None:
-    """Recorded and new numbers epoch by epoch, and the verdict."""
-    what = f" of {escape(replay.sweep)}: {params_text(replay.recorded.params)}"
-    console.print(Text.assemble((replay.recorded.name, "bold"), what))
+    """Print recorded and new numbers epoch by epoch, and the verdict."""
+    text = f" of {escape(replay.sweep)}: {params_text(replay.recorded.params)}"
+    console.print(Text.assemble((replay.recorded.name, "bold"), text))
     if replay.plain.epochs:
         print_table(console, replay_columns(replay), most=MOST_EPOCHS)
     *lines, verdict = replay_lines(replay)
@@ -30,12 +30,12 @@ def print_replay(console: Console, replay: Replay) -> None:
 
 
 def replay_lines(replay: Replay) -> list[str]:
-    """What came out, in sentences; the last one says whether the record's numbers do."""
+    """Describe the comparisons in sentences; the last sentence is the verdict."""
     plain, recorded = replay.plain, replay.recorded
-    lines = [f"{plain.runner} against the record ({escape(recorded.runner)}): {_said(plain)}"]
+    lines = [f"{plain.runner} against the record ({escape(recorded.runner)}): {_match_text(plain)}"]
     lines += [escape(text) for text in plain.differences]
     if replay.own is not None:
-        lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own)}")
+        lines.append(f"{replay.own.runner}, as it was recorded: {_match_text(replay.own)}")
     if not replay.matches:
         lines.append("the numbers are not those of the record")
     elif plain.match is Match.PARTED:
@@ -46,11 +46,11 @@ def replay_lines(replay: Replay) -> list[str]:
 
 
 def replay_json(replay: Replay) -> str:
-    """One object: the verdict, each comparison, and the record beside the trial trained again."""
-    recorded, own = replay.recorded, replay.own
+    """Return one JSON object: the verdict, each comparison, the record, and the trial trained again."""
+    recorded, recorded_runner = replay.recorded, replay.own
     about = {"sweep": replay.sweep, "number": recorded.recipe, "seed": recorded.finalist_seed}
     trained = {"recorded": result_record(recorded), "again": _comparison_record(replay.plain)}
-    as_recorded = None if own is None else _comparison_record(own)
+    as_recorded = None if recorded_runner is None else _comparison_record(recorded_runner)
     return strict_json({**about, "matches": replay.matches, **trained, "as_recorded": as_recorded}) + "\n"
 
 
@@ -60,14 +60,14 @@ def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
         "match": comparison.match,
         "parted_at": comparison.parted_at,
         "epochs": list(comparison.epochs),
-        "gaps": {name: [one.relative for one in gaps] for name, gaps in comparison.gaps.items()},
+        "gaps": {name: [gap.relative for gap in gaps] for name, gaps in comparison.gaps.items()},
         "differences": list(comparison.differences),
         **result_record(comparison.again),
     }
 
 
-def _said(comparison: CurveMatch) -> str:
-    """`equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
+def _match_text(comparison: CurveMatch) -> str:
+    """Return `equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
     epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
         return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
@@ -85,7 +85,7 @@ def _gap_cell(gap: Gap) -> Text:
 
 
 def replay_columns(replay: Replay) -> list[Column]:
-    """Record and new training epoch by epoch."""
+    """Compare the record and the new training epoch by epoch."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
     epochs = range(len(plain.epochs))
@@ -98,19 +98,19 @@ def replay_columns(replay: Replay) -> list[Column]:
     return [*columns, Column("widest gap", apart)]
 
 
-def print_verification(console: Console, done: Verified) -> None:
-    """Each score of the card beside what it is now, the facts, and the verdict."""
-    model = escape(str(done.model))
-    console.print(f"{model}: trial {done.trial} of {escape(done.sweep)}, the file of its card")
-    print_table(console, verify_columns(done))
-    for line in fact_lines(done):
+def print_verification(console: Console, verified: Verified) -> None:
+    """Print each score of the card beside the score now, the facts, and the verdict."""
+    model = escape(str(verified.model))
+    console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, the file of its card")
+    print_table(console, verify_columns(verified))
+    for line in fact_lines(verified):
         console.print(line)
-    console.print(Text(verify_verdict(done), style="bold green" if done.matches else "bold red"))
+    console.print(Text(verify_verdict(verified), style="bold green" if verified.matches else "bold red"))
 
 
-def verify_columns(done: Verified) -> list[Column]:
-    """Each score of the card beside what it is now."""
-    checks = done.checks
+def verify_columns(verified: Verified) -> list[Column]:
+    """Compare each score of the card with the score now."""
+    checks = verified.checks
     return [
         Column("score", [check.name for check in checks]),
         Column("card", [f"{check.card:.8g}" for check in checks], right=True),
@@ -119,51 +119,52 @@ def verify_columns(done: Verified) -> list[Column]:
     ]
 
 
-def fact_lines(done: Verified) -> list[str]:
-    """What the card says beside its scores: what is not so, what is, and what nobody looked at."""
+def fact_lines(verified: Verified) -> list[str]:
+    """Describe the card's other facts: wrong facts, right facts, and facts that were not checked."""
     lines = [
         f"{escape(fact.name)} is {escape(str(fact.card))} in the card, {escape(str(fact.known))} by its {fact.by}"
-        for fact in done.wrong_facts
+        for fact in verified.wrong_facts
     ]
     same: dict[str, dict[str, None]] = {}
-    wrong = {fact.name.partition(".")[0] for fact in done.wrong_facts}
-    for fact in done.facts:
+    wrong = {fact.name.partition(".")[0] for fact in verified.wrong_facts}
+    for fact in verified.facts:
         part = fact.name.partition(".")[0]
-        whole = part not in wrong and fact.by == "record"  # all of it was looked at
+        # The record has every fact of a part, so the part as a whole was checked.
+        whole = part not in wrong and fact.by == "record"
         if fact.matches:
             same.setdefault(fact.by, {})[escape(part if whole else fact.name)] = None
     lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
-    if done.unseen:
-        why = f" ({escape(done.why)})" if done.why else ""
-        lines.append(f"not looked at: {', '.join(map(escape, done.unseen))}{why}")
+    if verified.unseen:
+        why = f" ({escape(verified.why)})" if verified.why else ""
+        lines.append(f"not looked at: {', '.join(map(escape, verified.unseen))}{why}")
     return lines
 
 
-def verify_verdict(done: Verified) -> str:
-    """Whether the scores of the card come out, or which do not."""
-    if not done.checks:
+def verify_verdict(verified: Verified) -> str:
+    """Say whether the scores of the card match, or which scores differ."""
+    if not verified.checks:
         return "the card has no score that can be checked"
-    rows = pluralize(done.validation_rows, "row" if done.refit else "validation row")
-    rows += " that it was trained on" if done.refit else ""
-    if done.test_rows is not None:
-        looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
-        rows += f" and {pluralize(done.test_rows, 'test row')} ({looks})"
-    wrong = [escape(check.name) for check in done.checks if check.gap.match is Match.PARTED]
-    wrong += [escape(fact.name) for fact in done.wrong_facts]
+    rows = pluralize(verified.validation_rows, "row" if verified.refit else "validation row")
+    rows += " that it was trained on" if verified.refit else ""
+    if verified.test_rows is not None:
+        looks = f"look {verified.looks:,}" if verified.looks is not None else "a look that is counted nowhere"
+        rows += f" and {pluralize(verified.test_rows, 'test row')} ({looks})"
+    wrong = [escape(check.name) for check in verified.checks if check.gap.match is Match.PARTED]
+    wrong += [escape(fact.name) for fact in verified.wrong_facts]
     if wrong:
         return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
     return f"the scores of the card come out on {rows}"
 
 
-def verify_json(done: Verified) -> str:
-    """One object, with a list of the numbers."""
-    about = {"model": str(done.model), "card": str(done.card), "sweep": done.sweep, "trial": done.trial}
-    rows = {"validation_rows": done.validation_rows, "test_rows": done.test_rows, "looks": done.looks}
+def verify_json(verified: Verified) -> str:
+    """Return one JSON object with a list of the checks."""
+    about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
+    rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
     checks = [
-        {"name": one.name, "card": one.card, "now": one.now, "match": one.gap.match, "relative": one.gap.relative}
-        for one in done.checks
+        {"name": row.name, "card": row.card, "now": row.now, "match": row.gap.match, "relative": row.gap.relative}
+        for row in verified.checks
     ]
     keys = ("name", "card", "known", "by", "matches")
-    facts = [{key: getattr(one, key) for key in keys} for one in done.facts]
-    rest = {"facts": facts, "not_looked_at": list(done.unseen), "why": done.why}
-    return strict_json({**about, "matches": done.matches, **rows, "checks": checks, **rest}) + "\n"
+    facts = [{key: getattr(fact, key) for key in keys} for fact in verified.facts]
+    rest = {"facts": facts, "not_looked_at": list(verified.unseen), "why": verified.why}
+    return strict_json({**about, "matches": verified.matches, **rows, "checks": checks, **rest}) + "\n"

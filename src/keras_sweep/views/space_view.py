@@ -1,4 +1,4 @@
-"""`sweep check`: a space file as it was understood, and how long a sweep of it will take."""
+"""Print a space file as `sweep check` understands it, and how long a sweep of it will take."""
 
 import math
 
@@ -15,30 +15,28 @@ from keras_sweep.views.terminal.text import number_text, seconds_text, value_tex
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
-    """The parameters and the size of the space."""
+    """Print the parameters and the size of the space."""
     console.print(Text(escape(path), style="bold"))
-    said = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
-    said += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
-    width = max((len(escape(name)) for name, _ in said), default=0)
-    for name, words in said:
+    lines = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
+    lines += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
+    width = max((len(escape(name)) for name, _ in lines), default=0)
+    for name, words in lines:
         words += ", read off each trial's curve" if name == "epochs" and spec.objective.epochs_from else ""
         console.print(Text.assemble((f"  {escape(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
         console.print(Text(f"  where {escape(text)}"))
-    points = spec.sampler_space.size
-    size = (
-        f"more than {MOST_LISTED:,} different trials"
-        if points == math.inf
-        else pluralize(int(points), "different trial")
+    size = spec.sampler_space.size
+    size_text = (
+        f"more than {MOST_LISTED:,} different trials" if size == math.inf else pluralize(int(size), "different trial")
     )
-    size += " before `where`" if points == math.inf and spec.space.where else ""
-    if spec.model.kind == "python" and points < math.inf:
-        size += f", times those that {escape(spec.model.source)} makes if it is a HyperModel"
-    console.print(f"{size}; {pluralize(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
+    size_text += " before `where`" if size == math.inf and spec.space.where else ""
+    if spec.model.kind == "python" and size < math.inf:
+        size_text += f", times those that {escape(spec.model.source)} makes if it is a HyperModel"
+    console.print(f"{size_text}; {pluralize(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """The distribution and its conditions in words: `0.0001 to 1, log`, `0 to 0.9, when optimizer is sgd`."""
+    """Return the distribution and its conditions, such as `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
     distribution = parameter.distribution
     if isinstance(distribution, Categorical):
         text = join(map(value_text, distribution.choices), "or")
@@ -57,7 +55,7 @@ def parameter_text(parameter: Parameter) -> str:
 def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
-    """The data's sizes, the time here, and what the sweep does with so many cores, or with so many workers instead."""
+    """Print the sizes of the data, the time here, and how the sweep uses `cores`, or `workers` if they are set."""
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:
@@ -82,22 +80,22 @@ def print_estimate(
         configurations, seeds = estimate.finalists
         epochs = pluralize(round(estimate.finalist_epochs), "trial-epoch")
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
-        each = f"{pluralize(configurations, 'configuration')} with {pluralize(seeds, 'new seed')} each"
-        console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
+        finalists = f"{pluralize(configurations, 'configuration')} with {pluralize(seeds, 'new seed')} each"
+        console.print(Text(f"then finalists: the best {finalists}, about {epochs} more ({seconds})"))
     if estimate.refit_epochs:
         epochs = pluralize(round(estimate.refit_epochs), "epoch")
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
 
 
 def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -> str:
-    """How many of so many cores, or workers, the sweep uses, and how it would use more."""
+    """Say how many cores or workers the sweep uses, and which setting would use more."""
     size, programs = estimate.generation, estimate.at_once
     most = cores if workers is None else workers
     of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"
     if estimate.runner.startswith("compiled"):
-        used = f"{pluralize(size, 'trial')} are {pluralize(programs, 'program')}: {min(programs, most)} {of_all}"
-        wanted = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
-        return used if wanted == size else f"{used}; `search: {{generation: {wanted}}}` would use all"
+        usage = f"{pluralize(size, 'trial')} are {pluralize(programs, 'program')}: {min(programs, most)} {of_all}"
+        generation = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
+        return usage if generation == size else f"{usage}; `search: {{generation: {generation}}}` would use all"
     if estimate.learns and size == 1:
         more = f"`search: {{generation: {workers or 8}}}`{'' if workers else ' and `--workers`'} would use more"
         return f"trials train one by one, each after the result of the one before: 1 {of_all}; {more}"

@@ -1,4 +1,4 @@
-"""The end of a sweep: leaderboard, importance, time, the model; last the best point, its test and what to do next."""
+"""Print the end of a sweep: leaderboard, importance, time, model, the best trial, its test, and what to do next."""
 
 import math
 import shlex
@@ -13,45 +13,45 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.events import EndReason, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.importance import Importance, importances, is_settled
+from keras_sweep.views.importance import Importance, estimate_importance, is_settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
-from keras_sweep.views.leaderboard.texts import goals_text, unlike_text
+from keras_sweep.views.leaderboard.texts import goals_text, mismatch_text
 from keras_sweep.views.terminal.text import bar, params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
-BARS = 3  # of importance at most
+BARS = 3  # of importance, at most
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
 LONGEST_NAME = 20  # cells of the name before it
-LEAST_SHARE = 0.02  # of the time, with which a part is named
+LEAST_SHARE = 0.02  # of the time; a smaller part is not named
 NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """The seconds of each part, largest first; what a given `total` holds beyond them is called `other`."""
+    """Return the seconds of each part, largest first; `other` is what `total` holds beyond the parts."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
-    other = seconds.get("total", 0.0) - sum(parts.values())
-    if other > 0.0005:
-        parts["other"] = parts.get("other", 0.0) + other
+    rest = seconds.get("total", 0.0) - sum(parts.values())
+    if rest > 0.0005:
+        parts["other"] = parts.get("other", 0.0) + rest
     return dict(sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1])))
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """`16 trials are kept at epoch 8`, what ended and waits for its turn in the record before it; "" for nothing."""
+    """Return `16 trials are kept at epoch 8` or "": `training` maps trials to epochs, `waiting` lists ended trials."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
     if training:
         first, last = min(training.values()), max(training.values())
         epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-        number = f"{len(training)} more" if waiting else pluralize(len(training), "trial")
-        parts.append(f"{number} {'is' if len(training) == 1 else 'are'} kept at {epochs}")
+        trials = f"{len(training)} more" if waiting else pluralize(len(training), "trial")
+        parts.append(f"{trials} {'is' if len(training) == 1 else 'are'} kept at {epochs}")
     return ", ".join(parts)
 
 
 def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
-    """What one would want to do after a sweep, as commands that can be pasted into a shell."""
+    """Return the likely next commands; they can be pasted into a shell."""
     if not rows:
         return ()
     quoted, winner = shlex.quote(name), winning_row(rows)
@@ -69,10 +69,10 @@ def print_summary(
     distributions: Mapping[str, str] | None = None,
     times: bool = False,
 ) -> None:
-    """Print it, section by section, leaving out those there is nothing to say in; `times` draws where the time went.
+    """Print the summary section by section, without empty sections; `times` draws where the time went.
 
-    With the record's `distributions` importance is said. The best point, its test and what to do next stand last, so
-    that they are seen where the table scrolls away.
+    Importance needs the record's `distributions`. The best trial, its test and the next commands come last, because a
+    long table scrolls away.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))
@@ -81,7 +81,7 @@ def print_summary(
         console.print()
     lines = [refit_line(refit)] if refit is not None else []
     if distributions is not None:
-        lines += importance_lines(importances(rows, objective, distributions))
+        lines += importance_lines(estimate_importance(rows, objective, distributions))
     lines += time_lines(time_parts(ended.seconds), bars=times)
     if ended.model is not None:
         lines.append(Text.assemble(("model ", "bold"), escape(ended.model)))
@@ -90,38 +90,39 @@ def print_summary(
         lines.append(best_line(winner, rows, objective))
     if test is not None:
         lines += look_lines(test, classes=False)
-    if test is not None and ended.comparison is not None and refit is None:  # which is tested is another model
-        unlike = unlike_text(ended.comparison.estimate, test, objective, winner)
-        lines += [] if unlike is None else [Text(f"  {unlike}", style="yellow")]
+    # After a refit the tested model is not the model of the estimate.
+    if test is not None and ended.comparison is not None and refit is None:
+        warning = mismatch_text(ended.comparison.estimate, test, objective, winner)
+        lines += [] if warning is None else [Text(f"  {warning}", style="yellow")]
     lines += [Text.assemble(("next ", "bold"), escape(command)) for command in next_commands(ended.name, rows)]
     for line in lines:
         console.print(line)
 
 
-def importance_lines(found: Sequence[Importance]) -> list[Text]:
-    """A bar for each of the most important parameters with its interval, and whether the order is settled."""
-    bars = [(one.name, one.share, f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})") for one in found[:BARS]]
+def importance_lines(shares: Sequence[Importance]) -> list[Text]:
+    """Draw the most important parameters with their intervals, and say whether the order is settled."""
+    bars = [(item.name, item.share, f"{item.share:.2f} ({item.low:.2f} to {item.high:.2f})") for item in shares[:BARS]]
     lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
-    if bars and not is_settled(found):
+    if bars and not is_settled(shares):
         lines.append(Text("  the order may change with more trials", style="yellow"))
     return lines
 
 
 def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective: Objective) -> Text:
-    """`best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
+    """Return `best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
     score, seeds = score_text(winner.value, winner.stderr), ""
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
-    what = f"trial {winner.number}: {escape(objective.name)} "
+    text = f"trial {winner.number}: {escape(objective.name)} "
     params = params_text(distinct_params(winner, rows))
     return Text.assemble(
-        ("best ", "bold"), what, (score, "bold green"), f"{seeds}{goals_text(winner, objective)}  {params}"
+        ("best ", "bold"), text, (score, "bold green"), f"{seeds}{goals_text(winner, objective)}  {params}"
     )
 
 
 def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
-    """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
+    """Return `dense: 64 trials, 4 failed; the best 10:`, with the numbers of pruned and failed trials."""
     counts = Counter(row.state for row in rows)
     text = Text.assemble((escape(ended.name), "bold"), f": {pluralize(len(rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
@@ -129,8 +130,8 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
             text.append(f", {counts[state]:,} {word}", style=style)
     if ended.reason is not EndReason.DONE:
         text.append(f"; {escape(ended.reason)}", style="yellow")
-    if kept := describe_kept(ended.kept, ended.waiting):
-        text.append(f": {kept}", style="yellow")
+    if kept_text := describe_kept(ended.kept, ended.waiting):
+        text.append(f": {kept_text}", style="yellow")
     if rows and not any(row.comparable for row in rows):
         text.append("; no trial completed", style="red")
     if len(rows) > TOP:
@@ -139,7 +140,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
+    """Describe a test: trial, scores with standard errors, looks; then a bar for each class, or the weakest classes."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
@@ -165,7 +166,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
 
 
 def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
-    """The whole time and a bar for each part; without bars one line, `time 1m12s: train 71 %, compile 15 %`."""
+    """Draw the whole time and a bar for each part; without bars `time 1m12s: train 71 %, compile 15 %`."""
     total = sum(parts.values())
     if not total:
         return []
@@ -179,7 +180,6 @@ def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
 
 
 def _bar_lines(bars: Sequence[tuple[str, float, str]]) -> list[Text]:
-    """A line for each (name, share, words): a bar of its share before the words."""
     names = [shorten(escape(name), LONGEST_NAME) for name, _, _ in bars]
     width = max(map(len, names), default=0)
     return [

@@ -1,4 +1,4 @@
-"""`sweep list`: one row a sweep, newest first."""
+"""Print `sweep list`: a row for each sweep, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,31 +16,31 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text
 
-EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
-NO_MODEL = "no model"  # the search is done, but its best model is not written: `sweep run` of the same file does it
+EXHAUSTED = "done (exhausted)"  # every point of the space was tried before all trials were used
+NO_MODEL = "no model"  # the search is done, but the best model is missing: `sweep run` writes it
 STATE_STYLES = {"done": "green", EXHAUSTED: "green", "running": "bold cyan", "stopped": "yellow", NO_MODEL: "yellow"}
-LONGEST_VALUES = (32, 24, 16)  # cells of one value on a terminal, tried in this order
+LONGEST_VALUES = (32, 24, 16)  # cells of a value on a terminal, tried in this order
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
     name: str
     trials: int  # finished and recorded
-    total: int | None  # that there are to be
+    total: int | None  # trials that the sweep should have
     failed: int
-    value: float | None  # of the winner, the mean where several seeds decide; of the best where all are imported
+    value: float | None  # of the winner (a mean if seeds decide), or of the best if all trials are imported
     stderr: float | None
     metric: str
     goal: str
     engine: str
-    state: str  # "done", "done (exhausted)", "no model", "running", "stopped", or what is wrong with it
+    state: str  # "done", "done (exhausted)", "no model", "running", "stopped", or an error
     last_activity: float  # seconds since 1970
-    imported: bool = False  # the value is of a trial that another program trained
-    waiting: int = 0  # trials that have ended, and wait for their turn in the record
+    imported: bool = False  # another program trained the trial of `value`
+    waiting: int = 0  # ended trials that are recorded once trials with lower numbers have ended
 
 
 def sweep_row(folder: SweepFolder) -> SweepRow:
-    """The row of a sweep; of one that can't be read it says why."""
+    """Return the row of a sweep; for an unreadable sweep the state says why."""
     active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)
@@ -49,15 +49,16 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     except RecordError as error:
         return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
     best = sweep.best
-    if all(map(is_imported, sweep.results)):  # of which none can win
-        leading = (one for one in sweep.results if comparable(one, sweep.objective))
-        best = min(leading, key=lambda one: order_key(one, sweep.objective), default=None)
+    # Imported trials can't win, so the best of them stands in for the winner.
+    if all(map(is_imported, sweep.results)):
+        candidates = (result for result in sweep.results if comparable(result, sweep.objective))
+        best = min(candidates, key=lambda result: order_key(result, sweep.objective), default=None)
     done = facts.good_enough == trials or trials >= (facts.trials or 0)
     state = EXHAUSTED if facts.exhausted == trials else "done" if done else "stopped"
     if living_owner(folder):
         state = "running"
     elif best is not None and facts.choice.recipes and not best.final:
-        state = "stopped"  # before all finalists were trained
+        state = "stopped"
     elif state != "stopped" and best is not None and not is_imported(best) and not folder.card.exists():
         state = NO_MODEL
     value, stderr = score(best) if best is not None else (None, None)
@@ -65,7 +66,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
         name=folder.name,
         trials=trials,
         total=facts.trials,
-        failed=sum(one.state is TrialState.FAIL for one in sweep.results),
+        failed=sum(result.state is TrialState.FAIL for result in sweep.results),
         value=value,
         stderr=stderr,
         metric=facts.metric,
@@ -79,12 +80,12 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
 
 
 def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None:
-    """A line a sweep; `now` is in seconds since 1970."""
+    """Print a line for each sweep; `now` is in seconds since 1970."""
     if not rows:
         console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
         return
     ages = [now - row.last_activity for row in rows]
-    # Where points were added by hand there are more trials than were asked for.
+    # Trials that were added by hand may exceed the total.
     totals = ["" if row.total is None or row.total < row.trials else f"/{row.total:,}" for row in rows]
     columns = [
         Column("sweep", [row.name for row in rows], style="bold"),

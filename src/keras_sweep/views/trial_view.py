@@ -1,4 +1,4 @@
-"""`sweep show NAME TRIAL`: all that is known of one trial."""
+"""Show `sweep show NAME TRIAL`: everything that the record knows about a trial."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -24,22 +24,22 @@ from keras_sweep.views.terminal.text import TIE, TRACK, plot, score_text, value_
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 7
-EPOCH = " epoch"  # ends the axis
+EPOCH = " epoch"  # at the end of the axis
 MOST_EPOCHS = 30  # lines of the curve's table on a terminal
 
 
 def trial_json(sweep: RecordedSweep, result: Result) -> str:
-    """One object: what `sweep run --json` says of the trial, with its rank, tie, seed and traceback."""
+    """Return one JSON object: the fields of `sweep run --json`, with rank, tie, seed and traceback."""
     row = next(row for row in rows_of(sweep) if row.number == result.number)
     record: dict[str, Any] = {key: cell(row, key) for key in ("rank", "tie", "behind", "behind_stderr", "seed")}
     record |= {**seeds_record(row.seeds), **result_record(result)}
     if result.finalists:
-        record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
+        record["finalists"] = [{"seed": trial.finalist_seed, **result_record(trial)} for trial in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"
 
 
 def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
-    """One trial, section by section."""
+    """Print a trial section by section."""
     console.print(*_facts(sweep, result), sep="\n")
 
     def section(title: str, *lines: Text) -> None:
@@ -86,58 +86,56 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
             yield Text(f"{side} by {distance}, row by row")
     if sweep.refit is not None and sweep.refit.trial == result.number:
         yield refit_line(sweep.refit)
-    yield Text(_origin(result, row), style="dim")
+    yield Text(_origin_text(result, row), style="dim")
 
 
 def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
-    """A line a training of the recipe, and one for their mean."""
-    own = result.params.get("seed", seed)
-    for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
-        score = score_text(one.value, one.stderr) if one.value is not None else escape(one.reason or "")
+    search_seed = result.params.get("seed", seed)
+    for number, trial in ((search_seed, result), *((trial.finalist_seed, trial) for trial in result.finalists)):
+        score = score_text(trial.value, trial.stderr) if trial.value is not None else escape(trial.reason or "")
         yield Text(f"  {number}  {score}")
     if (scores := seed_scores(result)) is not None:
         yield Text(f"  mean  {seeds_texts(scores)[1]}", style="bold green" if result.final else "")
 
 
-def _origin(result: Result, row: LeaderboardRow) -> str:
-    """Who asked for the trial and who trained it."""
-    where = []
+def _origin_text(result: Result, row: LeaderboardRow) -> str:
+    texts = []
     if row.imported:
-        where.append(f"trained elsewhere: {escape(result.engine)}")
+        texts.append(f"trained elsewhere: {escape(result.engine)}")
     elif result.engine == ADDED:
-        where.append(f"added by hand, as generation {result.suggestion.generation}")
+        texts.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        where.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
+        texts.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
-        where.append(f"continues trial {result.suggestion.continues}")
+        texts.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:
-        where.append(f"trained by {escape(result.runner)}")
+        texts.append(f"trained by {escape(result.runner)}")
     if row.seed is not None:
-        where.append(f"seed {row.seed}")
-    return ", ".join(where)
+        texts.append(f"seed {row.seed}")
+    return ", ".join(texts)
 
 
 def curve_columns(result: Result, objective: Objective) -> list[Column]:
-    """Every logged metric after each epoch; the scored epoch is marked."""
+    """Return every logged metric after each epoch; the scored epoch is bold."""
     names = sorted(result.curve, key=lambda name: (name != objective.name, not name.startswith("val_"), name))
     epochs = range(1, result.epochs + 1)
 
     def column(header: str, texts: Iterable[str], keep: int = 0) -> Column:
-        each = zip(epochs, texts, strict=True)
-        cells = [Text(text, "bold green" if epoch == result.epoch else "") for epoch, text in each]
+        rows = zip(epochs, texts, strict=True)
+        cells = [Text(text, "bold green" if epoch == result.epoch else "") for epoch, text in rows]
         return Column(header, cells, keep, right=True)
 
     columns = [column("epoch", map(str, epochs))]
     for keep, name in enumerate(names):
         points = dict(enumerate(result.curve[name], start=1))
-        known = (points.get(epoch) for epoch in epochs)
-        texts = ("" if p is None else score_text(p) if math.isfinite(p) else str(p) for p in known)
+        values = (points.get(epoch) for epoch in epochs)
+        texts = ("" if value is None else score_text(value) if math.isfinite(value) else str(value) for value in values)
         columns.append(column(name, texts, keep))
     return columns
 
 
 def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Text]:
-    """The objective over the epochs, its values at the left and the epochs below."""
+    """Plot the objective over the epochs, with values at the left and epochs below."""
     values = result.curve.get(objective.name, ())
     finite = [*filter(math.isfinite, values)]
     if len(finite) < 3:
@@ -146,11 +144,11 @@ def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Tex
     labels = {0: score_text(high), PLOT_HEIGHT // 2: score_text((high + low) / 2), PLOT_HEIGHT - 1: score_text(low)}
     margin = max(map(len, labels.values()))
     room = min(PLOT_WIDTH, max(width - margin - len(EPOCH) - 2, 8))
-    # Each value stands up to four times side by side, so that a short curve is seen.
-    times = max(min(room // len(values), 4), 1)
-    columns = min(times * len(values), room)
+    # A short curve is stretched: each value is drawn up to four times.
+    repeats = max(min(room // len(values), 4), 1)
+    columns = min(repeats * len(values), room)
     yield Text(f"\n{'':{margin}}  {escape(objective.name)} after each epoch", style="dim")
-    points = [value for value in values for _ in range(times)]
+    points = [value for value in values for _ in range(repeats)]
     for index, line in enumerate(plot(points, width=columns, height=PLOT_HEIGHT)):
         yield Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan"))
     yield Text(f"{'':{margin}}  {TRACK * columns}", style="dim")

@@ -10,11 +10,11 @@ from keras_sweep.views.leaderboard.rows import (
     FIRST_KEYS,
     OPERATORS,
     distinct_params,
+    explain_no_rows,
     leaderboard_rows,
     parse_condition,
     select_rows,
     varying_names,
-    why_none,
 )
 from tests.helpers.results import ACCURACY, result
 
@@ -141,7 +141,7 @@ def test_any_value_is_compared_and_what_differs_is_what_does_not_equal(key, sign
 )
 def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows, where, why):
     assert select_rows(rows, ACCURACY, where=where) == []
-    assert why_none(rows, where).startswith(why)
+    assert explain_no_rows(rows, where).startswith(why)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.trial.ranking import sum_seconds
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.report.drawings import best_so_far
+from keras_sweep.views.report.drawings import draw_best_so_far
 from keras_sweep.views.report.facts import Scale
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import result
@@ -37,7 +37,7 @@ def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_com
     pairs = enumerate(zip(values, states, strict=True))
     results = [result(number, value, state=state) for number, (value, state) in pairs]
     facts = facts_of(results)
-    by_trial, by_second = best_so_far(facts, facts.rows, facts.value_axis)
+    by_trial, by_second = draw_best_so_far(facts, facts.rows, facts.value_axis)
     assert "The best val_accuracy, 0.7000, was first reached by trial 3 of 6." in by_trial
     assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
     assert by_trial.count("<circle") == 5 and by_trial.count('class="no"') == 1

@@ -8,7 +8,7 @@ from keras_sweep.sweep.events import FinalistEpochEnded, FinalistsChosen, Genera
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan, TrialResumed
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.running.live import LiveBoard, board
+from keras_sweep.views.running.live import LiveBoard, draw_board
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.text import CurveScale
 from tests.helpers.calls import calls_of
@@ -62,7 +62,7 @@ def half_way():
 
 def lines_of(progress, width=100, height=40):
     console = terminal(width, height)
-    console.print(board(progress, console))
+    console.print(draw_board(progress, console))
     return without_styles(sent(console)).splitlines()
 
 

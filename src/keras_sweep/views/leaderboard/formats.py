@@ -1,4 +1,4 @@
-"""The leaderboard for other programs: JSON, CSV and Markdown, each a string that ends with a newline."""
+"""Write the leaderboard for other programs: JSON, CSV and Markdown, each a string that ends with a newline."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
-    """A header and one line a row; columns `params.NAME` and `metrics.NAME`; nothing that a spreadsheet would run."""
+    """Return a header, with `params.NAME` and `metrics.NAME`, and a line for each row; formulas get a leading quote."""
     keys = machine_keys(rows)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -28,7 +28,7 @@ def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
 
 
 def leaderboard_markdown(ranking: Ranking) -> str:
-    """A table of what differs between the rows, and below it how to read it."""
+    """Return a table of what differs between the rows, and below it how to read it."""
     if not ranking.rows:
         return "No trials.\n"
     columns = leaderboard_columns(ranking)
@@ -40,7 +40,7 @@ def leaderboard_markdown(ranking: Ranking) -> str:
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
-    """The row as the JSON format has it."""
+    """Return the row as the JSON format has it."""
     return {
         **{key: cell(row, key) for key in FIRST_KEYS},
         "state": str(row.state),
@@ -52,7 +52,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
 
 
 def flat_records(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """The rows as the CSV format has them, each a dict of plain values."""
+    """Return the rows as the CSV format has them: each a dict of plain values."""
     keys = machine_keys(rows)
     return [{key: _plain(cell(row, key)) for key in keys} for row in rows]
 
@@ -62,23 +62,23 @@ def _plain(value: Value) -> Any:
 
 
 def json_list(records: Iterable[Mapping[str, Any]]) -> str:
-    """A list with one object a record, one a line; strict JSON in ASCII."""
+    """Return a list of objects, one per line, in strict JSON in ASCII."""
     lines = ",\n".join("  " + strict_json(record) for record in records)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def strict_json(record: Any) -> str:
-    """One line of JSON in ASCII. Numbers that are not finite become null, since JSON has none."""
-    return json.dumps(_finite(record), allow_nan=False)
+    """Return a line of JSON in ASCII. Numbers that are not finite become null, since JSON has none."""
+    return json.dumps(_replace_infinite(record), allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
+def _replace_infinite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): _replace_infinite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_replace_infinite(item) for item in value]
     return value
 
 
@@ -90,8 +90,8 @@ def _csv_cell(value: Value) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = str(value)
-    runs = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
-    return escape("'" + text if runs else text)
+    is_formula = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
+    return escape("'" + text if is_formula else text)
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The leaderboard as rows: ranked, with ties marked; which of them are shown, and in which order."""
+"""Rank the trials of a sweep as rows, mark ties, and select and sort the rows that are shown."""
 
 import contextlib
 import math
@@ -27,11 +27,11 @@ from keras_sweep.trial.ranking import (
 from keras_sweep.trial.result import Result, TrialState
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
-# a row's own, before and after its parameters and metrics
+# Keys of every row: the first before its parameters and metrics, the last after them.
 FIRST_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
-FRONT = "front"  # after the first, where there are several goals
+FRONT = "front"  # after the first keys, if there are several goals
 LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
-# a column's head, where it is not the key
+# Keys of columns whose head is not the key.
 HEADS = {
     "#": "rank",
     "trial": "number",
@@ -40,7 +40,7 @@ HEADS = {
     "curve": "value",
     "time": "seconds",
 }
-MOST_VALUES = 8  # of a key that are listed
+MOST_VALUES = 8  # of a key, in a hint
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
     "<=": operator.le,
@@ -50,69 +50,69 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
 }
 CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)
-# fields of a row that are its result's
-OF_RESULT = ("number", "state", "params", "epochs", "engine", "reason", "final", "reads_epochs", "rows_value")
+# Fields that a row takes from its result.
+RESULT_FIELDS = ("number", "state", "params", "epochs", "engine", "reason", "final", "reads_epochs", "rows_value")
 
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardRow:
-    rank: int  # counted from 1 over all trials of the sweep, whatever is shown
+    rank: int  # from 1, over all trials of the sweep
     number: int
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # one of at least two that the validation rows can't tell from the best
-    behind: float | None  # how far behind the best, in the metric's unit; None for a trial that could not have won
-    behind_stderr: float | None  # of that difference, by pairs of scores on the same rows; None without them
+    tie: bool  # the validation rows can't tell it from the best; False if there is no second trial like it
+    behind: float | None  # distance to the best, in the metric's unit; None for a trial that could not win
+    behind_stderr: float | None  # of `behind`, from pairs of scores on the same rows; None without pairs
     params: Params
-    metrics: Mapping[str, float | None]  # at the scored epoch, and goals; None for a number that is not finite
+    metrics: Mapping[str, float | None]  # at the scored epoch, and goals; None if not finite
     epochs: int  # trained
-    seconds: float  # of training and validation: compiling is not what a trial costs
+    seconds: float  # of training and validation, without compiling
     engine: str
-    seed: int | None  # that it was trained with
-    reason: str | None = None  # why it ended early
+    seed: int | None  # of the training
+    reason: str | None = None  # why the trial ended early
     curve: tuple[float, ...] = field(default=(), repr=False)  # [E] the objective after each epoch
     winner: bool = False
-    imported: bool = False  # another program trained it: it can't win
-    comparable: bool = True  # its value is one that could have won, had it been better and trained here
-    seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
-    final: bool = False  # whether these rank it, and not its value
-    reads_epochs: bool = False  # its parameter `epochs` is read off its curve
-    rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
-    other_rows: bool = False  # it was scored on other validation rows than the winner
-    front: bool | None = None  # of several goals, whether no other trial is as good in all and better in one
+    imported: bool = False  # another program trained it, so it can't win
+    comparable: bool = True  # a better value could have won, if trained here
+    seeds: SeedScores | None = None  # of the configuration over several seeds; None for a single seed
+    final: bool = False  # `seeds` rank it instead of `value`
+    reads_epochs: bool = False  # the parameter `epochs` is read off the curve
+    rows_value: float | None = None  # the value of its outputs on the rows, if it contradicts `value`
+    other_rows: bool = False  # scored on other validation rows than the winner
+    front: bool | None = None  # no trial is as good in all goals and better in some; None for a single goal
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Rows of a leaderboard that are shown, and the whole of it, which decides columns, scales and notes."""
+    """Hold the rows that are shown, and all rows, which decide columns, scales and notes."""
 
     objective: Objective
-    comparison: Comparison | None  # what the ties of all rows are of
-    ranked: Sequence[LeaderboardRow]  # of all trials
-    rows: Sequence[LeaderboardRow]  # those that are shown
+    comparison: Comparison | None  # decides the ties of all rows
+    ranked: Sequence[LeaderboardRow]  # all trials
+    rows: Sequence[LeaderboardRow]  # shown trials
 
 
 def leaderboard_rows(
     results: Iterable[Result], objective: Objective, comparison: Comparison | None = None, *, seed: int | None = None
 ) -> list[LeaderboardRow]:
-    """The rows of all results of a sweep, in order of rank.
+    """Return the rows of all results of a sweep, in order of rank.
 
-    `comparison` is of these very trials; without one they are compared by their values alone. `seed` is what trials
-    without a parameter of that name were trained with.
+    `comparison` must be of these very trials; without it only the values are compared. `seed` is the seed of trials
+    without a parameter of that name.
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
-    behind, among = (comparison or marginal(ranked, objective)).behind, front(ranked, objective)
+    behind, front_numbers = (comparison or marginal(ranked, objective)).behind, front(ranked, objective)
     return [
         LeaderboardRow(
             rank=rank,
-            **{name: getattr(result, name) for name in OF_RESULT},
+            **{name: getattr(result, name) for name in RESULT_FIELDS},
             value=result.value if has_value(result) else None,
             stderr=read_error(result),
-            tie=own is not None and own.tie,
-            behind=None if own is None else own.behind,
-            behind_stderr=None if own is None else own.stderr,
+            tie=gap is not None and gap.tie,
+            behind=None if gap is None else gap.behind,
+            behind_stderr=None if gap is None else gap.stderr,
             metrics={name: value if math.isfinite(value) else None for name, value in _metrics(result, objective)},
             seconds=round(result.seconds.training, 6),
             seed=_seed(result, seed),
@@ -122,14 +122,14 @@ def leaderboard_rows(
             comparable=comparable(result, objective),
             seeds=seed_scores(result),
             other_rows=best is not None and result.rows not in (None, best.rows),
-            front=result.number in among if objective.further else None,
+            front=result.number in front_numbers if objective.further else None,
         )
-        for rank, (result, own) in enumerate(((one, behind.get(one.number)) for one in ranked), start=1)
+        for rank, (result, gap) in enumerate(((result, behind.get(result.number)) for result in ranked), start=1)
     ]
 
 
 def rows_of(sweep: RecordedSweep) -> list[LeaderboardRow]:
-    """The leaderboard of a sweep that was read."""
+    """Return the leaderboard of a recorded sweep."""
     return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
 
@@ -138,7 +138,7 @@ def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:
 
 
 def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
-    """The parameters that not all rows share, in the order in which they first come up."""
+    """Return the parameters that differ between the rows, in the order in which they first appear."""
 
     def varies(name: str) -> bool:
         return len({(name in row.params, type(row.params.get(name)), row.params.get(name)) for row in rows}) > 1
@@ -147,21 +147,22 @@ def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 
 
 def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
-    """Its parameters that not all rows share; all of them where nothing differs."""
+    """Return the parameters of a row that differ between the rows; all of them if nothing differs."""
     varying = varying_names(rows)
     return {name: value for name, value in row.params.items() if name in varying} or dict(row.params)
 
 
 def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]]:
-    """What was logged at the scored epoch; then further goals, as far as there are values."""
+    """Yield the logged metrics at the scored epoch, then further goals that have a value."""
     yield from result.metrics.items()
     if has_value(result):
-        goals = ((one.name, result.goal(one.name)) for one in objective.further)
+        goals = ((goal.name, result.goal(goal.name)) for goal in objective.further)
         yield from ((name, value) for name, value in goals if value is not None)
 
 
 def _seed(result: Result, default: int | None) -> int | None:
-    usual = None if is_imported(result) else default  # another program had its own
+    # An imported trial has the default seed of another program, which is not known.
+    usual = None if is_imported(result) else default
     seed = result.params.get("seed", usual)
     return seed if isinstance(seed, int) else usual
 
@@ -174,7 +175,7 @@ def select_rows(
     sort: str | None = None,
     top: int | None = None,
 ) -> list[LeaderboardRow]:
-    """The rows that meet all of `where`, in order of `sort`, at most `top`. Ranks and ties stay those among all.
+    """Return the rows that meet all of `where`, in order of `sort`, at most `top`. Ranks and ties do not change.
 
     Raises UsageError for an unknown key, a condition that can't be read, or `top` below 1.
     """
@@ -185,12 +186,12 @@ def select_rows(
         _, holds = parse_condition(text, keys)
         chosen = list(filter(holds, chosen))
     if sort is not None and rows:
-        chosen = _sorted_rows(chosen, sort, keys, objective)
+        chosen = _sort_rows(chosen, sort, keys, objective)
     return chosen[:top]
 
 
-def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Why no row meets all of `where`: the first condition that none meets, with some of the values that there are."""
+def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
+    """Explain why no row meets all of `where`: name the first condition that no row meets, with existing values."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
@@ -202,7 +203,7 @@ def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """(one of the keys, whether a row meets the condition on it: without the key `!=` alone). Raises UsageError."""
+    """Return a key, and whether a row meets the condition on it (without the key only `!=`). Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -210,39 +211,39 @@ def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[Le
             hint="For example: --where 'optimizer=adam'",
         )
     sign, written = match[2].replace("==", "="), match[3]
-    key, value = _known_key(match[1], keys, "--where"), _scalar(written)
+    key, value = _find_key(match[1], keys, "--where"), _scalar(written)
     if sign not in ("=", "!=") and not is_number(value):
         raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
 
     def holds(row: LeaderboardRow) -> bool:
-        found = cell(row, key)
+        cell_value = cell(row, key)
         if sign in ("=", "!="):
-            return _equal(found, value, written) is (sign == "=")
-        return is_number(found) and OPERATORS[sign](found, value)
+            return _is_equal(cell_value, value, written) is (sign == "=")
+        return is_number(cell_value) and OPERATORS[sign](cell_value, value)
 
     return key, holds
 
 
-def _equal(found: Value, value: Scalar, written: str) -> bool:
-    if found is None or value is None or isinstance(found, bool) or isinstance(value, bool):
-        return found is value
-    if is_number(found) and is_number(value):
-        return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
-    if isinstance(found, tuple):
-        return str(list(found)).replace(" ", "") == written.replace(" ", "")
-    if isinstance(found, TrialState):
-        return found == written.upper()
-    return written in (found, str(found)) or found == value
+def _is_equal(cell_value: Value, value: Scalar, written: str) -> bool:
+    if cell_value is None or value is None or isinstance(cell_value, bool) or isinstance(value, bool):
+        return cell_value is value
+    if is_number(cell_value) and is_number(value):
+        return math.isclose(cell_value, value, rel_tol=1e-9, abs_tol=0.0)
+    if isinstance(cell_value, tuple):
+        return str(list(cell_value)).replace(" ", "") == written.replace(" ", "")
+    if isinstance(cell_value, TrialState):
+        return cell_value == written.upper()
+    return written in (cell_value, str(cell_value)) or cell_value == value
 
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Every key that `--where` and `--sort` know: the row's own, then parameters, then metrics."""
+    """Return every key that `--where` and `--sort` know: keys of the row, then parameters, then metrics."""
     keys = machine_keys(rows)
     return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
 
 
 def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
+    """Return the columns for other programs, with every parameter and metric of any row."""
     params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
     metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
     goals = [FRONT] if any(row.front is not None for row in rows) else []
@@ -250,7 +251,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
+    """Return a row's value of a key, or None. `params.` and `metrics.` tell two values of the same name apart."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -265,19 +266,19 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """How often a recipe was trained with another seed, its own included, and what that came to."""
+    """Return the number of seeds of a configuration, the search's seed included, and its score over the seeds."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 
 
-def _sorted_rows(
+def _sort_rows(
     rows: Sequence[LeaderboardRow], sort: str, keys: Collection[str], objective: Objective
 ) -> list[LeaderboardRow]:
     descending = sort.startswith("-") and sort not in keys
-    key = _known_key(sort[1:] if descending else sort, keys, "--sort")
+    key = _find_key(sort[1:] if descending else sort, keys, "--sort")
     ranked = sorted(rows, key=lambda row: row.rank)
     if key == "value" or key == objective.name:
-        return ranked[::-1] if descending else ranked  # best first, whichever way the objective goes
+        return ranked[::-1] if descending else ranked  # best first, also if lower is better
 
     def place(row: LeaderboardRow) -> tuple[int, Any]:
         value = cell(row, key)
@@ -285,13 +286,13 @@ def _sorted_rows(
             return 0, float(value)
         return (2, "") if value is None else (1, str(value))
 
-    # Numbers come before texts, and rows without the key come last; equals stay in order of rank, either way.
+    # Numbers come before texts, and rows without the key come last. Equal rows stay in order of rank.
     ranked.sort(key=place, reverse=descending)
     return sorted(ranked, key=lambda row: place(row)[0])
 
 
-def _known_key(key: str, keys: Collection[str], option: str) -> str:
-    """The key, which may be written as the table's head has it. Raises UsageError for an unknown one."""
+def _find_key(key: str, keys: Collection[str], option: str) -> str:
+    """Return the key; it may be written like the head of the column. Raises UsageError for an unknown key."""
     if key in keys or key in HEADS:
         return key if key in keys else HEADS[key]
     near = nearest(key, keys)
@@ -301,7 +302,7 @@ def _known_key(key: str, keys: Collection[str], option: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is a number; a truth value is none."""
+    """Whether the value is a number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -1,4 +1,4 @@
-"""The leaderboard drawn for a terminal or a pipe."""
+"""Draw the leaderboard for a terminal or a pipe."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, draw_table, fit_columns
 from keras_sweep.views.terminal.text import TIE, CurveScale, score_text, shorten, sparkline
 
-LONGEST_STATE = 60  # cells, in a pipe too: `sweep show` has the whole reason of a trial that failed
+LONGEST_STATE = 60  # cells, also in a pipe; `sweep show` prints the whole reason of a failure
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
-LONGEST_VALUE = 24  # cells of one value on a terminal; a pipe shows all of it
+LONGEST_VALUE = 24  # cells of a value on a terminal; a pipe shows the whole value
 NEVER_CUT = {"value", "behind"}
 
 
 def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | None = None) -> None:
-    """The table, and what must be said with it; a baseline below the trials, if the objective's metric scored it."""
+    """Print the table and its notes, with the baseline below the trials if it has a score of the same metric."""
     if not ranking.rows:
         console.print(Text("no trials", style="dim"))
         return
@@ -51,45 +51,46 @@ def leaderboard_table(
     timing: bool = True,
     scale: CurveScale | None = None,
 ) -> tuple[Group, list[str]]:
-    """(the table, heads of the columns that the width has no room for).
+    """Return the table, and the heads of columns that do not fit.
 
-    By default it shows the parameters that differ between all trials, and curves on a scale of all of them. `timing`
-    is what a trial took and its engine, `reference` the score of a baseline.
+    `parameters` are by default the parameters that differ between all trials, and `scale` covers all their curves.
+    `timing` shows the seconds and the engine of a trial. `reference` is the score of a baseline.
     """
-    of, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
-    curves = [row.curve for row in of if row.state is not TrialState.FAIL]
-    scale = scale or CurveScale(curves, ranking.objective.goal)  # of the sweep, whatever part of it is shown
+    all_rows, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
+    curves = [row.curve for row in all_rows if row.state is not TrialState.FAIL]
+    # The scale covers the whole sweep, so curves look the same whatever rows are shown.
+    scale = scale or CurveScale(curves, ranking.objective.goal)
 
     def form(curve_width: int, errors: bool, reasons: bool) -> list[Column]:
         columns = leaderboard_columns(
             ranking,
             parameters=parameters,
-            errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
+            errors=errors or not is_paired(all_rows),  # with pairs the errors of `behind` are enough
             reasons=reasons,
             timing=timing,
             curve=lambda row: sparkline(row.curve, scale, width=curve_width),
         )
         lines = []
         for row in ranking.rows:
-            own, *below = lines_of(row, columns)
-            lines.append([_styled(_cut(text, one, longest), one, row) for text, one in zip(own, columns, strict=True)])
-            lines += [[Text(text, style=_row_style(row)) for text in texts] for texts in below]
+            line, *below = lines_of(row, columns)
+            lines.append([_style(_cut(text, col, longest), col, row) for text, col in zip(line, columns, strict=True)])
+            lines += [[Text(text, style=_row_style(row)) for text in line] for line in below]
         if reference is not None:
-            known = {"rank": "–", "number": "baseline", "value": score_text(reference)}
-            lines.append([Text(known.get(column.key, ""), style="magenta") for column in columns])
+            baseline_texts = {"rank": "–", "number": "baseline", "value": score_text(reference)}
+            lines.append([Text(baseline_texts.get(column.key, ""), style="magenta") for column in columns])
         return [
-            Column(_cut(escape(column.head), column, longest), cells, column.keep, _is_right(column))
+            Column(_cut(escape(column.head), column, longest), cells, column.keep, _is_right_aligned(column))
             for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
         ]
 
     forms = [(curve, errors, True) for errors in (True, False) for curve in CURVE_WIDTHS]
     forms.append((CURVE_WIDTHS[-1], False, False))
-    columns, left_out = fit_columns((form(*each) for each in forms), width)
+    columns, left_out = fit_columns((form(*form_args) for form_args in forms), width)
     return draw_table(columns), left_out
 
 
-def _is_right(column: LeaderboardColumn) -> bool:
-    """Scores and parameters stand left, although they are numbers: a tie's sign or a text may be among them."""
+def _is_right_aligned(column: LeaderboardColumn) -> bool:
+    """Whether a column is right-aligned. Scores and parameters are not: they may end with a sign, or be texts."""
     return column.number and column.key != "value" and column.parameter is None
 
 
@@ -99,8 +100,7 @@ def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:
     return shorten(text, min(longest, LONGEST_STATE) if column.key == "state" else longest)
 
 
-def _styled(text: str, column: LeaderboardColumn, row: LeaderboardRow) -> Text:
-    """A cell: what parameters and scores are, the winner's stand out."""
+def _style(text: str, column: LeaderboardColumn, row: LeaderboardRow) -> Text:
     if column.key == "state" or (column.key == "value" and row.state is TrialState.FAIL):
         return Text(text, style=STATE_STYLES[row.state])
     if column.parameter is not None and column.parameter not in row.params:
@@ -118,6 +118,6 @@ def _row_style(row: LeaderboardRow) -> str:
 
 
 def refit_line(refit: Refit) -> Text:
-    """`refit trial 36 with seed 43: trained again on all 60,000 rows for 17 epochs`."""
+    """Return `refit trial 36 with seed 43: trained again on all 60,000 rows for 17 epochs`."""
     seed = "" if refit.seed is None else f" with seed {refit.seed}"
     return Text.assemble(("refit ", "bold"), f"trial {refit.trial}{seed}: {refit.text}")

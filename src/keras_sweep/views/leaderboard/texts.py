@@ -1,4 +1,4 @@
-"""What a leaderboard says, the same wherever people read it: its columns, and the sentences below them."""
+"""Write the columns and notes of a leaderboard, the same for terminals, notebooks, Markdown and pages."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,21 +14,19 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import FRONT, LeaderboardRow, Ranking, is_number, varying_names, winning_row
 from keras_sweep.views.terminal.text import ON_FRONT, TIE, decimals, params_text, score_text, seconds_text, value_text
 
-PARAMETER = "params."  # begins the key of a parameter's column
-KEEP_PARAMETER = 10  # the first parameter, the others after it
+PARAMETER = "params."  # start of the key of a parameter's column
+KEEP_PARAMETER = 10  # of the first parameter; the next parameter has 11
 CHANCE = 1.96  # standard errors: a 95 % interval is twice as wide
 
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardColumn:
-    """One column, before anything is drawn."""
-
     key: str  # as `--sort` and `--where` know it
     head: str
     text: Callable[[LeaderboardRow], str]
-    keep: int = 0  # the column with the highest leaves first where a terminal has no room; 0 stays
+    keep: int = 0  # in a narrow terminal the column with the highest number leaves first; 0 stays
     number: bool = True  # its cells are numbers
-    style: str | None = None  # on a terminal; None: each row has its own
+    style: str | None = None  # on a terminal; None: the style of the row
 
     @property
     def parameter(self) -> str | None:
@@ -45,38 +43,41 @@ def leaderboard_columns(
     timing: bool = True,
     curve: Callable[[LeaderboardRow], str] | None = None,
 ) -> list[LeaderboardColumn]:
-    """Every column there is something to say in, left to right.
+    """Return the columns that have something to show, left to right.
 
-    It has the `parameters` that differ between all trials, if none are given. `errors` are those of values: that of
-    `behind` is always written; `reasons` say why trials ended early. `over_seeds` gives the mean over seeds a column,
-    instead of a line below its trial. `timing` is what a trial took, and its engine. `curve` draws that of a row;
-    without it there is no such column.
+    Args:
+        parameters: Parameters with a column; by default the parameters that differ between all trials.
+        errors: Show standard errors of values; `behind` always has its error.
+        reasons: Show why trials ended early.
+        over_seeds: Give the mean over seeds a column, instead of a line below its trial.
+        timing: Show the seconds and the engine of a trial.
+        curve: Draws the curve of a row; without it there is no column of curves.
     """
-    rows, of, objective = ranking.rows, ranking.ranked, ranking.objective
-    names = varying_names(of) if parameters is None else parameters
+    rows, all_rows, objective = ranking.rows, ranking.ranked, ranking.objective
+    names = varying_names(all_rows) if parameters is None else parameters
     keeps = {name: KEEP_PARAMETER + place for place, name in enumerate(names)}
     columns = [
         LeaderboardColumn("rank", "#", lambda row: str(row.rank), style="dim"),
         LeaderboardColumn("number", "trial", lambda row: str(row.number), keep=1),
         LeaderboardColumn("value", objective.name, lambda row: _score(row, errors)),
     ]
-    if over_seeds and any(row.seeds is not None for row in of):
+    if over_seeds and any(row.seeds is not None for row in all_rows):
         columns.append(LeaderboardColumn("seeds_mean", "over seeds", lambda row: over_seeds_text(row.seeds)))
-    if is_paired(of):
+    if is_paired(all_rows):
         head = behind_head(objective)
         columns.append(LeaderboardColumn("behind", head, lambda row: behind_text(row, objective), keep=3, style=""))
     for goal in objective.further:
         columns.append(LeaderboardColumn(goal.name, goal.name, partial(goal_text, name=goal.name)))
     if objective.further:
         columns.append(LeaderboardColumn(FRONT, FRONT, lambda row: ON_FRONT if row.front else "", number=False))
-    columns += [_parameter(name, of, keeps[name]) for name in names if name != "epochs"]  # which has its own column
+    columns += [_parameter_column(name, all_rows, keeps[name]) for name in names if name != "epochs"]
     if any(row.imported or row.state is not TrialState.COMPLETE for row in rows):
-        keep = 2 if any(row.imported for row in rows) else 60  # it says what can't win
+        keep = 2 if any(row.imported for row in rows) else 60  # the state says which trials can't win
         columns.append(LeaderboardColumn("state", "state", lambda row: state_text(row, reasons), keep, number=False))
     columns.append(LeaderboardColumn("epochs", "epochs", epochs_text, keeps.get("epochs", 61), style=""))
     if curve is not None and any(len(row.curve) > 1 for row in rows):
         columns.append(LeaderboardColumn("curve", "curve", curve, keep=300, number=False, style="cyan"))
-    if timing:  # a dash is for what another program trained, which does not always say how long it took
+    if timing:  # an imported trial may have no time, which becomes a dash
         time = LeaderboardColumn("seconds", "time", lambda row: seconds_text(row.seconds or math.nan), 200, style="dim")
         columns.append(time)
     if timing and len({row.engine for row in rows}) > 1:
@@ -85,26 +86,26 @@ def leaderboard_columns(
 
 
 def goal_text(row: LeaderboardRow, name: str) -> str:
-    """What a trial comes to in a further goal: `2,410`, `0.0832`."""
+    """Return the value of a trial for a further goal: `2,410`, `0.0832`."""
     value = row.metrics.get(name)
     return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
 
 
 def goals_text(row: LeaderboardRow, objective: Objective) -> str:
-    """`  parameters 2,410  val_loss 0.0832`; "" without further goals."""
-    return "".join(f"  {escape(one.name)} {goal_text(row, one.name)}" for one in objective.further)
+    """Return `  parameters 2,410  val_loss 0.0832`; "" without further goals."""
+    return "".join(f"  {escape(goal.name)} {goal_text(row, goal.name)}" for goal in objective.further)
 
 
-def _parameter(name: str, of: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:
+def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:
     def text(row: LeaderboardRow) -> str:
         return value_text(row.params[name]) if name in row.params else "–"
 
-    numbers = all(is_number(row.params[name]) for row in of if name in row.params)
+    numbers = all(is_number(row.params[name]) for row in all_rows if name in row.params)
     return LeaderboardColumn(PARAMETER + name, name, text, keep, numbers)
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """The cells of its line and, where its recipe was trained with several seeds, those of the line below."""
+    """Return the cells of a row's line, and of a second line if its configuration was trained with several seeds."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
@@ -113,41 +114,41 @@ def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[
 
 
 def _score(row: LeaderboardRow, errors: bool) -> str:
-    """`0.8570 ±0.0032 ≈`."""
+    """Return `0.8570 ±0.0032 ≈`."""
     if row.state is TrialState.FAIL:
         return "failed"
     return score_text(row.value, row.stderr if errors else None) + (f" {TIE}" if row.tie else "")
 
 
 def seeds_texts(seeds: SeedScores) -> tuple[str, str]:
-    """What stands below a trial's number and its score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
+    """Return the texts below a trial's number and score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
     return f"×{seeds.count} seeds", score_text(seeds.mean, seeds.stderr) + (" unstable" if seeds.unstable else "")
 
 
 def over_seeds_text(seeds: SeedScores | None) -> str:
-    """`0.8549 ±0.0009 ×4`."""
+    """Return `0.8549 ±0.0009 ×4`."""
     return f"{seeds_texts(seeds)[1]} ×{seeds.count}" if seeds is not None else ""
 
 
 def behind_head(objective: Objective) -> str:
-    """The head of what trials are behind the best by, with its unit."""
+    """Return the head of the column `behind`, with its unit."""
     return "behind (points)" if objective.is_share else "behind"
 
 
 def behind_text(row: LeaderboardRow, objective: Objective) -> str:
-    """`0.07 ±0.15`, in points for shares, else in the metric's unit; "" for the best and where it can't be said."""
+    """Return `0.07 ±0.15`, in points for shares, else in the metric's unit; "" for the best or if it is unknown."""
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
     return difference_text(row.behind, objective, row.behind_stderr or None)
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
-    """Whether it is better than the best on the same rows, each with the seed of the search."""
+    """Whether the trial is better than the best on the same rows, both with the seed of the search."""
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
-    """A difference of two values: `0.07 ±0.15` points of a share, else as values are written."""
+    """Return a difference of two values: `0.07 ±0.15` points of a share, else as values are written."""
     if not objective.is_share:
         return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
@@ -162,7 +163,7 @@ def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
 
 
 def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
-    """`FAIL diverged`, `PRUNED`, `is_imported`."""
+    """Return `FAIL diverged`, `PRUNED`, or `imported`."""
     state = "" if row.state is TrialState.COMPLETE else row.state.value
     reason = escape(row.reason or "") if reasons else ""
     if state:
@@ -171,32 +172,32 @@ def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
 
 
 def epochs_text(row: LeaderboardRow) -> str:
-    """`12`, `3/12` where fewer were trained than asked for, `9 of 12` where they are read off a curve of so many.
+    """Return `12`, `3/12` if fewer epochs were trained than requested, `9 of 12` if 9 are read off a curve of 12.
 
-    What another program trained is not always known.
+    An imported trial may have no known number of epochs.
     """
-    asked = row.params.get("epochs")
+    requested = row.params.get("epochs")
     if row.imported and not row.epochs:
-        return str(asked) if isinstance(asked, int) else "-"
-    if not isinstance(asked, int) or row.epochs == asked:
+        return str(requested) if isinstance(requested, int) else "-"
+    if not isinstance(requested, int) or row.epochs == requested:
         return str(row.epochs)
-    return f"{row.epochs}/{asked}" if row.epochs < asked else f"{asked} of {row.epochs}"
+    return f"{row.epochs}/{requested}" if row.epochs < requested else f"{requested} of {row.epochs}"
 
 
 def leaderboard_notes(ranking: Ranking) -> list[str]:
-    """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is."""
+    """Return the notes below a leaderboard, a line each: shared parameters, ties, order, and what the winner is."""
     rows, objective, comparison = ranking.ranked, ranking.objective, ranking.comparison
     notes = []
     if len(rows) > 1:
-        not_common = {*varying_names(rows), "epochs"}
-        common = {name: value for name, value in rows[0].params.items() if name not in not_common}
+        varying = {*varying_names(rows), "epochs"}
+        common = {name: value for name, value in rows[0].params.items() if name not in varying}
         notes += [f"in all trials: {params_text(common)}"] if common else []
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
-    if others := sum(row.other_rows for row in rows):
+    if other_rows := sum(row.other_rows for row in rows):
         notes.append(
-            f"{pluralize(others, 'trial')} with other validation rows than the winner: compared by value alone"
+            f"{pluralize(other_rows, 'trial')} with other validation rows than the winner: compared by value alone"
         )
     notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
@@ -220,8 +221,8 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         if (more := comparison.more) is not None:
             worth = "worth it" if more.worth_it else "not worth it"
             gain = f"{more.trials:,} more would gain at most {difference_text(more.gain, objective, unit=True)}"
-            told = f"{comparison.rows or 0:,} rows tell {difference_text(more.resolved, objective)} apart"
-            notes.append(f"More trials are {worth}: {gain}, and {told}.")
+            resolution = f"{comparison.rows or 0:,} rows tell {difference_text(more.resolved, objective)} apart"
+            notes.append(f"More trials are {worth}: {gain}, and {resolution}.")
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
         notes.append(f"the winner's {escape(objective.name)} is optimistic: the best of {pluralize(candidates, kind)}")
@@ -230,17 +231,17 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
 
 def interval_text(estimate: Estimate) -> str:
     """`0.8546 (95 %: 0.8482 to 0.8608)`."""
-    value, low, high = (score_text(each) for each in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (score_text(number) for number in (estimate.value, estimate.low, estimate.high))
     return f"{value} (95 %: {low} to {high})"
 
 
-def unlike_text(
+def mismatch_text(
     estimate: Estimate | None, test: TestScores, objective: Objective, winner: LeaderboardRow | None
 ) -> str | None:
-    """That the test rows differ from the validation rows, where the two scores do by more than chance; else None.
+    """Say that the test rows differ from the validation rows, if the two scores differ by more than chance; else None.
 
-    Of a winner with several seeds one is tested, which differs from the others by the chance of its seed. Luck in
-    choosing the winner is no part of it: the estimate is without that.
+    If the winner has several seeds, the test is of a single seed, so the chance of the seed counts, too. The luck of
+    being picked does not count, because the estimate is corrected for it.
     """
     name = objective.name.removeprefix("val_")
     score, stderr = test.scores.get(name), test.stderrs.get(name)
@@ -262,9 +263,9 @@ def unlike_text(
 def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) -> str:
     best = tied[0]
     if comparison is not None and comparison.method == PAIRED:
-        others = pluralize(len(tied) - 1, "other trial")
+        ties = pluralize(len(tied) - 1, "other trial")
         are = "is" if len(tied) == 2 else "are"
-        return f"{others} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
+        return f"{ties} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
     if best.stderr is None:
         return f"{len(tied):,} trials have the best value: they are ties"
     within = score_text(best.value, best.stderr).partition(" ")[2]
@@ -272,8 +273,7 @@ def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) ->
 
 
 def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
-    """What the front is, and where goals were measured."""
-    names = [one.name for one in objective.further]
+    names = [goal.name for goal in objective.further]
     chosen = [f"the winner is the best by {objective.name} of those with {objective.where}"] if objective.where else []
     if not names:
         return [*map(escape, chosen)]
@@ -286,7 +286,6 @@ def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
-    """By what rules trials rank that an eye might take to be out of order."""
     notes = []
     values = [row.value for row in rows if row.value is not None and row.comparable]
     if len(set(values)) < len(values):

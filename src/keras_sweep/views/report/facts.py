@@ -1,4 +1,4 @@
-"""What a page says of a sweep, read in one go from its record; and what it draws along: axes, scales, colours."""
+"""Read what a page shows of a sweep, at one moment; and hold its axes, scales and colours."""
 
 import json
 import math
@@ -17,34 +17,34 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, is_numbe
 from keras_sweep.views.terminal.console import error_lines
 from keras_sweep.views.terminal.text import number_text, value_text
 
-CUT = 0.25  # share of the worst values that sit on the edge of the objective's axis, so that they flatten no drawing
-FEW_CHOICES = 8  # so many numbers that a space file lists are choices, each with a place of its own
+CUT = 0.25  # share of the values, the worst, that are drawn on the edge, so that they flatten no drawing
+FEW_CHOICES = 8  # up to this many listed numbers are choices at equal distances
 STEPS = (1, 2, 5, 10)
-COLOURS = 7  # told apart by every eye (Okabe and Ito 2008); a parameter with more choices gives no colours
+COLOURS = 7  # that colour-blind people can tell apart (Okabe and Ito 2008); more choices give no colours
 PREFERRED = "optimizer"
-WIDE = 20.0  # how often a goal's greatest value holds the least, for an axis to be logarithmic
+WIDE = 20.0  # from this ratio of the greatest to the least value the axis of a goal is logarithmic
 
 
 @dataclass(frozen=True)
 class Axis:
     name: str
-    low: float  # of numbers; of choices 0
-    high: float  # of numbers; of choices the number of the last one
-    values: Mapping[int, float]  # trial -> number, or the place of its choice; a trial without one is left out
-    choices: tuple[str, ...] | None = None  # their texts, in order; None for numbers
+    low: float  # 0 for choices
+    high: float  # for choices the index of the last choice
+    values: Mapping[int, float]  # trial -> number, or index of its choice; trials without a value are missing
+    choices: tuple[str, ...] | None = None  # texts, in order; None for numbers
     log: bool = False
-    whole: bool = False  # of whole numbers alone
-    given: tuple[float, float] | None = None  # the range that was searched, where it is known
+    whole: bool = False  # all numbers are whole
+    searched: tuple[float, float] | None = None  # the range of the search, if it is known
 
     def text(self, value: float) -> str:
-        """A value of the axis as people read it."""
+        """Return a value of the axis as people read it."""
         if self.choices is not None:
             return self.choices[int(value)]
         return number_text(int(value) if self.whole and value == int(value) else value)
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """From the best value to the one that a quarter of all is worse than, or to any other if these are equal."""
+    """Return the range of all values but the worst quarter; the range of all values if that range is empty."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])
@@ -52,35 +52,35 @@ def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, fl
 
 
 def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis:
-    """Of a distribution of the record, as Optuna's JSON, whose form was checked when the record was read."""
+    """Build an axis from a distribution of the record (Optuna's JSON, already checked by the reader)."""
     attributes = {} if distribution is None else json.loads(distribution)["attributes"]
-    found = {row.number: row.params[name] for row in rows if name in row.params}
-    numbers = {number: float(v) for number, v in found.items() if is_number(v) and math.isfinite(v)}
-    known = attributes.get("choices", [])
-    if len(numbers) < len(found) or 0 < len(known) <= FEW_CHOICES:
-        return _choices_axis(name, found, known)
+    values = {row.number: row.params[name] for row in rows if name in row.params}
+    numbers = {number: float(value) for number, value in values.items() if is_number(value) and math.isfinite(value)}
+    choices = attributes.get("choices", [])
+    if len(numbers) < len(values) or 0 < len(choices) <= FEW_CHOICES:
+        return _choices_axis(name, values, choices)
     low, high = min(numbers.values()), max(numbers.values())
-    given = None
-    if attributes and not known:  # a range
-        given = float(attributes["low"]), float(attributes["high"])
-        low, high = min(low, given[0]), max(high, given[1])
+    searched = None
+    if attributes and not choices:  # a range
+        searched = float(attributes["low"]), float(attributes["high"])
+        low, high = min(low, searched[0]), max(high, searched[1])
     log = attributes.get("log") is True and low > 0
-    whole = all(isinstance(value, int) for value in found.values())
-    return Axis(name, low, high, numbers, log=log, whole=whole, given=given)
+    whole = all(isinstance(value, int) for value in values.values())
+    return Axis(name, low, high, numbers, log=log, whole=whole, searched=searched)
 
 
-def _choices_axis(name: str, found: Mapping[int, Value], known: Sequence[Any]) -> Axis:
-    """Choices in the order of the space, then any others."""
-    texts = {number: value_text(value) for number, value in found.items()}
-    scalars = {texts[number]: to_scalar(value) for number, value in found.items()}  # as Optuna's JSON has them
+def _choices_axis(name: str, values: Mapping[int, Value], known: Sequence[Any]) -> Axis:
+    """Order the choices as in the space, then any others."""
+    texts = {number: value_text(value) for number, value in values.items()}
+    scalars = {texts[number]: to_scalar(value) for number, value in values.items()}  # as Optuna's JSON has them
     choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
-    values = {number: float(choices.index(text)) for number, text in texts.items()}
-    return Axis(name, 0, len(choices) - 1, values, choices=tuple(choices))
+    places = {number: float(choices.index(text)) for number, text in texts.items()}
+    return Axis(name, 0, len(choices) - 1, places, choices=tuple(choices))
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values from `low` to `high` lie from `start` to `end`; those beyond lie on the edge."""
+    """Map values from `low` to `high` to places from `start` to `end`; other values go to the edge."""
 
     low: float
     high: float
@@ -90,12 +90,12 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         low, high, at = self._position(self.low), self._position(self.high), self._position(value)
-        span = high / 2 - low / 2  # halves: the difference of two numbers may be beyond them
+        span = high / 2 - low / 2  # halves, because the difference of two floats may overflow
         share = (at / 2 - low / 2) / span if span > 0 else 0.5
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
     def ticks(self, most: int = 5) -> list[float]:
-        """Round values within the scale, about as many."""
+        """Return about `most` round values within the scale."""
         if not self.low < self.high or not math.isfinite(self.high - self.low):
             return [self.low]
         if self.log:
@@ -114,15 +114,15 @@ class Scale:
         return math.log10(max(value, 5e-324)) if self.log else value
 
 
-def along(axis: Axis, start: float, end: float) -> Scale:
-    """The scale of an axis. Choices keep half a step from the ends."""
+def axis_scale(axis: Axis, start: float, end: float) -> Scale:
+    """Return the scale of an axis. Choices keep half a step from the ends."""
     if axis.choices is not None:
         return Scale(-0.5, axis.high + 0.5, start, end)
     return Scale(axis.low, axis.high, start, end, axis.log)
 
 
-def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]:
-    """(value, text) of what is written along the axis."""
+def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]:
+    """Return (value, text) of each tick of the axis."""
     if axis.choices is not None:
         return [(float(index), text) for index, text in enumerate(axis.choices)]
     return [(tick, axis.text(tick)) for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
@@ -130,23 +130,24 @@ def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class PageContent:
-    """What a page shows: a sweep as its record had it at one moment, and what belongs to its winner."""
+    """Hold what a page shows: a sweep as it was recorded at one moment, and the outputs of its winner."""
 
     sweep: RecordedSweep
     running: bool
-    outputs: ValidationOutputs | str  # of the winner on the validation rows, or why there are none
-    missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
+    outputs: ValidationOutputs | str  # of the winner on the validation rows, or why they are missing
+    missed: Missed | None = None  # rows that no good trial gets right; None if the record does not keep them
 
     @classmethod
     def read(cls, opened: OpenSweep) -> Self:
-        """As the record is now, which may be growing. Raises RecordError."""
+        """Read the record as it is now; it may still grow. Raises RecordError."""
         sweep = RecordedSweep.read(opened.folder)
         if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
         outputs: ValidationOutputs | str
-        try:  # the page is right without them
+        # The page is right without outputs, so no error of weights, of a layer, or of the user's code may stop it.
+        try:
             outputs = "no trial has won" if sweep.best is None else winner_outputs(opened)
-        except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
+        except Exception as error:
             outputs = " ".join(error_lines(error)).removesuffix(".")
         return cls(sweep, False, outputs, find_missed_rows(sweep))
 
@@ -164,40 +165,40 @@ class PageContent:
 
     @cached_property
     def axes(self) -> list[Axis]:
-        """One for each parameter that the trials do not share, in the order of the space."""
+        """The axes of the parameters that differ between the trials, in the order of the space."""
         known = self.sweep.facts.distributions
         names = sorted(varying_names(self.rows), key=lambda name: [*known, name].index(name))
         return [parameter_axis(name, self.rows, known.get(name)) for name in names]
 
     @cached_property
     def value_axis(self) -> Axis | None:
-        """The objective; its worst values lie beyond the axis. None where no trial has a value."""
+        """The axis of the objective, with the worst values beyond it; None if no trial has a value."""
         values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
         return Axis(objective.name, *clip_range(values.values(), objective), values) if values else None
 
     @cached_property
     def goal_axes(self) -> list[Axis]:
-        """One for each further goal of which there are values."""
-        found = []
+        """The axes of the further goals that have values."""
+        axes = []
         for name in (goal.name for goal in self.sweep.objective.further):
-            known = {row.number: value for row in self.rows if (value := row.metrics.get(name)) is not None}
-            if known:
-                whole = all(value.is_integer() for value in known.values())
-                low, high = min(known.values()), max(known.values())
-                found.append(Axis(name, low, high, known, log=low > 0 and high >= WIDE * low, whole=whole))
-        return found
+            values = {row.number: value for row in self.rows if (value := row.metrics.get(name)) is not None}
+            if values:
+                whole = all(value.is_integer() for value in values.values())
+                low, high = min(values.values()), max(values.values())
+                axes.append(Axis(name, low, high, values, log=low > 0 and high >= WIDE * low, whole=whole))
+        return axes
 
     @cached_property
     def colour_axis(self) -> Axis | None:
-        """What gives the colours: the optimizer where it varies, or the first parameter of few choices."""
+        """The axis that gives the colours: the optimizer if it varies, else the first parameter with few choices."""
         few = [axis for axis in self.axes if axis.choices is not None and len(axis.choices) <= COLOURS]
-        return min(few, key=lambda one: one.name != PREFERRED, default=None)
+        return min(few, key=lambda axis: axis.name != PREFERRED, default=None)
 
     def colour(self, number: int) -> str:
-        """The class of a trial's elements in every drawing."""
+        """Return the class of a trial's elements in every drawing."""
         place = None if self.colour_axis is None else self.colour_axis.values.get(number)
         return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
 
     def mark(self, number: int) -> str:
-        """The class of the winner's elements, after any other; nothing for other trials."""
+        """Return the class that marks the winner; "" for other trials."""
         return " won" if self.winner is not None and number == self.winner.number else ""

@@ -1,4 +1,4 @@
-"""What the winner gets wrong on the validation rows: counts, the worst of them, what no good trial gets right."""
+"""Show what the winner gets wrong: counts, the worst validation rows, and rows that no good trial gets right."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -14,70 +14,70 @@ from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
 from keras_sweep.views.data_view import picture_of, png_bytes
 from keras_sweep.views.leaderboard.rows import is_number
-from keras_sweep.views.report.drawings import draw_axes, figure, label, path, px
+from keras_sweep.views.report.drawings import draw_axes, figure, label, line_path, px
 from keras_sweep.views.report.facts import Axis
 from keras_sweep.views.terminal.text import number_text, shorten
 
 MOST_PICTURES = 24
 MOST_ROWS = 20
-LARGEST_SIDE = 64  # pixels of a picture; a larger one is thinned
+LARGEST_SIDE = 64  # pixels of a picture; larger pictures are thinned
 MOST_CLASSES = 40  # of a drawing
 SIDE, LARGEST_CELL, LEAST_FOR_TEXT = 300, 34, 17  # pixels
 MATRIX_LEFT, MATRIX_TOP = 100, 10
 LEAST_WIDTH = 400
-LEAST_SHOWN = 0.03  # share of a class's rows, from which on it is written
-MOST_DOTS = 2000  # dots of predicted against true
-NAME = 16  # characters of a class
+LEAST_SHOWN = 0.03  # share of the rows of a class; smaller shares have no number
+MOST_DOTS = 2000  # of predicted against true
+NAME = 16  # characters of a class name
 MOST_COLUMNS = 10
 LONGEST = 40
 
 
-def mistakes(found: ValidationOutputs) -> dict[str, Any] | None:
-    """What the page says of the worst rows; None where nothing is wrong, or a row has several labels.
+def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
+    """Return what the page says of the worst rows; None if nothing is wrong, or if a row has several labels.
 
-    `total` counts the rows that are wrong (of numbers all rows), `split_folds` the columns that are not shown.
+    `total` counts the wrong rows (all rows if labels are numbers), `left_out` the columns that are not shown.
     """
-    pictures = found.data.image_shape is not None
-    if found.classes:
-        wrong = np.flatnonzero(found.data.validation.classes != found.chosen)
-        worst = wrong[np.argsort(-found.certainty[wrong], kind="stable")][: MOST_PICTURES if pictures else MOST_ROWS]
-    elif (numbers := _numbers(found)) is not None:
-        true, said = numbers
+    pictures = outputs.data.image_shape is not None
+    if outputs.classes:
+        wrong = np.flatnonzero(outputs.data.validation.classes != outputs.chosen)
+        worst = wrong[np.argsort(-outputs.certainty[wrong], kind="stable")][: MOST_PICTURES if pictures else MOST_ROWS]
+    elif (numbers := _numbers(outputs)) is not None:
+        true, predicted = numbers
         wrong = np.arange(len(true))
-        worst = np.argsort(-np.abs(said - true), kind="stable")[:MOST_ROWS]
+        worst = np.argsort(-np.abs(predicted - true), kind="stable")[:MOST_ROWS]
     else:
         return None
-    columns = _columns(found)
+    columns = _columns(outputs)
     shown = list(columns)[:MOST_COLUMNS]
     rows = []
     for row in map(int, worst):
-        if found.classes:
-            label, chosen = (found.classes[places[row]] for places in (found.data.validation.classes, found.chosen))
-            texts = {"true": label, "said": chosen, "certainty": f"{found.certainty[row]:.0%}"}
+        if outputs.classes:
+            label, chosen = (outputs.classes[ids[row]] for ids in (outputs.data.validation.classes, outputs.chosen))
+            texts = {"true": label, "said": chosen, "certainty": f"{outputs.certainty[row]:.0%}"}
         else:
-            texts = {"true": number_text(true[row].item()), "said": number_text(said[row].item())}
-        picture = _picture(found, row) if pictures and found.classes else ""
+            texts = {"true": number_text(true[row].item()), "said": number_text(predicted[row].item())}
+        picture = _picture_url(outputs, row) if pictures and outputs.classes else ""
         cells = [_cell_text(columns[name][row]) for name in shown]
         rows.append({"row": row, **texts, "picture": picture, "cells": cells})
     known = {"total": len(wrong), "rows": rows, "columns": shown, "left_out": len(columns) - len(shown)}
-    return {**known, "classes": bool(found.classes)} if rows else None
+    return {**known, "classes": bool(outputs.classes)} if rows else None
 
 
-def _numbers(found: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:
-    """(true, predicted) where a row has one number; else None."""
-    y = found.data.validation.y
-    if y.size != len(y) or found.outputs.shape[1] != 1:
+def _numbers(outputs: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:
+    """Return (true, predicted) if each row has one number; else None."""
+    y = outputs.data.validation.y
+    if y.size != len(y) or outputs.outputs.shape[1] != 1:
         return None
-    return y.reshape(-1).astype(float), found.outputs[:, 0].astype(float)
+    return y.reshape(-1).astype(float), outputs.outputs[:, 0].astype(float)
 
 
-def _columns(found: ValidationOutputs) -> Mapping[str, Any]:
-    """The columns of the rows as they were read; of arrays a column a number; none of pictures."""
-    if found.data.image_shape is not None:
+def _columns(outputs: ValidationOutputs) -> Mapping[str, Any]:
+    """Return the columns of the rows: of a table as read, of arrays a column for each number, none for pictures."""
+    if outputs.data.image_shape is not None:
         return {}
-    if found.table is not None:
-        return found.table.to_dict(as_series=True)
-    inputs = by_name("x", found.data.validation.x)
+    if outputs.table is not None:
+        return outputs.table.to_dict(as_series=True)
+    inputs = by_name("x", outputs.data.validation.x)
     arrays = {name.removeprefix("x/"): x.reshape(len(x), -1).T for name, x in inputs.items()}
     return {f"{name}{index}": column for name, columns in arrays.items() for index, column in enumerate(columns)}
 
@@ -89,16 +89,15 @@ def _cell_text(value: object) -> str:
     return "" if value is None else shorten(escape(str(value)), LONGEST)
 
 
-def _picture(found: ValidationOutputs, row: int) -> str:
-    """The data: address of its picture."""
-    picture = picture_of(found.data, row, found.data.validation)
+def _picture_url(outputs: ValidationOutputs, row: int) -> str:
+    picture = picture_of(outputs.data, row, outputs.data.validation)
     step = -(-max(picture.shape[:2]) // LARGEST_SIDE)
     png = png_bytes(np.ascontiguousarray(picture[::step, ::step]))
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def describe_missed(missed: Missed) -> str:
-    """`441 of 12,000 validation rows are wrong in each of the 17 trials that tie with the best`."""
+    """Return `441 of 12,000 validation rows are wrong in each of the 17 trials that tie with the best`."""
     count, trials = len(missed.rows), len(missed.trials)
     rows = f"{count:,} of {missed.total:,} validation rows" if count else "no validation row"
     if trials == 1:
@@ -107,19 +106,19 @@ def describe_missed(missed: Missed) -> str:
     return f"{rows} {'is' if count <= 1 else 'are'} wrong in each of {whose}"
 
 
-def draw_predictions(found: ValidationOutputs) -> Markup | None:
-    """The drawing that suits the data; None where a row has several labels."""
-    if found.classes:
-        return confusion_matrix(found) if len(found.classes) <= MOST_CLASSES else None
-    numbers = _numbers(found)
-    return None if numbers is None else predicted_against_true(*numbers)
+def draw_predictions(outputs: ValidationOutputs) -> Markup | None:
+    """Return the drawing that suits the data; None if a row has several labels."""
+    if outputs.classes:
+        return draw_confusion(outputs) if len(outputs.classes) <= MOST_CLASSES else None
+    numbers = _numbers(outputs)
+    return None if numbers is None else draw_regression(*numbers)
 
 
-def confusion_matrix(found: ValidationOutputs) -> Markup:
-    """A square for each pair of classes; the diagonal is right."""
-    names = [shorten(escape(name), NAME) for name in found.classes]
-    counts = np.zeros((len(names), len(names)), np.intp)  # [C, C] of each class (first) those named as each (second)
-    np.add.at(counts, (found.data.validation.classes, found.chosen), 1)
+def draw_confusion(outputs: ValidationOutputs) -> Markup:
+    """Draw a square for each pair of classes; the diagonal is right."""
+    names = [shorten(escape(name), NAME) for name in outputs.classes]
+    counts = np.zeros((len(names), len(names)), np.intp)  # [C, C] rows of each true class, by predicted class
+    np.add.at(counts, (outputs.data.validation.classes, outputs.chosen), 1)
     cell = min(LARGEST_CELL, SIDE / len(names))
     width, foot = MATRIX_LEFT + cell * len(names), MATRIX_TOP + cell * len(names)
     parts = []
@@ -128,24 +127,24 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
         x, y = px(MATRIX_LEFT + (true + 0.6) * cell), px(foot + 12)
         parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{escape_html(name)}</text>')
         for chosen in np.flatnonzero(counts[true]):
-            of = f"{counts[true, chosen]:,} of {counts[true].sum():,}"
-            said = f"{escape(found.classes[true])} named {escape(found.classes[chosen])}: {of}"
+            share_text = f"{counts[true, chosen]:,} of {counts[true].sum():,}"
+            text = f"{escape(outputs.classes[true])} named {escape(outputs.classes[chosen])}: {share_text}"
             share = float(counts[true, chosen] / counts[true].sum())
-            at = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
-            parts.append(_cell("right" if true == chosen else "wrong", at, cell, share, said))
+            place = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
+            parts.append(_confusion_cell("right" if true == chosen else "wrong", place, cell, share, text))
     parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ · said →", anchor="end", kind="l"))
-    right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, found.classes)}"
+    right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, outputs.classes)}"
     words = f"Lines are true classes, columns what the winner says, numbers per cent of the line. {right}"
     size = (max(width + 60, LEAST_WIDTH), foot + 20 + 4.5 * max(map(len, names)))
     return figure("confusion", "Confusion matrix", words, parts, size=size)
 
 
-def _cell(kind: str, at: tuple[float, float], side: float, share: float, said: str) -> str:
-    (x, y), width = at, px(side - 1)
-    opacity = 0.08 + 0.92 * share**0.5  # roots, so that rare mistakes are seen
+def _confusion_cell(kind: str, place: tuple[float, float], side: float, share: float, text: str) -> str:
+    (x, y), width = place, px(side - 1)
+    opacity = 0.08 + 0.92 * share**0.5  # a root, so that rare mistakes are visible
     part = (
         f'<rect class="{kind}" x="{px(x)}" y="{px(y)}" width="{width}" height="{width}" fill-opacity="{opacity:.2f}">'
-        f"<title>{escape_html(said)}</title></rect>"
+        f"<title>{escape_html(text)}</title></rect>"
     )
     if share >= LEAST_SHOWN and side >= LEAST_FOR_TEXT:
         strong = " strong" if opacity > 0.6 else ""
@@ -158,21 +157,21 @@ def _worst(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
     if not wrong.any():
         return "None is wrong."
     true, chosen = (int(place) for place in np.unravel_index(wrong.argmax(), wrong.shape))
-    of = f"{wrong[true, chosen]:,} of {counts[true].sum():,}"
-    return f"The most frequent mistake: {escape(names[true])} named {escape(names[chosen])}, {of}."
+    share_text = f"{wrong[true, chosen]:,} of {counts[true].sum():,}"
+    return f"The most frequent mistake: {escape(names[true])} named {escape(names[chosen])}, {share_text}."
 
 
-def predicted_against_true(true: npt.NDArray[np.floating], said: npt.NDArray[np.floating]) -> Markup:
-    """A dot a row; on the line both are equal."""
+def draw_regression(true: npt.NDArray[np.floating], predicted: npt.NDArray[np.floating]) -> Markup:
+    """Draw a dot for each row; on the line the prediction is true."""
     step = -(-len(true) // MOST_DOTS)
-    low, high = float(min(true.min(), said.min())), float(max(true.max(), said.max()))
+    low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
     across, up, parts = draw_axes(Axis("true", low, high, {}), Axis("predicted", low, high, {}))
-    parts.append(f'<path class="best" d="{path((across(both), up(both)) for both in (low, high))}"/>')
+    parts.append(f'<path class="best" d="{line_path((across(both), up(both)) for both in (low, high))}"/>')
     parts += [
         f'<circle class="pt k0" cx="{px(across(float(a)))}" cy="{px(up(float(b)))}" r="2.6"/>'
-        for a, b in zip(true[::step], said[::step], strict=True)
+        for a, b in zip(true[::step], predicted[::step], strict=True)
     ]
-    error = said - true
+    error = predicted - true
     total = float(((true - true.mean()) ** 2).sum())
     explained = 1 - float((error**2).sum()) / total if total else 0.0
     thinned = f" Every {step}th is drawn." if step > 1 else ""

@@ -1,4 +1,4 @@
-"""The page of a sweep: one string of HTML, which asks nothing of anybody."""
+"""Write the page of a sweep: a single HTML file that loads nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -14,83 +14,83 @@ from markupsafe import Markup
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.importance import importances
+from keras_sweep.views.importance import estimate_importance
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, distinct_params, is_number
 from keras_sweep.views.leaderboard.texts import (
     LeaderboardColumn,
     leaderboard_columns,
     leaderboard_notes,
+    mismatch_text,
     seeds_texts,
-    unlike_text,
 )
 from keras_sweep.views.report import drawings
 from keras_sweep.views.report.facts import Axis, PageContent
-from keras_sweep.views.report.mistakes import describe_missed, draw_predictions, mistakes
-from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
+from keras_sweep.views.report.mistakes import describe_missed, draw_predictions, find_mistakes
+from keras_sweep.views.report.parameters import draw_interaction, draw_parallel, draw_slice, range_edges, widening_call
 from keras_sweep.views.terminal.text import CurveScale, params_text, score_text, shorten
 
 MOST_DRAWN = 2000  # trials
-REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
+REFRESH = 5  # seconds after which an open page of a running sweep reloads
 LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
 def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
-    """At most so many: the best half, and every n-th of the others."""
+    """Return at most `most` rows: the best half, and every n-th of the others."""
     best = most // 2
     step = -(-len(rows[best:]) // (most - best)) or 1
     return [*rows[:best], *rows[best::step]]
 
 
-def page_of(facts: PageContent, written: datetime) -> str:
-    """The page, with at most `MOST_DRAWN` trials drawn."""
-    drawn = thin_rows(facts.rows, MOST_DRAWN)
-    found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
-    value, edges, name = facts.value_axis, range_edges(facts), facts.sweep.folder.name
-    columns, rows = table_of(facts, drawn)
-    axes = [*facts.axes, *facts.goal_axes, *([value] if value else [])]
-    outputs, best = None if isinstance(facts.outputs, str) else facts.outputs, facts.winner
+def page_of(page: PageContent, written: datetime) -> str:
+    """Return the page, with at most `MOST_DRAWN` trials drawn."""
+    drawn = thin_rows(page.rows, MOST_DRAWN)
+    shares = estimate_importance(page.rows, page.sweep.objective, page.sweep.facts.distributions)
+    value, edges, name = page.value_axis, range_edges(page), page.sweep.folder.name
+    columns, rows = table_of(page, drawn)
+    axes = [*page.axes, *page.goal_axes, *([value] if value else [])]
+    outputs, best = None if isinstance(page.outputs, str) else page.outputs, page.winner
     progress = []
     if value:
-        progress += [drawings.pareto(axis, value, facts, drawn) for axis in facts.goal_axes]
-        progress += drawings.best_so_far(facts, drawn, value)
-    progress += [curves] if (curves := drawings.learning_curves(facts, drawn)) else []
-    first = [axis for one in found for axis in facts.axes if axis.name == one.name][:2]  # that matter most
+        progress += [drawings.draw_front(axis, value, page, drawn) for axis in page.goal_axes]
+        progress += drawings.draw_best_so_far(page, drawn, value)
+    progress += [curves] if (curves := drawings.draw_curves(page, drawn)) else []
+    first = [axis for item in shares for axis in page.axes if axis.name == item.name][:2]
     return _render(
         written,
-        facts=facts,
-        title=f"Trial {best.number}: {params_text(distinct_params(best, facts.rows))}" if best else name,
-        sentence=winner_sentence(facts),
-        cards=number_cards(facts),
-        notes=leaderboard_notes(facts.ranking),
-        data=_data(facts, axes, drawn),
+        facts=page,
+        title=f"Trial {best.number}: {params_text(distinct_params(best, page.rows))}" if best else name,
+        sentence=winner_sentence(page),
+        cards=number_cards(page),
+        notes=leaderboard_notes(page.ranking),
+        data=_data(page, axes, drawn),
         filters=axes,
-        states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
-        parallel=parallel(facts, value, drawn) if value and facts.axes else None,
+        states=[state.value for state in TrialState if any(row.state is state for row in page.rows)],
+        parallel=draw_parallel(page, value, drawn) if value and page.axes else None,
         columns=columns,
         curves=any(column.key == "curve" for column in columns),
         rows=rows,
         drawn=len(drawn),
         progress=progress,
-        slices=[slice_of(index, axis, value, facts, drawn) for index, axis in enumerate(facts.axes) if value],
+        slices=[draw_slice(index, axis, value, page, drawn) for index, axis in enumerate(page.axes) if value],
         edges=edges,
         widening=widening_call(name, edges),
-        importance=drawings.importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
-        interaction=interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None,
-        outputs=facts.outputs if outputs is None else None,
+        importance=drawings.draw_importance(shares, sum(row.comparable for row in page.rows)) if shares else None,
+        interaction=draw_interaction(first[0], first[1], page, drawn) if len(first) == 2 else None,
+        outputs=page.outputs if outputs is None else None,
         confusion=draw_predictions(outputs) if outputs else None,
-        mistakes=mistakes(outputs) if outputs else None,
-        missed=describe_missed(facts.missed) if facts.missed else "",
-        failures=[row for row in facts.rows if row.state is TrialState.FAIL],
-        time=drawings.time_bars(facts.sweep.facts.seconds),
-        calls=repeating_calls(facts),
+        mistakes=find_mistakes(outputs) if outputs else None,
+        missed=describe_missed(page.missed) if page.missed else "",
+        failures=[row for row in page.rows if row.state is TrialState.FAIL],
+        time=drawings.draw_times(page.sweep.facts.seconds),
+        calls=repeating_calls(page),
     )
 
 
-def _data(facts: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
-    """What the script filters by, as JSON that ends no element."""
+def _data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
+    """Return the data of the script as JSON that can't end its element."""
     record = {
-        "running": facts.running,
+        "running": page.running,
         "refresh": REFRESH,
         "axes": [
             {"name": escape(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
@@ -99,26 +99,26 @@ def _data(facts: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardR
         "trials": {row.number: [axis.values.get(row.number) for axis in axes] for row in drawn},
         "states": {row.number: row.state.value for row in drawn if row.state is not TrialState.COMPLETE},
     }
-    return Markup(strict_json(record).replace("<", "\\u003c"))  # no markup is left in it
+    return Markup(strict_json(record).replace("<", "\\u003c"))
 
 
 def _render(written: datetime, **values: object) -> str:
-    """Render the page with its style, its script and a policy that forbids all else; the values are escaped."""
+    """Render the page with its style, its script, and a policy that forbids everything else; values are escaped."""
     style, script = _asset("report.css"), _asset("report.js")
-    # nothing is fetched, and no style or script but these is used (W3C, Content Security Policy Level 3)
+    # Nothing is fetched, and only this style and this script are allowed (W3C, Content Security Policy Level 3).
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
     policy += ["base-uri 'none'", "form-action 'none'", f"script-src '{_digest(script)}'"]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(str(__package__), "templates"),
         autoescape=True,
-        finalize=_without_controls,
+        finalize=_escape_controls,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    moment = written.isoformat(sep=" ", timespec="seconds")
-    own = {"policy": "; ".join(policy), "style": Markup(style), "script": Markup(script), "written": moment}
-    return environment.get_template("index.html.j2").render(**own, **values)
+    time = written.isoformat(sep=" ", timespec="seconds")
+    page_values = {"policy": "; ".join(policy), "style": Markup(style), "script": Markup(script), "written": time}
+    return environment.get_template("index.html.j2").render(**page_values, **values)
 
 
 def _asset(name: str) -> str:
@@ -129,31 +129,31 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _without_controls(value: object) -> object:
-    """Text that comes from elsewhere steers no reader: its control characters are written out, but for line ends."""
+def _escape_controls(value: object) -> object:
+    """Write out control characters of text from elsewhere, except line ends."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return "\n".join(escape(line) for line in value.split("\n"))
 
 
-def winner_sentence(facts: PageContent) -> str:
-    """Which trial it is, of how many, ranked by what."""
-    trials = pluralize(len(facts.rows), "trial")
-    if facts.winner is None:
-        return f"No trial of {trials} could win yet." if facts.rows else "No trial has ended yet."
-    total = facts.sweep.facts.trials
-    more = f", of {total:,} that there are to be" if total is not None and total > len(facts.rows) else ""
-    goal = "higher" if facts.sweep.objective.goal.value == "maximize" else "lower"
-    seeds = facts.winner.seeds
+def winner_sentence(page: PageContent) -> str:
+    """Say which trial is the best, of how many, and by which metric."""
+    trials = pluralize(len(page.rows), "trial")
+    if page.winner is None:
+        return f"No trial of {trials} could win yet." if page.rows else "No trial has ended yet."
+    total = page.sweep.facts.trials
+    more = f", of {total:,} that there are to be" if total is not None and total > len(page.rows) else ""
+    goal = "higher" if page.sweep.objective.goal.value == "maximize" else "lower"
+    seeds = page.winner.seeds
     over = f" Over {seeds.count} seeds its configuration scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
-    best = f"Trial {facts.winner.number} is the best of {trials}{more}"
-    those = f", of those with {facts.sweep.objective.where}" if facts.sweep.objective.where else ""
-    return f"{best}, by {facts.sweep.objective.name} ({goal} is better){those}.{over}"
+    best = f"Trial {page.winner.number} is the best of {trials}{more}"
+    condition = f", of those with {page.sweep.objective.where}" if page.sweep.objective.where else ""
+    return f"{best}, by {page.sweep.objective.name} ({goal} is better){condition}.{over}"
 
 
-def number_cards(facts: PageContent) -> list[tuple[str, str]]:
-    """(number, what it is) of the estimate, the leaderboard's value, the test score, the ties: those that are known."""
-    winner, comparison, name = facts.winner, facts.sweep.comparison, facts.sweep.objective.name
+def number_cards(page: PageContent) -> list[tuple[str, str]]:
+    """Return (number, meaning) of what is known: the estimate, the leaderboard's value, the test score, the ties."""
+    winner, comparison, name = page.winner, page.sweep.comparison, page.sweep.objective.name
     if winner is None:
         return []
     cards = []
@@ -165,47 +165,47 @@ def number_cards(facts: PageContent) -> list[tuple[str, str]]:
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
     cards.append((score, f"{name} on the leaderboard{over}"))
-    if (test := _test(facts)) is not None:
+    if (test := _test_card(page)) is not None:
         cards.append(test)
-    tied = sum(row.tie for row in facts.rows)
+    tied = sum(row.tie for row in page.rows)
     among = "ties, marked ≈, the winner among them: these rows can't tell them apart"
     return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
 
 
-def _test(facts: PageContent) -> tuple[str, str] | None:
-    record, objective, best = facts.sweep.facts, facts.sweep.objective, facts.sweep.best
+def _test_card(page: PageContent) -> tuple[str, str] | None:
+    record, objective, best = page.sweep.facts, page.sweep.objective, page.sweep.best
     test = None if best is None else record.test_of(best_training(best, objective))
     name = objective.name.removeprefix("val_")
     if test is None or name not in test.scores:
         return None
     times = "once" if record.test_looks == 1 else f"{record.test_looks} times"
     words = f"{name} on {test.rows:,} sealed test rows, looked at {times}"
-    estimate = facts.sweep.comparison.estimate
-    if facts.sweep.refit is not None:  # which is another model than the one that the leaderboard ranks
-        words += f", of the model {facts.sweep.refit.text}"
-    elif unlike := unlike_text(estimate, test, objective, facts.winner):
-        words += f". {unlike}"
+    estimate = page.sweep.comparison.estimate
+    if page.sweep.refit is not None:  # the refit is another model than the leaderboard's winner
+        words += f", of the model {page.sweep.refit.text}"
+    elif mismatch := mismatch_text(estimate, test, objective, page.winner):
+        words += f". {mismatch}"
     return score_text(test.scores[name], test.stderrs.get(name)), words
 
 
 def table_of(
-    facts: PageContent, rows: Sequence[LeaderboardRow]
+    page: PageContent, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
-    """The columns of the whole leaderboard, and some of its rows."""
-    of, goal = facts.rows, facts.sweep.objective.goal
-    half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
-    better, worse = (CurveScale((row.curve for row in part), goal) for part in (of[:half], of[half:]))
+    """Return the columns of the whole leaderboard, and some of its rows."""
+    all_rows, goal = page.rows, page.sweep.objective.goal
+    half = -(-len(all_rows) // 2)  # on a common scale the worse half would be flat
+    better, worse = (CurveScale((row.curve for row in part), goal) for part in (all_rows[:half], all_rows[half:]))
 
     def curve(row: LeaderboardRow) -> Markup:
-        return drawings.sparkline(row.curve, facts.colour(row.number), better if row.rank <= half else worse)
+        return drawings.sparkline(row.curve, page.colour(row.number), better if row.rank <= half else worse)
 
-    names = [axis.name for axis in facts.axes]
-    columns = leaderboard_columns(facts.ranking, parameters=names, over_seeds=True, curve=curve)
-    return columns, [(row, [_cell(row, column, facts) for column in columns]) for row in rows]
+    names = [axis.name for axis in page.axes]
+    columns = leaderboard_columns(page.ranking, parameters=names, over_seeds=True, curve=curve)
+    return columns, [(row, [_cell(row, column, page) for column in columns]) for row in rows]
 
 
-def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: PageContent) -> tuple[str, str, str]:
-    """(what is read; what is sorted by, "" last; the class of the dot before it)."""
+def _cell(row: LeaderboardRow, column: LeaderboardColumn, page: PageContent) -> tuple[str, str, str]:
+    """Return the text, the key of sorting ("" sorts last), and the class of the dot before the text."""
     text = column.text(row)
     if column.parameter is not None:
         text = shorten(text, LONGEST_VALUE)
@@ -214,20 +214,20 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, facts: PageContent) ->
         sort = repr(value) if is_number(value) and math.isfinite(value) else ""
     else:
         sort = "" if value is None else text
-    by = facts.colour_axis
-    coloured = by is not None and column.parameter == by.name and value is not None
-    return text, sort, facts.colour(row.number) if coloured else ""
+    colour_axis = page.colour_axis
+    coloured = colour_axis is not None and column.parameter == colour_axis.name and value is not None
+    return text, sort, page.colour(row.number) if coloured else ""
 
 
-def repeating_calls(facts: PageContent) -> list[tuple[str, str]]:
-    """(call, what it does) for somebody who wants the same numbers; no folder of this machine is in them."""
-    name = shlex.quote(facts.sweep.folder.name)
+def repeating_calls(page: PageContent) -> list[tuple[str, str]]:
+    """Return (command, what it does) to repeat the numbers; no folder of this machine is in them."""
+    name = shlex.quote(page.sweep.folder.name)
     calls = []
-    if facts.sweep.facts.imported is None:
-        trials = pluralize(len(facts.rows), "trial")
+    if page.sweep.facts.imported is None:
+        trials = pluralize(len(page.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
-    if facts.winner is not None:
-        number = facts.winner.number
+    if page.winner is not None:
+        number = page.winner.number
         calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
         calls.append((f"sweep replay {name} {number}", "the winner by plain model.fit, against the record"))
         calls.append((f"sweep export {name}", "its model, with its card"))

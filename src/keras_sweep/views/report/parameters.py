@@ -1,4 +1,4 @@
-"""Drawings of the parameters: all at once, one and two at a time, and ranges that end too soon."""
+"""Draw the parameters: all at once, one and two at a time; and find ranges that end too soon."""
 
 import math
 import shlex
@@ -12,53 +12,53 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.trust import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, path, px
-from keras_sweep.views.report.facts import Axis, PageContent, Scale, along, ticks_of
+from keras_sweep.views.report.drawings import dot, draw_axes, figure, label, line_path, px
+from keras_sweep.views.report.facts import Axis, PageContent, Scale, axis_scale, axis_ticks
 from keras_sweep.views.terminal.text import number_text, score_text
 
-SPREAD = 13  # pixels over which the trials of one choice are spread
-BEST_SHARE = 0.1  # of the trials, that are "the best" in words
+SPREAD = 13  # pixels over which the trials of a choice are spread
+BEST_SHARE = 0.1  # of the trials, that words call "the best"
 FEWEST_BEST = 5
 LEVELS = 5  # of the objective, in the drawing of two parameters
-AXIS_TOP, AXIS_FOOT, ABSENT = 34, 268, 290  # a trial that has not the parameter passes at ABSENT
+AXIS_TOP, AXIS_FOOT, ABSENT = 34, 268, 290  # pixels; a trial without the parameter passes at ABSENT
 MARGIN_LEFT, MARGIN_RIGHT = 90, 60
-AXES_STEP, LEAST_WIDTH = 170, 1140  # pixels between axes; of the whole at least
-OUTER = 0.1  # share of the range that is its edge
+AXES_STEP, LEAST_WIDTH = 170, 1140  # pixels between axes; pixels of the whole, at least
+OUTER = 0.1  # share of the range that counts as its edge
 
 
-def best_of(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """The best tenth of the trials that can be compared, at least five."""
+def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
+    """Return the best tenth of the comparable trials, at least five."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
 
-def slice_of(index: int, axis: Axis, value: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """The drawing of one parameter; the words are of all trials, the dots of those `drawn`."""
+def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
+    """Draw one parameter; the words are of all trials, the dots are of `drawn`."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
-            parts.append(dot(row.number, _place(axis, row.number, across), up(row.value), facts.colour(row.number)))
-    words = f"{value.name} over {axis.name}. {_words(axis, facts.rows, facts.sweep.objective)}"
+            parts.append(dot(row.number, _place(axis, row.number, across), up(row.value), page.colour(row.number)))
+    words = f"{value.name} over {axis.name}. {_words(axis, page.rows, page.sweep.objective)}"
     return figure(f"slice-{index}", axis.name, words, parts)
 
 
-def interaction(x: Axis, y: Axis, facts: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Two parameters at once; the darker a dot, the better its trial ranks among all that have a value."""
+def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
+    """Draw two parameters at once; a darker dot is a trial with a better rank among all trials with a value."""
     across, up, parts = draw_axes(x, y)
-    scored = [row.number for row in facts.rows if row.value is not None]
+    scored = [row.number for row in page.rows if row.value is not None]
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
-            at = _place(x, row.number, across), _place(y, row.number, up)
-            parts.append(dot(row.number, *at, f"q{level[row.number]}{facts.mark(row.number)}", "4"))
-    both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
+            place = _place(x, row.number, across), _place(y, row.number, up)
+            parts.append(dot(row.number, *place, f"q{level[row.number]}{page.mark(row.number)}", "4"))
+    both = [row for row in best_tenth(page.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
     words = f"The stronger the colour of a trial, the better the fifth of all trials that it is in.{where}"
     return figure("interaction", f"{x.name} with {y.name}", words, parts)
 
 
 def _place(axis: Axis, number: int, scale: Scale) -> float:
-    """Where a trial stands along an axis; those of one choice are spread."""
+    """Return the place of a trial along an axis; trials of the same choice are spread."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
@@ -67,7 +67,7 @@ def _place(axis: Axis, number: int, scale: Scale) -> float:
 
 def _words(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> str:
     if axis.choices is None:
-        leading = [row for row in best_of(rows) if row.number in axis.values]
+        leading = [row for row in best_tenth(rows) if row.number in axis.values]
         return f"The best {len(leading)} have {_span(axis, leading)}." if leading else ""
     texts = []
     for place, choice in enumerate(axis.choices):
@@ -86,17 +86,17 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def parallel(facts: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """All parameters at once, a line a trial; the last axis is the objective."""
-    shown, rows = [*facts.axes, *facts.goal_axes, value], [row for row in drawn if row.value is not None]
-    width = max(LEAST_WIDTH, AXES_STEP * len(shown))
-    step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
-    scales = [(MARGIN_LEFT + index * step, axis, along(axis, AXIS_FOOT, AXIS_TOP)) for index, axis in enumerate(shown)]
+def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
+    """Draw all parameters at once, a line for each trial; the last axis is the objective."""
+    axes, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
+    width = max(LEAST_WIDTH, AXES_STEP * len(axes))
+    step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(axes) - 1, 1)
+    scales = [(MARGIN_LEFT + i * step, axis, axis_scale(axis, AXIS_FOOT, AXIS_TOP)) for i, axis in enumerate(axes)]
     parts = []
     for row in reversed(rows):
-        line = path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
-        parts.append(f'<path class="ln {facts.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
-    absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
+        line = line_path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
+        parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
+    absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
     drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"
@@ -106,7 +106,7 @@ def parallel(facts: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -
 
 
 def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
-    marks = [(scale(value), text) for value, text in ticks_of(axis, scale)] + ([(ABSENT, "none")] if absent else [])
+    marks = [(scale(value), text) for value, text in axis_ticks(axis, scale)] + ([(ABSENT, "none")] if absent else [])
     parts = [
         f'<path class="axis" d="M{px(x)} {AXIS_TOP - 4}V{AXIS_FOOT + 4}"/>',
         label(x, 18, axis.name, kind="l"),
@@ -117,40 +117,40 @@ def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
     return f'<g class="brush" data-axis="{escape_html(escape(axis.name))}">{"".join(parts)}</g>'
 
 
-def range_edges(facts: PageContent) -> dict[str, str]:
-    """The setting that widens it, as "learning_rate.max=10", and a sentence, of each range that ends too soon.
+def range_edges(page: PageContent) -> dict[str, str]:
+    """Find ranges that end too soon: the setting that widens the range, as "learning_rate.max=10" -> a sentence.
 
-    That is one in whose outer tenth half of the best trials or more lie, the very best among them. An end beyond which
-    a space file may not go, as a momentum of 0, is none.
+    The outer tenth of a range that ends too soon has the best trial, and at least half of the best trials. An end that
+    a space file can't move, such as a momentum of 0, does not count.
     """
-    found = {}
-    numbers = [row.number for row in best_of(facts.rows)]
-    for axis in facts.axes:
-        if axis.given is None or not axis.given[0] < axis.given[1]:
+    edges = {}
+    numbers = [row.number for row in best_tenth(page.rows)]
+    for axis in page.axes:
+        if axis.searched is None or not axis.searched[0] < axis.searched[1]:
             continue
-        scale = Scale(*axis.given, 0.0, 1.0, axis.log)
+        scale = Scale(*axis.searched, 0.0, 1.0, axis.log)
         shares = {number: scale(axis.values[number]) for number in numbers if number in axis.values}
         low = {number for number, share in shares.items() if share <= OUTER}
         high = {number for number, share in shares.items() if share >= 1 - OUTER}
-        for end, limit, crowded in (("max", axis.given[1], high), ("min", axis.given[0], low)):
+        for end, limit, crowded in (("max", axis.searched[1], high), ("min", axis.searched[0], low)):
             if 2 * len(crowded) < len(shares) or crowded.isdisjoint(numbers[:1]):
                 continue
-            if (setting := _setting(axis, end, facts.sweep.facts)) is not None:
+            if (setting := _setting(axis, end, page.sweep.facts)) is not None:
                 where = f"lie in the outermost tenth before its {end}imum {axis.text(limit)}"
-                found[setting] = f"{axis.name}: of the best {len(shares)} trials {len(crowded)} {where}."
-    return found
+                edges[setting] = f"{axis.name}: of the best {len(shares)} trials {len(crowded)} {where}."
+    return edges
 
 
 def widening_call(name: str, settings: Iterable[str]) -> str:
-    """The call that searches with these settings, under a name of its own."""
+    """Return the command that searches with these settings, under a new name."""
     sets = " ".join(f"--set {shlex.quote(setting)}" for setting in settings)
     return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {sets}"
 
 
 def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
-    """The end ten times as far off where it is logarithmic, else twice, if the space file with it has no fault."""
-    assert axis.given is not None
-    low, high = axis.given
+    """Move the end ten times as far if the axis is logarithmic, else twice; None if the space file forbids it."""
+    assert axis.searched is not None
+    low, high = axis.searched
     if end == "max":
         limit, beyond = high, high * 10 if axis.log else 2 * high if low >= 0 else high + (high - low)
     else:

@@ -6,7 +6,7 @@
   const body = document.querySelector("#board tbody");
   const tip = document.getElementById("tip");
 
-  // Every element that stands for a trial, and whether the trial is shown.
+  // The elements of each trial, and whether the trial is shown.
   const elements = new Map();
   for (const element of document.querySelectorAll("[data-t]")) {
     const number = element.dataset.t;
@@ -17,7 +17,7 @@
   const shown = new Map(trials.map((number) => [number, true]));
 
   // Filters: what the form says. ---------------------------------------------------------------------------------------
-  const fieldset = (name) => form && [...form.querySelectorAll("fieldset")].find((one) => one.dataset.axis === name);
+  const fieldset = (name) => form && [...form.querySelectorAll("fieldset")].find((element) => element.dataset.axis === name);
   const fields = page.axes.map((axis) => {
     const place = fieldset(axis.name);
     return place && { boxes: [...place.querySelectorAll("[type=checkbox]")], from: place.querySelector(".from"), to: place.querySelector(".to") };
@@ -38,7 +38,7 @@
     return low === -Infinity && high === Infinity ? null : (value) => value !== null && value >= low && value <= high;
   }
 
-  // A table of thousands takes longer to lay out than a frame lasts: while an axis is brushed it waits for a pause.
+  // The layout of a long table takes longer than a frame, so while you brush an axis the table waits for a pause.
   const MANY = 500;
   let dragging = false;
   let tableSoon = 0;
@@ -75,7 +75,7 @@
     requestAnimationFrame(() => { waiting = false; apply(); });
   }
 
-  // Brushing: a stretch of an axis is written into the form. -----------------------------------------------------------
+  // Brushing: a stretch of an axis fills in the form. ------------------------------------------------------------------
   const brushes = [];
   for (const group of document.querySelectorAll(".brush")) {
     const index = page.axes.findIndex((axis) => axis.name === group.dataset.axis);
@@ -154,7 +154,7 @@
     };
     const keyed = [...body.rows].map((row) => [key(row), row]);
     keyed.sort(([a], [b]) => {
-      if (a === null || b === null) return (a === null) - (b === null); // what has no value is last either way
+      if (a === null || b === null) return (a === null) - (b === null); // rows without a value come last in both directions
       return direction * (typeof a === typeof b ? (a > b) - (a < b) : typeof a === "number" ? -1 : 1);
     });
     body.append(...keyed.map(([, row]) => row));
@@ -192,7 +192,7 @@
     if (element instanceof HTMLTableRowElement) tip.hidden = true;
   });
 
-  // A page of a running sweep is read anew; what was brushed, sorted and scrolled stays, in the history's entry. --------
+  // A page of a running sweep reloads; the history keeps what was brushed, sorted and scrolled. ------------------------
   function state() {
     const sorted = heads.findIndex((head) => head.getAttribute("aria-sort") !== "none");
     return {
@@ -200,8 +200,8 @@
       states: states.filter((box) => !box.checked).map((box) => box.value),
       sort: [heads[sorted]?.textContent, heads[sorted]?.getAttribute("aria-sort")],
       scroll: [scrollX, scrollY],
-      table: [...document.querySelectorAll(".scroll, .wide")].map((one) => [one.scrollLeft, one.scrollTop]),
-      open: [...document.querySelectorAll("details[open]")].map((one) => one.id),
+      table: [...document.querySelectorAll(".scroll, .wide")].map((element) => [element.scrollLeft, element.scrollTop]),
+      open: [...document.querySelectorAll("details[open]")].map((element) => element.id),
       focus: document.activeElement?.id || null,
       follow: document.getElementById("follow")?.checked ?? true,
     };
@@ -209,25 +209,25 @@
   function field_choices(index) {
     return fields[index].boxes.filter((box) => !box.checked).map((box) => page.axes[index].choices[Number(box.value)]);
   }
-  function restore(kept) {
+  function restore(saved) {
     page.axes.forEach((axis, index) => {
-      const range = kept.ranges?.[axis.name];
+      const range = saved.ranges?.[axis.name];
       if (!range || !fields[index]) return;
       if (axis.choices) fields[index].boxes.forEach((box) => { box.checked = !range.includes(axis.choices[Number(box.value)]); });
       else [fields[index].from.value, fields[index].to.value] = range;
     });
-    states.forEach((box) => { box.checked = !kept.states?.includes(box.value); });
-    const sorted = heads.findIndex((head) => head.textContent === kept.sort?.[0]);
-    if (sorted >= 0 && (sorted > 0 || kept.sort[1] === "descending")) sortBy(sorted, kept.sort[1] === "descending" ? -1 : 1);
-    kept.open?.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    states.forEach((box) => { box.checked = !saved.states?.includes(box.value); });
+    const sorted = heads.findIndex((head) => head.textContent === saved.sort?.[0]);
+    if (sorted >= 0 && (sorted > 0 || saved.sort[1] === "descending")) sortBy(sorted, saved.sort[1] === "descending" ? -1 : 1);
+    saved.open?.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     const follow = document.getElementById("follow");
-    if (follow) follow.checked = kept.follow;
+    if (follow) follow.checked = saved.follow;
     apply();
-    [...document.querySelectorAll(".scroll, .wide")].forEach((one, index) => {
-      if (kept.table?.[index]) [one.scrollLeft, one.scrollTop] = kept.table[index];
+    [...document.querySelectorAll(".scroll, .wide")].forEach((element, index) => {
+      if (saved.table?.[index]) [element.scrollLeft, element.scrollTop] = saved.table[index];
     });
-    if (kept.scroll) scrollTo(...kept.scroll);
-    if (kept.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
+    if (saved.scroll) scrollTo(...saved.scroll);
+    if (saved.focus) document.getElementById(saved.focus)?.focus({ preventScroll: true });
   }
   let remembering = 0;
   function rememberSoon() {

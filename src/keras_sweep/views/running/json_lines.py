@@ -1,28 +1,28 @@
-"""`sweep run --json`: every event as one line of strict JSON in ASCII, with the field `event` first.
+"""Write the events of `sweep run --json`: a line of strict JSON in ASCII each, with the field `event` first.
 
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: very large)
-                      parameters[name] goals{name: goal}(further ones, if there are)
+                      parameters[name] goals{name: goal}(of further goals, if there are any)
     generation_asked  generation trials[{number params continues}]
     phase_began       phase done total
     trial_resumed     number epochs curve{name: [number]}
     epoch_ended       number epoch logs{name: number}
     trial_ended       number generation state value stderr params metrics epoch epochs
-                      measured{name: number}(for further goals)
+                      measured{name: number}(of further goals)
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
     finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
                       estimate{value low high naive method}(of the search's winner)
     finalist_epoch_ended  recipe(number of the trial) seed epoch
-    finalist_ended    recipe seed, and the fields of trial_ended from state on
-    winner_refitted   of the training on all rows: its fields, earlier
+    finalist_ended    recipe seed, and the fields of trial_ended from `state` on
+    winner_refitted   the fields of the training on all rows, earlier
     test_evaluated    number seed(of the finalist; null: the trial's own) scores{name: number}
                       stderr(of the metric that ranks) stderrs{name: number} per_class{class: accuracy} looks
-                      earlier(whether that was in an earlier run)
+                      earlier(whether an earlier run evaluated it)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params seeds seeds_mean
                       seeds_stderr} seconds{part: s}
                       model(path) kept{number: epoch} waiting[number] estimate{value low high naive method}
 
-What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
+Missing values and numbers that are not finite are null. New versions may add fields, but never remove a field.
 """
 
 import re
@@ -42,7 +42,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console
 
 
 def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
-    """What writes every event to a text file, and flushes each line; warnings of the space file go to stderr."""
+    """Return a listener that writes and flushes a line for each event; warnings go to stderr instead."""
     objective = Objective("value", Goal.MAXIMIZE)
 
     def write(event: Event) -> None:
@@ -66,20 +66,20 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
 def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
         case events.SweepStarted():
-            further = {one.name: one.goal.value for one in event.objective.further}
+            further = {goal.name: goal.goal.value for goal in event.objective.further}
             ranks: dict[str, Any] = {"metric": event.objective.name, "goal": event.objective.goal.value}
             ranks |= {"goals": further} if further else {}
-            return {**_own(event, "objective"), **ranks, "finished": len(event.finished)}
+            return {**_dump(event, "objective"), **ranks, "finished": len(event.finished)}
         case events.GenerationAsked():
             trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
             return {"generation": event.generation, "trials": trials}
         case TrialResumed():
-            return {"number": event.number, "epochs": max(map(len, event.curve.values()), default=0), **_own(event)}
+            return {"number": event.number, "epochs": max(map(len, event.curve.values()), default=0), **_dump(event)}
         case events.TrialEnded():
             return result_record(event.result)
         case events.FinalistsChosen():
-            counted, expected = {"finished": len(event.finished), "note": event.note or None}, event.estimate()
-            return {**_own(event), **counted, "estimate": expected and asdict(expected)}
+            rest, expected = {"finished": len(event.finished), "note": event.note or None}, event.estimate()
+            return {**_dump(event), **rest, "estimate": expected and asdict(expected)}
         case events.FinalistEnded():
             result, record = event.result, result_record(event.result)
             del record["number"], record["generation"]
@@ -91,29 +91,29 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
         case events.TestEvaluated():
             stderr = event.stderrs.get(objective.name.removeprefix("val_"))
             whose = {"number": event.number, "seed": event.seed}
-            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event, "rows", "refit")}
+            return {**whose, "scores": event.scores, "stderr": stderr, **_dump(event, "rows", "refit")}
         case events.SweepEnded():
             counts = Counter(result.state for result in event.results)
             ended = {state.value: counts[state] for state in TrialState}
             best, estimate = _best(event.results, objective), event.comparison and event.comparison.estimate
-            told = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
-            return {**told, **_own(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
+            about = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
+            return {**about, **_dump(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
         case _:
-            return _own(event, "leak", "warns")
+            return _dump(event, "leak", "warns")
 
 
-def _own(event: Event, *left_out: str) -> dict[str, Any]:
+def _dump(event: Event, *left_out: str) -> dict[str, Any]:
     return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in left_out}
 
 
 def result_record(result: Result) -> dict[str, Any]:
-    """A result with all that is known of it but its weights."""
+    """Return everything that is known of a result, except its weights."""
     seconds = {**asdict(result.seconds), "total": round(result.seconds.total, 6)}
-    of_trial = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
-    scored = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}
-    trained = {name: getattr(result, name) for name in ("curve", "engine", "runner", "reason")}
+    identity = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
+    scores = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}
+    training = {name: getattr(result, name) for name in ("curve", "engine", "runner", "reason")}
     measured = {"measured": result.measured} if result.measured else {}
-    return {**of_trial, **scored, **measured, "seconds": seconds, **trained}
+    return {**identity, **scores, **measured, "seconds": seconds, **training}
 
 
 def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What shows a running sweep: the live board on a terminal, plain lines or only notices elsewhere."""
+"""Show a running sweep: a live board on a terminal, elsewhere plain lines or only notices."""
 
 import threading
 from collections import Counter
@@ -34,18 +34,18 @@ from keras_sweep.views.terminal.text import (
 
 TOP = 8  # rows of the leaderboard
 TRAINING = 4  # trials in training that are shown
-SHOWN_FAILURES = 10  # of one reason; more are only counted
-HEAD_LINES = 5  # four and the one that the cursor stands on
-TABLE_LINES = 4  # of the leaderboard beside its rows: a gap, a header in two lines, a rule
+SHOWN_FAILURES = 10  # with the same reason; more are only counted
+HEAD_LINES = 5  # four, and the line of the cursor
+TABLE_LINES = 4  # of the leaderboard without its rows: a gap, a header in two lines, a rule
 CURVE = 12  # cells of a curve in training
 REFRESHES_PER_SECOND = 5.0
-View: TypeAlias = AbstractContextManager[Listener]  # to be entered before the sweep and left after it
+View: TypeAlias = AbstractContextManager[Listener]  # entered before the sweep, left after it
 
 
 class LiveBoard:
-    """A listener and context manager; leaving it takes the board away and gives the terminal back as it was.
+    """Draw the live board; a listener and context manager. Leaving it removes the board and restores the terminal.
 
-    Events only move counters; a thread draws the board, so their number does not slow the sweep.
+    Events only change counters. A thread draws the board, so many events do not slow the sweep.
     """
 
     def __init__(self, console: Console) -> None:
@@ -67,11 +67,12 @@ class LiveBoard:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._ended = True  # the last frame is drawn whole, whatever the terminal's height: it must be an empty one
+        # Rich draws the last frame whole, even if it is higher than the terminal, so that frame must be empty.
+        self._ended = True
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take in an event; failures and notices are printed above the board, where they stay."""
+        """Count an event; failures and notices are printed above the board, and stay there."""
         with self._lock:
             self.progress(event)
         if isinstance(event, Noticed):
@@ -79,9 +80,9 @@ class LiveBoard:
         elif isinstance(event, FinalistsChosen) and event.note:
             print_notice(self._console, event.note)
         elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:
-            self._failed(event.result)
+            self._print_failure(event.result)
 
-    def _failed(self, result: Result) -> None:
+    def _print_failure(self, result: Result) -> None:
         reason = result.reason or "failed"
         self._failures[reason] += 1
         if self._failures[reason] > SHOWN_FAILURES:
@@ -97,11 +98,11 @@ class LiveBoard:
         if self._ended:
             return Text()
         with self._lock:
-            return board(self.progress, self._console)
+            return draw_board(self.progress, self._console)
 
 
-def board(progress: SweepProgress, console: Console) -> RenderableType:
-    """The board as it stands, for the width and height that `console` has now."""
+def draw_board(progress: SweepProgress, console: Console) -> RenderableType:
+    """Draw the board for the current width and height of `console`."""
     width, height = console.size
     if progress.started is None:
         return _phase_line(progress, width)
@@ -109,8 +110,8 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
     head = Text(shorten(escape(progress.started.name), max(width // 3, 8)), style="bold")
-    by = f" · {escape(progress.started.engine)} · {escape(progress.started.runner)}"
-    head.append(shorten(by, width - head.cell_len), style="dim")
+    engine_text = f" · {escape(progress.started.engine)} · {escape(progress.started.runner)}"
+    head.append(shorten(engine_text, width - head.cell_len), style="dim")
     parts: list[RenderableType] = [head, _bar_line(progress, width)]
     parts += [_phase_line(progress, width), _counts_line(progress, width)]
     if progress.leading and rows > 0:
@@ -131,14 +132,14 @@ def _bar_line(progress: SweepProgress, width: int) -> Text:
     if progress.remaining is not None:
         words += f" · about {seconds_text(progress.remaining)} left"
     longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s · about 59m59s left"
-    room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
+    room = min(width - max(len(words), len(longest)), 40)  # the bar keeps its length while times grow
     if room < 8:
         return Text(shorten(words.strip(), width))
     return Text.assemble((bar(progress.trained / max(progress.total, 1), room), "green"), words)
 
 
 def _phase_line(progress: SweepProgress, width: int) -> Text:
-    """`⠹ compiling 3 of 8 programs  12 s`."""
+    """Return `⠹ compiling 3 of 8 programs  12 s`."""
     turn = SPINNER[int(progress.elapsed * REFRESHES_PER_SECOND) % len(SPINNER)]
     words = f" {phase_text(progress.phase)}  {format_elapsed(progress.phase_seconds)}"
     return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1)))
@@ -163,9 +164,8 @@ def _counts_line(progress: SweepProgress, width: int) -> Text:
 
 
 def _training_lines(progress: SweepProgress, most: int) -> list[str]:
-    """A heading, and a line for each of those furthest on."""
-    order = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
-    shown = sorted(order[:most])
+    by_epochs = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
+    shown = sorted(by_epochs[:most])
     digits = max(len(str(number)) for number in shown)
     lines = [f"training {pluralize(len(progress.training), 'trial')}"]
     for number in shown:
@@ -179,16 +179,16 @@ def _training_lines(progress: SweepProgress, most: int) -> list[str]:
 
 
 def _finalist_lines(progress: SweepProgress) -> list[str]:
-    asked = {result.number: result.epochs for result in progress.leading}
+    epochs_of = {result.number: result.epochs for result in progress.leading}
     lines = [f"training {pluralize(len(progress.finalists_training), 'finalist')}"]
     for (recipe, seed), epochs in sorted(progress.finalists_training.items()):
-        done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
+        done = f"{epochs}/{epochs_of[recipe]}" if recipe in epochs_of else f"{epochs}"
         lines.append(f"trial {recipe}  seed {seed}  {done:>7}")
     return lines
 
 
 def notices_alone(console: Console) -> View:
-    """Nothing but notices, which say that something was done otherwise than asked."""
+    """Show only notices; a notice says what the sweep did differently than you asked."""
 
     def show(event: Event) -> None:
         if isinstance(event, Noticed):
@@ -198,7 +198,7 @@ def notices_alone(console: Console) -> View:
 
 
 class OutputMayVanish:
-    """Stands before another view, whose terminal, pipe or log may go away: then nothing more is shown."""
+    """Stop showing a view when its terminal, pipe or log disappears."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -218,12 +218,13 @@ class OutputMayVanish:
         try:
             if self._show is not None:
                 self._show(event)
-        except OSError:  # EPIPE: the reader has gone; EIO: the terminal was closed; ENOSPC: the disk is full
+        except OSError:  # EPIPE: the reader is gone; EIO: the terminal is closed; ENOSPC: the disk is full
             self._show = None
 
 
 def progress_view(elsewhere: Callable[[Console], View] = PlainLines) -> View:
-    """Return the board on a terminal, the view `elsewhere` where there is none; both write to stderr."""
+    """Return the board on a terminal, otherwise the view `elsewhere`; both write to stderr."""
     console = stderr_console()
-    board = console.file.isatty() and not console.is_dumb_terminal  # FORCE_COLOR makes no terminal of a pipe
-    return LiveBoard(console) if board else elsewhere(console)
+    # `console.is_terminal` would be true for a pipe with FORCE_COLOR.
+    has_board = console.file.isatty() and not console.is_dumb_terminal
+    return LiveBoard(console) if has_board else elsewhere(console)

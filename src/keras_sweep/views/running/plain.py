@@ -1,4 +1,4 @@
-"""Progress for a pipe or a terminal that can't move its cursor: one plain line a trial."""
+"""Show progress in a pipe, or on a terminal that can't move its cursor: a plain line for each trial."""
 
 import threading
 import time
@@ -16,21 +16,21 @@ from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
 from keras_sweep.views.terminal.text import format_elapsed, score_text, seconds_text, value_text
 
-SILENCE = 5.0  # seconds without a line, then what goes on is said
+SILENCE = 5.0  # seconds without a line, after which the phase is printed
 LONGEST_SILENCE = 60.0
 
 
 class PlainLines:
-    """A listener. While it is entered it also says what goes on where no line has been printed for some seconds."""
+    """Print a line for each event. While the listener is entered, it also prints the phase after seconds of silence."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = SweepProgress()
-        self._wait = SILENCE  # each further time twice as long
+        self._wait = SILENCE  # doubled each time
         self._changed = threading.Condition()
         self._open = False
         self._printed = time.monotonic()
-        self._thread = threading.Thread(target=self._say_phases, name="phases", daemon=True)
+        self._thread = threading.Thread(target=self._print_phases, name="phases", daemon=True)
 
     def __enter__(self) -> Self:
         self._open = True
@@ -43,19 +43,19 @@ class PlainLines:
             self._changed.notify_all()
         self._thread.join()
 
-    def _say_phases(self) -> None:
+    def _print_phases(self) -> None:
         with self._changed:
             while self._open:
                 due = self._printed + self._wait - time.monotonic()
                 if due > 0:
                     self._changed.wait(due)
                     continue
-                longer = min(2 * self._wait, LONGEST_SILENCE)
+                next_wait = min(2 * self._wait, LONGEST_SILENCE)
                 try:
                     self._line(self._phase_text(), style="dim")
-                except OSError:  # nobody reads it: the next line is told so where it is printed
+                except OSError:  # the line of the next event raises it again, where the sweep can handle it
                     return
-                self._wait = longer
+                self._wait = next_wait
 
     def _phase_text(self) -> str:
         text = f"{phase_text(self._progress.phase)} ({format_elapsed(self._progress.phase_seconds)})"
@@ -63,8 +63,8 @@ class PlainLines:
         if not trials:
             return text
         epochs = sum(len(trial.values) for trial in trials.values())
-        asked = sum(trial.epochs or 0 for trial in trials.values())
-        done = f"{epochs:,} of {pluralize(asked, 'epoch')}" if asked else pluralize(epochs, "epoch")
+        total = sum(trial.epochs or 0 for trial in trials.values())
+        done = f"{epochs:,} of {pluralize(total, 'epoch')}" if total else pluralize(epochs, "epoch")
         return f"{text}: {pluralize(len(trials), 'trial')}, {done} done"
 
     def __call__(self, event: Event) -> None:
@@ -99,7 +99,7 @@ class PlainLines:
         width = len(str(progress.total))
         names = [name for name in progress.columns or tuple(result.params) if name != "epochs"]
         params = result.params
-        leading = next((other for other in progress.leading if can_win(other, progress.objective)), None)
+        leading = next((result for result in progress.leading if can_win(result, progress.objective)), None)
         columns = (f"{escape(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
         parts = [
             f"[{progress.done:{width}}/{progress.total}]  trial {result.number:{width}}",
@@ -118,17 +118,17 @@ class PlainLines:
         return f"{done}  {result.name}  {trial_text(result, progress.objective.name)}"
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
+        self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal wraps lines itself
         self._printed, self._wait = time.monotonic(), SILENCE
 
 
 def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
-    """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or who trains again."""
+    """Return `dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or the finalists."""
     if isinstance(event, events.SweepStarted):
-        by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
+        trained_by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
         goals = (event.objective, *event.objective.further)
-        goal = "to " + join([f"{one.goal} {escape(one.name)}" for one in goals], "and")
-        text = f"{escape(event.name)}: {pluralize(event.total, 'trial')} {by}, {goal}"
+        goal = "to " + join([f"{objective.goal} {escape(objective.name)}" for objective in goals], "and")
+        text = f"{escape(event.name)}: {pluralize(event.total, 'trial')} {trained_by}, {goal}"
     else:
         seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {join(map(str, event.seeds), 'and')}"
         trials = join(map(str, event.recipes), "and")
@@ -137,7 +137,7 @@ def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
 
 
 def trial_text(result: Result, metric: str) -> str:
-    """`val_accuracy 0.8552 ±0.0032`, `FAIL diverged`."""
+    """Return `val_accuracy 0.8552 ±0.0032` or `FAIL diverged`."""
     reason = escape(result.reason) if result.reason else ""
     if result.state is TrialState.FAIL or result.value is None:
         return f"{result.state} {reason}".strip()

@@ -1,4 +1,4 @@
-"""What a running sweep has come to, kept from its events: counters and the best few, so 20,000 trials cost no more."""
+"""Collect the state of a running sweep from its events; counters and the best few trials keep 20,000 trials cheap."""
 
 import bisect
 import math
@@ -16,40 +16,40 @@ from keras_sweep.trial.ranking import LEADING, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import CurveScale
 
-ENOUGH_EPOCHS = 8  # tell how long an epoch takes
-BESIDE = 4  # times as many tell it where all of them trained beside compiling
-FADING = 4  # a generation counts so many times as much as the one before it
+ENOUGH_EPOCHS = 8  # from which the time of an epoch is estimated
+BESIDE = 4  # times as many epochs are needed if all of them trained while programs compiled
+FADING = 4  # how much more a generation counts than the generation before it
 
 
 @dataclass(slots=True)
 class Training:
     params: Params
-    epochs: int | None  # asked for; None where that is no parameter
+    epochs: int | None  # requested; None if `epochs` is no parameter
     values: list[float] = field(default_factory=list)  # [E] the objective so far
 
 
 class Pace:
-    """How long the rest of a search will take: each epoch as long as those before, and each program.
+    """Estimate how long the rest of a search will take from the epochs and programs until now.
 
-    The newest generation counts most: the first one finds the process cold, and compiles what later ones share.
+    The newest generation counts most: the first starts cold, and compiles programs that later generations share.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told = clock()
+        self._counted_until = clock()
         self._phase = "train"
         self._seconds = {"train": 0.0, "compile": 0.0}
-        self._ended = {"train": 0.0, "compile": 0.0}  # epochs while nothing was compiled, and programs
-        self.epochs = 0  # that have ended, whatever was done beside them
-        self._generations, self._trials = 0, 1  # that were asked, and the trials of the last one
-        self._done, self._programs = 0, 0.0  # programs that were compiled for this generation, of so many
-        self._a_trial = 0.0  # programs that a trial of a later generation is likely to need
+        self._ended = {"train": 0.0, "compile": 0.0}  # epochs while nothing compiled; programs
+        self.epochs = 0  # all epochs that have ended
+        self._generations, self._trials = 0, 1  # number of generations; trials of the last generation
+        self._done, self._programs = 0, 0.0  # compiled programs of this generation, of how many
+        self._programs_per_trial = 0.0  # expected programs per trial of a later generation
 
     def begin_generation(self, trials: int) -> None:
         for sums in (self._seconds, self._ended):
             sums.update({kind: value / FADING for kind, value in sums.items()})
         self._generations += 1
-        self._trials, self._done, self._programs = max(trials, 1), 0, trials * self._a_trial
+        self._trials, self._done, self._programs = max(trials, 1), 0, trials * self._programs_per_trial
 
     def begin_phase(self, event: PhaseBegan) -> None:
         self._count_time()
@@ -57,59 +57,59 @@ class Pace:
         if event.phase in self._ended and event.done is not None and event.total is not None:
             self._ended["compile"] += event.done - self._done
             self._done, self._programs = event.done, event.total
-            # Where few trials of the first generation need a program of their own, later ones are taken to need none.
+            # If trials of the first generation share programs, trials of later generations are expected to need none.
             share = event.total / self._trials
-            self._a_trial = share if self._generations > 1 or share > 0.5 else 0.0
+            self._programs_per_trial = share if self._generations > 1 or share > 0.5 else 0.0
 
     def end_epoch(self) -> None:
         self._count_time()
         self.epochs += 1
         self._ended["train"] += self._phase != "compile"
 
-    def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
-        """What so many epochs and the programs for them will take, those of `later` trials that are not asked yet, too.
+    def estimate(self, epochs: float, *, later: int, enough: float) -> float | None:
+        """Estimate the seconds for `epochs` epochs and for their programs; None before `enough` epochs have ended.
 
-        None while that is a guess, before `enough` epochs have ended.
+        `later` is the number of trials that are not suggested yet.
         """
         self._count_time()
         if self.epochs < enough * (1 if self._ended["train"] else BESIDE):
             return None
-        programs = self._programs - self._done + later * self._a_trial
-        return epochs * self._each("train") + programs * self._each("compile")
+        programs = self._programs - self._done + later * self._programs_per_trial
+        return epochs * self._mean_seconds("train") + programs * self._mean_seconds("compile")
 
-    def _each(self, kind: str) -> float:
+    def _mean_seconds(self, kind: str) -> float:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Add the time until now. Beside training and compiling, only what later generations do is counted."""
+        """Add the time until now. In the first generation only the time of training and compiling counts."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
-            self._seconds[kind] += now - self._told
-        self._told = now
+            self._seconds[kind] += now - self._counted_until
+        self._counted_until = now
 
 
 class SweepProgress:
-    """Call it with every event."""
+    """Follow a running sweep; call it with every event."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.started: events.SweepStarted | None = None
         self.objective = Objective("value", Goal.MAXIMIZE)
-        self.columns: tuple[str, ...] = ()  # the parameters that are shown of every trial
+        self.columns: tuple[str, ...] = ()  # the parameters that are shown for every trial
         self.counts: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
-        self.epochs = 0  # trained since it began
+        self.epochs = 0  # trained since the run began
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
-        self.finalists: events.FinalistsChosen | None = None  # once the search has ended
+        self.finalists: events.FinalistsChosen | None = None  # set when the search has ended
         self.finalists_ended: list[Result] = []
         self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
-        self.leading: list[Result] = []  # the first of the leaderboard, in order: those that may be finalists
-        self._scale = CurveScale()  # of the trials that have ended
+        self.leading: list[Result] = []  # the head of the leaderboard, in order: all possible finalists
+        self._scale = CurveScale()  # of ended trials
         self._clock = clock
         self.phase: PhaseBegan | None = None
         self._begin = self._phase_begin = clock()
         self._pace = Pace(clock)
-        self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
+        self._trained_epochs = (0, 0)  # epochs of ended trials, and the number of these trials
         self._ended: set[int] = set()
 
     def __call__(self, event: Event) -> None:
@@ -136,9 +136,9 @@ class SweepProgress:
                 self.training.pop(event.result.number, None)
                 self._add(event.result)
             case _:
-                self._take_in_finalists(event)
+                self._follow_finalists(event)
 
-    def _take_in_finalists(self, event: Event) -> None:
+    def _follow_finalists(self, event: Event) -> None:
         match event:
             case events.FinalistsChosen() if event.recipes:
                 self.training = {}
@@ -154,10 +154,10 @@ class SweepProgress:
                 assert self.finalists is not None
                 choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
                 self.leading = add_finalists(self.leading, self.finalists_ended, choice, self.done)
-                self.leading.sort(key=lambda other: order_key(other, self.objective))
+                self.leading.sort(key=lambda result: order_key(result, self.objective))
 
     def _begin_phase(self, event: PhaseBegan) -> None:
-        # Each program takes its time, models are built quickly: a program begins a length of time of its own.
+        # A program takes long, so its time counts from zero. Models are built quickly, so their time adds up.
         compiles = event.phase == "compile"
         if self.phase is None or self.phase.phase != event.phase or (compiles and self.phase.done != event.done):
             self._phase_begin = self._clock()
@@ -167,62 +167,62 @@ class SweepProgress:
     def _begin_generation(self, event: events.GenerationAsked) -> None:
         self.generation = event.generation
         self._pace.begin_generation(len(event.suggestions))
-        if any(result.final for result in self.leading):  # of an earlier end: the search goes on
+        # An earlier run trained finalists, and now the search continues.
+        if any(result.final for result in self.leading):
             self.leading = [replace(result, final=False) for result in self.leading]
-            self.leading.sort(key=lambda other: order_key(other, self.objective))
+            self.leading.sort(key=lambda result: order_key(result, self.objective))
         self.training = {
-            suggestion.number: Training(suggestion.params, _asked(suggestion.params))
+            suggestion.number: Training(suggestion.params, _requested_epochs(suggestion.params))
             for suggestion in event.suggestions
-            if suggestion.number not in self._ended  # a generation goes on where it was stopped
-            and not (self.started and suggestion.number >= self.started.total)  # nor is it always wanted whole
+            if suggestion.number not in self._ended  # trials of an earlier run
+            and not (self.started and suggestion.number >= self.started.total)  # trials beyond the end of the sweep
         }
 
     @property
     def done(self) -> int:
-        """Trials that have ended, those of earlier runs included."""
+        """Trials that have ended, in this run and in earlier runs."""
         return sum(self.counts.values())
 
     @property
     def total(self) -> int:
-        """Trials that there are to be."""
+        """Trials that the sweep should have."""
         return max(self.started.total if self.started else 0, self.done)
 
     @property
     def scale(self) -> CurveScale:
-        """What all curves of the sweep are drawn on; that of those in training until one has ended."""
+        """The scale of all curves; until a trial has ended, the scale of the curves in training."""
         return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the run began."""
         return self._clock() - self._begin
 
     @property
     def phase_seconds(self) -> float:
-        """Seconds since the phase began."""
         return self._clock() - self._phase_begin
 
     @property
     def trained(self) -> float:
-        """Trials that have ended, and of those in training the share of their epochs."""
-        shares = (min(len(one.values) / one.epochs, 1.0) for one in self.training.values() if one.epochs)
+        """Trials that have ended, plus the trained share of each trial in training."""
+        shares = (min(len(trial.values) / trial.epochs, 1.0) for trial in self.training.values() if trial.epochs)
         return self.done + sum(shares)
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that it will take still; None while that is a guess."""
+        """Estimated seconds until the end; None while that is a guess."""
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
-            return self._pace.seconds(epochs, later=0, enough=ENOUGH_EPOCHS)
+            return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)
         if not self.epochs or self.elapsed < 1:
             return None
-        # Trials that are not asked yet, or say no number of epochs, are taken to train as long as those before.
-        asked = [trial.epochs for trial in self.training.values() if trial.epochs]
-        known, count = self._trained_epochs if self._trained_epochs[1] else (sum(asked), len(asked))
-        a_trial = known / max(count, 1)
+        # Trials without a number of epochs, and later trials, are expected to train as long as the trials before.
+        requested = [trial.epochs for trial in self.training.values() if trial.epochs]
+        epochs_sum, count = self._trained_epochs if self._trained_epochs[1] else (sum(requested), len(requested))
+        mean_epochs = epochs_sum / max(count, 1)
         later = max(self.total - self.done - len(self.training), 0)
-        left = sum(max((trial.epochs or a_trial) - len(trial.values), 0) for trial in self.training.values())
-        return self._pace.seconds(left + later * a_trial, later=later, enough=min(a_trial / 2, ENOUGH_EPOCHS))
+        left = sum(max((trial.epochs or mean_epochs) - len(trial.values), 0) for trial in self.training.values())
+        return self._pace.estimate(left + later * mean_epochs, later=later, enough=min(mean_epochs / 2, ENOUGH_EPOCHS))
 
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1
@@ -233,11 +233,11 @@ class SweepProgress:
             self._trained_epochs = epochs + result.epochs, count + bool(result.epochs)
         if not has_value(result):
             return
-        bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
+        bisect.insort(self.leading, result, key=lambda leading: order_key(leading, self.objective))
         del self.leading[LEADING:]
 
 
-def _asked(params: Params) -> int | None:
+def _requested_epochs(params: Params) -> int | None:
     epochs = params.get("epochs")
     return epochs if isinstance(epochs, int) and epochs > 0 else None
 
@@ -257,7 +257,7 @@ WORDS = {
 
 
 def phase_text(event: PhaseBegan | None) -> str:
-    """`compiling 3 of 8 programs`, `building models, 3 of 16`, `training`."""
+    """Return `compiling 3 of 8 programs`, `building models, 3 of 16`, or `training`."""
     if event is None:
         return "starting"
     words = WORDS.get(event.phase, escape(event.phase))

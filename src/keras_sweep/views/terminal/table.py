@@ -1,4 +1,4 @@
-"""A table that fits itself to a terminal: columns leave in order of importance, nothing is folded or cut."""
+"""Fit a table to a terminal: columns leave in order of importance, nothing is folded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,18 +12,16 @@ from keras_sweep.views.terminal.console import PIPE_WIDTH, longest_value
 from keras_sweep.views.terminal.text import TRACK, shorten
 
 GAP = 2  # cells between two columns
-LONGEST = 40  # cells of one value on a terminal
+LONGEST = 40  # cells of a value on a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column before it is known whether it fits."""
-
     header: str
     cells: Sequence[str | Text]
-    keep: int = 0  # the column with the highest leaves first; 0 stays
+    keep: int = 0  # the column with the highest number leaves first; 0 stays
     right: bool = False
-    style: str = ""  # of cells that have none of their own
+    style: str = ""  # of cells that are plain strings
 
     @property
     def width(self) -> int:
@@ -31,17 +29,17 @@ class Column:
 
 
 def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
-    """The columns that fit, and the headers of those that do not.
+    """Return the columns that fit, and the headers of the columns that do not fit.
 
-    `forms` are the same columns wider to narrower: the first that fits is taken, with headers of several words folded
-    where that helps. Where none fits, all headers of the last one are folded, and then columns leave.
+    `forms` are the same columns from wide to narrow. The first form that fits is used; its headers are folded if this
+    helps. If no form fits, all headers of the last form are folded, and then columns leave.
     """
     columns: list[Column] = []
     for form in forms:
-        for columns in (form, [_folded(column, " ") for column in form]):
+        for columns in (form, [_fold_header(column, " ") for column in form]):
             if count_cells(columns) <= width:
                 return columns, []
-    columns = [_folded(column, "_. ") for column in columns]
+    columns = [_fold_header(column, "_. ") for column in columns]
     left_out: list[str] = []
     while count_cells(columns) > width and any(column.keep for column in columns):
         last = max(columns, key=lambda column: column.keep)
@@ -53,16 +51,16 @@ def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column]
 def print_table(
     console: Console, columns: Sequence[Column], longest: Iterable[int] = (LONGEST,), most: int = PIPE_WIDTH
 ) -> None:
-    """Print it; on a terminal at most so many lines, cells cut to the first of these lengths with which it fits."""
+    """Print the table; on a terminal at most `most` lines, with values cut to the first of `longest` that fits."""
     width = console.width
-    shown, left_out = without_middle(columns, longest_value(width, most))
-    console.print(draw_table(fit_columns((cut(shown, longest_value(width, each)) for each in longest), width)[0]))
+    shown, left_out = drop_middle(columns, longest_value(width, most))
+    console.print(draw_table(fit_columns((cut(shown, longest_value(width, length)) for length in longest), width)[0]))
     if left_out:
         console.print(f"{left_out:,} lines in the middle are left out", style="dim")
 
 
-def without_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
-    """(the columns with their first and last cells, an even number, at most so many; how many are left out)."""
+def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
+    """Return columns of the first and last cells, an even number up to `most`, and how many cells are left out."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
         return list(columns), 0
@@ -71,7 +69,7 @@ def without_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], 
 
 
 def cut(columns: Sequence[Column], longest: int) -> list[Column]:
-    """The same with no header or cell of more than `longest` cells, and nothing in them that steers a terminal."""
+    """Shorten headers and cells to `longest` cells, and escape control characters."""
     return [
         replace(
             column,
@@ -86,12 +84,12 @@ def cut(columns: Sequence[Column], longest: int) -> list[Column]:
 
 
 def count_cells(columns: Sequence[Column]) -> int:
-    """Cells that the columns need side by side."""
+    """Count the cells that the columns need side by side."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
 def draw_table(columns: Sequence[Column]) -> Group:
-    """The table line by line: bold headers, a rule, rows. Several times as fast as rich's own, whose cells may fold."""
+    """Draw bold headers, a rule, and rows. Several times as fast as rich's own table, whose cells may fold."""
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))
@@ -107,20 +105,20 @@ def draw_table(columns: Sequence[Column]) -> Group:
 
 def _line(cells: Sequence[str | Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
     line = Text(no_wrap=True, overflow="crop")
-    room = 0  # blanks that are due before the next cell; none is left at the end of a line
+    blanks = 0  # blanks before the next cell; a line never ends with blanks
     for cell, column, width in zip(cells, columns, widths, strict=True):
         space = width - cell_len(str(cell))
         if column.right:
-            room += space
+            blanks += space
         if cell:
-            line.append(" " * room).append_text(cell if isinstance(cell, Text) else Text(cell, column.style))
-            room = 0
-        room += GAP + (0 if column.right else space)
+            line.append(" " * blanks).append_text(cell if isinstance(cell, Text) else Text(cell, column.style))
+            blanks = 0
+        blanks += GAP + (0 if column.right else space)
     return line
 
 
-def _folded(column: Column, breaks: str) -> Column:
-    """The header in two lines, where it is what makes the column wide: `learning_` over `rate`."""
+def _fold_header(column: Column, breaks: str) -> Column:
+    """Fold the header into two lines if it makes the column wide: `learning_` over `rate`."""
     header = column.header
     places = [i + 1 for i, char in enumerate(header[:-1]) if char in breaks and "\n" not in header]
     if not places or column.width > cell_len(header):

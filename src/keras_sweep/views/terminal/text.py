@@ -1,4 +1,4 @@
-"""How values are written for people: numbers, parameters, times; and small drawings of curves, bars, plots."""
+"""Write values for people: numbers, parameters, times; and small drawings of curves, bars, plots."""
 
 import bisect
 import json
@@ -11,17 +11,17 @@ from keras_sweep.space.search_space import Goal
 from keras_sweep.space.text import escape, pluralize
 
 MOST_DECIMALS = 8
-SPARK = "▁▂▃▄▅▆▇"  # low to high; a whole cell would run into the line above
+SPARK = "▁▂▃▄▅▆▇"  # low to high; a full cell would touch the line above
 LEVELS = SPARK + "█"
-HALF, FULL, TRACK = "╸", "━", "─"  # of a bar: half a cell, a cell, what is left of it; rules are of the last, too
-GAP = "×"  # a curve's point that is no finite number
-SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"  # turns while something goes on
+HALF, FULL, TRACK = "╸", "━", "─"  # of a bar: half a cell, a cell, an empty cell (rules use it, too)
+GAP = "×"  # a point that is not finite
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TIE = "≈"
 ON_FRONT = "●"
 
 
 def shorten(text: str, width: int) -> str:
-    """At most `width` terminal cells of the text; an ellipsis stands for the rest."""
+    """Return at most `width` terminal cells of the text; an ellipsis replaces the rest."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """A number in few digits: 0.00123, 12, 3.5e-7; exactly where that is short."""
+    """Return a number in few digits: 0.00123, 12, 3.5e-7; exactly if that is short."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
@@ -46,7 +46,7 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def value_text(value: Value) -> str:
-    """A parameter's value as in a space file, shortened where it is a real number."""
+    """Return a parameter's value as in a space file; real numbers are shortened."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
@@ -57,12 +57,12 @@ def value_text(value: Value) -> str:
 
 
 def params_text(params: Mapping[str, Value]) -> str:
-    """`optimizer=adam learning_rate=0.001`."""
+    """Return `optimizer=adam learning_rate=0.001`."""
     return " ".join(f"{escape(name)}={value_text(value)}" for name, value in params.items())
 
 
 def decimals(value: float, stderr: float | None = None) -> int:
-    """How many decimals a score has: four digits, three where it is tiny, more where its standard error needs them."""
+    """Return how many decimals a score needs: four digits, three if it is tiny, more for a small standard error."""
     places = 4
     if value != 0:
         power = math.floor(math.log10(abs(value)))
@@ -73,22 +73,22 @@ def decimals(value: float, stderr: float | None = None) -> int:
 
 
 def score_text(value: float | None, stderr: float | None = None) -> str:
-    """`0.8552 ±0.0032`; a dash where there is no value."""
+    """Return `0.8552 ±0.0032`; a dash if there is no finite value."""
     if value is None or not math.isfinite(value):
         return "-"
     places = decimals(value, stderr)
-    text = _fixed(value, places)
-    return text if stderr is None or not math.isfinite(stderr) else f"{text} ±{_fixed(stderr, places)}"
+    text = _fixed_point(value, places)
+    return text if stderr is None or not math.isfinite(stderr) else f"{text} ±{_fixed_point(stderr, places)}"
 
 
-def _fixed(value: float, places: int) -> str:
+def _fixed_point(value: float, places: int) -> str:
     text = f"{value:.{places}f}"
     too_long = abs(value) >= 1e9 or (value != 0 and float(text) == 0)
     return number_text(value) if too_long else text
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time: `12 ms`, `0.42 s`, `12 s`, `3m05s`, `2h07m`, `3d04h`."""
+    """Return a duration: `12 ms`, `0.42 s`, `12 s`, `3m05s`, `2h07m`, `3d04h`."""
     if not math.isfinite(seconds):
         return "-"
     if seconds < 0.0995:
@@ -109,19 +109,19 @@ def seconds_text(seconds: float) -> str:
 
 
 def format_elapsed(seconds: float) -> str:
-    """A length of time that is still growing, in whole seconds: `7 s`, `3m05s`."""
+    """Return a duration that still grows, in whole seconds: `7 s`, `3m05s`."""
     return f"{int(seconds)} s" if 0 <= seconds < 99.5 else seconds_text(seconds)
 
 
 def waiting_text(count: int) -> str:
-    """What is said of trials that have ended, and wait for their turn in the record."""
+    """Describe trials that have ended, but wait until trials with lower numbers have ended."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
     trials = pluralize(count, "more trial")
     return f"{trials} {have} ended and {are} kept: {they} shown once those with lower numbers have ended too"
 
 
 def resample(values: Sequence[float], width: int) -> list[float]:
-    """At most `width` points: the last point of each of so many equal stretches, so the first and last are kept."""
+    """Return at most `width` points at equal distances, the first and the last among them."""
     if len(values) <= width:
         return list(values)
     if width <= 1:
@@ -130,7 +130,7 @@ def resample(values: Sequence[float], width: int) -> list[float]:
 
 
 def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width: int = 20) -> str:
-    """A curve in one line of at most `width` characters; `scale` gives a value's height."""
+    """Draw a curve as a line of at most `width` characters; `scale` returns the height of a value, from 0 to 1."""
     line = ""
     for value in resample(values, width):
         level = int(scale(value) * len(SPARK)) if math.isfinite(value) else None
@@ -139,22 +139,22 @@ def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width
 
 
 def bar(share: float, width: int) -> str:
-    """A horizontal bar: `share` in [0, 1] of `width` cells."""
+    """Draw a horizontal bar: `share` in [0, 1] of `width` cells."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
     whole, half = divmod(round(share * width * 2), 2)
     return f"{FULL * whole + HALF * half:{width}}"
 
 
 def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
-    """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point."""
+    """Draw a curve as `height` lines, lowest line last; an empty list if no point is finite."""
     points, steps = resample(values, width), len(LEVELS)
     finite = [*filter(math.isfinite, points)]
     if not finite:
         return []
     low, high = min(finite), max(finite)
-    # Each column is filled by so many eighths of a cell; by one at least, so that the lowest point is seen.
-    a_step = (height * steps - 1) / (high - low) if high > low else 0.0
-    columns = [1 + round((point - low) * a_step) if math.isfinite(point) else None for point in points]
+    # A column is filled in eighths of a cell, at least one, so that the lowest point is visible.
+    eighths_per_unit = (height * steps - 1) / (high - low) if high > low else 0.0
+    columns = [1 + round((point - low) * eighths_per_unit) if math.isfinite(point) else None for point in points]
     lines = []
     for row in range(height - 1, -1, -1):
         line = ""
@@ -166,23 +166,23 @@ def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
 
 
 class CurveScale:
-    """Gives a value its height, from 0 to 1, by the share of all curves that lies below it.
+    """Map a value to a height from 0 to 1: the share of all curves below it.
 
-    A curve counts as one, however many epochs it has: one of thousands would leave all others a single height. Ranks
-    use the whole height, however far first epochs and poor trials lie below the good ones. Their squares give the
-    better half three quarters of it: trials that are worth looking at differ there.
+    Every curve has the same weight, however many epochs it has. Otherwise a curve of thousands of epochs would give all
+    other curves a single height. Ranks use the whole height, however poor first epochs and poor trials are. Squared
+    ranks give the better half of the values three quarters of the height, because good trials differ there.
     """
 
     def __init__(self, curves: Iterable[Sequence[float]] = (), goal: Goal = Goal.MAXIMIZE) -> None:
         self._goal = goal
-        self._points: list[tuple[float, float]] = []  # a value, and its part of a curve
+        self._points: list[tuple[float, float]] = []  # (value, weight); the weights of a curve add up to 1
         self._values: list[float] = []
-        self._below: list[float] = [0.0]  # [points + 1] how many curves lie below each, in all that are sorted
+        self._below: list[float] = [0.0]  # [points + 1] weight below each sorted value
         for curve in curves:
             self.add(curve)
 
     def add(self, curve: Sequence[float]) -> None:
-        """Take in one more curve [E]; what is no finite number is left out."""
+        """Add a curve [E] without its points that are not finite."""
         finite = [*filter(math.isfinite, curve)]
         self._points += ((value, 1 / len(finite)) for value in finite)
 
@@ -190,18 +190,18 @@ class CurveScale:
         return bool(self._points)
 
     def __call__(self, value: float) -> float:
-        """The height of a finite value."""
+        """Return the height of a finite value."""
         if len(self._values) < len(self._points):
-            self._points.sort()  # nearly sorted as it is, that takes little
+            self._points.sort()  # nearly sorted already, so this is fast
             self._values = [value for value, _ in self._points]
             self._below = [0.0, *accumulate(part for _, part in self._points)]
         if not self._values or self._values[0] == self._values[-1]:
             return 0.5
-        lowest, highest = self._middle(self._values[0]), self._middle(self._values[-1])
-        share = min(max((self._middle(value) - lowest) / (highest - lowest), 0.0), 1.0)
+        lowest, highest = self._rank(self._values[0]), self._rank(self._values[-1])
+        share = min(max((self._rank(value) - lowest) / (highest - lowest), 0.0), 1.0)
         return share**2 if self._goal is Goal.MAXIMIZE else 1 - (1 - share) ** 2
 
-    def _middle(self, value: float) -> float:
-        """How many curves lie below the value, with half of what is at it."""
+    def _rank(self, value: float) -> float:
+        """Return how many curves lie below the value, plus half of the curves at the value."""
         below, not_above = bisect.bisect_left(self._values, value), bisect.bisect_right(self._values, value)
         return (self._below[below] + self._below[not_above]) / 2
