@@ -19,13 +19,13 @@ from keras_sweep.data import arrays as checked
 from keras_sweep.data.arrays import (
     Array,
     Arrays,
-    are_several,
-    arrays_of,
     by_name,
     decode_texts,
     describe_value,
     each,
+    has_several_arrays,
     leaves,
+    read_arrays,
 )
 from keras_sweep.data.search_data import Stream
 from keras_sweep.data.source import Features, RawRows, SourceRows
@@ -61,7 +61,9 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     path, target, by = folder / data.source, data.target, data.split.by
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
-            names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path, by)
+            names = (
+                {name: name for name in file.files} if target is None else _select_names(file.files, target, path, by)
+            )
             arrays = {key: file[name] for key, name in names.items()}  # each is read only where it is asked for
     except DataError:
         raise
@@ -70,10 +72,10 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
             f"{path} can't be read as npz: {error}",
             hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
-    return _of_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
+    return _rows_from_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
 
 
-def _chosen(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
+def _select_names(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
     has = f"It has {itemize(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
@@ -119,7 +121,7 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
         raise DataError(
             f"{place} returned {describe_value(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}"
         )
-    found = _of_dict(arrays, name, place, data.split)
+    found = _rows_from_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         first, anew = returned.streamed, returned is not made
         stream = Stream(lambda: function()[0] if anew else first, returned.steps) if returned.steps else None
@@ -147,11 +149,11 @@ def rows_of_datasets(given: Any, steps: int | None = None) -> DatasetRows | None
     if steps and not (len(parts) > 1 and is_dataset(parts[0])):
         raise DataError("`steps_per_epoch` is of a training dataset", hint="Return (training, validation)")
     for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
-        if suffix == "_train" and is_dataset(part) and (count := steps or steps_of_large(part)):
+        if suffix == "_train" and is_dataset(part) and (count := steps or count_large_steps(part)):
             rows.streamed, rows.steps = part, count
             rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches an epoch",)
             continue
-        arrays, said = in_memory(part, suffix[1:]) if is_dataset(part) else (part, None)
+        arrays, said = read_dataset(part, suffix[1:]) if is_dataset(part) else (part, None)
         rows |= named(arrays, suffix) | (named(arrays, "_train") if rows.steps and suffix == "_validation" else {})
         rows.notices += () if said is None else (said,)
     return rows
@@ -163,25 +165,27 @@ def is_dataset(value: Any) -> bool:
     return any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
 
 
-def steps_of_large(dataset: Any) -> int:
+def count_large_steps(dataset: Any) -> int:
     """How many batches it gives, where so many of the size of the first are more than `MOST_BYTES`; else 0."""
-    with suppress(Exception):  # whatever the user's code raises: `in_memory` comes to it, too, and tells of it
-        elements, count = _elements(dataset)
-        size = sum(array.nbytes for one in _parts(next(elements)) for array in leaves(one)) if count > 1 else 0
+    with suppress(Exception):  # whatever the user's code raises: `read_dataset` comes to it, too, and tells of it
+        elements, count = _iterate_dataset(dataset)
+        size = (
+            sum(array.nbytes for one in _convert_element(next(elements)) for array in leaves(one)) if count > 1 else 0
+        )
         return count if size * count > MOST_BYTES else 0
     return 0
 
 
-def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
+def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
     """Read x, y and weights of all batches, or rows, and say their size. Raises DataError, also if it never ends."""
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:
-        elements, count = _elements(dataset)
+        elements, count = _iterate_dataset(dataset)
         if count == -1:
             raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
         for element in elements:
-            parts.append(_parts(element))
+            parts.append(_convert_element(element))
             size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
             if size > MOST_BYTES:
                 raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
@@ -199,7 +203,7 @@ def in_memory(dataset: Any, part: str) -> tuple[list[Any], str]:
     return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
 
 
-def _parts(element: Any) -> list[Any]:
+def _convert_element(element: Any) -> list[Any]:
     """x, y and weights of a batch, or of a row, as arrays of NumPy, texts as `str`."""
 
     def as_array(value: Any) -> Any:
@@ -208,7 +212,7 @@ def _parts(element: Any) -> list[Any]:
     return [each(as_array, one) for one in (element if isinstance(element, tuple | list) else [element])]
 
 
-def _elements(dataset: Any) -> tuple[Iterator[Any], int]:
+def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
     """What it gives, and how much that is; -1: it never ends, -2: it does not say, both as tf.data has it."""
     if hasattr(dataset, "num_batches"):  # of Keras
         return iter(dataset), -1 if dataset.num_batches is None else dataset.num_batches
@@ -228,7 +232,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> SourceRows:
+def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> SourceRows:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
     arrays = {key: value for key, value in arrays.items() if value is not None or not key.startswith("y")}
     parts = [part for part in PARTS if f"x{part}" in arrays]
@@ -240,18 +244,18 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -> Sourc
     if (given := sorted(weigh & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(given):
         raise DataError(f"{place} gives {itemize(given)}, but no weights of training rows", hint="Weigh these by 1")
     names = (*LETTERS, how.by)
-    rows = {part: _rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
+    rows = {part: _make_rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     first = next(iter(rows.values())).y
-    rows = {part: replace(one, y=_like(first, one.y)) for part, one in rows.items()}
+    rows = {part: replace(one, y=_match_columns(first, one.y)) for part, one in rows.items()}
     for letter in "xy":
-        kinds = {f"{letter}{part}": _kind(getattr(one, letter)) for part, one in rows.items()}
+        kinds = {f"{letter}{part}": _describe_rows(getattr(one, letter)) for part, one in rows.items()}
         if len(set(kinds.values())) > 1:
             alike = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
             raise DataError(f"the parts of {place} are not alike: {alike}", hint="Give all parts alike")
     return SourceRows(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
-def _like(first: Arrays, y: Arrays) -> Arrays:
+def _match_columns(first: Arrays, y: Arrays) -> Arrays:
     """Shape labels as the first part has them: in a column, [N, 1], or [N]."""
 
     def reshape(like: Array, array: Array) -> Array:
@@ -261,7 +265,7 @@ def _like(first: Arrays, y: Arrays) -> Arrays:
     return each(reshape, first, y) if by_name("", first).keys() == by_name("", y).keys() else y
 
 
-def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
+def _make_rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
     x, y, weights, by = arrays
     what = f"`x{part}` of {place}"
     rows: Features
@@ -276,12 +280,12 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
         rows = split_dates(rows[[name for name in rows.columns if name != how.by]])
         check_columns(rows, what)
     else:
-        rows = arrays_of(x, checked.input_array, what, _rows_of(y))
+        rows = read_arrays(x, checked.input_array, what, _count_rows(y))
     count = len(leaves(rows)[0])
     y = (
         np.zeros((count, 0), np.float32)
         if y is None
-        else arrays_of(y, checked.label_array, f"`y{part}` of {place}", count)
+        else read_arrays(y, checked.label_array, f"`y{part}` of {place}", count)
     )
     counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", y)}
     for key, array in counts.items():
@@ -293,23 +297,23 @@ def _rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawRows:
     of_rows = None if weights is None else checked.weight_array(weights, count, f"`sample_weight{part}` of {place}")
     at = {}
     if by is not None or not isinstance(rows, np.ndarray | dict | tuple):
-        from keras_sweep.data.table_files import group_columns, places
+        from keras_sweep.data.table_files import find_group_columns, rank_values
 
         what = f"`{how.by}{part}` of {place}"
-        at = group_columns(rows) if by is None else {str(how.by): places(by, count, how, what)}
+        at = find_group_columns(rows) if by is None else {str(how.by): rank_values(by, count, how, what)}
     return RawRows(rows, y, of_rows, at)
 
 
-def _rows_of(y: Any) -> int | None:
+def _count_rows(y: Any) -> int | None:
     with suppress(TypeError, IndexError):  # what is no array at all is told when it is read
-        several = are_several(y, -1) and not isinstance(y, list)
+        several = has_several_arrays(y, -1) and not isinstance(y, list)
         return len(leaves(y)[0] if several else y)
     return None
 
 
-def _kind(array: Features) -> str:
+def _describe_rows(array: Features) -> str:
     if isinstance(array, dict | tuple):
-        return ", ".join(f"{name.removeprefix('/')} {_kind(one)}" for name, one in by_name("", array).items())
+        return ", ".join(f"{name.removeprefix('/')} {_describe_rows(one)}" for name, one in by_name("", array).items())
     if not isinstance(array, np.ndarray):
         return f"a table of {len(array.columns)} columns"
     return f"{'text' if array.dtype.kind == 'O' else 'numbers'}, each row of shape {list(array.shape[1:])}"

@@ -69,7 +69,7 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
     return found | {name: tuple(found[name].values()) for name, wanted in places.items() if list(found[name]) == wanted}
 
 
-def are_several(value: Any, rows: int | None = None) -> bool:
+def has_several_arrays(value: Any, rows: int | None = None) -> bool:
     """Whether it is a dict, list or tuple of arrays, not a list of as many rows; without `rows` a list is none."""
     if isinstance(value, Mapping):
         return True
@@ -84,13 +84,13 @@ def input_array(x: Any, what: str) -> Array:
         return array.reshape(-1).astype(object)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
         raise DataError(f"{what} is {describe_value(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
-    must_fit_32_bits(array, what)
+    check_fits_32_bits(array, what)
     return array
 
 
-def arrays_of(given: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
+def read_arrays(given: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
     """What `read` makes of what is given; of several inputs or outputs of each, which may be one column, [N]."""
-    if not are_several(given, rows):
+    if not has_several_arrays(given, rows):
         return read(given, what)
     if not len(given):
         raise DataError(f"{what} is {describe_value(given)}", hint="Give an array for each input")
@@ -120,7 +120,7 @@ def label_array(y: Any, what: str) -> Array:
     elif array.dtype.kind == "U":
         array = array.astype(object)
     elif array.dtype.kind == "f":
-        must_fit_32_bits(array, what)
+        check_fits_32_bits(array, what)
     # Keras, too, takes a Series of pandas as a column.
     is_series = array.ndim == 1 and type(y).__module__.partition(".")[0] == "pandas"
     return array[:, None] if is_series else array
@@ -139,14 +139,14 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
             f"{what} is {describe_value(weights)}, not one number for each of {rows:,} rows",
             hint="Sample weights are [N], a number from 0 on for each row",
         )
-    must_fit_32_bits(array, what)
+    check_fits_32_bits(array, what)
     array = array.reshape(-1).astype(np.float32)
     if array.min() < 0:
         raise DataError(f"{what} has {array.min():g} in row {array.argmin() + 1}", hint="Weights are 0 or more")
     return array
 
 
-def too_fine_columns(array: Array) -> list[int]:
+def find_blurred_columns(array: Array) -> list[int]:
     """The columns of [N, F] between whose lowest and highest value lie fewer than STEPS_THAT_MATTER numbers of 32 bits,
     as for the seconds of one day counted from 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
@@ -164,7 +164,7 @@ def to_32_bits(x: Array) -> Array:
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def own(array: Array) -> Array:
+def copy_if_view(array: Array) -> Array:
     """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
@@ -187,7 +187,7 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def must_fit_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
+def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
     """Raises DataError for a number that is infinite, beyond 32 bits or, unless there may be gaps, missing."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))

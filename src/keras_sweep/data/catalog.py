@@ -8,7 +8,7 @@ import numpy as np
 from keras_sweep.data.array_sources import MOST_BYTES
 from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
-from keras_sweep.data.leaks import leak_notices
+from keras_sweep.data.leaks import find_leaks
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.split import fit_encoding, read_parts
@@ -74,7 +74,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
         validation = train if validation is whole else encoding.encode_part("validation", validation)
     test_rows, test_fingerprint = seal(encoding)
     one = isinstance(encoding.labels, Labels)  # else there are several outputs
-    leaks = () if source.stream else leak_notices(encoding.parts, one and encoding.labels.values is not None)
+    leaks = () if source.stream else find_leaks(encoding.parts, one and encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,

@@ -49,23 +49,25 @@ def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, acti
         found = [
             replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
             for name in spec.outputs
-            for fault in _faults(spec.output(name), _alone(spec, data, name), output_shape[name], activation[name])
+            for fault in _find_faults(
+                spec.output(name), _select_output(spec, data, name), output_shape[name], activation[name]
+            )
         ]
     elif not spec.loss or several:  # that of a loop, or a compile, of the user's
         return
     else:
-        found = _faults(spec, data, output_shape, activation)
+        found = _find_faults(spec, data, output_shape, activation)
     if found:
         raise SpaceFileError(spec.file, found)
 
 
-def _alone(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
+def _select_output(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     y = spec.part(data.train.y, name)
     indices = y.size == len(y) and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
 
 
-def _faults(
+def _find_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
 ) -> list[Fault]:
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data, output_shape)]
@@ -146,17 +148,17 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         return
     takes = " or ".join(f"`{name}`" for name in fitting)
     looked_at: list[tuple[str, tuple[Value, ...], str]] = [
-        ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_task(spec, data)}"),
+        ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_describe_task(spec, data)}"),
         ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
     ]
     for argument, right, rule in looked_at:
-        for key, values in _values(spec, argument):
+        for key, values in _argument_values(spec, argument):
             wrong = [value for value in values if right and value is not None and value not in right]
             if wrong:
                 yield Fault(f"{rule}, but got {quote(wrong[0])}", key, hint=f"use `{right[0]}`, or leave it out")
 
 
-def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
+def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
     """(key, values) of a model argument; of a range both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
@@ -178,13 +180,13 @@ def _output_faults(
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
-    if needs.form is not LabelForm.ANY and not _fits(output_shape[1:], needed, needs.form):
+    if needs.form is not LabelForm.ANY and not _is_fitting(output_shape[1:], needed, needs.form):
         what, end = f"outputs of shape {list(needed)}", "let it end in that shape"
         if len(needed) == 1:
             what = pluralize(needed[0], "output")
             end = f"end it with `Dense({needed[0]})` and an activation that fits the loss"
         got = f"but its output has shape {list(output_shape[1:])}"
-        yield Fault(f"the model must give {what} a row for {_task(spec, data)}, {got}", "model", hint=end)
+        yield Fault(f"the model must give {what} a row for {_describe_task(spec, data)}, {got}", "model", hint=end)
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
             "the model ends with `softmax` over one output, which is 1 for every row",
@@ -206,19 +208,21 @@ def _output_faults(
         )
 
 
-def _fits(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
+def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
     """Whether outputs of one row have the shape; a last axis of 1 may be missing, and there may be more classes."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:
         (*of_row, classes), (*wanted, least) = output or (None,), needed
-        return _alike(of_row, wanted) and (classes is None or classes >= least)
-    return _alike(output, needed) or _alike((*output, 1), needed) or _alike(output, (*needed, 1))
+        return _is_same_shape(of_row, wanted) and (classes is None or classes >= least)
+    return (
+        _is_same_shape(output, needed) or _is_same_shape((*output, 1), needed) or _is_same_shape(output, (*needed, 1))
+    )
 
 
-def _alike(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
+def _is_same_shape(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
     return len(shape) == len(wanted) and all(one in (None, other) for one, other in zip(shape, wanted, strict=True))
 
 
-def _task(spec: SweepSpec, data: SearchData) -> str:
+def _describe_task(spec: SweepSpec, data: SearchData) -> str:
     return f"`loss: {spec.loss}` and the labels of {data.name}"

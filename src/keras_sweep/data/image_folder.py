@@ -39,17 +39,17 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
     from PIL import Image
 
     parts, faults = {}, list[DataError]()
-    for part, place in _parts(root).items():
+    for part, place in _find_part_folders(root).items():
         unread = list[OSError]()
         every = sorted(path for _, paths in walk_folder(place, unread) for path in paths)
         files = [path for path in every if path.parent != place or not path.is_file()]
-        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
+        faults += [_read_error(root, Path(error.filename), error) for error in unread]
         if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the largest scans are pictures, too
-            pictures: list[Any] = list(threads.map(partial(_picture, root, options), files))
+            pictures: list[Any] = list(threads.map(partial(_read_picture, root, options), files))
         faults += [picture for picture in pictures if isinstance(picture, DataError)]
         if not faults:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
@@ -61,7 +61,7 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
     return SourceRows(root.name, rows, train, validation, test, image_shape=shape)
 
 
-def _parts(root: Path) -> dict[str, Path]:
+def _find_part_folders(root: Path) -> dict[str, Path]:
     """The folder of each part of the rows; the folder itself, as "", where nothing is split. Raises DataError."""
     inside = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = {PARTS[each.name.lower()]: each for each in inside if each.name.lower() in PARTS}
@@ -87,7 +87,7 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
         yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
 
-def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
+def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
     """The pixels of a picture, [H, W, C] float32, or the DataError that says why it has none."""
     import keras
     from PIL import Image
@@ -105,10 +105,10 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return DataError(f"{path.relative_to(root)} has more than {most:,} pixels", hint="Make it smaller")
     except Exception as error:  # Pillow raises nearly anything for a damaged file
-        return _unreadable(root, path, error)
+        return _read_error(root, path, error)
     return pixels / np.float32(255)
 
 
-def _unreadable(root: Path, path: Path, error: Exception) -> DataError:
+def _read_error(root: Path, path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
     return DataError(f"{path.relative_to(root)} can't be read: {reason}")

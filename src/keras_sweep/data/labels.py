@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, own, to_32_bits
+from keras_sweep.data.arrays import Array, copy_if_view, to_32_bits
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.text import itemize
@@ -98,9 +98,9 @@ class Labels:
 
     def _encode(self, y: Array, rows: str) -> Array:
         if self.values is None and self.form is LabelForm.INDEX:
-            return own(y.astype(np.int32))
+            return copy_if_view(y.astype(np.int32))
         if self.values is None:
-            return own(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
+            return copy_if_view(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
         if y.size == len(y):
             places = {value: place for place, value in enumerate(self.values)}
             indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
@@ -127,18 +127,18 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
             f"there are no labels, but `loss: {loss}` compares with some",
             hint="Give `y` beside `x`, or leave `loss` to a model that compiles itself",
         )
-    if y.size == len(y) and are_classes(y, form):
-        return _classes(y.reshape(-1), form, loss, names)
+    if y.size == len(y) and has_classes(y, form):
+        return _fit_classes(y.reshape(-1), form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
             f"the labels are text ({itemize(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
-    return Labels(form) if form in (LabelForm.NUMBER, LabelForm.ANY) else _of_several(y, form, loss, names)
+    return Labels(form) if form in (LabelForm.NUMBER, LabelForm.ANY) else _fit_several(y, form, loss, names)
 
 
-def are_classes(y: Array, form: LabelForm) -> bool:
+def has_classes(y: Array, form: LabelForm) -> bool:
     """Whether rows have a class each, or yes-or-no answers: [N], or [N, C] of 0 and 1.
 
     Of `ANY` texts, truth values, and [N] or [N, 1] whole numbers 0 .. C - 1 are classes.
@@ -151,10 +151,10 @@ def are_classes(y: Array, form: LabelForm) -> bool:
     return y.size == len(y) or bool(np.isin(y, (0, 1)).all())
 
 
-def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     """Of several numbers a row: one-hot classes; else an answer for each column, pixel or step, as the loss has it."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
-    if form is not LabelForm.BINARY and are_classes(y, form) and (sums == 1).all():
+    if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
     whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
     strange = y[(numbers < 0) | ((numbers % 1 > 0) if whole else (numbers > 1))]
@@ -176,7 +176,7 @@ def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | N
     return Labels(form)
 
 
-def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
             f"the labels are real numbers ({itemize(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",

@@ -16,12 +16,12 @@ SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, b
 LEAST_APART, TELLS_ALL = 20, 0.95  # of them: neighbours apart by chance; the measure of a rule right in 99 of 100
 
 
-def leak_notices(parts: Parts, classes: bool) -> tuple[str, ...]:
+def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
     """A line for each leak, which warns and is no fault; `classes` says whether labels are some, and not numbers."""
-    return (*_rows_alike(parts), *_cut_groups(parts), *_telling_columns(parts.train, classes))
+    return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
 
-def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
+def _iterate_held_out(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
     """Which rows are held out (in each fold, or for validation, or as test rows), what is `of` them, and of others."""
     train = of(parts.train)
     for fold in parts.folds:
@@ -32,10 +32,12 @@ def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, An
         yield "test ", of(parts.test), train
 
 
-def _rows_alike(parts: Parts) -> Iterator[str]:
+def _find_copies(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
     # Of each row two numbers, which are the same for the same features, and for the same features and label.
-    for which, held, train in _held(parts, lambda rows: np.stack([x := _hashes(rows.x), x * 31 + _hashes(rows.y)], 1)):
+    for which, held, train in _iterate_held_out(
+        parts, lambda rows: np.stack([x := _hash_rows(rows.x), x * 31 + _hash_rows(rows.y)], 1)
+    ):
         alike, same = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
         counts[which] = counts.get(which, 0) + np.array([len(held), alike.sum(), (alike & ~same).sum()])
     found = [
@@ -47,9 +49,9 @@ def _rows_alike(parts: Parts) -> Iterator[str]:
         yield f"{' and '.join(found)} equal a training row in all features, which flatters scores: take copies out"
 
 
-def _hashes(rows: Features) -> npt.NDArray[np.int64]:
+def _hash_rows(rows: Features) -> npt.NDArray[np.int64]:
     if isinstance(rows, dict | tuple):
-        return reduce(lambda total, one: total * 31 + one, map(_hashes, leaves(rows)))
+        return reduce(lambda total, one: total * 31 + one, map(_hash_rows, leaves(rows)))
     if not isinstance(rows, np.ndarray):
         return rows.hash_rows().to_numpy().view(np.int64)
     if rows.dtype.kind == "O" or not rows.size:
@@ -59,16 +61,19 @@ def _hashes(rows: Features) -> npt.NDArray[np.int64]:
     return np.array([hash(row) for part in np.array_split(wholes, 1 + len(rows) // 10_000) for row in part.tolist()])
 
 
-def _cut_groups(parts: Parts) -> Iterator[str]:
+def _find_cut_groups(parts: Parts) -> Iterator[str]:
     for name in parts.train.places if parts.source.rows is not None else ():  # else each part has places of its own
-        both = [np.intersect1d(held, train) for _, held, train in _held(parts, lambda rows, of=name: rows.places[of])]
+        both = [
+            np.intersect1d(held, train)
+            for _, held, train in _iterate_held_out(parts, lambda rows, of=name: rows.places[of])
+        ]
         if cut := len(np.unique(np.concatenate(both))):
             groups = yaml_list([name])[1:-1]
             mend = f"if their rows are alike, `split: {{groups: {groups}}}` gives the score of new groups"
             yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
 
 
-def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
+def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     """A line for columns each of which gives the label: 1 less the mean distance of labels of neighbours by its value,
     over that of any two rows, is near 1. With distances of ranks, of numbers, it is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):

@@ -23,7 +23,7 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
     if data.train is data.validation:
-        x = data.preprocessing.inputs(_all_raw(parts).x)
+        x = data.preprocessing.inputs(_merge_raw(parts).x)
         return x, x
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
@@ -40,7 +40,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if pictures is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
-    return data.train if data.folds else _together(data.train, data.validation)
+    return data.train if data.folds else _concatenate_rows(data.train, data.validation)
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
@@ -48,10 +48,10 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
-        rows, preprocessing = _together(data.train, data.validation), None
+        rows, preprocessing = _concatenate_rows(data.train, data.validation), None
     else:
         parts = read_parts(spec)
-        raw = _all_raw(parts)
+        raw = _merge_raw(parts)
         encoding = fit_encoding(spec, replace(parts, train=raw, validation=raw, test=None))
         rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
@@ -65,36 +65,36 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
     rows can't be read, and RecordError where the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = {} if data.stream else _named("train", train, data.train)
+    arrays = {} if data.stream else _name_arrays("train", train, data.train)
     if data.folds:
         order = np.concatenate([fold.held for fold in data.folds]).argsort()
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
     else:
-        arrays |= _named("validation", validation, data.validation)
+        arrays |= _name_arrays("validation", validation, data.validation)
     arrays = {name: array.astype(str) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     with replacing(path, option="--save") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _all_raw(parts: Parts) -> RawRows:
+def _merge_raw(parts: Parts) -> RawRows:
     """Those rows of a table, or windows of a series, that are no test rows."""
-    return parts.train if parts.folds else _together(parts.train, parts.validation)
+    return parts.train if parts.folds else _concatenate_rows(parts.train, parts.validation)
 
 
-def _together(train: AnyRows, validation: AnyRows) -> AnyRows:
+def _concatenate_rows(train: AnyRows, validation: AnyRows) -> AnyRows:
     both, weights = (train, validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(
             [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
         )
-    x, y = (each(_joined, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
+    x, y = (each(_concatenate, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
     return type(train)(x, y, weights)
 
 
-def _joined(*parts: Any) -> Any:
+def _concatenate(*parts: Any) -> Any:
     return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0].vstack(parts[1])
 
 
-def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:
+def _name_arrays(part: str, x: Any, rows: Rows) -> dict[str, Array]:
     arrays = dict(zip((f"x_{part}", f"y_{part}", f"sample_weight_{part}"), (x, *rows.arrays[1:]), strict=False))
     return {name: array for key, one in arrays.items() for name, array in by_name(key, one).items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Features, image_set
-from keras_sweep.data.split import Encoding, fit_encoding, picture_rows, read_parts
+from keras_sweep.data.split import Encoding, encode_pictures, fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -25,23 +25,23 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
     """The sealed test rows, encoded as `data` or as `like`. Raises DataError if there are none, or they changed."""
-    rows, raw = _opened(spec, data)
+    rows, raw = _open_rows(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
     """x of the sealed test rows as a model's file takes it (of a table, its columns), and these. Raises DataError."""
-    rows, raw = _opened(spec, data)
+    rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 
 
-def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
+def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Bring some, or all as one with `split: {test: 0.2}`")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return picture_rows(spec, pictures, images, labels), images
+        return encode_pictures(spec, pictures, images, labels), images
     encoding = fit_encoding(spec, read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")

@@ -14,7 +14,7 @@ import polars as pl
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.data.table_columns import NumberColumn, check_columns, first_row, is_number
-from keras_sweep.data.table_files import load_csv, near_column, table_of
+from keras_sweep.data.table_files import load_columns, load_csv, suggest_column
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
@@ -38,7 +38,7 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
         raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
-    numbers, labels, jumps = _columns(path, data.target or "", options)
+    numbers, labels, jumps = _read_columns(path, data.target or "", options)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()
     test = math.ceil(rows * data.split.test)
@@ -63,15 +63,15 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
 
-def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
+def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
     """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
     known = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
     as_csv = CsvOptions(**{key: value for key, value in known.items() if value is not None})
-    (frame, _), place = table_of(partial(load_csv, path), str(path), "csv", as_csv), str(path)
+    (frame, _), place = load_columns(partial(load_csv, path), str(path), "csv", as_csv), str(path)
     if target not in frame.columns:
-        raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
+        raise DataError(f"{path} has no column {target!r}", hint=suggest_column(target, frame.columns))
     times = [one.name for one in frame if one.dtype.is_temporal()]
-    notices = [_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
+    notices = [_find_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
     numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
     for one in numbers:
         if (absent := one.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
@@ -83,7 +83,7 @@ def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFr
     return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
 
-def _jumps(series: pl.Series, path: Path) -> str | None:
+def _find_jumps(series: pl.Series, path: Path) -> str | None:
     """A notice where times, or whole numbers nearly all of which grow by the same, skip some. Raises DataError where
     times go back, or stand still as those of several series do."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()

@@ -78,12 +78,12 @@ def read_source(data: DataSpec, folder: Path) -> SourceRows:
     """All rows of a source, but for the test rows of a set of pictures. Raises DataError."""
     source, path = find_source(data.kind), folder / data.source
     if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
-        raise absent_path(source.names, path)
+        raise missing_path_error(source.names, path)
     rows: SourceRows = source.read(data, folder)
     return rows
 
 
-def absent_path(what: str, path: Path) -> DataError:
+def missing_path_error(what: str, path: Path) -> DataError:
     """The error for a file or folder of a space file that is not there."""
     hint = "Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`"
     return DataError(f"there is no {what} {path}", hint=hint)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, own, to_32_bits, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, Array, Arrays, copy_if_view, each, find_blurred_columns, leaves, to_32_bits
 from keras_sweep.data.image_sets import ImageSet, scale_pixels
-from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs, near_copies
+from keras_sweep.data.labels import LabelForm, fit_labels, has_classes, loss_needs, near_copies
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
@@ -33,9 +33,9 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     """The folds of rows by scikit-learn: shuffled, classes in equal shares, groups whole. Raises DataError: too few."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    labels, groups = _one_a_row(rows.y, form), rows.places.get(how.by or "")
+    labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
     kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    kind = kinds[isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)]
+    kind = kinds[isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)]
     try:
         if groups is not None and (count := len(np.unique(groups))) < how.folds:
             raise ValueError(f"{how.by!r} has {pluralize(count, 'group')}")
@@ -50,7 +50,7 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
     return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut)
 
 
-def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
+def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows, then validation rows; parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
@@ -62,7 +62,7 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
-            train, test = _apart(train, how.test, how, form)
+            train, test = _hold_out(train, how.test, how, form)
     if validation is not None and (how.folds or how.by):
         what = "it can't be cut into folds" if how.folds else f"none are held out by {how.by!r}"
         hint = "Leave that out of `split`, or bring training and validation rows as one"
@@ -70,17 +70,17 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     if how.folds:
         return Parts(source, train, train, test, split_folds(train, how, form))
     if validation is None:
-        train, validation = _apart(train, how.validation, how, form)
+        train, validation = _hold_out(train, how.validation, how, form)
     return Parts(source, train, validation, test)
 
 
-def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
+def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    if how.stratify and not (isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)):
+    if how.stratify and not (isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)):
         are = "the labels are numbers" if isinstance(rows.y, np.ndarray) else "there are several outputs"
         raise DataError(f"`stratify: true` needs classes, but {are}", hint="Set it to false")
-    strata = _one_a_row(rows.y, form) if how.stratify else None
+    strata = _class_per_row(rows.y, form) if how.stratify else None
     at = rows.places.get(how.by or "")
     parted = len(rows) if at is None else len(np.unique(at))
     try:
@@ -91,7 +91,7 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
         elif how.groups:
             kept, held = next(GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(at, groups=at))
         else:
-            kept, held = _latest(at, share)
+            kept, held = _split_by_time(at, share)
     except ValueError as error:
         each = "a row of each class" if how.stratify else "a row"
         by = "" if at is None else f", {parted:,} different {how.by!r},"
@@ -102,7 +102,7 @@ def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[Ra
     return rows.take(kept), rows.take(held)
 
 
-def _latest(times: Array, share: float) -> tuple[Array, Array]:
+def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
     """The earlier rows and the latest, in the order of time; no time is in both. Raises ValueError for one time."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
@@ -112,18 +112,18 @@ def _latest(times: Array, share: float) -> tuple[Array, Array]:
     return order[:cut], order[cut:]
 
 
-def _one_a_row(y: Arrays, form: LabelForm) -> Array:
+def _class_per_row(y: Arrays, form: LabelForm) -> Array:
     """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]; of the first output."""
     y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
-    if flat.shape[1] > 1 and are_classes(y, form):
+    if flat.shape[1] > 1 and has_classes(y, form):
         return np.asarray(flat.argmax(axis=1))
     return flat[:, 0] if y.size else np.zeros(len(y))
 
 
 def read_parts(spec: SweepSpec) -> Parts:
     """The rows of a source that is read whole, split. Raises DataError."""
-    return split(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
+    return split_rows(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ class Encoding:
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
             assert isinstance(raw.x, np.ndarray)
-            return picture_rows(self.spec, pictures, raw.x, raw.y)
+            return encode_pictures(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            x = each(lambda array: own(to_32_bits(array)), raw.x)
+            x = each(lambda array: copy_if_view(to_32_bits(array)), raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
@@ -154,7 +154,7 @@ class Encoding:
         if raw.weights is not None and not raw.weights.any():
             raise DataError(f"the {what} all weigh 0", hint="Give some of them a weight above 0")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
-        return Rows(x, y, None if raw.weights is None else own(raw.weights))
+        return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 
     def encode_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
@@ -188,7 +188,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     source, x, y = parts.source, parts.train.x, parts.train.y
     labels, notices = _fit_labels(spec, y, source), []
     for of_one, array in zip(leaves(labels), leaves(y), strict=True):
-        if of_one.form is LabelForm.NUMBER and too_fine_columns(array.reshape(len(array), -1)):
+        if of_one.form is LabelForm.NUMBER and find_blurred_columns(array.reshape(len(array), -1)):
             notices.append(f"the labels of {source.name} {BLURRED}")
         if array.dtype.kind == "O" and (copies := near_copies(array.flat)):
             notices.append(f"the labels of {source.name} have {copies}")
@@ -199,7 +199,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     if not isinstance(x, np.ndarray | dict | tuple):
         preprocessing, of_columns = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
-    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
+    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := find_blurred_columns(x)):
         notices.append(f"x of {source.name}, column {itemize(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
 
@@ -230,7 +230,7 @@ def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePr
     return TablePreprocessing(columns, picks, ways=source.ways), notices
 
 
-def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
+def encode_pictures(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
     """Pictures as `fit` takes them; class numbers as bytes, like Keras's own loader, where the loss takes these."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from keras_sweep.data.source import SourceRows, absent_path
+from keras_sweep.data.source import SourceRows, missing_path_error
 from keras_sweep.data.table_columns import check_names
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
@@ -24,14 +24,14 @@ _DRIVER = "Install its driver, or name one that is there, as in `postgresql+psyc
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     """The rows of a query. Raises as `read_table`, and DataError for a query that does not read."""
-    place = server_of(data)
+    place = server_url(data)
     opened: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):
         raise DataError(f"`sql` is no query, but {quote(data.source)}", hint="It begins with `select` or `with`")
     if place is None:
         path = (folder / Path(data.options.database).expanduser()).absolute()
         if not path.is_file():
-            raise absent_path("database", path)
+            raise missing_path_error("database", path)
         place, creator = str(path), partial(sqlite3.connect, f"{path.as_uri()}?mode=ro", uri=True)
         opened = {"url": "sqlite://", "creator": creator}
     elif "$" in opened["url"]:
@@ -39,7 +39,7 @@ def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     return read_table(data, place, partial(_load, data.source, place, opened))
 
 
-def server_of(data: DataSpec) -> str | None:
+def server_url(data: DataSpec) -> str | None:
     """The URL of a database that is no file. Raises DataError for one that tells a password."""
     database: str = data.options.database
     if re.search(r"://[^/@]*:[^/$]+@", database):

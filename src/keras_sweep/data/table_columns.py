@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, check_fits_32_bits, find_blurred_columns
 from keras_sweep.data.labels import near_copies
-from keras_sweep.data.written_values import numbers_in
+from keras_sweep.data.written_values import parse_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import itemize, quote, yaml_list
 
@@ -111,20 +111,20 @@ def check_columns(
     Columns of `texts` are categories although they may be numbers. `others` are faults that were found before.
     Without `gaps` a column has to have a value in each row.
     """
-    values, free = _values_of_numbers(table), []
+    values, free = _number_values(table), []
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
             raise DataError(f"column {quote(name)} has a null character in its name", hint="Rename it")
         if name in values:
-            must_fit_32_bits(values[name], f"column {quote(name)}", gaps=True)
+            check_fits_32_bits(values[name], f"column {quote(name)}", gaps=True)
         elif is_text(series.dtype):
-            known, _, odd = _texts_and_numbers(series)
+            known, _, odd = _split_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
             if name not in texts and 0 < odd.sum() <= known.count() / 2:
-                raise _text_among_numbers(name, known, odd, gaps=gaps)
+                raise _text_fault(name, known, odd, gaps=gaps)
             try:
-                _text_column(name, series)
+                _fit_text_column(name, series)
             except DataError as fault:
                 free.append(fault)  # which training rows decide; it is told now if nothing trains on them
         else:
@@ -133,10 +133,10 @@ def check_columns(
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
             )
 
-    _, faults = _each_column(table, look)
+    _, faults = _map_columns(table, look)
     if faults or others:
         options = odd_columns(table) if gaps else {}
-        raise TableError(place, [*others, *faults, *free], _mending(options), options)
+        raise TableError(place, [*others, *faults, *free], _describe_options(options), options)
 
 
 def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
@@ -144,7 +144,7 @@ def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
     drop, missing = [], set()
     for name, series in zip(table.columns, table.get_columns(), strict=True):
         if series.dtype == pl.String:
-            texts, numbers, odd = _texts_and_numbers(series.alias(""))
+            texts, numbers, odd = _split_numbers(series.alias(""))
             no_value = set(texts.filter(odd).unique())
             if numbers.count() and all(text.strip().lower() in NO_VALUE for text in no_value):
                 missing |= no_value
@@ -155,7 +155,7 @@ def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
     return {key: texts for key, texts in (("drop", drop), ("missing", sorted(missing))) if texts}
 
 
-def _mending(options: Mapping[str, Sequence[str]]) -> str | None:
+def _describe_options(options: Mapping[str, Sequence[str]]) -> str | None:
     said = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
     what = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
     return f"{said} {what}" if said else None
@@ -165,17 +165,17 @@ def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """(columns, notices) of training rows; `keep` keeps numbers of one value. Raises TableError with every fault."""
-    values = _values_of_numbers(train)
-    mending = _mending(options := odd_columns(train))
+    values = _number_values(train)
+    mending = _describe_options(options := odd_columns(train))
     notices = [] if mending is None else [mending]
 
     def fit(name: str, series: pl.Series) -> Column:
-        column, blurred = _text_column(name, series) if name not in values else None, False
+        column, blurred = _fit_text_column(name, series) if name not in values else None, False
         if column is None:
             known = values[name][~np.isnan(values[name])]
-            column = _number_column(name, known, missing=len(known) < len(series))
+            column = _fit_number_column(name, known, missing=len(known) < len(series))
             whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            blurred = whole or (len(known) > 0 and bool(too_fine_columns(known[:, None])))
+            blurred = whole or (len(known) > 0 and bool(find_blurred_columns(known[:, None])))
         if isinstance(column, NumberColumn):
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
@@ -187,7 +187,7 @@ def fit_columns(
             notices.append(f"column {quote(name)} has values that {BLURRED}")
         return column
 
-    fitted, faults = _each_column(train, fit)
+    fitted, faults = _map_columns(train, fit)
     if faults:
         raise TableError(place, faults, mending, options)
     if len(notices) > MOST_NOTICES:
@@ -211,7 +211,7 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
         )
 
 
-def _each_column(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
+def _map_columns(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
     looked, faults = [], []
     for series in table.get_columns():
         try:
@@ -221,7 +221,7 @@ def _each_column(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> 
     return looked, faults
 
 
-def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
+def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
     if not len(known):
         return NumberColumn(name)
     if np.abs(known).max() > LARGEST:
@@ -237,7 +237,7 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
     return NumberColumn(name, fill, mean, deviation, indicator=missing)
 
 
-def _text_column(name: str, series: pl.Series) -> Column:
+def _fit_text_column(name: str, series: pl.Series) -> Column:
     known = series.cast(pl.String).replace(MISSING, None).drop_nulls()
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(name)
@@ -257,14 +257,14 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
     for name in names:
         series = table.get_column(name)
         if not is_number(series.dtype):
-            texts, parsed, odd = _texts_and_numbers(series.alias(""))
+            texts, parsed, odd = _split_numbers(series.alias(""))
             if odd.any():
-                raise _text_among_numbers(name, texts, odd)
+                raise _text_fault(name, texts, odd)
             series = parsed.alias(name)
         columns.append(series)
-    values = _values_of_numbers(pl.DataFrame(columns))
+    values = _number_values(pl.DataFrame(columns))
     for name, column in values.items():
-        must_fit_32_bits(column, f"column {quote(name)}", gaps=True)
+        check_fits_32_bits(column, f"column {quote(name)}", gaps=True)
     return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
 
 
@@ -301,23 +301,23 @@ def first_row(found: pl.Series) -> int:
     return 1 + (found.fill_null(False).arg_max() or 0)
 
 
-def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+def _number_values(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
     # All at once, since a call of polars for each of thousands of columns takes minutes.
     columns = [series for series in table.get_columns() if is_number(series.dtype)]
     matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)
     return {series.name: np.ascontiguousarray(values) for series, values in zip(columns, matrix.T, strict=True)}
 
 
-def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
     """A column's texts, null where one is missing; the numbers that they are; and whether a text is none."""
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
     if parsed.null_count() > texts.null_count():
-        parsed = max(parsed, *(numbers_in(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
+        parsed = max(parsed, *(parse_numbers(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
-def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
+def _text_fault(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
     hint = "Leave the field empty where a value is missing" if gaps else "Write a number there"
     return DataError(f"column {quote(name)} has text where numbers should be: {place}", hint=hint)

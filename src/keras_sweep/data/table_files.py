@@ -16,11 +16,11 @@ import polars as pl
 from polars import selectors
 
 from keras_sweep.data import table_columns
-from keras_sweep.data.arrays import Array, describe_value, must_fit_32_bits, weight_array
+from keras_sweep.data.arrays import Array, check_fits_32_bits, describe_value, weight_array
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.data.table_columns import check_columns, check_names, first_row, is_number, is_text, polars_table
 from keras_sweep.data.table_preprocessing import split_dates
-from keras_sweep.data.written_values import Ways, is_written, read_texts
+from keras_sweep.data.written_values import Ways, has_formatted_text, read_texts
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
 from keras_sweep.space.text import escape, itemize, nearest, pluralize, quote, yaml_list
@@ -43,27 +43,29 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     """The rows of a table. Raises DataError where it can't be read, with every fault of its columns."""
     options = data.options if isinstance(data.options, TableOptions) else TableOptions()
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
-    frame, ways = table_of(load, place, data.kind, options, (target, weights, by))
+    frame, ways = load_columns(load, place, data.kind, options, (target, weights, by))
     faults = [
-        DataError(f"has no column {name!r}", hint=near_column(name, frame.columns))
+        DataError(f"has no column {name!r}", hint=suggest_column(name, frame.columns))
         for name in dict.fromkeys(
             (target, weights, by, options.text, *options.columns, *options.drop, *options.categories)
         )
         if name is not None and name not in frame.columns
     ]
     if options.missing_target == "drop" and target in frame.columns:
-        absent = _missing(frame[target])
+        absent = _is_missing(frame[target])
         frame = frame.filter(~absent)
         notices = (f"{pluralize(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
     if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
         keys = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
         notices += (f"columns {itemize(commas)} are read as numbers with decimal commas: {keys}",)
-    features = pl.DataFrame() if options.text else _features(frame, options, {target, weights, by, *options.drop})
+    features = (
+        pl.DataFrame() if options.text else _select_features(frame, options, {target, weights, by, *options.drop})
+    )
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
         faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
     found: list[Array] = []
-    at = group_columns(frame, (target, weights)) if by is None else {}
+    at = find_group_columns(frame, (target, weights)) if by is None else {}
     for name, what in ((target, "target"), (weights, "weights"), (by, "split")):
         if name is None or name not in frame.columns:
             continue
@@ -71,9 +73,9 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
         hint = f"Take such rows out of the file{', or give `missing_target: drop`' if name == target else ''}"
         try:
             if split:
-                at = {name: places(frame[name], len(frame), data.split, what)}
+                at = {name: rank_values(frame[name], len(frame), data.split, what)}
             else:
-                values = _values(frame[name], what, hint)
+                values = _read_values(frame[name], what, hint)
                 found.append(values if name == target else weight_array(values, len(frame), what))
         except DataError as fault:
             faults.append(fault)
@@ -83,7 +85,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
         x = np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
     rows = RawRows(x, found[0], None if weights is None else found[1], at)
     return SourceRows(
-        Path(place).name, rows, notices=notices, leaks=rows_in_time(frame) if by is None else (), ways=ways
+        Path(place).name, rows, notices=notices, leaks=find_time_order(frame) if by is None else (), ways=ways
     )
 
 
@@ -107,20 +109,22 @@ def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, Non
     return frame.with_columns(selectors.string().replace(gaps, None)) if gaps else frame, None
 
 
-def table_of(
+def load_columns(
     load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
     """All columns of a table, and how texts were read as numbers and dates: of all that are learnt from,
     and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
-        return _frame(load, place, options, others)
+        return _load_columns(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{place} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
+def _load_columns(
+    load: Load, place: str, options: TableOptions, others: Sequence[str | None]
+) -> tuple[pl.DataFrame, Ways]:
     numbers = [float(one) for one in options.missing if not isinstance(one, str)]
     frame, read = load(options, [one for one in options.missing if isinstance(one, str)])
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
@@ -132,7 +136,9 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
         return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=False)]
 
     # What polars reads as dates may have the month first, and the year 24 may be 2024.
-    columns = read_as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_written(one)]
+    columns = read_as_text(pl.Date, pl.Datetime) + [
+        one for one in frame if one.name in names and has_formatted_text(one)
+    ]
     values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand, too
         columns += read_as_text(pl.Float64)
@@ -147,13 +153,13 @@ def _frame(load: Load, place: str, options: TableOptions, others: Sequence[str |
     return frame.with_columns(kept), ways
 
 
-def _features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
+def _select_features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
     texts = {one.name: table_columns.to_text(one) if one.name in options.categories else one for one in kept}
     return split_dates(pl.DataFrame(texts))
 
 
-def near_column(name: str, columns: Sequence[str]) -> str:
+def suggest_column(name: str, columns: Sequence[str]) -> str:
     """What may be meant by a name that no column has."""
     if len(columns) == 1 and (separator := next((one for one in ";\t|" if one in columns[0]), None)):
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escape(separator)}"` beside the file'
@@ -164,7 +170,7 @@ def near_column(name: str, columns: Sequence[str]) -> str:
 read_csv, read_parquet = partial(_read_file, load_csv), partial(_read_file, load_parquet)
 
 
-def _missing(series: pl.Series) -> pl.Series:
+def _is_missing(series: pl.Series) -> pl.Series:
     if is_text(series.dtype):
         series = series.cast(pl.String).replace(table_columns.MISSING, None)
     elif series.dtype.is_float():
@@ -172,12 +178,12 @@ def _missing(series: pl.Series) -> pl.Series:
     return series.is_null()
 
 
-def _values(series: pl.Series, what: str, hint: str) -> Array:
+def _read_values(series: pl.Series, what: str, hint: str) -> Array:
     """The values of a column of targets or weights. Raises DataError, where some are missing with the hint."""
     series = series.alias("")  # polars takes some names for patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
         raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
-    absent = _missing(series)
+    absent = _is_missing(series)
     if absent.any():
         where = f"in {pluralize(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
         raise DataError(f"{what} has no value {where}", hint=hint)
@@ -186,11 +192,11 @@ def _values(series: pl.Series, what: str, hint: str) -> Array:
     if series.dtype == pl.Boolean or (series.dtype.is_integer() and series.dtype not in (pl.Int128, pl.UInt128)):
         return series.to_numpy().copy()
     values = series.cast(pl.Float64).to_numpy().copy()
-    must_fit_32_bits(values, what)
+    check_fits_32_bits(values, what)
     return values
 
 
-def places(values: Any, rows: int, how: Split, what: str) -> Places:
+def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
     """[N] of so many rows the place of each one's group or time, from 1 on. Raises DataError for a gap, and no time."""
     as_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes no days, nor objects
     series = polars_table({"": values.tolist() if as_list else values}, what)[""]
@@ -208,7 +214,7 @@ def places(values: Any, rows: int, how: Split, what: str) -> Places:
     return np.asarray(series.rank("dense").to_numpy(), np.intp)
 
 
-def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Places]:
+def find_group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Places]:
     """Columns of text or whole numbers that seem to name groups of rows, by their name or as codes, by their ranks."""
     found = {}
     for series in table.get_columns():
@@ -220,7 +226,7 @@ def group_columns(table: Any, but: Collection[str | None] = ()) -> dict[str, Pla
     return found
 
 
-def rows_in_time(table: pl.DataFrame) -> tuple[str, ...]:
+def find_time_order(table: pl.DataFrame) -> tuple[str, ...]:
     """A notice where rows that are to be split by chance stand in the order of a date or time."""
     for series in table.select(selectors.temporal()).get_columns():
         if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):

@@ -31,7 +31,7 @@ from keras_sweep.data.table_columns import (
     polars_table,
     to_text,
 )
-from keras_sweep.data.written_values import Ways, is_written, read_texts
+from keras_sweep.data.written_values import Ways, has_formatted_text, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import quote
@@ -63,7 +63,7 @@ class TablePreprocessing:
     @property
     def takes_matrix(self) -> bool:
         """Whether the exported model takes one matrix; else a dict of columns."""
-        by_name = self.by_name or any(date_part(column.name) for column in self.columns)
+        by_name = self.by_name or any(parse_date_part(column.name) for column in self.columns)
         by_name = by_name and len(self.columns) <= table_columns.MOST_MIXED_COLUMNS
         return bool(self.steps) or (not by_name and all(isinstance(one, NumberColumn) for one in self.columns))
 
@@ -87,7 +87,7 @@ class TablePreprocessing:
         numbers, codes = self._read(raw)
         if not self.takes_matrix:
             columns: list[Column] = [*self._numbers, *self._texts]
-            return _by_input([column.name for column in columns], numbers, codes)
+            return _name_inputs([column.name for column in columns], numbers, codes)
         # A column that gives no feature stands as missing, whatever it holds by now.
         matrix = np.full((len(numbers), len(self.columns)), np.nan, np.float32)
         matrix[:, self._places] = numbers
@@ -120,7 +120,7 @@ class TablePreprocessing:
         if self.steps:
             return np.asarray(raw, np.float32)[..., self._places], []
         names, widths = [column.name for column in self._numbers], {one.name: one.width for one in self._texts}
-        return _read(polars_table(raw), names, widths, self.ways.values())
+        return _read_columns(polars_table(raw), names, widths, self.ways.values())
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
         """The features of numbers [N, columns] and of each text's codes, by NumPy or by `keras.ops`.
@@ -153,7 +153,7 @@ def split_dates(table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def date_part(name: str) -> tuple[str, str] | None:
+def parse_date_part(name: str) -> tuple[str, str] | None:
     """The column of dates that a column of numbers is a part of, and which; None for another name."""
     found = _DATE_PART.fullmatch(name)
     return None if found is None else (found[1], found[2])
@@ -195,20 +195,20 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
                 f"the model takes {width} columns, but there are {len(frame.columns)}",
                 hint="Give those of the training file, without the target, in its order",
             )
-        return _read(frame, frame.columns, {}, known)[0]
+        return _read_columns(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
     numbers = [name for name in tensors if name not in widths]
-    return _by_input([*numbers, *widths], *_read(frame, numbers, widths, known))
+    return _name_inputs([*numbers, *widths], *_read_columns(frame, numbers, widths, known))
 
 
-def _read(
+def _read_columns(
     frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
 ) -> tuple[Numbers, list[Codes]]:
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
-    parts = [part[0] for name in numbers if name not in frame.columns and (part := date_part(name)) is not None]
+    parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
     known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
-    written = [series for series in texts if is_written(series) or ("," in known and series.dtype == pl.String)]
+    written = [series for series in texts if has_formatted_text(series) or ("," in known and series.dtype == pl.String)]
     columns, _, faults = read_texts(pl.DataFrame(written), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
@@ -232,7 +232,7 @@ def _read(
     return number_matrix(frame, numbers), codes
 
 
-def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
+def _name_inputs(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
     singles = [numbers[:, [index]] for index in range(numbers.shape[1])]
     return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))
 
@@ -257,9 +257,9 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
         return {"inputs": "\n".join([*lines, f"x = table{columns}.to_numpy('float32')"])}
     used = [column for column in preprocessing.columns if column.used]
     numbers = [column.name for column in used if isinstance(column, NumberColumn)]
-    parts = [(input_name(name), *found) for name in numbers if (found := date_part(name)) is not None]
+    parts = [(input_name(name), *found) for name in numbers if (found := parse_date_part(name)) is not None]
     dates = [(name, column, part.replace("weekday", "day_of_week")) for name, column, part in parts]
-    plain = [(input_name(name), name) for name in numbers if date_part(name) is None]
+    plain = [(input_name(name), name) for name in numbers if parse_date_part(name) is None]
     texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
     lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")
     if dates:

@@ -14,10 +14,10 @@ import numpy as np
 
 from keras_sweep.data.arrays import cut
 from keras_sweep.data.compatibility import infer_output_shape
-from keras_sweep.data.labels import LabelForm, are_classes, loss_needs
+from keras_sweep.data.labels import LabelForm, has_classes, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import Fit, asking, has_own_fit, is_hyper_model
+from keras_sweep.models.hyper_model import Fit, has_own_fit, is_hyper_model, make_hyper_parameters
 from keras_sweep.models.own_compile import read_compile_arguments
 from keras_sweep.process.given import is_given, name_of, parts_given
 from keras_sweep.process.source_code import code_files
@@ -46,19 +46,19 @@ def build_with_fit(
     if spec.model.kind == "dense":
         try:
             model = dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]
-            return in_own_units(model, spec), None
+            return undo_transform(model, spec), None
         except (TypeError, ValueError) as error:
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
     function, fit = load_python(spec.model.source, spec.folder, ModelError), None
     if is_hyper_model(function):
-        build, own = builder(function, spec.folder, data.input_shape, classes_of(spec, data))
-        hyper_parameters = asking(arguments)
+        build, own = make_builder(function, spec.folder, data.input_shape, count_classes(spec, data))
+        hyper_parameters = make_hyper_parameters(arguments)
         model = build(hyper_parameters)
         fit = own and partial(own, hyper_parameters, model)
     else:
-        model = _returned(spec, function, arguments, data)
-    model = in_own_units(model, spec)
-    _build(model, spec, data)
+        model = _call_function(spec, function, arguments, data)
+    model = undo_transform(model, spec)
+    _build_variables(model, spec, data)
     if spec.training.adapt:
         _adapt(model, spec, data)
     return model, fit
@@ -106,7 +106,7 @@ def dense(
     return keras.Sequential(layers)
 
 
-def in_own_units(model: Any, spec: SweepSpec) -> Any:
+def undo_transform(model: Any, spec: SweepSpec) -> Any:
     """A model whose last layers undo the transform of its target, if there is one. Raises ModelError for a class."""
     import keras
 
@@ -149,13 +149,13 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
             layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
 
 
-def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
+def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
     source = spec.model.source
     if not callable(function):
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
     given = {
-        **select_accepted(function, {"input_shape": data.input_shape, "classes": classes_of(spec, data)}),
+        **select_accepted(function, {"input_shape": data.input_shape, "classes": count_classes(spec, data)}),
         **listed,
     }
     try:
@@ -171,7 +171,7 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
     return model
 
 
-def builder(
+def make_builder(
     found: Any, folder: Path, input_shape: tuple[int, ...], classes: int | None
 ) -> tuple[Callable[[Any], Any], Fit | None]:
     """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel;
@@ -216,7 +216,7 @@ def _check_model(model: object, source: str) -> None:
         )
 
 
-def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
+def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
     """Make all variables of a model. One of a class of the user's is called once on a symbol of a batch."""
     import keras
 
@@ -243,12 +243,12 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
         if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # which a call takes in the names' order
             symbol = [symbol[name] for name in names]
         try:
-            return model(_in_rank(symbol, getattr(model, "inputs", None)))
+            return model(_match_rank(symbol, getattr(model, "inputs", None)))
         except NotImplementedError:
             return model(cut(data.train.x, 0, 1))
 
 
-def _in_rank(symbol: Any, inputs: Any) -> Any:
+def _match_rank(symbol: Any, inputs: Any) -> Any:
     """A symbol with, or without, a last axis of 1, as Keras adds it to rows, or takes it away, for a model's input."""
     import keras
 
@@ -259,10 +259,10 @@ def _in_rank(symbol: Any, inputs: Any) -> Any:
     return keras.KerasTensor(symbol.shape[:-1], dtype=symbol.dtype) if drops else symbol
 
 
-def classes_of(spec: SweepSpec, data: SearchData) -> int | None:
+def count_classes(spec: SweepSpec, data: SearchData) -> int | None:
     """What a user's function gets as `classes`: also the number of several columns of 0 and 1; None for regression."""
     y, numbers = data.train.y, loss_needs(spec.loss).form is LabelForm.NUMBER
-    in_columns = isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] > 1 and are_classes(y, LabelForm.BINARY)
+    in_columns = isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] > 1 and has_classes(y, LabelForm.BINARY)
     return int(y.shape[1]) if data.classes is None and not numbers and in_columns else data.classes
 
 

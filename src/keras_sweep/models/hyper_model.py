@@ -41,7 +41,7 @@ Fit = Callable[..., Any]  # of rows and the arguments of `keras.Model.fit`, for 
 
 def is_hyper_model(found: Any) -> bool:
     """Whether it is a HyperModel (an instance or a class), or a function whose first parameter is `hp`."""
-    if _class_of(found) is not None:
+    if _find_class(found) is not None:
         return True
     with suppress(TypeError, ValueError):  # no function, or one that has no signature
         return not isinstance(found, type) and next(iter(inspect.signature(found).parameters), None) == "hp"
@@ -50,11 +50,11 @@ def is_hyper_model(found: Any) -> bool:
 
 def has_own_fit(found: object) -> bool:
     """Whether it is a HyperModel, or a class of one, that trains its models by a `fit` of its own."""
-    kind = _class_of(found)
+    kind = _find_class(found)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
-def _class_of(found: object) -> Any:
+def _find_class(found: object) -> Any:
     """The class of a HyperModel, or of its instance; None of anything else."""
     keras_tuner = sys.modules.get("keras_tuner")  # whoever made a HyperModel has imported it
     kind = found if isinstance(found, type) else type(found)
@@ -92,7 +92,7 @@ def parse_fit_result(found: Any, objective: Objective) -> dict[str, float]:
     if found is None or isinstance(found, keras.callbacks.History):
         return {}
     if isinstance(found, list) and found:
-        parts = [parse_fit_result(_best_of(one, objective), objective) for one in found]
+        parts = [parse_fit_result(_select_best_epoch(one, objective), objective) for one in found]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
@@ -105,7 +105,7 @@ def parse_fit_result(found: Any, objective: Objective) -> dict[str, float]:
         ) from error
 
 
-def _best_of(found: Any, objective: Objective) -> Any:
+def _select_best_epoch(found: Any, objective: Objective) -> Any:
     """Of what `model.fit` returned the metrics of its best epoch; anything else as it is."""
     curve = getattr(found, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
@@ -114,7 +114,7 @@ def _best_of(found: Any, objective: Objective) -> Any:
     return {name: values[best] for name, values in curve.items()}
 
 
-def asking(values: Mapping[str, Value]) -> Any:
+def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
     """`keras_tuner.HyperParameters` with these values; others have their defaults."""
     import keras_tuner
 
@@ -123,7 +123,7 @@ def asking(values: Mapping[str, Value]) -> Any:
     return hyper_parameters
 
 
-def parameters_of(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
+def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
     """The parameters `model.NAME` of `keras_tuner.HyperParameters.space`, in their order, so that conditions look back.
 
     A name that stands in several conditional scopes becomes one parameter that is there in all of them. Raises
@@ -133,12 +133,12 @@ def parameters_of(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
     for one in hyper_parameters:
         name = MODEL_PREFIX + one.name
         when = (Condition(MODEL_PREFIX + condition.name, tuple(condition.values)) for condition in one.conditions)
-        new = Parameter(name, distribution_of(one), tuple(when), default=one.default)
-        merged[name] = _united(merged[name], new) if name in merged else new
+        new = Parameter(name, convert_distribution(one), tuple(when), default=one.default)
+        merged[name] = _merge_parameters(merged[name], new) if name in merged else new
     return tuple(merged.values())
 
 
-def distribution_of(hyper_parameter: Any) -> Distribution:
+def convert_distribution(hyper_parameter: Any) -> Distribution:
     """The range of one `keras_tuner` hyperparameter.
 
     A logarithmic range with a step is the list of its values. `reverse_log`, which no other engine knows, is uniform.
@@ -159,7 +159,7 @@ def distribution_of(hyper_parameter: Any) -> Distribution:
     return Float(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
-def _united(a: Parameter, b: Parameter) -> Parameter:
+def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
     if a.distribution != b.distribution:
         raise ModelError(
             f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
@@ -182,13 +182,13 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     Raises ModelError where no build gives a Keras model, or where the model has no hyperparameter of such a NAME.
     """
     space = spec.space
-    constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
+    constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
-    exploration = Exploration(build if fit is None else _fitting_too(build, fit, spec, data), fixed)
+    exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
     own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
-    for name in (*fixed, *map(_bare, own)):
+    for name in (*fixed, *map(_strip_prefix, own)):
         if name not in known:
             raise ModelError(
                 f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
@@ -199,7 +199,7 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
 
 
-def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
+def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
     """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
 
     It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
@@ -229,7 +229,7 @@ def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: S
     return build_and_fit
 
 
-def _bare(name: str) -> str:
+def _strip_prefix(name: str) -> str:
     return name.removeprefix(MODEL_PREFIX)
 
 
@@ -274,12 +274,12 @@ class Exploration:
         free = [one for one in met if one.name not in self.fixed]
         wanted = {condition.name for one in free for condition in one.conditions}
         kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        return in_order(map(self._conditioned, parameters_of(kept)))
+        return in_order(map(self._add_conditions, convert_parameters(kept)))
 
-    def _conditioned(self, parameter: Parameter) -> Parameter:
+    def _add_conditions(self, parameter: Parameter) -> Parameter:
         """The parameter with the conditions that follow from which values of others it is asked for with."""
-        name, when = _bare(parameter.name), list(parameter.when)
-        passed_over = {name, *self.fixed, *(_bare(condition.parameter) for condition in when)}
+        name, when = _strip_prefix(parameter.name), list(parameter.when)
+        passed_over = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
         for parent, asked in self.asked.items():
             if parent in passed_over:
                 continue
@@ -294,7 +294,7 @@ class Exploration:
 
     def _vary(self, name: str) -> None:
         """Build with values of a hyperparameter that may lead to other code: every choice, both ends of a range."""
-        distribution = distribution_of(next(one for one in self.variants if one.name == name))
+        distribution = convert_distribution(next(one for one in self.variants if one.name == name))
         listed = distribution.values() if distribution.size <= MOST_VALUES else ()
         asked = self.asked[name] = dict[Value, tuple[frozenset[str], bool]]()
 
@@ -312,7 +312,7 @@ class Exploration:
 
     def _try(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
-        whole, hyper_parameters = True, asking({**values, **self.fixed})
+        whole, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
         except ModelError as fault:  # a trial there fails; what was asked for before is known all the same

@@ -12,10 +12,16 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, ModelError
-from keras_sweep.models.build import build_model, builder, call_symbolic, classes_of
+from keras_sweep.models.build import build_model, call_symbolic, count_classes, make_builder
 from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import apply_own_compile, check_losses, names_of_outputs, overridden, own_loss
+from keras_sweep.models.own_compile import (
+    apply_own_compile,
+    check_losses,
+    describe_own_loss,
+    find_overridden,
+    list_output_names,
+)
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, preserve_process, user_code
@@ -34,7 +40,7 @@ _ACTIVATED = frozenset({"Dense", "EinsumDense", "Activation"})  # layers that ha
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspection:
     """What is known of a model before anything trains."""
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
@@ -59,10 +65,10 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     found = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have made metrics before
     model = first_model(spec, data)[0]
-    names = names_of_outputs(model, getattr(model, "output", None))
+    names = list_output_names(model, getattr(model, "output", None))
     if set(names) == set(spec.outputs):  # in the model's order, which is that of labels in a tuple
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
-    known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
+    known = replace(spec, data=replace(spec.data, inputs=_column_inputs(model, data)))
     if spec.own:
         known = apply_own_compile(known, model, trains_itself=has_own_fit(found))
     own_metrics = [known.metrics, *(one.metrics for one in known.outputs.values())] if "metrics" in spec.own else []
@@ -71,7 +77,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     return known, data if as_before else load_search_data(known)
 
 
-def _columns_of(model: Any, data: SearchData) -> tuple[str, ...]:
+def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
     """The inputs of a model that takes several, where each bears the name of a column of a table; else none."""
     inputs = getattr(model, "input", None)
     of_list = inputs if isinstance(inputs, list) else ()
@@ -80,22 +86,24 @@ def _columns_of(model: Any, data: SearchData) -> tuple[str, ...]:
     return tuple(names) if len(names) > 1 and set(names) <= columns else ()
 
 
-def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
+def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
     """Build the model and look at it. Raises ModelError as `first_model`, and for outputs that no labels are of."""
     if spec.model.kind == "dense":
-        return Inspected(spec)
+        return Inspection(spec)
     spec = add_own_parameters(spec, data)
     model, notices = first_model(spec, data)
-    check_losses(spec, map(own_loss, draw_models(spec, data)))
-    notices += overridden(spec, model)
+    check_losses(spec, map(describe_own_loss, draw_models(spec, data)))
+    notices += find_overridden(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
     if isinstance(shape, dict):
-        activation = {name: _last_activation(model, place) for place, name in enumerate(names_of_outputs(model, shape))}
+        activation = {
+            name: _last_activation(model, place) for place, name in enumerate(list_output_names(model, shape))
+        }
     elif activation is None:
-        notices += _strange_outputs(spec, data, model)
-    notices += _file_words(data, model)
-    return Inspected(spec, shape, activation, tuple(notices))
+        notices += _check_first_outputs(spec, data, model)
+    notices += _file_notices(data, model)
+    return Inspection(spec, shape, activation, tuple(notices))
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
@@ -105,7 +113,7 @@ def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     found = load_python(spec.model.source, spec.folder, ModelError)
     if not is_hyper_model(found):
         return spec
-    return explore_space(spec, *builder(found, spec.folder, data.input_shape, classes_of(spec, data)), data)
+    return explore_space(spec, *make_builder(found, spec.folder, data.input_shape, count_classes(spec, data)), data)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
@@ -162,7 +170,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
 def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
     """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
     source = spec.model.source
-    names = names_of_outputs(model, outputs)
+    names = list_output_names(model, outputs)
     are = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
     if isinstance(outputs, dict) and not isinstance(y, dict):
         raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
@@ -176,7 +184,7 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     return {name: tuple(shapes[name].shape) for name in names}
 
 
-def _file_words(data: SearchData, model: Any) -> Iterator[str]:
+def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
     """What to know before the search of the file that the best model is written to."""
     try:
         words = opening_words(opening_call(fileable(model, data.train.x)))
@@ -189,7 +197,7 @@ def _file_words(data: SearchData, model: Any) -> Iterator[str]:
         yield words
 
 
-def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
+def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
     """Whether outputs of the model as it begins are none that the loss can take; asked where its layers do not tell."""
     import keras
 
@@ -210,7 +218,7 @@ def _last_activation(model: Any, output: int = 0) -> str | None:
     """The activation that a model ends with ("softmax", "linear", ...), or None where its last layers do not tell."""
     import keras
 
-    for operation in _steps_back(model, output):
+    for operation in _walk_back(model, output):
         kind = type(operation).__name__
         if not type(operation).__module__.startswith("keras."):
             return None
@@ -226,7 +234,7 @@ def _last_activation(model: Any, output: int = 0) -> str | None:
     return None
 
 
-def _steps_back(model: Any, output: int) -> Iterator[Any]:
+def _walk_back(model: Any, output: int) -> Iterator[Any]:
     """The layers and operations that an output comes from, the last one first, as far as each has one input."""
     import keras
 

@@ -25,11 +25,11 @@ def fileable(model: Any, x: Arrays) -> Any:
     which plain Keras can write and open, where its `call` is made of layers and Keras's operations alone. On a few
     of the rows `x` both must give the same. Raises ValueError, with the reason, where neither can be written.
     """
-    why = _why_not(model)
+    why = _find_save_problem(model)
     if why is None:
         return model
-    functional = _functional(model, x)
-    if functional is None or _why_not(functional) is not None:
+    functional = _make_functional(model, x)
+    if functional is None or _find_save_problem(functional) is not None:
         raise ValueError(why)
     return functional
 
@@ -40,23 +40,23 @@ def opening_call(model: Any) -> str:
 
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
-        names = own_objects(config)
-        compiled = ", compile=False" if own_objects({"parts": config.get("compile_config")}) else ""
+        names = find_custom_objects(config)
+        compiled = ", compile=False" if find_custom_objects({"parts": config.get("compile_config")}) else ""
     custom = f", custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}" if names else ""
-    unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _parts(config)) else ""
+    unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _walk_config(config)) else ""
     return f"keras.models.load_model(path{custom}{compiled}{unsafe})"
 
 
-def own_objects(config: Any) -> dict[str, str]:
+def find_custom_objects(config: Any) -> dict[str, str]:
     """The user's own classes, with their modules, and functions in a model's config, by what the file calls them.
 
     Not those that it is compiled with: without them it opens by `compile=False`.
     """
     names = {}
-    for part in _parts(config):
+    for part in _walk_config(config):
         module = str(part.get("module") or "")
         if part["class_name"] == "function":
-            if not _known_to_keras(part):  # Keras keeps no module of a function
+            if not _is_known_to_keras(part):  # Keras keeps no module of a function
                 names[part["config"]] = part["config"].rpartition(">")[2]
         elif part.get("registered_name") and module.split(".")[0] not in ("keras", "builtins"):
             names[part["registered_name"]] = f"{module}.{part['class_name']}".lstrip(".")  # of `__main__` it has none
@@ -64,7 +64,7 @@ def own_objects(config: Any) -> dict[str, str]:
 
 
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
-    """`own_objects` of a model's file, and of what it is `compiled` with, each as "module:name".
+    """`find_custom_objects` of a model's file, and of what it is `compiled` with, each as "module:name".
 
     {} where it is no such file, which opening it tells.
 
@@ -75,7 +75,7 @@ def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
         parts = [config, {"parts": config.get("compile_config") if compiled else None}]
-        for name, place in own_objects(parts).items():
+        for name, place in find_custom_objects(parts).items():
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or source.partition(':')[0]}:{known}"
     return sources
@@ -89,7 +89,7 @@ def opening_words(call: str) -> str | None:
     return f"plain `load_model` refuses the model's file, which {which}; this opens it: `{call}`"
 
 
-def _known_to_keras(function: Mapping[str, Any]) -> bool:
+def _is_known_to_keras(function: Mapping[str, Any]) -> bool:
     """Whether a function is one that Keras finds by its name, in a process without code of the user's."""
     import keras
 
@@ -102,7 +102,7 @@ def _known_to_keras(function: Mapping[str, Any]) -> bool:
     return True
 
 
-def _why_not(model: Any) -> str | None:
+def _find_save_problem(model: Any) -> str | None:
     import keras
 
     try:
@@ -113,7 +113,7 @@ def _why_not(model: Any) -> str | None:
     return None
 
 
-def _functional(model: Any, x: Arrays) -> Any | None:
+def _make_functional(model: Any, x: Arrays) -> Any | None:
     import keras
 
     given: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
@@ -131,12 +131,12 @@ def _functional(model: Any, x: Arrays) -> Any | None:
     return None
 
 
-def _parts(config: Any) -> Iterator[Mapping[str, Any]]:
+def _walk_config(config: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(config, Mapping):
         if "class_name" in config:
             yield config
         for key, value in config.items():
-            yield from _parts(value) if key != "compile_config" else ()
+            yield from _walk_config(value) if key != "compile_config" else ()
     elif isinstance(config, list | tuple):
         for value in config:
-            yield from _parts(value)
+            yield from _walk_config(value)

@@ -42,7 +42,7 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
     given |= {name: None for key, names in left.items() if key not in spec.own for name in names if given}
     if data.weighs and "metrics" in spec.own:
         of_outputs = given.get("metrics") or given.get("weighted_metrics")
-        weighted = of_outputs if spec.outputs else list(_metrics_of(model).values())
+        weighted = of_outputs if spec.outputs else list(_read_metrics(model).values())
         given |= {"metrics": None, "weighted_metrics": weighted}
     return given
 
@@ -57,7 +57,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(_is_own(model, name) for name in steps)
     if "loss" in own and (loss := given.get("loss")) is not None:
-        outputs = _outputs_of(model, given)
+        outputs = _read_outputs(model, given)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
         spec = replace(spec, loss=name, loss_arguments=arguments, outputs=outputs)
     elif "loss" in own and not (trains_itself or model.compiled):  # without one it may still add losses
@@ -69,7 +69,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
         rule = "has no value: the model has a `train_step` of its own, but no `test_step`, which validation rows need"
         hint = "write one, or rank by a metric of training, as in `metric: {name: loss, goal: minimize}`"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
-    metrics = _metrics_of(model)
+    metrics = _read_metrics(model)
     if "metrics" in own:
         whole = {} if spec.outputs else metrics
         arguments_of = {name: arguments for name, one in whole.items() if (arguments := unusual_arguments(one))}
@@ -99,18 +99,18 @@ def _is_own(model: Any, name: str) -> bool:
     return getattr(type(model), name) is not getattr(keras.Model, name)
 
 
-def own_loss(model: Any) -> str:
+def describe_own_loss(model: Any) -> str:
     """The loss with which a model compiles itself, in words that are the same where it is; "" without one."""
     given = read_compile_arguments(model)
     loss, weights = given.get("loss"), given.get("loss_weights")
-    of_outputs = [(one.loss, one.loss_arguments) for one in _outputs_of(model, given).values()]
+    of_outputs = [(one.loss, one.loss_arguments) for one in _read_outputs(model, given).values()]
     of_each = of_outputs or ([] if loss is None else [loss_and_arguments(loss)])
     words = join([f"{name} with {dict(arguments)}" if arguments else name for name, arguments in of_each])
     return f"{words} weighed by {weights}" if words and weights else words
 
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
-    """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
+    """See that `describe_own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
@@ -121,7 +121,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
-def names_of_outputs(model: Any, outputs: Any) -> list[str]:
+def list_output_names(model: Any, outputs: Any) -> list[str]:
     """The names of several outputs by which Keras logs them, in its order; [] of one."""
     if isinstance(outputs, dict):
         return sorted(outputs)
@@ -129,9 +129,9 @@ def names_of_outputs(model: Any, outputs: Any) -> list[str]:
     return list(map(str, getattr(model, "output_names", None) or range(len(outputs)))) if of_list else []
 
 
-def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
+def _read_outputs(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     """What a model of several outputs compiles itself with of each; {} of one output."""
-    names = names_of_outputs(model, getattr(model, "output", None))
+    names = list_output_names(model, getattr(model, "output", None))
 
     def of(part: Any, name: str) -> Any:
         if isinstance(part, Mapping):
@@ -140,7 +140,7 @@ def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
 
     found = {}
     for name in names if len(names) > 1 else ():
-        metrics = _by_name([of(given.get(key), name) for key in ("metrics", "weighted_metrics")])
+        metrics = _name_metrics([of(given.get(key), name) for key in ("metrics", "weighted_metrics")])
         arguments_of = {metric: arguments for metric, one in metrics.items() if (arguments := unusual_arguments(one))}
         loss = of(given.get("loss"), name)
         known = ("", {}) if loss is None else loss_and_arguments(loss)
@@ -148,7 +148,7 @@ def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     return found
 
 
-def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
+def find_overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
     """What a model compiles itself with and the space names itself, and which optimizer is used."""
     compiles = f"{name_of(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
@@ -157,7 +157,7 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
         if (name, arguments) != (spec.loss, {**spec.loss_arguments}):
             more = f" with {', '.join(f'{key}={value!r}' for key, value in arguments.items())}" if arguments else ""
             yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` counts"
-    ignored = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
+    ignored = [] if "metrics" in spec.own else [name for name in _read_metrics(model) if name not in spec.metrics]
     if ignored:
         yield f"{compiles} metrics {itemize(ignored)}, which have no effect: the space file's `metrics` are recorded"
     no_effect = "has no effect: the space file's `optimizer` is used"
@@ -181,7 +181,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
         summed = given.get("loss_weights") or "reduction" in spec.loss_arguments  # lanes take the mean of rows
         if summed or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
             return "a loss of its own"
-    metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else list(spec.metrics)
+    metrics = list(_read_metrics(model).values()) if "metrics" in spec.own else list(spec.metrics)
     if len(metrics) != len(spec.metrics) or not all(map(partial(_is_named, spec), spec.metrics, metrics)):
         return "metrics of its own"
     name = type(optimizer).__name__
@@ -216,13 +216,13 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
     return f"its own {getattr(getattr(loss, 'fn', loss), '__name__', type(loss).__name__)}", {}
 
 
-def _metrics_of(model: Any) -> dict[str, Any]:
+def _read_metrics(model: Any) -> dict[str, Any]:
     """Those that a model compiles itself with, by the names by which Keras logs them."""
     given = read_compile_arguments(model)
-    return _by_name([given.get("metrics"), given.get("weighted_metrics")])
+    return _name_metrics([given.get("metrics"), given.get("weighted_metrics")])
 
 
-def _by_name(metrics: Any) -> dict[str, Any]:
+def _name_metrics(metrics: Any) -> dict[str, Any]:
     import keras
 
     parts = keras.tree.flatten(metrics)
