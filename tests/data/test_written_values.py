@@ -6,7 +6,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from keras_sweep.data.written_values import has_formatted_text, read_texts
+from keras_sweep.data.written_values import is_formatted, read_texts
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_other_columns_decide_if_they_prove_one_way() -> None:
 
 
 def test_plain_numbers_may_be_names_of_categories() -> None:
-    assert [has_formatted_text(pl.Series(texts)) for texts in (["1", "02"], ["1", "2,5"], [1, 2])] == [
+    assert [is_formatted(pl.Series(texts)) for texts in (["1", "02"], ["1", "2,5"], [1, 2])] == [
         False,
         True,
         False,

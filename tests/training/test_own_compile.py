@@ -10,7 +10,7 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SpaceFileError
 from keras_sweep.models.inspect_model import inspect_model, load_rows
-from keras_sweep.models.own_compile import describe_own_loss
+from keras_sweep.models.own_compile import own_loss
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.winner import evaluate
@@ -123,7 +123,7 @@ def test_trials_of_different_losses_are_not_ranked_by_their_loss(name):
 
 def test_arguments_of_a_loss_and_losses_of_outputs_are_told_apart():
     losses = [own_compiles.smooth(), own_compiles.compiled(loss="categorical_crossentropy"), own_compiles.uncompiled()]
-    assert list(map(describe_own_loss, losses)) == [
+    assert list(map(own_loss, losses)) == [
         "categorical_crossentropy with {'label_smoothing': 0.1}",
         "categorical_crossentropy",
         "",
@@ -131,7 +131,7 @@ def test_arguments_of_a_loss_and_losses_of_outputs_are_told_apart():
     pixels = keras.Input((64,))
     model = keras.Model(pixels, {name: keras.layers.Dense(1)(pixels) for name in ("a", "b")})
     model.compile(loss={"a": "mse", "b": "mae"}, loss_weights={"a": 2.0, "b": 1.0})
-    assert describe_own_loss(model) == "mse, mae weighed by {'a': 2.0, 'b': 1.0}"
+    assert own_loss(model) == "mse, mae weighed by {'a': 2.0, 'b': 1.0}"
 
 
 def test_a_compile_that_takes_other_arguments_is_left_as_it_is():

@@ -61,9 +61,7 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     path, target, by = folder / data.source, data.target, data.split.by
     try:
         with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
-            names = (
-                {name: name for name in file.files} if target is None else _select_names(file.files, target, path, by)
-            )
+            names = {name: name for name in file.files} if target is None else _select(file.files, target, path, by)
             arrays = {key: file[name] for key, name in names.items()}  # each is read only where it is asked for
     except DataError:
         raise
@@ -75,7 +73,7 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     return _rows_from_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
 
 
-def _select_names(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
+def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
     has = f"It has {itemize(names, 10)}"
     if target not in names:
         raise DataError(f"{path} has no array {target!r}", hint=has)
@@ -169,9 +167,7 @@ def count_large_steps(dataset: Any) -> int:
     """How many batches it gives, where so many of the size of the first are more than `MOST_BYTES`; else 0."""
     with suppress(Exception):  # whatever the user's code raises: `read_dataset` comes to it, too, and tells of it
         elements, count = _iterate_dataset(dataset)
-        size = (
-            sum(array.nbytes for one in _convert_element(next(elements)) for array in leaves(one)) if count > 1 else 0
-        )
+        size = sum(array.nbytes for one in _to_numpy(next(elements)) for array in leaves(one)) if count > 1 else 0
         return count if size * count > MOST_BYTES else 0
     return 0
 
@@ -185,7 +181,7 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
         if count == -1:
             raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
         for element in elements:
-            parts.append(_convert_element(element))
+            parts.append(_to_numpy(element))
             size += sum(array.nbytes for one in parts[-1] for array in leaves(one))
             if size > MOST_BYTES:
                 raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
@@ -203,7 +199,7 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
     return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
 
 
-def _convert_element(element: Any) -> list[Any]:
+def _to_numpy(element: Any) -> list[Any]:
     """x, y and weights of a batch, or of a row, as arrays of NumPy, texts as `str`."""
 
     def as_array(value: Any) -> Any:

@@ -49,25 +49,23 @@ def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, acti
         found = [
             replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
             for name in spec.outputs
-            for fault in _find_faults(
-                spec.output(name), _select_output(spec, data, name), output_shape[name], activation[name]
-            )
+            for fault in _faults(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
         ]
     elif not spec.loss or several:  # that of a loop, or a compile, of the user's
         return
     else:
-        found = _find_faults(spec, data, output_shape, activation)
+        found = _faults(spec, data, output_shape, activation)
     if found:
         raise SpaceFileError(spec.file, found)
 
 
-def _select_output(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
+def _select(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     y = spec.part(data.train.y, name)
     indices = y.size == len(y) and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
 
 
-def _find_faults(
+def _faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
 ) -> list[Fault]:
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data, output_shape)]
@@ -214,13 +212,11 @@ def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: L
         return output == needed
     if form is LabelForm.INDEX:
         (*of_row, classes), (*wanted, least) = output or (None,), needed
-        return _is_same_shape(of_row, wanted) and (classes is None or classes >= least)
-    return (
-        _is_same_shape(output, needed) or _is_same_shape((*output, 1), needed) or _is_same_shape(output, (*needed, 1))
-    )
+        return _is_like(of_row, wanted) and (classes is None or classes >= least)
+    return _is_like(output, needed) or _is_like((*output, 1), needed) or _is_like(output, (*needed, 1))
 
 
-def _is_same_shape(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
+def _is_like(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
     return len(shape) == len(wanted) and all(one in (None, other) for one, other in zip(shape, wanted, strict=True))
 
 

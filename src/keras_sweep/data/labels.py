@@ -195,8 +195,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
     texts = [text.lower() for text in texts] if y.dtype.kind == "b" else texts
     if len(values) < 2:
         raise DataError(
-            f"there is only one class in the training rows: {itemize(texts)}",
-            hint="Bring rows of at least two classes",
+            f"there is only one class in the training rows: {itemize(texts)}", hint="Bring rows of at least two classes"
         )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(

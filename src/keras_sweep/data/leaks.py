@@ -21,7 +21,7 @@ def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
     return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
 
-def _iterate_held_out(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
+def _iter_parts(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
     """Which rows are held out (in each fold, or for validation, or as test rows), what is `of` them, and of others."""
     train = of(parts.train)
     for fold in parts.folds:
@@ -35,7 +35,7 @@ def _iterate_held_out(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[
 def _find_copies(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
     # Of each row two numbers, which are the same for the same features, and for the same features and label.
-    for which, held, train in _iterate_held_out(
+    for which, held, train in _iter_parts(
         parts, lambda rows: np.stack([x := _hash_rows(rows.x), x * 31 + _hash_rows(rows.y)], 1)
     ):
         alike, same = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
@@ -64,8 +64,7 @@ def _hash_rows(rows: Features) -> npt.NDArray[np.int64]:
 def _find_cut_groups(parts: Parts) -> Iterator[str]:
     for name in parts.train.places if parts.source.rows is not None else ():  # else each part has places of its own
         both = [
-            np.intersect1d(held, train)
-            for _, held, train in _iterate_held_out(parts, lambda rows, of=name: rows.places[of])
+            np.intersect1d(held, train) for _, held, train in _iter_parts(parts, lambda rows, of=name: rows.places[of])
         ]
         if cut := len(np.unique(np.concatenate(both))):
             groups = yaml_list([name])[1:-1]

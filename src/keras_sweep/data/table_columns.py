@@ -26,7 +26,7 @@ import polars as pl
 
 from keras_sweep.data.arrays import BLURRED, check_fits_32_bits, find_blurred_columns
 from keras_sweep.data.labels import near_copies
-from keras_sweep.data.written_values import parse_numbers
+from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import itemize, quote, yaml_list
 
@@ -226,8 +226,7 @@ def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bo
         return NumberColumn(name)
     if np.abs(known).max() > LARGEST:
         raise DataError(
-            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
-            hint="Use a larger unit",
+            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}", hint="Use a larger unit"
         )
     known = known.astype(np.float32).astype(np.float64)  # as the model will see them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
@@ -313,7 +312,7 @@ def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
     if parsed.null_count() > texts.null_count():
-        parsed = max(parsed, *(parse_numbers(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
+        parsed = max(parsed, *(to_numbers(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 

@@ -20,7 +20,7 @@ from keras_sweep.data.arrays import Array, check_fits_32_bits, describe_value, w
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.data.table_columns import check_columns, check_names, first_row, is_number, is_text, polars_table
 from keras_sweep.data.table_preprocessing import split_dates
-from keras_sweep.data.written_values import Ways, has_formatted_text, read_texts
+from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
 from keras_sweep.space.text import escape, itemize, nearest, pluralize, quote, yaml_list
@@ -58,9 +58,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
         keys = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
         notices += (f"columns {itemize(commas)} are read as numbers with decimal commas: {keys}",)
-    features = (
-        pl.DataFrame() if options.text else _select_features(frame, options, {target, weights, by, *options.drop})
-    )
+    features = pl.DataFrame() if options.text else _select(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
         faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
@@ -115,16 +113,14 @@ def load_columns(
     """All columns of a table, and how texts were read as numbers and dates: of all that are learnt from,
     and of those beside them. Raises DataError where it can't be read; TableError where texts may be two things."""
     try:
-        return _load_columns(load, place, options, others)
+        return _load(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{place} can't be read as {kind}: {reason}", hint=hint) from error
 
 
-def _load_columns(
-    load: Load, place: str, options: TableOptions, others: Sequence[str | None]
-) -> tuple[pl.DataFrame, Ways]:
+def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
     numbers = [float(one) for one in options.missing if not isinstance(one, str)]
     frame, read = load(options, [one for one in options.missing if isinstance(one, str)])
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
@@ -136,9 +132,7 @@ def _load_columns(
         return [one.alias(frame.columns[place]) for place, one in zip(places, again, strict=False)]
 
     # What polars reads as dates may have the month first, and the year 24 may be 2024.
-    columns = read_as_text(pl.Date, pl.Datetime) + [
-        one for one in frame if one.name in names and has_formatted_text(one)
-    ]
+    columns = read_as_text(pl.Date, pl.Datetime) + [one for one in frame if one.name in names and is_formatted(one)]
     values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand, too
         columns += read_as_text(pl.Float64)
@@ -153,7 +147,7 @@ def _load_columns(
     return frame.with_columns(kept), ways
 
 
-def _select_features(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
+def _select(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
     kept = [one for one in frame if one.name in (options.columns or frame.columns) and one.name not in left_out]
     texts = {one.name: table_columns.to_text(one) if one.name in options.categories else one for one in kept}
     return split_dates(pl.DataFrame(texts))

@@ -31,7 +31,7 @@ from keras_sweep.data.table_columns import (
     polars_table,
     to_text,
 )
-from keras_sweep.data.written_values import Ways, has_formatted_text, read_texts
+from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import quote
@@ -208,7 +208,7 @@ def _read_columns(
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
     parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
     known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
-    written = [series for series in texts if has_formatted_text(series) or ("," in known and series.dtype == pl.String)]
+    written = [series for series in texts if is_formatted(series) or ("," in known and series.dtype == pl.String)]
     columns, _, faults = read_texts(pl.DataFrame(written), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))

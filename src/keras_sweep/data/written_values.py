@@ -18,7 +18,7 @@ _DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})( .+)?")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
-def has_formatted_text(series: pl.Series) -> bool:
+def is_formatted(series: pl.Series) -> bool:
     """Whether a column has texts that are not all plain numbers, which a file may have as names of categories."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
@@ -29,10 +29,7 @@ def read_texts(
     """Columns that are numbers or dates, the way of each, and faults of those with two; `known` ways are the user's."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
-    for key, both, read in (
-        ("decimal", (".", ","), parse_numbers),
-        ("dates", ("day-first", "month-first"), _parse_dates),
-    ):
+    for key, both, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):
         possible, fits = [way for way in both if way in known] or both, dict[str, dict[str, pl.Series]]()
         for name, series in stripped.items():
             values = {way: read(series, way) for way in possible} if series.count() else {}
@@ -51,7 +48,7 @@ def read_texts(
     return columns, ways, faults
 
 
-def parse_numbers(texts: pl.Series, decimal: str) -> pl.Series:
+def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
     """Numbers with that sign before a fraction, and the other, a space or an apostrophe between thousands; with "%"
     the number before it, if all have it. Null for other texts."""
     between = ("," if decimal == "." else ".") + " \u00a0\u202f'"
@@ -65,7 +62,7 @@ def parse_numbers(texts: pl.Series, decimal: str) -> pl.Series:
     return values.cast(pl.Int64) if whole else values
 
 
-def _parse_dates(texts: pl.Series, way: str) -> pl.Series:
+def _to_dates(texts: pl.Series, way: str) -> pl.Series:
     """Dates, with or without a time, that have the year last; else null. 29.02.2024 has the day first."""
     first, values = _DATE.fullmatch(texts.drop_nulls()[0]), texts.clear(len(texts))
     if first is None or (first[1] == "." and way == "month-first"):

@@ -15,13 +15,7 @@ from keras_sweep.errors import DataError, ModelError
 from keras_sweep.models.build import build_model, call_symbolic, count_classes, make_builder
 from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import (
-    apply_own_compile,
-    check_losses,
-    describe_own_loss,
-    find_overridden,
-    list_output_names,
-)
+from keras_sweep.models.own_compile import apply_own_compile, check_losses, list_outputs, list_overrides, own_loss
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, preserve_process, user_code
@@ -65,7 +59,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     found = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have made metrics before
     model = first_model(spec, data)[0]
-    names = list_output_names(model, getattr(model, "output", None))
+    names = list_outputs(model, getattr(model, "output", None))
     if set(names) == set(spec.outputs):  # in the model's order, which is that of labels in a tuple
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
     known = replace(spec, data=replace(spec.data, inputs=_column_inputs(model, data)))
@@ -92,14 +86,12 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
     model, notices = first_model(spec, data)
-    check_losses(spec, map(describe_own_loss, draw_models(spec, data)))
-    notices += find_overridden(spec, model)
+    check_losses(spec, map(own_loss, draw_models(spec, data)))
+    notices += list_overrides(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
     if isinstance(shape, dict):
-        activation = {
-            name: _last_activation(model, place) for place, name in enumerate(list_output_names(model, shape))
-        }
+        activation = {name: _last_activation(model, place) for place, name in enumerate(list_outputs(model, shape))}
     elif activation is None:
         notices += _check_first_outputs(spec, data, model)
     notices += _file_notices(data, model)
@@ -170,7 +162,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
 def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
     """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
     source = spec.model.source
-    names = list_output_names(model, outputs)
+    names = list_outputs(model, outputs)
     are = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
     if isinstance(outputs, dict) and not isinstance(y, dict):
         raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")

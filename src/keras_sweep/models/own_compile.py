@@ -99,7 +99,7 @@ def _is_own(model: Any, name: str) -> bool:
     return getattr(type(model), name) is not getattr(keras.Model, name)
 
 
-def describe_own_loss(model: Any) -> str:
+def own_loss(model: Any) -> str:
     """The loss with which a model compiles itself, in words that are the same where it is; "" without one."""
     given = read_compile_arguments(model)
     loss, weights = given.get("loss"), given.get("loss_weights")
@@ -110,7 +110,7 @@ def describe_own_loss(model: Any) -> str:
 
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
-    """See that `describe_own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
+    """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
@@ -121,7 +121,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
-def list_output_names(model: Any, outputs: Any) -> list[str]:
+def list_outputs(model: Any, outputs: Any) -> list[str]:
     """The names of several outputs by which Keras logs them, in its order; [] of one."""
     if isinstance(outputs, dict):
         return sorted(outputs)
@@ -131,7 +131,7 @@ def list_output_names(model: Any, outputs: Any) -> list[str]:
 
 def _read_outputs(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     """What a model of several outputs compiles itself with of each; {} of one output."""
-    names = list_output_names(model, getattr(model, "output", None))
+    names = list_outputs(model, getattr(model, "output", None))
 
     def of(part: Any, name: str) -> Any:
         if isinstance(part, Mapping):
@@ -148,7 +148,7 @@ def _read_outputs(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
     return found
 
 
-def find_overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
+def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
     """What a model compiles itself with and the space names itself, and which optimizer is used."""
     compiles = f"{name_of(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
