@@ -70,9 +70,7 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Whether a value is a dict of arrays, or a list or tuple of them. Its length must differ from `rows`: a list with an
-    entry for each row is one array.
-    """
+    """Whether a value is a dict of arrays, or a list or tuple of arrays without an entry for each of the `rows`."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -98,9 +96,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
         raise DataError(f"{what} is {describe_value(value)}", hint="Give an array for each input")
     parts = {str(name): value[name] for name in value} if isinstance(value, Mapping) else tuple(value)
     names = each(lambda name: f"{name.removeprefix('/')!r} of {what}", tuple(by_name("", parts)))
-    raw = [
-        array[:, None] if read is input_array and array.ndim == 1 else array for array in map(_as_array, leaves(parts))
-    ]
+    raw = [part[:, None] if read is input_array and part.ndim == 1 else part for part in map(_as_array, leaves(parts))]
     arrays = tuple(read(array, name) for array, name in zip(raw, names, strict=True))
     return dict(zip(parts, arrays, strict=True)) if isinstance(parts, dict) else arrays
 
@@ -151,10 +147,8 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
 
 
 def find_blurred_columns(array: Array) -> list[int]:
-    """Find the columns of [N, F] that 32 bits blur, such as the seconds of one day counted from 1970.
-
-    Such a column has fewer than STEPS_THAT_MATTER numbers of 32 bits between its lowest and highest value.
-    """
+    """Find the columns of [N, F] with fewer than STEPS_THAT_MATTER numbers of 32 bits between their lowest and highest
+    value, such as the seconds of one day counted from 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
@@ -162,10 +156,7 @@ def find_blurred_columns(array: Array) -> list[int]:
 
 
 def to_32_bits(x: Array) -> Array:
-    """Convert real numbers and booleans to float32, and wide whole numbers to int32.
-
-    Texts stay as they are, and whole numbers stay whole: layers of the model look them up.
-    """
+    """Convert real numbers and booleans to float32. Texts and whole numbers stay, for layers that look them up."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
@@ -185,8 +176,7 @@ def _as_array(value: Any) -> npt.NDArray[Any]:
         if array.dtype.kind == "O" and all(isinstance(item, int | float | np.number | np.bool) for item in array.flat):
             array = np.array(array.tolist())
         return decode_texts(array)
-    # The user's type may raise anything.
-    except Exception:
+    except Exception:  # the user's type may raise anything
         return np.empty(0, object)
 
 

@@ -121,11 +121,7 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes of training labels, or check that the labels are numbers.
-
-    Raises:
-        DataError: The labels do not fit the loss. The hint names a loss that fits.
-    """
+    """Find the classes of training labels, or check that they are numbers. Raises DataError with a loss that fits."""
     if not y.size and form is not LabelForm.ANY:
         raise DataError(
             f"there are no labels, but `loss: {loss}` compares with some",
@@ -188,8 +184,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
         )
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
     if names is not None and y.dtype.kind in "iuf" and min(values) >= 0 and max(values) < len(names):
-        # A class that the source knows may have no training row.
-        values = list(range(len(names)))
+        values = list(range(len(names)))  # a class that the source knows may have no training row
     # Classes 1.0 and True are called `1` and `true`.
     texts = [str(int(value)) if isinstance(value, float) else str(value) for value in values]
     texts = [text.lower() for text in texts] if y.dtype.kind == "b" else texts
@@ -206,11 +201,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the scale of training targets, [N] or [N, 1].
-
-    Raises:
-        DataError: The labels are classes, or numbers that the transform does not take.
-    """
+    """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and numbers that it does not take."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",

@@ -92,9 +92,7 @@ class SearchData:
     scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units
     stream: Stream | None = None  # trained on instead of `train`, which then has the validation rows
     folds: tuple[Fold, ...] = ()  # if there are any, `train` and `validation` are both all rows
-    variants: Mapping[Variant, SearchData] = field(
-        default_factory=dict
-    )  # if there are several; then this data is the first
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # if several; then this is the first
 
     @property
     def weighs(self) -> bool:

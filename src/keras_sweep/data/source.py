@@ -75,11 +75,7 @@ def image_set(data: DataSpec) -> ImageSet | None:
 
 
 def read_source(data: DataSpec, folder: Path) -> SourceRows:
-    """Read all rows of a source. The test rows of a published picture set are not read.
-
-    Raises:
-        DataError: The source is missing or can't be read.
-    """
+    """Read all rows of a source, without the test rows of a published picture set. Raises DataError."""
     source, path = find_source(data.kind), folder / data.source
     if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
         raise missing_path_error(source.names, path)
@@ -104,10 +100,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """Read a data set of scikit-learn as numbers in their own units.
-
-    `digits` gives 8 x 8 pictures, as 64 pixels in [0, 1].
-    """
+    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels in [0, 1]."""
     import polars as pl
     from sklearn import datasets
 
@@ -115,8 +108,7 @@ def read_sklearn_set(name: str) -> SourceRows:
     dataset = datasets.load_diabetes(scaled=False) if name == "diabetes" else getattr(datasets, f"load_{name}")()
     classes = tuple(map(str, dataset.target_names)) if "target_names" in dataset else None
     if name == "digits":
-        # The pixels are whole numbers from 0 to 16.
-        pixels = (dataset.data / 16.0).astype(np.float32)
+        pixels = (dataset.data / 16.0).astype(np.float32)  # of 0 to 16
         return SourceRows(name, RawRows(pixels, dataset.target), class_names=classes, image_shape=(8, 8))
     table = pl.DataFrame(dataset.data, list(map(str, dataset.feature_names)), orient="row")
     return SourceRows(name, RawRows(table, dataset.target), class_names=classes)

@@ -30,21 +30,18 @@ AnyLabels: TypeAlias = Any  # `Labels`; a dict or tuple of `Labels` for several 
 
 
 def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """Cut rows into shuffled folds by scikit-learn, with whole groups and equal shares of each class. Raises DataError."""
+    """Cut rows into shuffled folds, with whole groups and equal shares of each class. Raises DataError."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
-    splitters: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    splitter = splitters[isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)]
+    kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
+    kind = kinds[isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)]
     try:
         if groups is not None and (count := len(np.unique(groups))) < how.folds:
             raise ValueError(f"{how.by!r} has {pluralize(count, 'group')}")
         with warnings.catch_warnings():
-            # A fold may lack a rare class.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            pairs = list(
-                splitter(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups)
-            )
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
+            pairs = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
     except ValueError as error:
         raise DataError(
             f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
@@ -54,11 +51,7 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
 
 def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows, then validation rows. Parts that the source brings stay as they are.
-
-    Raises:
-        DataError: There are too few rows, or the source can't be split in this way.
-    """
+    """Hold out test rows, then validation rows. Parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         raise DataError(
@@ -171,8 +164,7 @@ class Encoding:
     def encode_part(self, part: str, rows: Rows) -> Rows:
         """Return a part as the model takes it: `rows`, or raw columns of a table by the names of the model's inputs.
 
-        Raises:
-            DataError: A column that the model takes by name is not a column of numbers.
+        Raises DataError for a named column that is not numbers.
         """
         if not self.spec.data.inputs:
             return rows
@@ -220,15 +212,13 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
         return each(lambda array: fit_labels(array, form, spec.loss, names).for_metrics(spec.metrics), y)
-    labels_text = itemize(list(y)) if isinstance(y, dict) else "one array"
+    present = itemize(list(y)) if isinstance(y, dict) else "one array"
     if not isinstance(y, dict) or set(y) != set(spec.outputs):
         raise DataError(
-            f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {labels_text}",
+            f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {present}",
             hint="Give `y` as a dict of arrays by these names",
         )
-    forms = {
-        name: LabelForm.ANY if output.own else loss_needs(output.loss).form for name, output in spec.outputs.items()
-    }
+    forms = {name: LabelForm.ANY if part.own else loss_needs(part.loss).form for name, part in spec.outputs.items()}
     encodings = {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
     return {name: labels.for_metrics(spec.outputs[name].metrics) for name, labels in encodings.items()}
 
