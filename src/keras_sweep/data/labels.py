@@ -201,7 +201,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and numbers that it does not take."""
+    """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and unfit numbers."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",

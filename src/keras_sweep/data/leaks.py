@@ -69,8 +69,8 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice of columns each of which gives the label: 1 - (mean distance of neighbours' labels, in the order of
-    the column) / (the mean of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
+    """Yield a notice of columns each of which gives the label: 1 - (mean distance of neighbours' labels in order of the
+    column) / (mean distance of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)
