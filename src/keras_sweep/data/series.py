@@ -84,10 +84,8 @@ def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.D
 
 
 def _find_jumps(series: pl.Series, path: Path) -> str | None:
-    """Return a notice if times, or whole numbers that mostly grow by the same step, skip values.
-
-    Raises DataError if times go back, or if as many repeat as in a file of several series.
-    """
+    """Return a notice if times, or whole numbers that mostly grow by the same step, skip values. Raises DataError if
+    times go back, or if many repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
         if (goes_back := steps < 0).any():

@@ -1,4 +1,4 @@
-"""Read the rows of a database query, in the query's order, as a table. The query can't change the database."""
+"""Read the rows of a database query, in the query's order, as a table. The query leaves no changes."""
 
 import os
 import re
@@ -77,7 +77,5 @@ def _load(
     content = pl.DataFrame([line, *(text.alias(f"{place} ") for place, text in enumerate(texts))]).write_csv().encode()
     read = pl.read_csv(content, infer_schema_length=None, try_parse_dates=True, null_values=gaps or None)
     typed = [series.alias(text.name) for series, text in zip(read.get_columns()[1:], texts, strict=True)]
-    untyped = frame.with_columns(
-        pl.lit(None, pl.String).alias(series.name) for series in frame if series.dtype != pl.String
-    )
+    untyped = frame.with_columns(pl.lit(None, pl.String).alias(col.name) for col in frame if col.dtype != pl.String)
     return frame.with_columns(typed), lambda columns, **_: untyped.select(names[place] for place in columns)

@@ -26,7 +26,7 @@ def is_formatted(series: pl.Series) -> bool:
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """Return numbers and dates, the way of each column, and faults of ambiguous columns. The user chose `known` ways."""
+    """Return numbers and dates, how each column was read, and faults of ambiguous columns. The user chose `known`."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):

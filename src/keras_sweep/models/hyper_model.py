@@ -1,8 +1,8 @@
-"""What a `keras_tuner.HyperModel` or a `build(hp)` function brings beside a model: its parameters, optimizer, `fit`.
+"""Find the hyperparameters of a `keras_tuner.HyperModel` or a `build(hp)` function, and call a HyperModel's own `fit`.
 
-KerasTuner meets a hyperparameter only when a build asks for it; here the space is known before the first trial, so the
-model is built a few times with other values, to see what is asked for when. The usual
-`for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` thus gives `model.units_2` with the condition
+KerasTuner learns of a hyperparameter only when a build asks for it, but a sweep needs the space before the first trial.
+Therefore the model is built a few times with different values, to see which hyperparameters each build asks for. The
+usual `for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` gives `model.units_2` with the condition
 `model.layers: [3]`.
 """
 
@@ -28,94 +28,101 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, In
 from keras_sweep.space.search_space import Condition, Objective, Parameter, Params, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
-DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name for a number that a `fit` returns
-RETURNED = "the model's `fit` returned"  # so begins what is wrong with it
-MOST_BUILDS = 100  # while discovering
-MOST_FAULTS = 16  # builds that raise before any does not
-MOST_VALUES = 16  # of one hyperparameter, that are tried
-ROWS = 64  # on which a `fit` of a HyperModel's own is tried
-MOST_SECONDS = 5.0  # that one may train although it is asked for no epochs
+DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
+RETURNED = "the model's `fit` returned"  # the beginning of errors
+MOST_BUILDS = 100  # of an exploration
+MOST_FAULTS = 16  # builds that raise before the first success
+MOST_VALUES = 16  # to try for a hyperparameter
+ROWS = 64  # for a trial call of a HyperModel's own `fit`
+MOST_SECONDS = 5.0  # for training in a trial call, which asks for no epochs
 
-Fit = Callable[..., Any]  # of rows and the arguments of `keras.Model.fit`, for one model and its hyperparameters
+Fit = Callable[..., Any]  # takes rows and the arguments of `keras.Model.fit`
 
 
-def is_hyper_model(found: Any) -> bool:
-    """Whether it is a HyperModel (an instance or a class), or a function whose first parameter is `hp`."""
-    if _find_class(found) is not None:
+def is_hyper_model(value: Any) -> bool:
+    """Whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
+    if _find_class(value) is not None:
         return True
-    with suppress(TypeError, ValueError):  # no function, or one that has no signature
-        return not isinstance(found, type) and next(iter(inspect.signature(found).parameters), None) == "hp"
+    with suppress(TypeError, ValueError):  # no function, or a function without a signature
+        return not isinstance(value, type) and next(iter(inspect.signature(value).parameters), None) == "hp"
     return False
 
 
-def has_own_fit(found: object) -> bool:
-    """Whether it is a HyperModel, or a class of one, that trains its models by a `fit` of its own."""
-    kind = _find_class(found)
+def has_own_fit(value: object) -> bool:
+    """Whether a value is a HyperModel (instance or class) with its own `fit`."""
+    kind = _find_class(value)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
-def _find_class(found: object) -> Any:
-    """The class of a HyperModel, or of its instance; None of anything else."""
-    keras_tuner = sys.modules.get("keras_tuner")  # whoever made a HyperModel has imported it
-    kind = found if isinstance(found, type) else type(found)
+def _find_class(value: object) -> Any:
+    """Return the class of a HyperModel, or of its instance; None for other values."""
+    keras_tuner = sys.modules.get("keras_tuner")  # imported, if there is a HyperModel
+    kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
 
 
-def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **given: Any) -> Any:
-    """Call a `fit` of a HyperModel's own as KerasTuner calls it, with these rows and arguments of `keras.Model.fit`.
+def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **arguments: Any) -> Any:
+    """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    An argument that it does not take is left out, and so is one that it gives beside `**kwargs` itself, as in
-    `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says. Raises
-    ModelError where that is what rows weigh.
+    Python raises TypeError for an argument that `fit` does not take. It does so, too, for an argument that `fit` passes
+    on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. If `begun` says that nothing trained yet, this
+    function drops the argument and calls again. Raises ModelError if the dropped argument is `sample_weight`.
     """
-    given["validation_data"] = validation.validation_data
-    given |= {} if train.weights is None else {"sample_weight": train.weights}
+    arguments["validation_data"] = validation.validation_data
+    arguments |= {} if train.weights is None else {"sample_weight": train.weights}
     while True:
         try:
-            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **given)
+            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **arguments)
         except TypeError as error:
-            more = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
-            if more is None or more[2] not in given or begun() or more.groups() == ("multiple values for", "callbacks"):
+            refusal = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+            if (
+                refusal is None
+                or refusal[2] not in arguments
+                or begun()
+                or refusal.groups() == ("multiple values for", "callbacks")
+            ):
                 raise
-            del given[more[2]]
-            if more[2] == "sample_weight":
+            del arguments[refusal[2]]
+            if refusal[2] == "sample_weight":
                 message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
                 raise ModelError(message, hint="Let it take one") from error
 
 
-def parse_fit_result(found: Any, objective: Objective) -> dict[str, float]:
-    """The metrics that a `fit` returned, by KerasTuner's rules: a number is its `default_objective`, a list the mean of
-    its parts, where the best epoch counts of what `model.fit` returned. Of that alone, or of nothing, those count that
-    its epochs logged. Raises ModelError for anything else."""
+def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
+    """Return the metrics in the result of a `fit`, by KerasTuner's rules.
+
+    A number is `default_objective`. A list gives the mean of its parts; a History in it counts with its best epoch. A
+    History alone, or None, gives {}: then the logged epochs count. Raises ModelError for anything else.
+    """
     import keras
 
-    if found is None or isinstance(found, keras.callbacks.History):
+    if result is None or isinstance(result, keras.callbacks.History):
         return {}
-    if isinstance(found, list) and found:
-        parts = [parse_fit_result(_select_best_epoch(one, objective), objective) for one in found]
+    if isinstance(result, list) and result:
+        parts = [parse_fit_result(_select_best_epoch(item, objective), objective) for item in result]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
-        metrics = found if isinstance(found, Mapping) else {DEFAULT_OBJECTIVE: found}
+        metrics = result if isinstance(result, Mapping) else {DEFAULT_OBJECTIVE: result}
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"{RETURNED} a {type(found).__name__} that is no metric: {error}",
+            f"{RETURNED} a {type(result).__name__} that is no metric: {error}",
             hint="Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing",
         ) from error
 
 
-def _select_best_epoch(found: Any, objective: Objective) -> Any:
-    """Of what `model.fit` returned the metrics of its best epoch; anything else as it is."""
-    curve = getattr(found, "history", None)
+def _select_best_epoch(result: Any, objective: Objective) -> Any:
+    """Return the metrics of the best epoch of a History. Other results stay as they are."""
+    curve = getattr(result, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
-        return found
+        return result
     _, best = min((objective.key(value), epoch) for epoch, value in enumerate(curve[objective.name]))
     return {name: values[best] for name, values in curve.items()}
 
 
 def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
-    """`keras_tuner.HyperParameters` with these values; others have their defaults."""
+    """Make `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
     import keras_tuner
 
     hyper_parameters = keras_tuner.HyperParameters()
@@ -124,24 +131,27 @@ def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
 
 
 def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
-    """The parameters `model.NAME` of `keras_tuner.HyperParameters.space`, in their order, so that conditions look back.
+    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order, so that conditions look back.
 
-    A name that stands in several conditional scopes becomes one parameter that is there in all of them. Raises
-    ModelError where it has another range in each.
+    A name in several conditional scopes becomes one parameter that all scopes share. Raises ModelError if its range
+    differs between scopes.
     """
     merged: dict[str, Parameter] = {}
-    for one in hyper_parameters:
-        name = MODEL_PREFIX + one.name
-        when = (Condition(MODEL_PREFIX + condition.name, tuple(condition.values)) for condition in one.conditions)
-        new = Parameter(name, convert_distribution(one), tuple(when), default=one.default)
+    for hyper_parameter in hyper_parameters:
+        name = MODEL_PREFIX + hyper_parameter.name
+        when = (
+            Condition(MODEL_PREFIX + condition.name, tuple(condition.values))
+            for condition in hyper_parameter.conditions
+        )
+        new = Parameter(name, convert_distribution(hyper_parameter), tuple(when), default=hyper_parameter.default)
         merged[name] = _merge_parameters(merged[name], new) if name in merged else new
     return tuple(merged.values())
 
 
 def convert_distribution(hyper_parameter: Any) -> Distribution:
-    """The range of one `keras_tuner` hyperparameter.
+    """Convert a `keras_tuner` hyperparameter to a range.
 
-    A logarithmic range with a step is the list of its values. `reverse_log`, which no other engine knows, is uniform.
+    A logarithmic range with a step becomes a list of values. `reverse_log` becomes uniform: no other engine has it.
     """
     kind = type(hyper_parameter).__name__
     if kind == "Boolean":
@@ -159,72 +169,77 @@ def convert_distribution(hyper_parameter: Any) -> Distribution:
     return Float(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
-def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
-    if a.distribution != b.distribution:
+def _merge_parameters(first: Parameter, second: Parameter) -> Parameter:
+    if first.distribution != second.distribution:
         raise ModelError(
-            f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
-            f"{b.distribution}",
+            f"hyperparameter {first.name!r} has a range of its own in each conditional scope: {first.distribution} and "
+            f"{second.distribution}",
             hint="Give each a name of its own",
         )
-    both = list(zip(a.when, b.when, strict=False))
-    differing = [(x, y) for x, y in both if x != y]
-    if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in both):
-        when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in both)
-        return replace(a, when=tuple(when))
-    # Otherwise what both scopes ask for: the parameter is then there too often, and never missing.
-    return replace(a, when=tuple(condition for condition in a.when if condition in b.when))
+    pairs = list(zip(first.when, second.when, strict=False))
+    differing = [(x, y) for x, y in pairs if x != y]
+    if (
+        len(first.when) == len(second.when)
+        and len(differing) <= 1
+        and all(x.parameter == y.parameter for x, y in pairs)
+    ):
+        when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in pairs)
+        return replace(first, when=tuple(when))
+    # Otherwise keep the shared conditions. The parameter may then be active too often, but is never missing.
+    return replace(first, when=tuple(condition for condition in first.when if condition in second.when))
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """The sweep with the hyperparameters of what `builder` made of its HyperModel or function among its parameters.
+    """Add the hyperparameters that `build` asks for to the parameters of the sweep.
 
-    What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
-    Raises ModelError where no build gives a Keras model, or where the model has no hyperparameter of such a NAME.
+    The space file wins: if it gives `model.NAME` a range or a value, that range or constant is used. Raises ModelError if
+    no build gives a Keras model, or if the space file names a hyperparameter that the model does not have.
     """
     space = spec.space
     constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
     exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
-    own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
+    in_file = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
-    for name in (*fixed, *map(_strip_prefix, own)):
+    for name in (*fixed, *map(_strip_prefix, in_file)):
         if name not in known:
             raise ModelError(
                 f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
                 hint=f"It has {', '.join(sorted(known)) or 'none'}",
             )
-    new = [parameter for parameter in exploration.parameters() if parameter.name not in own]
+    discovered = [parameter for parameter in exploration.parameters() if parameter.name not in in_file]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
+    return replace(spec, space=SearchSpace(in_order((*space.parameters, *discovered)), constants, space.where))
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
+    """Return a function that builds a model and calls the HyperModel's own `fit`, to see its hyperparameters.
 
-    It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
-    that asks for more in an epoch gets one. What it raises may be for want of rows: the trials tell.
+    `fit` gets a few rows and no epochs: Keras trains and compiles nothing, but a second phase of training is reached.
+    If `fit` asks for more hyperparameters in an epoch, it gets an epoch. Errors are ignored, since they may come from
+    the lack of rows; trials report them.
     """
     import keras
 
     rows, epochs = Rows(*(cut(arrays, 0, ROWS) for arrays in data.train.arrays)), [0, 1]
 
     def build_and_fit(hyper_parameters: Any) -> None:
-        model, ends = build(hyper_parameters), time.monotonic() + MOST_SECONDS
-        if not model.compiled:  # the space has the loss, which matters to nothing that is looked at
+        model, deadline = build(hyper_parameters), time.monotonic() + MOST_SECONDS
+        if not model.compiled:  # any loss: it does not change which hyperparameters there are
             model.compile(loss=spec.loss if spec.loss in LOSS_NEEDS else "mse")
 
-        def look(*_: Any, **__: Any) -> None:
-            if time.monotonic() > ends:
+        def check_time(*_: Any, **__: Any) -> None:
+            if time.monotonic() > deadline:
                 raise TimeoutError
 
-        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=look, on_epoch_end=look)]
-        given: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
+        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=check_time, on_epoch_end=check_time)]
+        arguments: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
         for count in tuple(epochs):
-            asked = len(hyper_parameters.space)
+            known = len(hyper_parameters.space)
             with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
-                call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **given)
-            epochs[:] = [int(count and len(hyper_parameters.space) > asked)] if count else epochs
+                call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **arguments)
+            epochs[:] = [int(count and len(hyper_parameters.space) > known)] if count else epochs
 
     return build_and_fit
 
@@ -235,7 +250,7 @@ def _strip_prefix(name: str) -> str:
 
 @dataclass
 class Exploration:
-    """Builds with one value changed at a time, and what each build asked for."""
+    """Build a model with one value changed at a time, and record which hyperparameters each build asks for."""
 
     build: Callable[[Any], Any]  # of `keras_tuner.HyperParameters` a model; raises ModelError
     fixed: Params  # given and not searched; by the hyperparameters' own names, as all values here
