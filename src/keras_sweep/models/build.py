@@ -233,8 +233,8 @@ def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
 
 def call_symbolic(model: Any, data: SearchData) -> Any:
-    """Call a model on a symbol of a batch, and return a `keras.KerasTensor` or a structure of them. If a layer can't tell
-    the shape of its outputs, such as `TorchModuleWrapper`, call it on a row. May raise anything."""
+    """Call a model on a symbol of a batch, and return a `keras.KerasTensor` or a structure of them. If a layer does not
+    tell the shape of its outputs, such as `TorchModuleWrapper`, call it on a row. May raise anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns before it raises
         symbol, inputs = data.symbol(), getattr(model, "input", None)

@@ -61,39 +61,37 @@ def _find_class(value: object) -> Any:
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
 
 
-def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **arguments: Any) -> Any:
+def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
     """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    Python raises TypeError for an argument that `fit` does not take. It does so, too, for an argument that `fit` passes
-    on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. If `begun` says that nothing trained yet, this
-    function drops the argument and calls again. Raises ModelError if the dropped argument is `sample_weight`.
+    If Python refuses an argument before anything trains (see `begun`), it is dropped. `fit` may not take it, or may
+    pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. Raises ModelError if `sample_weight`
+    would be dropped.
     """
-    arguments["validation_data"] = validation.validation_data
-    arguments |= {} if train.weights is None else {"sample_weight": train.weights}
+    kwargs["validation_data"] = validation.validation_data
+    kwargs |= {} if train.weights is None else {"sample_weight": train.weights}
     while True:
         try:
-            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **arguments)
+            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **kwargs)
         except TypeError as error:
-            refusal = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+            clue = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
             if (
-                refusal is None
-                or refusal[2] not in arguments
+                clue is None
+                or clue[2] not in kwargs
                 or begun()
-                or refusal.groups() == ("multiple values for", "callbacks")
+                or clue.groups() == ("multiple values for", "callbacks")
             ):
                 raise
-            del arguments[refusal[2]]
-            if refusal[2] == "sample_weight":
+            del kwargs[clue[2]]
+            if clue[2] == "sample_weight":
                 message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
                 raise ModelError(message, hint="Let it take one") from error
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
-    """Return the metrics in the result of a `fit`, by KerasTuner's rules.
-
-    A number is `default_objective`. A list gives the mean of its parts; a History in it counts with its best epoch. A
-    History alone, or None, gives {}: then the logged epochs count. Raises ModelError for anything else.
-    """
+    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the mean of
+    its parts, with the best epoch of a History. A History alone, or None, gives {}: then the logged epochs count. Raises
+    ModelError for anything else."""
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
@@ -149,10 +147,8 @@ def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]
 
 
 def convert_distribution(hyper_parameter: Any) -> Distribution:
-    """Convert a `keras_tuner` hyperparameter to a range.
-
-    A logarithmic range with a step becomes a list of values. `reverse_log` becomes uniform: no other engine has it.
-    """
+    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values.
+    `reverse_log` becomes uniform: no other engine has it."""
     kind = type(hyper_parameter).__name__
     if kind == "Boolean":
         return Categorical((False, True))
@@ -169,56 +165,51 @@ def convert_distribution(hyper_parameter: Any) -> Distribution:
     return Float(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
-def _merge_parameters(first: Parameter, second: Parameter) -> Parameter:
-    if first.distribution != second.distribution:
+def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
+    if a.distribution != b.distribution:
         raise ModelError(
-            f"hyperparameter {first.name!r} has a range of its own in each conditional scope: {first.distribution} and "
-            f"{second.distribution}",
+            f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
+            f"{b.distribution}",
             hint="Give each a name of its own",
         )
-    pairs = list(zip(first.when, second.when, strict=False))
+    pairs = list(zip(a.when, b.when, strict=False))
     differing = [(x, y) for x, y in pairs if x != y]
-    if (
-        len(first.when) == len(second.when)
-        and len(differing) <= 1
-        and all(x.parameter == y.parameter for x, y in pairs)
-    ):
+    if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in pairs):
         when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in pairs)
-        return replace(first, when=tuple(when))
+        return replace(a, when=tuple(when))
     # Otherwise keep the shared conditions. The parameter may then be active too often, but is never missing.
-    return replace(first, when=tuple(condition for condition in first.when if condition in second.when))
+    return replace(a, when=tuple(condition for condition in a.when if condition in b.when))
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
     """Add the hyperparameters that `build` asks for to the parameters of the sweep.
 
-    The space file wins: if it gives `model.NAME` a range or a value, that range or constant is used. Raises ModelError if
-    no build gives a Keras model, or if the space file names a hyperparameter that the model does not have.
+    If the space file gives `model.NAME` a range or a value, that wins. Raises ModelError if no build gives a Keras
+    model, or if the space file names a hyperparameter that the model does not have.
     """
     space = spec.space
     constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
     exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
-    in_file = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
+    listed = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
-    for name in (*fixed, *map(_strip_prefix, in_file)):
+    for name in (*fixed, *map(_strip_prefix, listed)):
         if name not in known:
             raise ModelError(
                 f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
                 hint=f"It has {', '.join(sorted(known)) or 'none'}",
             )
-    discovered = [parameter for parameter in exploration.parameters() if parameter.name not in in_file]
+    new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(in_order((*space.parameters, *discovered)), constants, space.where))
+    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Return a function that builds a model and calls the HyperModel's own `fit`, to see its hyperparameters.
+    """Return a function that builds a model and calls its HyperModel's `fit`, to see all hyperparameters.
 
-    `fit` gets a few rows and no epochs: Keras trains and compiles nothing, but a second phase of training is reached.
-    If `fit` asks for more hyperparameters in an epoch, it gets an epoch. Errors are ignored, since they may come from
-    the lack of rows; trials report them.
+    With no epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
+    hyperparameters in an epoch, it gets an epoch. Errors may come from the few rows: only trials report them.
     """
     import keras
 
@@ -252,94 +243,94 @@ def _strip_prefix(name: str) -> str:
 class Exploration:
     """Build a model with one value changed at a time, and record which hyperparameters each build asks for."""
 
-    build: Callable[[Any], Any]  # of `keras_tuner.HyperParameters` a model; raises ModelError
-    fixed: Params  # given and not searched; by the hyperparameters' own names, as all values here
+    build: Callable[[Any], Any]  # from `keras_tuner.HyperParameters` to a model; raises ModelError
+    fixed: Params  # values that are not searched; all names here are without `model.`
     builds: int = 0
-    faults: list[ModelError] = field(default_factory=list)  # of the builds that raised
-    variants: list[Any] = field(default_factory=list)  # every hyperparameter met, by name and conditions
-    found_in: dict[str, Params] = field(default_factory=dict)  # name -> the values with which it was first asked for
-    unsure: set[str] = field(default_factory=set)  # names met so far only in builds that raised
+    faults: list[ModelError] = field(default_factory=list)  # from builds that raised
+    variants: list[Any] = field(default_factory=list)  # every hyperparameter seen, by name and conditions
+    origins: dict[str, Params] = field(default_factory=dict)  # name -> the values of the first build with it
+    unsure: set[str] = field(default_factory=set)  # names seen only in builds that raised
     done: set[str] = field(default_factory=set)  # names whose values have been tried
-    # name -> its tried values -> the names that are asked for then, and whether those are all: the build did not raise
-    asked: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
+    # name -> value -> (names that a build with this value asks for, whether these are all: the build did not raise)
+    answers: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Build until all is known. Raises ModelError where no build gives a model."""
+        """Build until all hyperparameters are known. Raises ModelError if no build gives a model."""
         self._try({})
         while self._may_build():
-            name = next((name for name in self.found_in if name not in self.done), None)
+            name = next((name for name in self.origins if name not in self.done), None)
             if name is not None:
                 self._vary(name)
-            else:  # all that builds asked for is done: a scope that no build so far was in
-                hidden = next((one for one in self.variants if one.name not in {*self.found_in, *self.done}), None)
-                if hidden is None:
+            else:  # all these are done: enter a scope that no build was in
+                new = next((item for item in self.variants if item.name not in {*self.origins, *self.done}), None)
+                if new is None:
                     break
-                name, values = hidden.name, dict[str, Value]()
-                for condition in hidden.conditions:
-                    values |= {**self.found_in.get(condition.name, {}), condition.name: condition.values[0]}
+                name, values = new.name, dict[str, Value]()
+                for condition in new.conditions:
+                    values |= {**self.origins.get(condition.name, {}), condition.name: condition.values[0]}
                 self._try(values)
             self.done.add(name)
         if len(self.faults) == self.builds:
             raise self.faults[0]
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """What is to be searched, each with its conditions, in an order in which these look back."""
-        names = [*self.found_in, *(variant.name for variant in self.variants)]
-        met = sorted(self.variants, key=lambda variant: names.index(variant.name))
-        free = [one for one in met if one.name not in self.fixed]
-        wanted = {condition.name for one in free for condition in one.conditions}
-        kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        return in_order(map(self._add_conditions, convert_parameters(kept)))
+        """Return the parameters to search, each with its conditions, in an order in which conditions look back."""
+        names = [*self.origins, *(variant.name for variant in self.variants)]
+        ordered = sorted(self.variants, key=lambda variant: names.index(variant.name))
+        free = [variant for variant in ordered if variant.name not in self.fixed]
+        parents = {condition.name for variant in free for condition in variant.conditions}
+        searched = [variant for variant in free if type(variant).__name__ != "Fixed" or variant.name in parents]
+        return in_order(map(self._add_conditions, convert_parameters(searched)))
 
     def _add_conditions(self, parameter: Parameter) -> Parameter:
-        """The parameter with the conditions that follow from which values of others it is asked for with."""
+        """Add the conditions that the builds show: for which values of others this parameter is asked for."""
         name, when = _strip_prefix(parameter.name), list(parameter.when)
-        passed_over = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
-        for parent, asked in self.asked.items():
-            if parent in passed_over:
+        skipped = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
+        for parent, answers in self.answers.items():
+            if parent in skipped:
                 continue
-            # A build that raised may have asked for it later on.
-            there = tuple(value for value, (names, whole) in asked.items() if name in names or not whole)
-            if len(there) < len(asked) and any(name in names for names, _ in asked.values()):
-                when.append(Condition(MODEL_PREFIX + parent, there))
+            # A build that raised may have asked for it later.
+            values = tuple(value for value, (names, is_all) in answers.items() if name in names or not is_all)
+            if len(values) < len(answers) and any(name in names for names, _ in answers.values()):
+                when.append(Condition(MODEL_PREFIX + parent, values))
         return replace(parameter, when=tuple(when))
 
     def _may_build(self) -> bool:
         return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
-        """Build with values of a hyperparameter that may lead to other code: every choice, both ends of a range."""
-        distribution = convert_distribution(next(one for one in self.variants if one.name == name))
-        listed = distribution.values() if distribution.size <= MOST_VALUES else ()
-        asked = self.asked[name] = dict[Value, tuple[frozenset[str], bool]]()
+        """Build with values of a hyperparameter that may lead to other code: every choice, or both ends of a range."""
+        distribution = convert_distribution(next(variant for variant in self.variants if variant.name == name))
+        choices = distribution.values() if distribution.size <= MOST_VALUES else ()
+        answers = self.answers[name] = dict[Value, tuple[frozenset[str], bool]]()
 
         def probe(values: Iterable[Value]) -> None:
             for value in values:
-                if name not in self.fixed and value not in asked and self._may_build():
-                    asked[value] = self._try({**self.found_in[name], name: value})
+                if name not in self.fixed and value not in answers and self._may_build():
+                    answers[value] = self._try({**self.origins[name], name: value})
 
         is_choice = isinstance(distribution, Categorical)
         probe(distribution.values()[:MOST_VALUES] if is_choice else (distribution.at(0.0), distribution.at(1.0)))
-        if len({names for names, _ in asked.values()}) > 1:
-            probe(listed)
-            # Only where every value was tried is it known with which of them something is asked for.
-            self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
+        if len({names for names, _ in answers.values()}) > 1:
+            probe(choices)
+            # A condition lists values, so it is only known if every value was tried.
+            self.answers[name] = {value: answers[value] for value in choices} if set(choices) == set(answers) else {}
 
     def _try(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
-        whole, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
+        is_all, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
-        except ModelError as fault:  # a trial there fails; what was asked for before is known all the same
+        except ModelError as fault:  # such a trial fails, but names asked for before are known
             self.faults.append(fault)
-            whole = False
-        active = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
-        for one in hyper_parameters.space:
-            if not any(known.name == one.name and known.conditions == one.conditions for known in self.variants):
-                self.variants.append(one)
-        for one in active:
-            if one.name not in self.found_in or (one.name in self.unsure and whole):
-                self.found_in[one.name] = values
-                self.done.discard(one.name)
-                (self.unsure.discard if whole else self.unsure.add)(one.name)
-        return frozenset(one.name for one in active), whole
+            is_all = False
+        active = [item for item in hyper_parameters.space if hyper_parameters.is_active(item)]
+        for item in hyper_parameters.space:
+            if not any(old.name == item.name and old.conditions == item.conditions for old in self.variants):
+                self.variants.append(item)
+        for item in active:
+            if item.name not in self.origins or (item.name in self.unsure and is_all):
+                self.origins[item.name] = values
+                self.done.discard(item.name)
+                (self.unsure.discard if is_all else self.unsure.add)(item.name)
+        return frozenset(item.name for item in active), is_all
