@@ -253,7 +253,6 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
 
 
 def _match_columns(first: Arrays, y: Arrays) -> Arrays:
-    """Give labels the shape of the first part: [N, 1] or [N]."""
 
     def reshape(like: Array, array: Array) -> Array:
         in_column = {like.shape[1:], array.shape[1:]} == {(), (1,)}

@@ -77,7 +77,6 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
 
 
 def _merge_raw(parts: Parts) -> RawRows:
-    """Merge the rows of a table, or the windows of a series, without test rows."""
     return parts.train if parts.folds else _concatenate_rows(parts.train, parts.validation)
 
 

@@ -107,10 +107,8 @@ def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, Non
 def load_columns(
     load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
-    """Load all columns of a table, and how texts were read as numbers and dates, in features and in `others`.
-
-    Raises DataError if the file can't be read, and TableError if texts may be read in two ways.
-    """
+    """Load all columns of a table, and how texts were read in features and in `others`. Raises DataError if the file
+    can't be read, and TableError if texts may be read in two ways."""
     try:
         return _load(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
@@ -207,18 +205,14 @@ def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
     return np.asarray(series.rank("dense").to_numpy(), np.intp)
 
 
-def find_group_columns(table: Any, skipped: Collection[str | None] = ()) -> dict[str, Places]:
-    """Rank the columns of text or whole numbers that seem to name groups, by their name or as codes. Skips `but`."""
+def find_group_columns(table: Any, skip: Collection[str | None] = ()) -> dict[str, Places]:
+    """Rank the columns of text or whole numbers that seem to name groups, by their name or as codes, but not `skip`."""
     ranks = {}
     for series in table.get_columns():
         is_text = series.dtype == pl.String
-        has_codes = is_text and bool(series.drop_nulls().str.contains(GROUP_CODE).all())
-        has_group_name = (is_text or series.dtype.is_integer()) and re.search(GROUP_NAME, series.name)
-        if (
-            series.name not in skipped
-            and (has_codes or has_group_name)
-            and LEAST_VALUES <= series.n_unique() <= len(series) / 2
-        ):
+        is_code = is_text and bool(series.drop_nulls().str.contains(GROUP_CODE).all())
+        is_named = (is_text or series.dtype.is_integer()) and re.search(GROUP_NAME, series.name)
+        if series.name not in skip and (is_code or is_named) and LEAST_VALUES <= series.n_unique() <= len(series) / 2:
             ranks[series.name] = np.asarray(series.rank("dense").fill_null(0).to_numpy(), np.intp)
     return ranks
 

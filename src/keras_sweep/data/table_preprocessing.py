@@ -65,7 +65,7 @@ class TablePreprocessing:
         """Whether the exported model takes a matrix rather than a dict of columns."""
         by_name = self.by_name or any(parse_date_part(column.name) for column in self.columns)
         by_name = by_name and len(self.columns) <= table_columns.MOST_MIXED_COLUMNS
-        return bool(self.steps) or (not by_name and all(isinstance(one, NumberColumn) for one in self.columns))
+        return bool(self.steps) or (not by_name and all(isinstance(col, NumberColumn) for col in self.columns))
 
     @cached_property
     def _numbers(self) -> list[NumberColumn]:
@@ -77,7 +77,6 @@ class TablePreprocessing:
 
     @property
     def _places(self) -> list[int]:
-        """The indices, in a matrix of all columns, of the columns with a feature."""
         return [index for index, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:

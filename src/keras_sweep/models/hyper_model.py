@@ -74,24 +74,19 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
         try:
             return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **kwargs)
         except TypeError as error:
-            clue = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
-            if (
-                clue is None
-                or clue[2] not in kwargs
-                or begun()
-                or clue.groups() == ("multiple values for", "callbacks")
-            ):
+            hit = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+            if hit is None or hit[2] not in kwargs or begun() or hit.groups() == ("multiple values for", "callbacks"):
                 raise
-            del kwargs[clue[2]]
-            if clue[2] == "sample_weight":
+            del kwargs[hit[2]]
+            if hit[2] == "sample_weight":
                 message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
                 raise ModelError(message, hint="Let it take one") from error
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
-    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the mean of
-    its parts, with the best epoch of a History. A History alone, or None, gives {}: then the logged epochs count. Raises
-    ModelError for anything else."""
+    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the
+    mean of its parts, with the best epoch of a History. A History alone, or None, gives {}: then logged epochs count.
+    Raises ModelError for anything else."""
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
@@ -135,13 +130,10 @@ def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]
     differs between scopes.
     """
     merged: dict[str, Parameter] = {}
-    for hyper_parameter in hyper_parameters:
-        name = MODEL_PREFIX + hyper_parameter.name
-        when = (
-            Condition(MODEL_PREFIX + condition.name, tuple(condition.values))
-            for condition in hyper_parameter.conditions
-        )
-        new = Parameter(name, convert_distribution(hyper_parameter), tuple(when), default=hyper_parameter.default)
+    for hp in hyper_parameters:
+        name = MODEL_PREFIX + hp.name
+        when = (Condition(MODEL_PREFIX + condition.name, tuple(condition.values)) for condition in hp.conditions)
+        new = Parameter(name, convert_distribution(hp), tuple(when), default=hp.default)
         merged[name] = _merge_parameters(merged[name], new) if name in merged else new
     return tuple(merged.values())
 

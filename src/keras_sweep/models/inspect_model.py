@@ -44,8 +44,10 @@ class Inspection:
 
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
-    """Load the rows of a sweep as loss and model take them. Add the model's own loss and metrics to the sweep. `data` is
-    the result of an earlier `load_search_data`. Raises DataError, and as `first_model` and `apply_own_compile`."""
+    """Load the rows of a sweep as loss and model take them, and add the model's own loss and metrics to the sweep.
+
+    `data` is the result of an earlier `load_search_data`. Raises DataError, and as `first_model` and `apply_own_compile`.
+    """
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -176,7 +178,6 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
 
 
 def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
-    """Yield what a user should know about the file of the best model."""
     try:
         words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:

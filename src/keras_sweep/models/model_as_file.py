@@ -89,7 +89,6 @@ def opening_words(call: str) -> str | None:
 
 
 def _is_known_to_keras(function: Mapping[str, Any]) -> bool:
-    """Whether Keras finds a function by its name in a process without the user's code."""
     import keras
 
     if keras.saving.get_registered_object(function["config"]) is not None:

@@ -71,11 +71,9 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
     metrics = _read_metrics(model)
     if "metrics" in keys_left:
-        own_metrics = {} if spec.outputs else metrics
-        arguments_of = {
-            name: arguments for name, metric in own_metrics.items() if (arguments := unusual_arguments(metric))
-        }
-        spec = replace(spec, metrics=(*own_metrics, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
+        by_name = {} if spec.outputs else metrics
+        arguments_of = {name: arguments for name, part in by_name.items() if (arguments := unusual_arguments(part))}
+        spec = replace(spec, metrics=(*by_name, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     further = [goal.name for goal in spec.objective.further if goal.name not in MEASURED]
     monitored = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}
@@ -143,9 +141,7 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
     outputs = {}
     for name in names if len(names) > 1 else ():
         metrics = _name_metrics([select(kwargs.get(key), name) for key in ("metrics", "weighted_metrics")])
-        arguments_of = {
-            metric: arguments for metric, value in metrics.items() if (arguments := unusual_arguments(value))
-        }
+        arguments_of = {metric: arguments for metric, part in metrics.items() if (arguments := unusual_arguments(part))}
         loss = select(kwargs.get("loss"), name)
         loss_parts = ("", {}) if loss is None else loss_and_arguments(loss)
         outputs[name] = Output(*loss_parts, tuple(metrics), arguments_of, own=True)
