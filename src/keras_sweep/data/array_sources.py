@@ -137,7 +137,7 @@ class DatasetRows(dict[str, Any]):
 
 
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
-    """Read a dataset, or (training, validation[, test]) where some are datasets. Returns None without a dataset.
+    """Read a dataset, or (training, validation[, test]) if some are datasets. Returns None without a dataset.
 
     The training dataset is not read if it is too large, or if `steps` an epoch are given. Raises DataError.
     """

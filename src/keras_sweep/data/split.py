@@ -113,7 +113,7 @@ def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
 
 
 def _class_per_row(y: Arrays, form: LabelForm) -> Array:
-    """Return the class, or the first number, of each row, [N]. Of several outputs the first counts."""
+    """Return the class, or the first number, of each row, [N]. With several outputs, labels are the first output."""
     y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
     if flat.shape[1] > 1 and has_classes(y, form):

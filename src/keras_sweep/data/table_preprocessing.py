@@ -37,7 +37,7 @@ from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import quote
 
 Inputs = Array | dict[str, Array]
-Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
+Numbers = npt.NDArray[np.float32]  # [N, columns], NaN for a missing value
 Codes = npt.NDArray[np.int32]  # [N, width], the characters of a column's texts
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # methods of polars; Monday is 1
 _DATE_PART = re.compile(rf"(.*) \(({'|'.join(DATE_PARTS)})\)", re.DOTALL)

@@ -46,7 +46,8 @@ class Inspection:
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
     """Load the rows of a sweep as loss and model take them, and add the model's own loss and metrics to the sweep.
 
-    `data` is the result of an earlier `load_search_data`. Raises DataError, and as `first_model` and `apply_own_compile`.
+    `data` is the result of an earlier `load_search_data`. Raises DataError, and the errors of `first_model` and
+    `apply_own_compile`.
     """
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":

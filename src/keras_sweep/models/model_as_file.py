@@ -50,7 +50,7 @@ def opening_call(model: Any) -> str:
 def find_custom_objects(config: Any) -> dict[str, str]:
     """Map names in a model's config to the user's classes (with modules) and functions.
 
-    What the model is compiled with is not included: the file opens without it by `compile=False`.
+    Objects that the model is compiled with are not included: the file opens without them by `compile=False`.
     """
     names = {}
     for part in _walk_config(config):
@@ -64,7 +64,7 @@ def find_custom_objects(config: Any) -> dict[str, str]:
 
 
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
-    """Return `find_custom_objects` of a model's file, each as "module:name". `compiled` adds those of its `compile`.
+    """Return `find_custom_objects` of a model's file, each as "module:name". `compiled` adds objects of its `compile`.
 
     A file has no module of a function: the module of `source`, the model's own, is used. Returns {} if the file is
     unreadable: opening it reports that.
