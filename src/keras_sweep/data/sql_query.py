@@ -24,7 +24,7 @@ _DRIVER = "Install its driver, or name one that is there, as in `postgresql+psyc
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     """Read the rows of a query. Raises the errors of `read_table`, and DataError for a query that does not read."""
-    place = server_url(data)
+    place = server_of(data)
     engine_options: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):
         raise DataError(f"`sql` is no query, but {quote(data.source)}", hint="It begins with `select` or `with`")
@@ -39,7 +39,7 @@ def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     return read_table(data, place, partial(_load, data.source, place, engine_options))
 
 
-def server_url(data: DataSpec) -> str | None:
+def server_of(data: DataSpec) -> str | None:
     """Return the URL of a database that is no file, else None. Raises DataError if the URL has a password."""
     database: str = data.options.database
     if re.search(r"://[^/@]*:[^/$]+@", database):
