@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
-from keras_sweep.data.split import Encoding, fit_encoding, split
-from keras_sweep.data.table_files import places
+from keras_sweep.data.split import Encoding, fit_encoding, split_rows
+from keras_sweep.data.table_files import rank_values
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import give_arrays
 from keras_sweep.space.data_spec import DataSpec, Split
@@ -25,7 +25,7 @@ from tests.helpers.data_specs import spec_of
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:
     rows = RawRows(np.arange(100.0)[:, None], np.arange(100) % 2)
-    parts = split(SourceRows("s", rows), Split(validation=0.25, test=0.2, seed=7), LabelForm.INDEX)
+    parts = split_rows(SourceRows("s", rows), Split(validation=0.25, test=0.2, seed=7), LabelForm.INDEX)
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [60, 20, 20]
     search, test = train_test_split(np.arange(100), test_size=0.2, random_state=7)
     train, validation = train_test_split(search, test_size=0.25, random_state=7)
@@ -36,12 +36,12 @@ def test_test_rows_are_held_out_before_validation_rows() -> None:
 
 def test_no_share_of_test_rows_seals_none() -> None:
     rows = RawRows(np.arange(10.0)[:, None], np.arange(10) % 2)
-    assert split(SourceRows("s", rows), Split(test=0.0), LabelForm.INDEX).test is None
+    assert split_rows(SourceRows("s", rows), Split(test=0.0), LabelForm.INDEX).test is None
 
 
 def test_parts_of_the_source_stay() -> None:
     train, test = (RawRows(np.full((10, 1), float(k)), np.arange(10) % 2) for k in (1, 2))
-    parts = split(SourceRows("s", train=train, test=test), Split(), LabelForm.INDEX)
+    parts = split_rows(SourceRows("s", train=train, test=test), Split(), LabelForm.INDEX)
     assert parts.test is test
     assert len(parts.train) == 8 and len(parts.validation) == 2
 
@@ -62,12 +62,12 @@ def test_parts_of_the_source_stay() -> None:
 def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Split, message: str) -> None:
     rows = RawRows(np.zeros((len(labels), 1)), np.array(labels))
     with pytest.raises(DataError, match=message):
-        split(SourceRows("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
+        split_rows(SourceRows("s", rows), how, LabelForm.INDEX if isinstance(labels[0], int) else LabelForm.NUMBER)
 
 
 def encoded(rows: RawRows, loss: str, how: Split, **source: object) -> Encoding:
     spec = spec_of(DataSpec("csv", "it.csv", "y", how), loss)
-    return fit_encoding(spec, split(SourceRows("it.csv", rows, **source), how, loss_needs(loss).form))  # type: ignore[arg-type]
+    return fit_encoding(spec, split_rows(SourceRows("it.csv", rows, **source), how, loss_needs(loss).form))  # type: ignore[arg-type]
 
 
 def test_labels_and_columns_are_encoded_by_training_rows_alone() -> None:
@@ -116,7 +116,7 @@ def test_labels_that_differ_in_case_alone_and_those_that_32_bits_blur_are_named(
 def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
     rows = RawRows(np.zeros((20, 2)), {"a": np.zeros(20), "c": np.zeros(20)})
     spec = replace(spec_of(DataSpec("npz", "it.npz")), outputs={"a": Output("mse"), "b": Output("mse")})
-    parts = split(SourceRows("it.npz", rows), Split(), LabelForm.NUMBER)
+    parts = split_rows(SourceRows("it.npz", rows), Split(), LabelForm.NUMBER)
     with pytest.raises(DataError, match=r"`loss` names the outputs 'a', 'b', but the labels of it\.npz are 'a', 'c'"):
         fit_encoding(spec, parts)
 
@@ -124,8 +124,8 @@ def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
 def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:
     """The parts of rows that are numbered, with classes in turn, and that have these groups or times."""
     numbers = np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2, None, {"by": places(values, len(values), how, "`by`")})
-    return split(SourceRows("s", rows), how, LabelForm.INDEX)
+    rows = RawRows(numbers[:, None], numbers % 2, None, {"by": rank_values(values, len(values), how, "`by`")})
+    return split_rows(SourceRows("s", rows), how, LabelForm.INDEX)
 
 
 def values_of(rows: RawRows, values: list[object] | np.ndarray) -> set[object]:
@@ -151,13 +151,13 @@ def test_no_group_stands_on_both_sides(values: list[object], share: float, seed:
 @given(groups_of_rows, st.sampled_from([2, 3]), st.booleans())
 def test_no_group_stands_on_both_sides_of_a_fold(values: list[object], folds: int, of_numbers: bool) -> None:
     how, numbers = Split(folds=folds, test=0, groups="by"), np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, {"by": places(values, len(values), how, "`by`")})
+    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, {"by": rank_values(values, len(values), how, "`by`")})
     form = LabelForm.NUMBER if of_numbers else LabelForm.INDEX
     if len(set(values)) < folds:
         with pytest.raises(DataError, match=f"'by' has {len(set(values))} group"):
-            split(SourceRows("s", rows), how, form)
+            split_rows(SourceRows("s", rows), how, form)
         return
-    parts = split(SourceRows("s", rows), how, form)
+    parts = split_rows(SourceRows("s", rows), how, form)
     assert sorted(np.concatenate([fold.held for fold in parts.folds])) == list(range(len(values)))
     for fold in parts.folds:
         assert not {values[row] for row in fold.held} & {values[row] for row in fold.train}
@@ -228,9 +228,9 @@ def test_the_column_of_a_split_is_no_feature(tmp_path: Path) -> None:
     for source in sources:
         assert source.rows is not None and source.rows.x.shape == (60, 1)
         assert source.rows.places["patient"].tolist() == [1 + row // 10 for row in range(60)]
-        assert len(split(source, how, LabelForm.INDEX).test) == 20  # a fifth of six groups is two of them
+        assert len(split_rows(source, how, LabelForm.INDEX).test) == 20  # a fifth of six groups is two of them
     train = {**{f"{name}_train": array for name, array in named.items()}, "x_test": x, "y_test": y}
-    parts = split(call_python(DataSpec("python", give_arrays(train), split=how), tmp_path), how, LabelForm.INDEX)
+    parts = split_rows(call_python(DataSpec("python", give_arrays(train), split=how), tmp_path), how, LabelForm.INDEX)
     assert len(parts.validation) == 20 and len(parts.test) == 60
 
 
@@ -242,4 +242,4 @@ def test_a_source_must_have_what_it_is_split_by(tmp_path: Path) -> None:
         (whole, "brings its own validation rows, so none are"),
     ):
         with pytest.raises(DataError, match=f"{message}.*'patient'"):
-            split(call_python(DataSpec("python", give_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY)
+            split_rows(call_python(DataSpec("python", give_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY)

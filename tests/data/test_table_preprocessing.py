@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.data.table_columns import fit_columns
-from keras_sweep.data.table_files import load_csv, table_of
+from keras_sweep.data.table_files import load_columns, load_csv
 from keras_sweep.data.table_preprocessing import (
     TablePreprocessing,
     code_points,
@@ -135,7 +135,7 @@ def test_the_lines_of_the_card_read_a_file_as_it_was_read(tmp_path: Path, separa
     path = tmp_path / "it.csv"
     path.write_text("\n".join(["price,rate,sold,zone".replace(",", separator), *lines, ""]))
     options = CsvOptions(separator=separator)
-    frame, ways = table_of(partial(load_csv, path), str(path), "csv", options)
+    frame, ways = load_columns(partial(load_csv, path), str(path), "csv", options)
     table = split_dates(frame)
     preprocessing = TablePreprocessing(fit_columns(table)[0], ways=ways)
     assert table.row(0) == (1101.5, 5, 2024, 2, 29, 4, "a") and table["rate"].to_list() == [5, None, 7]

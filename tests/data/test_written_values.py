@@ -6,7 +6,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from keras_sweep.data.written_values import is_written, read_texts
+from keras_sweep.data.written_values import is_formatted, read_texts
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,5 @@ def test_other_columns_decide_if_they_prove_one_way() -> None:
 
 
 def test_plain_numbers_may_be_names_of_categories() -> None:
-    assert [is_written(pl.Series(texts)) for texts in (["1", "02"], ["1", "2,5"], [1, 2])] == [False, True, False]
+    columns = (["1", "02"], ["1", "2,5"], [1, 2])
+    assert [is_formatted(pl.Series(texts)) for texts in columns] == [False, True, False]

@@ -9,8 +9,8 @@ import keras_tuner
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import builder
-from keras_sweep.models.hyper_model import asking, explore_space, is_hyper_model, parameters_of
+from keras_sweep.models.build import make_builder
+from keras_sweep.models.hyper_model import convert_parameters, explore_space, is_hyper_model, make_hyper_parameters
 from keras_sweep.models.own_compile import own_optimizer
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
@@ -82,7 +82,7 @@ def narrow(hp: Any) -> Any:
 def build(
     found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None, folder: Path = Path()
 ) -> Any:
-    return builder(found, folder, input_shape, classes)[0](asking(values))
+    return make_builder(found, folder, input_shape, classes)[0](make_hyper_parameters(values))
 
 
 def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
@@ -91,7 +91,7 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
 
 
 def explore(spec: SweepSpec, found: object) -> SweepSpec:
-    return explore_space(spec, *builder(found, Path(), DATA.input_shape, 10), DATA)
+    return explore_space(spec, *make_builder(found, Path(), DATA.input_shape, 10), DATA)
 
 
 def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:
@@ -238,7 +238,7 @@ RANGES: list[tuple[str, dict[str, Any], object]] = [
 def test_ranges_keep_their_meaning(kind: str, arguments: dict[str, Any], distribution: object) -> None:
     hyper_parameters = keras_tuner.HyperParameters()
     getattr(hyper_parameters, kind)("x", **arguments)
-    assert parameters_of(hyper_parameters.space) == (Parameter("model.x", distribution),)  # type: ignore[arg-type]
+    assert convert_parameters(hyper_parameters.space) == (Parameter("model.x", distribution),)  # type: ignore[arg-type]
 
 
 def test_one_name_in_two_scopes_is_there_in_both() -> None:
@@ -247,8 +247,8 @@ def test_one_name_in_two_scopes_is_there_in_both() -> None:
     for kind in ("a", "c"):
         with hyper_parameters.conditional_scope("kind", [kind]):
             hyper_parameters.Int("units", 1, 4)
-    assert parameters_of(hyper_parameters.space)[1].when == (Condition("model.kind", ("a", "c")),)
+    assert convert_parameters(hyper_parameters.space)[1].when == (Condition("model.kind", ("a", "c")),)
     with hyper_parameters.conditional_scope("kind", ["b"]):
         hyper_parameters.Int("units", 1, 5)
     with pytest.raises(ModelError, match=r"'model\.units' has a range of its own in each conditional scope"):
-        parameters_of(hyper_parameters.space)
+        convert_parameters(hyper_parameters.space)

@@ -15,8 +15,8 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SpaceFileError
-from keras_sweep.models.build import build_model, classes_of
-from keras_sweep.models.inspect_model import Inspected, inspect_model
+from keras_sweep.models.build import build_model, count_classes
+from keras_sweep.models.inspect_model import Inspection, inspect_model
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import ModelSpec, Output, SweepSpec
@@ -35,7 +35,7 @@ def sweep_of(function: str, *parameters: Parameter, **changes: Any) -> SweepSpec
     return make_spec(parameters, model=model, folder=HERE, **changes)
 
 
-def seen(function: str, *parameters: Parameter, **changes: Any) -> Inspected:
+def seen(function: str, *parameters: Parameter, **changes: Any) -> Inspection:
     return inspect_model(sweep_of(function, *parameters, **changes), DATA)
 
 
@@ -106,8 +106,8 @@ def test_outputs_in_a_list_take_a_dict_of_labels_by_their_names() -> None:
 )
 def test_a_function_is_told_how_many_classes_labels_in_columns_have(loss: str, y: Any, classes: int | None) -> None:
     data = replace(DATA, train=Rows(DATA.train.x, y), classes=None)
-    assert classes_of(sweep_of("subclassed", loss=loss), data) == classes
-    assert classes_of(sweep_of("subclassed", loss=loss), replace(data, classes=7)) == 7
+    assert count_classes(sweep_of("subclassed", loss=loss), data) == classes
+    assert count_classes(sweep_of("subclassed", loss=loss), replace(data, classes=7)) == 7
 
 
 @pytest.mark.parametrize("function", ["other_rows", "wanting"])

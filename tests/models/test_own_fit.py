@@ -11,7 +11,7 @@ import pytest
 from keras_tuner.src.engine.tuner_utils import convert_to_metrics_dict
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import builder
+from keras_sweep.models.build import make_builder
 from keras_sweep.models.hyper_model import call_fit, explore_space, parse_fit_result
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
@@ -130,7 +130,7 @@ def test_what_is_no_metric_is_refused_in_one_sentence() -> None:
 def explored(model: Any) -> dict[str, Parameter]:
     """What a HyperModel asks for, or one that has this `fit`."""
     found = model if isinstance(model, keras_tuner.HyperModel) else Fitting(model)
-    spec = explore_space(make_spec((), constants={}), *builder(found, Path(), DATA.input_shape, 10), DATA)
+    spec = explore_space(make_spec((), constants={}), *make_builder(found, Path(), DATA.input_shape, 10), DATA)
     return {one.name.removeprefix("model."): one for one in spec.space.parameters}
 
 

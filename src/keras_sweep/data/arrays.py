@@ -1,4 +1,4 @@
-"""Arrays of a user, seen to be what a model can train on: real numbers of 32 bits, one row an example, none missing."""
+"""Check that a user's arrays can train a model: finite real numbers of 32 bits, one row an example."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from keras_sweep.errors import DataError
 
 Array: TypeAlias = npt.NDArray[np.generic]
-Arrays: TypeAlias = Any  # an array; of several inputs, or outputs, a dict of arrays by their names, or a tuple of them
+Arrays: TypeAlias = Any  # an array; a dict (by name) or tuple of arrays for several inputs or outputs
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = np.finfo(np.float32).max
@@ -20,11 +20,11 @@ INPUTS = (
     f"{ARRAYS}"
 )
 BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtract their mean, or use another unit"
-STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
+STEPS_THAT_MATTER = 100  # numbers of 32 bits between a column's lowest and highest value
 
 
 def describe_value(value: Any) -> str:
-    """What was given, by its type and shape, for a message."""
+    """Describe a value by its type and shape, for a message."""
     kind = "None" if value is None else type(value).__name__.lstrip("_")
     if isinstance(value, dict | list | tuple):
         return f"a {kind} of {len(value):,}"
@@ -32,27 +32,27 @@ def describe_value(value: Any) -> str:
     return kind + shape + (f" and type {value.dtype}" if hasattr(value, "dtype") else "")
 
 
-def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
-    """What a function gives of arrays; of those of several inputs a dict, or a tuple, of what it gives of each."""
+def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
+    """Call a function with an array, or with each array of a dict or tuple. Return the same structure of results."""
     if isinstance(first, Mapping):
-        return {name: function(one, *(other[name] for other in others)) for name, one in first.items()}
+        return {name: function(array, *(structure[name] for structure in more)) for name, array in first.items()}
     if isinstance(first, list | tuple):
-        return tuple(function(*parts) for parts in zip(first, *others, strict=True))
-    return function(first, *others)
+        return tuple(function(*parts) for parts in zip(first, *more, strict=True))
+    return function(first, *more)
 
 
 def cut(arrays: Arrays, start: int, end: int | None = None) -> Arrays:
-    """The rows from one on, before another."""
+    """Return rows `start` to `end` of all arrays, without row `end`."""
     return each(lambda array: array[start:end], arrays)
 
 
 def leaves(arrays: Arrays) -> list[Any]:
-    """The arrays themselves: of several inputs each, in their order."""
+    """List the arrays of a structure, in order."""
     return list(by_name("", arrays).values())
 
 
 def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
-    """The arrays by names: `x`, or of several `x/a` and `x/b`, or `x/0` and `x/1` in a tuple."""
+    """Map names to arrays: `x` for an array, `x/a` and `x/b` for a dict, `x/0` and `x/1` for a tuple."""
     if not isinstance(arrays, Mapping | tuple):
         return {name: arrays}
     parts = arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays)
@@ -60,52 +60,52 @@ def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
 
 
 def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
-    """What `by_name` made such names of."""
-    found: dict[str, Any] = {}
+    """Undo `by_name`: build the structures from names such as `x/a` or `x/0`."""
+    result: dict[str, Any] = {}
     for name, array in arrays.items():
         first, several, part = name.partition("/")
-        found |= {first: {**found.get(first, {}), part: array}} if several else {name: array}
-    places = {name: [str(place) for place in range(len(one))] for name, one in found.items() if isinstance(one, dict)}
-    return found | {name: tuple(found[name].values()) for name, wanted in places.items() if list(found[name]) == wanted}
+        result |= {first: {**result.get(first, {}), part: array}} if several else {name: array}
+    keys = {name: [str(i) for i in range(len(parts))] for name, parts in result.items() if isinstance(parts, dict)}
+    return result | {name: tuple(result[name].values()) for name, order in keys.items() if list(result[name]) == order}
 
 
-def are_several(value: Any, rows: int | None = None) -> bool:
-    """Whether it is a dict, list or tuple of arrays, not a list of as many rows; without `rows` a list is none."""
+def has_several_arrays(value: Any, rows: int | None = None) -> bool:
+    """Whether a value is a dict of arrays, or a list or tuple of arrays without an entry for each of the `rows`."""
     if isinstance(value, Mapping):
         return True
-    listed = isinstance(value, list | tuple) and rows is not None and len(value) != rows
-    return listed and len(value) > 0 and all(getattr(one, "ndim", 0) > 0 for one in value)
+    is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
+    return is_list and len(value) > 0 and all(getattr(part, "ndim", 0) > 0 for part in value)
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Inputs as numbers, [N, ...], or texts, [N] of `str`, as Keras has them. Raises DataError for what is neither."""
+    """Return inputs as numbers, [N, ...], or as texts, [N] of `str`. Raises DataError for anything else."""
     array = _as_array(x)
-    if array.ndim and array.size == len(array) > 0 and all(isinstance(one, str) for one in array.flat):
+    if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
         raise DataError(f"{what} is {describe_value(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
-    must_fit_32_bits(array, what)
+    check_fits_32_bits(array, what)
     return array
 
 
-def arrays_of(given: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
-    """What `read` makes of what is given; of several inputs or outputs of each, which may be one column, [N]."""
-    if not are_several(given, rows):
-        return read(given, what)
-    if not len(given):
-        raise DataError(f"{what} is {describe_value(given)}", hint="Give an array for each input")
-    parts = {str(name): given[name] for name in given} if isinstance(given, Mapping) else tuple(given)
+def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
+    """Apply `read` to an array, or to each array of several inputs or outputs. An input of several may be [N]."""
+    if not has_several_arrays(value, rows):
+        return read(value, what)
+    if not len(value):
+        raise DataError(f"{what} is {describe_value(value)}", hint="Give an array for each input")
+    parts = {str(name): value[name] for name in value} if isinstance(value, Mapping) else tuple(value)
     names = each(lambda name: f"{name.removeprefix('/')!r} of {what}", tuple(by_name("", parts)))
-    columns = [one[:, None] if read is input_array and one.ndim == 1 else one for one in map(_as_array, leaves(parts))]
-    found = tuple(read(one, name) for one, name in zip(columns, names, strict=True))
-    return dict(zip(parts, found, strict=True)) if isinstance(parts, dict) else found
+    raw = [part[:, None] if read is input_array and part.ndim == 1 else part for part in map(_as_array, leaves(parts))]
+    arrays = tuple(read(array, name) for array, name in zip(raw, names, strict=True))
+    return dict(zip(parts, arrays, strict=True)) if isinstance(parts, dict) else arrays
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Labels as an array of numbers, [N] or [N, ...], or of text, [N] or [N, C]. Raises DataError."""
+    """Return labels as numbers, [N] or [N, ...], or as texts, [N] or [N, C]. Raises DataError."""
     array = _as_array(y)
-    taken = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
-    if not taken or not array.size:
+    is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
+    if not is_valid or not array.size:
         raise DataError(
             f"{what} is {describe_value(y)}, not numbers or texts, [N] or [N, ...], a label a row", hint=ARRAYS
         )
@@ -120,35 +120,35 @@ def label_array(y: Any, what: str) -> Array:
     elif array.dtype.kind == "U":
         array = array.astype(object)
     elif array.dtype.kind == "f":
-        must_fit_32_bits(array, what)
-    # Keras, too, takes a Series of pandas as a column.
+        check_fits_32_bits(array, what)
+    # Keras also treats a pandas Series as a column.
     is_series = array.ndim == 1 and type(y).__module__.partition(".")[0] == "pandas"
     return array[:, None] if is_series else array
 
 
 def ravel_column(y: Array) -> Array:
-    """Labels of one column, [N, 1], as [N]; any others as they are."""
+    """Return labels [N, 1] as [N]. Other labels stay as they are."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """What each of so many rows counts, [N] float32. Raises DataError: they are no such numbers, from 0 on."""
+    """Return sample weights as [N] float32. Raises DataError unless there is a number from 0 on for each row."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(
             f"{what} is {describe_value(weights)}, not one number for each of {rows:,} rows",
             hint="Sample weights are [N], a number from 0 on for each row",
         )
-    must_fit_32_bits(array, what)
+    check_fits_32_bits(array, what)
     array = array.reshape(-1).astype(np.float32)
     if array.min() < 0:
         raise DataError(f"{what} has {array.min():g} in row {array.argmin() + 1}", hint="Weights are 0 or more")
     return array
 
 
-def too_fine_columns(array: Array) -> list[int]:
-    """The columns of [N, F] between whose lowest and highest value lie fewer than STEPS_THAT_MATTER numbers of 32 bits,
-    as for the seconds of one day counted from 1970."""
+def find_blurred_columns(array: Array) -> list[int]:
+    """Find the columns of [N, F] with fewer than STEPS_THAT_MATTER numbers of 32 bits between their lowest and highest
+    value, such as the seconds of one day counted from 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
@@ -156,7 +156,7 @@ def too_fine_columns(array: Array) -> list[int]:
 
 
 def to_32_bits(x: Array) -> Array:
-    """Real numbers and booleans as float32; texts and whole numbers, for models that look them up, as they are."""
+    """Convert real numbers and booleans to float32. Texts and whole numbers stay, for layers that look them up."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
@@ -164,31 +164,31 @@ def to_32_bits(x: Array) -> Array:
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def own(array: Array) -> Array:
-    """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
+def copy_if_view(array: Array) -> Array:
+    """Return a contiguous array that is no view. A view would keep alive all rows, and give access to them."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
-    """The array that NumPy makes, a masked number as missing; an empty one where it makes none."""
+    """Convert a value by NumPy, with masked numbers as missing. Returns an empty array if NumPy fails."""
     try:
         array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
-        if array.dtype.kind == "O" and all(isinstance(one, int | float | np.number | np.bool) for one in array.flat):
+        if array.dtype.kind == "O" and all(isinstance(item, int | float | np.number | np.bool) for item in array.flat):
             array = np.array(array.tolist())
         return decode_texts(array)
-    except Exception:  # whatever the user's type raises
+    except Exception:  # the user's type may raise anything
         return np.empty(0, object)
 
 
 def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Texts that are bytes, as TensorFlow has them, as those of Python; any other array as it is."""
+    """Decode texts that are bytes, as TensorFlow has them, to `str`. Other arrays stay as they are."""
     if array.dtype.kind in "SO" and all(isinstance(text, bytes) for text in array.flat):
         return np.array([text.decode() for text in array.flat], object).reshape(array.shape)
     return array
 
 
-def must_fit_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
-    """Raises DataError for a number that is infinite, beyond 32 bits or, unless there may be gaps, missing."""
+def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
+    """Raise DataError for a number that is infinite or beyond 32 bits, or for a gap unless `gaps` allows it."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:

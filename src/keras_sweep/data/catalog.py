@@ -1,4 +1,4 @@
-"""From a space file's `data` to the rows that a search works on."""
+"""Load the rows of a search from the `data` of a space file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from keras_sweep.data.array_sources import MOST_BYTES
 from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
-from keras_sweep.data.leaks import leak_notices
+from keras_sweep.data.leaks import find_leaks
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.split import fit_encoding, read_parts
@@ -18,11 +18,11 @@ from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, data_space, variant_of, variant_spec
 
-FEW_VARIANTS = 16  # of the data, whose size is not asked
+FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
-    """Training and validation rows, encoded as the loss takes them, of every variant of the data. Raises DataError."""
+    """Load training and validation rows of every variant of the data, encoded for the loss. Raises DataError."""
     points = list(data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
@@ -36,27 +36,27 @@ def load_search_data(spec: SweepSpec) -> SearchData:
                 f"{len(variants)} take more than {MOST_BYTES >> 30} GB",
                 hint="Give fewer values of `data.*`, or fewer rows",
             )
-    of_all = variants.values()
+    loaded = variants.values()
     return replace(
-        next(iter(of_all)),
-        fingerprint="+".join(one.fingerprint for one in of_all),
-        test_fingerprint="+".join(filter(None, (one.test_fingerprint for one in of_all))) or None,
-        leaks=tuple(dict.fromkeys(words for one in of_all for words in one.leaks)),
+        next(iter(loaded)),
+        fingerprint="+".join(variant_data.fingerprint for variant_data in loaded),
+        test_fingerprint="+".join(filter(None, (variant_data.test_fingerprint for variant_data in loaded))) or None,
+        leaks=tuple(dict.fromkeys(notice for variant_data in loaded for notice in variant_data.leaks)),
         variants=variants,
     )
 
 
 def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
-    """The sweep and its data as a trial of these parameters has them: both as they are, where there is one variant."""
+    """Return the sweep and its data for a trial with these parameters. Without variants both stay as they are."""
     variant = data.variants.get(variant_of(params))
     return (spec, data) if variant is None else (replace(variant_spec(spec, params), scale=variant.scale), variant)
 
 
 def load_variant(spec: SweepSpec) -> SearchData:
-    """The rows that `spec.data` names, whatever else trials may have.
+    """Load the rows that `spec.data` names. Raises DataError.
 
-    Test rows that the source brings in files of their own are not read. Those that a split holds out are seen to be fit
-    for the evaluation after the search, sealed by their fingerprint, and dropped here. Raises DataError.
+    Test rows in separate files are not read. Test rows that a split holds out are checked for the evaluation after the
+    search, sealed by their fingerprint, and dropped here.
     """
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
@@ -70,18 +70,18 @@ def load_variant(spec: SweepSpec) -> SearchData:
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)
     if by_name:
-        train, whole = encoding.encode_part("train", train), train
-        validation = train if validation is whole else encoding.encode_part("validation", validation)
+        train, searched = encoding.encode_part("train", train), train
+        validation = train if validation is searched else encoding.encode_part("validation", validation)
     test_rows, test_fingerprint = seal(encoding)
-    one = isinstance(encoding.labels, Labels)  # else there are several outputs
-    leaks = () if source.stream else leak_notices(encoding.parts, one and encoding.labels.values is not None)
+    is_single = isinstance(encoding.labels, Labels)  # otherwise there are several outputs
+    leaks = () if source.stream else find_leaks(encoding.parts, is_single and encoding.labels.values is not None)
     return SearchData(
         name=source.name,
         train=train,
         validation=validation,
         fingerprint=digest,
-        classes=encoding.labels.classes if one else None,
-        class_names=encoding.labels.names or source.class_names if one else None,
+        classes=encoding.labels.classes if is_single else None,
+        class_names=encoding.labels.names or source.class_names if is_single else None,
         test_rows=test_rows,
         test_fingerprint=test_fingerprint,
         preprocessing=None if by_name else encoding.preprocessing,
@@ -95,7 +95,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
 
 
 def make_set_spec(name: str) -> SweepSpec:
-    """A spec for looking at a named set alone, with the loss that suits its labels."""
+    """Make a spec to look at a named set alone, with the loss that fits its labels."""
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(
         name=name,

@@ -1,4 +1,4 @@
-"""Whether loss, metrics, the model's output and the labels go together: looked at before anything trains."""
+"""Check before training that loss, metrics, the model's output and the labels fit together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,11 +16,12 @@ from keras_sweep.space.text import itemize, pluralize, quote
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
-_BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, unless told how to average these
-_OF_COLUMNS = {"pearson_correlation"}  # are no number of one column
+_BY_CLASS = {"f1_score", "f_beta_score"}  # give a number for each class, unless `average` is set
+_OF_COLUMNS = {"pearson_correlation"}  # give no number for a single column
+# Keras can't scale the outputs of these to probabilities: some are below zero, or all outputs of a row are zero.
 _ANY_SIGN = frozenset(
     {"linear", "relu", "relu6", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softsign", "log_softmax", "mish"}
-)  # activations whose outputs Keras can't scale to probabilities: some are below zero, or all of a row are zero
+)
 _BEYOND_ONE = frozenset({"exponential", "softplus"})
 _OF_CLASSES = {
     "accuracy", "acc", "auc", "binary_accuracy", "binary_crossentropy", "bce", "binary_io_u", "false_negatives",
@@ -28,38 +29,38 @@ _OF_CLASSES = {
     "true_positives",
 }  # fmt: skip
 
-# Metrics that Keras raises for, or computes nonsense of, where labels have this form. A test tries all others.
+# For labels of this form Keras raises in these metrics, or computes nonsense. A test tries all other metrics.
 UNFIT_METRICS: Mapping[LabelForm, frozenset[str]] = {
     LabelForm.ONE_HOT: frozenset(_SPARSE | _BY_CLASS),
     LabelForm.BINARY: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS),
     LabelForm.NUMBER: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS | _OF_CLASSES),
     LabelForm.ANY: frozenset(_BY_CLASS),
 }
-INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that take class indices
+INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only metrics that take class indices
 
 
 def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, activation: Any = None) -> None:
-    """See that what the space file says goes together with the data. Raises SpaceFileError with every mismatch.
+    """Check that the space file fits the data. Raises SpaceFileError with every mismatch.
 
-    `output_shape` is of a built model, rows first, and `activation` what it ends with, if that is known; for the dense
-    model its arguments are looked at instead. Of several outputs both are by their names.
+    `output_shape` (rows first) and `activation` (the last, if known) belong to a built model. For the dense model
+    its arguments are checked instead. With several outputs both are dicts by output name.
     """
     several = isinstance(data.train.y, dict | tuple)
     if spec.outputs and several and output_shape is not None and "loss" not in spec.own:
-        found = [
+        faults = [
             replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
             for name in spec.outputs
-            for fault in _faults(spec.output(name), _alone(spec, data, name), output_shape[name], activation[name])
+            for fault in _faults(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
         ]
-    elif not spec.loss or several:  # that of a loop, or a compile, of the user's
+    elif not spec.loss or several:  # the loss is in the user's `compile` or training loop
         return
     else:
-        found = _faults(spec, data, output_shape, activation)
-    if found:
-        raise SpaceFileError(spec.file, found)
+        faults = _faults(spec, data, output_shape, activation)
+    if faults:
+        raise SpaceFileError(spec.file, faults)
 
 
-def _alone(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
+def _select(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     y = spec.part(data.train.y, name)
     indices = y.size == len(y) and loss_needs(spec.outputs[name].loss).form is LabelForm.INDEX
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
@@ -77,12 +78,12 @@ def _faults(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """The shape of outputs of one row that fits labels; class indices add an axis of C, their highest value and one."""
+    """Return the output shape of a row that fits the labels. Class indices add an axis of their highest value + 1."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
-    of_row = y.shape[1:-1] if y.ndim > 2 and y.shape[-1] == 1 and form is LabelForm.INDEX else y.shape[1:]
-    return (*of_row, int(y.max()) + 1) if form is LabelForm.INDEX else of_row
+    row_shape = y.shape[1:-1] if y.ndim > 2 and y.shape[-1] == 1 and form is LabelForm.INDEX else y.shape[1:]
+    return (*row_shape, int(y.max()) + 1) if form is LabelForm.INDEX else row_shape
 
 
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
@@ -106,28 +107,28 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None) -> Iterator[Fault]:
     form, in_column = loss_needs(spec.loss).form, data.train.y.size == len(data.train.y)
-    # Without a threshold the highest of a row's outputs is its class, which of one output is always the one.
-    of_two = in_column and form in (LabelForm.BINARY, LabelForm.ANY) and (output_shape or (1,))[-1] == 1
+    # Without a threshold the class is the highest output of a row. A single output is always the highest.
+    is_single = in_column and form in (LabelForm.BINARY, LabelForm.ANY) and (output_shape or (1,))[-1] == 1
     for index, metric in enumerate(() if "metrics" in spec.own else spec.metrics):
         arguments = spec.metric_arguments.get(metric, {})
         if "python" in arguments:
-            continue  # it says itself what it does not take
-        fitting = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
-        if of_two and metric in _BY_CLASS:
-            fits, fitting = arguments.get("threshold") is not None, f"{{name: {metric}, threshold: 0.5}}"
+            continue  # a user's metric raises for labels that it does not take
+        suggestion = "mean_absolute_error" if form is LabelForm.NUMBER else "accuracy"
+        if is_single and metric in _BY_CLASS:
+            is_fitting, suggestion = arguments.get("threshold") is not None, f"{{name: {metric}, threshold: 0.5}}"
         elif form is LabelForm.INDEX:
-            fits = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
+            is_fitting = metric in INDEX_METRICS or (metric in spec.metric_arguments and metric.endswith("io_u"))
         elif metric in _BY_CLASS and not in_column:
-            fits, macro = arguments.get("average") is not None, f"{{name: {metric}, average: macro}}"
-            fitting = macro if form in (LabelForm.ONE_HOT, LabelForm.ANY) else fitting
+            is_fitting, macro = arguments.get("average") is not None, f"{{name: {metric}, average: macro}}"
+            suggestion = macro if form in (LabelForm.ONE_HOT, LabelForm.ANY) else suggestion
         else:
-            fits = metric not in UNFIT_METRICS[form] and not (in_column and metric in _OF_COLUMNS)
-        if not fits:
+            is_fitting = metric not in UNFIT_METRICS[form] and not (in_column and metric in _OF_COLUMNS)
+        if not is_fitting:
             yield Fault(
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
                 + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
                 f"metrics[{index}]",
-                hint=f"use `{fitting}`",
+                hint=f"use `{suggestion}`",
             )
 
 
@@ -145,19 +146,19 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         )
         return
     takes = " or ".join(f"`{name}`" for name in fitting)
-    looked_at: list[tuple[str, tuple[Value, ...], str]] = [
-        ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_task(spec, data)}"),
+    checks: list[tuple[str, tuple[Value, ...], str]] = [
+        ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_describe_task(spec, data)}"),
         ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
     ]
-    for argument, right, rule in looked_at:
-        for key, values in _values(spec, argument):
-            wrong = [value for value in values if right and value is not None and value not in right]
+    for argument, allowed, rule in checks:
+        for key, values in _argument_values(spec, argument):
+            wrong = [value for value in values if allowed and value is not None and value not in allowed]
             if wrong:
-                yield Fault(f"{rule}, but got {quote(wrong[0])}", key, hint=f"use `{right[0]}`, or leave it out")
+                yield Fault(f"{rule}, but got {quote(wrong[0])}", key, hint=f"use `{allowed[0]}`, or leave it out")
 
 
-def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """(key, values) of a model argument; of a range both ends."""
+def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """Yield (key, values) of a model argument. For a range the values are both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -165,26 +166,27 @@ def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, 
         yield f"parameters.{name}", (spec.space.constants[name],)
     for parameter in spec.space.parameters:
         if parameter.name == name:
-            searched = parameter.distribution
-            ends = searched.values() if isinstance(searched, Categorical) else (searched.low, searched.high)
+            domain = parameter.distribution
+            ends = domain.values() if isinstance(domain, Categorical) else (domain.low, domain.high)
             yield f"parameters.{name}", ends
 
 
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
+    """Yield faults of a user's model whose output does not fit, or trains to nonsense without an error of Keras."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
-    no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
-    if needs.form is not LabelForm.ANY and not _fits(output_shape[1:], needed, needs.form):
+    # With softmax, Keras divides the outputs by their sum.
+    no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE
+    if needs.form is not LabelForm.ANY and not _is_fitting(output_shape[1:], needed, needs.form):
         what, end = f"outputs of shape {list(needed)}", "let it end in that shape"
         if len(needed) == 1:
             what = pluralize(needed[0], "output")
             end = f"end it with `Dense({needed[0]})` and an activation that fits the loss"
         got = f"but its output has shape {list(output_shape[1:])}"
-        yield Fault(f"the model must give {what} a row for {_task(spec, data)}, {got}", "model", hint=end)
+        yield Fault(f"the model must give {what} a row for {_describe_task(spec, data)}, {got}", "model", hint=end)
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
             "the model ends with `softmax` over one output, which is 1 for every row",
@@ -206,19 +208,19 @@ def _output_faults(
         )
 
 
-def _fits(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
-    """Whether outputs of one row have the shape; a last axis of 1 may be missing, and there may be more classes."""
+def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
+    """Whether outputs of one row have the shape. A last axis of 1 may be missing, and there may be more classes."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:
-        (*of_row, classes), (*wanted, least) = output or (None,), needed
-        return _alike(of_row, wanted) and (classes is None or classes >= least)
-    return _alike(output, needed) or _alike((*output, 1), needed) or _alike(output, (*needed, 1))
+        (*row_shape, classes), (*shape, least) = output or (None,), needed
+        return _is_like(row_shape, shape) and (classes is None or classes >= least)
+    return _is_like(output, needed) or _is_like((*output, 1), needed) or _is_like(output, (*needed, 1))
 
 
-def _alike(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
-    return len(shape) == len(wanted) and all(one in (None, other) for one, other in zip(shape, wanted, strict=True))
+def _is_like(shape: Sequence[int | None], sizes: Sequence[int]) -> bool:
+    return len(shape) == len(sizes) and all(size in (None, needed) for size, needed in zip(shape, sizes, strict=True))
 
 
-def _task(spec: SweepSpec, data: SearchData) -> str:
+def _describe_task(spec: SweepSpec, data: SearchData) -> str:
     return f"`loss: {spec.loss}` and the labels of {data.name}"

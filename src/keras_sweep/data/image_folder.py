@@ -1,6 +1,6 @@
-"""Pictures in a folder a class, and those in folders of training, validation and test rows, if there are such.
+"""Read pictures from a folder for each class, or from such folders inside `train`, `validation` and `test`.
 
-They are read by Keras's `load_img`: `image_dataset_from_directory` needs TensorFlow or grain on every backend.
+Keras's `load_img` reads them: `image_dataset_from_directory` needs TensorFlow or grain on every backend.
 """
 
 import errno
@@ -24,7 +24,7 @@ PARTS = {"train": "train", "val": "validation", "valid": "validation", "validati
 
 
 def read_images(data: DataSpec, folder: Path) -> SourceRows:
-    """Read a folder of pictures, [N, H, W, C] float32 from 0 to 1. Raises TableError, DataError, or MissingPackage."""
+    """Read a folder of pictures, [N, H, W, C] float32 from 0 to 1. Raises TableError, DataError or MissingPackage."""
     root = folder / data.source
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
     try:
@@ -39,17 +39,17 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
     from PIL import Image
 
     parts, faults = {}, list[DataError]()
-    for part, place in _parts(root).items():
+    for part, place in _find_part_folders(root).items():
         unread = list[OSError]()
-        every = sorted(path for _, paths in walk_folder(place, unread) for path in paths)
-        files = [path for path in every if path.parent != place or not path.is_file()]
-        faults += [_unreadable(root, Path(error.filename), error) for error in unread]
+        paths_found = sorted(path for _, paths in walk_folder(place, unread) for path in paths)
+        files = [path for path in paths_found if path.parent != place or not path.is_file()]
+        faults += [_read_error(root, Path(error.filename), error) for error in unread]
         if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
             raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the largest scans are pictures, too
-            pictures: list[Any] = list(threads.map(partial(_picture, root, options), files))
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large scans are pictures, too
+            pictures: list[Any] = list(threads.map(partial(_read_picture, root, options), files))
         faults += [picture for picture in pictures if isinstance(picture, DataError)]
         if not faults:
             labels = np.array([path.relative_to(place).parts[0] for path in files], object)
@@ -61,22 +61,22 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
     return SourceRows(root.name, rows, train, validation, test, image_shape=shape)
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part of the rows; the folder itself, as "", where nothing is split. Raises DataError."""
-    inside = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = {PARTS[each.name.lower()]: each for each in inside if each.name.lower() in PARTS}
-    if "train" not in found or len(found) == 1 < len(inside):  # then it is the name of a class
+def _find_part_folders(root: Path) -> dict[str, Path]:
+    """Find the folder of each part, or the folder itself, as "", if nothing is split. Raises DataError."""
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    part_folders = {PARTS[path.name.lower()]: path for path in folders if path.name.lower() in PARTS}
+    if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # then `train` is the name of a class
         return {"": root}
-    if strange := [each.name for each in inside if each not in found.values()]:
+    if unexpected := [path.name for path in folders if path not in part_folders.values()]:
         raise DataError(
-            f"{root} has {itemize(strange)} beside folders of training, validation and test rows",
+            f"{root} has {itemize(unexpected)} beside folders of training, validation and test rows",
             hint="Leave `train`, `validation` and `test` there alone, each with a folder a class",
         )
-    return found
+    return part_folders
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Walk a folder as `os.walk`, links followed, hidden files left out; what can't be walked goes to `faults`."""
+    """Walk a folder like `os.walk`, with links but without hidden files. Paths that can't be walked go to `faults`."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -87,8 +87,8 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
         yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
 
-def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
-    """The pixels of a picture, [H, W, C] float32, or the DataError that says why it has none."""
+def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
+    """Return the pixels of a picture, [H, W, C] float32, or a DataError with the reason why it has none."""
     import keras
     from PIL import Image
 
@@ -96,7 +96,7 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
         if not stat.S_ISREG(path.stat().st_mode):
             return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out")
         with Image.open(path) as file:
-            if file.mode.startswith(("I", "F")):  # which Keras clips at 255
+            if file.mode.startswith(("I", "F")):  # Keras clips these at 255
                 return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
         size = tuple(options.size)
         image = keras.utils.load_img(path, color_mode=options.color, target_size=size, interpolation="bilinear")
@@ -104,11 +104,11 @@ def _picture(root: Path, options: ImageOptions, path: Path) -> Any:
     except Image.DecompressionBombError:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return DataError(f"{path.relative_to(root)} has more than {most:,} pixels", hint="Make it smaller")
-    except Exception as error:  # Pillow raises nearly anything for a damaged file
-        return _unreadable(root, path, error)
+    except Exception as error:  # Pillow may raise anything for a damaged file
+        return _read_error(root, path, error)
     return pixels / np.float32(255)
 
 
-def _unreadable(root: Path, path: Path, error: Exception) -> DataError:
+def _read_error(root: Path, path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or str(error).partition(" <")[0] or type(error).__name__
     return DataError(f"{path.relative_to(root)} can't be read: {reason}")

@@ -1,6 +1,6 @@
-"""Sets of pictures that are published as files, their test rows in arrays of their own: where the files are, and rows.
+"""Find, download and read published sets of pictures. Their test rows are in separate arrays.
 
-A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest.
+A set is data (`ImageSet`), and the code is the same for all sets. Each array is checked against its published digest.
 """
 
 import contextlib
@@ -27,32 +27,32 @@ from keras_sweep.files.atomic import user_cache
 Pixels = npt.NDArray[np.uint8]
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
 DEBIAN_FOLDER = Path("/usr/share/datasets")
-SILENCE = 10  # seconds without an answer after which a download is given up
-APT_SECONDS = 300  # for one command of apt
+SILENCE = 10  # seconds without an answer, after which a download fails
+APT_SECONDS = 300  # for a command of apt
 BOUNDARY = 64  # bytes
-GZIP = 16 + zlib.MAX_WBITS  # what zlib is to unpack
+GZIP = 16 + zlib.MAX_WBITS  # the format, for zlib
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """Where an array of a set is: a gzipped IDX file, or a member of an .npz file."""
+    """Locate an array of a set: in a gzipped IDX file, or as a member of an .npz file."""
 
     file: str
     digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
     member: str | None = None  # of an .npz file
 
     def read(self, folder: Path) -> Pixels:
-        """The array, unpacked and checked. Raises DataError."""
+        """Read, unpack and check the array. Raises DataError."""
         path = folder / self.file
         try:
             content: Any = path.read_bytes()
             if self.member is None:  # IDX: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist)
-                size = int.from_bytes(content[-4:], "little")  # that it says last: so it is unpacked at one go
+                size = int.from_bytes(content[-4:], "little")  # gzip ends with the size: zlib unpacks in one step
                 unpacked = zlib.decompress(content, wbits=GZIP, bufsize=size)
                 shape = struct.unpack_from(f">{unpacked[3]}I", unpacked, 4)
                 array = np.frombuffer(unpacked, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
                 content = array.data
-        except Exception as error:  # zlib and NumPy raise nearly anything for a damaged file
+        except Exception as error:  # zlib and NumPy may raise anything for a damaged file
             raise DataError(f"{path} can't be read ({error})", hint="Remove it or replace it") from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.digest:
@@ -63,19 +63,19 @@ class ArrayFile:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set of pictures with class labels, and a test set that its publisher held out."""
+    """Hold a set of pictures with class labels, and a test set that its publisher held out."""
 
-    name: str  # as a space file names it
+    name: str  # in a space file
     title: str
-    folder: str  # where its files lie, below Keras's folder of data sets and below Debian's
+    folder: str  # relative to Keras's folder of data sets, and to Debian's
     images: ArrayFile  # [N, H, W] or [N, H, W, 3] bytes
     labels: ArrayFile  # [N] bytes: 0 .. C - 1
     test_images: ArrayFile
     test_labels: ArrayFile
     class_names: tuple[str, ...]
-    shape: tuple[int, ...]  # of one picture
+    shape: tuple[int, ...]  # of a picture
     test_rows: int
-    address: str = KERAS_ADDRESS  # what is before a file's name where it is fetched
+    address: str = KERAS_ADDRESS  # the URL before a file's name
     debian_package: str | None = None
 
     @property
@@ -84,34 +84,34 @@ class ImageSet:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of its files; labels, which are small, come first."""
+        """The names of all files. Labels are first, since they are small."""
         return tuple(dict.fromkeys(array.file for array in self._arrays))
 
     def find(self) -> Path | None:
-        """The folder that has all files, if one is on this machine. Opens none of them.
+        """Return the folder that has all files, if it is on this machine. No file is opened.
 
-        $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder, or the user's cache.
+        It is $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's, or the user's.
         """
         chosen = os.environ.get("SWEEP_DATA_DIR")
         keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
         folders = [Path(chosen), Path(chosen) / self.folder] if chosen else []
         folders += [keras_cache / self.folder, keras_cache, DEBIAN_FOLDER / self.folder]
-        with contextlib.suppress(OSError):  # where there is no cache, there is nothing in it
+        with contextlib.suppress(OSError):  # the user may have no cache
             folders.append(user_cache(self.folder))
-        whole = (each for each in map(Path.expanduser, folders) if all((each / file).is_file() for file in self.files))
+        whole = (path for path in map(Path.expanduser, folders) if all((path / file).is_file() for file in self.files))
         return next(whole, None)
 
     def locate(self) -> Path:
-        """The folder that has all files, fetched if need be. Raises DataError with the ways out."""
+        """Return the folder that has all files, and download them if needed. Raises DataError with the ways out."""
         return self.find() or self._fetch()
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:
-        """Pictures [N, ...] and labels [N], never a test row. Raises DataError."""
+        """Return pictures [N, ...] and labels [N], without test rows. Raises DataError."""
         folder = self.locate()
         return self.images.read(folder), self.labels.read(folder)
 
     def test_arrays(self) -> tuple[Pixels, Pixels]:
-        """The sealed test pictures and labels; for `sealed_test` alone. Raises DataError."""
+        """Return the sealed test pictures and labels. Only `sealed_test` calls this. Raises DataError."""
         folder = self.locate()
         return self.test_images.read(folder), self.test_labels.read(folder)
 
@@ -135,7 +135,7 @@ class ImageSet:
                         (source / file).replace(folder / file)
                 return folder
             except (DataError, OSError, HTTPException, ValueError) as error:
-                reasons.append(f"{way}: {getattr(error, 'reason', error)}")  # of urllib's "<urlopen error ...>"
+                reasons.append(f"{way}: {getattr(error, 'reason', error)}")  # urllib wraps the reason
         install = f"`sudo apt-get install {self.debian_package}`; or " if self.debian_package is not None else ""
         place = self.files[0] if len(self.files) == 1 else self.folder
         raise DataError(
@@ -147,13 +147,13 @@ class ImageSet:
 
 
 def unpack_debian_package(package: str, folder: Path) -> None:
-    """Download a Debian package by apt-get and unpack its files under `folder`. Needs no root. Raises OSError."""
+    """Download a Debian package by apt-get and unpack its files under `folder`, without root. Raises OSError."""
     apt = ["apt-get", "-q", "-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
     with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
         work = Path(name)
         try:
             _call([*apt, "download", package], work)
-        except OSError:  # an unknown package: the package lists are missing or old, so get some of our own
+        except OSError:  # the package lists are missing or old: download new lists
             for part in ("lists/partial", "cache/archives/partial"):
                 (work / part).mkdir(parents=True)
             apt += ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
@@ -173,17 +173,17 @@ def _call(command: list[str], work: Path) -> None:
 
 
 def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
+    """Scale pictures to rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
 
-    Exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, dividing in float32 and in
-    float64 round to the same number. One pass and no float64 copy.
+    The result is exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, division in
+    float32 and in float64 rounds to the same number. This needs one pass and no float64 copy.
     """
     flat = images.reshape(len(images), -1)
-    # The result lies as JAX on the CPU wants its own arrays to lie, so that it reads the rows where they are.
+    # JAX on the CPU reads arrays in place, without a copy, if they begin at a multiple of BOUNDARY.
     size = flat.size * np.dtype(np.float32).itemsize
-    room = np.empty(size + BOUNDARY, np.uint8)
-    start = -room.ctypes.data % BOUNDARY
-    pixels = room[start : start + size].view(np.float32).reshape(flat.shape)
+    buffer = np.empty(size + BOUNDARY, np.uint8)
+    start = -buffer.ctypes.data % BOUNDARY
+    pixels = buffer[start : start + size].view(np.float32).reshape(flat.shape)
     np.divide(flat, np.float32(255), out=pixels)
     return pixels
 
@@ -209,7 +209,7 @@ FASHION_MNIST = ImageSet(
     debian_package="dataset-fashion-mnist",
 )
 
-# LeCun et al. 1998, as Keras keeps it: one file, whose digest stands in keras/src/datasets/mnist.py.
+# LeCun et al. 1998, as Keras keeps it: one file, whose digest is in keras/src/datasets/mnist.py.
 _MNIST_ARRAY = partial(ArrayFile, "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")
 
 MNIST = ImageSet(
@@ -225,4 +225,4 @@ MNIST = ImageSet(
     test_rows=10_000,
 )
 
-IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}
+IMAGE_SETS = {image_set.name: image_set for image_set in (FASHION_MNIST, MNIST)}

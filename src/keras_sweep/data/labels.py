@@ -1,4 +1,4 @@
-"""What each loss of Keras wants of labels and of the model's last activation, and labels brought into that form."""
+"""Encode labels as a loss of Keras needs them, and say which last activations fit the loss."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from enum import StrEnum
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, own, to_32_bits
+from keras_sweep.data.arrays import Array, copy_if_view, to_32_bits
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.text import itemize
 
 
 class LabelForm(StrEnum):
-    """How labels go into a loss."""
+    """Name the form of the labels that a loss takes."""
 
     INDEX = "class indices"  # [N] or [N, ...] whole numbers 0 .. C - 1
-    ONE_HOT = "one-hot classes"  # [N, ..., C], or the shares of the classes
-    BINARY = "0 or 1"  # [N] or [N, ...]; of several also what lies between
+    ONE_HOT = "one-hot classes"  # [N, ..., C], or a share of each class
+    BINARY = "0 or 1"  # [N]; or [N, ...] numbers from 0 to 1
     NUMBER = "numbers"  # [N] or [N, ...] real numbers
-    ANY = "labels as they are"  # of a loss of the user's: [N] or [N, ...] numbers, or class indices
+    ANY = "labels as they are"  # for a user's own loss: [N] or [N, ...] numbers, or class indices
 
 
 @dataclass(frozen=True, slots=True)
 class LossNeeds:
-    """The needs of one loss."""
+    """Hold the label form and the last activations that fit a loss."""
 
     form: LabelForm
-    activations: tuple[str, ...]  # that its outputs may come from; () for any
+    activations: tuple[str, ...]  # the last activations that fit; () for any
 
     @property
     def usual(self) -> str:
@@ -51,63 +51,63 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
-# Metrics that take two classes as [N, 1] alone.
+# These metrics take labels of two classes only as [N, 1].
 COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
-# Every loss that a space file may name; a test compares the names.
+# Every loss that a space file may name. A test compares the names with Keras.
 LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses in _NEEDS for loss in losses}
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """What a loss needs; one that is not in the table is the user's, and takes anything."""
+    """Look up what a loss needs. A loss outside the table is a user's own loss, and takes any labels."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
 
 def near_copies(texts: Iterable[object]) -> str:
-    """Texts that differ in case and spaces alone, as the end of a sentence; "" where there are none."""
-    alike: dict[str, list[str]] = {}
+    """List texts that differ only in case and spaces, as the end of a sentence. Returns "" if there are none."""
+    spellings: dict[str, list[str]] = {}
     for text in sorted(set(map(str, texts))):
-        alike.setdefault("".join(text.casefold().split()), []).append(text)
-    copies = [text for texts_alike in alike.values() if len(texts_alike) > 1 for text in texts_alike]
+        spellings.setdefault("".join(text.casefold().split()), []).append(text)
+    copies = [text for variants in spellings.values() if len(variants) > 1 for text in variants]
     return f"{itemize(copies)}, which differ in case and spaces alone: write them alike" if copies else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How labels are encoded; fitted on training labels."""
+    """Encode labels by rules that were fitted on training labels."""
 
     form: LabelForm
-    values: tuple[object, ...] | None = None  # the source's value of each class, in the order of the indices
-    names: tuple[str, ...] | None = None  # what to call them
-    in_column: bool = False  # labels [N] are handed on as [N, 1], since a metric takes no others
+    values: tuple[object, ...] | None = None  # [C], the source's value of each class, by index
+    names: tuple[str, ...] | None = None  # [C], for people
+    in_column: bool = False  # whether labels [N] become [N, 1], which some metrics need
 
     @property
     def classes(self) -> int | None:
-        """C; None where labels are numbers, or several answers a row."""
+        """The number of classes C. None if labels are numbers, or if a row has several answers."""
         return None if self.values is None else len(self.values)
 
     def for_metrics(self, metrics: Collection[str]) -> Labels:
-        """The same, in the form that these metrics take."""
+        """Return a copy that encodes labels in the shape that these metrics take."""
         two = self.form is LabelForm.BINARY or (self.form is LabelForm.ANY and self.classes in (None, 2))
         return replace(self, in_column=two and not COLUMN_METRICS.isdisjoint(metrics))
 
     def encode(self, y: Array, rows: str) -> Array:
-        """Encode labels as the loss takes them; `rows` says whose. Raises DataError for a class that is new."""
+        """Encode labels as the loss takes them. `rows` names the rows in errors. Raises DataError for a new class."""
         encoded = self._encode(y, rows)
         return encoded[:, None] if self.in_column and encoded.ndim == 1 else encoded
 
     def _encode(self, y: Array, rows: str) -> Array:
         if self.values is None and self.form is LabelForm.INDEX:
-            return own(y.astype(np.int32))
+            return copy_if_view(y.astype(np.int32))
         if self.values is None:
-            return own(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
+            return copy_if_view(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
         if y.size == len(y):
-            places = {value: place for place, value in enumerate(self.values)}
-            indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
-            strange = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
-            if strange:
+            indices_by_value = {value: index for index, value in enumerate(self.values)}
+            indices = np.array([indices_by_value.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
+            unknown = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
+            if unknown:
                 raise DataError(
-                    f"the {rows} have classes that no training row has: {itemize(strange)}",
+                    f"the {rows} have classes that no training row has: {itemize(unknown)}",
                     hint="Bring training rows of them, or take these rows out; where `split` holds rows out, "
                     "`split: {stratify: true}` gives every part its share of each class",
                 )
@@ -121,27 +121,27 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes in training labels, or see that they are numbers. Raises DataError that names a fitting loss."""
+    """Find the classes of training labels, or check that they are numbers. Raises DataError with a loss that fits."""
     if not y.size and form is not LabelForm.ANY:
         raise DataError(
             f"there are no labels, but `loss: {loss}` compares with some",
             hint="Give `y` beside `x`, or leave `loss` to a model that compiles itself",
         )
-    if y.size == len(y) and are_classes(y, form):
-        return _classes(y.reshape(-1), form, loss, names)
+    if y.size == len(y) and has_classes(y, form):
+        return _fit_classes(y.reshape(-1), form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
             f"the labels are text ({itemize(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
-    return Labels(form) if form in (LabelForm.NUMBER, LabelForm.ANY) else _of_several(y, form, loss, names)
+    return Labels(form) if form in (LabelForm.NUMBER, LabelForm.ANY) else _fit_several(y, form, loss, names)
 
 
-def are_classes(y: Array, form: LabelForm) -> bool:
-    """Whether rows have a class each, or yes-or-no answers: [N], or [N, C] of 0 and 1.
+def has_classes(y: Array, form: LabelForm) -> bool:
+    """Whether each row has a class, or yes-or-no answers: [N], or [N, C] of 0 and 1.
 
-    Of `ANY` texts, truth values, and [N] or [N, 1] whole numbers 0 .. C - 1 are classes.
+    For `LabelForm.ANY`, classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1].
     """
     if form is LabelForm.NUMBER or y.ndim > 2:
         return False
@@ -151,23 +151,23 @@ def are_classes(y: Array, form: LabelForm) -> bool:
     return y.size == len(y) or bool(np.isin(y, (0, 1)).all())
 
 
-def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Of several numbers a row: one-hot classes; else an answer for each column, pixel or step, as the loss has it."""
+def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+    """Fit labels of several numbers a row: one-hot classes, or an answer for each column, pixel or step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
-    if form is not LabelForm.BINARY and are_classes(y, form) and (sums == 1).all():
+    if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
-    whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
-    strange = y[(numbers < 0) | ((numbers % 1 > 0) if whole else (numbers > 1))]
-    if strange.size:
+    needs_whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
+    misfits = y[(numbers < 0) | ((numbers % 1 > 0) if needs_whole else (numbers > 1))]
+    if misfits.size:
         raise DataError(
             f"with `loss: {loss}` labels of several numbers a row are "
-            + ("whole numbers of at least 0" if whole else "from 0 to 1")
-            + f", but there is {strange[0]}",
+            + ("whole numbers of at least 0" if needs_whole else "from 0 to 1")
+            + f", but there is {misfits[0]}",
             hint="Numbers take a loss such as `mean_squared_error`",
         )
     shares = form is LabelForm.ONE_HOT and "sigmoid" not in LOSS_NEEDS[loss].activations
-    if shares and (off := np.abs(sums - 1) > 1e-3).any():
-        row, place = np.argwhere(off)[0]
+    if shares and (is_off := np.abs(sums - 1) > 1e-3).any():
+        row, place = np.argwhere(is_off)[0]
         raise DataError(
             f"with `loss: {loss}` labels are one-hot, or shares of classes whose sum is 1, but those of training row "
             f"{row + 1} have the sum {sums[row, place]:g}",
@@ -176,7 +176,7 @@ def _of_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | N
     return Labels(form)
 
 
-def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
             f"the labels are real numbers ({itemize(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
@@ -185,23 +185,23 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
     if names is not None and y.dtype.kind in "iuf" and min(values) >= 0 and max(values) < len(names):
         values = list(range(len(names)))  # a class that the source knows may have no training row
-    # 1.0 and True stand for the classes `1` and `true`.
-    known = [str(int(value)) if isinstance(value, float) else str(value) for value in values]
-    known = [text.lower() for text in known] if y.dtype.kind == "b" else known
+    # Classes 1.0 and True are called `1` and `true`.
+    texts = [str(int(value)) if isinstance(value, float) else str(value) for value in values]
+    texts = [text.lower() for text in texts] if y.dtype.kind == "b" else texts
     if len(values) < 2:
         raise DataError(
-            f"there is only one class in the training rows: {itemize(known)}", hint="Bring rows of at least two classes"
+            f"there is only one class in the training rows: {itemize(texts)}", hint="Bring rows of at least two classes"
         )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(
-            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({itemize(known)})",
+            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({itemize(texts)})",
             hint="Use `loss: sparse_categorical_crossentropy`",
         )
-    return Labels(form, tuple(values), names if names is not None and len(names) == len(values) else tuple(known))
+    return Labels(form, tuple(values), names if names is not None and len(names) == len(values) else tuple(texts))
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """The scale of training targets, [N] or [N, 1]. Raises DataError for classes, and numbers that it does not fit."""
+    """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and unfit numbers."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",

@@ -1,4 +1,4 @@
-"""Leaks: what makes scores better than they are on new rows, looked for while test rows are at hand; told by counts."""
+"""Find leaks, which make scores better than on new rows. Only counts leave this module, since it sees test rows."""
 
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -11,66 +11,66 @@ from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
 from keras_sweep.space.text import itemize, yaml_list
 
-LEAST_ROWS, LEAST_SHARE = 3, 0.015  # of held-out rows that have a training row alike: fewer hardly move a score
-SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, by which columns are looked at
-LEAST_APART, TELLS_ALL = 20, 0.95  # of them: neighbours apart by chance; the measure of a rule right in 99 of 100
+LEAST_ROWS, LEAST_SHARE = 3, 0.015  # held-out rows equal to a training row: fewer hardly move a score
+SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, that columns are checked on
+LEAST_APART, TELLS_ALL = 20, 0.95  # neighbours that differ by chance; the measure of a rule that is 99 % right
 
 
-def leak_notices(parts: Parts, classes: bool) -> tuple[str, ...]:
-    """A line for each leak, which warns and is no fault; `classes` says whether labels are some, and not numbers."""
-    return (*_rows_alike(parts), *_cut_groups(parts), *_telling_columns(parts.train, classes))
+def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
+    """Return a notice for each leak. `classes` says whether labels are classes rather than numbers."""
+    return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
 
-def _held(parts: Parts, of: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
-    """Which rows are held out (in each fold, or for validation, or as test rows), what is `of` them, and of others."""
-    train = of(parts.train)
+def _pairs(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, held-out rows, training rows) of each fold, or of the validation rows, and of the test rows."""
+    train = extract(parts.train)
     for fold in parts.folds:
         yield "", train[fold.held], train[fold.train]
     if not parts.folds:
-        yield "validation ", of(parts.validation), train
+        yield "validation ", extract(parts.validation), train
     if parts.test is not None:
-        yield "test ", of(parts.test), train
+        yield "test ", extract(parts.test), train
 
 
-def _rows_alike(parts: Parts) -> Iterator[str]:
+def _find_copies(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
-    # Of each row two numbers, which are the same for the same features, and for the same features and label.
-    for which, held, train in _held(parts, lambda rows: np.stack([x := _hashes(rows.x), x * 31 + _hashes(rows.y)], 1)):
-        alike, same = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
-        counts[which] = counts.get(which, 0) + np.array([len(held), alike.sum(), (alike & ~same).sum()])
-    found = [
-        f"{alike:,} of {rows:,} {which}rows{f' ({other:,} with another label)' if other else ''}"
-        for which, (rows, alike, other) in counts.items()
+    # Each row has two hashes: of its features, and of its features and label.
+    for part, held, train in _pairs(parts, lambda rows: np.stack([x := _hash(rows.x), x * 31 + _hash(rows.y)], 1)):
+        alike, exact = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
+        counts[part] = counts.get(part, 0) + np.array([len(held), alike.sum(), (alike & ~exact).sum()])
+    shares = [
+        f"{alike:,} of {rows:,} {part}rows{f' ({relabelled:,} with another label)' if relabelled else ''}"
+        for part, (rows, alike, relabelled) in counts.items()
     ]
     rows, alike, _ = sum(counts.values())
     if alike >= max(LEAST_ROWS, LEAST_SHARE * rows):
-        yield f"{' and '.join(found)} equal a training row in all features, which flatters scores: take copies out"
+        yield f"{' and '.join(shares)} equal a training row in all features, which flatters scores: take copies out"
 
 
-def _hashes(rows: Features) -> npt.NDArray[np.int64]:
+def _hash(rows: Features) -> npt.NDArray[np.int64]:
     if isinstance(rows, dict | tuple):
-        return reduce(lambda total, one: total * 31 + one, map(_hashes, leaves(rows)))
+        return reduce(lambda sums, hashes: sums * 31 + hashes, map(_hash, leaves(rows)))
     if not isinstance(rows, np.ndarray):
         return rows.hash_rows().to_numpy().view(np.int64)
     if rows.dtype.kind == "O" or not rows.size:
         return np.array([hash(str(row)) for row in rows.tolist()])
     flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
-    wholes = flat.view(f"V{flat.itemsize * flat.shape[1]}").ravel()  # each row as one value: its bytes
-    return np.array([hash(row) for part in np.array_split(wholes, 1 + len(rows) // 10_000) for row in part.tolist()])
+    row_bytes = flat.view(f"V{flat.itemsize * flat.shape[1]}").ravel()  # [N], each row as its bytes
+    return np.array([hash(row) for part in np.array_split(row_bytes, 1 + len(rows) // 10_000) for row in part.tolist()])
 
 
-def _cut_groups(parts: Parts) -> Iterator[str]:
-    for name in parts.train.places if parts.source.rows is not None else ():  # else each part has places of its own
-        both = [np.intersect1d(held, train) for _, held, train in _held(parts, lambda rows, of=name: rows.places[of])]
-        if cut := len(np.unique(np.concatenate(both))):
+def _find_cut_groups(parts: Parts) -> Iterator[str]:
+    for name in parts.train.places if parts.source.rows is not None else ():  # else parts have separate ranks
+        ids = [np.intersect1d(held, train) for _, held, train in _pairs(parts, lambda rows, key=name: rows.places[key])]
+        if cut := len(np.unique(np.concatenate(ids))):
             groups = yaml_list([name])[1:-1]
             mend = f"if their rows are alike, `split: {{groups: {groups}}}` gives the score of new groups"
             yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
 
 
-def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """A line for columns each of which gives the label: 1 less the mean distance of labels of neighbours by its value,
-    over that of any two rows, is near 1. With distances of ranks, of numbers, it is Chatterjee's xi (2021)."""
+def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
+    """Yield a notice of columns each of which gives the label: 1 - (mean distance of neighbours' labels in order of the
+    column) / (mean distance of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)
@@ -78,14 +78,14 @@ def _telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
         return
     rows = np.random.default_rng(0).permutation(len(y))[: min(SAMPLE, MOST_NUMBERS // x.shape[1])]
     x, names = x[rows], getattr(x, "columns", range(x.shape[1]))
-    x = x if isinstance(x, np.ndarray) else np.stack([one.rank("dense").to_numpy() for one in x.get_columns()], axis=1)
+    x = x if isinstance(x, np.ndarray) else np.stack([col.rank("dense").to_numpy() for col in x.get_columns()], axis=1)
     ranks = np.unique(y[rows], return_inverse=True)[1]
-    distance: Any = np.not_equal if classes else lambda one, other: np.abs(one - other)
-    any_two = distance(ranks[:, None], ranks).mean()
+    distance: Any = np.not_equal if classes else lambda a, b: np.abs(a - b)
+    typical = distance(ranks[:, None], ranks).mean()
     ordered = ranks[x.argsort(axis=0, kind="stable")]
-    # The steps of labels in order are the least that there can be, which tell nothing against a column.
-    near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * any_two
-    telling = [name for name, of_label in zip(names, near, strict=True) if of_label]
-    if telling and any_two * len(rows) >= LEAST_APART:
+    # Sorted labels have the smallest sum of steps that is possible, so it does not count against a column.
+    near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * typical
+    telling = [name for name, is_telling in zip(names, near, strict=True) if is_telling]
+    if telling and typical * len(rows) >= LEAST_APART:
         mend = f": `drop: {yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
         yield f"column {itemize(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"

@@ -1,4 +1,4 @@
-"""Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
+"""Convert training and validation rows to other forms: raw, merged, or in a file. No function reads test rows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,21 +18,21 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
-    """x of the training and of the validation rows as the exported model takes them: of a table, raw columns."""
+    """Return x of the training and validation rows as the exported model takes them. For a table, x is raw columns."""
     if data.preprocessing is None:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
     if data.train is data.validation:
-        x = data.preprocessing.inputs(_all_raw(parts).x)
+        x = data.preprocessing.inputs(_merge_raw(parts).x)
         return x, x
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
-    """Training and validation rows together, for cross-validation; no test row.
+    """Return training and validation rows together, for cross-validation, without test rows.
 
-    Pictures are in their own order and in float64, exactly `images / 255.0`, because a sum of many such numbers shows
-    the difference; other rows are training rows, then validation rows.
+    Pictures keep their own order, and are float64, exactly `images / 255.0`: a sum of many pixels shows the difference.
+    Other rows are training rows, then validation rows.
     """
     if data.stream is not None:
         raise DataError(f"the training rows of {data.name} are a dataset, of which not all are in memory")
@@ -40,61 +40,60 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if pictures is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
-    return data.train if data.folds else _together(data.train, data.validation)
+    return data.train if data.folds else _concatenate_rows(data.train, data.validation)
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
-    """Both parts in one, to train on and to score; a table's columns are encoded by all of them. Raises DataError."""
+    """Merge both parts, to train on and to score. Columns of a table are encoded by all rows. Raises DataError."""
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
-        rows, preprocessing = _together(data.train, data.validation), None
+        rows, preprocessing = _concatenate_rows(data.train, data.validation), None
     else:
         parts = read_parts(spec)
-        raw = _all_raw(parts)
+        raw = _merge_raw(parts)
         encoding = fit_encoding(spec, replace(parts, train=raw, validation=raw, test=None))
         rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
 
 
 def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
-    """Write x_train, y_train, x_validation and y_validation, and sample weights, if there are any, to an .npz file.
+    """Write x_train, y_train, x_validation and y_validation to an .npz file, with sample weights if there are any.
 
-    With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
-    Where the model takes a dict of columns, each column is an array: `x_validation/NAME`. Raises DataError where the
-    rows can't be read, and RecordError where the file can't be written.
+    With folds, `fold` replaces the validation rows. It says which fold leaves a row out, counted from 0. If the model
+    takes a dict of columns, each column is an array: `x_validation/NAME`. Raises DataError if the rows can't be read,
+    and RecordError if the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = {} if data.stream else _named("train", train, data.train)
+    arrays = {} if data.stream else _name_arrays("train", train, data.train)
     if data.folds:
         order = np.concatenate([fold.held for fold in data.folds]).argsort()
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
     else:
-        arrays |= _named("validation", validation, data.validation)
+        arrays |= _name_arrays("validation", validation, data.validation)
     arrays = {name: array.astype(str) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     with replacing(path, option="--save") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _all_raw(parts: Parts) -> RawRows:
-    """Those rows of a table, or windows of a series, that are no test rows."""
-    return parts.train if parts.folds else _together(parts.train, parts.validation)
+def _merge_raw(parts: Parts) -> RawRows:
+    return parts.train if parts.folds else _concatenate_rows(parts.train, parts.validation)
 
 
-def _together(train: AnyRows, validation: AnyRows) -> AnyRows:
+def _concatenate_rows(train: AnyRows, validation: AnyRows) -> AnyRows:
     both, weights = (train, validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(
             [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
         )
-    x, y = (each(_joined, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
+    x, y = (each(_concatenate, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
     return type(train)(x, y, weights)
 
 
-def _joined(*parts: Any) -> Any:
+def _concatenate(*parts: Any) -> Any:
     return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0].vstack(parts[1])
 
 
-def _named(part: str, x: Any, rows: Rows) -> dict[str, Array]:
+def _name_arrays(part: str, x: Any, rows: Rows) -> dict[str, Array]:
     arrays = dict(zip((f"x_{part}", f"y_{part}", f"sample_weight_{part}"), (x, *rows.arrays[1:]), strict=False))
-    return {name: array for key, one in arrays.items() for name, array in by_name(key, one).items()}
+    return {name: array for key, structure in arrays.items() for name, array in by_name(key, structure).items()}

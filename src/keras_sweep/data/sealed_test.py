@@ -1,6 +1,6 @@
-"""The test rows. Only this module gives them out, and only evaluation, after the search, calls it.
+"""Seal the test rows before a search, and open them after it. Only this module hands out test rows.
 
-Before the search `seal` sees that they can be evaluated at all, and takes their fingerprint; no row leaves it.
+Only evaluation opens them. Before the search `seal` checks that they can be evaluated, and returns their fingerprint.
 """
 
 from dataclasses import replace
@@ -8,14 +8,14 @@ from typing import Any
 
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Features, image_set
-from keras_sweep.data.split import Encoding, fit_encoding, picture_rows, read_parts
+from keras_sweep.data.split import Encoding, encode_pictures, fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def seal(encoding: Encoding) -> tuple[int, str | None]:
-    """Count and fingerprint (SHA-256) the test rows; (0, None) without any. Raises DataError if no model takes them."""
-    if (pictures := encoding.parts.source.pictures) is not None:  # whose files are checked when they are read
+    """Count and fingerprint (SHA-256) the test rows; (0, None) if there are none. Raises DataError for unfit rows."""
+    if (pictures := encoding.parts.source.pictures) is not None:  # the files are checked when they are read
         return pictures.test_rows, None
     if encoding.parts.test is None:
         return 0, None
@@ -24,31 +24,31 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
-    """The sealed test rows, encoded as `data` or as `like`. Raises DataError if there are none, or they changed."""
-    rows, raw = _opened(spec, data)
+    """Return the sealed test rows, encoded as in `data` or `like`. Raises DataError if there are none, or others."""
+    rows, raw = _open_rows(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """x of the sealed test rows as a model's file takes it (of a table, its columns), and these. Raises DataError."""
-    rows, raw = _opened(spec, data)
+    """Return x of the sealed test rows as a model's file takes it, and the encoded rows. Raises DataError."""
+    rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 
 
-def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
+def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Bring some, or all as one with `split: {test: 0.2}`")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return picture_rows(spec, pictures, images, labels), images
+        return encode_pictures(spec, pictures, images, labels), images
     encoding = fit_encoding(spec, read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")
-    as_searched = fingerprint(*encoding.encode_search(), folds=encoding.parts.folds) == data.fingerprint
-    if not as_searched or data.test_fingerprint not in (None, fingerprint(test)):
+    is_same = fingerprint(*encoding.encode_search(), folds=encoding.parts.folds) == data.fingerprint
+    if not is_same or data.test_fingerprint not in (None, fingerprint(test)):
         raise DataError(
-            f"the {'test ' * as_searched}rows of {data.name} have changed since they were read: test rows of other "
+            f"the {'test ' * is_same}rows of {data.name} have changed since they were read: test rows of other "
             "data would not judge this winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`; a function must shuffle by a seed",
         )

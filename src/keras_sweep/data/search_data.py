@@ -1,4 +1,4 @@
-"""What a search may see: training and validation rows and what is known about them. It reaches no test row."""
+"""Hold what a search may see: training and validation rows and facts about them, but no test row."""
 
 from __future__ import annotations
 
@@ -21,61 +21,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Inputs and labels of one split, as `fit` takes them."""
+    """Hold inputs and labels of one split, as `fit` takes them."""
 
-    x: Arrays  # [N, ...], float32 unless the user's own function says otherwise
-    y: Arrays  # class indices or targets, [N] or [N, 1] as given; [N, C] one-hot; or [N, ...] as the loss takes them
-    weights: Array | None = None  # [N] float32, what each row counts in losses and metrics; None: all the same
+    x: Arrays  # [N, ...], float32 unless the user's function returns another type
+    y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] one-hot; [N, ...] other labels
+    weights: Array | None = None  # [N] float32, for losses and metrics; None: all rows count alike
 
     def __len__(self) -> int:
         return len(leaves(self.x)[0])
 
     @property
     def labels(self) -> Arrays | None:
-        """y as `fit` takes it; None of rows without labels, where y is [N, 0]."""
+        """y as `fit` takes it. None if rows have no labels: then y is [N, 0]."""
         return self.y if any(array.size for array in leaves(self.y)) else None
 
     @property
     def arrays(self) -> tuple[Arrays, ...]:
-        """x, y and, where rows weigh unlike, their weights."""
+        """x, y and, if rows have weights, the weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
     def validation_data(self) -> tuple[Arrays | None, ...]:
-        """The same as `fit` takes it."""
+        """x, labels and weights as the `validation_data` of `fit`."""
         return (self.x, self.labels, *self.arrays[2:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Rows:
-        """A copy of these rows."""
+        """Copy these rows."""
         return Rows(*(each(lambda array: array[rows], arrays) for arrays in self.arrays))
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
-        """[N] the class of each row, where each has one."""
+        """The class of each row, [N]. Every row must have one class."""
         y: Array = self.y
         return (y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A dataset that `fit` iterates in place of training rows, since it never ends or does not fit into memory."""
+    """Hold a dataset that `fit` iterates instead of training rows. It never ends, or does not fit into memory."""
 
-    begin: Callable[[], Any]  # gives it from its start, where a function of the user's makes it
-    steps: int  # batches of an epoch
+    begin: Callable[[], Any]  # returns the dataset; from its start, if a function of the user makes it
+    steps: int  # batches in an epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A part of the rows that is left out of a training on all the others, and scored by it."""
+    """Hold a part of the rows. A model trains on all other rows, and scores this part."""
 
-    train: npt.NDArray[np.int32]  # numbers of the rows that it trains on
-    held: npt.NDArray[np.int32]  # and of those that it leaves out
-    rows: Rows | None = None  # all rows in the fold's own encoding; None: as they are in `SearchData.train`
+    train: npt.NDArray[np.int32]  # indices of the rows that it trains on
+    held: npt.NDArray[np.int32]  # indices of the rows that it scores
+    rows: Rows | None = None  # all rows, encoded for this fold; None: `SearchData.train`
 
 
 @dataclass(frozen=True)
 class SearchData:
-    """The two splits a search works on."""
+    """Hold the two splits that a search works on."""
 
     name: str  # "fashion_mnist", or the file's name
     train: Rows
@@ -83,39 +83,39 @@ class SearchData:
     fingerprint: str  # SHA-256 (hex) over the rows of both splits, in order
     classes: int | None  # C; None for regression
     class_names: tuple[str, ...] | None = None
-    test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
-    test_fingerprint: str | None = None  # SHA-256 (hex) over them; None for a published file, which is checked
-    preprocessing: TablePreprocessing | None = None  # of a table or series; None: the model takes the rows as they are
-    image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
-    notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
-    leaks: tuple[str, ...] = ()  # what makes scores too good
-    scale: TargetScale | None = None  # of a target that is transformed; `y` of all rows is in its own units
-    stream: Stream | None = None  # what is trained on; `train` then has the validation rows, which show its form
-    folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
-    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # where there are several; this has the first
+    test_rows: int = 0  # how many rows are sealed; 0 if there are none
+    test_fingerprint: str | None = None  # SHA-256 (hex) of them; None for published files, which have digests
+    preprocessing: TablePreprocessing | None = None  # for a table or series; None: the model takes the rows as they are
+    image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
+    notices: tuple[str, ...] = ()  # changes to the data that its owner may not expect
+    leaks: tuple[str, ...] = ()  # reasons why scores may be too good
+    scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units
+    stream: Stream | None = None  # trained on instead of `train`, which then has the validation rows
+    folds: tuple[Fold, ...] = ()  # if there are any, `train` and `validation` are both all rows
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # if several; then this is the first
 
     @property
     def weighs(self) -> bool:
-        """Whether rows count unlike: then those of training have weights, and those of other parts may."""
+        """Whether rows have different weights. Then training rows have weights, and other parts may have some."""
         return self.train.weights is not None
 
     @property
     def names_of_classes(self) -> tuple[str, ...]:
-        """What the classes are called, or their numbers; () where a row has no class, or more than one."""
+        """The names of the classes, or their numbers. () if a row has no class, or several."""
         return self.class_names or tuple(map(str, range(self.classes))) if self.classes else ()
 
     @property
     def input_shape(self) -> Any:
-        """The shape of one row of x; of several inputs a dict, or a tuple, of theirs. A text is one."""
+        """The shape of one row of x, or a dict or tuple of shapes for several inputs. A text has the shape (1,)."""
         return each(lambda array: tuple(array.shape[1:]) or (1,), self.train.x)
 
     @property
     def has_texts(self) -> bool:
-        """Whether rows of x, or of one of several inputs, are texts."""
+        """Whether x, or one of several inputs, is text."""
         return any(array.dtype.kind == "O" for array in leaves(self.train.x))
 
     def symbol(self) -> Any:
-        """A `keras.KerasTensor` of a batch of x, which shows what a model makes of it."""
+        """Return a `keras.KerasTensor` of a batch of x. Calling a model on it shows the model's outputs."""
         import keras
 
         def symbol(array: Array) -> Any:
@@ -126,26 +126,27 @@ class SearchData:
 
     @property
     def row_shape(self) -> str:
-        """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
+        """The shape of one row for a message. It lists dropped columns of a table, since a model may rely on them."""
         dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: one value in the training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
-        """Training rows as `fit` takes them, a dataset for x, and how large a batch, or how long an epoch, is."""
+        """Return training rows, or a dataset as x, and the batch size or steps per epoch, as arguments of `fit`."""
         if self.stream is None:
             return self.train, {"batch_size": batch_size}
         dataset = self.stream.begin()
-        ends = getattr(dataset, "num_batches", None) is not None  # of others Keras warns that it can't shuffle batches
-        return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": ends}
+        # For other datasets Keras warns that it can't shuffle batches.
+        can_shuffle = getattr(dataset, "num_batches", None) is not None
+        return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": can_shuffle}
 
     def trained_rows(self, batch_size: int) -> int:
-        """How many rows an epoch trains on."""
+        """Count the rows that an epoch trains on."""
         return len(self.train) if self.stream is None else self.stream.steps * batch_size
 
     def fold(self, index: int) -> SearchData:
-        """What a fold trains and validates on, copied out of all rows."""
+        """Copy the training and validation rows of a fold."""
         fold = self.folds[index]
         rows = fold.rows or self.train
         return replace(
@@ -158,15 +159,15 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """SHA-256 (hex) over all arrays of the parts and over folds; labels in a column count as those in [N]."""
+    """Compute SHA-256 (hex) over all arrays of the parts and over folds. Labels [N, 1] and [N] give the same."""
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)
     for rows in {id(rows): rows for rows in parts}.values():
         x, y, *weights = rows.arrays
         for array in (x, each(ravel_column, y), *weights):
-            for one in leaves(array):
-                digest.update(f"{one.dtype.str}{one.shape}".encode())
-                texts = one.dtype.kind == "O"
-                digest.update(repr(one.tolist()).encode() if texts else np.ascontiguousarray(one).data)
+            for leaf in leaves(array):
+                digest.update(f"{leaf.dtype.str}{leaf.shape}".encode())
+                is_text = leaf.dtype.kind == "O"
+                digest.update(repr(leaf.tolist()).encode() if is_text else np.ascontiguousarray(leaf).data)
     return digest.hexdigest()

@@ -1,6 +1,6 @@
-"""A series: windows of the rows of a CSV file in time order, and what the target is some rows after each.
+"""Read a series: windows of the rows of a CSV file in time order, each with the target some rows later.
 
-It is split in time, training rows first and test rows last, and no window has rows of two parts.
+The split is in time: training rows are first, test rows are last, and no window has rows of two parts.
 """
 
 import math
@@ -14,31 +14,31 @@ import polars as pl
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.data.table_columns import NumberColumn, check_columns, first_row, is_number
-from keras_sweep.data.table_files import load_csv, near_column, table_of
+from keras_sweep.data.table_files import load_columns, load_csv, suggest_column
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import pluralize, quote
 
-MOST_AGAIN = 0.1  # of rows that have the time of another: more are several series, and not an hour that a clock repeats
-LEAST_ALIKE = 0.8  # of the steps of a column that counts rows
+MOST_AGAIN = 0.1  # share of repeated times: more are several series, rather than an hour that a clock repeats
+LEAST_ALIKE = 0.8  # share of equal steps in a column that counts rows
 
 
 def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
-    """Mean and deviation of each column over training windows, [N, window, columns]."""
+    """Fit mean and deviation of each column over training windows, [N, window, columns]."""
     means, deviations = x.mean(axis=(0, 1), dtype=float), x.std(axis=(0, 1), dtype=float)
-    of_each = zip(columns, means.tolist(), deviations.tolist(), strict=True)
-    known = (NumberColumn(name, mean=mean, deviation=deviation, kept=True) for name, mean, deviation in of_each)
-    return TablePreprocessing(tuple(known), steps=x.shape[1:2])
+    scales = zip(columns, means.tolist(), deviations.tolist(), strict=True)
+    fitted = (NumberColumn(name, mean=mean, deviation=deviation, kept=True) for name, mean, deviation in scales)
+    return TablePreprocessing(tuple(fitted), steps=x.shape[1:2])
 
 
 def read_series(data: DataSpec, folder: Path) -> SourceRows:
-    """The windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
+    """Read the windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
         raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
-    numbers, labels, jumps = _columns(path, data.target or "", options)
+    numbers, labels, jumps = _read_columns(path, data.target or "", options)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()
     test = math.ceil(rows * data.split.test)
@@ -55,7 +55,7 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
                 f"{longest} and a target {horizon} on take {longest + horizon}",
                 hint="Bring more rows, or a shorter `window` or `horizon`, or change `split`",
             )
-        # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend; these are views.
+        # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend. These are views.
         windows = np.lib.stride_tricks.sliding_window_view(values[start : end - horizon], window, axis=0)
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
     notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
@@ -63,41 +63,41 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
 
-def _columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
-    """The columns of numbers, the target's values, and notices. Columns of dates or other text are left out."""
-    known = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
-    as_csv = CsvOptions(**{key: value for key, value in known.items() if value is not None})
-    (frame, _), place = table_of(partial(load_csv, path), str(path), "csv", as_csv), str(path)
+def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
+    """Return the columns of numbers, the values of the target, and notices. Dates and other texts are left out."""
+    keys = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
+    csv_options = CsvOptions(**{key: value for key, value in keys.items() if value is not None})
+    (frame, _), place = load_columns(partial(load_csv, path), str(path), "csv", csv_options), str(path)
     if target not in frame.columns:
-        raise DataError(f"{path} has no column {target!r}", hint=near_column(target, frame.columns))
-    times = [one.name for one in frame if one.dtype.is_temporal()]
-    notices = [_jumps(one, path) for one in frame if one.name in times[:1] or one.dtype.is_integer()]
-    numbers, faults = pl.DataFrame([one for one in frame if is_number(one.dtype)]), []
-    for one in numbers:
-        if (absent := one.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
-            rows = f"{pluralize(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
-            faults.append(DataError(f"column {quote(one.name)} has gaps in {rows}", hint="Fill them"))
+        raise DataError(f"{path} has no column {target!r}", hint=suggest_column(target, frame.columns))
+    times = [series.name for series in frame if series.dtype.is_temporal()]
+    notices = [_find_jumps(series, path) for series in frame if series.name in times[:1] or series.dtype.is_integer()]
+    numbers, faults = pl.DataFrame([series for series in frame if is_number(series.dtype)]), []
+    for series in numbers:
+        if (gaps := series.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
+            rows = f"{pluralize(int(gaps.sum()), 'row')}, at first in row {first_row(gaps)}"
+            faults.append(DataError(f"column {quote(series.name)} has gaps in {rows}", hint="Fill them"))
     if target not in numbers.columns:
         faults.append(DataError(f"the target column {quote(target)} is of type {frame[target].dtype}, not numbers"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
     return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
 
-def _jumps(series: pl.Series, path: Path) -> str | None:
-    """A notice where times, or whole numbers nearly all of which grow by the same, skip some. Raises DataError where
-    times go back, or stand still as those of several series do."""
+def _find_jumps(series: pl.Series, path: Path) -> str | None:
+    """Return a notice if times, or whole numbers that mostly grow by the same step, skip values. Raises DataError if
+    times go back, or if many repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
-        if (back := steps < 0).any():
-            what = f"is not in time order: {column} goes back in row {first_row(back)}"
+        if (goes_back := steps < 0).any():
+            what = f"is not in time order: {column} goes back in row {first_row(goes_back)}"
             hint = "Sort its rows by time, the earliest first; give several series a file each"
             raise DataError(f"{path} {what}", hint=hint)
-        if (again := steps == 0).sum() > MOST_AGAIN * len(steps):
-            rows = f"{pluralize(int(again.sum()), 'row')} of a time that another row has"
-            what = f"has {rows}, as row {first_row(again)} in {column}"
+        if (repeats := steps == 0).sum() > MOST_AGAIN * len(steps):
+            rows = f"{pluralize(int(repeats.sum()), 'row')} of a time that another row has"
+            what = f"has {rows}, as row {first_row(repeats)} in {column}"
             raise DataError(f"{path} {what}", hint="Give several series a file each, or bring one row a time")
     elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
-        return None  # it does not count the rows
+        return None  # the column does not count rows
     jumps = steps > 1.5 * float(str(steps.filter(steps > 0).median() or math.inf))
     if not jumps.any():
         return None

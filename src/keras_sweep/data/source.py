@@ -1,4 +1,4 @@
-"""What `data` of a space file can name, and what each source gives: rows as they were read, before they are split."""
+"""Read the source that a space file names under `data`. Rows are split in `split.py`."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ Features: TypeAlias = "Arrays | pl.DataFrame"
 
 @dataclass(frozen=True, slots=True)
 class RawRows(Rows):
-    """Rows as a source has them: `x` an array or a table of columns, `y` numbers or text."""
+    """Hold rows as a source has them: `x` is an array or a table of columns, `y` is numbers or text."""
 
-    places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # [N] groups or times, by their column
+    places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # column -> [N] ranks of groups or times
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
-        """A copy of these rows, sharing no memory with the others."""
-        taken = Rows.take(self, rows)
-        return RawRows(taken.x, taken.y, taken.weights, {name: of[rows] for name, of in self.places.items()})
+        """Copy these rows. The copy shares no memory with the other rows."""
+        base = Rows.take(self, rows)
+        return RawRows(base.x, base.y, base.weights, {name: ranks[rows] for name, ranks in self.places.items()})
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """All rows of a source. It lives only while data are loaded: it may hold test rows."""
+    """Hold all rows of a source. It may hold test rows, so it lives only while data are loaded."""
 
     name: str
-    rows: RawRows | None = None  # where nothing is split yet; else the parts below are there
+    rows: RawRows | None = None  # None if the source is split already: then `train` and other parts are set
     train: RawRows | None = None
     validation: RawRows | None = None
     test: RawRows | None = None
-    class_names: tuple[str, ...] | None = None  # of the labels 0 .. C - 1, where the source knows them
-    image_shape: tuple[int, ...] | None = None  # where a row of x is a picture
-    pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
-    series: tuple[str, ...] | None = None  # the columns, where a row of x is a window of a series
-    stream: Stream | None = None  # what is trained on in place of `train`, which then has the validation rows
+    class_names: tuple[str, ...] | None = None  # [C], by label 0 .. C - 1, if the source knows the names
+    image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
+    pictures: ImageSet | None = None  # the published set, if x is its bytes; its test rows are in separate files
+    series: tuple[str, ...] | None = None  # the column names, if a row of x is a window of a series
+    stream: Stream | None = None  # trained on instead of `train`; `train` then has the validation rows
     notices: tuple[str, ...] = ()
-    leaks: tuple[str, ...] = ()  # that the order of its rows shows
-    ways: Mapping[str, str] = field(default_factory=dict)  # how texts of columns were read as numbers and dates
+    leaks: tuple[str, ...] = ()  # found in the order of the rows
+    ways: Mapping[str, str] = field(default_factory=dict)  # column -> how its texts were read as numbers or dates
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of a source, split. With folds all rows but the test rows are training and validation rows both."""
+    """Hold the split rows of a source. With folds, `train` and `validation` both have all rows but the test rows."""
 
     source: SourceRows
     train: RawRows
@@ -70,27 +70,26 @@ DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
 
 
 def image_set(data: DataSpec) -> ImageSet | None:
-    """The set of pictures that is named, whose test rows stand in files of their own; None for any other source."""
+    """Return the published picture set that `data` names, or None. Its test rows are in separate files."""
     return IMAGE_SETS.get(data.source) if data.kind == "named" else None
 
 
 def read_source(data: DataSpec, folder: Path) -> SourceRows:
-    """All rows of a source, but for the test rows of a set of pictures. Raises DataError."""
+    """Read all rows of a source, without the test rows of a published picture set. Raises DataError."""
     source, path = find_source(data.kind), folder / data.source
     if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
-        raise absent_path(source.names, path)
+        raise missing_path_error(source.names, path)
     rows: SourceRows = source.read(data, folder)
     return rows
 
 
-def absent_path(what: str, path: Path) -> DataError:
-    """The error for a file or folder of a space file that is not there."""
+def missing_path_error(what: str, path: Path) -> DataError:
+    """Make the error for a missing file or folder that a space file names."""
     hint = "Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`"
     return DataError(f"there is no {what} {path}", hint=hint)
 
 
 def read_named(data: DataSpec, _: Path) -> SourceRows:
-    """The rows of a named set. Raises DataError."""
     pictures = image_set(data)
     if pictures is not None:
         train, names = RawRows(*pictures.search_arrays()), pictures.class_names
@@ -101,22 +100,22 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """`digits`: 8 x 8 pictures as 64 pixels in [0, 1]. The others: tables of numbers in their own units."""
+    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels in [0, 1]."""
     import polars as pl
     from sklearn import datasets
 
-    # The rows of diabetes are standardised by scikit-learn unless asked not to be.
-    found = datasets.load_diabetes(scaled=False) if name == "diabetes" else getattr(datasets, f"load_{name}")()
-    classes = tuple(map(str, found.target_names)) if "target_names" in found else None
+    # By default scikit-learn standardises the rows of diabetes.
+    dataset = datasets.load_diabetes(scaled=False) if name == "diabetes" else getattr(datasets, f"load_{name}")()
+    classes = tuple(map(str, dataset.target_names)) if "target_names" in dataset else None
     if name == "digits":
-        pixels = (found.data / 16.0).astype(np.float32)  # the pixels are whole numbers from 0 to 16
-        return SourceRows(name, RawRows(pixels, found.target), class_names=classes, image_shape=(8, 8))
-    table = pl.DataFrame(found.data, list(map(str, found.feature_names)), orient="row")
-    return SourceRows(name, RawRows(table, found.target), class_names=classes)
+        pixels = (dataset.data / 16.0).astype(np.float32)  # of 0 to 16
+        return SourceRows(name, RawRows(pixels, dataset.target), class_names=classes, image_shape=(8, 8))
+    table = pl.DataFrame(dataset.data, list(map(str, dataset.feature_names)), orient="row")
+    return SourceRows(name, RawRows(table, dataset.target), class_names=classes)
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """The error for a name of neither a data set nor one of the sweeps, with the nearest name or all data sets."""
+    """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
     near = nearest(name, (*DATA_NAMES, *sweeps))
     return DataError(
         f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),

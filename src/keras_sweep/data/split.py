@@ -1,6 +1,6 @@
-"""Rows of a source as `fit` takes them: held out by scikit-learn, then encoded by rules of the training rows alone.
+"""Split the rows of a source by scikit-learn, then encode them for `fit`.
 
-With folds every row is scored by a model that never saw it.
+Encoding rules are fitted on training rows alone. With folds, every row is scored by a model that never saw it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from keras_sweep.data.arrays import BLURRED, Array, Arrays, each, leaves, own, to_32_bits, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, Array, Arrays, copy_if_view, each, find_blurred_columns, leaves, to_32_bits
 from keras_sweep.data.image_sets import ImageSet, scale_pixels
-from keras_sweep.data.labels import LabelForm, are_classes, fit_labels, loss_needs, near_copies
+from keras_sweep.data.labels import LabelForm, fit_labels, has_classes, loss_needs, near_copies
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
-AnyLabels: TypeAlias = Any  # `Labels`; of several outputs a dict, or a tuple, of theirs
+AnyLabels: TypeAlias = Any  # `Labels`; a dict or tuple of `Labels` for several outputs
 
 
 def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """The folds of rows by scikit-learn: shuffled, classes in equal shares, groups whole. Raises DataError: too few."""
+    """Cut rows into shuffled folds, with whole groups and equal shares of each class. Raises DataError."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    labels, groups = _one_a_row(rows.y, form), rows.places.get(how.by or "")
+    labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
     kinds: Any = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    kind = kinds[isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)]
+    kind = kinds[isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)]
     try:
         if groups is not None and (count := len(np.unique(groups))) < how.folds:
             raise ValueError(f"{how.by!r} has {pluralize(count, 'group')}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
-            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
+            pairs = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
     except ValueError as error:
         raise DataError(
             f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
             hint="Give fewer with `split: {folds: 2}`, or bring more rows",
         ) from error
-    return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut)
+    return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in pairs)
 
 
-def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows, then validation rows; parts that the source brings stay. Raises DataError: too few rows."""
+def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
+    """Hold out test rows, then validation rows. Parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         raise DataError(
@@ -62,7 +62,7 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
-            train, test = _apart(train, how.test, how, form)
+            train, test = _hold_out(train, how.test, how, form)
     if validation is not None and (how.folds or how.by):
         what = "it can't be cut into folds" if how.folds else f"none are held out by {how.by!r}"
         hint = "Leave that out of `split`, or bring training and validation rows as one"
@@ -70,40 +70,40 @@ def split(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     if how.folds:
         return Parts(source, train, train, test, split_folds(train, how, form))
     if validation is None:
-        train, validation = _apart(train, how.validation, how, form)
+        train, validation = _hold_out(train, how.validation, how, form)
     return Parts(source, train, validation, test)
 
 
-def _apart(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
+def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    if how.stratify and not (isinstance(rows.y, np.ndarray) and are_classes(rows.y, form)):
-        are = "the labels are numbers" if isinstance(rows.y, np.ndarray) else "there are several outputs"
-        raise DataError(f"`stratify: true` needs classes, but {are}", hint="Set it to false")
-    strata = _one_a_row(rows.y, form) if how.stratify else None
-    at = rows.places.get(how.by or "")
-    parted = len(rows) if at is None else len(np.unique(at))
+    if how.stratify and not (isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)):
+        problem = "the labels are numbers" if isinstance(rows.y, np.ndarray) else "there are several outputs"
+        raise DataError(f"`stratify: true` needs classes, but {problem}", hint="Set it to false")
+    strata = _class_per_row(rows.y, form) if how.stratify else None
+    keys = rows.places.get(how.by or "")
+    units = len(rows) if keys is None else len(np.unique(keys))
     try:
-        if parted - math.ceil(parted * share) < 1 and how.time is None:
+        if units - math.ceil(units * share) < 1 and how.time is None:
             raise ValueError("one part would be empty")
-        if at is None:
-            kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
+        if keys is None:
+            rest, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
         elif how.groups:
-            kept, held = next(GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(at, groups=at))
+            rest, held = next(GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(keys, groups=keys))
         else:
-            kept, held = _latest(at, share)
+            rest, held = _split_by_time(keys, share)
     except ValueError as error:
-        each = "a row of each class" if how.stratify else "a row"
-        by = "" if at is None else f", {parted:,} different {how.by!r},"
+        needed = "a row of each class" if how.stratify else "a row"
+        by = "" if keys is None else f", {units:,} different {how.by!r},"
         raise DataError(
             f"{pluralize(len(rows), 'row')}{by} can't be split with a share of {share} held out: {error}",
-            hint=f"Both parts need {each}: change `split`, or bring more rows",
+            hint=f"Both parts need {needed}: change `split`, or bring more rows",
         ) from error
-    return rows.take(kept), rows.take(held)
+    return rows.take(rest), rows.take(held)
 
 
-def _latest(times: Array, share: float) -> tuple[Array, Array]:
-    """The earlier rows and the latest, in the order of time; no time is in both. Raises ValueError for one time."""
+def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
+    """Return the earlier and the latest rows, in time order. No time is in both. Raises ValueError for one time."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))
@@ -112,39 +112,39 @@ def _latest(times: Array, share: float) -> tuple[Array, Array]:
     return order[:cut], order[cut:]
 
 
-def _one_a_row(y: Arrays, form: LabelForm) -> Array:
-    """[N] the class of each row, or the first of its numbers, of labels [N] or [N, ...]; of the first output."""
+def _class_per_row(y: Arrays, form: LabelForm) -> Array:
+    """Return the class, or the first number, of each row, [N]. With several outputs, labels are the first output."""
     y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
-    if flat.shape[1] > 1 and are_classes(y, form):
+    if flat.shape[1] > 1 and has_classes(y, form):
         return np.asarray(flat.argmax(axis=1))
     return flat[:, 0] if y.size else np.zeros(len(y))
 
 
 def read_parts(spec: SweepSpec) -> Parts:
-    """The rows of a source that is read whole, split. Raises DataError."""
-    return split(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
+    """Read the rows of a source and split them. Raises DataError."""
+    return split_rows(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Rows that are split, and how they are encoded."""
+    """Encode split rows for `fit`."""
 
     spec: SweepSpec
     parts: Parts
     labels: AnyLabels
-    preprocessing: TablePreprocessing | None  # of a table or series
+    preprocessing: TablePreprocessing | None  # for a table or series
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
-        """The rows of "train", "validation" or "test" as `fit` takes them, in memory of their own. Raises DataError."""
+        """Encode the rows of "train", "validation" or "test" for `fit`, in their own memory. Raises DataError."""
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
             assert isinstance(raw.x, np.ndarray)
-            return picture_rows(self.spec, pictures, raw.x, raw.y)
+            return encode_pictures(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            x = each(lambda array: own(to_32_bits(array)), raw.x)
+            x = each(lambda array: copy_if_view(to_32_bits(array)), raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
@@ -154,16 +154,18 @@ class Encoding:
         if raw.weights is not None and not raw.weights.any():
             raise DataError(f"the {what} all weigh 0", hint="Give some of them a weight above 0")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
-        return Rows(x, y, None if raw.weights is None else own(raw.weights))
+        return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 
     def encode_search(self) -> tuple[Rows, Rows]:
-        """The training and the validation rows, which are the same with folds. Raises DataError."""
+        """Encode the training and the validation rows. With folds both are the same rows. Raises DataError."""
         train = self.rows("train")
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """The rows of a part as the model takes them, of which `rows` has them: with columns of a table by name as they
-        were read, where its inputs have their names. Raises DataError for a column that is none of numbers."""
+        """Return a part as the model takes it: `rows`, or raw columns of a table by the names of the model's inputs.
+
+        Raises DataError for a named column that is not numbers.
+        """
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix
@@ -172,7 +174,7 @@ class Encoding:
         return replace(rows, x={name: number_matrix(raw, [name]) for name in self.spec.data.inputs})
 
     def folds(self, rows: Rows) -> tuple[Fold, ...]:
-        """The folds; of a table each with all rows in columns that are fitted on the fold's training rows alone."""
+        """Return the folds. For a table, each fold has all rows encoded by rules fitted on its own training rows."""
         if self.preprocessing is None or self.spec.data.inputs:
             return self.parts.folds
         raw, encoded = self.parts.train, []
@@ -184,11 +186,11 @@ class Encoding:
 
 
 def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
-    """The encoding, from training rows alone. Raises DataError."""
+    """Fit the encoding on training rows alone. Raises DataError."""
     source, x, y = parts.source, parts.train.x, parts.train.y
     labels, notices = _fit_labels(spec, y, source), []
-    for of_one, array in zip(leaves(labels), leaves(y), strict=True):
-        if of_one.form is LabelForm.NUMBER and too_fine_columns(array.reshape(len(array), -1)):
+    for encoder, array in zip(leaves(labels), leaves(y), strict=True):
+        if encoder.form is LabelForm.NUMBER and find_blurred_columns(array.reshape(len(array), -1)):
             notices.append(f"the labels of {source.name} {BLURRED}")
         if array.dtype.kind == "O" and (copies := near_copies(array.flat)):
             notices.append(f"the labels of {source.name} have {copies}")
@@ -197,28 +199,28 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
 
         return Encoding(spec, parts, labels, fit_series(x, source.series), tuple(notices))
     if not isinstance(x, np.ndarray | dict | tuple):
-        preprocessing, of_columns = _fit_table(spec, x, source)
-        return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
-    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
+        preprocessing, column_notices = _fit_table(spec, x, source)
+        return Encoding(spec, parts, labels, preprocessing, (*notices, *column_notices))
+    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := find_blurred_columns(x)):
         notices.append(f"x of {source.name}, column {itemize(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
 
 
 def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
-    """How labels are encoded; those of several outputs each as its own loss takes them. Raises DataError."""
+    """Fit the labels. Labels of several outputs are each fitted for their own loss. Raises DataError."""
     if not spec.outputs or isinstance(y, tuple):
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
         return each(lambda array: fit_labels(array, form, spec.loss, names).for_metrics(spec.metrics), y)
-    there = itemize(list(y)) if isinstance(y, dict) else "one array"
+    present = itemize(list(y)) if isinstance(y, dict) else "one array"
     if not isinstance(y, dict) or set(y) != set(spec.outputs):
         raise DataError(
-            f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {there}",
+            f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {present}",
             hint="Give `y` as a dict of arrays by these names",
         )
-    forms = {name: LabelForm.ANY if one.own else loss_needs(one.loss).form for name, one in spec.outputs.items()}
-    found = {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
-    return {name: labels.for_metrics(spec.outputs[name].metrics) for name, labels in found.items()}
+    forms = {name: LabelForm.ANY if part.own else loss_needs(part.loss).form for name, part in spec.outputs.items()}
+    encodings = {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}
+    return {name: labels.for_metrics(spec.outputs[name].metrics) for name, labels in encodings.items()}
 
 
 def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePreprocessing, tuple[str, ...]]:
@@ -230,8 +232,8 @@ def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePr
     return TablePreprocessing(columns, picks, ways=source.ways), notices
 
 
-def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
-    """Pictures as `fit` takes them; class numbers as bytes, like Keras's own loader, where the loss takes these."""
+def encode_pictures(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
+    """Encode pictures for `fit`. If the loss takes class numbers, labels stay bytes, as in Keras's own loader."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:
         labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")

@@ -1,17 +1,17 @@
-"""The columns of a table: which are numbers, which are categories, and what training rows say about each.
+"""Fit the columns of a table: find which are numbers and which are categories, and check them.
 
-The rules, all fitted on training rows alone:
+All rules are fitted on training rows alone:
 
-- Numbers and booleans: (value - mean) / standard deviation. A missing value counts as the training median, and a column
-  that misses values in training also gives a 0/1 feature that says so.
-- Text: one 0/1 feature a category, sorted. Missing text, and the empty text, are a category of their own where training
-  rows have them. A category that training rows do not have gives zeros everywhere.
-- A column with one value, or none, in the training rows is dropped, with a notice. For a model of the user's, which
-  counts on each column of numbers, it is kept: its feature is 0.
+- Numbers and booleans become (value - mean) / standard deviation. A missing value becomes the training median. If
+  training rows miss values, the column has a second feature, 0 or 1, for a missing value.
+- Text has a 0/1 feature for each category, sorted. Missing and empty texts are a category if training rows have them.
+  A category that no training row has gives zeros.
+- A column with one value, or none, in the training rows is dropped, with a notice. A user's model may rely on each
+  column of numbers: for such a model its feature is 0.
 
-Lists and other types, infinite numbers, and texts that are mostly numbers are faults of any row. Texts that are nearly
-all different, and numbers at the ends of what 32 bits hold, are faults of training rows. All faults of a table are
-named at once, with the options of a table that mend them.
+In any row, faults are lists and other types, infinite numbers, and a few texts in a column of numbers. In training
+rows, faults are texts that nearly all differ, and numbers near the limits of 32 bits. All faults of a table are
+reported at once, with the options that fix them.
 """
 
 import re
@@ -24,55 +24,55 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from keras_sweep.data.arrays import BLURRED, must_fit_32_bits, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, check_fits_32_bits, find_blurred_columns
 from keras_sweep.data.labels import near_copies
-from keras_sweep.data.written_values import numbers_in
+from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import itemize, quote, yaml_list
 
-MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
-MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
+MOST_COLUMNS = 50_000  # more take minutes; wide rows such as images are arrays
+MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column, one by one
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
-LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
-MOST_ALIKE = 20  # of texts that differ
-MISSING = ""  # how a missing text is written
+LARGEST = 1e30  # sums and quotients stay inside the range of float32
+MOST_ALIKE = 20  # different texts: if more, and over half of the rows differ, they are ids or free text
+MISSING = ""  # stands for a missing text
 NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
 _ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A column of numbers."""
+    """Hold the fitted scale of a column of numbers."""
 
     name: str
-    fill: float = 0.0  # the training median, in place of a missing value
+    fill: float = 0.0  # the training median, used for a missing value
     mean: float = 0.0
-    deviation: float = 0.0  # the population's; 0 where training rows have one value, and then the value is no feature
-    indicator: bool = False  # whether training rows miss some: then being missing is a feature
-    kept: bool = False  # whether it gives its feature, then 0, although training rows have one value
+    deviation: float = 0.0  # of the population; 0 if training rows have one value: then the value is no feature
+    indicator: bool = False  # whether training rows miss values: then a missing value has a feature
+    kept: bool = False  # whether a column of one value has a feature, which is 0
 
     @property
     def used(self) -> bool:
-        """Whether it gives any feature."""
+        """Whether the column has a feature."""
         return self.indicator or self.deviation > 0 or self.kept
 
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of categories."""
+    """Hold the categories of a column of text."""
 
     name: str
-    categories: tuple[str, ...]  # sorted; MISSING first where training rows have it
+    categories: tuple[str, ...]  # sorted; MISSING is first if training rows have it
 
     @property
     def width(self) -> int:
-        """Characters that tell all categories, and every longer text, apart."""
+        """The number of characters that tell all categories, and every longer text, apart."""
         return max(len(category) for category in self.categories) + 1
 
     @property
     def used(self) -> bool:
-        """Whether it gives any feature."""
+        """Whether the column has a feature."""
         return len(self.categories) > 1
 
 
@@ -80,7 +80,7 @@ Column = NumberColumn | TextColumn
 
 
 def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
-    """A table, or a mapping of columns, as polars has it; a NaN in a text column is None. Raises DataError."""
+    """Convert a table, or a mapping of columns, to polars. NaN in a text column becomes None. Raises DataError."""
     if isinstance(table, pl.DataFrame):
         return table
     try:
@@ -94,7 +94,7 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
                 column = list(np.where(column.isna(), None, values)) if values.dtype == object else values
             columns[str(name)] = column
         return pl.DataFrame(columns, strict=False)
-    except Exception as error:  # whatever the user's type raises
+    except Exception as error:  # the user's type may raise anything
         raise DataError(f"{what} can't be read as a table or a mapping of columns by name: {error}") from error
 
 
@@ -106,45 +106,45 @@ def check_columns(
     others: Sequence[DataError] = (),
     gaps: bool = True,
 ) -> None:
-    """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault.
+    """Check all rows of a table, so that a fault names its row. Raises TableError with every fault.
 
-    Columns of `texts` are categories although they may be numbers. `others` are faults that were found before.
-    Without `gaps` a column has to have a value in each row.
+    Columns in `texts` are categories even if they look like numbers. `others` are faults that the caller found.
+    Unless `gaps` is true, a column must have a value in each row.
     """
-    values, free = _values_of_numbers(table), []
+    values, category_faults = _number_values(table), []
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
             raise DataError(f"column {quote(name)} has a null character in its name", hint="Rename it")
         if name in values:
-            must_fit_32_bits(values[name], f"column {quote(name)}", gaps=True)
+            check_fits_32_bits(values[name], f"column {quote(name)}", gaps=True)
         elif is_text(series.dtype):
-            known, _, odd = _texts_and_numbers(series)
-            # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
+            known, _, odd = _split_numbers(series)
+            # If at least half of the texts are numbers, but not all, the other texts are typing errors.
             if name not in texts and 0 < odd.sum() <= known.count() / 2:
-                raise _text_among_numbers(name, known, odd, gaps=gaps)
+                raise _text_fault(name, known, odd, gaps=gaps)
             try:
-                _text_column(name, series)
+                _fit_text_column(name, series)
             except DataError as fault:
-                free.append(fault)  # which training rows decide; it is told now if nothing trains on them
+                category_faults.append(fault)  # training rows decide: reported now only beside other faults
         else:
             raise DataError(
                 f"column {quote(name)} is of type {series.dtype}, which is neither number nor text",
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
             )
 
-    _, faults = _each_column(table, look)
+    _, faults = _map_columns(table, look)
     if faults or others:
         options = odd_columns(table) if gaps else {}
-        raise TableError(place, [*others, *faults, *free], _mending(options), options)
+        raise TableError(place, [*others, *faults, *category_faults], _describe_options(options), options)
 
 
 def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
-    """The options of `data` that mend a table: `drop` for ids and free text, `missing` for texts among numbers."""
+    """Suggest options of `data` that fix a table: `drop` for ids and free text, `missing` for texts among numbers."""
     drop, missing = [], set()
     for name, series in zip(table.columns, table.get_columns(), strict=True):
         if series.dtype == pl.String:
-            texts, numbers, odd = _texts_and_numbers(series.alias(""))
+            texts, numbers, odd = _split_numbers(series.alias(""))
             no_value = set(texts.filter(odd).unique())
             if numbers.count() and all(text.strip().lower() in NO_VALUE for text in no_value):
                 missing |= no_value
@@ -155,39 +155,39 @@ def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
     return {key: texts for key, texts in (("drop", drop), ("missing", sorted(missing))) if texts}
 
 
-def _mending(options: Mapping[str, Sequence[str]]) -> str | None:
-    said = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
-    what = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
-    return f"{said} {what}" if said else None
+def _describe_options(options: Mapping[str, Sequence[str]]) -> str | None:
+    keys_text = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
+    effect = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
+    return f"{keys_text} {effect}" if keys_text else None
 
 
 def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """(columns, notices) of training rows; `keep` keeps numbers of one value. Raises TableError with every fault."""
-    values = _values_of_numbers(train)
-    mending = _mending(options := odd_columns(train))
+    """Fit (columns, notices) on training rows. `keep` keeps numbers of one value. Raises TableError with all faults."""
+    values = _number_values(train)
+    mending = _describe_options(options := odd_columns(train))
     notices = [] if mending is None else [mending]
 
     def fit(name: str, series: pl.Series) -> Column:
-        column, blurred = _text_column(name, series) if name not in values else None, False
+        column, blurred = _fit_text_column(name, series) if name not in values else None, False
         if column is None:
             known = values[name][~np.isnan(values[name])]
-            column = _number_column(name, known, missing=len(known) < len(series))
+            column = _fit_number_column(name, known, missing=len(known) < len(series))
             whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            blurred = whole or (len(known) > 0 and bool(too_fine_columns(known[:, None])))
+            blurred = whole or (len(known) > 0 and bool(find_blurred_columns(known[:, None])))
         if isinstance(column, NumberColumn):
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
             notices.append(f"column {quote(name)} has {copies}")
         if not column.used:
-            why = f"its values {BLURRED}" if blurred else "it has one value, or none, in the training rows"
-            notices.append(f"column {quote(name)} is dropped: {why}")
+            reason = f"its values {BLURRED}" if blurred else "it has one value, or none, in the training rows"
+            notices.append(f"column {quote(name)} is dropped: {reason}")
         elif blurred:
             notices.append(f"column {quote(name)} has values that {BLURRED}")
         return column
 
-    fitted, faults = _each_column(train, fit)
+    fitted, faults = _map_columns(train, fit)
     if faults:
         raise TableError(place, faults, mending, options)
     if len(notices) > MOST_NOTICES:
@@ -211,25 +211,24 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
         )
 
 
-def _each_column(table: pl.DataFrame, look: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
-    looked, faults = [], []
+def _map_columns(table: pl.DataFrame, function: Callable[[str, pl.Series], Any]) -> tuple[list[Any], list[DataError]]:
+    results, faults = [], []
     for series in table.get_columns():
         try:
-            looked.append(look(series.name, series.alias("")))  # polars takes some names for patterns
+            results.append(function(series.name, series.alias("")))  # polars reads some names as patterns
         except DataError as fault:
             faults.append(fault)
-    return looked, faults
+    return results, faults
 
 
-def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
+def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
     if not len(known):
         return NumberColumn(name)
     if np.abs(known).max() > LARGEST:
         raise DataError(
-            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
-            hint="Use a larger unit",
+            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}", hint="Use a larger unit"
         )
-    known = known.astype(np.float32).astype(np.float64)  # as the model will see them
+    known = known.astype(np.float32).astype(np.float64)  # as the model sees them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
         raise DataError(f"column {quote(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
@@ -237,9 +236,9 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
     return NumberColumn(name, fill, mean, deviation, indicator=missing)
 
 
-def _text_column(name: str, series: pl.Series) -> Column:
+def _fit_text_column(name: str, series: pl.Series) -> Column:
     known = series.cast(pl.String).replace(MISSING, None).drop_nulls()
-    if known.is_empty():  # such a column of a CSV file is neither text nor numbers
+    if known.is_empty():  # an empty column of a CSV file is neither text nor numbers
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
@@ -252,72 +251,72 @@ def _text_column(name: str, series: pl.Series) -> Column:
 
 
 def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """These columns as numbers, or texts that are such, [N, len(names)], NaN for no value. Raises DataError."""
+    """Return columns of numbers, or of texts that are numbers, as [N, len(names)], NaN for gaps. Raises DataError."""
     columns = []
     for name in names:
         series = table.get_column(name)
         if not is_number(series.dtype):
-            texts, parsed, odd = _texts_and_numbers(series.alias(""))
+            texts, parsed, odd = _split_numbers(series.alias(""))
             if odd.any():
-                raise _text_among_numbers(name, texts, odd)
+                raise _text_fault(name, texts, odd)
             series = parsed.alias(name)
         columns.append(series)
-    values = _values_of_numbers(pl.DataFrame(columns))
+    values = _number_values(pl.DataFrame(columns))
     for name, column in values.items():
-        must_fit_32_bits(column, f"column {quote(name)}", gaps=True)
+        check_fits_32_bits(column, f"column {quote(name)}", gaps=True)
     return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raises DataError for more columns than are taken, and for several of one name."""
+    """Raise DataError for more than MOST_COLUMNS columns, and for columns of the same name."""
     if len(names) > MOST_COLUMNS:
         raise DataError(
             f"{place} has {len(names):,} columns; at most {MOST_COLUMNS:,} are taken",
             hint="Give wide rows as arrays, by `npz` or `python:`",
         )
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise DataError(f"{place} has several columns called {itemize(twice)}", hint="Rename them")
+    if duplicates := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{place} has several columns called {itemize(duplicates)}", hint="Rename them")
 
 
 def is_number(dtype: pl.DataType) -> bool:
-    """Whether a column of this type is one of numbers."""
+    """Whether a column of this type holds numbers."""
     return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)
 
 
 def is_text(dtype: pl.DataType) -> bool:
-    """Whether a column of this type is one of categories."""
+    """Whether a column of this type holds categories."""
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
 def to_text(series: pl.Series) -> pl.Series:
-    """A column of categories, null where one is missing; those that are whole numbers are written without a point."""
+    """Convert a column of categories to text, with null for gaps. Whole numbers are written without a point."""
     if series.dtype.is_float() and (series.fill_nan(None).drop_nulls() % 1 == 0).all():
         series = series.fill_nan(None).cast(pl.Int64)
     return series.cast(pl.String)
 
 
-def first_row(found: pl.Series) -> int:
-    """The first row of a column of truth values that is true, counted from 1."""
-    return 1 + (found.fill_null(False).arg_max() or 0)
+def first_row(mask: pl.Series) -> int:
+    """Return the first row where a boolean column is true, counted from 1."""
+    return 1 + (mask.fill_null(False).arg_max() or 0)
 
 
-def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
-    # All at once, since a call of polars for each of thousands of columns takes minutes.
+def _number_values(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+    # One call for all columns: thousands of calls of polars take minutes.
     columns = [series for series in table.get_columns() if is_number(series.dtype)]
     matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)
     return {series.name: np.ascontiguousarray(values) for series, values in zip(columns, matrix.T, strict=True)}
 
 
-def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """A column's texts, null where one is missing; the numbers that they are; and whether a text is none."""
+def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Return a column's texts (null for gaps), the numbers in them, and whether a text is no number."""
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
     if parsed.null_count() > texts.null_count():
-        parsed = max(parsed, *(numbers_in(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
+        parsed = max(parsed, *(to_numbers(texts, decimal) for decimal in (".", ",")), key=pl.Series.count)
     return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
-def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
+def _text_fault(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
     hint = "Leave the field empty where a value is missing" if gaps else "Write a number there"
     return DataError(f"column {quote(name)} has text where numbers should be: {place}", hint=hint)

@@ -1,13 +1,13 @@
-"""A table's preprocessing, once in NumPy for training and once as Keras layers inside the exported model.
+"""Preprocess a table: in NumPy for training, and as Keras layers inside the exported model.
 
-The exported model takes raw rows. If all columns are numbers that is one matrix, [N, columns] float32 in the order of
-the file, NaN where a value is missing. If some are text it is a dict of columns by name (see `input_name`): a number
-column as [N] or [N, 1] float32, a text column as the code points of its characters, [N, width] int32:
+The exported model takes raw rows. If all columns are numbers, it takes a matrix, [N, columns] float32 in the order of
+the file, with NaN for missing values. If some are text, it takes a dict of columns by name (see `input_name`). A number
+column is [N] or [N, 1] float32. A text column is the code points of its characters, [N, width] int32:
 
     np.asarray(texts, "U8").view("int32").reshape(len(texts), 8)
 
-because no backend but TensorFlow has text, and a model that needs one backend is not portable. `model_inputs` makes
-this dict, and reads the widths from the model itself.
+Only TensorFlow has text, and the model must run on every backend. `model_inputs` makes this dict, and reads the widths
+from the model.
 """
 
 import re
@@ -31,41 +31,41 @@ from keras_sweep.data.table_columns import (
     polars_table,
     to_text,
 )
-from keras_sweep.data.written_values import Ways, is_written, read_texts
+from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import quote
 
 Inputs = Array | dict[str, Array]
-Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
-Codes = npt.NDArray[np.int32]  # [N, width], the characters of one column's texts
-DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # each a method of polars; Monday is 1
+Numbers = npt.NDArray[np.float32]  # [N, columns], NaN for a missing value
+Codes = npt.NDArray[np.int32]  # [N, width], the characters of a column's texts
+DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # methods of polars; Monday is 1
 _DATE_PART = re.compile(rf"(.*) \(({'|'.join(DATE_PARTS)})\)", re.DOTALL)
-_TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # what would be read as one of the escapes
+_TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # text that looks like an escape
 _ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
 _MEANING = {"%2F": "/", "%25": "%"}
 
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Standardised numbers, then indicators of missing numbers, then one-hot categories; each in column order."""
+    """Compute features: standardised numbers, then indicators of gaps, then one-hot categories, in column order."""
 
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
-    by_name: bool = False  # whether raw rows have others, too, so that columns are taken by name
-    steps: tuple[int, ...] = ()  # of a series (its window,), where raw rows are arrays [N, window, columns]
+    by_name: bool = False  # whether raw rows have other columns: then columns are selected by name
+    steps: tuple[int, ...] = ()  # (window,) for a series: then raw rows are arrays [N, window, columns]
     ways: Ways = field(default_factory=dict)  # how texts of a file's columns were read
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The columns that give no feature: training rows have one value there, or none."""
+        """The columns without a feature: training rows have one value there, or none."""
         return tuple(column.name for column in self.columns if not column.used)
 
     @property
     def takes_matrix(self) -> bool:
-        """Whether the exported model takes one matrix; else a dict of columns."""
-        by_name = self.by_name or any(date_part(column.name) for column in self.columns)
+        """Whether the exported model takes a matrix rather than a dict of columns."""
+        by_name = self.by_name or any(parse_date_part(column.name) for column in self.columns)
         by_name = by_name and len(self.columns) <= table_columns.MOST_MIXED_COLUMNS
-        return bool(self.steps) or (not by_name and all(isinstance(one, NumberColumn) for one in self.columns))
+        return bool(self.steps) or (not by_name and all(isinstance(col, NumberColumn) for col in self.columns))
 
     @cached_property
     def _numbers(self) -> list[NumberColumn]:
@@ -77,29 +77,28 @@ class TablePreprocessing:
 
     @property
     def _places(self) -> list[int]:
-        """Where in a matrix of all columns those stand that give a feature."""
-        return [place for place, column in enumerate(self.columns) if column.used]
+        return [index for index, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:
-        """Raw rows, a DataFrame or a mapping of columns by name, as the exported model takes them. Raises DataError."""
+        """Convert raw rows (a DataFrame or a mapping of columns) to the exported model's input. Raises DataError."""
         if self.steps:
             return np.array(raw, np.float32)
         numbers, codes = self._read(raw)
         if not self.takes_matrix:
             columns: list[Column] = [*self._numbers, *self._texts]
-            return _by_input([column.name for column in columns], numbers, codes)
-        # A column that gives no feature stands as missing, whatever it holds by now.
+            return _name_inputs([column.name for column in columns], numbers, codes)
+        # A column without a feature is missing, whatever its values are in these rows.
         matrix = np.full((len(numbers), len(self.columns)), np.nan, np.float32)
         matrix[:, self._places] = numbers
         return matrix
 
     def transform(self, raw: Any) -> Numbers:
-        """Raw rows -> [N, F] float32, or [N, window, F], what `wrap` computes. Raises DataError as `inputs` does."""
+        """Convert raw rows to features, [N, F] or [N, window, F] float32, as `wrap` does. Raises DataError."""
         features = [part.astype(np.float32) for part in self._features(np, *self._read(raw))]
         return np.concatenate(features, axis=-1)
 
     def wrap(self, model: Any) -> Any:
-        """A `keras.Model` from raw rows to the output of `model`, without custom objects, for every backend."""
+        """Return a `keras.Model` from raw rows to the output of `model`, without custom objects, for every backend."""
         import keras
         from keras import ops
 
@@ -109,8 +108,8 @@ class TablePreprocessing:
             inputs = keras.Input((*self.steps, len(self.columns)), dtype="float32", name="columns")
             numbers, codes = ops.take(inputs, self._places, axis=axis), []
         else:
-            singles = [keras.Input((1,), dtype="float32", name=input_name(one.name)) for one in self._numbers]
-            codes = [keras.Input((one.width,), dtype="int32", name=input_name(one.name)) for one in self._texts]
+            singles = [keras.Input((1,), dtype="float32", name=input_name(column.name)) for column in self._numbers]
+            codes = [keras.Input((col.width,), dtype="int32", name=input_name(col.name)) for col in self._texts]
             inputs = {tensor.name: tensor for tensor in (*singles, *codes)}
             numbers = ops.concatenate(singles, axis=1) if singles else None
         features = [ops.cast(part, "float32") for part in self._features(ops, numbers, codes)]
@@ -119,16 +118,16 @@ class TablePreprocessing:
     def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
         if self.steps:
             return np.asarray(raw, np.float32)[..., self._places], []
-        names, widths = [column.name for column in self._numbers], {one.name: one.width for one in self._texts}
-        return _read(polars_table(raw), names, widths, self.ways.values())
+        names, widths = [column.name for column in self._numbers], {column.name: column.width for column in self._texts}
+        return _read_columns(polars_table(raw), names, widths, self.ways.values())
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
-        """The features of numbers [N, columns] and of each text's codes, by NumPy or by `keras.ops`.
+        """Yield features of numbers [N, columns] and of the codes of each text, by NumPy or by `keras.ops`.
 
-        Both have functions of these names. A part without a feature is left out: not every backend takes from nothing.
+        Both have functions of these names. Empty parts are skipped: some backends can't `take` from nothing.
         """
-        of_each = [(column.fill, column.mean, column.deviation) for column in self._numbers]
-        fill, mean, deviation = np.array(of_each, np.float32).reshape(-1, 3).T[:, None]
+        scales = [(column.fill, column.mean, column.deviation) for column in self._numbers]
+        fill, mean, deviation = np.array(scales, np.float32).reshape(-1, 3).T[:, None]
         scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
         if scaled:
             filled = library.where(library.isnan(numbers), fill, numbers)
@@ -145,7 +144,7 @@ class TablePreprocessing:
 
 
 def split_dates(table: pl.DataFrame) -> pl.DataFrame:
-    """A table with the parts of each date, with or without a time, as whole numbers in its place."""
+    """Replace each column of dates by its parts as whole numbers. Dates may have a time."""
     columns: list[pl.Series] = []
     for series in table.get_columns():
         parts = DATE_PARTS[:-1] if series.dtype == pl.Date else DATE_PARTS if series.dtype == pl.Datetime else ()
@@ -153,41 +152,43 @@ def split_dates(table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def date_part(name: str) -> tuple[str, str] | None:
-    """The column of dates that a column of numbers is a part of, and which; None for another name."""
-    found = _DATE_PART.fullmatch(name)
-    return None if found is None else (found[1], found[2])
+def parse_date_part(name: str) -> tuple[str, str] | None:
+    """Return (column of dates, part) for the name of a date part, or None for another name."""
+    match = _DATE_PART.fullmatch(name)
+    return None if match is None else (match[1], match[2])
 
 
 def input_name(column: str) -> str:
-    """A column's name as the name of a model's input: no two columns have one, and `column_name` gives it back.
+    """Return the name of the model's input for a column. Different columns have different names.
 
-    Keras allows neither "/" nor the empty name. "%2F" and "%00" stand for these, and where a name has such a text
-    itself, its "%" becomes "%25", as in URLs; every other name stays as it is.
+    Keras allows neither "/" nor the empty name, so "%2F" and "%00" replace them. In a name that has these texts itself,
+    "%" becomes "%25", as in URLs. `column_name` is the inverse.
     """
     return _TAKEN.sub("%25", column).replace("/", "%2F") or "%00"
 
 
 def column_name(name: str) -> str:
-    """The column whose `input_name` this is."""
-    return "" if name == "%00" else _ESCAPED.sub(lambda found: _MEANING[found[0]], name)
+    """Return the column of an `input_name`."""
+    return "" if name == "%00" else _ESCAPED.sub(lambda match: _MEANING[match[0]], name)
 
 
 def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
-    """Texts as the code points of their first `width` characters, zero after the end: [N, width]."""
+    """Return the code points of the first `width` characters of texts, with zeros after the end: [N, width]."""
     return np.asarray(texts, f"<U{width}").view("<i4").reshape(len(texts), width).astype(np.int32)
 
 
 def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str | None = None) -> Inputs:
-    """Raw rows as a loaded model takes them, by the names, types and widths of the model's own inputs.
+    """Convert raw rows to the inputs of a loaded model, by the names, types and widths of its own inputs.
 
-    `raw` is a polars or pandas DataFrame, or a mapping of columns by name. A model that takes one matrix knows no
-    names: then these must be the columns of the file but the target, in its order. `decimal` and `dates` say how texts
-    such as 1,101 and 02/03/2024 are read, as the keys of `data` do. Raises DataError where a column is missing, for
-    more or fewer than the model takes, and for texts that may be read in two ways.
+    Args:
+        raw: A polars or pandas DataFrame, or a mapping of columns by name. A model that takes a matrix needs the
+            columns of the training file in its order, without the target.
+        decimal: How texts such as 1,101 are read, as in `data`; `dates` does so for texts such as 02/03/2024.
+
+    Raises DataError if a column is missing or too many, or if a text may be read in two ways.
     """
     frame, known = polars_table(raw), (decimal, dates)
-    inputs = {one.name: one for one in model.input} if isinstance(model.input, list) else model.input
+    inputs = {tensor.name: tensor for tensor in model.input} if isinstance(model.input, list) else model.input
     if not isinstance(inputs, dict):
         width = model.input.shape[-1]
         if len(frame.columns) != width:
@@ -195,21 +196,21 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
                 f"the model takes {width} columns, but there are {len(frame.columns)}",
                 hint="Give those of the training file, without the target, in its order",
             )
-        return _read(frame, frame.columns, {}, known)[0]
+        return _read_columns(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
     numbers = [name for name in tensors if name not in widths]
-    return _by_input([*numbers, *widths], *_read(frame, numbers, widths, known))
+    return _name_inputs([*numbers, *widths], *_read_columns(frame, numbers, widths, known))
 
 
-def _read(
+def _read_columns(
     frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
 ) -> tuple[Numbers, list[Codes]]:
-    """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
-    parts = [part[0] for name in numbers if name not in frame.columns and (part := date_part(name)) is not None]
+    """Return columns of numbers side by side, and the codes of each text column of `widths`. Raises DataError."""
+    parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
     known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
-    written = [series for series in texts if is_written(series) or ("," in known and series.dtype == pl.String)]
-    columns, _, faults = read_texts(pl.DataFrame(written), *known)
+    formatted = [series for series in texts if is_formatted(series) or ("," in known and series.dtype == pl.String)]
+    columns, _, faults = read_texts(pl.DataFrame(formatted), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
     frame = frame.with_columns(columns.values())
@@ -219,27 +220,29 @@ def _read(
         frame = frame.hstack(split_dates(pl.DataFrame(dates)).get_columns())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"a column of dates can't be read: {error}", hint="Write dates as 2020-01-31") from error
-    there = set(frame.columns)
-    if absent := [name for name in (*numbers, *widths) if name not in there]:
-        more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
+    present = set(frame.columns)
+    if missing := [name for name in (*numbers, *widths) if name not in present]:
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
-            f"column {quote(absent[0])} is missing{more}", hint="Bring the columns that the model was trained on"
+            f"column {quote(missing[0])} is missing{more}", hint="Bring the columns that the model was trained on"
         )
     codes = []
     for name, width in widths.items():
-        column = to_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars takes names for patterns
+        column = to_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars reads names as patterns
         codes.append(code_points(column.to_list(), width))
     return number_matrix(frame, numbers), codes
 
 
-def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
+def _name_inputs(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
     singles = [numbers[:, [index]] for index in range(numbers.shape[1])]
     return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))
 
 
 def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, str]:
-    """`inputs`: plain Python, for a model's card, that makes `x` for `predict` by NumPy and pandas alone, of the file
-    `path` or a DataFrame `table`; {} for other rows."""
+    """Return {"inputs": Python code} that makes `x` for `predict` from the file `path` or a DataFrame `table`.
+
+    The code is for a model's card, and needs only NumPy and pandas. Returns {} for rows of a series.
+    """
     if preprocessing.steps:
         return {}
     lines, read = ["import numpy as np, pandas as pd"], find_source(data.kind).pandas
@@ -247,20 +250,20 @@ def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, 
     lines += [read.format(text=data.source, separator=separator, gaps=["", *missing])] if read else []
     lines += [f"table = table.mask(table.isin({list(missing)}))"] if missing and "{gaps}" not in read else []
     ways, known = preprocessing.ways, {column.name for column in preprocessing.columns}
-    if written := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:
+    if decimals := {name: way for name, way in ways.items() if name in known and way in (".", ",")}:
         number = "table[c].astype(str).str.replace(f'[^0-9eE+{d}-]', '', regex=True).str.replace(d, '.')"
-        lines.append(f"table = table.assign(**{{c: pd.to_numeric({number}) for c, d in {written}.items()}})")
+        lines.append(f"table = table.assign(**{{c: pd.to_numeric({number}) for c, d in {decimals}.items()}})")
     if preprocessing.takes_matrix:
         names = [column.name for column in preprocessing.columns]
-        others = [name for name in (data.target, data.weights, data.split.by) if name is not None]
-        columns = f"[{names}]" if preprocessing.by_name else f".drop(columns={others}, errors='ignore')"
+        not_features = [name for name in (data.target, data.weights, data.split.by) if name is not None]
+        columns = f"[{names}]" if preprocessing.by_name else f".drop(columns={not_features}, errors='ignore')"
         return {"inputs": "\n".join([*lines, f"x = table{columns}.to_numpy('float32')"])}
     used = [column for column in preprocessing.columns if column.used]
     numbers = [column.name for column in used if isinstance(column, NumberColumn)]
-    parts = [(input_name(name), *found) for name in numbers if (found := date_part(name)) is not None]
+    parts = [(input_name(name), *match) for name in numbers if (match := parse_date_part(name)) is not None]
     dates = [(name, column, part.replace("weekday", "day_of_week")) for name, column, part in parts]
-    plain = [(input_name(name), name) for name in numbers if date_part(name) is None]
-    texts = [(input_name(one.name), one.name, one.width) for one in used if isinstance(one, TextColumn)]
+    plain = [(input_name(name), name) for name in numbers if parse_date_part(name) is None]
+    texts = [(input_name(col.name), col.name, col.width) for col in used if isinstance(col, TextColumn)]
     lines.append(f"x = {{n: pd.to_numeric(table[c]).to_numpy('float32')[:, None] for n, c in {plain}}}")
     if dates:
         month = [name for name, way in ways.items() if way == "month-first"]

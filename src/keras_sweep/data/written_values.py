@@ -1,7 +1,7 @@
-"""Numbers and dates that a file has as texts: 1.101,50 or 5 % or 02/29/2024. The one rule by which they are read.
+"""Read numbers and dates that a file has as texts, such as 1.101,50 or 5 % or 02/29/2024.
 
-A column is read in a way that fits each of its texts, over all rows. Where two ways fit and differ, as for 1,101 and
-02/03/2024, the other columns of the file decide, if they prove one way alone. Else the keys `decimal` and `dates` do.
+A column is read in a way that fits every text in it. For 1,101 and 02/03/2024 two ways fit, with different values. Then
+the other columns decide, if only one way fits them. Otherwise the keys `decimal` and `dates` decide.
 """
 
 import re
@@ -18,58 +18,58 @@ _DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})( .+)?")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
-def is_written(series: pl.Series) -> bool:
-    """Whether a column has texts that are not all plain numbers, which a file may have as names of categories."""
+def is_formatted(series: pl.Series) -> bool:
+    """Whether a column has texts that are not all plain numbers. A file may have plain numbers as category names."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
 
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """Columns that are numbers or dates, the way of each, and faults of those with two; `known` ways are the user's."""
+    """Return numbers and dates, how each column was read, and faults of ambiguous columns. The user chose `known`."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
-    for key, both, read in (("decimal", (".", ","), numbers_in), ("dates", ("day-first", "month-first"), _dates)):
-        possible, fits = [way for way in both if way in known] or both, dict[str, dict[str, pl.Series]]()
+    for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):
+        allowed, fits = [way for way in pair if way in known] or pair, dict[str, dict[str, pl.Series]]()
         for name, series in stripped.items():
-            values = {way: read(series, way) for way in possible} if series.count() else {}
-            fits[name] = {way: of_way for way, of_way in values.items() if of_way.null_count() == series.null_count()}
-        proven = {way for fitting in fits.values() if len(fitting) == 1 for way in fitting}
-        for name, fitting in fits.items():
-            chosen = [way for way in fitting if proven == {way}] or list(fitting)
-            if len(chosen) == 2 and not fitting[chosen[0]].equals(fitting[chosen[1]]):
-                one, other = (fitting[way] for way in chosen)
-                row = int((one != other).arg_max() or 0)
-                said = f"column {quote(name)} has {texts[name][row]!r} in row {row + 1:,}, which may be "
-                hint = f"Write `{key}: {quote(chosen[0])}` or `{key}: {quote(chosen[1])}` beside the file in `data`"
-                faults.append((key, DataError(f"{said}{one[row]} or {other[row]}", hint=hint)))
-            elif chosen:
-                columns[name], ways[name] = fitting[chosen[0]].alias(name), chosen[0]
+            values = {way: read(series, way) for way in allowed} if series.count() else {}
+            fits[name] = {way: parsed for way, parsed in values.items() if parsed.null_count() == series.null_count()}
+        proven = {way for options in fits.values() if len(options) == 1 for way in options}
+        for name, options in fits.items():
+            choices = [way for way in options if proven == {way}] or list(options)
+            if len(choices) == 2 and not options[choices[0]].equals(options[choices[1]]):
+                first, second = (options[way] for way in choices)
+                row = int((first != second).arg_max() or 0)
+                message = f"column {quote(name)} has {texts[name][row]!r} in row {row + 1:,}, which may be "
+                hint = f"Write `{key}: {quote(choices[0])}` or `{key}: {quote(choices[1])}` beside the file in `data`"
+                faults.append((key, DataError(f"{message}{first[row]} or {second[row]}", hint=hint)))
+            elif choices:
+                columns[name], ways[name] = options[choices[0]].alias(name), choices[0]
     return columns, ways, faults
 
 
-def numbers_in(texts: pl.Series, decimal: str) -> pl.Series:
-    """Numbers with that sign before a fraction, and the other, a space or an apostrophe between thousands; with "%"
-    the number before it, if all have it. Null for other texts."""
-    between = ("," if decimal == "." else ".") + " \u00a0\u202f'"
-    digits = rf"(?:\d+|[1-9]\d{{0,2}}(?:[{between}]\d{{3}})+)(?:[{decimal}]\d*)?|[{decimal}]\d+"
-    found = texts.str.extract(rf"^\s*([+-]?(?:{digits})(?:[eE][+-]?\d+)?)\s*%?\s*$")
-    shares = texts.str.contains("%").filter(found.is_not_null())
-    if shares.any() and not shares.all():
-        found = found.clear(len(found))
-    values = found.str.replace_all(f"[{between}]", "").str.replace(decimal, ".", literal=True).cast(pl.Float64)
-    whole = (values.abs() < 2**53).all() and (values % 1 == 0).all()
-    return values.cast(pl.Int64) if whole else values
+def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
+    """Parse numbers with a decimal sign. Between thousands is the other sign, a space or an apostrophe. "%" is dropped
+    if all numbers have it. Other texts become null."""
+    separators = ("," if decimal == "." else ".") + " \u00a0\u202f'"
+    digits = rf"(?:\d+|[1-9]\d{{0,2}}(?:[{separators}]\d{{3}})+)(?:[{decimal}]\d*)?|[{decimal}]\d+"
+    numbers = texts.str.extract(rf"^\s*([+-]?(?:{digits})(?:[eE][+-]?\d+)?)\s*%?\s*$")
+    has_percent = texts.str.contains("%").filter(numbers.is_not_null())
+    if has_percent.any() and not has_percent.all():
+        numbers = numbers.clear(len(numbers))
+    values = numbers.str.replace_all(f"[{separators}]", "").str.replace(decimal, ".", literal=True).cast(pl.Float64)
+    is_whole = (values.abs() < 2**53).all() and (values % 1 == 0).all()
+    return values.cast(pl.Int64) if is_whole else values
 
 
-def _dates(texts: pl.Series, way: str) -> pl.Series:
-    """Dates, with or without a time, that have the year last; else null. 29.02.2024 has the day first."""
+def _to_dates(texts: pl.Series, way: str) -> pl.Series:
+    """Parse dates, with or without a time, that end with the year. Other texts become null. 29.02.2024 is day-first."""
     first, values = _DATE.fullmatch(texts.drop_nulls()[0]), texts.clear(len(texts))
     if first is None or (first[1] == "." and way == "month-first"):
         return values
-    mark, digits = first[1], len(first[2])
-    texts = texts.str.extract(rf"^(\d+[{mark}]\d+[{mark}]\d{{{digits}}}(?: .*)?)$")
-    days, year = ("%d{0}%m{0}" if way == "day-first" else "%m{0}%d{0}").format(mark), "%Y" if digits == 4 else "%y"
+    separator, digits = first[1], len(first[2])
+    texts = texts.str.extract(rf"^(\d+[{separator}]\d+[{separator}]\d{{{digits}}}(?: .*)?)$")
+    days, year = ("%d{0}%m{0}" if way == "day-first" else "%m{0}%d{0}").format(separator), "%Y" if digits == 4 else "%y"
     for time in _TIMES:
         values = texts.str.to_datetime(f"{days}{year}{time}", strict=False)
         if values.count():

@@ -1,8 +1,8 @@
-"""What a `keras_tuner.HyperModel` or a `build(hp)` function brings beside a model: its parameters, optimizer, `fit`.
+"""Find the hyperparameters of a `keras_tuner.HyperModel` or a `build(hp)` function, and call a HyperModel's own `fit`.
 
-KerasTuner meets a hyperparameter only when a build asks for it; here the space is known before the first trial, so the
-model is built a few times with other values, to see what is asked for when. The usual
-`for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` thus gives `model.units_2` with the condition
+KerasTuner learns of a hyperparameter only when a build asks for it, but a sweep needs the space before the first trial.
+Therefore the model is built a few times with different values, to see which hyperparameters each build asks for. The
+usual `for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` gives `model.units_2` with the condition
 `model.layers: [3]`.
 """
 
@@ -28,94 +28,94 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, In
 from keras_sweep.space.search_space import Condition, Objective, Parameter, Params, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
-DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name for a number that a `fit` returns
-RETURNED = "the model's `fit` returned"  # so begins what is wrong with it
-MOST_BUILDS = 100  # while discovering
-MOST_FAULTS = 16  # builds that raise before any does not
-MOST_VALUES = 16  # of one hyperparameter, that are tried
-ROWS = 64  # on which a `fit` of a HyperModel's own is tried
-MOST_SECONDS = 5.0  # that one may train although it is asked for no epochs
+DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
+RETURNED = "the model's `fit` returned"  # the beginning of errors
+MOST_BUILDS = 100  # of an exploration
+MOST_FAULTS = 16  # builds that raise before the first success
+MOST_VALUES = 16  # to try for a hyperparameter
+ROWS = 64  # for a trial call of a HyperModel's own `fit`
+MOST_SECONDS = 5.0  # for training in a trial call, which asks for no epochs
 
-Fit = Callable[..., Any]  # of rows and the arguments of `keras.Model.fit`, for one model and its hyperparameters
+Fit = Callable[..., Any]  # takes rows and the arguments of `keras.Model.fit`
 
 
-def is_hyper_model(found: Any) -> bool:
-    """Whether it is a HyperModel (an instance or a class), or a function whose first parameter is `hp`."""
-    if _class_of(found) is not None:
+def is_hyper_model(value: Any) -> bool:
+    """Whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
+    if _find_class(value) is not None:
         return True
-    with suppress(TypeError, ValueError):  # no function, or one that has no signature
-        return not isinstance(found, type) and next(iter(inspect.signature(found).parameters), None) == "hp"
+    with suppress(TypeError, ValueError):  # no function, or a function without a signature
+        return not isinstance(value, type) and next(iter(inspect.signature(value).parameters), None) == "hp"
     return False
 
 
-def has_own_fit(found: object) -> bool:
-    """Whether it is a HyperModel, or a class of one, that trains its models by a `fit` of its own."""
-    kind = _class_of(found)
+def has_own_fit(value: object) -> bool:
+    """Whether a value is a HyperModel (instance or class) with its own `fit`."""
+    kind = _find_class(value)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
-def _class_of(found: object) -> Any:
-    """The class of a HyperModel, or of its instance; None of anything else."""
-    keras_tuner = sys.modules.get("keras_tuner")  # whoever made a HyperModel has imported it
-    kind = found if isinstance(found, type) else type(found)
+def _find_class(value: object) -> Any:
+    """Return the class of a HyperModel, or of its instance; None for other values."""
+    keras_tuner = sys.modules.get("keras_tuner")  # imported, if there is a HyperModel
+    kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
 
 
-def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **given: Any) -> Any:
-    """Call a `fit` of a HyperModel's own as KerasTuner calls it, with these rows and arguments of `keras.Model.fit`.
+def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
+    """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    An argument that it does not take is left out, and so is one that it gives beside `**kwargs` itself, as in
-    `model.fit(*args, verbose=2, **kwargs)`: Python then raises before anything trains, which `begun` says. Raises
-    ModelError where that is what rows weigh.
+    If Python refuses an argument before anything trains (see `begun`), it is dropped. `fit` may not take it, or may
+    pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. Raises ModelError if `sample_weight`
+    would be dropped.
     """
-    given["validation_data"] = validation.validation_data
-    given |= {} if train.weights is None else {"sample_weight": train.weights}
+    kwargs["validation_data"] = validation.validation_data
+    kwargs |= {} if train.weights is None else {"sample_weight": train.weights}
     while True:
         try:
-            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **given)
+            return fit(*((train.x,) if train.labels is None else (train.x, train.y)), **kwargs)
         except TypeError as error:
-            more = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
-            if more is None or more[2] not in given or begun() or more.groups() == ("multiple values for", "callbacks"):
+            hit = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+            if hit is None or hit[2] not in kwargs or begun() or hit.groups() == ("multiple values for", "callbacks"):
                 raise
-            del given[more[2]]
-            if more[2] == "sample_weight":
+            del kwargs[hit[2]]
+            if hit[2] == "sample_weight":
                 message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
                 raise ModelError(message, hint="Let it take one") from error
 
 
-def parse_fit_result(found: Any, objective: Objective) -> dict[str, float]:
-    """The metrics that a `fit` returned, by KerasTuner's rules: a number is its `default_objective`, a list the mean of
-    its parts, where the best epoch counts of what `model.fit` returned. Of that alone, or of nothing, those count that
-    its epochs logged. Raises ModelError for anything else."""
+def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
+    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the
+    mean of its parts, with the best epoch of a History. A History alone, or None, gives {}: then logged epochs count.
+    Raises ModelError for anything else."""
     import keras
 
-    if found is None or isinstance(found, keras.callbacks.History):
+    if result is None or isinstance(result, keras.callbacks.History):
         return {}
-    if isinstance(found, list) and found:
-        parts = [parse_fit_result(_best_of(one, objective), objective) for one in found]
+    if isinstance(result, list) and result:
+        parts = [parse_fit_result(_select_best_epoch(item, objective), objective) for item in result]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
-        metrics = found if isinstance(found, Mapping) else {DEFAULT_OBJECTIVE: found}
+        metrics = result if isinstance(result, Mapping) else {DEFAULT_OBJECTIVE: result}
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"{RETURNED} a {type(found).__name__} that is no metric: {error}",
+            f"{RETURNED} a {type(result).__name__} that is no metric: {error}",
             hint="Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing",
         ) from error
 
 
-def _best_of(found: Any, objective: Objective) -> Any:
-    """Of what `model.fit` returned the metrics of its best epoch; anything else as it is."""
-    curve = getattr(found, "history", None)
+def _select_best_epoch(result: Any, objective: Objective) -> Any:
+    """Return the metrics of the best epoch of a History. Other results stay as they are."""
+    curve = getattr(result, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
-        return found
+        return result
     _, best = min((objective.key(value), epoch) for epoch, value in enumerate(curve[objective.name]))
     return {name: values[best] for name, values in curve.items()}
 
 
-def asking(values: Mapping[str, Value]) -> Any:
-    """`keras_tuner.HyperParameters` with these values; others have their defaults."""
+def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
+    """Make `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
     import keras_tuner
 
     hyper_parameters = keras_tuner.HyperParameters()
@@ -123,26 +123,24 @@ def asking(values: Mapping[str, Value]) -> Any:
     return hyper_parameters
 
 
-def parameters_of(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
-    """The parameters `model.NAME` of `keras_tuner.HyperParameters.space`, in their order, so that conditions look back.
+def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
+    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order, so that conditions look back.
 
-    A name that stands in several conditional scopes becomes one parameter that is there in all of them. Raises
-    ModelError where it has another range in each.
+    A name in several conditional scopes becomes one parameter that all scopes share. Raises ModelError if its range
+    differs between scopes.
     """
     merged: dict[str, Parameter] = {}
-    for one in hyper_parameters:
-        name = MODEL_PREFIX + one.name
-        when = (Condition(MODEL_PREFIX + condition.name, tuple(condition.values)) for condition in one.conditions)
-        new = Parameter(name, distribution_of(one), tuple(when), default=one.default)
-        merged[name] = _united(merged[name], new) if name in merged else new
+    for hp in hyper_parameters:
+        name = MODEL_PREFIX + hp.name
+        when = (Condition(MODEL_PREFIX + condition.name, tuple(condition.values)) for condition in hp.conditions)
+        new = Parameter(name, convert_distribution(hp), tuple(when), default=hp.default)
+        merged[name] = _merge_parameters(merged[name], new) if name in merged else new
     return tuple(merged.values())
 
 
-def distribution_of(hyper_parameter: Any) -> Distribution:
-    """The range of one `keras_tuner` hyperparameter.
-
-    A logarithmic range with a step is the list of its values. `reverse_log`, which no other engine knows, is uniform.
-    """
+def convert_distribution(hyper_parameter: Any) -> Distribution:
+    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values.
+    `reverse_log` becomes uniform: no other engine has it."""
     kind = type(hyper_parameter).__name__
     if kind == "Boolean":
         return Categorical((False, True))
@@ -159,172 +157,172 @@ def distribution_of(hyper_parameter: Any) -> Distribution:
     return Float(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
-def _united(a: Parameter, b: Parameter) -> Parameter:
+def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
     if a.distribution != b.distribution:
         raise ModelError(
             f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
             f"{b.distribution}",
             hint="Give each a name of its own",
         )
-    both = list(zip(a.when, b.when, strict=False))
-    differing = [(x, y) for x, y in both if x != y]
-    if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in both):
-        when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in both)
+    pairs = list(zip(a.when, b.when, strict=False))
+    differing = [(x, y) for x, y in pairs if x != y]
+    if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in pairs):
+        when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in pairs)
         return replace(a, when=tuple(when))
-    # Otherwise what both scopes ask for: the parameter is then there too often, and never missing.
+    # Otherwise keep the shared conditions. The parameter may then be active too often, but is never missing.
     return replace(a, when=tuple(condition for condition in a.when if condition in b.when))
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """The sweep with the hyperparameters of what `builder` made of its HyperModel or function among its parameters.
+    """Add the hyperparameters that `build` asks for to the parameters of the sweep.
 
-    What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
-    Raises ModelError where no build gives a Keras model, or where the model has no hyperparameter of such a NAME.
+    If the space file gives `model.NAME` a range or a value, that wins. Raises ModelError if no build gives a Keras
+    model, or if the space file names a hyperparameter that the model does not have.
     """
     space = spec.space
-    constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
+    constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
-    exploration = Exploration(build if fit is None else _fitting_too(build, fit, spec, data), fixed)
+    exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
-    own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
+    listed = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
-    for name in (*fixed, *map(_bare, own)):
+    for name in (*fixed, *map(_strip_prefix, listed)):
         if name not in known:
             raise ModelError(
                 f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
                 hint=f"It has {', '.join(sorted(known)) or 'none'}",
             )
-    new = [parameter for parameter in exploration.parameters() if parameter.name not in own]
+    new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
     return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
 
 
-def _fitting_too(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Builds a model and calls its HyperModel's own `fit`, so that it asks for its hyperparameters, too.
+def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
+    """Return a function that builds a model and calls its HyperModel's `fit`, to see all hyperparameters.
 
-    It gets a few rows, and no epochs: then Keras trains and compiles nothing, and yet a second phase is reached. One
-    that asks for more in an epoch gets one. What it raises may be for want of rows: the trials tell.
+    With no epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
+    hyperparameters in an epoch, it gets an epoch. Errors may come from the few rows: only trials report them.
     """
     import keras
 
     rows, epochs = Rows(*(cut(arrays, 0, ROWS) for arrays in data.train.arrays)), [0, 1]
 
     def build_and_fit(hyper_parameters: Any) -> None:
-        model, ends = build(hyper_parameters), time.monotonic() + MOST_SECONDS
-        if not model.compiled:  # the space has the loss, which matters to nothing that is looked at
+        model, deadline = build(hyper_parameters), time.monotonic() + MOST_SECONDS
+        if not model.compiled:  # any loss: it does not change which hyperparameters there are
             model.compile(loss=spec.loss if spec.loss in LOSS_NEEDS else "mse")
 
-        def look(*_: Any, **__: Any) -> None:
-            if time.monotonic() > ends:
+        def check_time(*_: Any, **__: Any) -> None:
+            if time.monotonic() > deadline:
                 raise TimeoutError
 
-        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=look, on_epoch_end=look)]
-        given: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
+        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=check_time, on_epoch_end=check_time)]
+        arguments: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
         for count in tuple(epochs):
-            asked = len(hyper_parameters.space)
+            known = len(hyper_parameters.space)
             with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
-                call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **given)
-            epochs[:] = [int(count and len(hyper_parameters.space) > asked)] if count else epochs
+                call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **arguments)
+            epochs[:] = [int(count and len(hyper_parameters.space) > known)] if count else epochs
 
     return build_and_fit
 
 
-def _bare(name: str) -> str:
+def _strip_prefix(name: str) -> str:
     return name.removeprefix(MODEL_PREFIX)
 
 
 @dataclass
 class Exploration:
-    """Builds with one value changed at a time, and what each build asked for."""
+    """Build a model with one value changed at a time, and record which hyperparameters each build asks for."""
 
-    build: Callable[[Any], Any]  # of `keras_tuner.HyperParameters` a model; raises ModelError
-    fixed: Params  # given and not searched; by the hyperparameters' own names, as all values here
+    build: Callable[[Any], Any]  # from `keras_tuner.HyperParameters` to a model; raises ModelError
+    fixed: Params  # values that are not searched; all names here are without `model.`
     builds: int = 0
-    faults: list[ModelError] = field(default_factory=list)  # of the builds that raised
-    variants: list[Any] = field(default_factory=list)  # every hyperparameter met, by name and conditions
-    found_in: dict[str, Params] = field(default_factory=dict)  # name -> the values with which it was first asked for
-    unsure: set[str] = field(default_factory=set)  # names met so far only in builds that raised
+    faults: list[ModelError] = field(default_factory=list)  # from builds that raised
+    variants: list[Any] = field(default_factory=list)  # every hyperparameter seen, by name and conditions
+    origins: dict[str, Params] = field(default_factory=dict)  # name -> the values of the first build with it
+    unsure: set[str] = field(default_factory=set)  # names seen only in builds that raised
     done: set[str] = field(default_factory=set)  # names whose values have been tried
-    # name -> its tried values -> the names that are asked for then, and whether those are all: the build did not raise
-    asked: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
+    # name -> value -> (names that a build with this value asks for, whether these are all: the build did not raise)
+    answers: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Build until all is known. Raises ModelError where no build gives a model."""
+        """Build until all hyperparameters are known. Raises ModelError if no build gives a model."""
         self._try({})
         while self._may_build():
-            name = next((name for name in self.found_in if name not in self.done), None)
+            name = next((name for name in self.origins if name not in self.done), None)
             if name is not None:
                 self._vary(name)
-            else:  # all that builds asked for is done: a scope that no build so far was in
-                hidden = next((one for one in self.variants if one.name not in {*self.found_in, *self.done}), None)
-                if hidden is None:
+            else:  # all these are done: enter a scope that no build was in
+                new = next((item for item in self.variants if item.name not in {*self.origins, *self.done}), None)
+                if new is None:
                     break
-                name, values = hidden.name, dict[str, Value]()
-                for condition in hidden.conditions:
-                    values |= {**self.found_in.get(condition.name, {}), condition.name: condition.values[0]}
+                name, values = new.name, dict[str, Value]()
+                for condition in new.conditions:
+                    values |= {**self.origins.get(condition.name, {}), condition.name: condition.values[0]}
                 self._try(values)
             self.done.add(name)
         if len(self.faults) == self.builds:
             raise self.faults[0]
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """What is to be searched, each with its conditions, in an order in which these look back."""
-        names = [*self.found_in, *(variant.name for variant in self.variants)]
-        met = sorted(self.variants, key=lambda variant: names.index(variant.name))
-        free = [one for one in met if one.name not in self.fixed]
-        wanted = {condition.name for one in free for condition in one.conditions}
-        kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        return in_order(map(self._conditioned, parameters_of(kept)))
+        """Return the parameters to search, each with its conditions, in an order in which conditions look back."""
+        names = [*self.origins, *(variant.name for variant in self.variants)]
+        ordered = sorted(self.variants, key=lambda variant: names.index(variant.name))
+        free = [variant for variant in ordered if variant.name not in self.fixed]
+        parents = {condition.name for variant in free for condition in variant.conditions}
+        searched = [variant for variant in free if type(variant).__name__ != "Fixed" or variant.name in parents]
+        return in_order(map(self._add_conditions, convert_parameters(searched)))
 
-    def _conditioned(self, parameter: Parameter) -> Parameter:
-        """The parameter with the conditions that follow from which values of others it is asked for with."""
-        name, when = _bare(parameter.name), list(parameter.when)
-        passed_over = {name, *self.fixed, *(_bare(condition.parameter) for condition in when)}
-        for parent, asked in self.asked.items():
-            if parent in passed_over:
+    def _add_conditions(self, parameter: Parameter) -> Parameter:
+        """Add the conditions that the builds show: for which values of others this parameter is asked for."""
+        name, when = _strip_prefix(parameter.name), list(parameter.when)
+        skipped = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
+        for parent, answers in self.answers.items():
+            if parent in skipped:
                 continue
-            # A build that raised may have asked for it later on.
-            there = tuple(value for value, (names, whole) in asked.items() if name in names or not whole)
-            if len(there) < len(asked) and any(name in names for names, _ in asked.values()):
-                when.append(Condition(MODEL_PREFIX + parent, there))
+            # A build that raised may have asked for it later.
+            values = tuple(value for value, (names, is_all) in answers.items() if name in names or not is_all)
+            if len(values) < len(answers) and any(name in names for names, _ in answers.values()):
+                when.append(Condition(MODEL_PREFIX + parent, values))
         return replace(parameter, when=tuple(when))
 
     def _may_build(self) -> bool:
         return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
-        """Build with values of a hyperparameter that may lead to other code: every choice, both ends of a range."""
-        distribution = distribution_of(next(one for one in self.variants if one.name == name))
-        listed = distribution.values() if distribution.size <= MOST_VALUES else ()
-        asked = self.asked[name] = dict[Value, tuple[frozenset[str], bool]]()
+        """Build with values of a hyperparameter that may lead to other code: every choice, or both ends of a range."""
+        distribution = convert_distribution(next(variant for variant in self.variants if variant.name == name))
+        choices = distribution.values() if distribution.size <= MOST_VALUES else ()
+        answers = self.answers[name] = dict[Value, tuple[frozenset[str], bool]]()
 
         def probe(values: Iterable[Value]) -> None:
             for value in values:
-                if name not in self.fixed and value not in asked and self._may_build():
-                    asked[value] = self._try({**self.found_in[name], name: value})
+                if name not in self.fixed and value not in answers and self._may_build():
+                    answers[value] = self._try({**self.origins[name], name: value})
 
         is_choice = isinstance(distribution, Categorical)
         probe(distribution.values()[:MOST_VALUES] if is_choice else (distribution.at(0.0), distribution.at(1.0)))
-        if len({names for names, _ in asked.values()}) > 1:
-            probe(listed)
-            # Only where every value was tried is it known with which of them something is asked for.
-            self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
+        if len({names for names, _ in answers.values()}) > 1:
+            probe(choices)
+            # A condition lists values, so it is only known if every value was tried.
+            self.answers[name] = {value: answers[value] for value in choices} if set(choices) == set(answers) else {}
 
     def _try(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
-        whole, hyper_parameters = True, asking({**values, **self.fixed})
+        is_all, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
-        except ModelError as fault:  # a trial there fails; what was asked for before is known all the same
+        except ModelError as fault:  # such a trial fails, but names asked for before are known
             self.faults.append(fault)
-            whole = False
-        active = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
-        for one in hyper_parameters.space:
-            if not any(known.name == one.name and known.conditions == one.conditions for known in self.variants):
-                self.variants.append(one)
-        for one in active:
-            if one.name not in self.found_in or (one.name in self.unsure and whole):
-                self.found_in[one.name] = values
-                self.done.discard(one.name)
-                (self.unsure.discard if whole else self.unsure.add)(one.name)
-        return frozenset(one.name for one in active), whole
+            is_all = False
+        active = [item for item in hyper_parameters.space if hyper_parameters.is_active(item)]
+        for item in hyper_parameters.space:
+            if not any(old.name == item.name and old.conditions == item.conditions for old in self.variants):
+                self.variants.append(item)
+        for item in active:
+            if item.name not in self.origins or (item.name in self.unsure and is_all):
+                self.origins[item.name] = values
+                self.done.discard(item.name)
+                (self.unsure.discard if is_all else self.unsure.add)(item.name)
+        return frozenset(item.name for item in active), is_all

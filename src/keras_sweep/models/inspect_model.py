@@ -1,4 +1,4 @@
-"""A look at a user's model before the search: what it lets be searched, what it gives out, what has no effect."""
+"""Inspect a user's model before the search: its hyperparameters, its outputs, and settings without effect."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError, ModelError
-from keras_sweep.models.build import build_model, builder, call_symbolic, classes_of
+from keras_sweep.models.build import build_model, call_symbolic, count_classes, make_builder
 from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.models.own_compile import apply_own_compile, check_losses, names_of_outputs, overridden, own_loss
+from keras_sweep.models.own_compile import apply_own_compile, check_losses, list_outputs, list_overrides, own_loss
 from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.given import name_of
 from keras_sweep.process.user_code import load_python, preserve_process, user_code
@@ -23,30 +23,32 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
 from keras_sweep.trial.plan import training_plan
 
-PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
-ROWS = 32  # on which outputs are looked at
-DRAWN = 16  # points at which models are looked at that compile themselves
+PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
+ROWS = 32  # to compute outputs for
+DRAWN = 16  # points at which to build models that compile themselves
 
-# Layers and operations after which the numbers are of the same kind as before.
+# Layers and operations that keep the range of an activation.
 _PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
 _NAMED = {"Softmax": "softmax", "Sigmoid": "sigmoid", "ReLU": "relu", "Relu": "relu"}  # layers and operations
 _ACTIVATED = frozenset({"Dense", "EinsumDense", "Activation"})  # layers that have an activation
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """What is known of a model before anything trains."""
+class Inspection:
+    """Hold what is known of a model before the search."""
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
     output_shape: Any = None  # rows first; None for the dense model, which fits the labels
-    activation: Any = None  # that it ends with, if that can be known; of several outputs both are by their names
+    activation: Any = None  # the last, if known; with several outputs both are dicts by output name
     notices: tuple[str, ...] = ()
 
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
-    """The rows of a sweep, as its loss and its model take them; and the sweep, with the model's own loss and metrics
-    where it names none. `data` is what `load_search_data` gave, if it was called before. Raises DataError, and as
-    `first_model` and `apply_own_compile`."""
+    """Load the rows of a sweep as loss and model take them, and add the model's own loss and metrics to the sweep.
+
+    `data` is the result of an earlier `load_search_data`. Raises DataError, and the errors of `first_model` and
+    `apply_own_compile`.
+    """
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -56,67 +58,67 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     spec = replace(spec, scale=data.scale)
     if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
         return spec, data
-    found = load_python(spec.model.source, spec.folder, ModelError)
-    clear_session()  # a notebook may have made metrics before
+    builder = load_python(spec.model.source, spec.folder, ModelError)
+    clear_session()  # a notebook may have created metrics
     model = first_model(spec, data)[0]
-    names = names_of_outputs(model, getattr(model, "output", None))
-    if set(names) == set(spec.outputs):  # in the model's order, which is that of labels in a tuple
+    names = list_outputs(model, getattr(model, "output", None))
+    if set(names) == set(spec.outputs):  # use the model's order: labels in a tuple have it
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
-    known = replace(spec, data=replace(spec.data, inputs=_columns_of(model, data)))
+    known = replace(spec, data=replace(spec.data, inputs=_column_inputs(model, data)))
     if spec.own:
-        known = apply_own_compile(known, model, trains_itself=has_own_fit(found))
-    own_metrics = [known.metrics, *(one.metrics for one in known.outputs.values())] if "metrics" in spec.own else []
-    as_before = known.data == spec.data and loss_needs(known.loss).form is loss_needs(spec.loss).form
-    as_before &= all(map(COLUMN_METRICS.isdisjoint, own_metrics))
-    return known, data if as_before else load_search_data(known)
+        known = apply_own_compile(known, model, trains_itself=has_own_fit(builder))
+    own_metrics = [known.metrics, *(part.metrics for part in known.outputs.values())] if "metrics" in spec.own else []
+    is_unchanged = known.data == spec.data and loss_needs(known.loss).form is loss_needs(spec.loss).form
+    is_unchanged &= all(map(COLUMN_METRICS.isdisjoint, own_metrics))
+    return known, data if is_unchanged else load_search_data(known)
 
 
-def _columns_of(model: Any, data: SearchData) -> tuple[str, ...]:
-    """The inputs of a model that takes several, where each bears the name of a column of a table; else none."""
+def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
+    """Return the model's inputs if there are several, and each has the name of a table column; else ()."""
     inputs = getattr(model, "input", None)
-    of_list = inputs if isinstance(inputs, list) else ()
-    names = list(inputs) if isinstance(inputs, dict) else [one.name for one in of_list]
+    tensors = inputs if isinstance(inputs, list) else ()
+    names = list(inputs) if isinstance(inputs, dict) else [tensor.name for tensor in tensors]
     columns = {column.name for column in getattr(data.preprocessing, "columns", ())}
     return tuple(names) if len(names) > 1 and set(names) <= columns else ()
 
 
-def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
-    """Build the model and look at it. Raises ModelError as `first_model`, and for outputs that no labels are of."""
+def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
+    """Build and inspect the model. Raises ModelError as `first_model`, and for outputs that do not match the labels."""
     if spec.model.kind == "dense":
-        return Inspected(spec)
+        return Inspection(spec)
     spec = add_own_parameters(spec, data)
     model, notices = first_model(spec, data)
     check_losses(spec, map(own_loss, draw_models(spec, data)))
-    notices += overridden(spec, model)
+    notices += list_overrides(spec, model)
     shape = None if data.train.labels is None else _output_shape(spec, data, model)
     activation: Any = _last_activation(model)
     if isinstance(shape, dict):
-        activation = {name: _last_activation(model, place) for place, name in enumerate(names_of_outputs(model, shape))}
+        activation = {name: _last_activation(model, index) for index, name in enumerate(list_outputs(model, shape))}
     elif activation is None:
-        notices += _strange_outputs(spec, data, model)
-    notices += _file_words(data, model)
-    return Inspected(spec, shape, activation, tuple(notices))
+        notices += _check_first_outputs(spec, data, model)
+    notices += _file_notices(data, model)
+    return Inspection(spec, shape, activation, tuple(notices))
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
-    """The sweep with the hyperparameters of a HyperModel or `build(hp)`, if it has one. Raises ModelError."""
+    """Add the hyperparameters of a HyperModel or `build(hp)`, if there is one, to the sweep. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
-    found = load_python(spec.model.source, spec.folder, ModelError)
-    if not is_hyper_model(found):
+    builder = load_python(spec.model.source, spec.folder, ModelError)
+    if not is_hyper_model(builder):
         return spec
-    return explore_space(spec, *builder(found, spec.folder, data.input_shape, classes_of(spec, data)), data)
+    return explore_space(spec, *make_builder(builder, spec.folder, data.input_shape, count_classes(spec, data)), data)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """The model of the first of `PLACES` where it can be built and trained, and a sentence on each before it.
+    """Return the model at the first of `PLACES` where it builds and has weights, and a notice of each failure before.
 
-    Raises ModelError where there is none.
+    Raises ModelError if it fails at all places.
     """
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.example(place)).model_arguments for place in PLACES)
-    for arguments in {repr(sorted(each.items())): each for each in plans}.values():
-        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
+        values = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         try:
             model = build_model(spec, arguments, data)
             if model.trainable_variables:
@@ -126,29 +128,29 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
                 hint="Leave a layer of it trainable (`layer.trainable = True`)",
             )
         except ModelError as fault:
-            faults.append((given, fault))
+            faults.append((values, fault))
     raise faults[0][1]
 
 
 def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
-    """Models of a few points that are drawn at random, without those that can't be built: there the trials tell."""
+    """Yield models at a few random points. Models that can't be built are skipped: trials report them."""
     draw = np.random.default_rng(0)
     points = (spec.space.drawn(draw.random) or spec.space.constants for _ in range(DRAWN))
     plans = (training_plan(spec, point).model_arguments for point in points)
-    for arguments in {repr(sorted(each.items())): each for each in plans}.values():
+    for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
         with contextlib.suppress(ModelError):
             yield build_model(spec, arguments, data)
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
-    """The shape that rows of the data come out in, of several outputs by their names. Raises ModelError."""
+    """Return the output shape for rows of the data, or a dict by output name. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
-    given = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
-    with user_code(what, spec.folder, ModelError, hint=f"It is called with {given}"):
+    usage = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
+    with user_code(what, spec.folder, ModelError, hint=f"It is called with {usage}"):
         outputs = call_symbolic(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
-        (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
+        (outputs,) = outputs  # for `outputs=[output]` Keras returns an array
     if isinstance(y, dict | tuple) or spec.outputs:
         return _output_shapes(spec, model, y, outputs)
     if (shape := getattr(outputs, "shape", None)) is None:
@@ -160,24 +162,23 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
 
 
 def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
-    """The shapes of several outputs by their names. Raises ModelError where they are not those of labels and losses."""
+    """Return the shapes of several outputs by name. Raises ModelError if they do not match labels and losses."""
     source = spec.model.source
-    names = names_of_outputs(model, outputs)
-    are = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
+    names = list_outputs(model, outputs)
+    what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
     if isinstance(outputs, dict) and not isinstance(y, dict):
-        raise ModelError(f"{are}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
+        raise ModelError(f"{what}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
     if not (spec.outputs or spec.own):
         pairs = ", ".join(f"{name}: ..." for name in names)
-        raise ModelError(f"{are}, but `loss` is one", hint=f"Give it as a map from their names: {{{pairs}}}")
-    wanted = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
-    if not names or set(wanted) != set(names) or len(names) != len(y):
-        raise ModelError(f"{are}, but those of {'`loss`' if spec.outputs else 'the labels'} are {itemize(wanted)}")
+        raise ModelError(f"{what}, but `loss` is one", hint=f"Give it as a map from their names: {{{pairs}}}")
+    needed = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
+    if not names or set(needed) != set(names) or len(names) != len(y):
+        raise ModelError(f"{what}, but those of {'`loss`' if spec.outputs else 'the labels'} are {itemize(needed)}")
     shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
     return {name: tuple(shapes[name].shape) for name in names}
 
 
-def _file_words(data: SearchData, model: Any) -> Iterator[str]:
-    """What to know before the search of the file that the best model is written to."""
+def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
     try:
         words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:
@@ -189,14 +190,14 @@ def _file_words(data: SearchData, model: Any) -> Iterator[str]:
         yield words
 
 
-def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
-    """Whether outputs of the model as it begins are none that the loss can take; asked where its layers do not tell."""
+def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
+    """Yield a notice if outputs before training do not fit the loss. Called if the last layers do not tell."""
     import keras
 
     needed = loss_needs(spec.loss, spec.loss_arguments).usual
     if needed not in ("softmax", "sigmoid"):
         return
-    with contextlib.suppress(Exception), preserve_process():  # what it raises is told when it trains
+    with contextlib.suppress(Exception), preserve_process():  # training reports errors
         outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
@@ -207,10 +208,10 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
 
 
 def _last_activation(model: Any, output: int = 0) -> str | None:
-    """The activation that a model ends with ("softmax", "linear", ...), or None where its last layers do not tell."""
+    """Return the last activation ("softmax", "linear", ...), or None if the last layers do not tell."""
     import keras
 
-    for operation in _steps_back(model, output):
+    for operation in _walk_back(model, output):
         kind = type(operation).__name__
         if not type(operation).__module__.startswith("keras."):
             return None
@@ -226,15 +227,15 @@ def _last_activation(model: Any, output: int = 0) -> str | None:
     return None
 
 
-def _steps_back(model: Any, output: int) -> Iterator[Any]:
-    """The layers and operations that an output comes from, the last one first, as far as each has one input."""
+def _walk_back(model: Any, output: int) -> Iterator[Any]:
+    """Yield the layers and operations before an output, the last first, while each has a single input."""
     import keras
 
     if isinstance(model, keras.Sequential):
         yield from reversed(model.layers)
         return
-    operations = getattr(model, "operations", None)  # of a functional model: a class of the user's has none
+    operations = getattr(model, "operations", None)  # a subclassed model has none
     tensor = model.outputs[output] if operations else None
-    while made := [one for one in operations or () if one.output is tensor]:
-        yield made[0]
-        tensor = made[0].input
+    while producers := [operation for operation in operations or () if operation.output is tensor]:
+        yield producers[0]
+        tensor = producers[0].input

@@ -1,4 +1,4 @@
-"""What a model becomes in a `.keras` file, and what it takes to open that file."""
+"""Prepare a model for a `.keras` file, and say how to open the file."""
 
 import contextlib
 import json
@@ -15,82 +15,80 @@ from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 UNCOMPILED = "keras.models.load_model(path, compile=False)"
-ROWS = 8  # on which two models are compared
+ROWS = 8  # to compare two models on
 
 
 def fileable(model: Any, x: Arrays) -> Any:
-    """The model itself if Keras can write it down; else a functional model of the layers that its `call` goes through.
+    """Return the model if Keras can save it, or a functional model of the layers in its `call`.
 
-    A subclassed model without `get_config` can't be written. Called on a symbol it shows which layers it is made of,
-    which plain Keras can write and open, where its `call` is made of layers and Keras's operations alone. On a few
-    of the rows `x` both must give the same. Raises ValueError, with the reason, where neither can be written.
+    Keras can't save a subclassed model without `get_config`. A call on a symbol shows its layers. Keras can save them
+    if the `call` uses only layers and Keras's operations. Both models must give the same for a few rows of `x`. Raises
+    ValueError, with the reason, if neither model can be saved.
     """
-    why = _why_not(model)
-    if why is None:
+    problem = _find_save_problem(model)
+    if problem is None:
         return model
-    functional = _functional(model, x)
-    if functional is None or _why_not(functional) is not None:
-        raise ValueError(why)
+    functional = _make_functional(model, x)
+    if functional is None or _find_save_problem(functional) is not None:
+        raise ValueError(problem)
     return functional
 
 
 def opening_call(model: Any) -> str:
-    """How its file is opened: by plain `load_model`, or by what it needs beside the path."""
+    """Return the Python call that opens the model's file: `load_model`, with the arguments it needs."""
     import keras
 
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
-        names = own_objects(config)
-        compiled = ", compile=False" if own_objects({"parts": config.get("compile_config")}) else ""
+        names = find_custom_objects(config)
+        compiled = ", compile=False" if find_custom_objects({"parts": config.get("compile_config")}) else ""
     custom = f", custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}" if names else ""
-    unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _parts(config)) else ""
+    unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _walk_config(config)) else ""
     return f"keras.models.load_model(path{custom}{compiled}{unsafe})"
 
 
-def own_objects(config: Any) -> dict[str, str]:
-    """The user's own classes, with their modules, and functions in a model's config, by what the file calls them.
+def find_custom_objects(config: Any) -> dict[str, str]:
+    """Map names in a model's config to the user's classes (with modules) and functions.
 
-    Not those that it is compiled with: without them it opens by `compile=False`.
+    Objects that the model is compiled with are not included: the file opens without them by `compile=False`.
     """
     names = {}
-    for part in _parts(config):
+    for part in _walk_config(config):
         module = str(part.get("module") or "")
         if part["class_name"] == "function":
-            if not _known_to_keras(part):  # Keras keeps no module of a function
+            if not _is_known_to_keras(part):  # Keras saves no module of a function
                 names[part["config"]] = part["config"].rpartition(">")[2]
         elif part.get("registered_name") and module.split(".")[0] not in ("keras", "builtins"):
-            names[part["registered_name"]] = f"{module}.{part['class_name']}".lstrip(".")  # of `__main__` it has none
+            names[part["registered_name"]] = f"{module}.{part['class_name']}".lstrip(".")  # no module for `__main__`
     return names
 
 
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
-    """`own_objects` of a model's file, and of what it is `compiled` with, each as "module:name".
+    """Return `find_custom_objects` of a model's file, each as "module:name". `compiled` adds objects of its `compile`.
 
-    {} where it is no such file, which opening it tells.
-
-    Of a function the file has no module: then it is that of `source`, the model's own.
+    A file has no module of a function: the module of `source`, the model's own, is used. Returns {} if the file is
+    unreadable: opening it reports that.
     """
     sources = {}
     with contextlib.suppress(Exception), without_tensorflow():
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
         parts = [config, {"parts": config.get("compile_config") if compiled else None}]
-        for name, place in own_objects(parts).items():
+        for name, place in find_custom_objects(parts).items():
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or source.partition(':')[0]}:{known}"
     return sources
 
 
 def opening_words(call: str) -> str | None:
-    """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
+    """Return a notice about how to open the model's file; None if plain `load_model` opens it."""
     if call == PLAIN:
         return None
     which = "is compiled with a loss or metric that Keras lacks" if call == UNCOMPILED else "holds code of yours"
     return f"plain `load_model` refuses the model's file, which {which}; this opens it: `{call}`"
 
 
-def _known_to_keras(function: Mapping[str, Any]) -> bool:
-    """Whether a function is one that Keras finds by its name, in a process without code of the user's."""
+def _is_known_to_keras(function: Mapping[str, Any]) -> bool:
     import keras
 
     if keras.saving.get_registered_object(function["config"]) is not None:
@@ -102,41 +100,41 @@ def _known_to_keras(function: Mapping[str, Any]) -> bool:
     return True
 
 
-def _why_not(model: Any) -> str | None:
+def _find_save_problem(model: Any) -> str | None:
     import keras
 
     try:
         with without_tensorflow():
             keras.saving.serialize_keras_object(model)
     except Exception as fault:
-        return " ".join(str(fault).split("\n\n")[0].split()).rstrip(".")  # Keras goes on with an example
+        return " ".join(str(fault).split("\n\n")[0].split()).rstrip(".")  # Keras adds an example
     return None
 
 
-def _functional(model: Any, x: Arrays) -> Any | None:
+def _make_functional(model: Any, x: Arrays) -> Any | None:
     import keras
 
-    given: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
+    kwargs: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
     with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
         warnings.simplefilter("ignore")
         inputs = each(lambda array: keras.Input(array.shape[1:], dtype=str(array.dtype)), x)
-        outputs = model.call(inputs, **given)
+        outputs = model.call(inputs, **kwargs)
         functional = keras.Model(inputs, outputs, name=model.name)
-        if {id(one) for one in functional.weights} != {id(one) for one in model.weights}:
+        if {id(weight) for weight in functional.weights} != {id(weight) for weight in model.weights}:
             return None
         to_numpy = keras.ops.convert_to_numpy
-        ours, theirs = (leaves(each(to_numpy, one(cut(x, 0, ROWS), training=False))) for one in (functional, model))
+        ours, theirs = (leaves(each(to_numpy, net(cut(x, 0, ROWS), training=False))) for net in (functional, model))
         pairs = zip(ours, theirs, strict=True)
         return functional if all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in pairs) else None
     return None
 
 
-def _parts(config: Any) -> Iterator[Mapping[str, Any]]:
+def _walk_config(config: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(config, Mapping):
         if "class_name" in config:
             yield config
         for key, value in config.items():
-            yield from _parts(value) if key != "compile_config" else ()
+            yield from _walk_config(value) if key != "compile_config" else ()
     elif isinstance(config, list | tuple):
         for value in config:
-            yield from _parts(value)
+            yield from _walk_config(value)

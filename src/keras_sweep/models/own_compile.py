@@ -1,4 +1,4 @@
-"""What a model compiles itself with: its loss and metrics where the space names none, and what the space overrides."""
+"""Use the loss, metrics and optimizer that a model compiles itself with, unless the space file overrides them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -17,78 +17,78 @@ from keras_sweep.space.text import did_you_mean, itemize, join, quote
 
 
 def read_compile_arguments(model: Any) -> dict[str, Any]:
-    """The arguments of the `compile` that it called, as they were given; {} for one that is not compiled."""
-    config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has them as text alone
+    """Return the arguments of the `compile` call of a model; {} if it is not compiled."""
+    config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has only text
     return {} if config is None else dict(config.config)
 
 
 def own_optimizer(model: Any) -> Any | None:
-    """A fresh optimizer like the one a model was compiled with in its `build`; None for an uncompiled model."""
+    """Return a fresh copy of the optimizer of a compiled model; None for an uncompiled model."""
     optimizer = getattr(model, "optimizer", None)
     return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
 
 
 def choose_jit_on_opening(model: Any) -> None:
-    """Have the file of a model say `jit_compile: auto`. Keras 3.15 writes what that is on this machine, and what suits
-    JAX makes PyTorch compile for minutes."""
+    """Make the file of a model say `jit_compile: auto`. Keras 3.15 writes this machine's choice, and the choice for JAX
+    makes PyTorch compile for minutes."""
     if config := getattr(model, "_compile_config", None):
         config.config["jit_compile"] = "auto"
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
-    """Of these what the space leaves to the model. Rows that weigh unlike do so in all metrics."""
-    given = read_compile_arguments(model) if spec.own else {}
-    left = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
-    given |= {name: None for key, names in left.items() if key not in spec.own for name in names if given}
+    """Return the compile arguments that the space leaves to the model. If rows have weights, all metrics use them."""
+    kwargs = read_compile_arguments(model) if spec.own else {}
+    keys = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
+    kwargs |= {name: None for key, names in keys.items() if key not in spec.own for name in names if kwargs}
     if data.weighs and "metrics" in spec.own:
-        of_outputs = given.get("metrics") or given.get("weighted_metrics")
-        weighted = of_outputs if spec.outputs else list(_metrics_of(model).values())
-        given |= {"metrics": None, "weighted_metrics": weighted}
-    return given
+        metrics = kwargs.get("metrics") or kwargs.get("weighted_metrics")
+        weighted = metrics if spec.outputs else list(_read_metrics(model).values())
+        kwargs |= {"metrics": None, "weighted_metrics": weighted}
+    return kwargs
 
 
 def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
-    """The sweep with the loss and the metrics of its model where it names none; a loss of the user's is "its own NAME".
+    """Use the model's own loss and metrics where the space file names none. A user's own loss is "its own NAME".
 
-    Raises ModelError where neither of them has a loss, and SpaceFileError where the metric that ranks is none of these
-    and the model's steps and its `fit` are Keras's.
+    Raises ModelError if neither has a loss. Raises SpaceFileError if a metric to rank or watch by is not recorded, and
+    the model's steps and its `fit` are Keras's.
     """
-    given, own = read_compile_arguments(model), list(spec.own)
+    kwargs, keys_left = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(_is_own(model, name) for name in steps)
-    if "loss" in own and (loss := given.get("loss")) is not None:
-        outputs = _outputs_of(model, given)
+    if "loss" in keys_left and (loss := kwargs.get("loss")) is not None:
+        outputs = _read_outputs(model, kwargs)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
         spec = replace(spec, loss=name, loss_arguments=arguments, outputs=outputs)
-    elif "loss" in own and not (trains_itself or model.compiled):  # without one it may still add losses
+    elif "loss" in keys_left and not (trains_itself or model.compiled):  # without one it may still add losses
         raise ModelError(
             f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
             hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
         )
-    if "loss" in own and spec.objective.name.startswith("val_") and not can_validate(model):
+    if "loss" in keys_left and spec.objective.name.startswith("val_") and not can_validate(model):
         rule = "has no value: the model has a `train_step` of its own, but no `test_step`, which validation rows need"
         hint = "write one, or rank by a metric of training, as in `metric: {name: loss, goal: minimize}`"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
-    metrics = _metrics_of(model)
-    if "metrics" in own:
-        whole = {} if spec.outputs else metrics
-        arguments_of = {name: arguments for name, one in whole.items() if (arguments := unusual_arguments(one))}
-        spec = replace(spec, metrics=(*whole, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
+    metrics = _read_metrics(model)
+    if "metrics" in keys_left:
+        by_name = {} if spec.outputs else metrics
+        arguments_of = {name: arguments for name, part in by_name.items() if (arguments := unusual_arguments(part))}
+        spec = replace(spec, metrics=(*by_name, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
-    further = [one.name for one in spec.objective.further if one.name not in MEASURED]
-    named = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}
-    for section in (one for one in WATCHING if getattr(spec.training, one) is not None):
-        named[f"training.{section}.monitor"] = getattr(spec.training, section).monitor
-    for key, name in named.items():
-        recorded += [one.removeprefix("val_") for one in recorded] if not key.startswith("metric.") else []
+    further = [goal.name for goal in spec.objective.further if goal.name not in MEASURED]
+    monitored = {"metric.name": spec.objective.name, **{f"metric.{name}": name for name in further}}
+    for section in (key for key in WATCHING if getattr(spec.training, key) is not None):
+        monitored[f"training.{section}.monitor"] = getattr(spec.training, section).monitor
+    for key, name in monitored.items():
+        recorded += [metric.removeprefix("val_") for metric in recorded] if not key.startswith("metric.") else []
         if name not in recorded and not trains_itself:
             rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
-    return replace(spec, own=tuple(one for one in own if one == "loss" or metrics))
+    return replace(spec, own=tuple(key for key in keys_left if key == "loss" or metrics))
 
 
 def can_validate(model: Any) -> bool:
-    """Whether `evaluate` works: not with a `train_step` of the user's, beside which Keras's `test_step` has no loss."""
+    """Whether `evaluate` works. With a `train_step` of the user, Keras's `test_step` may have no loss."""
     steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)]
     return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
@@ -100,17 +100,17 @@ def _is_own(model: Any, name: str) -> bool:
 
 
 def own_loss(model: Any) -> str:
-    """The loss with which a model compiles itself, in words that are the same where it is; "" without one."""
-    given = read_compile_arguments(model)
-    loss, weights = given.get("loss"), given.get("loss_weights")
-    of_outputs = [(one.loss, one.loss_arguments) for one in _outputs_of(model, given).values()]
-    of_each = of_outputs or ([] if loss is None else [loss_and_arguments(loss)])
-    words = join([f"{name} with {dict(arguments)}" if arguments else name for name, arguments in of_each])
-    return f"{words} weighed by {weights}" if words and weights else words
+    """Describe the loss that a model compiles itself with. Equal losses give equal texts; "" without a loss."""
+    arguments = read_compile_arguments(model)
+    loss, weights = arguments.get("loss"), arguments.get("loss_weights")
+    output_losses = [(output.loss, output.loss_arguments) for output in _read_outputs(model, arguments).values()]
+    losses = output_losses or ([] if loss is None else [loss_and_arguments(loss)])
+    text = join([f"{name} with {dict(keywords)}" if keywords else name for name, keywords in losses])
+    return f"{text} weighed by {weights}" if text and weights else text
 
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
-    """See that `own_loss` of all trials is the same, where they rank by it. Raises SpaceFileError."""
+    """Check that all trials have the same `own_loss`, if they rank by it. Raises SpaceFileError."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
@@ -121,35 +121,35 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
-def names_of_outputs(model: Any, outputs: Any) -> list[str]:
-    """The names of several outputs by which Keras logs them, in its order; [] of one."""
+def list_outputs(model: Any, outputs: Any) -> list[str]:
+    """Return the names by which Keras logs several outputs, in Keras's order; [] for a single output."""
     if isinstance(outputs, dict):
         return sorted(outputs)
-    of_list = isinstance(outputs, list | tuple)
-    return list(map(str, getattr(model, "output_names", None) or range(len(outputs)))) if of_list else []
+    is_list = isinstance(outputs, list | tuple)
+    return list(map(str, getattr(model, "output_names", None) or range(len(outputs)))) if is_list else []
 
 
-def _outputs_of(model: Any, given: Mapping[str, Any]) -> dict[str, Output]:
-    """What a model of several outputs compiles itself with of each; {} of one output."""
-    names = names_of_outputs(model, getattr(model, "output", None))
+def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
+    """Return the loss and metrics that the model compiles itself with for each output; {} for a single output."""
+    names = list_outputs(model, getattr(model, "output", None))
 
-    def of(part: Any, name: str) -> Any:
+    def select(part: Any, name: str) -> Any:
         if isinstance(part, Mapping):
             return part.get(name)
         return part[names.index(name)] if isinstance(part, list | tuple) and len(part) == len(names) else part
 
-    found = {}
+    outputs = {}
     for name in names if len(names) > 1 else ():
-        metrics = _by_name([of(given.get(key), name) for key in ("metrics", "weighted_metrics")])
-        arguments_of = {metric: arguments for metric, one in metrics.items() if (arguments := unusual_arguments(one))}
-        loss = of(given.get("loss"), name)
-        known = ("", {}) if loss is None else loss_and_arguments(loss)
-        found[name] = Output(*known, tuple(metrics), arguments_of, own=True)
-    return found
+        metrics = _name_metrics([select(kwargs.get(key), name) for key in ("metrics", "weighted_metrics")])
+        arguments_of = {metric: arguments for metric, part in metrics.items() if (arguments := unusual_arguments(part))}
+        loss = select(kwargs.get("loss"), name)
+        loss_parts = ("", {}) if loss is None else loss_and_arguments(loss)
+        outputs[name] = Output(*loss_parts, tuple(metrics), arguments_of, own=True)
+    return outputs
 
 
-def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
-    """What a model compiles itself with and the space names itself, and which optimizer is used."""
+def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
+    """Yield what the model compiles itself with but the space overrides, and which optimizer is used."""
     compiles = f"{name_of(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
     if "loss" not in spec.own and loss is not None:
@@ -157,31 +157,32 @@ def overridden(spec: SweepSpec, model: Any) -> Iterator[str]:
         if (name, arguments) != (spec.loss, {**spec.loss_arguments}):
             more = f" with {', '.join(f'{key}={value!r}' for key, value in arguments.items())}" if arguments else ""
             yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` counts"
-    ignored = [] if "metrics" in spec.own else [name for name in _metrics_of(model) if name not in spec.metrics]
+    ignored = [] if "metrics" in spec.own else [name for name in _read_metrics(model) if name not in spec.metrics]
     if ignored:
         yield f"{compiles} metrics {itemize(ignored)}, which have no effect: the space file's `metrics` are recorded"
     no_effect = "has no effect: the space file's `optimizer` is used"
-    use = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
+    effect = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
     if optimizer is not None:
-        yield f"{compiles} optimizer {type(optimizer).__name__}, which {use}"
+        yield f"{compiles} optimizer {type(optimizer).__name__}, which {effect}"
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Keras's name and the arguments of the optimizer with which a trial's model compiles itself.
+    """Return Keras's name and the arguments of the optimizer that a trial's model compiles itself with.
 
-    Or what of it is another than the sweep's, or is none of Keras's with numbers for arguments.
+    Returns a text instead if a part differs from the sweep, or is not Keras's with numbers as arguments.
     """
     import keras
 
-    given, optimizer = read_compile_arguments(model), model.optimizer
+    kwargs, optimizer = read_compile_arguments(model), model.optimizer
     if type(model).compile is not keras.Model.compile:
         return "a `compile` of its own"
     if "loss" in spec.own:
-        known = (spec.loss, {**spec.loss_arguments})
-        summed = given.get("loss_weights") or "reduction" in spec.loss_arguments  # lanes take the mean of rows
-        if summed or spec.loss not in LOSS_NEEDS or loss_and_arguments(given.get("loss")) != known:
+        expected = (spec.loss, {**spec.loss_arguments})
+        # Lanes use the mean of rows.
+        is_sum = kwargs.get("loss_weights") or "reduction" in spec.loss_arguments
+        if is_sum or spec.loss not in LOSS_NEEDS or loss_and_arguments(kwargs.get("loss")) != expected:
             return "a loss of its own"
-    metrics = list(_metrics_of(model).values()) if "metrics" in spec.own else list(spec.metrics)
+    metrics = list(_read_metrics(model).values()) if "metrics" in spec.own else list(spec.metrics)
     if len(metrics) != len(spec.metrics) or not all(map(partial(_is_named, spec), spec.metrics, metrics)):
         return "metrics of its own"
     name = type(optimizer).__name__
@@ -194,18 +195,18 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
-    """Whether Keras makes the metric by that name, with the arguments that the sweep has."""
+    """Whether a metric is the metric that Keras makes by that name, with the sweep's arguments."""
     import keras
 
     arguments = {**spec.metric_arguments.get(name, {})}
     with suppress(ValueError):  # Keras has no metric of that name
-        same = type(keras.metrics.get({"class_name": name, "config": arguments})) is type(metric)
-        return metric == name or (same and unusual_arguments(metric) == arguments)
+        is_same_type = type(keras.metrics.get({"class_name": name, "config": arguments})) is type(metric)
+        return metric == name or (is_same_type and unusual_arguments(metric) == arguments)
     return False
 
 
 def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
-    """Keras's name of a loss, by the function that it calls, and its arguments that are not the usual ones."""
+    """Return Keras's name of a loss, by the function that it calls, and its unusual arguments."""
     import keras
 
     if isinstance(loss, str) and loss not in LOSS_NEEDS:
@@ -216,14 +217,14 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
     return f"its own {getattr(getattr(loss, 'fn', loss), '__name__', type(loss).__name__)}", {}
 
 
-def _metrics_of(model: Any) -> dict[str, Any]:
-    """Those that a model compiles itself with, by the names by which Keras logs them."""
-    given = read_compile_arguments(model)
-    return _by_name([given.get("metrics"), given.get("weighted_metrics")])
+def _read_metrics(model: Any) -> dict[str, Any]:
+    """Return the metrics that a model compiles itself with, by the names in Keras's logs."""
+    arguments = read_compile_arguments(model)
+    return _name_metrics([arguments.get("metrics"), arguments.get("weighted_metrics")])
 
 
-def _by_name(metrics: Any) -> dict[str, Any]:
+def _name_metrics(metrics: Any) -> dict[str, Any]:
     import keras
 
     parts = keras.tree.flatten(metrics)
-    return {str(getattr(one, "name", getattr(one, "__name__", one))): one for one in parts if one is not None}
+    return {str(getattr(part, "name", getattr(part, "__name__", part))): part for part in parts if part is not None}

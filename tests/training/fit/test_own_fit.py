@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import asking
+from keras_sweep.models.hyper_model import make_hyper_parameters
 from keras_sweep.process.given import give_function
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
@@ -43,7 +43,7 @@ def test_a_trial_has_the_numbers_that_its_fit_gives_by_hand():
     params = {"model.normalize": True, "model.shuffle": False}
     result, _ = trained("guide", params)
     keras.utils.set_random_seed(42)
-    hp = asking({"units": 8, "batch_size": 32, "normalize": True, "shuffle": False})
+    hp = make_hyper_parameters({"units": 8, "batch_size": 32, "normalize": True, "shuffle": False})
     model = own_fits.guide.build(hp)
     optimizer = keras.optimizers.Adam(0.01)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
