@@ -32,10 +32,7 @@ def order_key(result: Result, objective: Objective) -> Order:
     if result.final:
         ended = [part for part in (result, *result.finalists) if has_value(part)]
         failed = 1 + len(result.finalists) - len(ended)
-        value, loss = (
-            mean([training.value or 0.0 for training in trainings]),
-            mean([_loss(training, objective) for training in trainings]),
-        )
+        value, loss = mean([part.value or 0.0 for part in ended]), mean([_loss(part, objective) for part in ended])
         return -1, failed, objective.key(value), loss, result.epochs, result.number
     is_below = result.state is TrialState.PRUNED and not objective.take_best
     return int(is_below), 0, objective.key(result.value), _loss(result, objective), result.epochs, result.number
@@ -82,10 +79,8 @@ def _meets(result: Result, objective: Objective) -> bool:
 
 def good_enough(results: Iterable[Result], objective: Objective, value: float) -> Result | None:
     """Return the first trial that can win and has at least this value; None if there is none."""
-    matches = (
-        result for result in results if can_win(result, objective) and not objective.better(value, result.value or 0.0)
-    )
-    return next(matches, None)
+    good = (trial for trial in results if can_win(trial, objective) and not objective.better(value, trial.value or 0.0))
+    return next(good, None)
 
 
 def winner(results: Iterable[Result], objective: Objective) -> Result | None:
