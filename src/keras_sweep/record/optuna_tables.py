@@ -47,7 +47,7 @@ _LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
 _TIME = "%Y-%m-%d %H:%M:%S.%f"  # SQLAlchemy's format
 
 
-def revision(connection: sqlite3.Connection) -> str | None:
+def read_revision(connection: sqlite3.Connection) -> str | None:
     """Return the tables' revision; None if they are not Optuna's, or if a view or trigger could run SQL."""
     objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     names = {name for kind, name in objects if kind == "table"}
@@ -57,7 +57,7 @@ def revision(connection: sqlite3.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
+def read_studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
     """Return the id, name and directions ("maximize" or "minimize", one per goal) of every study."""
     sql = (
         "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
@@ -78,7 +78,7 @@ def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence
     return study
 
 
-def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
+def read_study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
     """Return the study's user attributes. Raises ValueError if an attribute is not JSON."""
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
     texts = dict(connection.execute(sql, (study,)).fetchall())
@@ -109,14 +109,14 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
     return int(count)
 
 
-def foreign_trials(connection: sqlite3.Connection, study: int) -> int:
+def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
     """Count the trials that Optuna wrote into the study after the sweep's last trial."""
     return int(connection.execute(f"SELECT count(*) {FOREIGN}", {"study": study}).fetchone()[0])
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
     """Move Optuna's trials to the study `name`, inside the caller's transaction: the sweep needs their numbers."""
-    ids = {title: id for id, title, _ in studies(connection)}
+    ids = {title: id for id, title, _ in read_studies(connection)}
     target = ids[name] if name in ids else insert_study(connection, name, directions)
     (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
     about = {"study": study, "other": target, "shift": count - next_number(connection, study)}
@@ -185,7 +185,7 @@ def _choices(distribution: str) -> Any:
     return json.loads(distribution)["attributes"].get("choices")
 
 
-def trials(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
+def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
     """Yield the sweep's trials in order of number: (number, state, value, their rows in all tables).
 
     Raises:

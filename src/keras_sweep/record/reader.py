@@ -38,18 +38,18 @@ class RecordedStudy:
 
     def rank_results(self) -> list[Result]:
         """Return every finished trial in order of number, with its finalists, which may decide its rank."""
-        results, study = self.results_in(self.id), self.finalists()
+        results, study = self.read_results(self.id), self.finalists()
         if study is None:
             return results
-        return add_finalists(results, self.results_in(study), self.facts.choice, len(results))
+        return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
 
-    def results_in(self, study: int) -> list[Result]:
+    def read_results(self, study: int) -> list[Result]:
         """Return a study's results, in order of number. Raises ValueError if a result is damaged or was deleted."""
         results: list[Result] = []
         objective, collecting = self.facts.objective, gc.isenabled()
         gc.disable()  # a hundred thousand new objects have no cycle: this saves a third of the time
         try:
-            for number, state, value, rows in schema.trials(self.connection, study):
+            for number, state, value, rows in schema.read_trial_rows(self.connection, study):
                 try:
                     texts = {key: text for key, (text,) in rows["trial_user_attributes"].items()}
                     results.append(encoding.decode(number, state, value, texts))
@@ -64,7 +64,7 @@ class RecordedStudy:
     def finalists(self) -> int | None:
         """Return the id of the study of finalists, if there is one."""
         finalists_name = self.name + FINALISTS
-        return next((study for study, name, _ in schema.studies(self.connection) if name == finalists_name), None)
+        return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
 
 def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
@@ -106,7 +106,7 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
         ) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
-            yield the_study(connection, folder)
+            yield require_study(connection, folder)
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def check_file(folder: SweepFolder) -> None:
                 raise RecordError(f"{file} is not a file, but {kind}", hint=DAMAGED_HINT)
 
 
-def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
+def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
     """Return the sweep's study.
 
     Raises:
@@ -142,26 +142,26 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedSt
         ValueError: An attribute is damaged.
     """
     path = folder.study
-    revision = schema.revision(connection)
+    revision = schema.read_revision(connection)
     if revision is None:
         raise RecordError(f"the record {path} is not a sweep's", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    studies = schema.studies(connection)
+    studies = schema.read_studies(connection)
     if not studies:
         raise RecordError(f"{path} holds 0 studies, but a sweep's record holds one", hint=DAMAGED_HINT)
     study, name, directions = studies[0]
     if foreign_names := [title for _, title, _ in studies if title.endswith(FINALISTS) and title != name + FINALISTS]:
         raise RecordError(f"{path} holds the study {foreign_names[0]!r}, which is of another sweep", hint=DAMAGED_HINT)
-    attributes = schema.study_attributes(connection, study)
+    attributes = schema.read_study_attributes(connection, study)
     version = attributes.get("format")
     if type(version) is not int:
         raise RecordError(f"{path} holds an Optuna study that no sweep wrote", hint=DAMAGED_HINT)
     if version != FORMAT:
         message = f"{path} was written in format {version}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    facts = replace(parse_record(Facts, attributes), foreign=schema.foreign_trials(connection, study))
+    facts = replace(parse_record(Facts, attributes), foreign=schema.count_foreign_trials(connection, study))
     if facts.choose:
         constraint(facts.choose)  # raises ValueError for a damaged condition
     if directions != list(facts.objective.directions):

@@ -23,7 +23,7 @@ from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.comparison import PAIRED, Comparison, drop_lonely_ties, marginal
+from keras_sweep.trial.comparison import PAIRED, Comparison, compare_by_value, drop_lonely_ties
 from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported, order_key, winner
 from keras_sweep.trial.result import Result
 
@@ -67,12 +67,12 @@ class RecordedSweep:
     def comparison(self) -> Comparison:
         """The kept comparison of these trials, or a computed one; by values alone if the trials have no row scores."""
         if not any(result.scores_digest for result in self.results):
-            return marginal(self.results, self.objective)
+            return compare_by_value(self.results, self.objective)
         return self.kept_comparison or self.compare()
 
     def compare(self) -> Comparison:
         """Compare the winner with all trials that could have won. Trials without row scores are compared by value."""
-        objective, best, by_value = self.objective, self.best, marginal(self.results, self.objective)
+        objective, best, by_value = self.objective, self.best, compare_by_value(self.results, self.objective)
         if best is None or not best.scores_digest:
             return by_value
         candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)

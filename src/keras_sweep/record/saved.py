@@ -30,10 +30,10 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
     """Return the path of the weights of a trial or finalist."""
-    return weights_file(part_of(folder, trial), trial.number)
+    return weights_file(select_part(folder, trial), trial.number)
 
 
-def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
+def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
     """Return the part of a sweep's folder that holds the files of a trial or finalist."""
     return folder if trial.suggestion.recipe is None else folder.finalists
 
@@ -89,13 +89,13 @@ def save_scores(path: Path, scores: RowScores) -> None:
 
 def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
     """Read the scores of a trial or finalist. Raises RecordError as `load_scores`."""
-    return load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
+    return load_scores(scores_file(select_part(folder, trial), trial.number), trial.scores_digest)
 
 
 def load_scores(path: Path, digest: str | None) -> RowScores:
     """Read scores. Raises RecordError if they are missing or damaged, or have another digest."""
     try:
-        return scores_of(*read_text_and_arrays(path), digest)
+        return parse_scores(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
         raise RecordError(f"the scores {path} are damaged: {error}") from error
 
@@ -105,7 +105,7 @@ def scores_text(scores: RowScores) -> str:
     return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
 
 
-def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
+def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
     """Build scores from their text and arrays. Raises ValueError if they have another digest."""
     try:
         about = json.loads(text)
@@ -136,10 +136,10 @@ def select_scored(results: Iterable[Result], objective: Objective, *, best: int 
     """
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
-    with_scores = [*ranked[:BEST_WITH_VALUES], *filter(keeps_bits, ranked[BEST_WITH_VALUES:])]
+    with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]
     return sorted((result for result in with_scores if result.scores_digest), key=lambda result: result.number)
 
 
-def keeps_bits(result: Result) -> bool:
+def has_bits(result: Result) -> bool:
     """Check whether a result's scores are bits: right or wrong for each row."""
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")

@@ -71,12 +71,12 @@ class StudyFile:
             **({"goals": goals} if (goals := [{"name": goal.name, "goal": goal.goal} for goal in further]) else {}),
             "seed": spec.search.seed,
             "space": spec.text,
-            "distributions": optuna_texts(
+            "distributions": encode_distributions(
                 spec.space.distributions | {name: Categorical((value,)) for name, value in spec.space.constants.items()}
             ),
         }
         with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-            connection.deserialize(empty_tables())
+            connection.deserialize(read_empty_tables())
             study = schema.insert_study(connection, spec.name, spec.objective.directions)
             for key, value in {**spec_attributes, **attributes}.items():
                 schema.set_study_attribute(connection, study, key, json.dumps(value))
@@ -146,7 +146,7 @@ class StudyFile:
                 raise ValueError(f"trial {result.number}: {state} must not have the value {values}")
         texts = [encoding.encode(result, self._initial_facts.seed) for result in results]
         with self._commit():
-            if foreign := schema.foreign_trials(self._connection, self._study):
+            if foreign := schema.count_foreign_trials(self._connection, self._study):
                 schema.move_foreign(self._connection, self._study, self.name + reader.FOREIGN, objective.directions)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
                 if result.number != number:
@@ -180,7 +180,7 @@ class StudyFile:
     def results(self) -> list[Result]:
         """Return every trial in order of number, without weights. Raises RecordError."""
         with reader.name_damage(self.folder):
-            return self._read_study().results_in(self._study)
+            return self._read_study().read_results(self._study)
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -193,7 +193,7 @@ class StudyFile:
         self.close()
 
     def _read_study(self) -> reader.RecordedStudy:
-        return reader.the_study(self._connection, self.folder)
+        return reader.require_study(self._connection, self.folder)
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
@@ -212,7 +212,7 @@ class StudyFile:
                 raise
 
 
-def empty_tables() -> bytes:
+def read_empty_tables() -> bytes:
     """Return a database without a study. Optuna takes most of a second to make it, so the user's cache keeps it.
 
     Raises:
@@ -243,11 +243,11 @@ def _read_revision(image: bytes) -> str | None:
     """Return the revision of the tables in a database; None if they are not Optuna's."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection, contextlib.suppress(sqlite3.Error):
         connection.deserialize(image)
-        return schema.revision(connection)
+        return schema.read_revision(connection)
     return None
 
 
-def optuna_texts(distributions: Mapping[str, Distribution]) -> dict[str, str]:
+def encode_distributions(distributions: Mapping[str, Distribution]) -> dict[str, str]:
     import warnings
 
     from optuna.distributions import distribution_to_json

@@ -78,11 +78,11 @@ class SweepFolder:
                 disk.fsync(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
-            if self.open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
-                with contextlib.suppress(PermissionError):  # another user's folder: `open_to_others` reports it later
+            if self.is_open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
+                with contextlib.suppress(PermissionError):  # another user owns the folder: reported later
                     self.path.chmod(0o700)
 
-    def open_to_others(self) -> bool:
+    def is_open_to_others(self) -> bool:
         """Check whether other users may read or write the folder."""
         return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 

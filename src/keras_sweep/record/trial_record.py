@@ -19,7 +19,7 @@ from keras_sweep.trial.ranking import LEADING, can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
 
-if TYPE_CHECKING:  # `waiting_beside` opens no record
+if TYPE_CHECKING:  # `list_waiting` opens no record
     from keras_sweep.record.study_file import StudyFile
 
 
@@ -77,7 +77,7 @@ class TrialRecord:
             if scores is not None:
                 saved.save_scores(saved.scores_file(folder, result.number), scores)
             if foreign := self._study.add(light):
-                self._notice(foreign_text(foreign, light.number, self._study.name + FOREIGN))
+                self._notice(describe_foreign_trials(foreign, light.number, self._study.name + FOREIGN))
         except BaseException:
             self._ranked = ranked_before
             raise
@@ -157,13 +157,13 @@ class TrialRecord:
         saved.delete_others(self._folder.scores, numbers)
 
 
-def foreign_text(count: int, first: int, study: str | None = None) -> str:
+def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
     """Say that Optuna wrote trials into the record; `study` is the study that they were moved to."""
     now = f": its study '{study}' has them now, and `sweep import` reads that" if study else ""
     return f"left out: {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
 
 
-def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
+def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
     """List the trials that wait beside a record of `recorded` trials, in order. Opens no file. Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
@@ -175,7 +175,7 @@ def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
         about = json.loads(text)
         result = encoding.decode(number, about["state"], about["value"], about["texts"])
         weights, score_arrays = arrays[: about["weights"]] or None, arrays[about["weights"] :]
-        scores = saved.scores_of(about["scores"], score_arrays, result.scores_digest) if score_arrays else None
+        scores = saved.parse_scores(about["scores"], score_arrays, result.scores_digest) if score_arrays else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error
     if weights is not None and arrays_digest(weights) != result.weights_digest:

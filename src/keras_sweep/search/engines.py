@@ -41,7 +41,7 @@ def find_sampler(search: SearchSettings) -> type[Capabilities]:
     return member_of(member_of(ENGINES, "engine", search.engine), f"{search.engine} sampler", search.sampler)
 
 
-def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
+def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
     """Return the start points of a search, normalized. Raises UsageError if a point is not in the space."""
     starts = (_defaults(spec.space) if point == DEFAULTS else point for point in spec.search.start)
     points = [spec.space.normalize_point(start) for start in starts]
@@ -61,7 +61,7 @@ def _defaults(space: SearchSpace) -> Params:
     return point
 
 
-def whole_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
+def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
     """Normalize a point of the user's, and complete it by constants and the values of `like`, if `like` is not None.
 
     Raises:
@@ -88,7 +88,7 @@ def make_engine(spec: SweepSpec) -> Engine:
     sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
     drawn = replace(spec, space=spec.sampler_space)
     read = {"epochs"} if spec.objective.epochs_from else set()
-    start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]
+    start = [{name: value for name, value in point.items() if name not in read} for point in start_points(spec)]
     engine: Engine
     if issubclass(sampler, Sampler):
         engine = SamplerEngine(name, sampler(drawn), spec.search.seed, start)

@@ -52,7 +52,7 @@ def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 
 
-def bracket_of(number: int, shares: Sequence[int]) -> int:
+def assign_bracket(number: int, shares: Sequence[int]) -> int:
     """Return a trial's bracket, from a hash of its number: shares hold without knowing the number of trials."""
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
@@ -73,7 +73,7 @@ class Halving(Pruner):
         return tuple(takewhile(lambda rung: rung < epochs, series))
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
-        bracket = bracket_of(number, self._shares)
+        bracket = assign_bracket(number, self._shares)
         while epoch >= self._rule.min_iter * self._rule.eta ** (bracket + self._rungs_passed[number]):
             if math.isnan(value):
                 return True

@@ -77,7 +77,7 @@ class SamplerEngine(Engine):
                 return point
             self._sampler.drop(number)
         if self._sampler.space.size > MOST_LISTED:
-            return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
+            return self._seen.draw_unseen(lambda: float(generator.random()), RANDOM_REDRAWS)
         points_left = list(self._seen.unseen())
         return points_left[int(generator.integers(len(points_left)))] if points_left else None
 
@@ -96,7 +96,7 @@ class SeenPoints:
         return identity(params) in self._seen or not self._space.allows(params)
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether every point of a finite space had its trial."""
         space = self._space  # `_seen` may hold points outside it, from another engine or with other constants
         return len(self._seen) >= space.size and next(self.unseen(), None) is None
@@ -105,7 +105,7 @@ class SeenPoints:
         """Return the points of a finite space that no trial had, in the order of the file."""
         return (point for point in self._space.points() if identity(point) not in self._seen)
 
-    def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
+    def draw_unseen(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
         """Return the first of `tries` random points that no trial had; `unit` draws from [0, 1)."""
         for _ in range(tries):
             point = self._space.drawn(unit)

@@ -251,7 +251,7 @@ class CmaEs(Sampler):
 
         super().__init__(spec)
         self._objective = spec.objective
-        self._names = [parameter.name for parameter in spec.space.parameters if moves(parameter)]
+        self._names = [parameter.name for parameter in spec.space.parameters if can_move(parameter)]
         self._new_results: list[tuple[np.ndarray, float]] = []  # since the distribution moved: x [D], cost
         self._cma = None
         if dimensions := len(self._names):
@@ -287,7 +287,7 @@ class CmaEs(Sampler):
             self._new_results = []
 
 
-def moves(parameter: Parameter) -> bool:
+def can_move(parameter: Parameter) -> bool:
     """Check whether CMA-ES moves in this parameter: a range of numbers that every trial has."""
     return not isinstance(parameter.distribution, Categorical) and not parameter.when
 

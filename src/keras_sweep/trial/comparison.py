@@ -78,7 +78,7 @@ class Comparison:
         )
 
 
-def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
+def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
     """Compare by values: a trial ties with the best on the same rows, within the larger standard error of the two.
 
     In a sweep with imported trials only, these are compared.
@@ -94,7 +94,7 @@ def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
         value, best_value = score(trial)[0], score(best)[0] if trial.final else best.value
         assert value is not None and best_value is not None
         distance = objective.key(value) - objective.key(best_value)
-        width = max(read_error(best) or 0.0, read_error(trial) or 0.0)
+        width = max(usable_error(best) or 0.0, usable_error(trial) or 0.0)
         behind[trial.number] = Behind(distance, None, trial.rows == best.rows and abs(distance) <= width)
     return Comparison(best.number, behind=drop_lonely_ties(behind))
 
@@ -106,13 +106,13 @@ def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
     return {number: Behind(distance.behind, distance.stderr, False) for number, distance in behind.items()}
 
 
-def read_error(result: Result) -> float | None:
+def usable_error(result: Result) -> float | None:
     """Return the standard error; None if it is unknown or 0: equal rows tell nothing of other rows."""
     is_known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if is_known else None
 
 
-def doubts(name: str, trials: Sequence[Any]) -> list[str]:
+def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
     """Warn, in a line, if scores contradict their rows or are equal in all trials; say the usual cause.
 
     Args:

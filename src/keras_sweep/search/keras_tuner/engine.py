@@ -142,7 +142,7 @@ class KerasTunerEngine(Engine):
 
     def _draw_new(self, number: int) -> Codes | None:
         """Draw a point that no trial has, by (seed, number); None when there is none."""
-        point = self._seen.at_random(random.Random(f"{self._seed}/{number}").random, REDRAWS)
+        point = self._seen.draw_unseen(random.Random(f"{self._seed}/{number}").random, REDRAWS)
         if point is None and self._space.size < math.inf:
             point = next(self._seen.unseen(), None)
         return None if point is None else encode(self._space, point)
@@ -152,7 +152,7 @@ class KerasTunerEngine(Engine):
         repeated = set()
         for result in results:
             self._next = result.number
-            if self._oracle.guided:  # a fit takes about a second, and the record has its outcome
+            if self._oracle.needs_fit:  # a fit takes about a second, and the record has its outcome
                 if self._add(result.number, result.params):
                     self._seen.add(result.suggestion.params)
                     repeated.add(result.number)

@@ -142,7 +142,7 @@ class SilentOracle(Capabilities):
         self._oracle.end_trial(trial)
 
     @property
-    def guided(self) -> bool:
+    def needs_fit(self) -> bool:
         """Whether the next choice needs a fit of a Gaussian process."""
         if not self.models_results:
             return False
