@@ -145,11 +145,7 @@ class Facts:
 
 
 def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
-    """Build a record of class `kind` from JSON attributes.
-
-    Raises:
-        ValueError: An attribute is damaged, or a required attribute is missing.
-    """
+    """Build a dataclass `kind` from JSON attributes. Raises ValueError if an attribute is damaged or missing."""
     arguments, types = {}, get_type_hints(kind)
     for item in fields(kind):  # type: ignore[arg-type]
         value = attributes.get(item.name, item.default)

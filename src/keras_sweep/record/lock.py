@@ -45,7 +45,7 @@ class SweepLock:
     """The lock of a sweep, held from `acquire` (or the start of a `with`) to `release` or the process's death."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
-        """Create the lock without acquiring it. `force` ignores the note of a process on another host."""
+        """Create the lock without acquiring it. `force` ignores the note of another host, which can't be checked."""
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that last held the lock
         self._force = force
@@ -86,12 +86,7 @@ class SweepLock:
             self._held = stack.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Move the sweep aside, lock a new empty folder of its name, and return the moved folder.
-
-        Raises:
-            RecordError: The disk fails.
-            SweepBusy: Another process locked the new folder first.
-        """
+        """Move the sweep aside, lock a new folder of its name, and return the moved folder. Raises as `acquire`."""
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()

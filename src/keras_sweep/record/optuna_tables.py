@@ -186,11 +186,7 @@ def _choices(distribution: str) -> Any:
 
 
 def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """Yield the sweep's trials in order of number: (number, state, value, their rows in all tables).
-
-    Raises:
-        ValueError: A trial was deleted.
-    """
+    """Yield each trial's number, state, value and rows, in order of number. Raises ValueError if one was deleted."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():

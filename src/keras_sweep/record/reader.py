@@ -70,8 +70,7 @@ class RecordedStudy:
 def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
     """Attach to each trial of the search its finalists, the trainings with other seeds.
 
-    The finalists decide the winner once every training of `choice` is recorded, if `choice` was made among `trials`
-    trials.
+    The finalists decide once every training of `choice` is there, if `choice` was made among as many trials.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
@@ -100,10 +99,8 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
         check_file(folder)
         # In a folder without write permission, SQLite can't create the side files that readers and the writer share.
         is_read_only = not os.access(folder.path, os.W_OK, effective_ids=True)
-        is_still = is_read_only and not folder.study.with_name("study.db-wal").exists()
-        with closing(
-            disk.connect(folder.study, options="mode=ro&immutable=1" if is_still else "mode=ro")
-        ) as connection:
+        fixed = is_read_only and not folder.study.with_name("study.db-wal").exists()
+        with closing(disk.connect(folder.study, options="mode=ro&immutable=1" if fixed else "mode=ro")) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
             yield require_study(connection, folder)
@@ -135,12 +132,7 @@ def check_file(folder: SweepFolder) -> None:
 
 
 def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
-    """Return the sweep's study.
-
-    Raises:
-        RecordError: No sweep wrote the file, or another version did.
-        ValueError: An attribute is damaged.
-    """
+    """Return the sweep's study. Raises RecordError if no sweep of this version wrote it, ValueError if damaged."""
     path = folder.study
     revision = schema.read_revision(connection)
     if revision is None:

@@ -122,9 +122,7 @@ class RecordedSweep:
     def training(self, number: int | None) -> Result:
         """Return the trial of a number, or without a number the winner's training, by its best seed.
 
-        Raises:
-            UsageError: There is no trial of that number.
-            RecordError: There is no winner.
+        Raises UsageError if there is no such trial, RecordError if there is no winner.
         """
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 

@@ -39,11 +39,7 @@ def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read weights to the last bit.
-
-    Raises:
-        RecordError: The weights are missing or damaged, or have another digest.
-    """
+    """Read weights to the last bit. Raises RecordError if they are missing or damaged, or have another digest."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
@@ -123,17 +119,14 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
     expected = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
     forms_read = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
-    flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
-    if forms_read != expected or not flat:
+    is_flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
+    if forms_read != expected or not is_flat:
         raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {forms_read}")
     return scores
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Return the trials with scores on disk, in order of number.
-
-    Of the `best` trials that could win, these are the first `BEST_WITH_VALUES` and every trial with bits.
-    """
+    """Return the trials with scores on disk, by number: the leading of the `best` that can win, and those with bits."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]

@@ -41,7 +41,7 @@ class StudyFile:
         self._inode = folder.study.stat().st_ino
         study = self._read_study()
         self._study, self.name = study.id, study.name
-        self._begun = study.facts  # as they were on opening, for the facts that never change
+        self._initial_facts = study.facts  # as they were on opening, for the facts that never change
         self._distributions: Mapping[str, str] = study.facts.distributions
 
     @classmethod
@@ -50,10 +50,9 @@ class StudyFile:
     ) -> Self:
         """Create a record with these trials, and its folder. A killed process leaves a whole record or none.
 
-        `attributes` are facts of the sweep beside those in `spec`; they overrule those in `spec`.
+        `attributes` are further facts of the sweep; they overrule facts from `spec`.
 
-        Raises:
-            RecordError: There is a record already, or the disk fails.
+        Raises RecordError if there is a record already, or the disk fails.
         """
         folder.make()
         if folder.exists():
@@ -128,9 +127,9 @@ class StudyFile:
             return schema.next_number(self._connection, self._study)
 
     def add(self, *results: Result) -> int:
-        """Write finished trials, without weights, in one commit. If an error is raised, no trial is written.
+        """Write finished trials, without weights, in one commit: all of them, or none if an error is raised.
 
-        Optuna's own trials in the study are moved to another study first; their number is returned.
+        Moves trials that Optuna wrote into the study to another study first, and returns how many it moved.
 
         Raises:
             RecordError: The disk fails, or a trial's number is not the next.
@@ -215,8 +214,7 @@ class StudyFile:
 def read_empty_tables() -> bytes:
     """Return a database without a study. Optuna takes most of a second to make it, so the user's cache keeps it.
 
-    Raises:
-        RecordError: The installed Optuna makes other tables than this version of keras-sweep writes.
+    Raises RecordError if the installed Optuna makes other tables than this version of keras-sweep writes.
     """
     name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
     with contextlib.suppress(OSError):

@@ -26,8 +26,7 @@ if TYPE_CHECKING:  # `list_waiting` opens no record
 class TrialRecord:
     """The trials of a sweep, and the spool of trials that ended before earlier trials.
 
-    A trial's files are written before the trial is recorded; files of replaced trials are removed after it. So a killed
-    process leaves too many files, never too few.
+    A trial's files are written before it is recorded, and other trials' files removed after it: none can be missing.
     """
 
     def __init__(

@@ -64,8 +64,7 @@ def _defaults(space: SearchSpace) -> Params:
 def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
     """Normalize a point of the user's, and complete it by constants and the values of `like`, if `like` is not None.
 
-    Raises:
-        UsageError: All faults of the point.
+    Raises UsageError with all faults of the point.
     """
     point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.misfits(point).items()]

@@ -69,7 +69,7 @@ class SamplerEngine(Engine):
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
         """Draw a point that no trial has: the sampler's, or a random point after `redraws` repeats. None: exhausted."""
-        if self._seen.exhausted:
+        if self._seen.is_exhausted:
             return None
         for _ in range(self._sampler.redraws):
             point = self._sampler.draw(number)

@@ -275,11 +275,7 @@ class CmaEs(Sampler):
         pairs = self.space.match_values(result.params)
         if self._cma is None or pairs is None:
             return
-        places = {
-            parameter.name: unit_of(parameter.distribution, value)
-            for parameter, value in pairs
-            if parameter.name in self._names
-        }
+        places = {part.name: unit_of(part.distribution, value) for part, value in pairs if part.name in self._names}
         cost = math.inf if result.value is None else self._objective.key(result.value)
         self._new_results.append((np.array([places[name] for name in self._names]), cost))
         if len(self._new_results) == self._cma.population_size:

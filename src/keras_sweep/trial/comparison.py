@@ -113,11 +113,9 @@ def usable_error(result: Result) -> float | None:
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Warn, in a line, if scores contradict their rows or are equal in all trials; say the usual cause.
+    """Warn, in a line, if scores contradict their rows or are equal in all trials, and name the usual cause.
 
-    Args:
-        name: The metric that ranks the trials.
-        trials: Results of a whole sweep, or rows of its leaderboard.
+    `trials` are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
     """
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     odd = next((trial for trial in complete if None not in (trial.value, trial.rows_value)), None)

@@ -21,10 +21,9 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of a trial; the sm
 def order_key(result: Result, objective: Objective) -> Order:
     """Return a sort key that puts the best trial first.
 
-    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Trials that finalists
-    decide come first, by the mean over seeds: first those without a failed seed. Pruned trials rank below complete
-    trials, whose values are of later epochs, unless the best epoch counts (`take: best`). Trials without a finite value
-    are last.
+    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Finalists come first,
+    by the mean over seeds, and above all those without a failed seed. Pruned trials rank below complete trials, whose
+    values are of later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are last.
     """
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
@@ -189,8 +188,8 @@ def seed_scores(result: Result) -> SeedScores | None:
     spread = _deviation(values)
     # Values that differ by the standard error of their rows alone have a spread below the 95th percentile of
     # chi-squared, here by Wilson and Hilferty (1931).
-    part = 2 / (9 * (len(values) - 1))
-    chance_spread = (result.stderr or math.inf) * (1 - part + 1.645 * math.sqrt(part)) ** 1.5
+    term = 2 / (9 * (len(values) - 1))
+    chance_spread = (result.stderr or math.inf) * (1 - term + 1.645 * math.sqrt(term)) ** 1.5
     is_unstable = len(values) < count or spread > chance_spread
     # Accuracies have coarse steps: a few equal values do not show that the error is zero.
     are_equal = len(set(values)) == 1

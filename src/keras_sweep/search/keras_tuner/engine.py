@@ -200,9 +200,7 @@ def _cut_for_grid(space: SearchSpace) -> SearchSpace:
     """Cut continuous ranges as a grid does, and list logarithmic ranges, of which KerasTuner would try ten values."""
     grid = grid_space(space)
     parameters = (
-        replace(part, distribution=replace(part.distribution, log=False))
-        if isinstance(part.distribution, Int)
-        else part
-        for part in grid.parameters
+        replace(dim, distribution=replace(dim.distribution, log=False)) if isinstance(dim.distribution, Int) else dim
+        for dim in grid.parameters
     )
     return replace(grid, parameters=tuple(parameters))

@@ -37,8 +37,7 @@ class OracleTrial:
 class SilentOracle(Capabilities):
     """One of KerasTuner's four oracles. Every error of the library becomes a SearchError.
 
-    `accept` takes the oracle's random point (None if the oracle gave up). It returns the point to try instead, or None
-    if there is none left.
+    `accept` takes the oracle's random point, or None if it gave up, and returns the point to try, or None if none is left.
     """
 
     name: str
