@@ -40,7 +40,7 @@ class Candidates:
     ) -> Candidates | None:
         """Load the candidates that were scored on the winner's validation rows.
 
-        Returns None if scores are missing: the winner's, over half of all, or those of a finalist that decides.
+        Returns None if scores are missing: the winner's, over half of all scores, or a deciding finalist's.
         """
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
@@ -63,7 +63,7 @@ class Candidates:
     def rows(self) -> int:
         return self.scores[self.best.number][0].rows
 
-    def place_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
+    def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
         """Return how far each trial is behind the winner, with errors and ties of the trials compared by rows.
 
         A trial's mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first.

@@ -70,7 +70,7 @@ class RecordedStudy:
 def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
     """Attach to each trial of the search its finalists, the trainings with other seeds.
 
-    The finalists decide once every training of `choice` is there, if `choice` was made among as many trials.
+    The finalists decide once every training of `choice` is there, if the search had `trials` trials at the choice.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)

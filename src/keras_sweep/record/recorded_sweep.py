@@ -80,7 +80,7 @@ class RecordedSweep:
             return by_value
         from keras_sweep.honest.ties import more_trials  # here, since reading a kept comparison needs no NumPy
 
-        behind, more = candidates.place_behind(by_value.behind), None
+        behind, more = candidates.measure_behind(by_value.behind), None
         if self.facts.exhausted != len(self.results):
             values = [trial.value for trial in self.results if can_win(trial, objective) and trial.value is not None]
             more = more_trials([-objective.key(value) for value in values], behind)

@@ -85,15 +85,15 @@ def make_engine(spec: SweepSpec) -> Engine:
     from keras_sweep.search.samplers import Random
 
     sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
-    drawn = replace(spec, space=spec.sampler_space)
-    read = {"epochs"} if spec.objective.epochs_from else set()
-    start = [{name: value for name, value in point.items() if name not in read} for point in start_points(spec)]
+    sampler_spec = replace(spec, space=spec.sampler_space)
+    unsearched = {"epochs"} if spec.objective.epochs_from else set()
+    start = [{name: value for name, value in point.items() if name not in unsearched} for point in start_points(spec)]
     engine: Engine
     if issubclass(sampler, Sampler):
-        engine = SamplerEngine(name, sampler(drawn), spec.search.seed, start)
+        engine = SamplerEngine(name, sampler(sampler_spec), spec.search.seed, start)
     else:
-        engine = KerasTunerEngine(drawn, start)
+        engine = KerasTunerEngine(sampler_spec, start)
     if rule is None:
         return engine
-    first = SamplerEngine(name, Random(drawn), spec.search.seed, start) if rule.first else None
+    first = SamplerEngine(name, Random(sampler_spec), spec.search.seed, start) if rule.first else None
     return PrunedEngine(engine, spec, rule, first)

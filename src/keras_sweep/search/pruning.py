@@ -141,7 +141,7 @@ class Median(Pruner):
 def epochs_read_from(spec: SweepSpec) -> int:
     """Return the smallest `epochs` of a trial, if the value of `epochs` is read off the curve; else 0.
 
-    Poor trials stop and all others train to the largest `epochs`, so a shorter trial is the beginning of a longer trial.
+    Poor trials stop and others train to the largest `epochs`, so a shorter trial is the beginning of a longer trial.
     """
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)

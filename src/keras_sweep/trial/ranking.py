@@ -21,9 +21,9 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of a trial; the sm
 def order_key(result: Result, objective: Objective) -> Order:
     """Return a sort key that puts the best trial first.
 
-    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Finalists come first,
-    by the mean over seeds, and above all those without a failed seed. Pruned trials rank below complete trials, whose
-    values are of later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are last.
+    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Finalists come first:
+    by fewer failed seeds, then by the mean over seeds. Pruned trials rank below complete trials, whose values are of
+    later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are last.
     """
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
@@ -53,7 +53,7 @@ def is_searched(result: Result) -> bool:
 
 
 def comparable(result: Result, objective: Objective) -> bool:
-    """Check whether a trial's value is of as many epochs as the values of other trials."""
+    """Check whether a trial's value was scored after as many epochs as other trials."""
     return order_key(result, objective)[0] <= 0
 
 

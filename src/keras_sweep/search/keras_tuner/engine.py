@@ -127,17 +127,17 @@ class KerasTunerEngine(Engine):
             if not self._oracle.draws_ranges:  # a grid point that another engine tried
                 self._oracle.drop(choice.id)
                 continue
-            if (codes_left := self._draw_new(number)) is None:
+            if (new_codes := self._draw_new(number)) is None:
                 self._oracle.drop(choice.id)
                 return None
-            self._oracle.change(choice.id, codes_left)
-            return replace(choice, codes=codes_left)
+            self._oracle.change(choice.id, new_codes)
+            return replace(choice, codes=new_codes)
         return None
 
-    def _accept(self, drawn: Codes | None) -> Codes | None:
+    def _accept(self, codes: Codes | None) -> Codes | None:
         """Return the oracle's random point, or another point if a trial has it already."""
-        if drawn is not None and decode(self._space, drawn) not in self._seen:
-            return drawn
+        if codes is not None and decode(self._space, codes) not in self._seen:
+            return codes
         return self._draw_new(self._next)
 
     def _draw_new(self, number: int) -> Codes | None:
@@ -197,7 +197,7 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
 
 
 def _cut_for_grid(space: SearchSpace) -> SearchSpace:
-    """Cut continuous ranges as a grid does, and list logarithmic ranges, of which KerasTuner would try ten values."""
+    """Cut continuous ranges for a grid, and list logarithmic integers, as KerasTuner would try only ten of them."""
     grid = grid_space(space)
     parameters = (
         replace(dim, distribution=replace(dim.distribution, log=False)) if isinstance(dim.distribution, Int) else dim
