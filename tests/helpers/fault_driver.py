@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from keras_sweep.record.study_file import empty_tables
+from keras_sweep.record.study_file import read_empty_tables
 from tests.helpers.records import ROOT
 
 
@@ -126,7 +126,7 @@ def _import(backend: str) -> None:
     for name in (*IMPORTED.split(), *OF_BACKEND[backend].split()):
         importlib.import_module(name)
     sys.modules["sklearn.datasets"].load_digits()
-    empty_tables()
+    read_empty_tables()
     gc.freeze()  # or each child would copy what its first collection marks
 
 

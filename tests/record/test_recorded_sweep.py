@@ -16,12 +16,12 @@ from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
-from keras_sweep.record.saved import load_scores_of, part_of, save_scores, scores_file
+from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, select_part
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.validation_outputs import find_missed_rows
-from keras_sweep.trial.comparison import PAIRED, marginal
+from keras_sweep.trial.comparison import PAIRED, compare_by_value
 from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, from_outputs, from_values
@@ -50,9 +50,9 @@ def read(sweep):
 
 def on_disk(folder: SweepFolder, trial: Result, scores: RowScores) -> Result:
     """The trial, with scores that are kept as a run keeps them."""
-    place = part_of(folder, trial).scores
+    place = select_part(folder, trial).scores
     place.mkdir(parents=True, exist_ok=True)
-    save_scores(scores_file(part_of(folder, trial), trial.number), scores)
+    save_scores(scores_file(select_part(folder, trial), trial.number), scores)
     return replace(trial, scores_digest=scores.digest)
 
 
@@ -155,7 +155,7 @@ def test_a_finalist_whose_scores_are_lost_leaves_the_values_alone_to_compare(fol
     sweep = with_seeds(folder, rows, {0: rows[1:3], 1: rows[2:4]})
     assert sweep.compare().method == PAIRED
     (folder.finalists.scores / "000003.npz").unlink()
-    assert sweep.compare() == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)
 
 
 def test_a_lone_finalist_with_the_winners_rows_has_no_estimate(folder):
@@ -175,10 +175,10 @@ def test_with_the_scores_of_the_winner_or_of_more_than_half_lost_values_alone_co
     assert (comparison.method, comparison.best) == (PAIRED, 5)
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     scores_file(folder, 3).unlink()
-    assert sweep.compare() == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)
     sweep = scored(folder, rows)
     scores_file(folder, 5).unlink()
-    assert sweep.compare() == marginal(sweep.results, ACCURACY)
+    assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)
 
 
 def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(folder):

@@ -15,7 +15,7 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.study_file import StudyFile, empty_tables
+from keras_sweep.record.study_file import StudyFile, read_empty_tables
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
@@ -230,14 +230,14 @@ def test_the_tables_of_optuna_are_kept_for_the_next_sweep_and_made_anew_where_th
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path))
-    made = empty_tables()
+    made = read_empty_tables()
     (kept,) = (tmp_path / "records").iterdir()
     for content in (made, made[:4096], b"no database"):
         kept.write_bytes(content)
-        assert empty_tables() == made == kept.read_bytes()
+        assert read_empty_tables() == made == kept.read_bytes()
     monkeypatch.setattr(schema, "REVISION", "v10.0.0.a")
     with pytest.raises(RecordError, match=r"makes tables of revision v3\.2\.0\.a, not v10\.0\.0\.a"):
-        empty_tables()
+        read_empty_tables()
 
 
 @pytest.mark.soak

@@ -192,7 +192,7 @@ def test_a_folder_is_its_owners_alone_but_where_it_was_there_with_files_in_it(
         (folder.path / name).touch()
     folder.make()
     assert stat.S_IMODE(folder.path.stat().st_mode) == mode
-    assert folder.open_to_others() is bool(files)
+    assert folder.is_open_to_others() is bool(files)
 
 
 def test_a_record_that_is_only_read_has_not_changed(tmp_path):

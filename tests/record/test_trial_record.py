@@ -12,7 +12,7 @@ import pytest
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import list_numbered_files
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.trial_record import TrialRecord, waiting_beside
+from keras_sweep.record.trial_record import TrialRecord, list_waiting
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import arrays_digest, from_values
 from tests.helpers.records import DENSE, SPEC, identical, new_study, same, saved_trials
@@ -148,9 +148,9 @@ def test_while_few_trials_are_recorded_any_that_waits_keeps_its_weights(study: S
 
 def test_trials_that_wait_are_those_after_the_record_and_below_the_total(study: StudyFile) -> None:
     waits(study, trials()[:5])
-    assert waiting_beside(study.folder, 2, 4) == [2, 3]
-    assert waiting_beside(study.folder, 0, None) == [0, 1, 2, 3, 4]
-    assert waiting_beside(study.folder, 5, None) == []
+    assert list_waiting(study.folder, 2, 4) == [2, 3]
+    assert list_waiting(study.folder, 0, None) == [0, 1, 2, 3, 4]
+    assert list_waiting(study.folder, 5, None) == []
 
 
 def test_what_can_not_win_keeps_no_scores(study: StudyFile) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import SpaceFileError, UsageError
-from keras_sweep.search.engines import ENGINES, make_engine, start_of, whole_point
+from keras_sweep.search.engines import ENGINES, complete_point, make_engine, start_points
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
@@ -56,7 +56,7 @@ def started(*start: object, space: SearchSpace = SGD) -> SweepSpec:
 
 
 def test_points_to_start_with_are_as_they_are_drawn() -> None:
-    points = start_of(started({"learning_rate": 1, "optimizer": "sgd", "momentum": 0}, {"epochs": 3}))
+    points = start_points(started({"learning_rate": 1, "optimizer": "sgd", "momentum": 0}, {"epochs": 3}))
     assert points == [{"learning_rate": 1.0, "optimizer": "sgd", "momentum": 0.0}, {"epochs": 3}]
     assert type(points[0]["learning_rate"]) is float
 
@@ -72,27 +72,27 @@ def test_points_to_start_with_are_as_they_are_drawn() -> None:
 )
 def test_a_point_to_start_with_that_is_none_of_the_space_is_refused(point: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        start_of(started({"epochs": 3}, point))
+        start_points(started({"epochs": 3}, point))
 
 
 def test_the_defaults_of_a_model_are_a_point_to_start_with() -> None:
     defaults = (replace(OPTIMIZER, default="sgd"), LEARNING_RATE, replace(MOMENTUM, default=0.5))
     space = SearchSpace(defaults, {"epochs": 3})
-    assert start_of(started("defaults", space=space)) == [{"optimizer": "sgd", "momentum": 0.5}]
+    assert start_points(started("defaults", space=space)) == [{"optimizer": "sgd", "momentum": 0.5}]
 
 
 def test_a_point_to_add_is_whole_with_what_it_leaves_out_from_another() -> None:
     like = {"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.25, "epochs": 3}
-    assert whole_point(started(), {"learning_rate": 0.1}, like) == {**like, "learning_rate": 0.1}
-    adam = whole_point(started(), {"optimizer": "adam"}, like)
+    assert complete_point(started(), {"learning_rate": 0.1}, like) == {**like, "learning_rate": 0.1}
+    adam = complete_point(started(), {"optimizer": "adam"}, like)
     assert adam == {"optimizer": "adam", "learning_rate": 0.5, "epochs": 3}
-    assert whole_point(started(), {"optimizer": "adam"}) == {"optimizer": "adam"}
+    assert complete_point(started(), {"optimizer": "adam"}) == {"optimizer": "adam"}
     with pytest.raises(UsageError, match="none of this search: learning_rate is missing; momentum is missing"):
-        whole_point(started(), {"optimizer": "sgd"}, {})
+        complete_point(started(), {"optimizer": "sgd"}, {})
     with pytest.raises(UsageError, match=r"none of this search: learning_rate must be .*; depth is no parameter"):
-        whole_point(started(), {"learning_rate": 3.0, "depth": 1}, like)
+        complete_point(started(), {"learning_rate": 3.0, "depth": 1}, like)
     with pytest.raises(UsageError, match="none of this search: must be from"):
-        whole_point(started(), {"optimizer": "adam"}, {"learning_rate": 7.0})
+        complete_point(started(), {"optimizer": "adam"}, {"learning_rate": 7.0})
 
 
 def test_the_engine_begins_with_the_points_to_start_with() -> None:

@@ -12,7 +12,7 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
-from keras_sweep.search.pruning import PRUNING_RULES, bracket_of, bracket_shares, estimate_epochs
+from keras_sweep.search.pruning import PRUNING_RULES, assign_bracket, bracket_shares, estimate_epochs
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
@@ -27,7 +27,7 @@ UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.
 def test_brackets_get_trials_by_hyperbands_shares() -> None:
     """The numbers of Li et al. 2018, table 1: R = 81, eta = 3 has brackets of 81, 34, 15, 8 and 5 configurations."""
     assert bracket_shares(1, 3, 81) == (81, 34, 15, 8, 5)
-    dealt = [bracket_of(number, (81, 34, 15, 8, 5)) for number in range(3_000)]
+    dealt = [assign_bracket(number, (81, 34, 15, 8, 5)) for number in range(3_000)]
     shares = [dealt.count(bracket) / 3_000 for bracket in range(5)]
     assert shares == pytest.approx([share / 143 for share in (81, 34, 15, 8, 5)], abs=0.03)
 

@@ -59,10 +59,10 @@ def test_points_of_other_spaces_do_not_exhaust_this_one() -> None:
     seen = SeenPoints(SIX)
     for index in range(6):
         seen.add({"c": index})
-    assert not seen.exhausted
+    assert not seen.is_exhausted
     for point in SIX.points():
         seen.add(point)
-    assert seen.exhausted
+    assert seen.is_exhausted
 
 
 def points(engine: SamplerEngine, count: int) -> list[dict[str, Value]]:
@@ -98,5 +98,5 @@ def test_seen_points_are_those_of_trials_and_those_that_where_rules_out() -> Non
     seen.add({"a": "x", "b": 1, "epochs": 1})
     assert {"a": "x", "b": 1, "epochs": 1} in seen
     assert [point["b"] for point in seen.unseen() if point["a"] == "x"] == [2]
-    assert seen.at_random(lambda: 0.0, 3) is None  # always the first point, which a trial has
-    assert seen.at_random(lambda: 0.5, 1) == {"epochs": 1, "a": "y", "b": 2}
+    assert seen.draw_unseen(lambda: 0.0, 3) is None  # always the first point, which a trial has
+    assert seen.draw_unseen(lambda: 0.5, 1) == {"epochs": 1, "a": "y", "b": 2}

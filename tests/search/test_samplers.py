@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engines import make_engine
-from keras_sweep.search.samplers import POINTS_A_RANGE, CmaEs, Grid, grid_space, moves, shuffle_points
+from keras_sweep.search.samplers import POINTS_A_RANGE, CmaEs, Grid, can_move, grid_space, shuffle_points
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, identity
 from keras_sweep.testing.searching import flatten, run_search, search_spec, summarize
@@ -123,7 +123,7 @@ def test_the_distribution_moves_by_at_least_as_many_results_as_its_dimensions_ne
 
 
 def test_it_moves_what_is_a_range_in_every_trial() -> None:
-    assert [one.name for one in SPACE.parameters if moves(one)] == ["a", "b", "c"]
+    assert [one.name for one in SPACE.parameters if can_move(one)] == ["a", "b", "c"]
     choices = SearchSpace(SPACE.parameters[3:4])
     assert CmaEs(search_spec(choices, "optuna", "cmaes"))._cma is None
     asked = make_engine(search_spec(choices, "optuna", "cmaes")).ask(4)

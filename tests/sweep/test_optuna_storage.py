@@ -16,7 +16,7 @@ from optuna.trial import create_trial
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.study_file import StudyFile, optuna_texts
+from keras_sweep.record.study_file import StudyFile, encode_distributions
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -92,7 +92,7 @@ def test_a_database(storage: Path) -> None:
     assert hashlib.sha256(storage.read_bytes()).hexdigest() == before
     assert [path.name for path in storage.parent.iterdir()] == [storage.name]
     assert (imported.name, imported.objective) == ("second", Objective("val_accuracy", Goal.MAXIMIZE))
-    assert imported.distributions == optuna_texts(SPACE.distributions)
+    assert imported.distributions == encode_distributions(SPACE.distributions)
     states = " ".join(result.state.value for result in imported.results)
     assert states == "COMPLETE COMPLETE FAIL PRUNED COMPLETE COMPLETE COMPLETE COMPLETE"
     assert imported.results[3].reason == "pruned at epoch 2"
@@ -121,7 +121,7 @@ def test_trials_of_a_journal_may_be_drawn_from_other_choices_but_not_of_another_
 
     add(CategoricalDistribution([3, 4]))
     add(CategoricalDistribution([5, 3]))
-    assert read_trials(str(path)).distributions == optuna_texts({"units": Categorical((3, 4, 5))})
+    assert read_trials(str(path)).distributions == encode_distributions({"units": Categorical((3, 4, 5))})
     add(IntDistribution(1, 3))
     refused(path, r"parameter 'units' was drawn both from CategoricalDistribution.* and from IntDistribution")
 
@@ -142,7 +142,7 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     assert [result.curve for result in imported.results] == [result.curve for result in results]
     drawn = {name: drawn for name, drawn in CONDITIONAL.distributions.items() if name in imported.distributions}
     constants = {name: Categorical((value,)) for name, value in CONDITIONAL.constants.items()}
-    assert imported.distributions == optuna_texts({**drawn, **constants})
+    assert imported.distributions == encode_distributions({**drawn, **constants})
     assert all(is_in_space(CONDITIONAL, result.params) for result in imported.results)
 
 

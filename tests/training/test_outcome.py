@@ -24,7 +24,7 @@ from keras_sweep.training.outcome import (
     standard_error,
     trial_objective,
 )
-from keras_sweep.trial.comparison import doubts
+from keras_sweep.trial.comparison import find_doubts
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import accuracy_error, digits, make_spec
@@ -86,7 +86,7 @@ def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(tr
     outputs = data.validation.x @ result.weights[0] + result.weights[1]
     assert result.value == 0 and result.stderr is None and result.scores is None
     assert result.rows_value == pytest.approx(np.abs(outputs[:, 0] - data.validation.y).mean(), rel=1e-5)
-    (words,) = doubts("val_mae", [result])
+    (words,) = find_doubts("val_mae", [result])
     assert words.startswith("val_mae contradicts its rows: trial 0 has 0.0000, its outputs on those rows give ")
 
 

@@ -13,10 +13,10 @@ from keras_sweep.trial.comparison import (
     Comparison,
     Estimate,
     MoreTrials,
-    doubts,
+    compare_by_value,
     drop_lonely_ties,
-    marginal,
-    read_error,
+    find_doubts,
+    usable_error,
 )
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.results import ACCURACY, LOSS, result
@@ -31,7 +31,7 @@ def test_a_comparison_comes_back_from_json_as_it_was():
 
 def compared(results: list[Result], objective=ACCURACY) -> dict[int, tuple[float | None, bool]]:
     """By trial how far it is behind, and whether it ties."""
-    comparison = marginal(results, objective)
+    comparison = compare_by_value(results, objective)
     assert (comparison.method, comparison.estimate, comparison.rows, comparison.more) == (MARGINAL, None, None, None)
     assert all(one.stderr is None for one in comparison.behind.values())
     return {number: (round(one.behind, 9), one.tie) for number, one in comparison.behind.items()}
@@ -49,7 +49,7 @@ def test_values_within_the_larger_of_two_standard_errors_of_the_best_are_ties():
         3: (0.035, False),
         4: (0.025, True),
     }
-    assert marginal(results, ACCURACY).best == 0
+    assert compare_by_value(results, ACCURACY).best == 0
 
 
 def test_where_no_error_is_known_only_equal_values_tie():
@@ -66,8 +66,8 @@ def test_of_a_loss_less_is_better_and_what_is_behind_is_above_zero():
 
 def test_a_best_trial_that_stands_alone_ties_with_nobody_and_no_trial_is_compared_with_none():
     assert compared([result(0, 0.9, stderr=0.001), result(1, 0.8, stderr=0.001)]) == {0: (0, False), 1: (0.1, False)}
-    assert marginal([], ACCURACY) == Comparison()
-    assert marginal([result(0, None, state=TrialState.FAIL)], ACCURACY) == Comparison()
+    assert compare_by_value([], ACCURACY) == Comparison()
+    assert compare_by_value([result(0, None, state=TrialState.FAIL)], ACCURACY) == Comparison()
     lone, other = Behind(0.0, None, True), Behind(0.1, 0.02, False)
     assert drop_lonely_ties({0: lone, 1: other}) == {0: Behind(0.0, None, False), 1: other}
     assert drop_lonely_ties({0: lone, 1: Behind(0.1, 0.2, True)}) == {0: lone, 1: Behind(0.1, 0.2, True)}
@@ -96,7 +96,7 @@ def test_means_over_seeds_are_compared_with_the_winners_mean_and_single_seeds_wi
         return replace(result(number, value, stderr=0.01), finalists=seeds, final=True)
 
     results = [finalist(0, 0.9, 0.8, 0.7), finalist(1, 0.8, 0.9, 0.85), result(2, 0.95, stderr=0.01)]
-    comparison = marginal(results, ACCURACY)
+    comparison = compare_by_value(results, ACCURACY)
     behind = {number: round(one.behind, 9) for number, one in comparison.behind.items()}
     assert comparison.best == 1
     assert behind == {0: 0.05, 1: 0, 2: -0.15}
@@ -107,8 +107,8 @@ def test_means_over_seeds_are_compared_with_the_winners_mean_and_single_seeds_wi
     ("stderr", "known"), [(0.01, 0.01), (0.0, None), (None, None), (math.inf, None), (math.nan, None)]
 )
 def test_an_error_of_zero_or_none_is_not_known(stderr, known):
-    assert read_error(result(0, 0.9, stderr=stderr)) == known
-    assert read_error(result(0, math.nan, stderr=stderr)) is None
+    assert usable_error(result(0, 0.9, stderr=stderr)) == known
+    assert usable_error(result(0, math.nan, stderr=stderr)) is None
 
 
 @pytest.mark.parametrize(("gain", "worth"), [(0.01, True), (0.005, True), (0.004, False)])
@@ -118,11 +118,11 @@ def test_more_trials_are_worth_it_if_the_rows_would_show_their_gain(gain, worth)
 
 def test_a_score_that_its_rows_contradict_is_named_with_both_numbers() -> None:
     plain, parted = result(3, 0.75), replace(result(4, 0.5), rows_value=0.25)
-    (words,) = doubts("val_accuracy", [plain, parted, replace(parted, state=TrialState.FAIL)])
+    (words,) = find_doubts("val_accuracy", [plain, parted, replace(parted, state=TrialState.FAIL)])
     assert words.startswith(
         "val_accuracy contradicts its rows: trial 4 has 0.5000, its outputs on those rows give 0.25"
     )
-    assert doubts("val_accuracy", [plain, replace(parted, state=TrialState.PRUNED)]) == []
+    assert find_doubts("val_accuracy", [plain, replace(parted, state=TrialState.PRUNED)]) == []
 
 
 def trials(*recalls: float, state: TrialState = TrialState.COMPLETE) -> list[Result]:
@@ -133,16 +133,16 @@ def trials(*recalls: float, state: TrialState = TrialState.COMPLETE) -> list[Res
 
 
 def test_a_metric_that_is_equal_in_all_trials_is_named_with_what_that_usually_means() -> None:
-    (words,) = doubts("val_accuracy", [*trials(0.0, 0.0, 0.0), *trials(0.5, state=TrialState.PRUNED)])
+    (words,) = find_doubts("val_accuracy", [*trials(0.0, 0.0, 0.0), *trials(0.5, state=TrialState.PRUNED)])
     assert words.startswith("the same in all 3 trials: val_recall 0.0000; usually the model gives all rows one answer")
 
 
 @pytest.mark.parametrize("recalls", [(), (0.0, 0.0), (0.0, 0.0, 0.1)])
 def test_metrics_that_differ_and_those_of_two_trials_are_no_matter_of_doubt(recalls: tuple[float, ...]) -> None:
-    assert doubts("val_recall", trials(*recalls)) == []
+    assert find_doubts("val_recall", trials(*recalls)) == []
 
 
 def test_a_value_that_is_no_number_contradicts_nothing() -> None:
     """A leaderboard has none in its place."""
     (row,) = trials(0.5)
-    assert doubts("val_accuracy", [replace(row, value=None, rows_value=0.0)]) == []
+    assert find_doubts("val_accuracy", [replace(row, value=None, rows_value=0.0)]) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.errors import MissingPackage
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.trial_record import foreign_text, waiting_beside
+from keras_sweep.record.trial_record import describe_foreign_trials, list_waiting
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     json_list,
@@ -38,10 +38,10 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     def notices(self) -> list[str]:
         """Why no row is shown, and which trials are not there: those that wait for their turn, those of others."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
-        waiting = waiting_beside(self.sweep.folder, trials, facts.trials)
+        waiting = list_waiting(self.sweep.folder, trials, facts.trials)
         texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
         texts += [waiting_text(len(waiting))] if waiting else []
-        return texts + ([foreign_text(facts.foreign, trials)] if facts.foreign else [])
+        return texts + ([describe_foreign_trials(facts.foreign, trials)] if facts.foreign else [])
 
     @overload
     def __getitem__(self, index: int) -> LeaderboardRow: ...

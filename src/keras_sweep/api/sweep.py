@@ -18,7 +18,7 @@ from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
-from keras_sweep.record.trial_record import waiting_beside
+from keras_sweep.record.trial_record import list_waiting
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import pluralize
 from keras_sweep.trial.comparison import Estimate
@@ -118,7 +118,7 @@ class Sweep:
         Raises UsageError: there is none of that number, or it waits for those with lower numbers.
         """
         sweep = self._read()
-        waiting = waiting_beside(self._folder, len(sweep.results), sweep.facts.trials)
+        waiting = list_waiting(self._folder, len(sweep.results), sweep.facts.trials)
         if number in waiting or (waiting and not sweep.results):
             what, count = ("a trial", len(waiting)) if number is None else (f"trial {number}", 1)
             raise UsageError(f"sweep {self.name!r} can't show {what} yet", hint=waiting_text(count))

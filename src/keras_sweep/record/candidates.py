@@ -1,4 +1,4 @@
-"""The trials that could have won, by their scores on every validation row: ties with the winner, and its estimate."""
+"""The trials that could have won, with their scores on every validation row: ties with the winner, and its estimate."""
 
 from __future__ import annotations
 
@@ -17,86 +17,87 @@ from keras_sweep.trial.ranking import has_value, score, unsteadiness
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
-if TYPE_CHECKING:  # who only reads what is kept does without NumPy
+if TYPE_CHECKING:  # reading a kept comparison needs no NumPy
     from keras_sweep.honest.estimate import FirstChoice
     from keras_sweep.honest.scores import Scores
 
-MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
+MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the estimate
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Trials in the order of their numbers: an order by rank would favour the best."""
+    """The trials to compare with the winner, in order of number: an order by rank would favour the best."""
 
-    scores: Mapping[int, Sequence[RowScores]]  # by trial; of a finalist with the search's seed first, then with others
+    scores: Mapping[int, Sequence[RowScores]]  # by trial; a finalist's with the search's seed first, then the others
     trials: Sequence[Result]
-    best: Result  # the winner, who is one of them
+    best: Result  # the winner, included in `trials`
     objective: Objective
-    seed: int  # of the draws
+    seed: int  # of the random draws
 
     @classmethod
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
-        """The candidates on the winner's validation rows whose scores are kept.
+        """Load the candidates that were scored on the winner's validation rows.
 
-        None where too few are: not the winner's, under half of all, or not those of every finalist that decides.
+        Returns None if scores are missing: the winner's, over half of all scores, or a deciding finalist's.
         """
-        expected = [one for one in select_scored(results, objective, best=MOST_COMPARED) if one.rows == best.rows]
+        expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
-        if (own := loaded.get(best.number)) is None:
+        if (best_scores := loaded.get(best.number)) is None:
             return None
-        form = (own.rows, own.kind is Kind.OUTPUTS)  # as many rows, and either outputs or a score a row
-        scores = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
+        # Trials can be compared if they have the same number of rows, and all have outputs or all a score per row.
+        form = (best_scores.rows, best_scores.kind is Kind.OUTPUTS)
+        scores = {number: [part] for number, part in loaded.items() if (part.rows, part.kind is Kind.OUTPUTS) == form}
         if 2 * len(scores) < len(expected):
             return None
-        for one in results:
-            if one.final and best.final and one.rows == best.rows:  # it decides
-                if one.number not in scores or (seeds := load_seeds(folder, one)) is None:
+        for trial in results:
+            if trial.final and best.final and trial.rows == best.rows:  # the trial decides the winner
+                if trial.number not in scores or (seeds := load_seeds(folder, trial)) is None:
                     return None
-                scores[one.number] = seeds
-        trials = [one for one in results if one.number in scores]
+                scores[trial.number] = seeds
+        trials = [trial for trial in results if trial.number in scores]
         return cls(scores, trials, best, objective, seed % 2**64)
 
     @cached_property
     def rows(self) -> int:
         return self.scores[self.best.number][0].rows
 
-    def place_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
-        """How far trials are behind the winner, with what the rows say of those that are compared.
+    def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
+        """Return how far each trial is behind the winner, with errors and ties of the trials compared by rows.
 
-        A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed.
+        A trial's mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first.
         """
         first, behind = len(self.trials), dict(by_value)
-        mean = [one.number for one in self.trials].index(self.best.number)
+        mean = [trial.number for trial in self.trials].index(self.best.number)
         models = [*self.scores.values(), self.scores[self.best.number][:1]]
-        against = [mean if one.final is self.best.final else first for one in self.trials]
-        _, errors, ties = pair_scores(models, [*against, first], self.objective, self.seed)
+        opponents = [mean if trial.final is self.best.final else first for trial in self.trials]
+        _, errors, ties = pair_scores(models, [*opponents, first], self.objective, self.seed)
         for trial, error, tie in zip(self.trials, errors[:-1], ties[:-1], strict=True):
             if trial.number in behind:
-                known = trial.number != self.best.number and error >= 0  # NaN where none is known
+                is_measured = trial.number != self.best.number and error >= 0  # an unknown error is NaN
                 distance = behind[trial.number].behind
-                behind[trial.number] = Behind(distance, float(error) if known else None, bool(tie))
+                behind[trial.number] = Behind(distance, float(error) if is_measured else None, bool(tie))
         return behind
 
     def estimate(self) -> Estimate | None:
-        """What the winner is likely to score on new rows.
+        """Estimate the winner's score on new rows.
 
-        None where the rows say nothing of it, as where it is the only finalist with such rows.
+        Returns None if the rows can't tell, as when only the winning finalist has scores on these rows.
         """
         from keras_sweep.honest.estimate import estimate_winner
 
-        among = [one.number for one in self.trials if one.final] or list(self.scores)
+        rivals = [trial.number for trial in self.trials if trial.final] or list(self.scores)
         naive, after = score(self.best)[0], None
-        if naive is None or (self.best.final and len(among) < 2):
+        if naive is None or (self.best.final and len(rivals) < 2):
             return None
-        if self.best.final:  # finalists were chosen among the complete trials of the search, each with one seed
-            search = [one for one in self.trials if one.is_whole]
-            first = stack_scores([self.scores[one.number][:1] for one in search], self.objective)
-            after = first_choice(first, search, among, len(self.scores[self.best.number]), self.objective)
+        if self.best.final:  # the finalists were chosen among the complete trials of the search, by a seed each
+            search = [trial for trial in self.trials if trial.is_whole]
+            scores = stack_scores([self.scores[trial.number][:1] for trial in search], self.objective)
+            after = describe_choice(scores, search, rivals, len(self.scores[self.best.number]), self.objective)
         return estimate_winner(
-            stack_scores([self.scores[number] for number in among], self.objective),
-            among.index(self.best.number),
+            stack_scores([self.scores[number] for number in rivals], self.objective),
+            rivals.index(self.best.number),
             self.seed,
             naive=naive,
             share=self.objective.is_share,
@@ -106,7 +107,7 @@ class Candidates:
 
 
 def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
-    """The scores of trials, by number; those that are damaged or lost are left out."""
+    """Load the scores of trials, by number, and skip damaged or missing files."""
     loaded = {}
     for trial in trials:
         with suppress(RecordError):
@@ -114,34 +115,34 @@ def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowS
     return loaded
 
 
-def load_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:
-    """The scores of a recipe with the search's seed, then with all others; None where any are not kept."""
-    ended = [one for one in recipe.finalists if has_value(one)]
+def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
+    """Load a trial's scores with the search's seed, then with the other seeds; None if any are missing."""
+    finalists = [finalist for finalist in trial.finalists if has_value(finalist)]
     try:
-        kept = [load_scores_of(folder, one) for one in (recipe, *ended)]
+        scores = [load_scores_of(folder, training) for training in (trial, *finalists)]
     except RecordError:
         return None
-    return kept if len({(one.rows, one.kind) for one in kept}) == 1 else None
+    return scores if len({(seed_scores.rows, seed_scores.kind) for seed_scores in scores}) == 1 else None
 
 
-def first_choice(
+def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
+    """Describe the choice of the finalists (numbers of trials) among the trials of the search, for the estimate."""
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice
 
-    numbers = [one.number for one in search]
-    errors = np.array([one.stderr or 0.0 for one in search])
-    unsteady = np.array([unsteadiness(one, objective) for one in search])
-    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
+    numbers = [trial.number for trial in search]
+    errors = np.array([trial.stderr or 0.0 for trial in search])
+    unsteady = np.array([unsteadiness(trial, objective) for trial in search])
+    return FirstChoice(scores, errors, unsteady, [numbers.index(number) for number in finalists], seeds)
 
 
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """How far each model is behind another on the same rows, the standard error of that, and whether it is a tie."""
+    """Compare models with others on the same rows: differences, their standard errors, and whether they are ties."""
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -150,19 +151,19 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """All scores as the statistics take them: larger is better. Of a model with several seeds it is their mean."""
+    """Stack scores for the statistics, so that larger is better. A model with several seeds gets their mean."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores
 
     sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
     if models[0][0].kind is not Kind.OUTPUTS:
-        rows = [np.mean([one.values() for one in seeds], axis=0, dtype=np.float32) for seeds in models]
+        rows = [np.mean([scores.values() for scores in seeds], axis=0, dtype=np.float32) for seeds in models]
         return MeanScores(np.float32(sign) * np.stack(rows))
     metric = METRICS[objective.name.removeprefix("val_")]
 
-    def of(outputs: Any, labels: Any, weights: Any = None) -> Any:
-        on = metric(outputs, labels)
-        return on if weights is None else lambda bags: on(bags * weights)
+    def score_bags(outputs: Any, labels: Any, weights: Any = None) -> Any:
+        score = metric(outputs, labels)
+        return score if weights is None else lambda bags: score(bags * weights)
 
-    return MetricScores([[of(*one.arrays) for one in seeds] for seeds in models], models[0][0].rows, sign)
+    return MetricScores([[score_bags(*scores.arrays) for scores in seeds] for seeds in models], models[0][0].rows, sign)

@@ -1,7 +1,7 @@
-"""What a record says of the whole sweep, its types checked when it is read. Every reader gets it from here.
+"""The attributes of a whole sweep in its record, with their types checked on reading. Every reader uses this module.
 
-A record may be damaged or somebody else's: any JSON may stand in any attribute. Others than these are skipped. Pydantic
-would take longer to import than a leaderboard takes to show.
+A record may be damaged or may come from another person, so any JSON may be in any attribute. Unknown attributes are
+skipped. Pydantic is not used: importing it takes longer than showing a leaderboard.
 """
 
 import json
@@ -15,71 +15,71 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import quote
 from keras_sweep.trial.result import Result
 
-LARGEST = 2**63 - 1  # SQLite knows no larger whole number
+LARGEST = 2**63 - 1  # the largest integer of SQLite
 T = TypeVar("T")
-OptunaText = NewType("OptunaText", str)  # one of Optuna's distributions, as its JSON text
+OptunaText = NewType("OptunaText", str)  # the JSON text of an Optuna distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How a reference model did on the same rows. It is no trial: nothing was searched."""
+    """The scores of a reference model on the same rows. It is not a trial: nothing was searched."""
 
     model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
-    metric: str  # what the scores of folds are: "accuracy", or "r2" for regression
+    metric: str  # of the fold scores: "accuracy", or "r2" for regression
     fold_scores: tuple[float, ...]  # cross-validated over training and validation rows
-    validation: Mapping[str, float | None]  # by Keras's names, of a fit on the training rows; with folds out of fold
+    validation: Mapping[str, float | None]  # by Keras's names: after a fit on the training rows, or out of fold
     seconds: float  # wall time of all fits
-    mean_score: float  # of the folds
+    mean_score: float  # over the folds
 
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """A training on all rows."""
+    """The winner's training repeated on all rows."""
 
-    trial: int  # whose recipe it is
-    seed: int | None  # of the finalist whose training it repeats; None: the trial's own
-    epochs: int  # as many as its value is of
+    trial: int  # the trial of the search with the same configuration
+    seed: int | None  # the seed of the repeated finalist; None: the trial's seed
+    epochs: int  # the trial's scored epoch
     rows: int
-    scores: Mapping[str, float]  # "loss", "accuracy": on those rows, to tell the model by
-    digest: str  # of its weights
+    scores: Mapping[str, float]  # "loss", "accuracy" on all rows, to recognise the model
+    digest: str  # of the weights
 
     @property
     def text(self) -> str:
-        """`trained again on all 60,000 rows for 17 epochs`."""
+        """Describe the training, as `trained again on all 60,000 rows for 17 epochs`."""
         return f"trained again on all {self.rows:,} rows for {self.epochs:,} epoch" + "s" * (self.epochs != 1)
 
 
 @dataclass(frozen=True, slots=True)
 class TestScores:
-    """What `evaluate()` gave on the sealed test rows."""
+    """The scores that `evaluate()` returned on the sealed test rows."""
 
-    __test__ = False  # not a test class, whatever its name begins with
+    __test__ = False  # pytest collects classes whose names begin with "Test"
 
     rows: int
     scores: Mapping[str, float]  # "loss", "accuracy"
-    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
-    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
+    stderrs: Mapping[str, float]  # standard errors of the scores that have a formula: "accuracy"
+    per_class: Mapping[str, float] | None  # class -> share of its rows that the model classifies correctly
 
 
 @dataclass(frozen=True, slots=True)
 class TestLook(TestScores):
-    """The last look at the test rows, and whose model it was at."""
+    """The last evaluation on the test rows, and the model that was evaluated."""
 
     number: int
-    seed: int | None  # of the finalist; None: the trial's own
-    refit: bool  # whether it was trained on all rows
+    seed: int | None  # of the finalist; None: the trial's seed
+    refit: bool  # whether the model was trained on all rows
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which recipes are trained again, each with which seeds."""
+    """The choice of finalists: configurations to train again, and the seeds for each."""
 
-    trials: int  # of the search when it was made: among more it decides nothing
+    trials: int  # in the search at the time of the choice; with more trials the choice no longer decides the winner
     recipes: tuple[int, ...] = ()  # numbers of trials of the search, the most promising first; none, or at least two
     seeds: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Each training as (recipe, seed), a seed at a time."""
+        """Yield each training as (recipe, seed), all recipes of a seed before the next seed."""
         return ((recipe, seed) for seed in self.seeds for recipe in self.recipes)
 
     def __len__(self) -> int:
@@ -88,38 +88,38 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The attributes of a sweep. Those without a default are in every record."""
+    """The attributes of a sweep. Every record has the attributes without a default."""
 
     metric: str
     goal: Goal
     seed: int
     space: str  # text of the space file
-    distributions: Mapping[str, OptunaText]  # of the parameters
-    identity: str | None = None  # of this record, which it was made with; an older record has none
-    goals: tuple[Objective, ...] = ()  # beside the metric
-    choose: str = ""  # what the winner's goals must meet
+    distributions: Mapping[str, OptunaText]  # by parameter
+    identity: str | None = None  # drawn when the record is created; older records have none
+    goals: tuple[Objective, ...] = ()  # further goals, beside the metric
+    choose: str = ""  # the condition on the winner's goals
     engine: str = ""  # "optuna/tpe"
-    trials: int | None = None  # that there are to be
-    exhausted: int | None = None  # how many trials were recorded when no point of the space was left
-    good_enough: int | None = None  # how many trials were recorded when one had the value of `search.stop`
+    trials: int | None = None  # planned for the sweep
+    exhausted: int | None = None  # the number of recorded trials when the space had no point left
+    good_enough: int | None = None  # the number of recorded trials when a trial reached `search.stop`
     fingerprint: str | None = None
     test_fingerprint: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
-    keras_config: Mapping[str, Any] | None = None  # as Keras's functions of these names say it
+    keras_config: Mapping[str, Any] | None = None  # results of Keras's functions, by the functions' names
     origin: str | None = None  # the folder of the space file
-    model_code: Mapping[str, str] | None = None  # file, or what a given function is made of -> SHA-256
+    model_code: Mapping[str, str] | None = None  # file, or part of a model function -> SHA-256
     spec: Mapping[str, Any] | None = None
-    imported: str | None = None  # from where
-    learned: int = 0  # trials of an earlier sweep that it began with
-    foreign: int = 0  # trials that Optuna wrote into the study, counted when it is read
+    imported: str | None = None  # the source of the imported trials
+    learned: int = 0  # trials of an earlier sweep that the search learned from
+    foreign: int = 0  # trials that Optuna wrote into the study, counted on reading
     seconds: Mapping[str, float] = field(default_factory=dict)
-    finalists: tuple[Choice, ...] = ()  # each choice of them
+    finalists: tuple[Choice, ...] = ()  # every choice of finalists, the last at the end
     refit: Refit | None = None
     test_looks: int = 0
     test: TestLook | None = None
     comparison: str | None = None  # SHA-256 of scores/comparison.json
     card: str | None = None  # SHA-256 of card.json
-    done: str | None = None  # digest of what the last run was given and left, if nothing is left to do
+    done: str | None = None  # digest of the last run's input and outcome, if that run completed the sweep
     baseline: Baseline | None = None
 
     @property
@@ -129,69 +129,69 @@ class Facts:
 
     @property
     def choice(self) -> Choice:
-        """The last choice of finalists; an empty one without any."""
+        """The last choice of finalists; an empty choice if there is none."""
         return self.finalists[-1] if self.finalists else Choice(0)
 
     def refit_of(self, training: Result) -> Refit | None:
-        """The training on all rows, if it repeats this training."""
-        of = (training.recipe, training.finalist_seed)
-        return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == of else None
+        """Return the training on all rows, if it repeats this training."""
+        key = (training.recipe, training.finalist_seed)
+        return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == key else None
 
     def test_of(self, training: Result) -> TestScores | None:
-        """The scores of the last look at the test rows, if it was at the model of this training."""
-        of = (training.recipe, training.finalist_seed, self.refit_of(training) is not None)
+        """Return the last scores on the test rows, if they are of this training's model."""
+        key = (training.recipe, training.finalist_seed, self.refit_of(training) is not None)
         test = self.test
-        return test if test is not None and (test.number, test.seed, test.refit) == of else None
+        return test if test is not None and (test.number, test.seed, test.refit) == key else None
 
 
 def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
-    """A record of that class, as JSON has it. Raises ValueError where one is damaged, or a needed one is missing."""
-    known, types = {}, get_type_hints(kind)
-    for each in fields(kind):  # type: ignore[arg-type]
-        value = attributes.get(each.name, each.default)
-        if value is MISSING and each.default_factory is MISSING:
-            raise ValueError(f"its attribute `{each.name}` is missing")
-        if each.name in attributes:
+    """Build a dataclass `kind` from JSON attributes. Raises ValueError if an attribute is damaged or missing."""
+    arguments, types = {}, get_type_hints(kind)
+    for item in fields(kind):  # type: ignore[arg-type]
+        value = attributes.get(item.name, item.default)
+        if value is MISSING and item.default_factory is MISSING:
+            raise ValueError(f"its attribute `{item.name}` is missing")
+        if item.name in attributes:
             try:
-                known[each.name] = _of_type(types[each.name], value)
+                arguments[item.name] = _to_type(types[item.name], value)
             except (TypeError, ValueError):
                 shown = f"a {type(value).__name__}" if isinstance(value, dict | list) else quote(value)
-                raise ValueError(f"its attribute `{each.name}` must be {each.type}, but it is {shown}") from None
-    return kind(**known)
+                raise ValueError(f"its attribute `{item.name}` must be {item.type}, but it is {shown}") from None
+    return kind(**arguments)
 
 
-def _of_type(wanted: Any, value: Any) -> Any:
-    """What a JSON value is as an attribute of that type. Raises TypeError where it can't be one."""
-    kind, inner = get_origin(wanted), get_args(wanted)
-    if wanted is Any:
+def _to_type(target: Any, value: Any) -> Any:
+    """Convert a JSON value to the type of an attribute. Raises TypeError if the value has another type."""
+    kind, inner = get_origin(target), get_args(target)
+    if target is Any:
         return value
     if NoneType in inner:
-        return None if value is None else _of_type(inner[0], value)
+        return None if value is None else _to_type(inner[0], value)
     if kind is tuple and isinstance(value, list):
-        return tuple(_of_type(inner[0], one) for one in value)
+        return tuple(_to_type(inner[0], item) for item in value)
     if kind is Mapping and isinstance(value, dict):
-        return {name: _of_type(inner[1], one) for name, one in value.items()}
-    if isinstance(wanted, type) and is_dataclass(wanted) and isinstance(value, dict):
-        return parse_record(wanted, value)
-    if wanted is Goal and value in tuple(Goal):
+        return {name: _to_type(inner[1], item) for name, item in value.items()}
+    if isinstance(target, type) and is_dataclass(target) and isinstance(value, dict):
+        return parse_record(target, value)
+    if target is Goal and value in tuple(Goal):
         return Goal(value)
-    if wanted is OptunaText and is_distribution(value):
+    if target is OptunaText and is_distribution(value):
         return value
-    if wanted in (str, bool, float) and type(value) is wanted:
+    if target in (str, bool, float) and type(value) is target:
         return value
-    if type(value) is int and abs(value) <= LARGEST and (wanted is float or (wanted is int and value >= 0)):
+    if type(value) is int and abs(value) <= LARGEST and (target is float or (target is int and value >= 0)):
         return value
     raise TypeError
 
 
 def is_distribution(value: Any) -> bool:
-    """Whether it is the JSON text of one of Optuna's distributions that a sweep may have."""
+    """Check whether a value is the JSON text of an Optuna distribution that a sweep may have."""
     try:
-        read = json.loads(value)
-        attributes = read["attributes"]
-        if read["name"] == "CategoricalDistribution":
+        distribution = json.loads(value)
+        attributes = distribution["attributes"]
+        if distribution["name"] == "CategoricalDistribution":
             return isinstance(attributes["choices"], list) and len(attributes["choices"]) > 0
-        bounds = [_of_type(float, attributes[name]) for name in ("low", "high")]
-        return read["name"] in ("FloatDistribution", "IntDistribution") and all(map(math.isfinite, bounds))
+        bounds = [_to_type(float, attributes[name]) for name in ("low", "high")]
+        return distribution["name"] in ("FloatDistribution", "IntDistribution") and all(map(math.isfinite, bounds))
     except (ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -1,7 +1,7 @@
-"""The tables of an Optuna 5 SQLite storage: the one file that knows them. Who only reads imports no Optuna.
+"""Reads and writes the tables of an Optuna 5 SQLite storage; no other file knows them. Readers import no Optuna.
 
-Rows are written as `optuna.study.Study.add_trial` writes them (a test compares the two), but by plain SQL: many trials
-fit into one commit, a trial costs a tenth of the time, and every error is SQLite's own.
+Rows are as `optuna.study.Study.add_trial` writes them (a test compares both), but written by plain SQL. So many trials
+fit into one commit, a trial takes a tenth of the time, and every error is SQLite's own.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from keras_sweep.trial.result import Result, TrialState
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
-SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a database
-STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
-# Tables that a trial has rows in, and their columns beside `trial_id`. All but the first say again what that says.
+REVISION = "v3.2.0.a"  # of the tables, by Optuna's migrations; Optuna 3.2 to 5 use it
+SIDE_FILES = ("-wal", "-shm", "-journal")  # suffixes of files that SQLite may keep beside a database
+STATES = tuple(state.value for state in TrialState)  # a sweep never writes Optuna's other states, RUNNING and WAITING
+# The tables with rows of a trial, and their columns beside `trial_id`. The user attributes hold all facts of a trial;
+# the other tables repeat some of them for Optuna.
 COLUMNS = {
     "trial_user_attributes": "key, value_json",
     "trial_values": "objective, value, value_type",
@@ -35,19 +36,19 @@ COLUMNS = {
     "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
 }
 TABLES = {"studies", "study_directions", "study_user_attributes", "trials", "alembic_version", *COLUMNS}
-Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> first column -> the others
-# The last trial that a sweep wrote into a study: it has a checksum. Those after it are Optuna's own.
+Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> first column -> other columns
+# The last trial that a sweep wrote into a study: it has a checksum. Optuna wrote the trials after it.
 LAST = (
     "coalesce((SELECT o.trial_id FROM trials o JOIN trial_user_attributes a ON a.trial_id = o.trial_id "
     f"WHERE o.study_id = :study AND a.key = '{CHECKSUM}' ORDER BY o.trial_id DESC LIMIT 1), 0)"
 )
-OWN, FOREIGN = (f"FROM trials t WHERE t.study_id = :study AND t.trial_id {is_own} {LAST}" for is_own in ("<=", ">"))
+OWN, FOREIGN = (f"FROM trials t WHERE t.study_id = :study AND t.trial_id {operator} {LAST}" for operator in ("<=", ">"))
 _LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
-_TIME = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy writes it
+_TIME = "%Y-%m-%d %H:%M:%S.%f"  # SQLAlchemy's format
 
 
-def revision(connection: sqlite3.Connection) -> str | None:
-    """The tables' revision; None where they are not Optuna's, or where anything beside tables would run SQL."""
+def read_revision(connection: sqlite3.Connection) -> str | None:
+    """Return the tables' revision; None if they are not Optuna's, or if a view or trigger could run SQL."""
     objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     names = {name for kind, name in objects if kind == "table"}
     if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
@@ -56,20 +57,20 @@ def revision(connection: sqlite3.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
-    """Every study: its id, name and directions ("maximize" or "minimize"), one a goal."""
+def read_studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
+    """Return the id, name and directions ("maximize" or "minimize", one per goal) of every study."""
     sql = (
         "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
         "JOIN study_directions d ON d.study_id = s.study_id ORDER BY s.study_id, d.objective"
     )
-    found: dict[tuple[int, str], list[str]] = {}
-    for number, name, direction in connection.execute(sql):
-        found.setdefault((int(number), str(name)), []).append(str(direction))
-    return [(*study, directions) for study, directions in found.items()]
+    by_study: dict[tuple[int, str], list[str]] = {}
+    for id, name, direction in connection.execute(sql):
+        by_study.setdefault((int(id), str(name)), []).append(str(direction))
+    return [(*study, directions) for study, directions in by_study.items()]
 
 
 def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence[str]) -> int:
-    """Write a study without trials, inside the caller's transaction; returns its id."""
+    """Write a study without trials, inside the caller's transaction. Returns its id."""
     study = connection.execute("INSERT INTO studies (study_name) VALUES (?)", (name,)).lastrowid
     assert study is not None
     sql = "INSERT INTO study_directions (study_id, direction, objective) VALUES (?, ?, ?)"
@@ -77,8 +78,8 @@ def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence
     return study
 
 
-def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
-    """The study's user attributes. Raises ValueError where one is no JSON."""
+def read_study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
+    """Return the study's user attributes. Raises ValueError if an attribute is not JSON."""
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
     texts = dict(connection.execute(sql, (study,)).fetchall())
     if not all(isinstance(key, str) and isinstance(text, str) for key, text in texts.items()):
@@ -87,7 +88,7 @@ def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, An
 
 
 def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, text: str) -> None:
-    """Write one user attribute of the study, a JSON text, inside the caller's transaction."""
+    """Write a user attribute of the study, a JSON text, inside the caller's transaction."""
     sql = (
         "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
         "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json"
@@ -96,7 +97,7 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """The number of the trial to come. Raises ValueError unless the sweep's trials are 0, 1, 2, ..., and have ended."""
+    """Return the number of the next trial. Raises ValueError unless trials 0, 1, 2, ... are there and have ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
     count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
@@ -108,17 +109,17 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
     return int(count)
 
 
-def foreign_trials(connection: sqlite3.Connection, study: int) -> int:
-    """How many trials Optuna has written into the study since the sweep wrote its last."""
+def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
+    """Count the trials that Optuna wrote into the study after the sweep's last trial."""
     return int(connection.execute(f"SELECT count(*) {FOREIGN}", {"study": study}).fetchone()[0])
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
-    """Give them a study of their own, inside the caller's transaction: the numbers that follow are the sweep's."""
-    known = {other: number for number, other, _ in studies(connection)}
-    other = known[name] if name in known else insert_study(connection, name, directions)
-    (there,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (other,)).fetchone()
-    about = {"study": study, "other": other, "shift": there - next_number(connection, study)}
+    """Move Optuna's trials to the study `name`, inside the caller's transaction: the sweep needs their numbers."""
+    ids = {title: id for id, title, _ in read_studies(connection)}
+    target = ids[name] if name in ids else insert_study(connection, name, directions)
+    (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
+    about = {"study": study, "other": target, "shift": count - next_number(connection, study)}
     sql = "UPDATE trials SET study_id = :other, number = number + :shift WHERE trial_id IN"
     connection.execute(f"{sql} (SELECT t.trial_id {FOREIGN})", about)
 
@@ -131,10 +132,10 @@ def insert_trial(
     objective: Objective,
     distributions: Mapping[str, str],
 ) -> None:
-    """Write one finished trial and its user attributes (`texts`), inside the caller's transaction.
+    """Write a finished trial and its user attributes (`texts`), inside the caller's transaction.
 
-    The curve of `objective` becomes intermediate values, at steps counted from 1. A parameter without one of the
-    `distributions` gets one that holds its value.
+    The curve of `objective` becomes intermediate values, at steps counted from 1. A parameter without an entry in
+    `distributions`, or with a value outside it, gets a distribution of its value alone.
     """
     seconds, end = result.seconds.total, datetime.now(UTC)
     begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
@@ -142,39 +143,39 @@ def insert_trial(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
         (result.number, study, result.state.value, begin.strftime(_TIME), end.strftime(_TIME)),
     ).lastrowid
-    rows: Rows = {"trial_user_attributes": {key: (text,) for key, text in texts.items()}, **_numbers(result, objective)}
-    rows["trial_params"] = {name: _param(value, distributions.get(name)) for name, value in result.params.items()}
+    rows: Rows = {"trial_user_attributes": {key: (text,) for key, text in texts.items()}, **_to_rows(result, objective)}
+    rows["trial_params"] = {name: _param_row(value, distributions.get(name)) for name, value in result.params.items()}
     for table, by_key in rows.items():
         marks = ", ?" * (COLUMNS[table].count(",") + 1)
         sql = f"INSERT INTO {table} (trial_id, {COLUMNS[table]}) VALUES (?{marks})"
         connection.executemany(sql, [(trial, key, *row) for key, row in by_key.items()])
 
 
-def _numbers(result: Result, objective: Objective) -> Rows:
-    values = [] if result.value is None else [result.value, *(result.goal(one.name) for one in objective.further)]
+def _to_rows(result: Result, objective: Objective) -> Rows:
+    values = [] if result.value is None else [result.value, *(result.goal(goal.name) for goal in objective.further)]
     curve = enumerate(result.curve.get(objective.name, ()), start=1)
     return {
-        "trial_values": {place: _stored(value) for place, value in enumerate(values) if value is not None},
-        "trial_intermediate_values": {step: _stored(value) for step, value in curve},
+        "trial_values": {place: _stored_number(value) for place, value in enumerate(values) if value is not None},
+        "trial_intermediate_values": {step: _stored_number(value) for step, value in curve},
     }
 
 
 def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
-    """Raises ValueError where what Optuna reads of a trial is not what its user attributes say: it was edited."""
+    """Compare Optuna's rows of a trial with its user attributes. Raises ValueError if they differ: they were edited."""
     params = [(name, rows["trial_params"].get(name, ()), to_scalar(value)) for name, value in result.params.items()]
-    expected = _numbers(result, objective)
-    expected["trial_params"] = {name: row if _has_value(row, value) else () for name, row, value in params}
+    expected = _to_rows(result, objective)
+    expected["trial_params"] = {name: row if _is_value_in(row, value) else () for name, row, value in params}
     for table, by_key in expected.items():
         keys = {**rows[table], **by_key}
         if edited := [f"{key!r:.60}" for key in keys if rows[table].get(key) != by_key.get(key)]:
             raise ValueError(f"{COLUMNS[table].partition(',')[0]} {', '.join(edited)} of `{table}` was edited")
 
 
-def _has_value(row: tuple[Any, ...], value: Any) -> bool:
+def _is_value_in(row: tuple[Any, ...], value: Any) -> bool:
     try:
         internal, choices = row[0], _choices(row[1])
-        chosen = internal if choices is None else choices[int(internal)]
-        return bool(chosen == value or chosen != chosen or (choices is None and float(value) == internal))
+        stored = internal if choices is None else choices[int(internal)]
+        return bool(stored == value or stored != stored or (choices is None and float(value) == internal))
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
         return False
 
@@ -184,11 +185,8 @@ def _choices(distribution: str) -> Any:
     return json.loads(distribution)["attributes"].get("choices")
 
 
-def trials(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """The sweep's trials in order of number: (number, state, value, their rows in all tables).
-
-    Raises ValueError where a trial was deleted.
-    """
+def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
+    """Yield each trial's number, state, value and rows, in order of number. Raises ValueError if one was deleted."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
@@ -199,41 +197,41 @@ def trials(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, st
         for row in connection.execute(sql, {"study": study}):
             rows[row[0]][table][row[1]] = row[2:]
     sql = f"SELECT trial_id, number, state {OWN} ORDER BY number"
-    for trial, number, state in connection.execute(sql, {"study": study}):
-        value, kind = rows[trial]["trial_values"].get(0, (None, None))
-        yield number, state, _INFINITE.get(kind, value), rows[trial]
+    for trial_id, number, state in connection.execute(sql, {"study": study}):
+        value, kind = rows[trial_id]["trial_values"].get(0, (None, None))
+        yield number, state, _INFINITE.get(kind, value), rows[trial_id]
 
 
 @cache
-def _parsed(distribution: str) -> BaseDistribution:
+def _parse_distribution(distribution: str) -> BaseDistribution:
     from optuna.distributions import json_to_distribution
 
     return json_to_distribution(distribution)
 
 
-def _param(value: Value, text: str | None) -> tuple[float, str]:
-    """What Optuna keeps for a value, and its distribution: one of its own where that of the parameter lacks it."""
+def _param_row(value: Value, text: str | None) -> tuple[float, str]:
+    """Return Optuna's number for a value, and its distribution: the parameter's, or else one of the value alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)
     if text is not None:
-        known = _parsed(text)
+        usual = _parse_distribution(text)
         with contextlib.suppress(ValueError, OverflowError):
-            internal = known.to_internal_repr(scalar)
-            if not isinstance(known, FloatDistribution | IntDistribution) or known.low <= internal <= known.high:
+            internal = usual.to_internal_repr(scalar)
+            if not isinstance(usual, FloatDistribution | IntDistribution) or usual.low <= internal <= usual.high:
                 return internal, text
-    own: BaseDistribution = CategoricalDistribution([scalar])
+    narrow: BaseDistribution = CategoricalDistribution([scalar])
     if type(scalar) is float and math.isfinite(scalar):
-        own = FloatDistribution(scalar, scalar)
+        narrow = FloatDistribution(scalar, scalar)
     elif type(scalar) is int and abs(scalar) < 2**53:
-        own = IntDistribution(scalar, scalar)
-    return own.to_internal_repr(scalar), distribution_to_json(own)
+        narrow = IntDistribution(scalar, scalar)
+    return narrow.to_internal_repr(scalar), distribution_to_json(narrow)
 
 
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
-def _stored(value: float) -> tuple[float | None, str]:
+def _stored_number(value: float) -> tuple[float | None, str]:
     if math.isfinite(value):
         return float(value), "FINITE"
     return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"

@@ -1,4 +1,4 @@
-"""Reads a record by plain SQLite: it takes no lock, writes nothing, imports no Optuna, and works beside a sweep."""
+"""Reads a record by plain SQLite, without a lock, writes or Optuna, so that it works while a sweep runs."""
 
 import contextlib
 import gc
@@ -19,17 +19,17 @@ from keras_sweep.space.constraint import constraint
 from keras_sweep.space.text import join
 from keras_sweep.trial.result import Result
 
-# What ends the names of further studies in a record; no sweep's name holds a blank. Studies of other names are let be.
+# Suffixes of the further studies in a record; no sweep's name contains a blank. Studies of other names are ignored.
 FINALISTS = " finalists"
-FOREIGN = " from Optuna"  # of the trials that Optuna wrote into the sweep's study
-FORMAT = 1  # of the attributes; a later one is refused, not guessed at
+FOREIGN = " from Optuna"  # trials that Optuna wrote into the sweep's study
+FORMAT = 1  # of the attributes; a later format is refused
 OF_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
 DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedStudy:
-    """The study of a sweep in its record, or that of its finalists, as a connection sees it."""
+    """A sweep's study in its record, or the study of its finalists, as a connection sees it."""
 
     connection: sqlite3.Connection
     id: int
@@ -37,19 +37,19 @@ class RecordedStudy:
     facts: Facts
 
     def rank_results(self) -> list[Result]:
-        """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
-        results, study = self.results_in(self.id), self.finalists()
+        """Return every finished trial in order of number, with its finalists, which may decide its rank."""
+        results, study = self.read_results(self.id), self.finalists()
         if study is None:
             return results
-        return add_finalists(results, self.results_in(study), self.facts.choice, len(results))
+        return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
 
-    def results_in(self, study: int) -> list[Result]:
-        """The results of that study, in order of number. Raises ValueError where one is damaged, or was deleted."""
+    def read_results(self, study: int) -> list[Result]:
+        """Return a study's results, in order of number. Raises ValueError if a result is damaged or was deleted."""
         results: list[Result] = []
         objective, collecting = self.facts.objective, gc.isenabled()
-        gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
+        gc.disable()  # a hundred thousand new objects have no cycle: this saves a third of the time
         try:
-            for number, state, value, rows in schema.trials(self.connection, study):
+            for number, state, value, rows in schema.read_trial_rows(self.connection, study):
                 try:
                     texts = {key: text for key, (text,) in rows["trial_user_attributes"].items()}
                     results.append(encoding.decode(number, state, value, texts))
@@ -62,100 +62,100 @@ class RecordedStudy:
         return results
 
     def finalists(self) -> int | None:
-        """The id of the study of finalists, where there is one beside it."""
-        wanted = self.name + FINALISTS
-        return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
+        """Return the id of the study of finalists, if there is one."""
+        finalists_name = self.name + FINALISTS
+        return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
 
 def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
-    """Give trials of the search, `trials` in all, the trainings of their recipes with other seeds.
+    """Attach to each trial of the search its finalists, the trainings with other seeds.
 
-    These decide once all that were chosen among so many trials are there.
+    The finalists decide once every training of `choice` is there, if the search had `trials` trials at the choice.
     """
-    by_pair = {(one.recipe, one.finalist_seed): one for one in trained}
-    decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
-    of_recipe: dict[int, list[Result]] = {}
-    for one in trained:
-        if not decided or one.recipe not in choice.recipes or one.finalist_seed in choice.seeds:
-            of_recipe.setdefault(one.recipe, []).append(one)
+    by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
+    is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
+    by_recipe: dict[int, list[Result]] = {}
+    for training in trained:
+        if not is_decided or training.recipe not in choice.recipes or training.finalist_seed in choice.seeds:
+            by_recipe.setdefault(training.recipe, []).append(training)
     return [
-        replace(one, finalists=tuple(of_recipe[one.number]), final=decided and one.number in choice.recipes)
-        if one.number in of_recipe
-        else one
-        for one in results
+        replace(trial, finalists=tuple(by_recipe[trial.number]), final=is_decided and trial.number in choice.recipes)
+        if trial.number in by_recipe
+        else trial
+        for trial in results
     ]
 
 
 def read_facts(folder: SweepFolder) -> Facts:
-    """What is known of the whole sweep. Raises RecordError."""
+    """Read the attributes of a sweep. Raises RecordError."""
     with reading(folder) as study:
         return study.facts
 
 
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
-    """The study at one moment, by a connection that can't write. Raises RecordError."""
+    """Open the study as it is at one moment, by a connection that can't write. Raises RecordError."""
     with name_damage(folder):
         check_file(folder)
-        # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
-        closed = not os.access(folder.path, os.W_OK, effective_ids=True)
-        alone = closed and not folder.study.with_name("study.db-wal").exists()
-        with closing(disk.connect(folder.study, options="mode=ro&immutable=1" if alone else "mode=ro")) as connection:
+        # In a folder without write permission, SQLite can't create the side files that readers and the writer share.
+        is_read_only = not os.access(folder.path, os.W_OK, effective_ids=True)
+        fixed = is_read_only and not folder.study.with_name("study.db-wal").exists()
+        with closing(disk.connect(folder.study, options="mode=ro&immutable=1" if fixed else "mode=ro")) as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this moment
-            yield the_study(connection, folder)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
+            yield require_study(connection, folder)
 
 
 @contextmanager
 def name_damage(folder: SweepFolder) -> Iterator[None]:
-    """Raise RecordError for what goes wrong with a record; damage is named as such."""
+    """Turn the errors of a damaged record into RecordError, which says that the record is damaged."""
     with plain_errors("read", folder.study):
         try:
             yield
-        except (sqlite3.DatabaseError, ValueError, RecursionError) as error:  # the last of deep JSON
+        except (sqlite3.DatabaseError, ValueError, RecursionError) as error:  # deep JSON raises RecursionError
             kind = str(getattr(error, "sqlite_errorname", ""))
-            if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # but of the disk, or a lock
+            if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # the disk failed, or a lock
                 raise
             raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
 
 
 def check_file(folder: SweepFolder) -> None:
-    """Refuse what can't be a database before SQLite looks at it. Raises RecordError."""
+    """Check that the record's files are files, before SQLite opens them. Raises RecordError."""
     path = folder.study
     if not folder.exists():
         raise RecordError(f"there is no record {path}", hint="`sweep list` says which sweeps there are")
-    for each in (path, *(path.with_name(path.name + suffix) for suffix in schema.SIDE_FILES)):
-        with contextlib.suppress(FileNotFoundError):  # SQLite writes to its side files even where it only reads
-            kind = kind_of(each.lstat().st_mode)
+    for file in (path, *(path.with_name(path.name + suffix) for suffix in schema.SIDE_FILES)):
+        with contextlib.suppress(FileNotFoundError):  # SQLite writes to its side files even when it only reads
+            kind = kind_of(file.lstat().st_mode)
             if kind is not None:
-                raise RecordError(f"{each} is not a file, but {kind}", hint=DAMAGED_HINT)
+                raise RecordError(f"{file} is not a file, but {kind}", hint=DAMAGED_HINT)
 
 
-def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
-    """Raises RecordError where a sweep did not write it, ValueError where an attribute is not what it should be."""
+def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
+    """Return the sweep's study. Raises RecordError if no sweep of this version wrote it, ValueError if damaged."""
     path = folder.study
-    revision = schema.revision(connection)
+    revision = schema.read_revision(connection)
     if revision is None:
         raise RecordError(f"the record {path} is not a sweep's", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    found = schema.studies(connection)
-    if not found:
+    studies = schema.read_studies(connection)
+    if not studies:
         raise RecordError(f"{path} holds 0 studies, but a sweep's record holds one", hint=DAMAGED_HINT)
-    study, name, directions = found[0]
-    if strange := [other for _, other, _ in found if other.endswith(FINALISTS) and other != name + FINALISTS]:
-        raise RecordError(f"{path} holds the study {strange[0]!r}, which is of another sweep", hint=DAMAGED_HINT)
-    attributes = schema.study_attributes(connection, study)
-    form = attributes.get("format")
-    if type(form) is not int:
+    study, name, directions = studies[0]
+    if foreign_names := [title for _, title, _ in studies if title.endswith(FINALISTS) and title != name + FINALISTS]:
+        raise RecordError(f"{path} holds the study {foreign_names[0]!r}, which is of another sweep", hint=DAMAGED_HINT)
+    attributes = schema.read_study_attributes(connection, study)
+    version = attributes.get("format")
+    if type(version) is not int:
         raise RecordError(f"{path} holds an Optuna study that no sweep wrote", hint=DAMAGED_HINT)
-    if form != FORMAT:
-        message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
+    if version != FORMAT:
+        message = f"{path} was written in format {version}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    facts = replace(parse_record(Facts, attributes), foreign=schema.foreign_trials(connection, study))
+    facts = replace(parse_record(Facts, attributes), foreign=schema.count_foreign_trials(connection, study))
     if facts.choose:
-        constraint(facts.choose)  # which raises
+        constraint(facts.choose)  # raises ValueError for a damaged condition
     if directions != list(facts.objective.directions):
         raise ValueError(f"its direction is {join(directions, 'and')!r}")
     return RecordedStudy(connection, study, name, facts)

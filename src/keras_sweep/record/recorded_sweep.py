@@ -1,7 +1,7 @@
-"""A sweep's record at one moment: its trials, its winner, and how all others compare with it.
+"""A sweep's record at one moment: its trials, its winner, and the comparison of the other trials with the winner.
 
-The comparison is computed at the end of a run and kept beside the scores, under a digest of its trials. The record has
-the digest of the file. If either differs, as while a sweep runs, a reader computes the comparison from the scores.
+A run computes the comparison at its end and keeps it in a file beside the scores, with a digest of the trials. The
+record has the digest of the file. If either digest differs, as while a sweep runs, a reader computes the comparison.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.comparison import PAIRED, Comparison, drop_lonely_ties, marginal
+from keras_sweep.trial.comparison import PAIRED, Comparison, compare_by_value, drop_lonely_ties
 from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported, order_key, winner
 from keras_sweep.trial.result import Result
 
 if TYPE_CHECKING:
     from keras_sweep.record.study_file import StudyFile
 
-VERSION = 5  # of the file of a comparison
-MOST_BYTES = 64 * 2**20  # of it
+VERSION = 5  # of the comparison's file
+MOST_BYTES = 64 * 2**20  # of the comparison's file
 CHOOSE_ANEW = "With another `where` in `finish: {choose: ...}` the same command chooses anew among these trials"
 
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """A sweep as its record had it at one moment."""
+    """A sweep as it was at one moment."""
 
     folder: SweepFolder
     facts: Facts
@@ -45,7 +45,7 @@ class RecordedSweep:
 
     @classmethod
     def read(cls, folder: SweepFolder) -> RecordedSweep:
-        """As the record is now. Raises RecordError."""
+        """Read the record as it is now. Raises RecordError."""
         with reading(folder) as study:
             return cls(folder, study.facts, study.rank_results())
 
@@ -55,59 +55,59 @@ class RecordedSweep:
 
     @cached_property
     def best(self) -> Result | None:
-        """The winner; None where no trial can win."""
+        """The winner; None if no trial can win."""
         return winner(self.results, self.objective)
 
     @property
     def refit(self) -> Refit | None:
-        """The training on all rows, if it repeats the winner's."""
+        """The training on all rows, if it repeats the winner's training."""
         return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
 
     @cached_property
     def comparison(self) -> Comparison:
-        """What was kept of these very trials, else computed; by values alone where they have no scores of rows."""
+        """The kept comparison of these trials, or a computed one; by values alone if the trials have no row scores."""
         if not any(result.scores_digest for result in self.results):
-            return marginal(self.results, self.objective)
+            return compare_by_value(self.results, self.objective)
         return self.kept_comparison or self.compare()
 
     def compare(self) -> Comparison:
-        """The winner against all that could have won; trials without scores are compared by their values alone."""
-        objective, best, by_value = self.objective, self.best, marginal(self.results, self.objective)
+        """Compare the winner with all trials that could have won. Trials without row scores are compared by value."""
+        objective, best, by_value = self.objective, self.best, compare_by_value(self.results, self.objective)
         if best is None or not best.scores_digest:
             return by_value
         candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)
         if candidates is None:
             return by_value
-        from keras_sweep.honest.ties import more_trials  # who only reads what is kept does without NumPy
+        from keras_sweep.honest.ties import more_trials  # here, since reading a kept comparison needs no NumPy
 
-        behind, more = candidates.place_behind(by_value.behind), None
+        behind, more = candidates.measure_behind(by_value.behind), None
         if self.facts.exhausted != len(self.results):
-            values = [one.value for one in self.results if can_win(one, objective) and one.value is not None]
+            values = [trial.value for trial in self.results if can_win(trial, objective) and trial.value is not None]
             more = more_trials([-objective.key(value) for value in values], behind)
         estimate = candidates.estimate()
         return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, candidates.rows, more)
 
     @cached_property
     def kept_comparison(self) -> Comparison | None:
-        """What a run kept of these very trials, if it stands there to the letter."""
+        """The comparison that a run kept, if its file is unchanged and is of these trials."""
         try:
             text = read_plain(self.folder.comparison, MOST_BYTES)
             if hashlib.sha256(text).hexdigest() != self.facts.comparison:
                 return None
-            kept = json.loads(text)
-            return Comparison.from_json(kept) if kept["digest"] == self.digest else None
+            content = json.loads(text)
+            return Comparison.from_json(content) if content["digest"] == self.digest else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
     def trial(self, number: int) -> Result:
-        """The trial of that number. Raises UsageError where there is none."""
+        """Return the trial of a number. Raises UsageError if there is none."""
         if 0 <= number < len(self.results):
             return self.results[number]
         last = f"they are numbered 0 to {len(self.results) - 1}" if self.results else "it has none yet"
         raise UsageError(f"sweep {self.folder.name!r} has no trial {number}: {last}")
 
     def require_winner(self) -> Result:
-        """The winner. Raises RecordError where no trial was trained here, or none completed."""
+        """Return the winner. Raises RecordError if no trial was trained here, or if none completed."""
         if self.best is not None:
             return self.best
         name, results, objective = self.folder.name, self.results, self.objective
@@ -120,14 +120,14 @@ class RecordedSweep:
         raise RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
 
     def training(self, number: int | None) -> Result:
-        """The trial of that number, or the training that stands for the winner: of those with several seeds the best.
+        """Return the trial of a number, or without a number the winner's training, by its best seed.
 
-        Raises as `trial` and `require_winner`.
+        Raises UsageError if there is no such trial, RecordError if there is no winner.
         """
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 
     def keep_comparison(self, study: StudyFile) -> None:
-        """Write the comparison where readers find it, if it is not there already. Raises RecordError."""
+        """Write the comparison for readers, if it is not kept yet. Raises RecordError."""
         if self.kept_comparison is None and self.comparison.method == PAIRED:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
@@ -135,24 +135,24 @@ class RecordedSweep:
 
     @property
     def digest(self) -> str:
-        """Of all that the comparison depends on."""
+        """The digest of everything that the comparison depends on."""
 
-        def said(result: Result) -> tuple[object, ...]:
+        def to_key(result: Result) -> tuple[object, ...]:
             return result.state, result.value, result.stderr, result.engine, result.scores_digest
 
         facts, objective = self.facts, self.objective
         about: list[object] = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
         about += [objective.where] if objective.where else []
-        about += rows if any(rows := [one.rows for one in self.results]) else []
-        trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
-        return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
+        about += rows if any(rows := [trial.rows for trial in self.results]) else []
+        parts = [(order_key(trial, objective), *to_key(trial), *map(to_key, trial.finalists)) for trial in self.results]
+        return hashlib.sha256(repr((about, parts)).encode()).hexdigest()
 
 
 def why_none(results: Sequence[Result]) -> str:
-    """How most of the trials ended, none of which completed: "4 of 4 as trial 0: diverged (loss inf in epoch 1)"."""
-    reasons = Counter(one.reason for one in results)
+    """Say how most trials ended when none completed: "4 of 4 as trial 0: diverged (loss inf in epoch 1)"."""
+    reasons = Counter(trial.reason for trial in results)
     most, count = reasons.most_common(1)[0]
-    first = next(one for one in results if one.reason == most)
+    first = next(trial for trial in results if trial.reason == most)
     last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
     where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
     return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"

@@ -1,7 +1,6 @@
-"""A trial's weights, and what it scored on each validation row, on disk: a small file of arrays each.
+"""Saves a trial's weights and its scores on the validation rows: a small file of arrays each.
 
-The trial's record has the digests of both, so that a file is never taken for another trial's, nor an altered one for
-sound.
+The trial's record has the digests of both files. So a file of another trial or an altered file is never used.
 """
 
 import json
@@ -21,26 +20,26 @@ from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
-BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
+BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; all trials keep right and wrong, which is a bit a row
 
 
 def weights_file(folder: SweepFolder, number: int) -> Path:
-    """Where a trial's weights are kept, by `write_arrays`."""
+    """Return the path of a trial's weights, which `write_arrays` writes."""
     return folder.weights / f"{number:06d}.npz"
 
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
-    """Where the weights of a trial or of a finalist are kept."""
-    return weights_file(part_of(folder, trial), trial.number)
+    """Return the path of the weights of a trial or finalist."""
+    return weights_file(select_part(folder, trial), trial.number)
 
 
-def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
-    """The part of a sweep's folder that holds the files of a trial, or of a finalist."""
+def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
+    """Return the part of a sweep's folder that holds the files of a trial or finalist."""
     return folder if trial.suggestion.recipe is None else folder.finalists
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read the weights of that digest to the last bit. Raises RecordError: they are missing, damaged, or others."""
+    """Read weights to the last bit. Raises RecordError if they are missing or damaged, or have another digest."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
@@ -52,22 +51,22 @@ def load_weights(path: Path, digest: str | None) -> Weights:
 
 
 def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:
-    """The weights of a trial or of a finalist. Raises as `load_weights`."""
+    """Read the weights of a trial or finalist. Raises RecordError as `load_weights`."""
     return load_weights(weights_file_of(folder, trial), trial.weights_digest)
 
 
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
-    """Remove what `write_arrays` wrote of other trials, and what a killed process left. Raises RecordError."""
-    kept = set(numbers)
+    """Remove the files of trials other than `numbers`, and what a killed process left. Raises RecordError."""
+    numbers_left = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
         for number, path in sorted(list_numbered_files(folder).items()):
-            if number not in kept and is_array_file(path):
+            if number not in numbers_left and is_array_file(path):
                 disk.remove(path)
 
 
 def list_numbered_files(folder: Path) -> dict[int, Path]:
-    """The files of a folder that bear a trial's number, by it; {} where there is no folder. Raises RecordError."""
+    """Return the files of a folder that are named by trial numbers; {} without a folder. Raises RecordError."""
     if not folder.is_dir():
         return {}
     with plain_errors("read", folder):
@@ -75,35 +74,35 @@ def list_numbered_files(folder: Path) -> dict[int, Path]:
 
 
 def scores_file(folder: SweepFolder, number: int) -> Path:
-    """Where a trial's scores are kept."""
+    """Return the path of a trial's scores."""
     return folder.scores / f"{number:06d}.npz"
 
 
 def save_scores(path: Path, scores: RowScores) -> None:
-    """Write them, whole or not at all. Raises RecordError."""
+    """Write scores, whole or not at all. Raises RecordError."""
     write_arrays(path, scores.arrays, text=scores_text(scores))
 
 
 def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
-    """The scores of a trial or of a finalist. Raises as `load_scores`."""
-    return load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
+    """Read the scores of a trial or finalist. Raises RecordError as `load_scores`."""
+    return load_scores(scores_file(select_part(folder, trial), trial.number), trial.scores_digest)
 
 
 def load_scores(path: Path, digest: str | None) -> RowScores:
-    """Read the scores of that digest. Raises RecordError: they are missing, damaged, or others."""
+    """Read scores. Raises RecordError if they are missing or damaged, or have another digest."""
     try:
-        return scores_of(*read_text_and_arrays(path), digest)
+        return parse_scores(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
         raise RecordError(f"the scores {path} are damaged: {error}") from error
 
 
 def scores_text(scores: RowScores) -> str:
-    """What stands before the arrays of scores."""
+    """Return the text that a scores file has before its arrays."""
     return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
 
 
-def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
-    """Scores from their text and arrays. Raises ValueError where they are not those of that digest."""
+def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
+    """Build scores from their text and arrays. Raises ValueError if they have another digest."""
     try:
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
@@ -115,25 +114,25 @@ def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowSco
 
 
 def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
-    """Scores that were read from a file. Raises ValueError where they are of no such form."""
+    """Build scores read from a file. Raises ValueError if the arrays do not have the form of the kind."""
     scores = RowScores(Kind(kind), rows, arrays)
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
-    wanted = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
-    got = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
-    flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
-    if got != wanted or not flat:
-        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {got}")
+    expected = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
+    forms_read = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
+    is_flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
+    if forms_read != expected or not is_flat:
+        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {forms_read}")
     return scores
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """The trials, by number, that have scores on disk: of the `best` that could win, the first, and all with bits."""
-    able = (result for result in results if can_win(result, objective))
-    ranked = sorted(able, key=lambda result: order_key(result, objective))[:best]
-    kept = [*ranked[:BEST_WITH_VALUES], *filter(keeps_bits, ranked[BEST_WITH_VALUES:])]
-    return sorted((one for one in kept if one.scores_digest), key=lambda result: result.number)
+    """Return the trials with scores on disk, by number: of the `best`, the first keep any scores, the rest bits."""
+    rivals = (result for result in results if can_win(result, objective))
+    ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
+    with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]
+    return sorted((result for result in with_scores if result.scores_digest), key=lambda result: result.number)
 
 
-def keeps_bits(result: Result) -> bool:
-    """Whether its scores say of each row that it is right or wrong."""
+def has_bits(result: Result) -> bool:
+    """Check whether a result's scores are bits: right or wrong for each row."""
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")

@@ -1,4 +1,4 @@
-"""Where a sweep is on disk: the names in its folder, and how a sweep is found."""
+"""Where a sweep is on disk: the names in its folder, and how to find a sweep."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.space.text import itemize, nearest, sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
-_ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1": no valid name has a tilde, so none is taken
+_ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contain a tilde
 
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """The path of a file or folder of a sweep, or of the part of it that is meant."""
+    """The path of a file or folder inside a sweep's folder, or inside the part that the object names."""
 
     name: str
     of_part: bool = False
@@ -36,20 +36,20 @@ class SweepFolder:
     """The folder of one sweep. Making the object touches no disk."""
 
     path: Path
-    part: str = ""  # where the weights and the spool of finalists stand, whose numbers are those of other trials, too
+    part: str = ""  # the part for finalists or the refit, whose files have the same numbers as other trials' files
 
     study = _Inside("study.db")  # the record
-    space = _Inside("space.yaml")  # the space file as it was run
+    space = _Inside("space.yaml")  # the space file of the last run
     weights = _Inside("weights", of_part=True)  # of the best trials
-    scores = _Inside("scores", of_part=True)  # what each trial scored on each validation row
-    spool = _Inside("spool", of_part=True)  # trials that ended, until their turn in the record comes
-    comparison = _Inside("scores/comparison.json")  # of the trials with the winner, by those scores
+    scores = _Inside("scores", of_part=True)  # of each trial on each validation row
+    spool = _Inside("spool", of_part=True)  # trials that ended before earlier trials
+    comparison = _Inside("scores/comparison.json")  # of the trials with the winner, by their scores
     checkpoints = _Inside("checkpoints")  # of trials that still train
     best = _Inside("best.keras")  # the winner's model
-    card = _Inside("card.json")  # what is known of the winner
+    card = _Inside("card.json")  # the winner's model card
     log = _Inside("run.log")  # what happened, line by line
-    lock = _Inside("lock")  # held, as the folder itself, by the process that runs the sweep
-    owner = _Inside("lock.json")  # who holds the lock
+    lock = _Inside("lock")  # locked, like the folder itself, by the process that runs the sweep
+    owner = _Inside("lock.json")  # the process that holds the lock
 
     @property
     def name(self) -> str:
@@ -57,20 +57,20 @@ class SweepFolder:
 
     @property
     def finalists(self) -> SweepFolder:
-        """The same sweep, with the weights and the spool of its finalists."""
+        """The same sweep, with the folders for its finalists."""
         return replace(self, part="finalists")
 
     @property
     def refit(self) -> SweepFolder:
-        """The same sweep, with the weights of its winner trained on all rows."""
+        """The same sweep, with the folders for the winner trained again on all rows."""
         return replace(self, part="refit")
 
     def exists(self) -> bool:
-        """Whether there is a record, whole or damaged."""
+        """Check whether there is a record, whole or damaged."""
         return self.study.exists() or self.study.is_symlink()
 
     def make(self) -> None:
-        """Make the folder, for its owner alone; an empty one that is there becomes so too. Raises RecordError."""
+        """Create the folder for its owner alone; make an existing empty folder private. Raises RecordError."""
         with plain_errors("make", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -78,17 +78,17 @@ class SweepFolder:
                 disk.fsync(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
-            if self.open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
-                with contextlib.suppress(PermissionError):  # another user's, which `open_to_others` goes on to say
+            if self.is_open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
+                with contextlib.suppress(PermissionError):  # another user owns the folder: reported later
                     self.path.chmod(0o700)
 
-    def open_to_others(self) -> bool:
-        """Whether others than its owner may look into the folder, or write to it."""
+    def is_open_to_others(self) -> bool:
+        """Check whether other users may read or write the folder."""
         return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file or folder to the next free `NAME~1`, `NAME~2`, ... beside it; return that. Raises RecordError."""
+    """Rename a file or folder to the next free `NAME~1`, `NAME~2`, ... and return the new path. Raises RecordError."""
     number = 1
     while (target := path.with_name(f"{path.name}~{number}")).exists() or target.is_symlink():
         number += 1
@@ -99,30 +99,30 @@ def set_aside(path: Path) -> Path:
 
 
 def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
-    """Where sweeps live: the option, else $SWEEPS_DIR, else ./sweeps. It need not exist."""
+    """Return the folder of all sweeps: the option, else $SWEEPS_DIR, else ./sweeps. It need not exist."""
     return Path(option or os.environ.get("SWEEPS_DIR") or DEFAULT_SWEEPS_DIR).expanduser()
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """The folder for a sweep to run. Raises UsageError for a name that is not allowed."""
+    """Return the folder for a sweep to run. Raises UsageError for an invalid name."""
     if fault := sweep_name_fault(name):
         raise UsageError(fault, hint="Give another one with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """Every sweep there, those moved aside included, the newest first. Raises RecordError where it can't be read."""
+    """List every sweep, the newest first, with those moved aside. Raises RecordError if the folder can't be read."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
     with plain_errors("read", sweeps):
-        named = [path for path in sweeps.iterdir() if not sweep_name_fault(_ASIDE.sub("", path.name))]
-        there = [folder for folder in map(SweepFolder, named) if folder.exists()]
-    return sorted(there, key=lambda folder: (-last_change(folder), folder.name))
+        paths = [path for path in sweeps.iterdir() if not sweep_name_fault(_ASIDE.sub("", path.name))]
+        existing = [folder for folder in map(SweepFolder, paths) if folder.exists()]
+    return sorted(existing, key=lambda folder: (-last_change(folder), folder.name))
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """The sweep of that name; without a name the newest that was not moved aside. Raises UsageError."""
+    """Find a sweep by name, or without a name the newest that was not moved aside. Raises UsageError."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):
@@ -137,17 +137,17 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
 
 
 def last_change(folder: SweepFolder) -> float:
-    """When the record was written to, in seconds since 1970. Commits go to SQLite's log first: its time counts, too."""
+    """Return the time of the record's last change, in seconds since 1970. Commits change SQLite's log first."""
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):
-            if path == folder.study or path.stat().st_size:  # a reader makes an empty log
+            if path == folder.study or path.stat().st_size:  # a reader creates an empty log
                 newest = max(newest, path.stat().st_mtime)
     return newest
 
 
 def check_own_files(folder: SweepFolder) -> None:
-    """Raise RecordError where a sweep's folder holds a link, a pipe, a socket or a device. Nothing is opened."""
+    """Check that a sweep's folder has no link, pipe, socket or device. Opens nothing. Raises RecordError."""
     with plain_errors("read", folder.path):
         for path in sorted(folder.path.iterdir()):
             mode = path.lstat().st_mode

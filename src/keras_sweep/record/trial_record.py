@@ -1,4 +1,4 @@
-"""The record as the loop sees it: finished trials in order, scores of rows, weights of the best, those that wait."""
+"""Records trials for the training loop: finished trials in order, weights and scores of the best, waiting trials."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from keras_sweep.trial.ranking import LEADING, can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest
 
-if TYPE_CHECKING:  # who only looks what waits opens no record
+if TYPE_CHECKING:  # `list_waiting` opens no record
     from keras_sweep.record.study_file import StudyFile
 
 
 class TrialRecord:
-    """The trials of a sweep, and the spool of those that ended before their turn.
+    """The trials of a sweep, and the spool of trials that ended before earlier trials.
 
-    A trial's files are written before the trial, and others' removed after it: a kill leaves too many, never too few.
+    A trial's files are written before it is recorded, and other trials' files removed after it: none can be missing.
     """
 
     def __init__(
@@ -37,35 +37,35 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`notice` is called with a sentence for each waiting trial that is damaged, and on trials of Optuna's."""
+        """`notice` is called with a sentence for each damaged waiting trial, and for trials that Optuna wrote."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
-        self._kept = kept
+        self._weights_kept = kept
         self._notice = notice
         self._results = study.results()
-        self._ranked: list[Result] = []  # the best, as many as keep weights or scores
+        self._ranked: list[Result] = []  # the best trials, which keep weights or scores
         for result in self._results:
             self._place(result)
-        saved.delete_others(self._folder.weights, self.best)  # a kill may have left too many
+        saved.delete_others(self._folder.weights, self.best)  # left by a killed process
         self._delete_scores()
         with plain_errors("read", self._folder.spool):
             atomic.clear_parts(self._folder.spool)
         self._waiting = saved.list_numbered_files(self._folder.spool)
-        for number in range(len(self._results)):  # a kill came between commit and removal
+        for number in range(len(self._results)):  # left by a process killed after the commit
             self.discard(number)
 
     def results(self) -> list[Result]:
-        """All trials in the order of their numbers, without weights."""
+        """Return all trials in order of number, without weights."""
         return list(self._results)
 
     @property
     def best(self) -> list[int]:
         """The trials whose weights are kept, best first."""
-        return [one.number for one in self._ranked[: self._kept]]
+        return [trial.number for trial in self._ranked[: self._weights_kept]]
 
     def add(self, result: Result) -> Result:
-        """Keep a trial; return it without weights and scores. Raises RecordError, and then nothing of it is kept."""
+        """Record a trial and return it without weights and scores. If it raises RecordError, nothing is recorded."""
         light, folder = result.light(), self._folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
@@ -76,7 +76,7 @@ class TrialRecord:
             if scores is not None:
                 saved.save_scores(saved.scores_file(folder, result.number), scores)
             if foreign := self._study.add(light):
-                self._notice(foreign_text(foreign, light.number, self._study.name + FOREIGN))
+                self._notice(describe_foreign_trials(foreign, light.number, self._study.name + FOREIGN))
         except BaseException:
             self._ranked = ranked_before
             raise
@@ -89,12 +89,12 @@ class TrialRecord:
         return light
 
     def wait(self, result: Result) -> Result:
-        """Keep a trial whose turn has not come, with its arrays if it may be among the best; return it without them.
+        """Keep a trial that ended before earlier trials, and return it without arrays. Raises RecordError.
 
-        Raises RecordError.
+        Its weights and scores are kept if it may be among the best.
         """
         light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
-        weights = (result.weights if self._may_be_among(result, self._kept) else None) or ()
+        weights = (result.weights if self._may_be_among(result, self._weights_kept) else None) or ()
         scores = result.scores if self._may_keep_scores(result) else None
         about = {
             "state": light.state.value,
@@ -108,73 +108,73 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Those of them that wait, by number; one that is damaged is named and moved aside. Raises RecordError."""
-        found = {}
-        for number in [one for one in numbers if one in self._waiting]:
+        """Load the waiting trials among `numbers`. Moves damaged files aside, with a notice. Raises RecordError."""
+        results = {}
+        for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]
             try:
-                found[number] = _decoded(number, *read_text_and_arrays(path))
+                results[number] = _decode_waiting(number, *read_text_and_arrays(path))
             except (DamagedArrays, ValueError) as error:
                 del self._waiting[number]
                 moved = set_aside(path).name
                 self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
-        return found
+        return results
 
     def discard(self, number: int) -> None:
-        """Forget a trial that waits: the record has it, or it is not to be used. Raises RecordError."""
+        """Remove a waiting trial that was recorded or that is not to be used. Raises RecordError."""
         if (path := self._waiting.pop(number, None)) is not None:
             with plain_errors("remove", path):
                 disk.remove(path)
 
     def close(self) -> None:
-        """The search is over: leave no empty spool behind. Raises RecordError."""
+        """Remove an empty spool at the end of the search. Raises RecordError."""
         spool = self._folder.spool
         if not self._waiting and spool.is_dir() and not any(spool.iterdir()):
             with plain_errors("remove", spool):
                 disk.remove_folder(spool)
 
     def _may_be_among(self, result: Result, best: int) -> bool:
-        """Whether it may be among so many best once it is recorded: they can only get better until then."""
+        # Until the trial is recorded, the best can only get better.
         if not can_win(result, self._objective):
             return False
         full = len(self._ranked) >= best
         return not full or order_key(result, self._objective) < order_key(self._ranked[best - 1], self._objective)
 
     def _may_keep_scores(self, result: Result) -> bool:
-        """Whether its scores may be kept: bits of all that can win, more than bits of the best alone."""
+        # All trials that can win keep scores that are bits; only the best keep larger scores.
         if result.scores is None or not can_win(result, self._objective):
             return False
         return result.scores.kind is Kind.BITS or self._may_be_among(result, saved.BEST_WITH_VALUES)
 
     def _place(self, result: Result) -> None:
         if can_win(result, self._objective):
-            ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
-            self._ranked = ranked[: max(self._kept, saved.BEST_WITH_VALUES)]
+            ranked = sorted([*self._ranked, result], key=lambda trial: order_key(trial, self._objective))
+            self._ranked = ranked[: max(self._weights_kept, saved.BEST_WITH_VALUES)]
 
     def _delete_scores(self) -> None:
-        numbers = [one.number for one in saved.select_scored(self._results, self._objective)]
+        numbers = [trial.number for trial in saved.select_scored(self._results, self._objective)]
         saved.delete_others(self._folder.scores, numbers)
 
 
-def foreign_text(count: int, first: int, study: str | None = None) -> str:
-    """That trials were written by Optuna, and are of no sweep; `study` is the one that they were moved to."""
+def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
+    """Say that Optuna wrote trials into the record; `study` is the study that they were moved to."""
     now = f": its study '{study}' has them now, and `sweep import` reads that" if study else ""
     return f"left out: {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
 
 
-def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """The trials, in order, that wait beside a record of so many of `total`. Nothing is opened. Raises RecordError."""
+def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
+    """List the trials that wait beside a record of `recorded` trials, in order. Opens no file. Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
 
-def _decoded(number: int, text: str, arrays: Weights) -> Result:
-    """Raises ValueError where `TrialRecord.wait` did not write it."""
+def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
+    """Decode a file of `TrialRecord.wait`. Raises ValueError if it is damaged."""
     try:
         about = json.loads(text)
         result = encoding.decode(number, about["state"], about["value"], about["texts"])
-        weights, rest = arrays[: about["weights"]] or None, arrays[about["weights"] :]
-        scores = saved.scores_of(about["scores"], rest, result.scores_digest) if rest else None
+        weights, score_arrays = arrays[: about["weights"]] or None, arrays[about["weights"] :]
+        scores = saved.parse_scores(about["scores"], score_arrays, result.scores_digest) if score_arrays else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error
     if weights is not None and arrays_digest(weights) != result.weights_digest:

@@ -1,7 +1,7 @@
-"""The base classes of searching: what an engine and a sampler say, and what a sampler can do.
+"""The base classes of the search: engine, sampler, and what a sampler can do.
 
-An engine asks for trials and learns from their results; it never trains and keeps no file. Its random numbers follow
-from (search seed, number of trials so far), so one rebuilt by `replay` goes on as if it had never stopped.
+An engine suggests trials and learns from their results. It trains nothing and keeps no file. Its random numbers depend
+on the search seed and the number of trials so far, so an engine rebuilt by `replay` continues as if never stopped.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ if TYPE_CHECKING:
 
 
 class Engine(ABC):
-    """Decides what to train next. By default it stops no trial, and has none continued.
+    """Suggests what to train next. By default it stops no trial and continues none.
 
-    A worked example of the order of calls, with two trials a generation:
+    Calls come in this order, here with two trials a generation:
 
         engine.replay([[r0, r1]])        # state includes r0, r1
         s2, s3 = engine.ask(2)           # numbers 2 and 3
-        engine.rung(1, {2: 0.7, 3: 0.4}) # -> {3}: trial 3 is to stop after epoch 1
+        engine.rung(1, {2: 0.7, 3: 0.4}) # -> {3}: trial 3 stops after epoch 1
         engine.tell([r2, r3])            # state includes r0 .. r3
     """
 
     name: str  # "optuna/tpe"
-    learns = True  # whether what it asks depends on results
+    learns = True  # whether suggestions depend on results
 
     @abstractmethod
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        """Take in all earlier results, generation by generation. Called once, before the first `ask`."""
+        """Learn all earlier results, generation by generation. Called once, before the first `ask`."""
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:
-        """At most n suggestions, numbered on from the last; empty when the space is exhausted.
+        """Return at most n suggestions with the numbers after the last trial; [] when the space is exhausted.
 
-        No suggestion repeats the parameters of another trial, unless it `continues` it.
+        No suggestion repeats the parameters of another trial, unless it `continues` that trial.
         """
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        """The suggestions of at most so many generations of n, if no result can change them. By default of one."""
+        """Return suggestions for up to `generations` generations of n, if no result can change them; else for one."""
         return self.ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
-        """How many trials generation `index` has, if those of others have `size`. By default they are all alike."""
+        """Return the number of trials in generation `index`, by default `size`, as in other generations."""
         return size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """The epochs, counted from 1, after which `rung` is to be called for a trial of so many epochs; () for none."""
+        """Return the epochs, counted from 1, after which a trial of `epochs` epochs calls `rung`; () for none."""
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """The numbers of the trials to stop, given the objective of each trial of the generation after `epoch`.
+        """Return the numbers of the trials to stop, from the objective of each trial after `epoch`.
 
-        Called in ascending order of epochs, with all trials of the generation that still train there.
+        Called in ascending order of epochs, with all trials of the generation that still train.
         """
         return frozenset()
 
     @abstractmethod
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn the results of what was asked, in the order of their numbers. A FAIL counts as the worst."""
+        """Learn the results of suggestions, in order of number. A FAIL counts as the worst."""
 
     def continuable(self) -> frozenset[int]:
-        """The numbers of the trials told so far that a later suggestion may continue; all others end for good.
+        """Return the numbers of the trials so far that a later suggestion may continue; other trials end for good.
 
         Called between `tell` and `ask`.
         """
@@ -77,43 +77,43 @@ class Engine(ABC):
 
 
 class Capabilities:
-    """What a sampler can do. The reader of a space file asks this of the class, before a sampler is made."""
+    """What a sampler can do: class attributes, which a space file's reader checks before it makes a sampler."""
 
-    learns = True  # whether what it draws depends on results
+    learns = True  # whether draws depend on results
     learns_choices = True  # from parameters that are choices; else it draws them at random
     learns_conditions = True  # from parameters that only some trials have; else it draws them at random
     learns_goals = False  # from several goals at once
     learns_others = True  # from trials that another sampler drew, as results come
-    draws_ranges = True  # any value of a continuous range; else it cuts the range into a few
+    draws_ranges = True  # any value of a continuous range; else it uses a few values of the range
     draws_probabilities = False  # choices by their `probabilities`
-    sets_epochs = False  # it gives trials their epochs, stops poor ones and continues good ones
+    sets_epochs = False  # it sets the epochs of trials, stops poor trials and continues good trials
 
 
 class Sampler(Capabilities, ABC):
-    """Draws points of a space and learns from results. A class that derives from this needs `draw` alone.
+    """Draws points of a space and learns from results. A subclass needs only `draw`.
 
-    `SamplerEngine` makes an engine of it, which sees to points that it draws twice. All its random numbers come from
-    what `begin` gives it, so that one rebuilt from results goes on as if it had never stopped.
+    `SamplerEngine` makes an engine of a sampler and handles points that are drawn twice. All random numbers must come
+    from the arguments of `begin`, so that a sampler rebuilt from results continues as if never stopped.
     """
 
-    redraws = 20  # how often it is asked for one trial, before a point that it repeats is replaced at random
+    redraws = 20  # draws for a trial, before a random point replaces a repeated point
 
     def __init__(self, spec: SweepSpec) -> None:
-        self.space = spec.space  # what it draws from: the spec's, or a grid cut from it
+        self.space = spec.space  # the space to draw from: the spec's, or a grid cut from it
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """A generation is about to be drawn: take these for it."""
+        """Begin a generation: use these random numbers for its draws."""
 
     @abstractmethod
     def draw(self, number: int) -> dict[str, Value] | None:
-        """A point for trial `number`, constants included; None when there are no more."""
+        """Return a point for trial `number`, with constants; None when there are no more."""
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """A point for trial `number` which has the given values. By default what is not given is as in a draw."""
+        """Return a point for trial `number` with the given values, and by default other values from `draw`."""
         return self.space.fill_point(given, self.draw(number) or {})
 
     def drop(self, number: int) -> None:
-        """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""
+        """Forget the last draw for trial `number`, which will not be trained."""
 
     def learn(self, result: Result) -> None:
-        """Take in a result, of a point of its own or of somebody else's. A FAIL counts as the worst."""
+        """Learn a result, which may be of a point that this sampler did not draw. A FAIL counts as the worst."""

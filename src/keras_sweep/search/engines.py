@@ -1,4 +1,4 @@
-"""Every engine by library and sampler. A library is imported when its engine is made: no other command waits for it."""
+"""All engines by library and sampler. A library is imported when its engine is made, so other commands do not wait."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ SAMPLERS: Plugins[type[Sampler]] = Plugins(
 # The first is the default.
 ENGINES: Mapping[str, Mapping[str, type[Capabilities]]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}
 OWN_SAMPLERS = tuple(dict.fromkeys((*SAMPLERS.own, *ORACLES)))
-MISSING = "\0"  # stands for a value that there is none of
-DEFAULTS = "defaults"  # stands for the point of all default values
+MISSING = "\0"  # placeholder for a missing value
+DEFAULTS = "defaults"  # the name of the point of all default values
 
 
 def find_sampler(search: SearchSettings) -> type[Capabilities]:
-    """The sampler that is named, which says what it can do. Raises UsageError: it is not known."""
+    """Return the class of the search's sampler. Raises UsageError for an unknown engine or sampler."""
     return member_of(member_of(ENGINES, "engine", search.engine), f"{search.engine} sampler", search.sampler)
 
 
-def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
-    """The points to start with, as they are drawn. Raises UsageError where one is none of the space."""
-    starts = (_defaults(spec.space) if given == DEFAULTS else given for given in spec.search.start)
-    points = [spec.space.normalize_point(given) for given in starts]
+def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
+    """Return the start points of a search, normalized. Raises UsageError if a point is not in the space."""
+    starts = (_defaults(spec.space) if point == DEFAULTS else point for point in spec.search.start)
+    points = [spec.space.normalize_point(start) for start in starts]
     for index, point in enumerate(points):
         for name, rule in spec.space.misfits(point).items():
             raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
@@ -52,24 +52,24 @@ def start_of(spec: SweepSpec) -> list[dict[str, Value]]:
 
 
 def _defaults(space: SearchSpace) -> Params:
-    """What a KerasTuner model asks for where nobody chooses. Raises UsageError: it is none."""
-    whole = space.assign_values(lambda one: one.default)
-    point = {name: value for name, value in whole.items() if value is not None and name not in space.constants}
+    """Return the default values of a KerasTuner model's parameters. Raises UsageError if there are none."""
+    defaults = space.assign_values(lambda parameter: parameter.default)
+    point = {name: value for name, value in defaults.items() if value is not None and name not in space.constants}
     if not point:
         hint = "Write the point out, as in `start: [{learning_rate: 0.001}]`"
         raise UsageError(f"search.start: `{DEFAULTS}` are a KerasTuner model's, and none is searched here", hint=hint)
     return point
 
 
-def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> dict[str, Value]:
-    """A point that the user names, constants included; what it leaves out is as in `like`, or not asked for yet (None).
+def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
+    """Normalize a point of the user's, and complete it by constants and the values of `like`, if `like` is not None.
 
-    Raises UsageError with all that is wrong with it.
+    Raises UsageError with all faults of the point.
     """
-    point = spec.space.normalize_point(given)
+    point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.misfits(point).items()]
     if not faults and like is not None:
-        point = spec.space.assign_values(lambda one: like.get(one.name, MISSING), point)
+        point = spec.space.assign_values(lambda parameter: like.get(parameter.name, MISSING), point)
         faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
         faults = faults or list(spec.space.misfits(point).values())
     if faults:
@@ -78,22 +78,22 @@ def whole_point(spec: SweepSpec, given: Params, like: Params | None = None) -> d
 
 
 def make_engine(spec: SweepSpec) -> Engine:
-    """A fresh engine, for `replay` and then `ask`. Raises UsageError: it is not known, or can't do what is asked."""
+    """Make an engine, for `replay` and then `ask`. Raises UsageError if it is unknown or lacks a needed capability."""
     from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
     from keras_sweep.search.pruning import PrunedEngine
     from keras_sweep.search.sampler_engine import SamplerEngine
     from keras_sweep.search.samplers import Random
 
     sampler, name, rule = find_sampler(spec.search), spec.search.engine_name, spec.early_terminate
-    drawn = replace(spec, space=spec.sampler_space)
-    read = {"epochs"} if spec.objective.epochs_from else set()
-    start = [{name: value for name, value in point.items() if name not in read} for point in start_of(spec)]
+    sampler_spec = replace(spec, space=spec.sampler_space)
+    unsearched = {"epochs"} if spec.objective.epochs_from else set()
+    start = [{name: value for name, value in point.items() if name not in unsearched} for point in start_points(spec)]
     engine: Engine
     if issubclass(sampler, Sampler):
-        engine = SamplerEngine(name, sampler(drawn), spec.search.seed, start)
+        engine = SamplerEngine(name, sampler(sampler_spec), spec.search.seed, start)
     else:
-        engine = KerasTunerEngine(drawn, start)
+        engine = KerasTunerEngine(sampler_spec, start)
     if rule is None:
         return engine
-    first = SamplerEngine(name, Random(drawn), spec.search.seed, start) if rule.first else None
+    first = SamplerEngine(name, Random(sampler_spec), spec.search.seed, start) if rule.first else None
     return PrunedEngine(engine, spec, rule, first)

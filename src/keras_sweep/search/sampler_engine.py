@@ -1,4 +1,4 @@
-"""An engine made of a sampler: it numbers trials, draws whole generations, and has repeated points drawn anew."""
+"""Makes an engine of a sampler: numbers trials, draws whole generations, and draws again when a point is repeated."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,23 +10,23 @@ from keras_sweep.space.search_space import MOST_LISTED, Params, SearchSpace, ide
 from keras_sweep.trial.ranking import is_searched
 from keras_sweep.trial.result import Result, Suggestion
 
-FILLS = 10  # of a point to start with, before it counts as one that trials have had
-RANDOM_REDRAWS = 1_000  # of a space too large to list, before it counts as exhausted
+FILLS = 10  # tries to complete a start point, before it counts as repeated
+RANDOM_REDRAWS = 1_000  # random points of a space too large to list, before it counts as exhausted
 
 
 class SamplerEngine(Engine):
-    """Asks by a sampler. Its random numbers depend on (search seed, number of trials so far) alone."""
+    """An engine whose sampler draws points. Random numbers depend only on search seed and number of trials so far."""
 
     def __init__(self, name: str, sampler: Sampler, seed: int, start: Sequence[Params] = ()) -> None:
-        """`start` are points, whole or in part, which the first trials of its own have."""
+        """`start` are points, whole or in part, for the first trials that this engine suggests."""
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
         self._seen = SeenPoints(sampler.space)
         self._seed = seed
         self._start = start
-        self._count = 0  # of results so far
-        self._others = 0  # of them, those that no engine asked for
+        self._count = 0  # results so far
+        self._foreign = 0  # results so far of trials that no engine suggested
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         for results in generations:
@@ -36,28 +36,28 @@ class SamplerEngine(Engine):
         return self.ask_ahead(n, 1)
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        drawn: list[dict[str, Value]] = []
+        points: list[dict[str, Value]] = []
         for place in range(n if self.learns else n * generations):
             if place % n == 0:
                 generator = np.random.default_rng([self._seed, self._count + place])
                 self._sampler.begin(int(generator.integers(2**31)), generator)
             number = self._count + place
-            if (point := self._started(number) or self.draw(number, generator)) is None:
+            if (point := self._fill_start_point(number) or self.draw(number, generator)) is None:
                 break
-            drawn.append(point)
+            points.append(point)
             self._seen.add(point)
-        return [Suggestion(number, point) for number, point in enumerate(drawn, self._count)]
+        return [Suggestion(number, point) for number, point in enumerate(points, self._count)]
 
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
             self._count += 1
-            self._others += not is_searched(result)
+            self._foreign += not is_searched(result)
             self._seen.add(result.suggestion.params)
             self._sampler.learn(result)
 
-    def _started(self, number: int) -> dict[str, Value] | None:
-        """The point to start with that is this trial's; None where there is none, or another trial has that point."""
-        place = number - self._others
+    def _fill_start_point(self, number: int) -> dict[str, Value] | None:
+        """Complete this trial's start point; None if it has none, or if the point is repeated."""
+        place = number - self._foreign
         if place >= len(self._start):
             return None
         for _ in range(FILLS):
@@ -68,8 +68,8 @@ class SamplerEngine(Engine):
         return None
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
-        """A point that no trial has: the sampler's, or after `redraws` repeats one at random. None: there is none."""
-        if self._seen.exhausted:
+        """Draw a point that no trial has: the sampler's, or a random point after `redraws` repeats. None: exhausted."""
+        if self._seen.is_exhausted:
             return None
         for _ in range(self._sampler.redraws):
             point = self._sampler.draw(number)
@@ -77,13 +77,13 @@ class SamplerEngine(Engine):
                 return point
             self._sampler.drop(number)
         if self._sampler.space.size > MOST_LISTED:
-            return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
-        left = list(self._seen.unseen())
-        return left[int(generator.integers(len(left)))] if left else None
+            return self._seen.draw_unseen(lambda: float(generator.random()), RANDOM_REDRAWS)
+        points_left = list(self._seen.unseen())
+        return points_left[int(generator.integers(len(points_left)))] if points_left else None
 
 
 class SeenPoints:
-    """The points of a space that are not to be drawn: trials have had them, or they break a constraint."""
+    """The points of a space that are not to be drawn: trials had them, or they break a constraint."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
@@ -96,17 +96,17 @@ class SeenPoints:
         return identity(params) in self._seen or not self._space.allows(params)
 
     @property
-    def exhausted(self) -> bool:
-        """Whether every point of a finite space has had its trial."""
-        space = self._space  # seen may be more than the space has: of another engine, or with other constants
+    def is_exhausted(self) -> bool:
+        """Whether every point of a finite space had its trial."""
+        space = self._space  # `_seen` may hold points outside it, from another engine or with other constants
         return len(self._seen) >= space.size and next(self.unseen(), None) is None
 
     def unseen(self) -> Iterator[dict[str, Value]]:
-        """The points of a finite space that no trial has, in the order of the file."""
+        """Return the points of a finite space that no trial had, in the order of the file."""
         return (point for point in self._space.points() if identity(point) not in self._seen)
 
-    def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
-        """The first of so many random points that no trial has; `unit` draws from [0, 1)."""
+    def draw_unseen(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
+        """Return the first of `tries` random points that no trial had; `unit` draws from [0, 1)."""
         for _ in range(tries):
             point = self._space.drawn(unit)
             if point is None or point not in self:

@@ -1,6 +1,6 @@
-"""Every sampler: Optuna's, on a study held in memory; the grid, CMA-ES and Sobol's sequence.
+"""All samplers: Optuna's, on a study in memory, and our grid, CMA-ES and Sobol sequence.
 
-A library is imported when a sampler is made: what it can do is known without it.
+A library is imported when a sampler is made: its capabilities are known without it.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from keras_sweep.trial.result import Result, TrialState
 if TYPE_CHECKING:
     import optuna
 
-POINTS_A_RANGE = 10  # what a grid cuts a continuous range into
-SPREAD = 1 / 6  # CMA-ES's standard deviation to begin with, in each range from 0 to 1; that of Optuna's sampler
+POINTS_A_RANGE = 10  # points of a grid per continuous range
+SPREAD = 1 / 6  # CMA-ES's first standard deviation, in each range from 0 to 1, as in Optuna's sampler
 
 
 class OptunaSampler(Sampler):
-    """What all have in common that draw by a sampler of Optuna's."""
+    """Draws by a sampler of Optuna's."""
 
     kind: str  # the class of `optuna.samplers`
-    arguments: Mapping[str, Any] = MappingProxyType({})  # of that class, beside the seed
+    arguments: Mapping[str, Any] = MappingProxyType({})  # of the class, beside the seed
 
     def __init__(self, spec: SweepSpec) -> None:
         import optuna
@@ -53,9 +53,9 @@ class OptunaSampler(Sampler):
         self._begin_study(spec.search.seed)
 
     def _begin_study(self, seed: int) -> None:
-        directions = [one.value for one in self._objective.directions]
+        directions = [direction.value for direction in self._objective.directions]
         self._study: optuna.Study = self._optuna.create_study(directions=directions, sampler=self._make_sampler(seed))
-        self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
+        self._running: dict[int, optuna.Trial] = {}  # number -> a trial that the study counts as running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         self._generator = generator
@@ -65,33 +65,33 @@ class OptunaSampler(Sampler):
         return self.fill(number, {})
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        trial = self._asked[number] = self._study.ask()
-        return self.space.assign_values(lambda parameter: self._value(trial, parameter), given)
+        trial = self._running[number] = self._study.ask()
+        return self.space.assign_values(lambda parameter: self._suggest_value(trial, parameter), given)
 
     def drop(self, number: int) -> None:
-        if (trial := self._asked.pop(number, None)) is not None:
+        if (trial := self._running.pop(number, None)) is not None:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
         self.drop(result.number)
-        if (searched := self.space.match_values(result.params)) is None:  # it is of another space
+        if (pairs := self.space.match_values(result.params)) is None:  # the result is of another space
             return
-        score, pruned = result.value, result.state is TrialState.PRUNED
-        further = [result.goal(one.name) for one in self._objective.further]
+        score, is_pruned = result.value, result.state is TrialState.PRUNED
+        further = [result.goal(goal.name) for goal in self._objective.further]
         values = [value for value in (score, *further) if value is not None]
         trial = self._optuna.trial.create_trial(  # samplers rank a pruned trial without a value as the worst
             state=self._optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
             values=values if score is not None else None,
-            params={one.key: _optuna_value(one.distribution, value) for one, value in searched},
-            distributions={one.key: optuna_distribution(one.distribution) for one, _ in searched},
-            intermediate_values={result.epochs: score} if score is not None and pruned else {},
+            params={parameter.key: _optuna_value(parameter.distribution, value) for parameter, value in pairs},
+            distributions={parameter.key: optuna_distribution(parameter.distribution) for parameter, _ in pairs},
+            intermediate_values={result.epochs: score} if score is not None and is_pruned else {},
         )
-        self._add(trial)
+        self._add_trial(trial)
 
-    def _add(self, trial: optuna.trial.FrozenTrial) -> None:
+    def _add_trial(self, trial: optuna.trial.FrozenTrial) -> None:
         self._study.add_trial(trial)
 
-    def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
+    def _suggest_value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
         if isinstance(distribution, Categorical):
             scalars = [to_scalar(choice) for choice in distribution.choices]
@@ -124,27 +124,27 @@ class Tpe(OptunaSampler):
 
 
 class Nsga2(OptunaSampler):
-    """NSGA-II (Deb et al. 2002): of `GENERATION` trials that complete, and their parents, the best have children."""
+    """NSGA-II (Deb et al. 2002): among `GENERATION` completed trials and their parents, the best get children."""
 
     learns_goals = True
     kind = "NSGAIISampler"
     arguments = MappingProxyType({"population_size": GENERATION})
 
-    def _add(self, trial: optuna.trial.FrozenTrial) -> None:
-        # Optuna notes which generation a trial is of, and who that has for parents, only where a trial has not ended:
-        # so each of the record is begun here, and ended, and both are noted as they were when it was asked for.
+    def _add_trial(self, trial: optuna.trial.FrozenTrial) -> None:
+        # Optuna stores a trial's generation and that generation's parents only while the trial runs. So each recorded
+        # trial is started here and ended, and both are stored as when it was suggested.
         self._study.enqueue_trial(trial.params)
-        asked = self._study.ask(trial.distributions)
+        running = self._study.ask(trial.distributions)
         sampler: Any = self._study.sampler
         generation = sampler.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[-1])
         sampler.get_parent_population(self._study, generation)
         states = self._optuna.trial.TrialState
         completed = trial.state is states.COMPLETE
-        self._study.tell(asked, trial.values if completed else None, states.COMPLETE if completed else states.FAIL)
+        self._study.tell(running, trial.values if completed else None, states.COMPLETE if completed else states.FAIL)
 
 
 class Gp(OptunaSampler):
-    """A Gaussian process over what every trial has; the rest is drawn at random."""
+    """A Gaussian process over the parameters that every trial has; other parameters are drawn at random."""
 
     learns_conditions = False
     learns_goals = True
@@ -158,8 +158,8 @@ class Gp(OptunaSampler):
         self._results: list[Result] = []
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        # Optuna leaves out failed and pruned trials here. Which value is the worst changes as results come, so that the
-        # study is made anew for each generation.
+        # Optuna leaves out failed and pruned trials. The worst value, which replaces theirs, changes as results come.
+        # So the study is made again for each generation.
         self._generator = generator
         self._begin_study(seed)
         values = [result.value for result in self._results if result.value is not None]
@@ -180,15 +180,15 @@ class Random(OptunaSampler):
     draws_probabilities = True
     kind = "RandomSampler"
 
-    def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
+    def _suggest_value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         distribution = parameter.distribution
-        if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna knows none
+        if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna has no probabilities
             return distribution.at(float(self._generator.random()))
-        return super()._value(trial, parameter)
+        return super()._suggest_value(trial, parameter)
 
 
 class Grid(Sampler):
-    """Every point of the space, ranges cut into a few values, in an order that the search seed shuffles."""
+    """Every point of the space, with ranges cut into a few values, in an order that the search seed shuffles."""
 
     learns = False
     draws_ranges = False
@@ -196,38 +196,38 @@ class Grid(Sampler):
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)
         self._points = shuffle_points(self.space, spec.search.seed)
-        self._left = iter(self._points)
-        self.redraws = len(self._points) + 1  # once through all of them
+        self._points_left = iter(self._points)
+        self.redraws = len(self._points) + 1  # once through all points
 
     def draw(self, number: int) -> dict[str, Value] | None:
         del number
-        return next(self._left, None)
+        return next(self._points_left, None)
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """The first point of the grid that has the given values, or one beside the grid where it has none."""
+        """Return the first point of the grid with the given values, or else a point outside the grid."""
         del number
-        fits = (point for point in self._points if given.items() <= point.items())
-        return self.space.fill_point(given, next(fits, self._points[0]))
+        matches = (point for point in self._points if given.items() <= point.items())
+        return self.space.fill_point(given, next(matches, self._points[0]))
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """The space with continuous ranges cut into `POINTS_A_RANGE` values. Raises UsageError: `where` allows none."""
+    """Cut continuous ranges into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no point."""
     parameters = []
     for parameter in space.parameters:
-        searched = parameter.distribution
-        if isinstance(searched, Float) and searched.size == math.inf:
-            inner = (searched.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
-            parameter = replace(parameter, distribution=Categorical((searched.low, *inner, searched.high)))
+        distribution = parameter.distribution
+        if isinstance(distribution, Float) and distribution.size == math.inf:
+            inner = (distribution.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
+            parameter = replace(parameter, distribution=Categorical((distribution.low, *inner, distribution.high)))
         parameters.append(parameter)
-    cut = replace(space, parameters=tuple(parameters))
-    if space.where and cut.size == 0:
+    grid = replace(space, parameters=tuple(parameters))
+    if space.where and grid.size == 0:
         hint = "Use `sampler: random`, or give continuous ranges as `values`"
         raise UsageError("no point of a grid meets `where`", hint=hint)
-    return cut
+    return grid
 
 
 def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
-    """All points of a finite space. Raises UsageError where there are more than `MOST_LISTED`."""
+    """Return all points of a finite space, shuffled. Raises UsageError if there are more than `MOST_LISTED`."""
     if space.size > MOST_LISTED:
         message = f"a grid of more than {MOST_LISTED:,} points can't be listed"
         raise UsageError(message, hint="Use `sampler: random`, or fewer values")
@@ -236,26 +236,26 @@ def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
 
 
 class CmaEs(Sampler):
-    """CMA-ES over the ranges that every trial has, each from 0 to 1 as it is drawn; the rest is drawn at random.
+    """CMA-ES over the ranges that every trial has, each scaled to 0 to 1; other parameters are drawn at random.
 
     A normal distribution moves to where results are good (Hansen 2016, "The CMA Evolution Strategy: A Tutorial",
-    arXiv:1604.00772). Optuna's sampler of that name keeps its state pickled beside trials. Here it follows from results
-    in the order of trials, so it is rebuilt from a record to the bit, and nothing of a record is unpickled.
+    arXiv:1604.00772). Optuna's CMA-ES keeps its state pickled beside trials. Here the state depends on results in the
+    order of trials, so it is rebuilt from a record to the last bit, and nothing of a record is unpickled.
     """
 
     learns_choices = False
     learns_conditions = False
 
     def __init__(self, spec: SweepSpec) -> None:
-        from cmaes import CMA  # with all of SciPy
+        from cmaes import CMA  # imports all of SciPy
 
         super().__init__(spec)
         self._objective = spec.objective
-        self._names = [one.name for one in spec.space.parameters if moves(one)]
-        self._told: list[tuple[np.ndarray, float]] = []  # results since the distribution moved: x [D], cost
+        self._names = [parameter.name for parameter in spec.space.parameters if can_move(parameter)]
+        self._new_results: list[tuple[np.ndarray, float]] = []  # since the distribution moved: x [D], cost
         self._cma = None
         if dimensions := len(self._names):
-            # The distribution moves by the results of a generation, or by those that so many dimensions need.
+            # The distribution moves after a generation, or after the results that this number of dimensions needs.
             size = max(4 + math.floor(3 * math.log(dimensions)), spec.search.generation or GENERATION)
             bounds = np.array([[0.0, 1.0]] * dimensions)
             self._cma = CMA(np.full(dimensions, 0.5), SPREAD, bounds, population_size=size, seed=0)
@@ -268,23 +268,23 @@ class CmaEs(Sampler):
     def draw(self, number: int) -> dict[str, Value]:
         del number
         places = dict(zip(self._names, self._cma.ask().tolist(), strict=True)) if self._cma is not None else {}
-        units = (places.get(one.name, float(self._generator.random())) for one in self.space.parameters)
+        units = (places.get(parameter.name, float(self._generator.random())) for parameter in self.space.parameters)
         return self.space.at(units)
 
     def learn(self, result: Result) -> None:
-        searched = self.space.match_values(result.params)
-        if self._cma is None or searched is None:
+        pairs = self.space.match_values(result.params)
+        if self._cma is None or pairs is None:
             return
-        places = {one.name: unit_of(one.distribution, value) for one, value in searched if one.name in self._names}
+        places = {part.name: unit_of(part.distribution, value) for part, value in pairs if part.name in self._names}
         cost = math.inf if result.value is None else self._objective.key(result.value)
-        self._told.append((np.array([places[name] for name in self._names]), cost))
-        if len(self._told) == self._cma.population_size:
-            self._cma.tell(self._told)
-            self._told = []
+        self._new_results.append((np.array([places[name] for name in self._names]), cost))
+        if len(self._new_results) == self._cma.population_size:
+            self._cma.tell(self._new_results)
+            self._new_results = []
 
 
-def moves(parameter: Parameter) -> bool:
-    """Whether CMA-ES moves in this parameter: a range of numbers that every trial has."""
+def can_move(parameter: Parameter) -> bool:
+    """Check whether CMA-ES moves in this parameter: a range of numbers that every trial has."""
     return not isinstance(parameter.distribution, Categorical) and not parameter.when
 
 
@@ -297,7 +297,7 @@ class QuasiRandom(Sampler):
     def __init__(self, spec: SweepSpec) -> None:
         super().__init__(spec)
         self._units = self._sequence(spec.search.seed)
-        self._points: list[dict[str, Value]] = []  # of the sequence so far those that `where` allows
+        self._points: list[dict[str, Value]] = []  # the sequence's points so far that `where` allows
 
     def draw(self, number: int) -> dict[str, Value] | None:
         while len(self._points) <= number:

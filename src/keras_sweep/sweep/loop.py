@@ -15,7 +15,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
-from keras_sweep.search.engines import make_engine, whole_point
+from keras_sweep.search.engines import complete_point, make_engine
 from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
@@ -185,7 +185,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> tuple[Params, Result | None]:
     """The whole point, and the trial that has it already, if one does. Raises UsageError: it is none of the space."""
     best = winner(finished, spec.objective)
-    point = whole_point(spec, given, best.params if best is not None else {})
+    point = complete_point(spec, given, best.params if best is not None else {})
     return point, next((one for one in finished if identity(one.params) == identity(point)), None)
 
 

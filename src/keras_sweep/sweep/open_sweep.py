@@ -27,7 +27,7 @@ from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.engines import make_engine, start_of
+from keras_sweep.search.engines import make_engine, start_points
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, variant_of
 from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
@@ -232,7 +232,7 @@ def load(
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
-        start_of(spec)  # raises, before anything is written
+        start_points(spec)  # raises, before anything is written
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises

@@ -66,7 +66,7 @@ def open_study(
         begun |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
         begun |= {"learned": len(learned)} if learned else {}
         study = StudyFile.create(folder, spec, begun, learned)
-        if folder.open_to_others():
+        if folder.is_open_to_others():
             mode = stat.S_IMODE(folder.path.stat().st_mode)
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
@@ -167,7 +167,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
         one for part in (results, finalists) for one in saved.select_scored(part, objective, best=MOST_COMPARED)
     ]
     for trial in compared:
-        path = saved.scores_file(saved.part_of(folder, trial), trial.number)
+        path = saved.scores_file(saved.select_part(folder, trial), trial.number)
         try:
             saved.load_scores_of(folder, trial)
         except RecordError as error:

@@ -23,8 +23,8 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.trial_record import TrialRecord, waiting_beside
-from keras_sweep.search.engines import make_engine, whole_point
+from keras_sweep.record.trial_record import TrialRecord, list_waiting
+from keras_sweep.search.engines import complete_point, make_engine
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -97,7 +97,7 @@ def run_sweep(
     if options.seconds is not None:
         stop.limit(options.seconds)
     if options.add is not None and spec.model.kind == "dense":  # another model may bring parameters
-        whole_point(spec, options.add)
+        complete_point(spec, options.add)
     inputs = describe_inputs(spec)  # before anything is read: what is written meanwhile is noticed next time
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
@@ -159,7 +159,7 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
     make_engine(spec)  # so that what no engine can search is refused before anything is written
     begins = options.fresh or not folder.exists()
     if options.add is not None:
-        whole_point(spec, options.add, {} if begins else None)
+        complete_point(spec, options.add, {} if begins else None)
     learned = earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if begins else []
     lock = stack.enter_context(SweepLock(folder, force=options.force))
     if lock.taken_over is not None:
@@ -191,7 +191,7 @@ def _unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int,
         Those that ended, in the spool until trials with lower numbers are recorded; and of those that were stopped in
         training the epoch at which each is kept.
     """
-    waiting = waiting_beside(sweep.folder, recorded, total)
+    waiting = list_waiting(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}
     epochs = read_kept_epochs(sweep.folder.checkpoints)

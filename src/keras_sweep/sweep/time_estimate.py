@@ -19,7 +19,7 @@ from keras_sweep.sweep.earlier import earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
 from keras_sweep.sweep.open_sweep import load
 from keras_sweep.training.runner import Runner, Watch
-from keras_sweep.trial.comparison import doubts
+from keras_sweep.trial.comparison import find_doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import TrialState
@@ -73,7 +73,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
 
     watch = Watch(emit=tell, stopping=lambda: bool(ended_epochs) and time.monotonic() > end)
     ended = list(runner.run(short, wanted, watch))
-    for words in doubts(spec.objective.name, ended):
+    for words in find_doubts(spec.objective.name, ended):
         emit(Noticed(words))
     if not ended_epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
         return None

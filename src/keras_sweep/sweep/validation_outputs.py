@@ -15,7 +15,7 @@ from keras_sweep.data.split import read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.record.candidates import load_scores
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.record.saved import keeps_bits, load_weights_of, select_scored
+from keras_sweep.record.saved import has_bits, load_weights_of, select_scored
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import as_probabilities, validation_outputs
 from keras_sweep.trial.comparison import PAIRED
@@ -88,7 +88,7 @@ def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
     """
     behind = sweep.comparison.behind
     same_rows = [one for one in sweep.results if sweep.best is None or one.rows == sweep.best.rows]
-    known = filter(keeps_bits, select_scored(same_rows, sweep.objective))
+    known = filter(has_bits, select_scored(same_rows, sweep.objective))
     bits = sorted(known, key=lambda one: order_key(one, sweep.objective))
     ties = [one for one in bits if one.number in behind and behind[one.number].tie]
     tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES

@@ -1,4 +1,4 @@
-"""What validation rows say of a sweep's trials: the winner's likely true score, and how far others are behind it."""
+"""Compares trials on validation rows: the winner's likely score on new rows, and how far others are behind it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, score, winner
 from keras_sweep.trial.result import Result, TrialState
 
-PAIRED = "paired"  # trials are compared row by row, all comparisons together at 95 %
-MARGINAL = "marginal"  # no scores of rows: a tie is a value within one standard error, the larger one
+PAIRED = "paired"  # trials are compared row by row; all comparisons together hold at 95 %
+MARGINAL = "marginal"  # without row scores: values tie within the larger of two standard errors
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the winner is likely to score on new rows like the validation rows."""
+    """The winner's likely score on new rows like the validation rows."""
 
-    value: float  # its score less what choosing the best of many added
+    value: float  # the score, less the gain from choosing the best of many
     low: float  # of the 95 % interval
     high: float
     naive: float  # the score on the leaderboard
@@ -28,60 +28,60 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """How far a trial is behind the best, on the same rows."""
+    """How far a trial is behind the winner, on the same rows."""
 
-    behind: float  # in the metric's unit; above 0 is worse, whichever way the metric goes
-    stderr: float | None  # of that difference; None where rows can't be compared one by one, and for the best itself
-    tie: bool  # these rows can't tell it from the best
+    behind: float  # in the metric's unit; a positive value is worse, for either direction of the metric
+    stderr: float | None  # of `behind`; None for the winner, and where rows can't be compared in pairs
+    tie: bool  # whether these rows can't tell the trial from the winner
 
 
 @dataclass(frozen=True, slots=True)
 class MoreTrials:
-    """What more trials are likely to bring, in the metric's unit."""
+    """What more trials are likely to gain, in the metric's unit."""
 
-    trials: int  # as many more
-    gain: float  # at most, going by the last as many
+    trials: int  # how many more trials
+    gain: float  # upper limit, from the gain by the last `trials` trials
     resolved: float  # the smallest difference of two good trials that the rows tell from chance
 
     @property
     def worth_it(self) -> bool:
-        """Whether the gain would be seen."""
+        """Check whether the rows could show the gain."""
         return self.gain >= self.resolved
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The winner against all others, as the leaderboard shows it."""
+    """The comparison of all trials with the winner, for the leaderboard."""
 
-    best: int | None = None  # the trial that the others are compared with
-    estimate: Estimate | None = None  # None without the scores of rows
-    behind: Mapping[int, Behind] = field(default_factory=dict)  # by trial number, of those that could have won
+    best: int | None = None  # the trial that the other trials are compared with
+    estimate: Estimate | None = None  # None without row scores
+    behind: Mapping[int, Behind] = field(default_factory=dict)  # by trial number, for trials that could have won
     method: str = MARGINAL
     rows: int | None = None  # validation rows that were compared
-    more: MoreTrials | None = None  # None where that can't be said
+    more: MoreTrials | None = None  # None if it can't be estimated
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return {**asdict(self), "behind": {str(number): astuple(one) for number, one in self.behind.items()}}
+        """Return the comparison as plain data for JSON."""
+        return {**asdict(self), "behind": {str(number): astuple(distance) for number, distance in self.behind.items()}}
 
     @classmethod
-    def from_json(cls, read: Mapping[str, Any]) -> Comparison:
-        """What `to_json` gave. Raises LookupError or TypeError for anything else."""
-        estimate, more = read["estimate"], read["more"]
+    def from_json(cls, fields: Mapping[str, Any]) -> Comparison:
+        """Build a comparison from the data of `to_json`. Raises LookupError or TypeError for other data."""
+        estimate, more = fields["estimate"], fields["more"]
         return cls(
-            best=read["best"],
+            best=fields["best"],
             estimate=None if estimate is None else Estimate(**estimate),
-            behind={int(number): Behind(*one) for number, one in read["behind"].items()},
-            method=read["method"],
-            rows=read["rows"],
+            behind={int(number): Behind(*distance) for number, distance in fields["behind"].items()},
+            method=fields["method"],
+            rows=fields["rows"],
             more=None if more is None else MoreTrials(**more),
         )
 
 
-def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Compare by values: those within one standard error, the larger one, of the best, on its rows, are ties.
+def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
+    """Compare by values: a trial ties with the best on the same rows, within the larger standard error of the two.
 
-    Imported trials are compared in a sweep that has no others.
+    In a sweep with imported trials only, these are compared.
     """
     counts = can_win if winner(results, objective) is not None else comparable
     rivals = [result for result in results if counts(result, objective)]
@@ -89,49 +89,50 @@ def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
     if best is None or best.value is None:
         return Comparison()
     behind = {}
-    for one in rivals:  # means over seeds are compared with the winner's mean, single seeds with its first seed
-        value, leading = score(one)[0], score(best)[0] if one.final else best.value
-        assert value is not None and leading is not None
-        distance = objective.key(value) - objective.key(leading)
-        width = max(read_error(best) or 0.0, read_error(one) or 0.0)
-        behind[one.number] = Behind(distance, None, one.rows == best.rows and abs(distance) <= width)
+    for trial in rivals:
+        # A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed.
+        value, best_value = score(trial)[0], score(best)[0] if trial.final else best.value
+        assert value is not None and best_value is not None
+        distance = objective.key(value) - objective.key(best_value)
+        width = max(usable_error(best) or 0.0, usable_error(trial) or 0.0)
+        behind[trial.number] = Behind(distance, None, trial.rows == best.rows and abs(distance) <= width)
     return Comparison(best.number, behind=drop_lonely_ties(behind))
 
 
 def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
-    """The same, without a tie that is the only one: a best trial that stands alone ties with nobody."""
-    if sum(one.tie for one in behind.values()) > 1:
+    """Drop the tie of the best trial if no other trial ties with it."""
+    if sum(distance.tie for distance in behind.values()) > 1:
         return behind
-    return {number: Behind(one.behind, one.stderr, False) for number, one in behind.items()}
+    return {number: Behind(distance.behind, distance.stderr, False) for number, distance in behind.items()}
 
 
-def read_error(result: Result) -> float | None:
-    """The standard error; None where it is not known: rows that are all alike say nothing of others."""
-    known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
-    return result.stderr if known else None
+def usable_error(result: Result) -> float | None:
+    """Return the standard error; None if it is unknown or 0: equal rows tell nothing of other rows."""
+    is_known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
+    return result.stderr if is_known else None
 
 
-def doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Say in a line, if so, that scores contradict their rows, or are all the same, and what that usually means.
+def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
+    """Warn, in a line, if scores contradict their rows or are equal in all trials, and name the usual cause.
 
-    The trials are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
+    `trials` are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
     """
-    complete = [one for one in trials if one.state is TrialState.COMPLETE]
-    parted = next((one for one in complete if None not in (one.value, one.rows_value)), None)
-    if parted is not None:
-        told = f"trial {parted.number} has {parted.value:.4f}, its outputs on those rows give {parted.rows_value:.4f}"
-        usually = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
-        return [f"{name} contradicts its rows: {told}; usually {usually}"]
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    odd = next((trial for trial in complete if None not in (trial.value, trial.rows_value)), None)
+    if odd is not None:
+        evidence = f"trial {odd.number} has {odd.value:.4f}, its outputs on those rows give {odd.rows_value:.4f}"
+        cause = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
+        return [f"{name} contradicts its rows: {evidence}; usually {cause}"]
     if len(complete) < 3:  # two may have equal scores by chance
         return []
     first = {metric: value for metric, value in complete[0].metrics.items() if metric.startswith("val_")}
     same = [
         f"{metric} {value:.4f}"
         for metric, value in first.items()
-        if value is not None and all(one.metrics.get(metric) == value for one in complete)
+        if value is not None and all(trial.metrics.get(metric) == value for trial in complete)
     ]
-    usually = (
+    cause = (
         "the model gives all rows one answer (of two classes of unlike sizes, rank by `val_auc`), the metric is never "
         "updated, or the rows are too few or too easy to tell trials apart"
     )
-    return [f"the same in all {len(complete):,} trials: {', '.join(same)}; usually {usually}"] if same else []
+    return [f"the same in all {len(complete):,} trials: {', '.join(same)}; usually {cause}"] if same else []

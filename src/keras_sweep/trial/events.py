@@ -1,4 +1,4 @@
-"""What happens while a trial trains: runners emit it, views show it. Events of the whole sweep: `sweep/events.py`."""
+"""Events while a trial trains: runners send them, views show them. Events of the whole sweep: `sweep/events.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PhaseBegan(Event):
-    """What the command does from now on, until the next phase begins; it bears the name of that part of the time."""
+    """The command begins a phase, which lasts until the next event of this class."""
 
     phase: str  # "import", "data", "build", "sampler", "compile", "train", "test", "export", "record"
-    done: int | None = None  # models built, or programs compiled, of those that the generation needs
-    total: int | None = None  # how many it needs; None where they are not counted
+    done: int | None = None  # how many of the generation's models are built, or programs compiled
+    total: int | None = None  # how many the generation needs; None if they are not counted
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResumed(Event):
-    """A trial goes on where it was stopped."""
+    """A trial resumed from its checkpoint."""
 
     number: int
-    curve: Curve  # what was trained before
+    curve: Curve  # of the epochs before
 
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded(Event):
-    """One trial ended one epoch."""
+    """A trial ended an epoch."""
 
     number: int
     epoch: int  # counted from 1
@@ -43,8 +43,8 @@ class Noticed(Event):
     """Something the user should know: a fall back to another runner, an exhausted space."""
 
     message: str
-    leak: bool = False  # whether it is of rows that make scores too good, which the summary says again
-    warns: bool = False  # whether it is of what is likely a slip in the space file
+    leak: bool = False  # whether rows make scores too good; the summary repeats this notice
+    warns: bool = False  # whether the space file probably contains a mistake
 
 
 Listener: TypeAlias = Callable[[Event], Any]

@@ -1,4 +1,4 @@
-"""The training plan: a trial's parameters sorted into what model, optimizer and `fit` take."""
+"""The training plan of a trial: its parameters, sorted into arguments of model, optimizer and `fit`."""
 
 import math
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from keras_sweep.space.variants import DATA_PREFIX
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 DEFAULT_EPOCHS = 5
-DEFAULT_BATCH_SIZE = 32  # as `keras.Model.fit`
+DEFAULT_BATCH_SIZE = 32  # the default of `keras.Model.fit`
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a trial's learning rate goes on from step to step."""
+    """The schedule of a trial's learning rate over its steps."""
 
     epochs: int
     batch_size: int
@@ -34,27 +34,27 @@ class Schedule:
     warmup: Any = 0.0
 
     def over(self, rows: int) -> tuple[str, int, float]:
-        """The arguments of `keras_schedule` after the first, where so many rows are trained on."""
+        """Return the arguments of `keras_schedule` after the first, for this number of training rows."""
         return self.schedule, math.ceil(rows / self.batch_size) * self.epochs, self.warmup
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """What a runner needs to know of one trial beside the data."""
+    """The settings that a runner needs for a trial, beside the data."""
 
     model_arguments: Mapping[str, Value]
     optimizer: str  # a name that `keras.optimizers.get` knows
-    optimizer_arguments: Mapping[str, Value] = field(default_factory=dict)  # `learning_rate` included, if given
+    optimizer_arguments: Mapping[str, Value] = field(default_factory=dict)  # with `learning_rate`, if it is set
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
-    seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order
+    seed: int = 0  # for `keras.utils.set_random_seed`, which draws initial weights and data order
     loss_arguments: Mapping[str, Value] = field(default_factory=dict)
     training: Training = field(default_factory=Training)  # with this trial's arguments
-    schedule: Schedule | None = None  # None: the learning rate stays
+    schedule: Schedule | None = None  # None: the learning rate is constant
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters. Every name that is not ours, `model.*` or `data.*` is an argument of the optimizer."""
+    """Sort a trial's parameters. A name without a known meaning or prefix is an argument of the optimizer."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training
@@ -65,15 +65,15 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
             loss[name.removeprefix(LOSS_PREFIX)] = value
         elif name.startswith(TRAINING_PREFIX):
             section, _, argument = name.removeprefix(TRAINING_PREFIX).partition(".")
-            given: Any = value
-            if argument:  # of a section: "early_stopping.patience"
-                given = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
-            training = replace(training, **{section: given})
+            setting: Any = value
+            if argument:  # the argument of a section: "early_stopping.patience"
+                setting = replace(getattr(training, section) or WATCHING[section](), **{argument: value})
+            training = replace(training, **{section: setting})
         elif name == "learning_rate" or (name not in FIT_PARAMETERS and not name.startswith(DATA_PREFIX)):
             optimizer[name] = value
     epochs = _whole(params.get("epochs", DEFAULT_EPOCHS))
     batch_size = _whole(params.get("batch_size", DEFAULT_BATCH_SIZE))
-    of_rate = {name: params[name] for name in SCHEDULE & params.keys()}
+    schedule_params = {name: params[name] for name in SCHEDULE & params.keys()}
     return TrainingPlan(
         model_arguments=model,
         optimizer=str(params.get("optimizer", DEFAULT_OPTIMIZER)),
@@ -83,12 +83,12 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
         seed=_whole(params.get("seed", spec.search.seed)),
         loss_arguments=loss,
         training=training,
-        schedule=Schedule(spec.schedule_epochs or epochs, batch_size, **of_rate) if of_rate else None,
+        schedule=Schedule(spec.schedule_epochs or epochs, batch_size, **schedule_params) if schedule_params else None,
     )
 
 
 def watches(spec: SweepSpec) -> bool:
-    """Whether a metric decides how long trials train, or at which rate."""
+    """Check whether a metric decides how long trials train, or at which learning rate."""
     arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
     return spec.training.watches or any(name.startswith(arguments) for name in spec.space.names)
 

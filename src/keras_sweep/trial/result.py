@@ -1,4 +1,4 @@
-"""A trial from suggestion to result. Frozen records: search and training share these and nothing else."""
+"""A trial from suggestion to result. Search and training share these frozen records and nothing else."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, TypeAlias
 from keras_sweep.space.search_space import Params
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
-if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
+if TYPE_CHECKING:  # importing NumPy takes longer than showing a leaderboard
     import numpy as np
     import numpy.typing as npt
 
-Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
+Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], a value per epoch, as `fit` logs it
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
 
-DIVERGED = "diverged"  # the reason of a trial whose loss or metrics left the finite numbers
+DIVERGED = "diverged"  # the reason of a trial whose loss or metrics became NaN or infinite
 
 
 class TrialState(StrEnum):
-    """How a trial ended. The names are Optuna's; an unfinished trial has none, because it is nowhere on disk."""
+    """How a trial ended, by Optuna's names. There is no name for an unfinished trial, which no record contains."""
 
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
@@ -31,19 +31,19 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What an engine asks a runner to train."""
+    """The trial that an engine asks a runner to train."""
 
     number: int  # counted from 0 within the sweep
-    params: Params  # constants included, inactive parameters left out
-    generation: int = 0  # the batch that it was asked in, counted from 0
-    continues: int | None = None  # the trial whose training it takes up (a promoted one), same params but epochs
-    recipe: int | None = None  # of a finalist, the trial of the search whose params it has, but for the seed
-    sampler_seconds: float = 0.0  # its share of the time that asking took
+    params: Params  # with constants, without inactive parameters
+    generation: int = 0  # counted from 0
+    continues: int | None = None  # the trial whose training a promoted trial resumes: equal params, but more epochs
+    recipe: int | None = None  # for a finalist: the trial of the search with equal params, but for the seed
+    sampler_seconds: float = 0.0  # the trial's share of the sampler's time
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Wall time of one trial; where many share a program, its share of each part."""
+    """Wall time of a trial, in seconds. Trials that share a program each get a share of its time."""
 
     sampler: float = 0.0
     compile: float = 0.0
@@ -55,95 +55,95 @@ class Seconds:
 
     @property
     def training(self) -> float:
-        """What its epochs took: equal work has equal figures, whoever was the first to need a program."""
+        """The time of the epochs without compiling, so that equal work has equal times."""
         return self.train + self.validate
 
     @property
     def total(self) -> float:
-        """All parts together."""
+        """The sum of all parts."""
         return self.sampler + self.compile + self.train + self.validate
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a suggestion turned out. A failed trial is a result too."""
+    """The result of a suggestion. A failed trial has a result, too."""
 
     suggestion: Suggestion
     state: TrialState
-    value: float | None  # the objective; None without one (always None for FAIL)
+    value: float | None  # of the objective; None if it has none, and for FAIL
     curve: Curve = field(default_factory=dict)  # every logged metric, up to the last epoch trained
-    epoch: int | None = None  # the epoch that `value` and `weights` are of, counted from 1
+    epoch: int | None = None  # the scored epoch, of `value` and `weights`, counted from 1
     seconds: Seconds = field(default_factory=Seconds)
-    reason: str | None = None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
+    reason: str | None = None  # why the trial did not run to its end: "diverged", "pruned at epoch 3"
     traceback: str | None = None
-    weights: Weights | None = None  # exactly those that earned `value`; None for FAIL and when read from the record
-    scores: RowScores | None = None  # of each validation row, as in `value`; None as for `weights`, or without a form
-    scores_digest: str | None = None  # of those scores, where they were written
-    weights_digest: str | None = None  # of those weights; None for FAIL
+    weights: Weights | None = None  # of the scored epoch; None for FAIL and when read from the record
+    scores: RowScores | None = None  # per validation row, as in `value`; None as for `weights`, or without a formula
+    scores_digest: str | None = None  # of the scores, if they were written
+    weights_digest: str | None = None  # of the weights; None for FAIL
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
-    stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
-    rows_value: float | None = None  # the metric by the model's outputs on those rows, where that is not `value`
-    reads_epochs: bool = False  # its parameter `epochs` is `epoch`: it trained on, as far as rungs let it
-    is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
-    rows: str | None = None  # digest of its validation labels and weights, where trials differ in their data
-    measured: Mapping[str, float] = field(default_factory=dict)  # of its model, for further goals: "parameters"
-    finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
-    final: bool = False  # whether those decide: all that were to be trained with other seeds have been
+    stderr: float | None = None  # standard error of `value` over the validation rows; None without a formula
+    rows_value: float | None = None  # the metric by the model's outputs on these rows, if it differs from `value`
+    reads_epochs: bool = False  # whether the parameter `epochs` is `epoch`: training went on until a rung stopped it
+    is_transient: bool = False  # whether a fault of the machine caused a FAIL, so a retry may help; not in the record
+    rows: str | None = None  # digest of the validation labels and weights, if trials differ in their data
+    measured: Mapping[str, float] = field(default_factory=dict)  # of the model, for further goals: "parameters"
+    finalists: tuple[Result, ...] = ()  # trainings of the same configuration with other seeds, in order of training
+    final: bool = False  # whether the finalists decide: every training with another seed was recorded
 
     @property
     def number(self) -> int:
-        """The suggestion's number."""
+        """The number of the suggestion."""
         return self.suggestion.number
 
     @property
     def params(self) -> Params:
-        """The suggestion's values, but for what is read off the curve."""
-        asked = self.suggestion.params
-        return {**asked, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else asked
+        """The values of the suggestion, with `epochs` from the curve if `reads_epochs`."""
+        params = self.suggestion.params
+        return {**params, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else params
 
     @property
     def is_whole(self) -> bool:
-        """Whether it trained all the epochs that its parameters say."""
+        """Whether the trial trained all epochs of its parameters."""
         return self.state is TrialState.COMPLETE or (self.reads_epochs and self.state is not TrialState.FAIL)
 
     @property
     def recipe(self) -> int:
-        """The trial of the search whose recipe it is: its own number, but for a finalist."""
+        """The trial of the search with this configuration: for a finalist another trial, else this trial."""
         return self.suggestion.number if self.suggestion.recipe is None else self.suggestion.recipe
 
     @property
     def name(self) -> str:
-        """What it is called: `trial 36`; `trial 36 with seed 43` of a finalist."""
+        """The name for messages: `trial 36`, or for a finalist `trial 36 with seed 43`."""
         seed = self.finalist_seed
         return f"trial {self.recipe}" + ("" if seed is None else f" with seed {seed}")
 
     @property
     def finalist_seed(self) -> int | None:
-        """The seed that a finalist was trained with; None for a trial of the search."""
+        """The seed of a finalist; None for a trial of the search."""
         seed, suggestion = self.params.get("seed"), self.suggestion
         return seed if suggestion.recipe is not None and isinstance(seed, int) else None
 
     def light(self) -> Result:
-        """Without weights and scores, of which memory would not hold thousands; their digests stay."""
+        """Return the result without weights and scores, to save memory; the digests stay."""
         weights = self.weights_digest if self.weights is None else arrays_digest(self.weights)
         scores = self.scores_digest if self.scores is None else self.scores.digest
         return replace(self, weights=None, weights_digest=weights, scores=None, scores_digest=scores)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Every logged metric at the epoch that was scored; empty before the first epoch."""
+        """Every logged metric at the scored epoch; empty before the first epoch."""
         if self.epoch is None:
             return {}
         return {name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch}
 
     def goal(self, name: str) -> float | None:
-        """What it comes to in a further goal: a metric at the scored epoch, or what was measured; None without it."""
+        """Return the value of a further goal: a metric at the scored epoch, or a measured value; None if missing."""
         if name == "train_seconds":
             return self.seconds.training
         return self.measured.get(name, self.metrics.get(name))
 
     @property
     def epochs(self) -> int:
-        """How many epochs were trained."""
+        """The number of epochs trained."""
         return max((len(values) for values in self.curve.values()), default=0)

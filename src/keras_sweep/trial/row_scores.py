@@ -1,4 +1,4 @@
-"""What one trial scored on each validation row, in few bytes: right or wrong as bits, or losses, or outputs."""
+"""A trial's scores on each validation row, in few bytes: right or wrong as bits, or losses, or outputs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
+if TYPE_CHECKING:  # importing NumPy takes longer than showing a leaderboard
     import numpy.typing as npt
 
-# Metrics that are no mean over rows, so that their outputs are kept; `honest/scores.py` computes them again.
+# Metrics that are not a mean over rows. So the outputs are kept, and `honest/scores.py` computes the metric again.
 OF_ALL_ROWS = frozenset({"auc", "precision", "recall", "r2_score", "root_mean_squared_error"})
 
 
 def arrays_digest(arrays: Sequence[Any], head: str = "") -> str:
-    """SHA-256 (hex) of a text and of arrays: their types, shapes and values, however they lie in memory."""
+    """Return the SHA-256 (hex) of a text and of arrays: types, shapes and values, for any memory layout."""
     total = hashlib.sha256(head.encode())
     for array in arrays:
         total.update(f" {array.dtype.str} {array.shape} ".encode())
@@ -25,17 +25,17 @@ def arrays_digest(arrays: Sequence[Any], head: str = "") -> str:
 
 
 class Kind(StrEnum):
-    """What the arrays of `RowScores` hold. N rows."""
+    """What the arrays of `RowScores` hold, for N rows."""
 
     BITS = "bits"  # [ceil(N / 8)] uint8: right or wrong, packed
-    VALUES = "values"  # [N] float32: each row's loss, or its share of right answers
-    # [N, ...] outputs and [N, ...] labels, float32, for a metric of all rows together; [N] weights of rows, if any
+    VALUES = "values"  # [N] float32: the loss of each row, or its share of right answers
+    # [N, ...] outputs and [N, ...] labels, float32, for a metric of all rows together; [N] row weights, if any
     OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowScores:
-    """The scores of N validation rows, in their order."""
+    """The scores of N validation rows, in order."""
 
     kind: Kind
     rows: int
@@ -43,11 +43,11 @@ class RowScores:
 
     @property
     def digest(self) -> str:
-        """Its kind, a colon, and SHA-256 (hex) of all that is in it."""
+        """The kind, a colon, and the SHA-256 (hex) of kind, rows and arrays."""
         return f"{self.kind}:{arrays_digest(self.arrays, f'{self.kind} {self.rows}')}"
 
     def values(self) -> npt.NDArray[Any]:
-        """[N] float32, a score a row. Only of bits and values."""
+        """Return a score per row, [N] float32. Works for bits and values only."""
         import numpy as np
 
         if self.kind is Kind.BITS:
@@ -56,7 +56,7 @@ class RowScores:
 
 
 def from_values(values: npt.NDArray[Any]) -> RowScores:
-    """[N] scores, as bits where each is 0 or 1."""
+    """Build row scores from [N] values, as bits if all are 0 or 1."""
     import numpy as np
 
     if values.dtype == bool or np.isin(values, (0, 1)).all():
@@ -65,7 +65,7 @@ def from_values(values: npt.NDArray[Any]) -> RowScores:
 
 
 def from_outputs(*parts: npt.NDArray[Any]) -> RowScores:
-    """[N, ...] outputs and labels, and [N] weights of rows, if they have any."""
+    """Build row scores from [N, ...] outputs and labels, and [N] row weights, if any."""
     import numpy as np
 
-    return RowScores(Kind.OUTPUTS, len(parts[0]), tuple(np.ascontiguousarray(each, np.float32) for each in parts))
+    return RowScores(Kind.OUTPUTS, len(parts[0]), tuple(np.ascontiguousarray(part, np.float32) for part in parts))

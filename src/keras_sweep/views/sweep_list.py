@@ -10,7 +10,7 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
-from keras_sweep.record.trial_record import waiting_beside
+from keras_sweep.record.trial_record import list_waiting
 from keras_sweep.trial.ranking import comparable, is_imported, order_key, score
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.terminal.table import Column, print_table
@@ -45,7 +45,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     try:
         sweep = RecordedSweep.read(folder)
         facts, trials = sweep.facts, len(sweep.results)
-        waiting = waiting_beside(folder, trials, facts.trials)
+        waiting = list_waiting(folder, trials, facts.trials)
     except RecordError as error:
         return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
     best = sweep.best

@@ -42,7 +42,7 @@ def test_a_failed_trial_of_an_oracle_that_learns_nothing_stays_a_failure() -> No
 def test_a_bayesian_choice_costs_a_fit_once_enough_results_are_known() -> None:
     made = oracle(Goal.MINIMIZE)
     for number in range(3):
-        assert not made.guided
+        assert not made.needs_fit
         made.end(made.ask(number).id, 0.1 * number)
-    assert made.guided
-    assert not oracle(Goal.MINIMIZE, "random").guided
+    assert made.needs_fit
+    assert not oracle(Goal.MINIMIZE, "random").needs_fit

@@ -1,11 +1,11 @@
-"""KerasTuner's oracles without a tuner: they choose and learn, print nothing and write no file.
+"""KerasTuner's oracles without a tuner: they choose and learn, but print nothing and write no file.
 
-The one file that touches what KerasTuner (1.4.8) keeps private, each with its reason beside it; and of these two:
+Only this file uses private names of KerasTuner (1.4.8), with a reason beside each use. Two need a longer reason:
 
-- `Trial.score`: a failed trial gets the worst score. Left as FAILED it would starve Hyperband, which waits for enough
-  completed trials to promote from, and teach the Gaussian process nothing.
-- `GridSearchOracle._populate_next`: the grid waits for a trial's end in case it discovers new hyperparameters. None can
-  appear here, so the next point is ready at once and generations are full.
+- `Trial.score`: a failed trial gets the worst score. As FAILED it would starve Hyperband, which waits for enough
+  completed trials to promote from, and it would teach the Gaussian process nothing.
+- `GridSearchOracle._populate_next`: the grid waits for a trial's end, which may discover new hyperparameters. Here none
+  can appear, so the next point is ready at once and generations are full.
 """
 
 import math
@@ -21,24 +21,23 @@ from keras_sweep.search.engine import Capabilities
 from keras_sweep.search.keras_tuner.space import Codes, hyper_parameters
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 
-PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket when the space is exhausted
+PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket of an exhausted space
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OracleTrial:
     """A trial that an oracle chose."""
 
-    id: str  # KerasTuner's
+    id: str  # KerasTuner's id
     codes: Codes
     epochs: int | None = None  # Hyperband's budget
-    promoted: str | None = None  # the id of the trial that it takes up
+    promoted: str | None = None  # the id of the trial that it continues
 
 
 class SilentOracle(Capabilities):
-    """One of KerasTuner's four oracles. Every fault of the library is a SearchError.
+    """One of KerasTuner's four oracles. Every error of the library becomes a SearchError.
 
-    `accept` is shown what an oracle drew at random (None where it gave up) and returns what is to be tried in its
-    place, or None when there is nothing left.
+    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None without one.
     """
 
     name: str
@@ -52,82 +51,83 @@ class SilentOracle(Capabilities):
         objective: Objective,
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
-        budget: tuple[int, int] | None = None,  # the least and the most epochs that Hyperband gives a trial
+        budget: tuple[int, int] | None = None,  # the fewest and the most epochs of Hyperband's trials
     ) -> None:
         self._objective = objective
-        self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner takes 0 for "none given"
+        self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner ignores a seed of 0
         self._accept = accept
         self._budget = budget
         self._failed: list[str] = []
         self._phantoms: set[str] = set()
-        with self._faults():
-            self._oracle = self._make(space)
+        with self._convert_errors():
+            self._oracle = self._make_oracle(space)
 
-    def ask(self, number: int) -> Asked | None:
-        """The oracle's next choice, as trial `number`; None while it waits for results, or for good."""
+    def ask(self, number: int) -> OracleTrial | None:
+        """Return the oracle's next choice, for trial `number`; None if it waits for results or is exhausted."""
         import numpy as np
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         while True:
-            with self._faults(), threadpool_limits(1):  # Bayesian's matrices are tiny: threads only wait for each other
+            # Bayesian's matrices are tiny, so more threads would only wait for each other.
+            with self._convert_errors(), threadpool_limits(1):
                 if self.models_results:
                     random_state = np.random.RandomState([self._seed, number])
-                    self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
+                    self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: draws depend on the trial alone
                 trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
             if trial.status != "RUNNING":
                 return None
             if not self.draws_ranges:
-                self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this one
+                self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this trial
             values = trial.hyperparameters.values
-            past = values.get("tuner/trial_id")
-            if PHANTOM not in values and past not in (*self._failed, *self._phantoms):
-                return Asked(trial.trial_id, dict(values), values.get("tuner/epochs"), past)
+            continued = values.get("tuner/trial_id")
+            if PHANTOM not in values and continued not in (*self._failed, *self._phantoms):
+                return OracleTrial(trial.trial_id, dict(values), values.get("tuner/epochs"), continued)
             self.drop(trial.trial_id)
-            if past is None and self._only_phantoms(trial.trial_id):
+            if continued is None and self._has_only_phantoms(trial.trial_id):
                 return None
 
     def add(self, codes: Codes) -> str:
-        """Make a trial that the oracle did not choose one of its running trials; returns its id."""
-        with self._faults():
+        """Add a running trial that the oracle did not choose; return its id."""
+        with self._convert_errors():
             from keras_tuner.engine.trial import Trial
 
             oracle = self._oracle
             hyperparameters = oracle.get_space()
             hyperparameters.values = dict(codes)
             trial = Trial(hyperparameters, trial_id=f"{len(oracle.trials):04d}", status="RUNNING")
-            oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: the values that it has tried
+            oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: remembers tried values
             oracle.trials[trial.trial_id] = trial
             oracle.ongoing_trials[f"worker {trial.trial_id}"] = trial
             oracle.start_order.append(trial.trial_id)
         return str(trial.trial_id)
 
     def change(self, id: str, codes: Codes) -> None:
-        """Try these values in place of those that the oracle chose."""
-        with self._faults():
+        """Replace the values of a trial that the oracle chose."""
+        with self._convert_errors():
             trial = self._oracle.trials[id]
             trial.hyperparameters.values = dict(codes)
-            self._oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: the values that it has tried
+            self._oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: remembers tried values
 
     def end(self, id: str, value: float | None) -> None:
-        """Learn a trial's value; None is a trial that failed and counts as the worst."""
+        """Learn a trial's value; None is a failed trial, which counts as the worst."""
         if value is None:
             self._failed.append(id)
-        with self._faults():
+        with self._convert_errors():
             self._end(id, value)
             if not self.models_results:
                 return
-            # Failed trials get the worst score of all others: an infinite one would count as 0, which may be the best.
+            # A failed trial gets the worst score of the others: KerasTuner counts infinity as 0, maybe the best.
             trials = self._oracle.trials
             failed = [trials[id] for id in self._failed]
-            known = [one.score for one in trials.values() if one.status == "COMPLETED" and one not in failed]
-            for trial in failed if known else ():
+            scores = [trial.score for trial in trials.values() if trial.status == "COMPLETED" and trial not in failed]
+            for trial in failed if scores else ():
                 trial.status = "COMPLETED"
-                trial.score = max(known, key=self._objective.key)
+                trial.score = max(scores, key=self._objective.key)
 
     def drop(self, id: str) -> None:
-        """End a trial that was never trained; nothing is learned."""
+        """End a trial that was never trained, without learning."""
         self._phantoms.add(id)
-        with self._faults():
+        with self._convert_errors():
             self._end(id, None)
 
     def _end(self, id: str, value: float | None) -> None:
@@ -141,16 +141,16 @@ class SilentOracle(Capabilities):
         self._oracle.end_trial(trial)
 
     @property
-    def guided(self) -> bool:
-        """Whether the next choice costs a fit of a Gaussian process to what was learned."""
+    def needs_fit(self) -> bool:
+        """Whether the next choice needs a fit of a Gaussian process."""
         if not self.models_results:
             return False
-        known = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
-        return bool(known >= max(3 * len(self._oracle.hyperparameters.space), 3))
+        completed = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
+        return bool(completed >= max(3 * len(self._oracle.hyperparameters.space), 3))
 
-    def _only_phantoms(self, id: str) -> bool:
-        """Whether a Hyperband bracket has in its first round this trial and nothing that was ever trained."""
-        with self._faults():
+    def _has_only_phantoms(self, id: str) -> bool:
+        """Check whether the first round of this trial's Hyperband bracket contains no trial that was trained."""
+        with self._convert_errors():
             for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
                 first = {entry["id"] for entry in bracket["rounds"][0]}
                 if id in first:
@@ -158,26 +158,26 @@ class SilentOracle(Capabilities):
         return False
 
     def promotable(self) -> frozenset[str]:
-        """The ids of the trials that stand in a round of Hyperband that may still send some to its next one."""
+        """Return the ids of the trials that a Hyperband round may still promote."""
         if self._budget is None:
             return frozenset()
-        found: set[str] = set()
-        with self._faults():
+        ids: set[str] = set()
+        with self._convert_errors():
             for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
-                for index, (these, following) in enumerate(pairwise(bracket["rounds"])):
+                for index, (entries, next_entries) in enumerate(pairwise(bracket["rounds"])):
                     size = self._oracle._get_size(bracket["bracket_num"], index + 1)  # noqa: SLF001  # KerasTuner 1.4: as above
-                    if len(following) < size:
-                        found |= {entry["id"] for entry in these} - {entry["past_id"] for entry in following}
-        return frozenset(found) - self._phantoms - set(self._failed)
+                    if len(next_entries) < size:
+                        ids |= {entry["id"] for entry in entries} - {entry["past_id"] for entry in next_entries}
+        return frozenset(ids) - self._phantoms - set(self._failed)
 
     def first_budgets(self) -> frozenset[int]:
-        """The epochs that Hyperband's brackets begin with."""
+        """Return the epochs that Hyperband's brackets begin with."""
         oracle = self._oracle
-        with self._faults():
+        with self._convert_errors():
             brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
             return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
 
-    def _make(self, space: SearchSpace) -> Any:
+    def _make_oracle(self, space: SearchSpace) -> Any:
         import keras_tuner
 
         kind = getattr(keras_tuner.oracles, self.kind)
@@ -190,16 +190,16 @@ class SilentOracle(Capabilities):
             "max_consecutive_failed_trials": math.inf,
         }
         if self._budget is not None:
-            # Hyperband goes on without end: `search.trials` says when to stop.
+            # Hyperband has no end: `search.trials` decides when to stop.
             oracle = kind(max_epochs=self._budget[1], hyperband_iterations=None, **common)
             oracle.min_epochs = self._budget[0]
-            # KerasTuner 1.4 lays out its first bracket when it is made, by the `min_epochs` of before.
+            # KerasTuner 1.4 lays out its first bracket in the constructor, by the earlier `min_epochs`.
             oracle._current_bracket = oracle._get_num_brackets() - 1  # noqa: SLF001
             oracle._brackets = []  # noqa: SLF001
             oracle._start_new_bracket()  # noqa: SLF001
         else:
             oracle = kind(max_trials=None, **common)
-        draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the one place where a point is drawn
+        draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the only place that draws a point
         nothing = {PHANTOM: 1} if self._budget is not None else None
         oracle._random_values = lambda: self._accept(draw()) or nothing  # noqa: SLF001  # KerasTuner 1.4: as above
         oracle.verbose = 0
@@ -208,7 +208,7 @@ class SilentOracle(Capabilities):
         return oracle
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _convert_errors(self) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # KerasTuner's own deprecations, and fits that do not converge
             try:

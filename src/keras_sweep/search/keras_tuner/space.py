@@ -1,7 +1,7 @@
-"""A search space in KerasTuner's words, and its values there and back.
+"""Converts search spaces and their values to KerasTuner's and back.
 
-KerasTuner's `Choice` turns booleans to integers and takes neither lists nor None nor mixed types, and its `Float` with
-a step may lose the upper end. So choices and stepped reals stand as their index, which its samplers work on anyhow.
+KerasTuner's `Choice` turns booleans to integers and allows no lists, None or mixed types. Its `Float` with a step may
+lose the upper end. So choices and stepped reals are given as indices, which KerasTuner's samplers use internally.
 """
 
 import math
@@ -12,18 +12,18 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, Va
 from keras_sweep.space.search_space import Condition, Params, SearchSpace
 
 Code: TypeAlias = int | float
-Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial; "tuner/..." may be among them
+Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial, maybe with "tuner/..."
 
-NOTHING = "tuner/nothing"  # stands in a space without parameters, where KerasTuner would see no trial at all
+NOTHING = "tuner/nothing"  # the parameter of an empty space, for which KerasTuner would suggest no trial
 
 
 def hyper_parameters(space: SearchSpace) -> Any:
-    """The parameters that a trial can have for KerasTuner; conditions on constants are resolved."""
+    """Build KerasTuner's hyperparameters of a space, with conditions on constants resolved."""
     import keras_tuner
     from keras_tuner.src.engine.conditions import Parent
 
     hyper_parameters = keras_tuner.HyperParameters()
-    found: dict[str, Distribution] = {}
+    distributions: dict[str, Distribution] = {}
     for parameter in space.parameters:
         parents = []
         for condition in parameter.when:
@@ -31,35 +31,35 @@ def hyper_parameters(space: SearchSpace) -> Any:
                 if not condition.holds(space.constants):
                     break
                 continue
-            codes = _parent_codes(found, condition)
-            if not codes:  # the parent never has such a value
+            codes = _encode_parent_values(distributions, condition)
+            if not codes:  # the parent never has a value of the condition
                 break
             parents.append(Parent(condition.parameter, codes))
         else:
-            found[parameter.key] = parameter.distribution
-            hyper_parameters.merge([_hyper_parameter(parameter.key, parameter.distribution, parents)])
-    if not found:
+            distributions[parameter.key] = parameter.distribution
+            hyper_parameters.merge([_make_hyper_parameter(parameter.key, parameter.distribution, parents)])
+    if not distributions:
         hyper_parameters.Fixed(NOTHING, 0)
     return hyper_parameters
 
 
 def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
-    """The codes of a trial's values; None where they are not of this space."""
-    if (searched := space.match_values(params)) is None:
+    """Convert a trial's values to KerasTuner's; None if they are not in this space."""
+    if (pairs := space.match_values(params)) is None:
         return None
-    return {one.key: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
+    return {parameter.key: _encode_value(parameter.distribution, value) for parameter, value in pairs} or {NOTHING: 0}
 
 
 def decode(space: SearchSpace, codes: Codes) -> dict[str, Value]:
-    """A trial's values, constants included, of KerasTuner's values."""
+    """Convert KerasTuner's values to a trial's, with constants."""
     params = dict(space.constants)
     for parameter in space.parameters:
         if parameter.key in codes:
-            params[parameter.name] = _value(parameter.distribution, codes[parameter.key])
+            params[parameter.name] = _decode_value(parameter.distribution, codes[parameter.key])
     return params
 
 
-def _hyper_parameter(name: str, distribution: Distribution, parents: list[Any]) -> Any:
+def _make_hyper_parameter(name: str, distribution: Distribution, parents: list[Any]) -> Any:
     from keras_tuner.engine import hyperparameters as kinds
 
     if isinstance(distribution, Categorical):
@@ -72,16 +72,16 @@ def _hyper_parameter(name: str, distribution: Distribution, parents: list[Any]) 
     return kind(name, distribution.low, distribution.high, step=step, sampling=sampling, conditions=parents)
 
 
-def _parent_codes(found: Mapping[str, Distribution], condition: Condition) -> list[Code]:
-    distribution = found.get(condition.parameter)
+def _encode_parent_values(distributions: Mapping[str, Distribution], condition: Condition) -> list[Code]:
+    distribution = distributions.get(condition.parameter)
     if distribution is None:
         return []
     if isinstance(distribution, Float) and distribution.size == math.inf:
         return [float(value) for value in condition.values if isinstance(value, int | float)]
-    return [_code(distribution, value) for value in distribution.values() if value in condition.values]
+    return [_encode_value(distribution, value) for value in distribution.values() if value in condition.values]
 
 
-def _code(distribution: Distribution, value: Value) -> Code:
+def _encode_value(distribution: Distribution, value: Value) -> Code:
     if isinstance(distribution, Categorical):
         return [(type(choice), choice) for choice in distribution.choices].index((type(value), value))  # True is not 1
     assert isinstance(value, int | float), value
@@ -91,8 +91,8 @@ def _code(distribution: Distribution, value: Value) -> Code:
     return float(value) if isinstance(distribution, Float) else int(value)
 
 
-def _value(distribution: Distribution, code: Code) -> Value:
+def _decode_value(distribution: Distribution, code: Code) -> Value:
     if isinstance(distribution, Categorical) or (isinstance(distribution, Float) and distribution.size != math.inf):
         return distribution.values()[int(code)]
-    kept = min(max(code, distribution.low), distribution.high)  # rounding leads KerasTuner just past the upper end
-    return float(kept) if isinstance(distribution, Float) else int(kept)
+    clipped = min(max(code, distribution.low), distribution.high)  # KerasTuner rounds to just past the upper end
+    return float(clipped) if isinstance(distribution, Float) else int(clipped)

@@ -13,7 +13,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective, Params
 from keras_sweep.space.text import escape, itemize, nearest
-from keras_sweep.trial.comparison import Comparison, marginal, read_error
+from keras_sweep.trial.comparison import Comparison, compare_by_value, usable_error
 from keras_sweep.trial.ranking import (
     SeedScores,
     comparable,
@@ -103,13 +103,13 @@ def leaderboard_rows(
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
-    behind, front_numbers = (comparison or marginal(ranked, objective)).behind, front(ranked, objective)
+    behind, front_numbers = (comparison or compare_by_value(ranked, objective)).behind, front(ranked, objective)
     return [
         LeaderboardRow(
             rank=rank,
             **{name: getattr(result, name) for name in RESULT_FIELDS},
             value=result.value if has_value(result) else None,
-            stderr=read_error(result),
+            stderr=usable_error(result),
             tie=gap is not None and gap.tie,
             behind=None if gap is None else gap.behind,
             behind_stderr=None if gap is None else gap.stderr,

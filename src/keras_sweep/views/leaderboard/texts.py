@@ -8,7 +8,7 @@ from functools import partial
 from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, join, pluralize
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, find_doubts
 from keras_sweep.trial.ranking import SeedScores, loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import FRONT, LeaderboardRow, Ranking, is_number, varying_names, winning_row
@@ -211,7 +211,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
-    notes += map(escape, doubts(objective.name, rows))
+    notes += map(escape, find_doubts(objective.name, rows))
     could_win = [row for row in rows if row.behind is not None] if objective.where else rows
     candidates = sum(row.comparable and not row.imported for row in could_win)
     if best is not None and comparison is not None and comparison.estimate is not None:
