@@ -17,14 +17,14 @@ from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import (
     LOSSES,
     TOP_K,
+    find_penalty,
     is_mean_over_rows,
     is_row_by_row,
     metrics_of_all_rows,
-    over_all_rows,
-    penalty,
     right_rows,
     row_scores,
     row_values,
+    score_all_rows,
     weigh_values,
 )
 from keras_sweep.trial.row_scores import Kind
@@ -179,15 +179,15 @@ def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
     labels = BINARY.astype(np.float32)
     expected = keras.metrics.AUC()
     expected.update_state(labels[:, None], LIKELY, sample_weight=WEIGHTS)
-    found = over_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
+    found = score_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
     assert found == pytest.approx(float(expected.result())) and type(found) is float
 
 
 def test_a_rest_is_a_penalty_only_of_a_loss_that_is_larger_than_its_rows_and_the_same_for_each():
-    assert penalty("val_loss", 1.0005, 1.0) == 0 and penalty("val_accuracy", 0.5004, 0.5) == 0
-    assert penalty("val_loss", 1.25, 1.0) == 0.25 and penalty("loss", 1.25, 1.0) == 0.25
-    assert penalty("val_loss", 0.75, 1.0) is None and penalty("val_mae", 1.25, 1.0) is None
-    assert penalty("val_loss", 0.0, 5e-7) == 0 and penalty("val_loss", 0.0, 2e-6) is None
+    assert find_penalty("val_loss", 1.0005, 1.0) == 0 and find_penalty("val_accuracy", 0.5004, 0.5) == 0
+    assert find_penalty("val_loss", 1.25, 1.0) == 0.25 and find_penalty("loss", 1.25, 1.0) == 0.25
+    assert find_penalty("val_loss", 0.75, 1.0) is None and find_penalty("val_mae", 1.25, 1.0) is None
+    assert find_penalty("val_loss", 0.0, 5e-7) == 0 and find_penalty("val_loss", 0.0, 2e-6) is None
     values = row_values("val_loss", "mse", Rows(BINARY, BINARY), lambda: LIKELY)
     scores = scores_of("val_loss", "mse", float(values.mean()) + 0.25, BINARY, LIKELY)
     np.testing.assert_allclose(scores.values(), values + 0.25, rtol=1e-5)

@@ -28,21 +28,21 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     return [(variable, average) for variable, average in pairs if average is not None]
 
 
-def average_weights(model: Any) -> Weights:
+def get_average_weights(model: Any) -> Weights:
     """What `model.get_weights()` would be if `fit` ended now."""
     instead = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
-    return tuple(array_of(instead.get(id(variable), variable)) for variable in model.weights)
+    return tuple(copy_value(instead.get(id(variable), variable)) for variable in model.weights)
 
 
-def swap_of() -> Any:
+def make_swap_callback() -> Any:
     """A Keras callback that validates with the averages. Exact: Keras's own `SwapEMAWeights` rounds on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_begin(self, logs: Any = None) -> None:
             for variable, average in averages(getattr(self.model, "optimizer", None)):
-                value = array_of(variable)
-                variable.assign(array_of(average))
+                value = copy_value(variable)
+                variable.assign(copy_value(average))
                 average.assign(value)
 
         on_test_end = on_test_begin
@@ -50,7 +50,7 @@ def swap_of() -> Any:
     return Swap()
 
 
-def array_of(variable: Any) -> Any:
+def copy_value(variable: Any) -> Any:
     """A copy of a variable's value, on any backend."""
     import keras
 

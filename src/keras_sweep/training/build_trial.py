@@ -14,7 +14,7 @@ from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.averaged_weights import array_of
+from keras_sweep.training.averaged_weights import copy_value
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.plan import TrainingPlan
 
@@ -83,7 +83,7 @@ def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
         before, (model, fit) = model, _seeded_model(spec, plan, data)
         pairs = zip(before.variables, model.variables, strict=True)
-        if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
+        if all(np.array_equal(*(copy_value(variable) for variable in pair)) for pair in pairs):
             break
     takes_others = type(model).compile is not keras.Model.compile  # nothing is known of the arguments of its `compile`
     as_it_is = spec.own and (takes_others if model.compiled else fit and "loss" in spec.own)

@@ -49,20 +49,20 @@ def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
     reason = _why_not_compiled(spec, data) if wanted is None else None
-    make = _lanes if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
+    make = _make_lane_runner if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
     runner = make(spec, data, **{name: value for name, value in given.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 
 
-def _compiled(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_compiled_runner(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
     reason = _why_not_compiled(spec, data)
     if reason is not None:
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    return _lanes(spec, data, **asked)
+    return _make_lane_runner(spec, data, **asked)
 
 
-def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_lane_runner(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
     from keras_sweep.training.lanes.runner import CompiledRunner
 
     return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **asked)
@@ -81,7 +81,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "the HyperModel has a `fit` of its own"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
-    if (strange := _strange_part(spec, data)) is not None:
+    if (strange := _find_unsupported_part(spec, data)) is not None:
         return f"the model compiles itself with {strange}, which lanes can't have"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
@@ -94,7 +94,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     return why_not_lanes(spec, data)
 
 
-def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
+def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
     """What models compile themselves with that lanes can't have, as far as some trials tell."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
@@ -103,4 +103,6 @@ def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 BY_FIT = "keras_sweep.training.fit.runner:FitRunner"
-RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})
+RUNNERS: Plugins[MakeRunner] = Plugins(
+    "runner", "keras_sweep.runners", {"compiled": _make_compiled_runner, "fit": BY_FIT}
+)

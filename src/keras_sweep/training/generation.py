@@ -19,7 +19,7 @@ from keras_sweep.trial.result import Seconds, Suggestion
 class TrainingGeneration(ABC):
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
-    together = True  # whether trials come to a rung together
+    compares_together = True  # whether trials come to a rung together
 
     def __init__(self, spec: SweepSpec, programs: Any, kept: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
@@ -29,7 +29,9 @@ class TrainingGeneration(ABC):
         self._programs = programs
         self._kept = kept
         self._watch = watch
-        self._compared: list[tuple[int, list[int]]] = []  # each rung that was asked for, and the trials compared there
+        self._compared_rungs: list[
+            tuple[int, list[int]]
+        ] = []  # each rung that was asked for, and the trials compared there
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
@@ -58,7 +60,7 @@ class TrainingGeneration(ABC):
                 continue
             self.lanes[lane.number] = lane
             if self._kept is not None:
-                self._kept.take_up(lane)
+                self._kept.restore(lane)
         self.groups = self._grouped(list(self.lanes.values()))
         return unbuilt
 
@@ -68,26 +70,26 @@ class TrainingGeneration(ABC):
         Trials are compared together, once all that may come there have come; or each alone, after those before it.
         """
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
-            coming = [lane for lane in self.lanes.values() if self._waits_for(rung, lane) and lane.may_reach(rung)]
-            for lanes in [coming] * bool(coming) if self.together else [[lane] for lane in coming]:
+            coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
+            for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
                 if any(lane.seen < rung for lane in lanes):
-                    if self.together:
+                    if self.compares_together:
                         return
                     break
-                waiting = [group for group in self.groups if group.epoch == rung and not self.may_go_on(group)]
+                waiting = [group for group in self.groups if group.epoch == rung and not self.can_go_on(group)]
                 pruned = self._run_rung(rung, [lane.number for lane in lanes])
                 yield from (lane for lane in pruned if lane.wanted)
                 if pruned:
                     self._regroup(waiting)
-                self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups go on
+                self._compared_rungs.append((rung, [lane.number for lane in lanes]))  # only now may the groups go on
 
-    def may_go_on(self, group: Group) -> bool:
+    def can_go_on(self, group: Group) -> bool:
         """Whether none of the group's lanes waits for a rung."""
-        return not any(lane.training and self._waits_for(group.epoch, lane) for lane in group.lanes)
+        return not any(lane.training and self._waits_for_rung(group.epoch, lane) for lane in group.lanes)
 
-    def _waits_for(self, rung: int, lane: Lane) -> bool:
+    def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
         """Whether a lane was not compared there yet, though it is to be."""
-        return rung in lane.rungs and not any(at == rung and lane.number in those for at, those in self._compared)
+        return rung in lane.rungs and not any(at == rung and lane.number in those for at, those in self._compared_rungs)
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
@@ -134,13 +136,13 @@ class TrainingGeneration(ABC):
             lanes[lane.number] = {"end": None if lane.end is None else lane.end.name, "seconds": asdict(lane.seconds)}
             states += [lane.last, lane.best]
         for group in self.groups:
-            if group.goes_on and group.moves:
+            if group.has_epochs_left and group.moves:
                 places, count = group.places()
                 numbers = [lane.number for lane in group.lanes]
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
                 states += [group.state(self.lanes[number]) for number in places or numbers]
         rows = {lane.number: lane.rows for lane in written}
-        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
+        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared_rungs}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
         """Put a fresh generation where the file says that it stood, if it is of these trials.
@@ -154,14 +156,14 @@ class TrainingGeneration(ABC):
         for number, about in facts["lanes"].items():
             last, best = next(states), next(states)
             if (lane := self.lanes.get(int(number))) is not None:
-                lane.go_on_from(facts["rows"][number], last, best)
+                lane.resume_from(facts["rows"][number], last, best)
                 lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
                 lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
         # The rungs that were called are called again, in their order, since the engine has forgotten them.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)
-                self._compared.append((rung, numbers))
+                self._compared_rungs.append((rung, numbers))
         # Those of the groups that have lanes here go on, beside the groups of lanes that the file does not know.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
         for about in facts["groups"]:

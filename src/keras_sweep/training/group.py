@@ -55,7 +55,7 @@ class Group(ABC):
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
         self.finished = False  # its program raised, or its lanes went to other groups
-        self.on(programs)
+        self.attach(programs)
         self._objective = objective
         self._begins = begins
 
@@ -65,14 +65,14 @@ class Group(ABC):
         return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
-    def goes_on(self) -> bool:
+    def has_epochs_left(self) -> bool:
         """Whether any lane has epochs left, needed now or not."""
         return not self.finished and any(lane.training for lane in self.lanes)
 
     @property
     def training(self) -> bool:
         """Whether any lane goes on whose numbers someone needs."""
-        return not self.finished and any(lane.training and lane.needed for lane in self.lanes)
+        return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
         """Train to this epoch, or to an earlier one where the group ends, its program raises, or one asks to stop.
@@ -109,9 +109,9 @@ class Group(ABC):
         """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
         other = copy.copy(self)
         other._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # its own
-        return other.on(None)
+        return other.attach(None)
 
-    def on(self, programs: Any) -> Self:
+    def attach(self, programs: Any) -> Self:
         """The same, which these programs are to train."""
         self._programs = programs
         return self
@@ -122,7 +122,7 @@ class Group(ABC):
             return
         mine = {lane.number: lane for lane in self.lanes}
         for lane in other.lanes:
-            mine[lane.number].stand_as(lane)
+            mine[lane.number].copy_progress(lane)
         self.epoch, self.finished = other.epoch, other.finished
         self._begins = other._begins  # noqa: SLF001  # of this kind
 

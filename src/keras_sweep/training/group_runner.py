@@ -87,14 +87,14 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._check(make_failure(suggestion, Failure.of(error)))
+                yield self._check_result(make_failure(suggestion, Failure.of(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
         try:
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
-                    yield self._result(lane)
+                    yield self._make_result(lane)
             if not watch.stopping():  # what workers are given they train
                 yield from self._train(trials, generation, watch)
         finally:
@@ -136,47 +136,49 @@ class GroupRunner(Runner):
 
         def tell(report: Report) -> None:
             """Take in an epoch that has ended amid a segment, in this thread."""
-            self._note(report, generation, watch)
+            self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
                 with self._wall.part("checkpoint"):
                     generation.write(self._checkpoint, trials)
 
         with ExitStack() as stack:
-            by_workers = self._by_workers, self._at_once()
+            by_workers = self._train_by_workers, self._count_segments()
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
-            segments = Segments(train, at_once, generation.may_go_on)
-            stack.callback(self._paused, segments, lambda: None)  # at the end nothing trains
-            yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
+            segments = Segments(train, at_once, generation.can_go_on)
+            stack.callback(self._pause_segments, segments, lambda: None)  # at the end nothing trains
+            yield from map(
+                self._make_result, generation.run_due_rungs()
+            )  # a checkpoint may stand where all wait at a rung
             segments.set(generation.groups)
-            while segments.working:
+            while segments.is_working:
                 tell_phase()
                 stops = watch.stopping()
                 writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
                 with self._wall.part("lanes"):  # a segment first, so that training goes on between any two pauses
                     ended = [] if stops else segments.next()
                     if stops or (writes and self._shared is None):  # workers' groups stand still while they train
-                        ended += self._paused(segments, tell_phase)
-                yield from self._read(ended, generation, watch)
+                        ended += self._pause_segments(segments, tell_phase)
+                yield from self._read_segments(ended, generation, watch)
                 if writes and self._checkpoint is not None:
-                    with self._wall.part("checkpoint"), segments.still():
+                    with self._wall.part("checkpoint"), segments.hold():
                         generation.write(self._checkpoint, trials)
                 if stops:
                     return
                 pruned += generation.run_due_rungs()
                 while pruned:
-                    yield self._result(pruned.pop(0))
+                    yield self._make_result(pruned.pop(0))
                 segments.set(generation.groups)
 
-    def _by_workers(self, group: Group) -> Future[Segment]:
+    def _train_by_workers(self, group: Group) -> Future[Segment]:
         assert self._shared is not None
         until, pickled = group.segment_end(), pickle.dumps(group.at_rest())
         return self._shared.submit(train_segment, self.device, pickled, until, self._seconds)
 
-    def _at_once(self) -> int:
+    def _count_segments(self) -> int:
         return AT_ONCE
 
-    def _paused(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
+    def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
         """As `Segments.pause`; workers are asked to stop after their epochs."""
         if self._shared is None:
             return segments.pause(meanwhile)
@@ -186,7 +188,7 @@ class GroupRunner(Runner):
         finally:
             self._shared.workers.stop(now=False)
 
-    def _read(
+    def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
         """Pass on what segments report; results of the lanes that ended."""
@@ -202,8 +204,10 @@ class GroupRunner(Runner):
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
-                            yield self._check(make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds))
-                self._note(report, generation, watch)
+                            yield self._check_result(
+                                make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds)
+                            )
+                self._log_report(report, generation, watch)
                 yield from self._end_lanes([generation.lanes[number] for number in report.ended])
 
     def _end_lanes(self, lanes: Sequence[Lane]) -> Iterator[Result]:
@@ -212,9 +216,9 @@ class GroupRunner(Runner):
                 with self._wall.part("checkpoint"):
                     self._kept.keep(lane)
             if lane.wanted:
-                yield self._result(lane)
+                yield self._make_result(lane)
 
-    def _note(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
+    def _log_report(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
         generation.seconds += report.seconds
         for number, row in report.rows.items():
             lane = generation.lanes[number]
@@ -222,13 +226,13 @@ class GroupRunner(Runner):
             if lane.wanted:
                 watch.emit(EpochEnded(number, report.epoch, row))
 
-    def _check(self, result: Result) -> Result:
+    def _check_result(self, result: Result) -> Result:
         """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result
 
-    def _result(self, lane: Lane) -> Result:
+    def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows, how = self._data.validation, lane.scored

@@ -15,7 +15,7 @@ import numpy as np
 from keras_sweep.space.sweep_spec import Training
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.outcome import curve_of
+from keras_sweep.training.outcome import make_curve
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
@@ -33,10 +33,10 @@ class Controls:
     def __init__(self, training: Training, learning_rate: float) -> None:
         """Before the first epoch, which trains at this rate."""
         # All that these callbacks ask of a model; whoever trains keeps the weights, by what `restored_epoch` says.
-        self._optimizer = SimpleNamespace(learning_rate=_rounded(learning_rate))
+        self._optimizer = SimpleNamespace(learning_rate=_round_to_float32(learning_rate))
         self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
         self._epochs = 0
-        self._callbacks = watching_callbacks(training)
+        self._callbacks = make_control_callbacks(training)
         self._stopping: Any = self._callbacks[0] if training.early_stopping is not None else None
         for callback in self._callbacks:
             callback.set_model(self._model)
@@ -49,20 +49,20 @@ class Controls:
             return None
         controls = cls(training, learning_rate)
         for row in rows:
-            controls.after(row)
+            controls.end_epoch(row)
         return controls
 
-    def after(self, row: Mapping[str, float]) -> dict[str, float]:
+    def end_epoch(self, row: Mapping[str, float]) -> dict[str, float]:
         """One more epoch brought these metrics. Returns them as Keras logs them: perhaps with its learning rate."""
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)
-        self._optimizer.learning_rate = _rounded(self._optimizer.learning_rate)
+        self._optimizer.learning_rate = _round_to_float32(self._optimizer.learning_rate)
         self._epochs += 1
         return logs
 
     @property
-    def stops(self) -> bool:
+    def has_stopped(self) -> bool:
         stops: bool = self._model.stop_training
         return stops
 
@@ -79,7 +79,7 @@ class Controls:
         return self._stopping.best_epoch + 1 if found else None
 
 
-def watching_callbacks(training: Training) -> list[Any]:
+def make_control_callbacks(training: Training) -> list[Any]:
     """Keras's own: the one that stops early, and the one that lets the rate fall, as far as there are."""
     import keras
 
@@ -88,7 +88,7 @@ def watching_callbacks(training: Training) -> list[Any]:
     return [kind(**asdict(section)) for kind, section in sections if section is not None]
 
 
-def _rounded(learning_rate: float) -> float:
+def _round_to_float32(learning_rate: float) -> float:
     """As the variable of an optimizer holds it."""
     return float(np.float32(learning_rate))
 
@@ -145,13 +145,13 @@ class Lane:
         return self.end is None
 
     @property
-    def needed(self) -> bool:
+    def is_needed(self) -> bool:
         """Whether its result is wanted, or a rung still compares it with others."""
         return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
 
     @property
     def curve(self) -> Curve:
-        return curve_of(self.rows)
+        return make_curve(self.rows)
 
     def has_place(self, epoch: int) -> bool:
         """Whether it has a place in the program after `epoch`. One that diverged keeps its place to its planned end.
@@ -160,7 +160,7 @@ class Lane:
         """
         return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
 
-    def may_reach(self, rung: int) -> bool:
+    def can_reach(self, rung: int) -> bool:
         """Whether it is to be compared there: unless it ended before, or by a fault or another rung."""
         ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         return self.end is None or (ended and len(self.rows) >= rung)
@@ -175,18 +175,18 @@ class Lane:
         if not finite:
             self.end = LaneEnd.DIVERGED
         elif self.controls is not None:
-            row = self.controls.after(row)
+            row = self.controls.end_epoch(row)
             self.learning_rate = self.controls.learning_rate
-            self.end = LaneEnd.STOPPED if self.controls.stops else None
+            self.end = LaneEnd.STOPPED if self.controls.has_stopped else None
         self.rows.append(row)
         if self.end is None and len(self.rows) == self.plan.epochs:
             self.end = LaneEnd.DONE
 
-    def stand_as(self, other: Lane) -> None:
+    def copy_progress(self, other: Lane) -> None:
         """Stand where another of the same trial stands, but for `seen`, which is the loop's."""
         vars(self).update({name: value for name, value in vars(other).items() if name != "seen"})
 
-    def go_on_from(
+    def resume_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
     ) -> None:
         """Stand where these epochs led, which were trained before."""
@@ -228,7 +228,7 @@ class EndStates:
             path = self._folder / f"trial-{lane.number}.npz"
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
-    def take_up(self, lane: Lane) -> None:
+    def restore(self, lane: Lane) -> None:
         """Put the lane where the trial ended that it continues; at its start if nothing usable is kept of that one.
 
         Trained from there its numbers are the same but for their last digits.
@@ -236,7 +236,7 @@ class EndStates:
         number = lane.suggestion.continues
         kept = None if number is None else self.end(number)
         if kept is not None and len(kept[0]) <= lane.plan.epochs:
-            lane.go_on_from(*kept)
+            lane.resume_from(*kept)
 
     def end(self, number: int) -> End | None:
         """Where a trial ended, if a usable end of it is kept."""

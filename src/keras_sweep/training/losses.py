@@ -31,8 +31,8 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
     """
     given: dict[str, Any] = {}
     if "loss" not in spec.own:
-        of_each = {name: loss_of(spec.output(name), one.loss_arguments) for name, one in spec.outputs.items()}
-        given["loss"] = of_each or loss_of(spec, arguments)
+        of_each = {name: make_loss(spec.output(name), one.loss_arguments) for name, one in spec.outputs.items()}
+        given["loss"] = of_each or make_loss(spec, arguments)
         weights = {name: 1.0 if output.weight is None else output.weight for name, output in spec.outputs.items()}
         if set(weights.values()) - {1.0}:
             given["loss_weights"] = weights
@@ -44,21 +44,21 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     if "metrics" in spec.own:
         return {}
     alone = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
-    of_each: Any = {name: [metric_of(one, metric) for metric in one.metrics] for name, one in alone.items()}
-    found = of_each if spec.outputs else [metric_of(spec, name) for name in spec.metrics]
+    of_each: Any = {name: [make_metric(one, metric) for metric in one.metrics] for name, one in alone.items()}
+    found = of_each if spec.outputs else [make_metric(spec, name) for name in spec.metrics]
     return {"weighted_metrics" if data.weighs else "metrics": found}
 
 
-def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
+def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
     """The loss, of a transformed target what compares it: its name, or the one function or object that has these
     arguments. Raises ModelError."""
     named = not arguments and not is_own(spec.loss)
-    loss = spec.loss if named else _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
-    return loss if spec.scale is None else _of_transformed(loss, spec.scale)
+    loss = spec.loss if named else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
+    return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
 
 
 @cache
-def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
+def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
     """A loss of each row, of targets and outputs in the target's own units, which are transformed first."""
     import keras
     from keras import ops
@@ -76,7 +76,7 @@ def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
 
 
 @cache
-def _loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
+def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
     import keras
 
     if is_own(name):
@@ -85,11 +85,11 @@ def _loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> 
     for kind in vars(keras.losses).values():
         a_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
         if a_loss and getattr(kind(), "fn", None) is function:
-            return _made(kind, name, dict(arguments))
+            return _construct(kind, name, dict(arguments))
     raise ModelError(f"Keras {keras.__version__} has no class of the loss {name!r}", hint="Leave out its arguments")
 
 
-def metric_of(spec: SweepSpec, name: str) -> Any:
+def make_metric(spec: SweepSpec, name: str) -> Any:
     """A metric: its name, or of arguments a new object that is logged by the name. Raises ModelError."""
     import keras
 
@@ -98,7 +98,7 @@ def metric_of(spec: SweepSpec, name: str) -> Any:
         return name
     listed = {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()}
     if "python" not in arguments:
-        return _made(
+        return _construct(
             lambda **given: keras.metrics.get({"class_name": name, "config": given}), name, {**listed, "name": name}
         )
     source = str(listed.pop("python"))
@@ -115,7 +115,7 @@ def metric_of(spec: SweepSpec, name: str) -> Any:
     return found
 
 
-def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
+def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
     try:
         return make(**arguments)
     except (TypeError, ValueError) as error:
@@ -125,7 +125,7 @@ def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
     """What the user's `module:function` is, or makes. Raises ModelError."""
     found: Any = load_python(source, folder, ModelError)
-    if isinstance(found, type) or arguments or _needs_nothing(found):
+    if isinstance(found, type) or arguments or _needs_no_arguments(found):
         with user_code(f"{name_of(source)} can't be made with {dict(arguments)}", folder, ModelError):
             found = found(**arguments)
     if not callable(found):
@@ -136,7 +136,7 @@ def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) ->
     return found
 
 
-def _needs_nothing(found: Any) -> bool:
+def _needs_no_arguments(found: Any) -> bool:
     """Whether it is called without labels and outputs: then it makes what is."""
     try:
         inspect.signature(found).bind()
@@ -145,7 +145,7 @@ def _needs_nothing(found: Any) -> bool:
     return True
 
 
-def each_row(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
+def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
     """What gives a metric ("val_loss") for each row of labels and outputs, where its name does not tell.
 
     `arguments` are those of the loss. None for what has a name of Keras's, and for a metric that is no function.
@@ -155,7 +155,7 @@ def each_row(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Ca
     name = metric.removeprefix("val_")
     own = dict(spec.metric_arguments.get(name, {}))
     if name == "loss":
-        found = loss_of(spec, arguments)
+        found = make_loss(spec, arguments)
     else:
         found = make_from_source(str(own.pop("python")), own, spec.folder) if "python" in own else None
     known = found is None or isinstance(found, str | keras.metrics.Metric)
@@ -174,7 +174,7 @@ def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | N
         return None
     if data.weighs:
         raise UsageError("Keras takes no `class_weight` beside sample weights", hint="Multiply them into these")
-    classes = _classes(data)
+    classes = _read_classes(data)
     if wanted == "balanced":
         numbers, counts = np.unique(classes, return_counts=True)
         weights = len(classes) / (len(numbers) * counts)
@@ -207,10 +207,10 @@ def row_weights(wanted: ClassWeight, data: SearchData) -> Array | None:
     weights = class_weights(wanted, data)
     if weights is None:
         return data.train.weights
-    return np.array([weights.get(int(one), 1.0) for one in _classes(data)], np.float32)
+    return np.array([weights.get(int(one), 1.0) for one in _read_classes(data)], np.float32)
 
 
-def _classes(data: SearchData) -> Array:
+def _read_classes(data: SearchData) -> Array:
     """[N] the class of each training row. Raises UsageError: the labels are none."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):

@@ -26,8 +26,16 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import strip_styles
-from keras_sweep.training.losses import each_row
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
+from keras_sweep.training.losses import make_row_function
+from keras_sweep.training.row_values import (
+    ACCURACIES,
+    TOP_K,
+    RowFunction,
+    find_penalty,
+    is_row_by_row,
+    row_scores,
+    row_values,
+)
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import RowScores, from_values
@@ -42,7 +50,7 @@ def has_diverged(row: Mapping[str, float]) -> bool:
     return not all(map(math.isfinite, row.values()))
 
 
-def best_epoch(objective: Objective, values: Sequence[float]) -> int:
+def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
     """The epoch with the best value, counted from 1; the first of equals. An epoch without one has NaN.
 
     Where `epochs` is read off the curve it is one of those that a trial may have, if there is one.
@@ -57,7 +65,7 @@ def find_scored_epoch(objective: Objective, values: Sequence[float], restored: i
 
     `restored_epoch` is the one to whose weights early stopping returns.
     """
-    return best_epoch(objective, values) if objective.take_best else restored or len(values)
+    return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
@@ -66,7 +74,7 @@ def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
     return replace(objective, take_best=False) if reads else objective
 
 
-def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
+def make_curve(rows: Sequence[Mapping[str, float]]) -> Curve:
     """Every metric, epoch by epoch, of what each epoch logged; NaN where one did not."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
@@ -216,22 +224,22 @@ class Logged:
     predict: Callable[[], Arrays]  # outputs on these rows
 
     def row_scores(self) -> tuple[RowScores | None, float | None]:
-        one = self._of_output()
+        one = self._restrict_to_output()
         known = not self.spec.outputs or is_row_by_row(one.metric, one.spec.loss)
         if not (known and is_by_rows(one.spec, one.metric)):
             return None, None  # the statistics know metrics of all rows of one output
-        of_row = each_row(one.spec, one.metric, one.arguments)
+        of_row = make_row_function(one.spec, one.metric, one.arguments)
         return row_scores(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
 
     def standard_error(self) -> float | None:
         """`standard_error` of the metric; None for one of all outputs together."""
-        one = self._of_output()
+        one = self._restrict_to_output()
         if one.spec.outputs or not is_by_rows(one.spec, one.metric):
             return None
-        of_row = each_row(one.spec, one.metric, one.arguments)
+        of_row = make_row_function(one.spec, one.metric, one.arguments)
         return standard_error(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
 
-    def _of_output(self) -> Logged:
+    def _restrict_to_output(self) -> Logged:
         """The same of the output that the metric is of, as if the model had no other; itself where it is of no one."""
         if (found := self.spec.output_of(self.metric)) is None:
             return self
@@ -241,14 +249,14 @@ class Logged:
 
 
 def standard_error(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: RowFunction = None
 ) -> float | None:
     """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, of_row)
         if values is not None and of_row is not None:
-            if penalty(metric, value, float(values.mean())) is None:
+            if find_penalty(metric, value, float(values.mean())) is None:
                 return None
             is_share = bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
@@ -276,13 +284,13 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
     if "parameters" in wanted:  # as `keras.Model.count_params` counts them
         found["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
     if "flops" in wanted:
-        found["flops"] = flops(*model())
+        found["flops"] = count_flops(*model())
     if "predict_seconds" in wanted:
-        found["predict_seconds"] = predict_seconds(*model())
+        found["predict_seconds"] = measure_predict_seconds(*model())
     return found
 
 
-def flops(model: Any, x: Arrays) -> float:
+def count_flops(model: Any, x: Arrays) -> float:
     """The floating-point operations of a prediction of one row, as XLA counts them before it compiles.
 
     Source: https://docs.jax.dev/en/latest/aot.html
@@ -305,7 +313,7 @@ def flops(model: Any, x: Arrays) -> float:
     return float(count["flops"])
 
 
-def predict_seconds(model: Any, x: Arrays) -> float:
+def measure_predict_seconds(model: Any, x: Arrays) -> float:
     """What a call of `predict_on_batch` on the first rows takes on this machine, the median of many."""
     rows, took = cut(x, 0, ROWS), []
     for _ in range(FIRST_CALLS + CALLS):

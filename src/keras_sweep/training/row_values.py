@@ -22,13 +22,13 @@ LOSSES = frozenset(
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
     | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
 )  # means over rows, each of its own output and label alone
-PARTED = 1e-2  # relative: no rounding, nor rows on the border of two classes, make so much
+LEAST_MISMATCH = 1e-2  # relative: no rounding, nor rows on the border of two classes, make so much
 CLOSE = 1e-3  # relative: how far the mean of the rows may be from what was logged
 
 
 def is_row_by_row(metric: str, loss: str) -> bool:
     """Whether the metric ("val_accuracy", "loss") is a mean over rows that `row_values` knows."""
-    name = _named(metric, loss)
+    name = _metric_name(metric, loss)
     return name in ACCURACIES | TOP_K | LOSSES
 
 
@@ -47,30 +47,30 @@ def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 
-def over_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
-    """One of `metrics_of_all_rows` ("auc"), as `metric_of` has it; labels are [N] or [N, ...], outputs [N, ...]."""
+def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
+    """One of `metrics_of_all_rows` ("auc"), as `make_metric` has it; labels are [N] or [N, ...], outputs [N, ...]."""
     import keras
 
     found = keras.metrics.get(metric)
-    found.update_state(_fitting(rows.y, outputs), outputs, sample_weight=rows.weights)
+    found.update_state(_reshape_labels(rows.y, outputs), outputs, sample_weight=rows.weights)
     return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
-Function = Callable[[Any, Any], Any] | None
+RowFunction = Callable[[Any, Any], Any] | None
 
 
 def row_values(
-    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_row: RowFunction = None
 ) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
     The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
     [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_row` is
-    `each_row` of the metric. Where rows weigh unlike their values are `weighed`.
+    `make_row_function` of the metric. Where rows weigh unlike their values are `weighed`.
     """
     import keras
 
-    name = _named(metric, loss)
+    name = _metric_name(metric, loss)
     if of_row is None and not is_row_by_row(metric, loss):
         return None
     outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
@@ -78,9 +78,9 @@ def row_values(
     function, y = of_row, rows.y
     if function is None:
         known = name in ACCURACIES | TOP_K
-        function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
-    function = _compiled(function) if keras.backend.backend() == "jax" else function
-    labels = y if of_row is not None and y.ndim == outputs.ndim else _fitting(y, outputs)
+        function = find_accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+    function = _compile(function) if keras.backend.backend() == "jax" else function
+    labels = y if of_row is not None and y.ndim == outputs.ndim else _reshape_labels(y, outputs)
     try:
         each = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
     except Exception:  # one of the user's may take batches alone
@@ -111,14 +111,14 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
 
 @cache
-def _compiled(function: Callable[[Any, Any], Any]) -> Any:
+def _compile(function: Callable[[Any, Any], Any]) -> Any:
     """One program, where JAX would compile one for each operation."""
     import jax
 
     return jax.jit(function, compiler_options=Effort.LOW.options)
 
 
-def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
+def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
     """Keras's function of labels and outputs; "accuracy" is one of three, chosen by their shapes as `compile` does."""
     import keras
 
@@ -132,25 +132,25 @@ def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -
 
 
 def row_scores(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: RowFunction = None
 ) -> tuple[RowScores | None, float | None]:
     """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
     Then what they say that it is, where that is by more than rounding another value. A loss may have a penalty on the
     weights beside what the rows contribute: that is the same for each of them.
     """
-    if _named(metric, loss) in OF_ALL_ROWS:
+    if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
     if (values := row_values(metric, loss, rows, predict, of_row)) is None:
         return None, None
     mean = float(values.mean())
-    if (rest := penalty(metric, value, mean)) is not None:
+    if (rest := find_penalty(metric, value, mean)) is not None:
         return from_values(values + rest), None
-    parted = of_row is None and abs(value - mean) > PARTED * max(abs(mean), abs(value))
+    parted = of_row is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
     return None, mean if parted else None
 
 
-def penalty(metric: str, value: float, mean: float) -> float | None:
+def find_penalty(metric: str, value: float, mean: float) -> float | None:
     """What a loss that was logged has beside its rows, of this mean: 0 but for rounding; None: they don't add up."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
@@ -158,12 +158,12 @@ def penalty(metric: str, value: float, mean: float) -> float | None:
     return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
 
 
-def _named(metric: str, loss: str) -> str:
+def _metric_name(metric: str, loss: str) -> str:
     name = metric.removeprefix("val_")
     return loss if name == "loss" else name
 
 
-def _fitting(y: Array, outputs: Array) -> Array:
+def _reshape_labels(y: Array, outputs: Array) -> Array:
     """Labels in the form of the outputs: [N] as [N, 1] beside [N, 1], [N, 1] as [N] beside [N, C]."""
     if y.size == outputs.size:
         return y.reshape(outputs.shape)
@@ -177,7 +177,7 @@ def right_rows(objective: str, y: Any, outputs: Any) -> Any:
     if not known or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
         return None
     labels = y.reshape(outputs.shape) if y.size == outputs.size else y
-    function = accuracy_function(name, labels.shape, outputs.shape)
+    function = find_accuracy_function(name, labels.shape, outputs.shape)
     each = function(labels, outputs.astype("float32"))
     whole = getattr(each, "shape", None) == outputs.shape[:1]
     return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None

@@ -33,7 +33,7 @@ class Segments:
 
     train: Callable[[Group], Future[Segment]]  # the group's next; a future that failed says that it was lost, and why
     at_once: int  # 0: in this thread, while it waits for the next
-    may_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock of this
+    can_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock of this
 
     def __post_init__(self) -> None:
         self._ended: queue.SimpleQueue[tuple[Group, Future[Segment]]] = queue.SimpleQueue()
@@ -52,7 +52,7 @@ class Segments:
             self._begin()
 
     @property
-    def working(self) -> bool:
+    def is_working(self) -> bool:
         """Whether there is a group to train, or a segment to read."""
         with self._changed:
             return bool(self._groups or self._busy) or not self._ended.empty()
@@ -60,7 +60,7 @@ class Segments:
     def next(self) -> list[tuple[Group, Future[Segment]]]:
         """The next segment that has ended; none if there is none for a moment. Without threads it trains now."""
         if not self.at_once:
-            group = next((group for group in self._groups if group.training and self.may_go_on(group)), None)
+            group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]
         with suppress(queue.Empty):
             return [self._ended.get(timeout=LOOK_SECONDS)]
@@ -79,7 +79,7 @@ class Segments:
                 if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
                     return [self._ended.get() for _ in range(self._ended.qsize())]
 
-    def still(self) -> AbstractContextManager[bool]:
+    def hold(self) -> AbstractContextManager[bool]:
         """Inside, no group takes up what its segment came to, so that all stand where they did."""
         return self._changed
 
@@ -87,7 +87,7 @@ class Segments:
         """Under the lock: have trained what may be."""
         while not self._paused and len(self._busy) < self.at_once:
             taken = self._busy | self._lost
-            idle = [one for one in self._groups if one not in taken and one.training and self.may_go_on(one)]
+            idle = [one for one in self._groups if one not in taken and one.training and self.can_go_on(one)]
             if not idle:
                 return
             group = max(idle, key=lambda one: one.remaining)
@@ -122,7 +122,7 @@ def train_segment(task: Task, device: Device | None, pickled: bytes, until: int,
     def stopping() -> bool:
         return task.stopping() or (group.moves and time.monotonic() >= end)
 
-    ended = group.on(programs).train(until, stopping)
+    ended = group.attach(programs).train(until, stopping)
     return replace(ended, group=ended.group.at_rest())
 
 

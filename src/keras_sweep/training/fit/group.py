@@ -28,9 +28,9 @@ from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import join_scores, rows_together
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import Controls, Lane, LaneEnd, Scored
-from keras_sweep.training.losses import metric_of
-from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, has_diverged, trial_objective
-from keras_sweep.training.row_values import over_all_rows
+from keras_sweep.training.losses import make_metric
+from keras_sweep.training.outcome import Failure, TrialFailed, has_diverged, make_curve, trial_objective
+from keras_sweep.training.row_values import score_all_rows
 from keras_sweep.trial.events import PhaseBegan
 from keras_sweep.trial.result import Seconds, Weights
 
@@ -62,7 +62,7 @@ class FitGroup(Group):
         return min((rung for rung in self.lane.rungs if rung > self.epoch), default=sys.maxsize)
 
     def state(self, lane: Lane) -> TrainingState | None:
-        live = self._programs.live(lane, self.epoch) if self._programs is not None and self.moves else None
+        live = self._programs.find_live(lane, self.epoch) if self._programs is not None and self.moves else None
         return live.state() if live is not None and live.has_trained else super().state(lane)
 
     def take(self, other: FitGroup) -> None:
@@ -80,21 +80,21 @@ class FitGroup(Group):
             with self._programs.open_trial(self.lane, self.epoch, super().state(self.lane)) as live:
                 if self._programs.data.folds:
                     self._train_folds(live, until, stopping, report)
-                elif self._part(live, 0) and (self.moves or not self._programs.is_worker):
+                elif self._get_part(live, 0) and (self.moves or not self._programs.is_worker):
                     self._train_whole(live, until, stopping, report)
                 else:
                     self._train_ahead(lambda note: self._train_whole(live, sys.maxsize, stopping, note))
-        self._read(until, report)
+        self._read_ahead(until, report)
 
-    def _part(self, live: LiveTrial, fold: int) -> FitTraining:
-        part: FitTraining = self._programs.part(live, fold)
+    def _get_part(self, live: LiveTrial, fold: int) -> FitTraining:
+        part: FitTraining = self._programs.get_part(live, fold)
         lane = self.lane
-        live.moves = self.moves = self.moves and not part.may_be_set
+        live.moves = self.moves = self.moves and not part.can_set_weights
         if lane.controls is None:
             lane.controls = Controls.of(lane.plan.training, part.first_rate, lane.rows)
         return part
 
-    def _rate(self) -> float | None:
+    def _current_rate(self) -> float | None:
         """The learning rate, where something lets it fall."""
         controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
         return controls.learning_rate if controls is not None and falls else None
@@ -106,24 +106,24 @@ class FitGroup(Group):
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
             self._log(lane, row, part.scored_state, finite=True)
-            if part.may_be_set and lane.end is LaneEnd.DONE:  # once `fit` returns; one of the user's may train on
+            if part.can_set_weights and lane.end is LaneEnd.DONE:  # once `fit` returns; one of the user's may train on
                 lane.end = None
-            report(self._report(live))
+            report(self._make_report(live))
             at_end = len(lane.rows) == lane.plan.epochs
-            interrupted = lane.training and not at_end and (not lane.needed or stopping())
+            interrupted = lane.training and not at_end and (not lane.is_needed or stopping())
             return lane.end in (None, LaneEnd.DONE) and not interrupted
 
         try:
-            part.train(self.epoch, min(until, lane.plan.epochs), after, self._rate, moves=self.moves)
+            part.train(self.epoch, min(until, lane.plan.epochs), after, self._current_rate, moves=self.moves)
         except BaseException:
             if interrupted or lane.end is LaneEnd.PRUNED:  # a `fit` of the user's may count on all of its epochs
                 return
             raise
         waits = self.moves and lane.training and self.epoch == until  # at a rung
         if not (interrupted or waits):
-            self._end(live, part, report)
+            self._end_trial(live, part, report)
 
-    def _end(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
+    def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
         """The trial has ended: see what weights `fit` left."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
@@ -138,17 +138,17 @@ class FitGroup(Group):
             lane.rows[-1:] = [part.end_row]
         self._check_logged(part, lane.rows)
         if part.end_row is not None:
-            lane.last, lane.scored = TrainingState(part.left), part.scored
+            lane.last, lane.scored = TrainingState(part.end_weights), part.scored
             lane.end = LaneEnd.DIVERGED if has_diverged(part.end_row) else lane.end
         elif lane.end is None:
-            lane.last = TrainingState(part.tested or part.left)
+            lane.last = TrainingState(part.tested_weights or part.end_weights)
         self._report_end(report)
 
     def _report_end(self, report: Tell) -> None:
         self.lane.end = self.lane.end or LaneEnd.DONE
         report(Report(len(self.lane.rows), ended=(self.lane.number,)))
 
-    def _report(self, live: LiveTrial) -> Report:
+    def _make_report(self, live: LiveTrial) -> Report:
         lane = self.lane
         live.epoch = self.epoch = len(lane.rows)
         lane.seconds = live.seconds
@@ -158,7 +158,7 @@ class FitGroup(Group):
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
         """Raises TrialFailed if no epoch brought the metric that ranks."""
-        curve, name = curve_of(rows), self._objective.name
+        curve, name = make_curve(rows), self._objective.name
         if name not in curve:
             what = f"the metric {name!r} was not logged,"
             if isinstance(part, OwnFitTraining):
@@ -184,16 +184,16 @@ class FitGroup(Group):
         _, start = notes.popleft()
         if notes and (notes[-1][0].ended or notes[-1][0].failure):
             self._ahead = notes
-        lane.stand_as(start)
+        lane.copy_progress(start)
         self.epoch = 0
 
-    def _read(self, until: int, report: Tell) -> None:
+    def _read_ahead(self, until: int, report: Tell) -> None:
         """Read what was trained ahead, to this epoch. Raises TrialFailed where training failed."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             epoch, stood = self._ahead.popleft()
             if epoch.failure is not None:
                 raise TrialFailed(epoch.failure)
-            self.lane.stand_as(stood)
+            self.lane.copy_progress(stood)
             self.epoch = len(stood.rows)
             report(epoch)
 
@@ -202,13 +202,13 @@ class FitGroup(Group):
         lane, count = self.lane, len(self._programs.data.folds)
         self._train_fold(live, 0, lambda _: None)
         if not self.moves:
-            self._train_ahead(lambda note: self._train_one_by_one(live, stopping, note))
+            self._train_ahead(lambda note: self._train_folds_in_turn(live, stopping, note))
             return
 
         def train(part: FitTraining) -> int:
             """Train an epoch of a fold; how many Keras trained, which a setting of the user's may cut short."""
             before = len(part.rows)
-            part.train(self.epoch, self.epoch + 1, lambda _: True, self._rate, moves=True)
+            part.train(self.epoch, self.epoch + 1, lambda _: True, self._current_rate, moves=True)
             return len(part.rows) - before
 
         while self.training and self.epoch < until and not stopping():
@@ -218,11 +218,11 @@ class FitGroup(Group):
                 break
             row = self._join_row([part.rows[-1] for part in live.parts], live.parts)
             self._log(lane, row, lambda: join_states([part.scored_state() for part in live.parts]), finite=True)
-            report(self._report(live))
+            report(self._make_report(live))
         if lane.end not in (None, LaneEnd.PRUNED):
             self._report_end(report)
 
-    def _train_one_by_one(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
+    def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
         """Train each fold to its end, then join their epochs; nothing is told if it was stopped before."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
@@ -231,7 +231,7 @@ class FitGroup(Group):
 
         def train(part: FitTraining) -> int:
             weights: dict[int, Weights] = {}
-            every = take_best or part.may_be_set or bool(self._programs.anew or lane.rungs)
+            every = take_best or part.can_set_weights or bool(self._programs.pooled_metrics or lane.rungs)
 
             def after(row: dict[str, float]) -> bool:
                 nonlocal interrupted
@@ -248,7 +248,7 @@ class FitGroup(Group):
                 part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
-                    weights[len(part.rows)] = part.left
+                    weights[len(part.rows)] = part.end_weights
                 kept.append(weights)
             return len(part.rows)
 
@@ -259,7 +259,7 @@ class FitGroup(Group):
         for epoch in range(1, epochs + 1):
             row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
             self._log(lane, row, partial(_join_weights, kept, epoch), finite=True)
-            note(self._report(live))
+            note(self._make_report(live))
         if lane.end is None:  # code of the user's ended it
             lane.last = _join_weights(kept, epochs)
         reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
@@ -269,7 +269,7 @@ class FitGroup(Group):
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
         """Train a fold. Raises TrialFailed, which says of which one."""
         try:
-            return train(self._part(live, fold))
+            return train(self._get_part(live, fold))
         except BaseException as error:
             if not is_user_error(error):
                 raise
@@ -285,7 +285,7 @@ class FitGroup(Group):
         epoch: int = 0,
     ) -> dict[str, float]:
         """The joined metrics of an epoch that every fold has trained, by the models of that epoch."""
-        data, spec, anew = self._programs.data, self._programs.spec, self._programs.anew
+        data, spec, anew = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         others, row = {f"val_{name}" for name in anew}, dict[str, float]()
         for name in rows[0]:
             if name not in others and all(name in of_fold for of_fold in rows):
@@ -299,7 +299,7 @@ class FitGroup(Group):
             part.model.set_weights(list(weights[epoch]))
         outputs = [call_model(part.model, part.data.validation.x) for part in parts]
         together = each(lambda *of_folds: rows_together(of_folds, data), *outputs)
-        values = {name: over_all_rows(metric_of(spec, name), data.validation, together) for name in anew}
+        values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in anew}
         return row | {f"val_{name}": value for name, value in values.items()}
 
 

@@ -60,7 +60,9 @@ class FitPrograms:
         self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self.data = data
         self.is_worker = is_worker
-        self.anew = metrics_of_all_rows(spec) if data.folds else ()  # computed of all folds, after every epoch
+        self.pooled_metrics = (
+            metrics_of_all_rows(spec) if data.folds else ()
+        )  # computed of all folds, after every epoch
         self.compiled = 0  # trials that have compiled what they train with
         self.emit: Listener = lambda _: None
         # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's.
@@ -68,7 +70,7 @@ class FitPrograms:
         self.moves = not stays
         self._live: LiveTrial | None = None
 
-    def live(self, lane: Lane, epoch: int) -> LiveTrial | None:
+    def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:
         """The trial, if its models are there and stand after this epoch."""
         live = self._live
         return live if live is not None and (live.suggestion, live.epoch) == (lane.suggestion, epoch) else None
@@ -79,8 +81,8 @@ class FitPrograms:
 
         It goes on with the models that are there, or with others.
         """
-        with _one_trial:
-            live = self.live(lane, epoch) if epoch else None
+        with _trial_lock:
+            live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
                 self._live = None
                 gc.collect()  # what is frozen is not collected
@@ -96,7 +98,7 @@ class FitPrograms:
                 if self.is_worker and not (live.moves and lane.training):
                     self._live = None
 
-    def part(self, live: LiveTrial, fold: int) -> FitTraining:
+    def get_part(self, live: LiveTrial, fold: int) -> FitTraining:
         """The model of a fold, or the only one, which is built when it is first needed."""
         if fold == len(live.parts):
             started = time.perf_counter()
@@ -131,4 +133,4 @@ class FitPrograms:
         return call_model(*self.model(lane, state))
 
 
-_one_trial = threading.Lock()  # trains in a process
+_trial_lock = threading.Lock()  # trains in a process

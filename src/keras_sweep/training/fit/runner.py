@@ -29,7 +29,7 @@ AHEAD = 64  # generations that workers are given, where they may be
 class FitGeneration(TrainingGeneration):
     """Lanes of a trial each. At a rung each is compared alone, after those before it."""
 
-    together = False
+    compares_together = False
 
     def __init__(self, spec: SweepSpec, programs: FitPrograms, kept: EndStates | None, watch: Watch) -> None:
         super().__init__(spec, programs, kept, watch)
@@ -74,7 +74,7 @@ class FitRunner(GroupRunner):
         """As `GroupRunner`. Raises UsageError: `fit` can't train this on these data."""
         import keras
 
-        if data.stream is not None and (wrong := _beside_stream(spec)) is not None:
+        if data.stream is not None and (wrong := _find_stream_conflict(spec)) is not None:
             raise UsageError(
                 f"`fit` iterates the training dataset as it is, beside which there is no {wrong}",
                 hint=f"Leave {wrong} out, or give training rows that fit into memory",
@@ -106,12 +106,12 @@ class FitRunner(GroupRunner):
         stack.callback(self._programs.forget)
         return train, 0
 
-    def _at_once(self) -> int:
+    def _count_segments(self) -> int:
         """One a worker, so that what has begun goes on there."""
         return (self._shared and self._shared.workers.count()) or AT_ONCE
 
 
-def _beside_stream(spec: SweepSpec) -> str | None:
+def _find_stream_conflict(spec: SweepSpec) -> str | None:
     """What of the space needs training rows in memory."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
     found = {

@@ -20,12 +20,12 @@ from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.user_code import load_python, preserve_process
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
-from keras_sweep.training.averaged_weights import array_of, average_weights, swap_of
+from keras_sweep.training.averaged_weights import copy_value, get_average_weights, make_swap_callback
 from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lane import Scored, watching_callbacks
+from keras_sweep.training.lane import Scored, make_control_callbacks
 from keras_sweep.training.losses import class_weights
-from keras_sweep.training.outcome import curve_of, find_scored_epoch, has_diverged, read_numbers, trial_objective
+from keras_sweep.training.outcome import find_scored_epoch, has_diverged, make_curve, read_numbers, trial_objective
 from keras_sweep.training.row_values import CLOSE
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
@@ -52,12 +52,12 @@ class FitTraining:
         from keras import Model
 
         self.rows: list[dict[str, float]] = []  # the curve of these rows, an epoch a row
-        self.tested: Weights = ()  # what the last epoch was validated with, where other weights may be set later
-        self._testing: Weights = ()  # what is validated now
+        self.tested_weights: Weights = ()  # what the last epoch was validated with, where other weights may be set later
+        self._testing_weights: Weights = ()  # what is validated now
         self.end_row: dict[str, float] | None = None  # scores the weights that `fit` left, in place of the last row
-        self.left: Weights = ()  # what `fit` left
+        self.end_weights: Weights = ()  # what `fit` left
         self.scored = Scored()
-        self.stopped = False  # whether `after` said that training does not go on
+        self.has_stopped = False  # whether `after` said that training does not go on
         self.model, self.plan = model, training_plan(spec, suggestion.params)
         self.data = data
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
@@ -68,10 +68,10 @@ class FitTraining:
             self.model.optimizer.learning_rate = schedule
         self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
         fits = fit is not None or type(model).fit is not Model.fit
-        self.may_be_set = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
-        self._begins: TrainingState | None = None
-        self._ends = begins
-        self._fits_now = False
+        self.can_set_weights = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
+        self._state_to_restore: TrainingState | None = None
+        self._known_state = begins
+        self._is_fitting = False
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation
         self._test_started = self._epoch_ended = time.perf_counter()
@@ -92,7 +92,7 @@ class FitTraining:
         `rate` is the learning rate, where something lets it fall; `moves` says whether the state is wanted in which it
         ends.
         """
-        self._begins, self._ends = self._ends or (self.state() if self.rows else None), None
+        self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
         if self._epochs:
             self._idle += time.perf_counter() - self._epoch_ended
@@ -103,12 +103,12 @@ class FitTraining:
             self._emit(PhaseBegan("compile", 0, 1))
         weights = class_weights(plan.training.class_weight, data)
         functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
-        callbacks = [swap_of(), *(function() for function in functions), self._callback()]
-        self._fits_now = True
+        callbacks = [make_swap_callback(), *(function() for function in functions), self._make_callback()]
+        self._is_fitting = True
         try:
             self._call_fit(train, callbacks, batches, weights, epoch)
         finally:
-            self._fits_now = False
+            self._is_fitting = False
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
         validation = self.data.validation
@@ -138,21 +138,21 @@ class FitTraining:
         If they are not the weights that the epoch was validated with, the model is scored on the same rows. `chosen`
         says that the trial is scored by another epoch, or not at all.
         """
-        self.left = tuple(self.model.get_weights())
-        if not chosen and not all(map(np.array_equal, self.tested, self.left)):
+        self.end_weights = tuple(self.model.get_weights())
+        if not chosen and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
             scores = {f"val_{name}": value for name, value in read_numbers(self.evaluate()).items()}
             self.end_row, self.scored = {**self.rows[-1], **scores}, Scored(SET_LATER, at_end=True)
 
     def state(self) -> TrainingState:
         """Where training stands: what it needs to go on, in another process, too."""
-        if not self._fits_now and self._ends is not None:
-            return self._ends
+        if not self._is_fitting and self._known_state is not None:
+            return self._known_state
         written = json.dumps(generator_states()).encode()
-        trainable, other, optimizer = (tuple(map(array_of, variables)) for variables in self._variables())
+        trainable, other, optimizer = (tuple(map(copy_value, variables)) for variables in self._variables())
         return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
 
     def scored_state(self) -> TrainingState:
-        return TrainingState(self.tested or average_weights(self.model))
+        return TrainingState(self.tested_weights or get_average_weights(self.model))
 
     @property
     def seconds(self) -> Seconds:
@@ -161,10 +161,10 @@ class FitTraining:
         Compiling lasts until the first batch; then a shorter last batch is compiled, and validation: that is what the
         first epoch takes more than those after it.
         """
-        now = (time.perf_counter() if self._fits_now or not self._epochs else self._epoch_ended) - self._idle
+        now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
         training = max(now - self._started - compiling - self._validate_seconds, 0.0)
-        late, late_validation = (_first_beyond([one[part] for one in self._epochs]) for part in (0, 1))
+        late, late_validation = (_measure_first_excess([one[part] for one in self._epochs]) for part in (0, 1))
         return Seconds(
             compile=compiling + late + late_validation,
             train=max(training - late, 0.0),
@@ -175,22 +175,22 @@ class FitTraining:
         model = self.model
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
-    def _callback(self) -> Any:
+    def _make_callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
         import keras
 
         return keras.callbacks.LambdaCallback(
-            on_train_begin=lambda *_, **__: self._go_on(),
+            on_train_begin=lambda *_, **__: self._restore_state(),
             on_train_batch_end=lambda *_, **__: self._end_batch(),
             on_test_begin=lambda *_, **__: self._begin_test(),
             on_test_end=lambda *_, **__: self._end_test(),
             on_epoch_end=self._end_epoch,
         )
 
-    def _go_on(self) -> None:
-        if self._begins is None:
+    def _restore_state(self) -> None:
+        if self._state_to_restore is None:
             return
-        state, self._begins = self._begins, None
+        state, self._state_to_restore = self._state_to_restore, None
         # Now that `fit` has built the model and drawn the order that it throws away.
         for variables, arrays in zip(self._variables(), state[:3], strict=True):
             for variable, array in zip(variables, arrays, strict=True):
@@ -206,8 +206,8 @@ class FitTraining:
 
     def _begin_test(self) -> None:
         self._test_started = time.perf_counter()
-        if self.may_be_set:
-            self._testing = tuple(self.model.get_weights())
+        if self.can_set_weights:
+            self._testing_weights = tuple(self.model.get_weights())
 
     def _end_test(self) -> None:
         self._validate_seconds += time.perf_counter() - self._test_started
@@ -217,15 +217,15 @@ class FitTraining:
         began = self._epoch_ended if self._epochs else self._first_batch or now
         self._epochs.append((now - began - validating, validating))
         self._epoch_ended = now
-        self.tested, self._testing = self._testing, ()
+        self.tested_weights, self._testing_weights = self._testing_weights, ()
         row = read_numbers(logs or {})
         self.rows.append(row)
-        self.stopped = not self._after(row)
+        self.has_stopped = not self._after(row)
         if (rate := self._rate()) is not None and not has_diverged(row):  # else it may be a schedule
             self.model.optimizer.learning_rate = rate
-        if self._moves and (self.stopped or epoch + 1 == self._until):
-            self._ends = self.state()
-        if self.stopped:
+        if self._moves and (self.has_stopped or epoch + 1 == self._until):
+            self._known_state = self.state()
+        if self.has_stopped:
             self.model.stop_training = True
 
 
@@ -246,7 +246,7 @@ class OwnFitTraining(FitTraining):
         how: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
         if "batch_size" in self._suggestion.params or data.stream is not None:  # else it may say so itself
             how |= batches
-        how["callbacks"] = [*watching_callbacks(self.plan.training), *callbacks]
+        how["callbacks"] = [*make_control_callbacks(self.plan.training), *callbacks]
         hyper_parameters, built = fit.args[0], set(fit.args[0].values)
         with preserve_process():
             found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **how)
@@ -258,11 +258,11 @@ class OwnFitTraining(FitTraining):
             )
         objective = self._spec.objective
         name = objective.name
-        metrics, values = parse_fit_result(found, objective), curve_of(self.rows).get(name, ())
+        metrics, values = parse_fit_result(found, objective), make_curve(self.rows).get(name, ())
         number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
         metrics |= {} if number is None else {name: number}
         best = values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
-        if not self.stopped and name in metrics and metrics[name] != best:
+        if not self.has_stopped and name in metrics and metrics[name] != best:
             is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
@@ -282,7 +282,7 @@ class OwnFitTraining(FitTraining):
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         del epoch  # phases count anew
-        if self.stopped:
+        if self.has_stopped:
             self.model.stop_training = True
             return
         if self._first_batch is None:  # a loop of the user's tells of no batches
@@ -290,7 +290,7 @@ class OwnFitTraining(FitTraining):
         super()._end_epoch(len(self.rows), logs)
 
 
-def _first_beyond(seconds: Sequence[float]) -> float:
+def _measure_first_excess(seconds: Sequence[float]) -> float:
     """How much longer the first took than those after it on average; 0 where it is alone."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
