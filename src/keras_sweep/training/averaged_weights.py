@@ -20,11 +20,11 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     pairs: list[tuple[Any, Any]] = []
     for part in getattr(inner, "optimizers", [inner]):
         if part.use_ema:
-            trained = getattr(part, "_trainable_variables", None)  # Keras 3.15: neither list has a public name
+            variables = getattr(part, "_trainable_variables", None)  # Keras 3.15: neither list has a public name
             average = getattr(part, "_model_variables_moving_average", None)
-            if trained is None or average is None:
+            if variables is None or average is None:
                 raise SweepError("this Keras keeps the averages of `use_ema` elsewhere", hint="Install Keras 3.15")
-            pairs += zip(trained, average, strict=True)
+            pairs += zip(variables, average, strict=True)
     return [(variable, average) for variable, average in pairs if average is not None]
 
 

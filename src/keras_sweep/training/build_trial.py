@@ -50,18 +50,18 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """
     import keras
 
-    first = min(round(warmup * steps), steps - 1)
+    warmup_steps = min(round(warmup * steps), steps - 1)
 
     class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
         def __call__(self, step: Any, ops: Any = keras.ops) -> Any:
-            done = ops.clip(ops.divide(step - first, steps - first), 0.0, 1.0)
-            rest = {
-                "constant": 1 + 0 * done,
-                "cosine": (1 + ops.cos(3.141592653589793 * done)) / 2,
-                "exponential": 0.01**done,
-                "linear": 1 - done,
+            progress = ops.clip(ops.divide(step - warmup_steps, steps - warmup_steps), 0.0, 1.0)
+            decays = {
+                "constant": 1 + 0 * progress,
+                "cosine": (1 + ops.cos(3.141592653589793 * progress)) / 2,
+                "exponential": 0.01**progress,
+                "linear": 1 - progress,
             }
-            return start * ops.where(step < first, ops.divide(step, max(first, 1)), rest[kind])
+            return start * ops.where(step < warmup_steps, ops.divide(step, max(warmup_steps, 1)), decays[kind])
 
     return Schedule()
 
@@ -85,17 +85,19 @@ def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
         pairs = zip(before.variables, model.variables, strict=True)
         if all(np.array_equal(*(copy_value(variable) for variable in pair)) for pair in pairs):
             break
-    takes_others = type(model).compile is not keras.Model.compile  # nothing is known of the arguments of its `compile`
-    as_it_is = spec.own and (takes_others if model.compiled else fit and "loss" in spec.own)
-    if brings_optimizer(spec, model) or as_it_is:
-        optimizer: Any = getattr(model, "optimizer", None) if as_it_is else own_optimizer(model)
+    has_own_compile = (
+        type(model).compile is not keras.Model.compile
+    )  # nothing is known of the arguments of its `compile`
+    keeps_compile = spec.own and (has_own_compile if model.compiled else fit and "loss" in spec.own)
+    if brings_optimizer(spec, model) or keeps_compile:
+        optimizer: Any = getattr(model, "optimizer", None) if keeps_compile else own_optimizer(model)
         if optimizer is not None and "learning_rate" in plan.optimizer_arguments:
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
         optimizer = make_optimizer(plan)
-    if not as_it_is:
-        given = {**own_arguments(spec, model, data), **compile_arguments(spec, plan.loss_arguments, data)}
-        model.compile(**{**given, "optimizer": optimizer})
+    if not keeps_compile:
+        arguments = {**own_arguments(spec, model, data), **compile_arguments(spec, plan.loss_arguments, data)}
+        model.compile(**{**arguments, "optimizer": optimizer})
     return model, fit
 
 
@@ -130,7 +132,7 @@ def call_model(model: Any, x: Arrays) -> Arrays:
         starts = range(0, len(leaves(x)[0]), ROWS)
         parts = [model(cut(x, start, start + ROWS), training=False) for start in starts]
         to_numpy = keras.ops.convert_to_numpy
-        return each(lambda *of_one: np.concatenate([np.asarray(to_numpy(part)) for part in of_one]), *parts)
+        return each(lambda *outputs: np.concatenate([np.asarray(to_numpy(part)) for part in outputs]), *parts)
     except Exception:  # a layer that works in a compiled program alone
         return predict_rows(model, x)
 

@@ -37,7 +37,7 @@ class TrainingState(NamedTuple):
     generators: tuple[Any, ...] = ()  # of `fit`: where those of the process stand, as JSON in bytes
 
 
-Kept: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
+Checkpoint: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
 
 
 class Damaged(Exception):
@@ -51,12 +51,12 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
-def read(path: Path) -> Kept | None:
+def read(path: Path) -> Checkpoint | None:
     """What `write` wrote; None where there is no file. Raises Damaged: it is cut off, altered, of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
-        about = json.loads(text)
-        version = about["version"]
+        header = json.loads(text)
+        version = header["version"]
     except RecordError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
@@ -65,19 +65,19 @@ def read(path: Path) -> Kept | None:
         raise Damaged(f"{path} can't be read: {error}") from error
     if version != VERSION:
         raise Damaged(f"{path} has version {version}, not {VERSION}")
-    following = iter(arrays)
+    remaining = iter(arrays)
     states = [
-        None if counts is None else TrainingState(*(tuple(islice(following, count)) for count in counts))
-        for counts in about["counts"]
+        None if counts is None else TrainingState(*(tuple(islice(remaining, count)) for count in counts))
+        for counts in header["counts"]
     ]
-    return about["facts"], states
+    return header["facts"], states
 
 
 def read_kept_epochs(folder: Path) -> dict[int, int]:
     """Of each trial that stands in the folder's file: after how many epochs it does."""
     with suppress(Damaged):
-        if (kept := read(folder / FILE)) is not None:
-            return {int(number): len(rows) for number, rows in kept[0]["rows"].items()}
+        if (checkpoint := read(folder / FILE)) is not None:
+            return {int(number): len(rows) for number, rows in checkpoint[0]["rows"].items()}
     return {}
 
 
@@ -96,7 +96,7 @@ class LatestCheckpoint:
     lane_limit: int = 0  # of trials that `fit` trains 0
 
     def __post_init__(self) -> None:
-        self._path, self._since = self.folder / FILE, time.monotonic()
+        self._path, self._last_write = self.folder / FILE, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
@@ -106,22 +106,22 @@ class LatestCheckpoint:
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"no checkpoint could be written: {error.message}")
 
-    def read(self, trials: Sequence[Suggestion]) -> Kept | None:
+    def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
         """What was written, if it was of these trials, which begin to train now."""
-        self._since = time.monotonic()
+        self._last_write = time.monotonic()
         try:
-            kept = read(self._path)
+            checkpoint = read(self._path)
         except Damaged as damage:
             self.notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
             return None
-        return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
+        return checkpoint if checkpoint is not None and checkpoint[0]["digest"] == self._digest(trials) else None
 
     def is_due(self) -> bool:
         """Whether it is time to write. Then it is not for a while."""
         now = time.monotonic()
-        if now - self._since <= self.seconds:
+        if now - self._last_write <= self.seconds:
             return False
-        self._since = now
+        self._last_write = now
         return True
 
     def remove(self) -> None:
@@ -134,10 +134,10 @@ class LatestCheckpoint:
         spec, backend = self.spec, keras.backend.backend()
         model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
-        asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
+        configurations = [(trial.number, sorted(trial.params.items()), trial.continues) for trial in trials]
         arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments, *spec.outputs.items()))
-        about = (model, arguments, self.data.fingerprint, packages, asked, self.lane_limit)
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        inputs = (model, arguments, self.data.fingerprint, packages, configurations, self.lane_limit)
+        return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
 def join_states(states: Sequence[TrainingState]) -> TrainingState:

@@ -33,7 +33,9 @@ class MakeRunner(Protocol):
         """Raises UsageError: it can't train this model on these data; SweepError: a worker can't."""
 
 
-def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given: Any) -> tuple[Runner, str | None]:
+def choose_runner(
+    spec: SweepSpec, data: SearchData, runner_name: str | None, **options: Any
+) -> tuple[Runner, str | None]:
     """A runner, and one line that says why it is not the compiled one where nobody asked for another.
 
     `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had. The rest is as in `MakeRunner`;
@@ -48,24 +50,24 @@ def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given
             "so its value over all folds can't be had from theirs",
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
-    reason = _why_not_compiled(spec, data) if wanted is None else None
-    make = _make_lane_runner if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
-    runner = make(spec, data, **{name: value for name, value in given.items() if value is not None})
+    reason = _why_not_compiled(spec, data) if runner_name is None else None
+    make = _make_lane_runner if runner_name is None and reason is None else RUNNERS.find(runner_name or "fit")
+    runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 
 
-def _make_compiled_runner(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_compiled_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:
     reason = _why_not_compiled(spec, data)
     if reason is not None:
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    return _make_lane_runner(spec, data, **asked)
+    return _make_lane_runner(spec, data, **options)
 
 
-def _make_lane_runner(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_lane_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:
     from keras_sweep.training.lanes.runner import CompiledRunner
 
-    return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **asked)
+    return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **options)
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
@@ -81,8 +83,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "the HyperModel has a `fit` of its own"
     if data.folds and metrics_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
-    if (strange := _find_unsupported_part(spec, data)) is not None:
-        return f"the model compiles itself with {strange}, which lanes can't have"
+    if (unsupported := _find_unsupported_part(spec, data)) is not None:
+        return f"the model compiles itself with {unsupported}, which lanes can't have"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
     if limits := LIMITS.keys() & keras_config():
@@ -98,8 +100,8 @@ def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
     """What models compile themselves with that lanes can't have, as far as some trials tell."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
-    found = (plain_parts(spec, model) for model in draw_models(spec, data))
-    return next((one for one in found if isinstance(one, str)), None)
+    parts = (plain_parts(spec, model) for model in draw_models(spec, data))
+    return next((part for part in parts if isinstance(part, str)), None)
 
 
 BY_FIT = "keras_sweep.training.fit.runner:FitRunner"

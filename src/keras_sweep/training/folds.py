@@ -31,12 +31,15 @@ def fold_outputs(
         rows = data.fold(index)
         model = compile_model(spec, training_plan(spec, params), rows)
         outputs = []
-        for one in weights:
-            count = len(one) // len(data.folds)
-            model.set_weights(list(one[count * index : count * (index + 1)]))
+        for trial_weights in weights:
+            count = len(trial_weights) // len(data.folds)
+            model.set_weights(list(trial_weights[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [each(lambda *of_folds: rows_together(of_folds, data), *one) for one in zip(*parts, strict=True)]
+    return [
+        each(lambda *fold_parts: rows_together(fold_parts, data), *trial_weights)
+        for trial_weights in zip(*parts, strict=True)
+    ]
 
 
 def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
@@ -53,8 +56,11 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
     `values` has of each fold its mean over the fold's rows, which these are among all, by `weights` [N] if they weigh
     unlike; Keras divides a loss by the number of rows all the same. One that is no mean is taken as if it were.
     """
-    own = None if name in ("loss", "val_loss") else weights
-    counts = np.array([len(one) if own is None else own[one].sum(dtype=np.float64) for one in rows], np.float64)
+    row_weights = None if name in ("loss", "val_loss") else weights
+    counts = np.array(
+        [len(fold_rows) if row_weights is None else row_weights[fold_rows].sum(dtype=np.float64) for fold_rows in rows],
+        np.float64,
+    )
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     # Equally many right rows are equal, whichever folds have them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:

@@ -41,18 +41,18 @@ class TrainingGeneration(ABC):
         A trial that is not wanted is left out where no wanted one could share its program or be compared with it.
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
-        needed = self._needed(trials, wanted)
+        selected = self._needed(trials, wanted)
         if self._programs.phase is not None:  # else each trial says itself when it is built
-            self._watch.emit(PhaseBegan("build", 0, len(needed)))
-        told = time.monotonic()
-        for done, (suggestion, own) in enumerate(needed):
-            if time.monotonic() - told > 0.2:
-                told = time.monotonic()
-                self._watch.emit(PhaseBegan("build", done, len(needed)))
+            self._watch.emit(PhaseBegan("build", 0, len(selected)))
+        last_event = time.monotonic()
+        for done, (suggestion, own_model) in enumerate(selected):
+            if time.monotonic() - last_event > 0.2:
+                last_event = time.monotonic()
+                self._watch.emit(PhaseBegan("build", done, len(selected)))
                 if self._watch.stopping():
                     return None
             try:
-                lane = self._lane(suggestion, own, wanted=suggestion.number in wanted)
+                lane = self._lane(suggestion, own_model, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not is_user_error(error):
                     raise
@@ -70,8 +70,10 @@ class TrainingGeneration(ABC):
         Trials are compared together, once all that may come there have come; or each alone, after those before it.
         """
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
-            coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
-            for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
+            candidates = [
+                lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)
+            ]
+            for lanes in [candidates] * bool(candidates) if self.compares_together else [[lane] for lane in candidates]:
                 if any(lane.seen < rung for lane in lanes):
                     if self.compares_together:
                         return
@@ -89,7 +91,9 @@ class TrainingGeneration(ABC):
 
     def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
         """Whether a lane was not compared there yet, though it is to be."""
-        return rung in lane.rungs and not any(at == rung and lane.number in those for at, those in self._compared_rungs)
+        return rung in lane.rungs and not any(
+            compared_rung == rung and lane.number in numbers for compared_rung, numbers in self._compared_rungs
+        )
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
@@ -100,7 +104,7 @@ class TrainingGeneration(ABC):
         """The trials that must be there, each with what `_lane` makes of it."""
 
     @abstractmethod
-    def _lane(self, suggestion: Suggestion, own: Any, *, wanted: bool) -> Lane: ...
+    def _lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
     def _grouped(self, lanes: Sequence[Lane]) -> Sequence[Group]:
         """Groups of lanes that train on; each begins where it stands, or from its initial state."""
@@ -112,11 +116,11 @@ class TrainingGeneration(ABC):
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
         """Compare the trials at a rung; returns those that it stops."""
-        name, compared = self._spec.objective.name, [self.lanes[number] for number in numbers]
-        rows = {lane.number: lane.rows[rung - 1] for lane in compared}
+        name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
+        rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
         stopped = self._watch.judge.rung(rung, values) if values else frozenset()
-        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.plan.epochs and lane.training]
+        pruned = [lane for lane in lanes if lane.number in stopped and rung < lane.plan.epochs and lane.training]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED
         return pruned
@@ -126,13 +130,15 @@ class TrainingGeneration(ABC):
 
         That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
         """
-        anew = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
-        written = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in anew]
-        if not any(lane.rows for lane in written):
+        restarting = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
+        saved = [
+            lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restarting
+        ]
+        if not any(lane.rows for lane in saved):
             return
         states: list[TrainingState | None] = []
         lanes, groups = {}, []
-        for lane in written:
+        for lane in saved:
             lanes[lane.number] = {"end": None if lane.end is None else lane.end.name, "seconds": asdict(lane.seconds)}
             states += [lane.last, lane.best]
         for group in self.groups:
@@ -141,7 +147,7 @@ class TrainingGeneration(ABC):
                 numbers = [lane.number for lane in group.lanes]
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
                 states += [group.state(self.lanes[number]) for number in places or numbers]
-        rows = {lane.number: lane.rows for lane in written}
+        rows = {lane.number: lane.rows for lane in saved}
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared_rungs}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
@@ -150,15 +156,15 @@ class TrainingGeneration(ABC):
         Another total may need fewer lanes, or more, which begin at their start; those that may share a program are
         there together.
         """
-        if (kept := file.read(trials)) is None:
+        if (checkpoint := file.read(trials)) is None:
             return
-        facts, states = kept[0], iter(kept[1])
-        for number, about in facts["lanes"].items():
+        facts, states = checkpoint[0], iter(checkpoint[1])
+        for number, entry in facts["lanes"].items():
             last, best = next(states), next(states)
             if (lane := self.lanes.get(int(number))) is not None:
                 lane.resume_from(facts["rows"][number], last, best)
-                lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
-                lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
+                lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
+                lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
         # The rungs that were called are called again, in their order, since the engine has forgotten them.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
@@ -166,11 +172,11 @@ class TrainingGeneration(ABC):
                 self._compared_rungs.append((rung, numbers))
         # Those of the groups that have lanes here go on, beside the groups of lanes that the file does not know.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
-        for about in facts["groups"]:
-            numbers, places = about["lanes"], about["places"]
+        for entry in facts["groups"]:
+            numbers, places = entry["lanes"], entry["places"]
             begins = {number: next(states) for number in places or numbers}
             if numbers[0] in self.lanes:
-                groups.append(self._group(numbers, about["epoch"], begins, places, about["count"]))
+                groups.append(self._group(numbers, entry["epoch"], begins, places, entry["count"]))
         self.groups = groups
         for lane in self.lanes.values():
             if lane.rows and lane.wanted:

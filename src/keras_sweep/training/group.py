@@ -107,24 +107,24 @@ class Group(ABC):
 
     def at_rest(self) -> Self:
         """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
-        other = copy.copy(self)
-        other._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # its own
-        return other.attach(None)
+        detached = copy.copy(self)
+        detached._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # its own
+        return detached.attach(None)
 
     def attach(self, programs: Any) -> Self:
         """The same, which these programs are to train."""
         self._programs = programs
         return self
 
-    def take(self, other: Any) -> None:
+    def take(self, source: Any) -> None:
         """Stand where a group of the same lanes stands, which was this one before it trained elsewhere."""
-        if other is self:
+        if source is self:
             return
-        mine = {lane.number: lane for lane in self.lanes}
-        for lane in other.lanes:
-            mine[lane.number].copy_progress(lane)
-        self.epoch, self.finished = other.epoch, other.finished
-        self._begins = other._begins  # noqa: SLF001  # of this kind
+        own_lanes = {lane.number: lane for lane in self.lanes}
+        for lane in source.lanes:
+            own_lanes[lane.number].copy_progress(lane)
+        self.epoch, self.finished = source.epoch, source.finished
+        self._begins = source._begins  # noqa: SLF001  # of this kind
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
@@ -149,9 +149,9 @@ class Group(ABC):
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return
         objective = trial_objective(self._objective, lane.suggestion)
-        kept = objective.take_best or lane.restored_epoch is not None
+        keeps_best = objective.take_best or lane.restored_epoch is not None
         values = [logged.get(objective.name, math.nan) for logged in lane.rows]
-        improved = kept and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
+        improved = keeps_best and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
         if improved or not lane.training or len(lane.rows) in lane.rungs:
             lane.last = state()
         if improved:

@@ -113,25 +113,25 @@ class GroupRunner(Runner):
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
         if self._kept is None:
             return frozenset()
-        continued = {one.continues for one in trials if one.continues is not None}
-        return frozenset(number for number in continued if self._kept.end(number) is None)
+        predecessors = {trial.continues for trial in trials if trial.continues is not None}
+        return frozenset(number for number in predecessors if self._kept.end(number) is None)
 
     def without_checkpoints(self) -> Self:
-        other = copy.copy(self)
-        other._checkpoint = None  # noqa: SLF001  # of its own copy
-        other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
-        return other
+        runner = copy.copy(self)
+        runner._checkpoint = None  # noqa: SLF001  # of its own copy
+        runner._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
+        return runner
 
     def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
-        told: PhaseBegan | None = None
+        last_phase: PhaseBegan | None = None
         pruned: list[Lane] = []
 
         def tell_phase() -> None:
             """Say what trains, if that is something else than before; of workers it is not known."""
-            nonlocal told
+            nonlocal last_phase
             phase = self._programs.phase if self._shared is None else PhaseBegan("train")
-            if phase is not None and phase != told:
-                told = phase
+            if phase is not None and phase != last_phase:
+                last_phase = phase
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
@@ -235,8 +235,8 @@ class GroupRunner(Runner):
     def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
-        rows, how = self._data.validation, lane.scored
-        state = lane.last if how.at_end else lane.best or lane.last
+        rows, scored = self._data.validation, lane.scored
+        state = lane.last if scored.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
         epoch = find_scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored_epoch)
@@ -245,14 +245,14 @@ class GroupRunner(Runner):
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,
-                epoch=len(lane.rows) if how.at_end else epoch,
+                epoch=len(lane.rows) if scored.at_end else epoch,
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 rows=rows,
                 right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
-                is_validation_score=how.is_validation_score,
-                reason=how.reason,
+                is_validation_score=scored.is_validation_score,
+                reason=scored.reason,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

@@ -75,8 +75,8 @@ class Controls:
     @property
     def restored_epoch(self) -> int | None:
         """The epoch, counted from 1, whose weights the trial would have if it ended here; None: those of its last."""
-        found = self._stopping is not None and self._stopping.best_weights is not None
-        return self._stopping.best_epoch + 1 if found else None
+        has_best = self._stopping is not None and self._stopping.best_weights is not None
+        return self._stopping.best_epoch + 1 if has_best else None
 
 
 def make_control_callbacks(training: Training) -> list[Any]:
@@ -182,9 +182,9 @@ class Lane:
         if self.end is None and len(self.rows) == self.plan.epochs:
             self.end = LaneEnd.DONE
 
-    def copy_progress(self, other: Lane) -> None:
+    def copy_progress(self, source: Lane) -> None:
         """Stand where another of the same trial stands, but for `seen`, which is the loop's."""
-        vars(self).update({name: value for name, value in vars(other).items() if name != "seen"})
+        vars(self).update({name: value for name, value in vars(source).items() if name != "seen"})
 
     def resume_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
@@ -234,9 +234,9 @@ class EndStates:
         Trained from there its numbers are the same but for their last digits.
         """
         number = lane.suggestion.continues
-        kept = None if number is None else self.end(number)
-        if kept is not None and len(kept[0]) <= lane.plan.epochs:
-            lane.resume_from(*kept)
+        end_state = None if number is None else self.end(number)
+        if end_state is not None and len(end_state[0]) <= lane.plan.epochs:
+            lane.resume_from(*end_state)
 
     def end(self, number: int) -> End | None:
         """Where a trial ended, if a usable end of it is kept."""

@@ -55,9 +55,9 @@ def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
 
     Where `epochs` is read off the curve it is one of those that a trial may have, if there is one.
     """
-    there = [index for index, value in enumerate(values) if not math.isnan(value)]
-    there = [index for index in there if index + 1 >= objective.epochs_from] or there
-    return min(there, key=lambda index: objective.key(values[index])) + 1
+    indices = [index for index, value in enumerate(values) if not math.isnan(value)]
+    indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices
+    return min(indices, key=lambda index: objective.key(values[index])) + 1
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
@@ -70,8 +70,8 @@ def find_scored_epoch(objective: Objective, values: Sequence[float], restored: i
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
     """How a trial is scored. A finalist trains the `epochs` read off its recipe's curve, and its last one counts."""
-    reads = objective.epochs_from > 0 and suggestion.recipe is not None
-    return replace(objective, take_best=False) if reads else objective
+    reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
+    return replace(objective, take_best=False) if reads_epochs else objective
 
 
 def make_curve(rows: Sequence[Mapping[str, float]]) -> Curve:
@@ -104,19 +104,19 @@ def make_result(
     pruned_at: int | None = None,  # the epoch after which the engine stopped it
 ) -> Result:
     """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value."""
-    name, scores, parted = spec.objective.name, None, None
+    name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
     if right is not None and rows.weights is None:  # else a row counts for more than right or wrong
-        known = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
-        scores = from_values(right) if known else None
+        is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
+        scores = from_values(right) if is_consistent else None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict))
     is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = logged.row_scores()
+            scores, rows_value = logged.row_scores()
     try:
-        of_model = measure_goals(spec, weights, model) if spec.objective.further else {}
+        measured = measure_goals(spec, weights, model) if spec.objective.further else {}
     except Exception as error:  # as above
         return make_failure(suggestion, Failure.of(error), curve, seconds)
     result = Result(
@@ -129,12 +129,12 @@ def make_result(
         reason=reason if pruned_at is None else f"pruned at epoch {pruned_at}",
         weights=weights,
         scores=scores,
-        rows_value=parted,
-        stderr=logged.standard_error() if is_validation_score and parted is None else None,
-        measured=of_model,
+        rows_value=rows_value,
+        stderr=logged.standard_error() if is_validation_score and rows_value is None else None,
+        measured=measured,
         reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )
-    for goal in (one.name for one in spec.objective.further):
+    for goal in (further_goal.name for further_goal in spec.objective.further):
         if (reached := result.goal(goal)) is None or not math.isfinite(reached):
             return make_failure(
                 suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds
@@ -193,17 +193,17 @@ _MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA,
 
 def is_transient(error: BaseException) -> bool:
     """Whether memory ran out, or the disk or the network failed; not a file that is missing or forbidden."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MemoryError | ConnectionError | TimeoutError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError | ConnectionError | TimeoutError):
             return True
-        if isinstance(seen, OSError) and seen.errno in _ERRNOS:
+        if isinstance(cause, OSError) and cause.errno in _ERRNOS:
             return True
-        if isinstance(seen, RuntimeError) and any(words in str(seen) for words in _MEMORY):
+        if isinstance(cause, RuntimeError) and any(words in str(cause) for words in _MEMORY):
             return True
-        if type(seen).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+        if type(cause).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
             return True
-        seen = seen.__cause__
+        cause = cause.__cause__
     return False
 
 
@@ -224,28 +224,30 @@ class Logged:
     predict: Callable[[], Arrays]  # outputs on these rows
 
     def row_scores(self) -> tuple[RowScores | None, float | None]:
-        one = self._restrict_to_output()
-        known = not self.spec.outputs or is_row_by_row(one.metric, one.spec.loss)
-        if not (known and is_by_rows(one.spec, one.metric)):
+        output = self._restrict_to_output()
+        is_supported = not self.spec.outputs or is_row_by_row(output.metric, output.spec.loss)
+        if not (is_supported and is_by_rows(output.spec, output.metric)):
             return None, None  # the statistics know metrics of all rows of one output
-        of_row = make_row_function(one.spec, one.metric, one.arguments)
-        return row_scores(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
+        row_function = make_row_function(output.spec, output.metric, output.arguments)
+        return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def standard_error(self) -> float | None:
         """`standard_error` of the metric; None for one of all outputs together."""
-        one = self._restrict_to_output()
-        if one.spec.outputs or not is_by_rows(one.spec, one.metric):
+        output = self._restrict_to_output()
+        if output.spec.outputs or not is_by_rows(output.spec, output.metric):
             return None
-        of_row = make_row_function(one.spec, one.metric, one.arguments)
-        return standard_error(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
+        row_function = make_row_function(output.spec, output.metric, output.arguments)
+        return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def _restrict_to_output(self) -> Logged:
         """The same of the output that the metric is of, as if the model had no other; itself where it is of no one."""
-        if (found := self.spec.output_of(self.metric)) is None:
+        if (output_metric := self.spec.output_of(self.metric)) is None:
             return self
-        (name, metric), spec = found, self.spec
-        alone, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
-        return Logged(alone, alone.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name))
+        (name, metric), spec = output_metric, self.spec
+        output_spec, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
+        return Logged(
+            output_spec, output_spec.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name)
+        )
 
 
 def standard_error(
@@ -280,14 +282,14 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
     `weights` are those of the trial, with folds of all of its models, over which the count is the mean; `model` gives
     the Keras model, with folds that of the first, and rows for it.
     """
-    wanted, found = {goal.name for goal in spec.objective.further}, {}
-    if "parameters" in wanted:  # as `keras.Model.count_params` counts them
-        found["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
-    if "flops" in wanted:
-        found["flops"] = count_flops(*model())
-    if "predict_seconds" in wanted:
-        found["predict_seconds"] = measure_predict_seconds(*model())
-    return found
+    names, values = {goal.name for goal in spec.objective.further}, {}
+    if "parameters" in names:  # as `keras.Model.count_params` counts them
+        values["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
+    if "flops" in names:
+        values["flops"] = count_flops(*model())
+    if "predict_seconds" in names:
+        values["predict_seconds"] = measure_predict_seconds(*model())
+    return values
 
 
 def count_flops(model: Any, x: Arrays) -> float:
@@ -303,7 +305,10 @@ def count_flops(model: Any, x: Arrays) -> float:
     if (backend := keras.backend.backend()) != "jax":
         raise UsageError(f"`flops` are counted by XLA, on JAX alone, and this is {backend}", hint=INSTEAD)
     call = jax.jit(lambda *variables: model.stateless_call(*variables, training=False)[0])
-    values = ([one.value for one in held] for held in (model.trainable_variables, model.non_trainable_variables))
+    values = (
+        [variable.value for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    )
     program = call.lower(*values, cut(x, 0, 1))
     if "stablehlo.while" in program.as_text():
         raise ModelError("XLA counts the `flops` of a loop, such as a recurrent layer's, for one step", hint=INSTEAD)
@@ -315,9 +320,9 @@ def count_flops(model: Any, x: Arrays) -> float:
 
 def measure_predict_seconds(model: Any, x: Arrays) -> float:
     """What a call of `predict_on_batch` on the first rows takes on this machine, the median of many."""
-    rows, took = cut(x, 0, ROWS), []
+    rows, durations = cut(x, 0, ROWS), []
     for _ in range(FIRST_CALLS + CALLS):
         started = time.perf_counter()
         model.predict_on_batch(rows)
-        took.append(time.perf_counter() - started)
-    return statistics.median(took[FIRST_CALLS:])
+        durations.append(time.perf_counter() - started)
+    return statistics.median(durations[FIRST_CALLS:])

@@ -34,9 +34,9 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
     """Whether a metric of the sweep is such a mean; that of an output by its own loss, the sum by each of these."""
-    if (found := spec.output_of(metric)) is not None:
-        return is_row_by_row(found[1], spec.outputs[found[0]].loss)
-    return all(is_row_by_row(metric, one) for one in [output.loss for output in spec.outputs.values()] or [spec.loss])
+    if (output_metric := spec.output_of(metric)) is not None:
+        return is_row_by_row(output_metric[1], spec.outputs[output_metric[0]].loss)
+    return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
 
 
 def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
@@ -51,16 +51,16 @@ def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
     """One of `metrics_of_all_rows` ("auc"), as `make_metric` has it; labels are [N] or [N, ...], outputs [N, ...]."""
     import keras
 
-    found = keras.metrics.get(metric)
-    found.update_state(_reshape_labels(rows.y, outputs), outputs, sample_weight=rows.weights)
-    return float(keras.ops.convert_to_numpy(found.result()).item())
+    metric_object = keras.metrics.get(metric)
+    metric_object.update_state(_reshape_labels(rows.y, outputs), outputs, sample_weight=rows.weights)
+    return float(keras.ops.convert_to_numpy(metric_object.result()).item())
 
 
 RowFunction = Callable[[Any, Any], Any] | None
 
 
 def row_values(
-    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_row: RowFunction = None
+    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], row_function: RowFunction = None
 ) -> npt.NDArray[np.float64] | None:
     """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
 
@@ -71,27 +71,27 @@ def row_values(
     import keras
 
     name = _metric_name(metric, loss)
-    if of_row is None and not is_row_by_row(metric, loss):
+    if row_function is None and not is_row_by_row(metric, loss):
         return None
     outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
-    function, y = of_row, rows.y
+    function, y = row_function, rows.y
     if function is None:
-        known = name in ACCURACIES | TOP_K
-        function = find_accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+        is_accuracy = name in ACCURACIES | TOP_K
+        function = find_accuracy_function(name, y.shape, outputs.shape) if is_accuracy else keras.losses.get(name)
     function = _compile(function) if keras.backend.backend() == "jax" else function
-    labels = y if of_row is not None and y.ndim == outputs.ndim else _reshape_labels(y, outputs)
+    labels = y if row_function is not None and y.ndim == outputs.ndim else _reshape_labels(y, outputs)
     try:
-        each = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
+        contributions = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
     except Exception:  # one of the user's may take batches alone
-        if of_row is None:
+        if row_function is None:
             raise
         return None
-    if each.shape[:1] != outputs.shape[:1]:  # a number of all rows together
+    if contributions.shape[:1] != outputs.shape[:1]:  # a number of all rows together
         return None
     if name == "cosine_similarity" and not metric.endswith("loss"):
-        each = -each  # as a loss it is minimized: Keras turns its sign
-    values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
+        contributions = -contributions  # as a loss it is minimized: Keras turns its sign
+    values: npt.NDArray[np.float64] = contributions.reshape(len(outputs), -1).mean(axis=1)
     return values if rows.weights is None else weigh_values(metric, values, rows.weights)
 
 
@@ -123,16 +123,20 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
     import keras
 
     if name in ("accuracy", "acc"):
-        one = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
+        is_sparse = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
         name = (
-            "binary_accuracy" if outputs[-1] == 1 else "sparse_categorical_accuracy" if one else "categorical_accuracy"
+            "binary_accuracy"
+            if outputs[-1] == 1
+            else "sparse_categorical_accuracy"
+            if is_sparse
+            else "categorical_accuracy"
         )
     function: Callable[[Any, Any], Any] = getattr(keras.metrics, name)
     return function
 
 
 def row_scores(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: RowFunction = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: RowFunction = None
 ) -> tuple[RowScores | None, float | None]:
     """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
 
@@ -141,21 +145,21 @@ def row_scores(
     """
     if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
-    if (values := row_values(metric, loss, rows, predict, of_row)) is None:
+    if (values := row_values(metric, loss, rows, predict, row_function)) is None:
         return None, None
     mean = float(values.mean())
-    if (rest := find_penalty(metric, value, mean)) is not None:
-        return from_values(values + rest), None
-    parted = of_row is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
-    return None, mean if parted else None
+    if (penalty := find_penalty(metric, value, mean)) is not None:
+        return from_values(values + penalty), None
+    is_mismatch = row_function is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
+    return None, mean if is_mismatch else None
 
 
 def find_penalty(metric: str, value: float, mean: float) -> float | None:
     """What a loss that was logged has beside its rows, of this mean: 0 but for rounding; None: they don't add up."""
-    rest = value - mean
-    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
+    penalty = value - mean
+    if abs(penalty) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
-    return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
+    return penalty if metric.removeprefix("val_") == "loss" and penalty > 0 else None
 
 
 def _metric_name(metric: str, loss: str) -> str:
@@ -173,11 +177,11 @@ def _reshape_labels(y: Array, outputs: Array) -> Array:
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
     """Traced: [B] which rows of a batch are right; None where the objective is not the share of those that are."""
     name = objective.removeprefix("val_")
-    known = name != objective and name in ACCURACIES | TOP_K
-    if not known or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
+    is_share = name != objective and name in ACCURACIES | TOP_K
+    if not is_share or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
         return None
     labels = y.reshape(outputs.shape) if y.size == outputs.size else y
     function = find_accuracy_function(name, labels.shape, outputs.shape)
-    each = function(labels, outputs.astype("float32"))
-    whole = getattr(each, "shape", None) == outputs.shape[:1]
-    return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None
+    values = function(labels, outputs.astype("float32"))
+    is_per_row = getattr(values, "shape", None) == outputs.shape[:1]
+    return values > 0.5 if is_per_row and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None

@@ -86,11 +86,15 @@ class Segments:
     def _begin(self) -> None:
         """Under the lock: have trained what may be."""
         while not self._paused and len(self._busy) < self.at_once:
-            taken = self._busy | self._lost
-            idle = [one for one in self._groups if one not in taken and one.training and self.can_go_on(one)]
+            unavailable = self._busy | self._lost
+            idle = [
+                candidate
+                for candidate in self._groups
+                if candidate not in unavailable and candidate.training and self.can_go_on(candidate)
+            ]
             if not idle:
                 return
-            group = max(idle, key=lambda one: one.remaining)
+            group = max(idle, key=lambda candidate: candidate.remaining)
             self._busy.add(group)
             self.train(group).add_done_callback(partial(self._end, group))
 

@@ -65,9 +65,9 @@ class FitGroup(Group):
         live = self._programs.find_live(lane, self.epoch) if self._programs is not None and self.moves else None
         return live.state() if live is not None and live.has_trained else super().state(lane)
 
-    def take(self, other: FitGroup) -> None:
-        super().take(other)
-        self.moves, self._ahead, self._reported = other.moves, other._ahead, other._reported
+    def take(self, source: FitGroup) -> None:
+        super().take(source)
+        self.moves, self._ahead, self._reported = source.moves, source._ahead, source._reported
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
         segment = super().train(until, stopping, tell)
@@ -127,10 +127,10 @@ class FitGroup(Group):
         """The trial has ended: see what weights `fit` left."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
-        chosen = (
+        is_scored_elsewhere = (
             objective.take_best or lane.restored_epoch is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
         )
-        part.end(chosen=chosen)
+        part.end(is_scored_elsewhere=is_scored_elsewhere)
         if lane.end is LaneEnd.PRUNED:
             return
         lane.seconds = live.seconds
@@ -170,9 +170,9 @@ class FitGroup(Group):
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
-            stood = copy.copy(lane)
-            stood.rows, stood.controls = list(lane.rows), None
-            notes.append((report, stood))
+            snapshot = copy.copy(lane)
+            snapshot.rows, snapshot.controls = list(lane.rows), None
+            notes.append((report, snapshot))
 
         note(Report())
         try:
@@ -190,12 +190,12 @@ class FitGroup(Group):
     def _read_ahead(self, until: int, report: Tell) -> None:
         """Read what was trained ahead, to this epoch. Raises TrialFailed where training failed."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
-            epoch, stood = self._ahead.popleft()
-            if epoch.failure is not None:
-                raise TrialFailed(epoch.failure)
-            self.lane.copy_progress(stood)
-            self.epoch = len(stood.rows)
-            report(epoch)
+            note, snapshot = self._ahead.popleft()
+            if note.failure is not None:
+                raise TrialFailed(note.failure)
+            self.lane.copy_progress(snapshot)
+            self.epoch = len(snapshot.rows)
+            report(note)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
         """Train the folds in step, an epoch of each; or one after the other, to be read afterwards."""
@@ -226,30 +226,32 @@ class FitGroup(Group):
         """Train each fold to its end, then join their epochs; nothing is told if it was stopped before."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
-        kept: list[dict[int, Weights]] = []  # of each fold, after an epoch
+        fold_weights: list[dict[int, Weights]] = []  # of each fold, after an epoch
         epochs = lane.plan.epochs  # that all folds before have: one that diverged ended early
 
         def train(part: FitTraining) -> int:
             weights: dict[int, Weights] = {}
-            every = take_best or part.can_set_weights or bool(self._programs.pooled_metrics or lane.rungs)
+            keeps_every_epoch = take_best or part.can_set_weights or bool(self._programs.pooled_metrics or lane.rungs)
 
             def after(row: dict[str, float]) -> bool:
                 nonlocal interrupted
                 done = len(part.rows)
-                if every:
+                if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
-                self._programs.emit(PhaseBegan(f"training fold {len(kept) + 1} of {count}, epoch {done} is done"))
+                self._programs.emit(
+                    PhaseBegan(f"training fold {len(fold_weights) + 1} of {count}, epoch {done} is done")
+                )
                 interrupted = stopping()
                 return not (interrupted or has_diverged(row))
 
             part.train(0, epochs, after)
             if not interrupted:
-                part.end(chosen=take_best or has_diverged(part.rows[-1]))
+                part.end(is_scored_elsewhere=take_best or has_diverged(part.rows[-1]))
                 part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
                     weights[len(part.rows)] = part.end_weights
-                kept.append(weights)
+                fold_weights.append(weights)
             return len(part.rows)
 
         for fold in range(count):
@@ -257,11 +259,11 @@ class FitGroup(Group):
             if interrupted:
                 return
         for epoch in range(1, epochs + 1):
-            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
-            self._log(lane, row, partial(_join_weights, kept, epoch), finite=True)
+            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, fold_weights, epoch)
+            self._log(lane, row, partial(_join_weights, fold_weights, epoch), finite=True)
             note(self._make_report(live))
         if lane.end is None:  # code of the user's ended it
-            lane.last = _join_weights(kept, epochs)
+            lane.last = _join_weights(fold_weights, epochs)
         reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
         lane.scored = Scored(reason, all(part.scored.is_validation_score for part in live.parts))
         self._report_end(note)
@@ -281,27 +283,29 @@ class FitGroup(Group):
         self,
         rows: Sequence[Row],
         parts: Sequence[FitTraining],
-        kept: Sequence[Mapping[int, Weights]] = (),
+        fold_weights: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
         """The joined metrics of an epoch that every fold has trained, by the models of that epoch."""
-        data, spec, anew = self._programs.data, self._programs.spec, self._programs.pooled_metrics
-        others, row = {f"val_{name}" for name in anew}, dict[str, float]()
+        data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
+        pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:
-            if name not in others and all(name in of_fold for of_fold in rows):
-                held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
-                row[name] = float(join_scores(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
-        if not anew:
+            if name not in pooled_names and all(name in fold_row for fold_row in rows):
+                fold_rows = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
+                row[name] = float(
+                    join_scores(name, [fold_row[name] for fold_row in rows], fold_rows, data.train.weights)
+                )
+        if not pooled:
             return row
         if has_diverged(row):
-            return row | dict.fromkeys((f"val_{name}" for name in anew), math.nan)
-        for part, weights in zip(parts, kept, strict=False):
+            return row | dict.fromkeys((f"val_{name}" for name in pooled), math.nan)
+        for part, weights in zip(parts, fold_weights, strict=False):
             part.model.set_weights(list(weights[epoch]))
         outputs = [call_model(part.model, part.data.validation.x) for part in parts]
-        together = each(lambda *of_folds: rows_together(of_folds, data), *outputs)
-        values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in anew}
+        together = each(lambda *fold_outputs: rows_together(fold_outputs, data), *outputs)
+        values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in pooled}
         return row | {f"val_{name}": value for name, value in values.items()}
 
 
-def _join_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
-    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)))
+def _join_weights(fold_weights: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
+    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in fold_weights)))

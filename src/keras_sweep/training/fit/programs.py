@@ -56,8 +56,10 @@ class FitPrograms:
     def __init__(self, spec: SweepSpec, data: SearchData, *, is_worker: bool = True) -> None:
         import keras
 
-        fits = fits_itself(spec)  # which KerasTuner scores by its best epoch
-        self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
+        has_own_fit = fits_itself(spec)  # which KerasTuner scores by its best epoch
+        self.spec = (
+            replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if has_own_fit else spec
+        )
         self.data = data
         self.is_worker = is_worker
         self.pooled_metrics = (
@@ -66,8 +68,10 @@ class FitPrograms:
         self.compiled = 0  # trials that have compiled what they train with
         self.emit: Listener = lambda _: None
         # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's.
-        stays = keras.backend.backend() == "tensorflow" or data.stream is not None or fits or spec.training.callbacks
-        self.moves = not stays
+        must_stay = (
+            keras.backend.backend() == "tensorflow" or data.stream is not None or has_own_fit or spec.training.callbacks
+        )
+        self.moves = not must_stay
         self._live: LiveTrial | None = None
 
     def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:

@@ -42,16 +42,16 @@ class FitGeneration(TrainingGeneration):
         """The wanted trials, and those before them that rungs compare with them."""
         judge = self._watch.judge
         last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # which compares no trials
-        before = [one for one in trials if one.number < last]
-        compared = {one.number for one in before if judge.rungs(training_plan(self._spec, one.params).epochs)}
-        return [(one, None) for one in trials if one.number in wanted | compared]
+        before = [trial for trial in trials if trial.number < last]
+        compared = {trial.number for trial in before if judge.rungs(training_plan(self._spec, trial.params).epochs)}
+        return [(trial, None) for trial in trials if trial.number in wanted | compared]
 
-    def _lane(self, suggestion: Suggestion, own: None, *, wanted: bool) -> Lane:
+    def _lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.judge.rungs(plan.epochs)
         if fits_itself(self._spec):  # each of its phases is watched by Keras's own callbacks
             plan = replace(plan, training=Training())
-        return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own, None, wanted)
+        return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 
     def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
         (number,) = numbers
@@ -70,16 +70,16 @@ class FitRunner(GroupRunner):
 
     _generation = FitGeneration
 
-    def __init__(self, spec: SweepSpec, data: SearchData, **how: Any) -> None:
+    def __init__(self, spec: SweepSpec, data: SearchData, **options: Any) -> None:
         """As `GroupRunner`. Raises UsageError: `fit` can't train this on these data."""
         import keras
 
-        if data.stream is not None and (wrong := _find_stream_conflict(spec)) is not None:
+        if data.stream is not None and (conflict := _find_stream_conflict(spec)) is not None:
             raise UsageError(
-                f"`fit` iterates the training dataset as it is, beside which there is no {wrong}",
-                hint=f"Leave {wrong} out, or give training rows that fit into memory",
+                f"`fit` iterates the training dataset as it is, beside which there is no {conflict}",
+                hint=f"Leave {conflict} out, or give training rows that fit into memory",
             )
-        super().__init__(spec, data, **how)
+        super().__init__(spec, data, **options)
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
@@ -114,10 +114,10 @@ class FitRunner(GroupRunner):
 def _find_stream_conflict(spec: SweepSpec) -> str | None:
     """What of the space needs training rows in memory."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
-    found = {
+    conflicts = {
         "`finish: {refit: true}`": spec.refits,
         "`class_weight: balanced`": training.class_weight == "balanced" or "training.class_weight" in names,
         "`adapt`": training.adapt,
         "parameter `batch_size`": "batch_size" in names,
     }
-    return next((what for what, there in found.items() if there), None)
+    return next((conflict for conflict, is_used in conflicts.items() if is_used), None)

@@ -67,8 +67,8 @@ class FitTraining:
             schedule = keras_schedule(float(self.model.optimizer.learning_rate), *self.plan.schedule.over(rows))
             self.model.optimizer.learning_rate = schedule
         self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
-        fits = fit is not None or type(model).fit is not Model.fit
-        self.can_set_weights = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
+        has_user_fit = fit is not None or type(model).fit is not Model.fit
+        self.can_set_weights = has_user_fit or bool(spec.training.callbacks)  # code of the user's may set other weights
         self._state_to_restore: TrainingState | None = None
         self._known_state = begins
         self._is_fitting = False
@@ -102,7 +102,7 @@ class FitTraining:
         if not self._epochs:
             self._emit(PhaseBegan("compile", 0, 1))
         weights = class_weights(plan.training.class_weight, data)
-        functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
+        functions: list[Any] = [load_python(callback.python, spec.folder) for callback in spec.training.callbacks]
         callbacks = [make_swap_callback(), *(function() for function in functions), self._make_callback()]
         self._is_fitting = True
         try:
@@ -128,18 +128,18 @@ class FitTraining:
 
     def evaluate(self) -> Mapping[str, Any]:
         """Score the model, as it is, on the validation rows."""
-        rows, how = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
-        scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **how)
+        rows, options = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
+        scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **options)
         return scores
 
-    def end(self, *, chosen: bool) -> None:
+    def end(self, *, is_scored_elsewhere: bool) -> None:
         """Take the weights that `fit` left. A trial that is scored by its last epoch is scored by these weights.
 
         If they are not the weights that the epoch was validated with, the model is scored on the same rows. `chosen`
         says that the trial is scored by another epoch, or not at all.
         """
         self.end_weights = tuple(self.model.get_weights())
-        if not chosen and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
+        if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
             scores = {f"val_{name}": value for name, value in read_numbers(self.evaluate()).items()}
             self.end_row, self.scored = {**self.rows[-1], **scores}, Scored(SET_LATER, at_end=True)
 
@@ -147,9 +147,9 @@ class FitTraining:
         """Where training stands: what it needs to go on, in another process, too."""
         if not self._is_fitting and self._known_state is not None:
             return self._known_state
-        written = json.dumps(generator_states()).encode()
+        generators = json.dumps(generator_states()).encode()
         trainable, other, optimizer = (tuple(map(copy_value, variables)) for variables in self._variables())
-        return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
+        return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(generators, np.uint8),))
 
     def scored_state(self) -> TrainingState:
         return TrainingState(self.tested_weights or get_average_weights(self.model))
@@ -164,7 +164,7 @@ class FitTraining:
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
         training = max(now - self._started - compiling - self._validate_seconds, 0.0)
-        late, late_validation = (_measure_first_excess([one[part] for one in self._epochs]) for part in (0, 1))
+        late, late_validation = (_measure_first_excess([epoch[index] for epoch in self._epochs]) for index in (0, 1))
         return Seconds(
             compile=compiling + late + late_validation,
             train=max(training - late, 0.0),
@@ -243,26 +243,32 @@ class OwnFitTraining(FitTraining):
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
         assert fit is not None
-        how: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
+        arguments: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
         if "batch_size" in self._suggestion.params or data.stream is not None:  # else it may say so itself
-            how |= batches
-        how["callbacks"] = [*make_control_callbacks(self.plan.training), *callbacks]
-        hyper_parameters, built = fit.args[0], set(fit.args[0].values)
+            arguments |= batches
+        arguments["callbacks"] = [*make_control_callbacks(self.plan.training), *callbacks]
+        hyper_parameters, built_names = fit.args[0], set(fit.args[0].values)
         with preserve_process():
-            found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **how)
-        new = [one for one in hyper_parameters.space if one.name in hyper_parameters.values and one.name not in built]
-        if unknown := [one.name for one in new if type(one).__name__ != "Fixed"]:
+            returned = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **arguments)
+        new_parameters = [
+            parameter
+            for parameter in hyper_parameters.space
+            if parameter.name in hyper_parameters.values and parameter.name not in built_names
+        ]
+        if unknown := [parameter.name for parameter in new_parameters if type(parameter).__name__ != "Fixed"]:
             raise ModelError(
                 f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
                 hint="Ask for it in `build`, or where `fit` begins",
             )
         objective = self._spec.objective
         name = objective.name
-        metrics, values = parse_fit_result(found, objective), make_curve(self.rows).get(name, ())
+        metrics, values = parse_fit_result(returned, objective), make_curve(self.rows).get(name, ())
         number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
         metrics |= {} if number is None else {name: number}
-        best = values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
-        if not self.has_stopped and name in metrics and metrics[name] != best:
+        best_value = (
+            values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
+        )
+        if not self.has_stopped and name in metrics and metrics[name] != best_value:
             is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
