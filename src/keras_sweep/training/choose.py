@@ -1,4 +1,4 @@
-"""Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
+"""Choose the runner of a sweep: compiled lanes if model, data and backend allow them, otherwise plain `fit`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,29 +19,32 @@ from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
-    """Makes a runner of a sweep, whose name begins with the name that it is registered by: "fit/tensorflow"."""
+    """Creates a runner. The runner's name begins with the name in the registry: "fit/tensorflow"."""
 
     def __call__(
         self,
         spec: SweepSpec,
-        data: SearchData,  # what it trains on
+        data: SearchData,
         *,
-        checkpoints: Path | None = None,  # the folder where it may keep what still trains; None keeps nothing
-        notice: Callable[[str], None] = lambda _: None,  # what the user should know of a checkpoint, or of a worker
-        workers: Pool | None = None,  # who trains; None: this process; given only where the user asks for workers
+        checkpoints: Path | None = None,  # the folder for checkpoints; None writes none
+        notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
+        workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Raises UsageError: it can't train this model on these data; SweepError: a worker can't."""
+        """Raises UsageError if it can't train this model on these data, SweepError if a worker can't."""
 
 
-def choose_runner(
-    spec: SweepSpec, data: SearchData, runner_name: str | None, **options: Any
-) -> tuple[Runner, str | None]:
-    """A runner, and one line that says why it is not the compiled one where nobody asked for another.
+def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
+    """Create the sweep's runner.
 
-    `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had. The rest is as in `MakeRunner`;
-    None is as if it were not there, since a runner of another package may not know of it.
+    Args:
+        choice: A name in `RUNNERS`, or None for the fastest runner that can train the sweep.
+        options: The keyword arguments of `MakeRunner`. None is left out, because a plugin's runner may not know it.
 
-    Raises UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
+    Returns:
+        The runner, and a line why it is not the compiled runner, or None. With a `choice` there is no such line.
+
+    Raises:
+        UsageError: The chosen runner can't train the sweep, or the objective can't be computed over the rows of folds.
     """
     name = spec.objective.name
     if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):
@@ -50,8 +53,8 @@ def choose_runner(
             "so its value over all folds can't be had from theirs",
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
-    reason = _why_not_compiled(spec, data) if runner_name is None else None
-    make = _make_lane_runner if runner_name is None and reason is None else RUNNERS.find(runner_name or "fit")
+    reason = _why_not_compiled(spec, data) if choice is None else None
+    make = _make_lane_runner if choice is None and reason is None else RUNNERS.find(choice or "fit")
     runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
@@ -97,14 +100,12 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
-    """What models compile themselves with that lanes can't have, as far as some trials tell."""
+    """Return what the models of a few sample trials compile themselves with that lanes don't support."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
     parts = (plain_parts(spec, model) for model in draw_models(spec, data))
     return next((part for part in parts if isinstance(part, str)), None)
 
 
-BY_FIT = "keras_sweep.training.fit.runner:FitRunner"
-RUNNERS: Plugins[MakeRunner] = Plugins(
-    "runner", "keras_sweep.runners", {"compiled": _make_compiled_runner, "fit": BY_FIT}
-)
+FIT = "keras_sweep.training.fit.runner:FitRunner"
+RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _make_compiled_runner, "fit": FIT})

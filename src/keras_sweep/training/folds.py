@@ -1,4 +1,4 @@
-"""What the models of a trial's folds say of all rows: of each row the one that it was left out of."""
+"""Combine the models of a trial's folds: each row is predicted by the model that did not train on it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,28 +22,25 @@ def fold_outputs(
     weights: Sequence[Weights],
     call: Callable[[Any, Arrays], Arrays] = call_model,
 ) -> list[Arrays]:
-    """Of each of these weights [N, ...] the outputs on all rows, in their order.
+    """Return the out-of-fold outputs [N, ...] for each item of `weights`, in the order of all rows.
 
-    They are those of a trial after one of several epochs: of each fold's model, one fold's after the other's.
+    An item holds a trial's weights after one epoch: the weights of each fold's model, fold after fold.
     """
     parts = []
     for index in range(len(data.folds)):
         rows = data.fold(index)
         model = compile_model(spec, training_plan(spec, params), rows)
         outputs = []
-        for trial_weights in weights:
-            count = len(trial_weights) // len(data.folds)
-            model.set_weights(list(trial_weights[count * index : count * (index + 1)]))
+        for after_epoch in weights:
+            count = len(after_epoch) // len(data.folds)
+            model.set_weights(list(after_epoch[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [
-        each(lambda *fold_parts: rows_together(fold_parts, data), *trial_weights)
-        for trial_weights in zip(*parts, strict=True)
-    ]
+    return [each(lambda *by_fold: rows_together(by_fold, data), *outputs) for outputs in zip(*parts, strict=True)]
 
 
 def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
-    """The compiled Keras model of a trial that has these weights, with folds that of the first, and rows for it."""
+    """Return a trial's compiled Keras model with these weights (with folds, the first fold's) and its input rows."""
     rows = data.fold(0) if data.folds else data
     model = compile_model(spec, training_plan(spec, params), rows)
     model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
@@ -51,26 +48,28 @@ def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """A metric over the rows of all folds, float64: [T], or one number.
+    """Join the folds' values of a metric into its value over all rows, float64: [T], or a single number.
 
-    `values` has of each fold its mean over the fold's rows, which these are among all, by `weights` [N] if they weigh
-    unlike; Keras divides a loss by the number of rows all the same. One that is no mean is taken as if it were.
+    Args:
+        name: The metric's name, as Keras logs it.
+        values: The metric's mean over each fold's rows. A metric that is not a mean is treated as a mean.
+        rows: The row numbers of each fold.
+        weights: [N] sample weights, or None. Keras divides a loss by the number of rows even with weights.
     """
-    row_weights = None if name in ("loss", "val_loss") else weights
+    weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
-        [len(fold_rows) if row_weights is None else row_weights[fold_rows].sum(dtype=np.float64) for fold_rows in rows],
-        np.float64,
+        [len(fold) if weighs is None else weighs[fold].sum(dtype=np.float64) for fold in rows], np.float64
     )
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
-    # Equally many right rows are equal, whichever folds have them.
+    # The same number of right rows gives the same score, whichever folds contain them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:
-        whole = np.round(total)  # which float32 has blurred
+        whole = np.round(total)  # float32 has blurred it
         total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()
 
 
 def rows_together(parts: Sequence[Array], data: SearchData) -> Array:
-    """[N, ...] of what each fold says of the rows that it left out, in the order of all rows."""
+    """Put the folds' values of their left-out rows into the order of all rows: [N, ...]."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

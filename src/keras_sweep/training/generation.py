@@ -1,4 +1,4 @@
-"""The lanes of one generation: the rungs that compare them, and where they stand on disk, whatever trains them."""
+"""Train the lanes of a generation up to their rungs, compare them there, and write and restore their checkpoint."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,32 +17,31 @@ from keras_sweep.trial.result import Seconds, Suggestion
 
 
 class TrainingGeneration(ABC):
-    """Lanes, and the groups that still train. Used by the loop's thread alone."""
+    """The lanes of a generation, and the groups that still train. Only the loop's thread uses it."""
 
-    compares_together = True  # whether trials come to a rung together
+    compares_together = True  # whether all trials of a rung are compared at once
 
     def __init__(self, spec: SweepSpec, programs: Any, kept: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
         self.groups: Sequence[Group] = []
-        self.seconds = Seconds()  # of all groups, some of which train at once
+        self.seconds = Seconds()  # the sum over all groups, although some train at the same time
         self._spec = spec
         self._programs = programs
         self._kept = kept
         self._watch = watch
-        self._compared_rungs: list[
-            tuple[int, list[int]]
-        ] = []  # each rung that was asked for, and the trials compared there
+        self._compared: list[tuple[int, list[int]]] = []  # (rung, numbers of the trials compared there), in order
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Make lanes of the trials and group them; returns those whose model can't be built, None if the user stops it.
+        """Create and group the lanes of trials that are wanted, compared with wanted trials or share their program.
 
-        A trial that is not wanted is left out where no wanted one could share its program or be compared with it.
+        Returns:
+            The trials whose model can't be built, each with the error; None if the user stops the sweep.
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._needed(trials, wanted)
-        if self._programs.phase is not None:  # else each trial says itself when it is built
+        if self._programs.phase is not None:  # with `fit`, each trial reports its own build
             self._watch.emit(PhaseBegan("build", 0, len(selected)))
         last_event = time.monotonic()
         for done, (suggestion, own_model) in enumerate(selected):
@@ -65,15 +64,13 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Ask the pruner at every rung that is due, lowest first; yields what it stops.
+        """Ask the pruner at every due rung, lowest first; yield the wanted lanes that it stops.
 
-        Trials are compared together, once all that may come there have come; or each alone, after those before it.
+        Trials are compared together once all of them reached the rung, or one by one in the trials' order.
         """
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
-            candidates = [
-                lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)
-            ]
-            for lanes in [candidates] * bool(candidates) if self.compares_together else [[lane] for lane in candidates]:
+            coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
+            for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
                 if any(lane.seen < rung for lane in lanes):
                     if self.compares_together:
                         return
@@ -83,39 +80,37 @@ class TrainingGeneration(ABC):
                 yield from (lane for lane in pruned if lane.wanted)
                 if pruned:
                     self._regroup(waiting)
-                self._compared_rungs.append((rung, [lane.number for lane in lanes]))  # only now may the groups go on
+                self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
 
     def can_go_on(self, group: Group) -> bool:
-        """Whether none of the group's lanes waits for a rung."""
+        """Return whether no lane of the group waits for a rung."""
         return not any(lane.training and self._waits_for_rung(group.epoch, lane) for lane in group.lanes)
 
     def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
-        """Whether a lane was not compared there yet, though it is to be."""
-        return rung in lane.rungs and not any(
-            compared_rung == rung and lane.number in numbers for compared_rung, numbers in self._compared_rungs
-        )
+        """Return whether the lane must still be compared at this rung."""
+        return rung in lane.rungs and not any(at == rung and lane.number in numbers for at, numbers in self._compared)
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """A rung has stopped some of the lanes that waited there."""
+        """Regroup the lanes that waited at a rung, after the rung stopped some of them."""
 
     @abstractmethod
     def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """The trials that must be there, each with what `_lane` makes of it."""
+        """Select the trials that need a lane, each with the second argument of `_lane`."""
 
     @abstractmethod
     def _lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
     def _grouped(self, lanes: Sequence[Lane]) -> Sequence[Group]:
-        """Groups of lanes that train on; each begins where it stands, or from its initial state."""
+        """Group the lanes that still train. Each begins from its last state, or from initial weights."""
         return [self._group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
 
     @abstractmethod
     def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
-        """A group of these trials, as in `LaneGroup`; without `begins` they begin where they stand."""
+        """Create a group of these trials, as `LaneGroup`. By default they begin from their last states."""
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Compare the trials at a rung; returns those that it stops."""
+        """Compare the trials at a rung; return the lanes that it stops."""
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
@@ -126,14 +121,12 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write where every lane stands, save those that can only begin anew. No group may be training.
+        """Write every lane's state, except lanes that can only restart. No group may be training.
 
-        That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
+        Lanes that nobody wants now are included: a larger total of trials asks for them later.
         """
-        restarting = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
-        saved = [
-            lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restarting
-        ]
+        restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
+        saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
         if not any(lane.rows for lane in saved):
             return
         states: list[TrainingState | None] = []
@@ -148,13 +141,13 @@ class TrainingGeneration(ABC):
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
                 states += [group.state(self.lanes[number]) for number in places or numbers]
         rows = {lane.number: lane.rows for lane in saved}
-        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared_rungs}, states)
+        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Put a fresh generation where the file says that it stood, if it is of these trials.
+        """Restore the states from the checkpoint, if it belongs to these trials. Call this on a new generation.
 
-        Another total may need fewer lanes, or more, which begin at their start; those that may share a program are
-        there together.
+        Another total of trials may need fewer lanes or more. New lanes start from the beginning. Trials that can share
+        a program are either all present or all absent.
         """
         if (checkpoint := file.read(trials)) is None:
             return
@@ -165,12 +158,12 @@ class TrainingGeneration(ABC):
                 lane.resume_from(facts["rows"][number], last, best)
                 lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
                 lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
-        # The rungs that were called are called again, in their order, since the engine has forgotten them.
+        # The engine has forgotten the rungs, so it is asked about them again, in the same order.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)
-                self._compared_rungs.append((rung, numbers))
-        # Those of the groups that have lanes here go on, beside the groups of lanes that the file does not know.
+                self._compared.append((rung, numbers))
+        # Resume the checkpoint's groups that have lanes here. Lanes that the checkpoint does not know keep their groups.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
         for entry in facts["groups"]:
             numbers, places = entry["lanes"], entry["places"]
