@@ -1,7 +1,7 @@
 """Read and swap the moving averages of weights that `use_ema` keeps.
 
-At its end, `fit` replaces the weights with these averages. So the averages decide a trial's score and its saved weights.
-Each epoch is validated with them, as if `fit` ended there. Training then continues from the plain weights.
+At its end, `fit` replaces the weights with these averages, so a trial's score and saved weights come from them.
+Each epoch is validated with the averages, as if `fit` ended there. Training then continues from the plain weights.
 """
 
 from typing import Any

@@ -43,7 +43,7 @@ def effort(numbers: float) -> Effort:
 def enable_compile_cache() -> Path | None:
     """Cache compiled programs in a folder of the user's cache.
 
-    A cached program is machine code, so it is loaded only from a folder that the user owns and nobody else can write to.
+    A cached program is machine code. It is loaded only from a folder that the user owns and nobody else can write to.
 
     Returns:
         The folder; None without JAX, if the folder can't be made this way, or if the user has set another cache.

@@ -163,7 +163,7 @@ class TrainingGeneration(ABC):
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)
                 self._compared.append((rung, numbers))
-        # Resume the checkpoint's groups that have lanes here. Lanes that the checkpoint does not know keep their groups.
+        # Resume the checkpoint's groups that have lanes here. Lanes that it does not know keep theirs.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
         for entry in facts["groups"]:
             numbers, places = entry["lanes"], entry["places"]

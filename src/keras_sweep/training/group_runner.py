@@ -1,4 +1,4 @@
-"""What every runner of this package does: it trains a generation in groups, by whatever trains those."""
+"""The base of this package's runners: train a generation in groups, in this process or by workers."""
 
 import copy
 import pickle
@@ -31,14 +31,14 @@ from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 
 Train: TypeAlias = Callable[[Group], Future[Segment]]
-AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
+MAX_SEGMENTS = 1_000  # that workers get at once; their executor queues what exceeds the number of workers
 
 
 class GroupRunner(Runner):
-    """Trains a generation in groups of lanes. A runner that derives from this class says what its groups are."""
+    """Trains a generation in groups of lanes. Subclasses define the groups and the programs that train them."""
 
     _generation: type[TrainingGeneration]
-    _programs: Any  # what trains the groups; set by whoever derives from this
+    _programs: Any  # set by the subclass
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class GroupRunner(Runner):
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """As `MakeRunner` says; a checkpoint is written every so many seconds."""
+        """Take the arguments of `MakeRunner`, and the seconds between two checkpoints."""
         enable_compile_cache()
         self._spec = spec
         self._data = data
         self._shared = Client(workers, spec, data, notice) if workers is not None else None
         self._seconds = checkpoint_seconds
         self._wall = WallTime()
-        self._begun = 1  # groups of the last generation
+        self._begun = 1  # number of groups in the last generation
         self._kept: EndStates | None = None
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None:
@@ -70,15 +70,18 @@ class GroupRunner(Runner):
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """By build, compile, train, validate, score, checkpoint."""
+        """Seconds by part: build, compile, train, validate, score, checkpoint."""
         return self._wall.parts
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """What trains a group's next segment in this process, until the stack is closed; and how many at once."""
+        """Return a function that trains a group's next segment in this process, and how many segments train at once.
+
+        The function is used until `stack` is closed.
+        """
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Train from the start, or from where the generation was stopped, if it left a checkpoint."""
+        """Train the generation from the start, or resume it from its checkpoint."""
         generation = self._generation(self._spec, self._programs, self._kept, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
@@ -87,7 +90,7 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._check_result(make_failure(suggestion, Failure.of(error)))
+                yield self._check(make_failure(suggestion, Failure.of(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
@@ -95,10 +98,10 @@ class GroupRunner(Runner):
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
                     yield self._make_result(lane)
-            if not watch.stopping():  # what workers are given they train
+            if not watch.stopping():  # workers finish what they are given
                 yield from self._train(trials, generation, watch)
         finally:
-            # Several groups train at once: what the wait for them took is shared out as their own times stand.
+            # Several groups train at once, so the waiting time is split in proportion to the groups' own times.
             spent = generation.seconds
             parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
             self._wall.split("lanes", parts, rest="train")
@@ -118,8 +121,8 @@ class GroupRunner(Runner):
 
     def without_checkpoints(self) -> Self:
         runner = copy.copy(self)
-        runner._checkpoint = None  # noqa: SLF001  # of its own copy
-        runner._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
+        runner._checkpoint = None  # noqa: SLF001  # a copy of self
+        runner._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # a copy of self
         return runner
 
     def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
@@ -127,7 +130,7 @@ class GroupRunner(Runner):
         pruned: list[Lane] = []
 
         def tell_phase() -> None:
-            """Say what trains, if that is something else than before; of workers it is not known."""
+            """Emit the phase if it changed. The phase of workers is not known."""
             nonlocal last_phase
             phase = self._programs.phase if self._shared is None else PhaseBegan("train")
             if phase is not None and phase != last_phase:
@@ -135,7 +138,7 @@ class GroupRunner(Runner):
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Take in an epoch that has ended amid a segment, in this thread."""
+            """Handle an epoch that ended inside a segment which this thread trains."""
             self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
@@ -146,18 +149,17 @@ class GroupRunner(Runner):
             by_workers = self._train_by_workers, self._count_segments()
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
             segments = Segments(train, at_once, generation.can_go_on)
-            stack.callback(self._pause_segments, segments, lambda: None)  # at the end nothing trains
-            yield from map(
-                self._make_result, generation.run_due_rungs()
-            )  # a checkpoint may stand where all wait at a rung
+            stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
+            # After a resume, all lanes may wait at a rung.
+            yield from map(self._make_result, generation.run_due_rungs())
             segments.set(generation.groups)
             while segments.is_working:
                 tell_phase()
                 stops = watch.stopping()
                 writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
-                with self._wall.part("lanes"):  # a segment first, so that training goes on between any two pauses
+                with self._wall.part("lanes"):  # read a segment first, so that training advances between two pauses
                     ended = [] if stops else segments.next()
-                    if stops or (writes and self._shared is None):  # workers' groups stand still while they train
+                    if stops or (writes and self._shared is None):  # with workers, our copies of groups stay unchanged
                         ended += self._pause_segments(segments, tell_phase)
                 yield from self._read_segments(ended, generation, watch)
                 if writes and self._checkpoint is not None:
@@ -176,10 +178,10 @@ class GroupRunner(Runner):
         return self._shared.submit(train_segment, self.device, pickled, until, self._seconds)
 
     def _count_segments(self) -> int:
-        return AT_ONCE
+        return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """As `Segments.pause`; workers are asked to stop after their epochs."""
+        """Pause the segments; workers stop after their current epochs."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -191,7 +193,7 @@ class GroupRunner(Runner):
     def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Pass on what segments report; results of the lanes that ended."""
+        """Emit what segments report, and yield the results of lanes that ended."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:
@@ -200,13 +202,11 @@ class GroupRunner(Runner):
                 self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
                 continue
             for report in segment.result().reports:
-                if report.failure is not None:  # it takes down all lanes of the program
+                if report.failure is not None:  # the failure ends all lanes of the program
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
-                            yield self._check_result(
-                                make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds)
-                            )
+                            yield self._check(make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds))
                 self._log_report(report, generation, watch)
                 yield from self._end_lanes([generation.lanes[number] for number in report.ended])
 
@@ -226,8 +226,8 @@ class GroupRunner(Runner):
             if lane.wanted:
                 watch.emit(EpochEnded(number, report.epoch, row))
 
-    def _check_result(self, result: Result) -> Result:
-        """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
+    def _check(self, result: Result) -> Result:
+        """Raise ModelError if the first trial's own `fit` returned no value that ranks trials."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result

@@ -1,6 +1,6 @@
-"""Losses and metrics as `compile` takes them: by Keras's names, Keras's objects with arguments, or the user's own.
+"""Create losses and metrics for `compile`: Keras's names, Keras's objects with arguments, or the user's own.
 
-And what each training row counts in the loss: its own weight, or its class's.
+The module also computes what each training row counts in the loss: its own weight, or its class's weight.
 """
 
 import inspect
@@ -21,20 +21,22 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_own
 from keras_sweep.space.text import join, nearest, quote
 
-LEAST = 1e-6  # above -1, of which there is no logarithm of 1 + it
+LEAST = 1e-6  # smallest 1 + value that `log` transforms
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
-    """What `compile` takes beside the optimizer, for a trial whose loss has these arguments; without the model's own.
+    """Return the arguments of `compile` except the optimizer, and except what the model's own `compile` supplies.
 
-    Raises ModelError: Keras does not take them, or the user's own can't be made.
+    Args:
+        arguments: The trial's loss arguments.
+
+    Raises:
+        ModelError: Keras rejects the arguments, or the user's loss or metric can't be created.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
-        output_losses = {
-            name: make_loss(spec.output(name), output.loss_arguments) for name, output in spec.outputs.items()
-        }
-        result["loss"] = output_losses or make_loss(spec, arguments)
+        losses = {name: make_loss(spec.output(name), output.loss_arguments) for name, output in spec.outputs.items()}
+        result["loss"] = losses or make_loss(spec, arguments)
         weights = {name: 1.0 if output.weight is None else output.weight for name, output in spec.outputs.items()}
         if set(weights.values()) - {1.0}:
             result["loss_weights"] = weights
@@ -42,20 +44,22 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """The metrics. If rows weigh unlike they are `weighted_metrics`: Keras gives no weights to others."""
+    """Return the metrics; as `weighted_metrics` if rows have weights, since Keras weighs no others."""
     if "metrics" in spec.own:
         return {}
     outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
-    output_metrics: Any = {
+    by_name: Any = {
         name: [make_metric(output, metric) for metric in output.metrics] for name, output in outputs.items()
     }
-    metrics = output_metrics if spec.outputs else [make_metric(spec, name) for name in spec.metrics]
+    metrics = by_name if spec.outputs else [make_metric(spec, name) for name in spec.metrics]
     return {"weighted_metrics" if data.weighs else "metrics": metrics}
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """The loss, of a transformed target what compares it: its name, or the one function or object that has these
-    arguments. Raises ModelError."""
+    """Return the loss: its name, or a cached function or object with these arguments. Raises ModelError.
+
+    The loss of a transformed target transforms targets and outputs first.
+    """
     is_name = not arguments and not is_own(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
@@ -63,7 +67,7 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
 @cache
 def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """A loss of each row, of targets and outputs in the target's own units, which are transformed first."""
+    """Return a loss per row that takes targets and outputs in the target's own units and transforms them first."""
     import keras
     from keras import ops
 
@@ -94,7 +98,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """A metric: its name, or of arguments a new object that is logged by the name. Raises ModelError."""
+    """Return a metric: its name, or with arguments a new object that is logged by this name. Raises ModelError."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -127,7 +131,7 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """What the user's `module:function` is, or makes. Raises ModelError."""
+    """Load the user's `module:function`, and call it if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with user_code(f"{name_of(source)} can't be made with {dict(arguments)}", folder, ModelError):
@@ -141,7 +145,7 @@ def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) ->
 
 
 def _needs_no_arguments(function: Any) -> bool:
-    """Whether it is called without labels and outputs: then it makes what is."""
+    """Return whether the function can be called without labels and outputs: then it is a factory."""
     try:
         inspect.signature(function).bind()
     except (TypeError, ValueError):
@@ -150,33 +154,29 @@ def _needs_no_arguments(function: Any) -> bool:
 
 
 def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
-    """What gives a metric ("val_loss") for each row of labels and outputs, where its name does not tell.
+    """Return the function that computes a metric ("val_loss") for each row of labels and outputs.
 
-    `arguments` are those of the loss. None for what has a name of Keras's, and for a metric that is no function.
+    `arguments` are the loss's arguments. Returns None for a metric that Keras knows by name, and for a metric object.
     """
     import keras
 
     name = metric.removeprefix("val_")
-    metric_arguments = dict(spec.metric_arguments.get(name, {}))
+    own = dict(spec.metric_arguments.get(name, {}))
     if name == "loss":
         function = make_loss(spec, arguments)
     else:
-        function = (
-            make_from_source(str(metric_arguments.pop("python")), metric_arguments, spec.folder)
-            if "python" in metric_arguments
-            else None
-        )
+        function = make_from_source(str(own.pop("python")), own, spec.folder) if "python" in own else None
     is_named = function is None or isinstance(function, str | keras.metrics.Metric)
     return None if is_named else getattr(function, "call", function)
 
 
 def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, float] | None:
-    """The weight of each class by its number, as `fit(class_weight=...)` takes it; None: all count the same.
+    """Return class number -> weight, as `fit(class_weight=...)` takes it; None if all classes count the same.
 
-    "balanced" weighs a class by the number of training rows over that of the classes and of its own rows: King and Zeng
-    2001, "Logistic regression in rare events data", as scikit-learn has it.
+    "balanced" weighs a class by N / (C n): N training rows, C classes, n rows of the class. Source: King and Zeng 2001,
+    "Logistic regression in rare events data", as in scikit-learn.
 
-    Raises UsageError: the labels are no classes, there is no such class, or rows have weights of their own.
+    Raises UsageError if the labels are not classes, a class does not exist, or rows have sample weights.
     """
     if class_weight is None:
         return None
@@ -188,9 +188,11 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
         weights = len(classes) / (len(numbers) * counts)
         return {int(number): float(weight) for number, weight in zip(numbers, weights, strict=True)}
     names = {name: number for number, name in enumerate(data.class_names or ())}
-    columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of yes or no, the first of which is its class
+    columns = (
+        data.train.y.shape[1] if data.train.y.ndim == 2 else 1
+    )  # several columns of yes or no: column 0 is class 0
     count, weights_by_number = max(data.classes or columns, 2), {}
-    are_numbers = not any(map(str.isdecimal, names))  # else a number is the name of a class, and not its place
+    are_numbers = not any(map(str.isdecimal, names))  # otherwise a number is a class's name, not its index
     for name, weight in class_weight.items():
         number = names.get(str(name), int(name) if are_numbers and str(name).isdecimal() else None)
         if not isinstance(number, int) or not 0 <= number < count:
@@ -204,14 +206,14 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
 
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
-    """See that the weights that trials may have are of classes of these data. Raises UsageError."""
-    searched = "training.class_weight" in spec.space.names
-    for class_weight in (spec.training.class_weight, "balanced" if searched else None):
+    """Check that every class weight a trial may have belongs to a class of the data. Raises UsageError."""
+    is_searched = "training.class_weight" in spec.space.names
+    for class_weight in (spec.training.class_weight, "balanced" if is_searched else None):
         class_weights(class_weight, data)
 
 
 def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
-    """[N] the weight of each training row, as `fit` has it with these class weights; None: all count the same."""
+    """Return [N] the weight of each training row under these class weights; None if all rows count the same."""
     weights = class_weights(class_weight, data)
     if weights is None:
         return data.train.weights
@@ -219,7 +221,7 @@ def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
 
 
 def _read_classes(data: SearchData) -> Array:
-    """[N] the class of each training row. Raises UsageError: the labels are none."""
+    """Return [N] the class of each training row. Raises UsageError if the labels are not classes."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):
         raise UsageError("Keras takes no `class_weight` beside several outputs", hint="Give `sample_weight`")

@@ -17,7 +17,7 @@ from keras_sweep.training.fit.group import FitGroup
 from keras_sweep.training.fit.programs import FitPrograms
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Segment, Tell
-from keras_sweep.training.group_runner import AT_ONCE, GroupRunner, Train
+from keras_sweep.training.group_runner import MAX_SEGMENTS, GroupRunner, Train
 from keras_sweep.training.lane import EndStates, Lane
 from keras_sweep.training.runner import StopsAt, Watch
 from keras_sweep.trial.plan import training_plan, watches
@@ -108,7 +108,7 @@ class FitRunner(GroupRunner):
 
     def _count_segments(self) -> int:
         """One a worker, so that what has begun goes on there."""
-        return (self._shared and self._shared.workers.count()) or AT_ONCE
+        return (self._shared and self._shared.workers.count()) or MAX_SEGMENTS
 
 
 def _find_stream_conflict(spec: SweepSpec) -> str | None:
