@@ -127,7 +127,7 @@ class Group(ABC):
         self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """Return the trial numbers in the program's first places, and its number of places; ([], 0) before it begins."""
+        """Return the trial numbers in the program's first places, and its count of places; ([], 0) at the start."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:

@@ -53,7 +53,7 @@ class Controls:
         return controls
 
     def end_epoch(self, row: Mapping[str, float]) -> dict[str, float]:
-        """Feed an epoch's metrics to the callbacks. Return the metrics as Keras logs them, maybe with a learning rate."""
+        """Feed an epoch's metrics to the callbacks. Return what Keras logs, maybe with a learning rate."""
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)
@@ -162,7 +162,7 @@ class Lane:
         return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
 
     def can_reach(self, rung: int) -> bool:
-        """Return whether the rung may compare the lane. A failed, diverged or pruned lane reaches no rung."""
+        """Return whether the rung may compare the lane: it still trains, or finished at this rung or later."""
         ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         return self.end is None or (ended and len(self.rows) >= rung)
 

@@ -188,9 +188,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
         weights = len(classes) / (len(numbers) * counts)
         return {int(number): float(weight) for number, weight in zip(numbers, weights, strict=True)}
     names = {name: number for number, name in enumerate(data.class_names or ())}
-    columns = (
-        data.train.y.shape[1] if data.train.y.ndim == 2 else 1
-    )  # several columns of yes or no: column 0 is class 0
+    columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of several yes/no columns, the first yes counts
     count, weights_by_number = max(data.classes or columns, 2), {}
     are_numbers = not any(map(str.isdecimal, names))  # otherwise a number is a class's name, not its index
     for name, weight in class_weight.items():
