@@ -105,8 +105,8 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
     """Return [N] values whose plain mean equals Keras's value for weighted rows.
 
     For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
-    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is the standard
-    error of the weighted mean. This also holds for differences of trials and for bags of rows. Sources: Cochran 1977,
+    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is that
+    of the weighted mean. This also holds for differences of trials and for bags of rows. Sources: Cochran 1977,
     "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
@@ -129,13 +129,9 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
     import keras
 
     if name in ("accuracy", "acc"):
-        coded = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
+        ids = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
         name = (
-            "binary_accuracy"
-            if outputs[-1] == 1
-            else "sparse_categorical_accuracy"
-            if coded
-            else "categorical_accuracy"
+            "binary_accuracy" if outputs[-1] == 1 else "sparse_categorical_accuracy" if ids else "categorical_accuracy"
         )
     function: Callable[[Any, Any], Any] = getattr(keras.metrics, name)
     return function

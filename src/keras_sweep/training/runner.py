@@ -83,8 +83,8 @@ class Runner(Protocol):
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Yield the result of every trial whose number is wanted, in any order, as soon as it is known.
 
-        A trial that fails yields a FAIL. `trials` is always the whole generation, so that it alone can decide the shapes
-        of programs. Other trials need not be trained. All calls come from the thread that iterates. If the user asks to
+        A trial that fails yields a FAIL. `trials` is always the whole generation, so that it alone can decide the
+        shapes of programs. Other trials need not be trained. All calls come from the thread that iterates. If the user asks to
         stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 

@@ -85,10 +85,8 @@ class Segments:
     def _begin(self) -> None:
         """Begin segments of the groups that may train. The caller holds the lock."""
         while not self._paused and len(self._busy) < self.at_once:
-            occupied = self._busy | self._lost
-            idle = [
-                group for group in self._groups if group not in occupied and group.training and self.can_go_on(group)
-            ]
+            busy = self._busy | self._lost
+            idle = [group for group in self._groups if group not in busy and group.training and self.can_go_on(group)]
             if not idle:
                 return
             group = max(idle, key=lambda group: group.remaining)

@@ -1,7 +1,7 @@
-"""A trial on its way through the epochs by Keras's own `fit`, as a group of one lane.
+"""Train a trial with `fit`, as a group of one lane.
 
-If its state can be set, it trains to the next stop, in this process or another, and its folds train in step. Else it
-trains from its start to its end at once; what then has to wait (for a rung, or for the other folds) is read afterwards.
+If its state can be set, a trial trains to its next stop, in any process, and its folds train in step. Otherwise it
+trains from start to end at once. Its epochs are then read later, when a rung is due or the other folds have trained.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ Trained = TypeVar("Trained")
 
 
 class FitGroup(Group):
-    """One trial, which `fit` trains."""
+    """A single trial that `fit` trains."""
 
     def __init__(
         self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
         super().__init__(programs, [lane], objective, epoch, {lane.number: begins})
         self.moves = programs.moves
-        self._ahead: deque[tuple[Report, Lane]] = deque()  # epochs that are to be read, and where the lane stood
+        self._ahead: deque[tuple[Report, Lane]] = deque()  # trained epochs to be read, each with the lane after it
         self._reported = lane.seconds
 
     @property
@@ -55,7 +55,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """By which the next is chosen: what has begun, trials that rungs compare in their order, else the longest."""
+        """The priority: trials in training, then trials without rungs by length. Trials with rungs keep their order."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -72,7 +72,7 @@ class FitGroup(Group):
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
         segment = super().train(until, stopping, tell)
         if self.finished:
-            self.lane.end = None  # it fails, however its epochs ended
+            self.lane.end = None  # the trial fails, even if its epochs ended well
         return segment
 
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
@@ -95,18 +95,18 @@ class FitGroup(Group):
         return part
 
     def _current_rate(self) -> float | None:
-        """The learning rate, where something lets it fall."""
+        """Return the learning rate if `ReduceLROnPlateau` controls it."""
         controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
         return controls.learning_rate if controls is not None and falls else None
 
     def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train one model, by one call of `fit`, and report each epoch as it ends."""
+        """Train a single model with one call of `fit`, and report each epoch at its end."""
         lane, part, interrupted = self.lane, live.parts[0], False
 
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
             self._log(lane, row, part.scored_state, finite=True)
-            if part.can_set_weights and lane.end is LaneEnd.DONE:  # once `fit` returns; one of the user's may train on
+            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` may train on; it ends on return
                 lane.end = None
             report(self._make_report(live))
             at_end = len(lane.rows) == lane.plan.epochs
@@ -116,7 +116,7 @@ class FitGroup(Group):
         try:
             part.train(self.epoch, min(until, lane.plan.epochs), after, self._current_rate, moves=self.moves)
         except BaseException:
-            if interrupted or lane.end is LaneEnd.PRUNED:  # a `fit` of the user's may count on all of its epochs
+            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may fail without all of its epochs
                 return
             raise
         waits = self.moves and lane.training and self.epoch == until  # at a rung
@@ -124,7 +124,7 @@ class FitGroup(Group):
             self._end_trial(live, part, report)
 
     def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """The trial has ended: see what weights `fit` left."""
+        """Score the weights that `fit` left, and report the trial's end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
@@ -157,7 +157,7 @@ class FitGroup(Group):
         return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
-        """Raises TrialFailed if no epoch brought the metric that ranks."""
+        """Raise TrialFailed if no epoch logged the objective."""
         curve, name = make_curve(rows), self._objective.name
         if name not in curve:
             what = f"the metric {name!r} was not logged,"
@@ -166,7 +166,7 @@ class FitGroup(Group):
             raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
-        """Train from the start to the end, and keep for later what each epoch brought; nothing, if it was stopped."""
+        """Train from start to end, and store the epochs for `_read_ahead`; store nothing if training was stopped."""
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
@@ -188,7 +188,7 @@ class FitGroup(Group):
         self.epoch = 0
 
     def _read_ahead(self, until: int, report: Tell) -> None:
-        """Read what was trained ahead, to this epoch. Raises TrialFailed where training failed."""
+        """Report the stored epochs up to `until`. Raises TrialFailed if training failed there."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             note, snapshot = self._ahead.popleft()
             if note.failure is not None:
@@ -198,7 +198,7 @@ class FitGroup(Group):
             report(note)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train the folds in step, an epoch of each; or one after the other, to be read afterwards."""
+        """Train the folds in step, one epoch each; or fold after fold, if their states can't be set."""
         lane, count = self.lane, len(self._programs.data.folds)
         self._train_fold(live, 0, lambda _: None)
         if not self.moves:
@@ -206,7 +206,7 @@ class FitGroup(Group):
             return
 
         def train(part: FitTraining) -> int:
-            """Train an epoch of a fold; how many Keras trained, which a setting of the user's may cut short."""
+            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting limits them."""
             before = len(part.rows)
             part.train(self.epoch, self.epoch + 1, lambda _: True, self._current_rate, moves=True)
             return len(part.rows) - before
@@ -223,11 +223,11 @@ class FitGroup(Group):
             self._report_end(report)
 
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end, then join their epochs; nothing is told if it was stopped before."""
+        """Train each fold to its end, then join and report the epochs; report nothing if training was stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
-        fold_weights: list[dict[int, Weights]] = []  # of each fold, after an epoch
-        epochs = lane.plan.epochs  # that all folds before have: one that diverged ended early
+        by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
+        epochs = lane.plan.epochs  # trained by all folds until now; a diverged fold ends early
 
         def train(part: FitTraining) -> int:
             weights: dict[int, Weights] = {}
@@ -238,9 +238,7 @@ class FitGroup(Group):
                 done = len(part.rows)
                 if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
-                self._programs.emit(
-                    PhaseBegan(f"training fold {len(fold_weights) + 1} of {count}, epoch {done} is done")
-                )
+                self._programs.emit(PhaseBegan(f"training fold {len(by_fold) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
                 return not (interrupted or has_diverged(row))
 
@@ -251,7 +249,7 @@ class FitGroup(Group):
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
                     weights[len(part.rows)] = part.end_weights
-                fold_weights.append(weights)
+                by_fold.append(weights)
             return len(part.rows)
 
         for fold in range(count):
@@ -259,17 +257,17 @@ class FitGroup(Group):
             if interrupted:
                 return
         for epoch in range(1, epochs + 1):
-            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, fold_weights, epoch)
-            self._log(lane, row, partial(_join_weights, fold_weights, epoch), finite=True)
+            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, by_fold, epoch)
+            self._log(lane, row, partial(_join_weights, by_fold, epoch), finite=True)
             note(self._make_report(live))
-        if lane.end is None:  # code of the user's ended it
-            lane.last = _join_weights(fold_weights, epochs)
+        if lane.end is None:  # the user's code ended training early
+            lane.last = _join_weights(by_fold, epochs)
         reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
         lane.scored = Scored(reason, all(part.scored.is_validation_score for part in live.parts))
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Train a fold. Raises TrialFailed, which says of which one."""
+        """Train a fold. Raises TrialFailed that names the fold."""
         try:
             return train(self._get_part(live, fold))
         except BaseException as error:
@@ -283,29 +281,27 @@ class FitGroup(Group):
         self,
         rows: Sequence[Row],
         parts: Sequence[FitTraining],
-        fold_weights: Sequence[Mapping[int, Weights]] = (),
+        by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """The joined metrics of an epoch that every fold has trained, by the models of that epoch."""
+        """Join an epoch's metrics over the folds; compute pooled metrics with the models' weights after that epoch."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:
-            if name not in pooled_names and all(name in fold_row for fold_row in rows):
-                fold_rows = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
-                row[name] = float(
-                    join_scores(name, [fold_row[name] for fold_row in rows], fold_rows, data.train.weights)
-                )
+            if name not in pooled_names and all(name in by_name for by_name in rows):
+                held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
+                row[name] = float(join_scores(name, [by_name[name] for by_name in rows], held, data.train.weights))
         if not pooled:
             return row
         if has_diverged(row):
             return row | dict.fromkeys((f"val_{name}" for name in pooled), math.nan)
-        for part, weights in zip(parts, fold_weights, strict=False):
+        for part, weights in zip(parts, by_fold, strict=False):
             part.model.set_weights(list(weights[epoch]))
         outputs = [call_model(part.model, part.data.validation.x) for part in parts]
-        together = each(lambda *fold_outputs: rows_together(fold_outputs, data), *outputs)
+        together = each(lambda *by_part: rows_together(by_part, data), *outputs)
         values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in pooled}
         return row | {f"val_{name}": value for name, value in values.items()}
 
 
-def _join_weights(fold_weights: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
-    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in fold_weights)))
+def _join_weights(by_fold: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
+    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in by_fold)))

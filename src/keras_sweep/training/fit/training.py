@@ -1,4 +1,4 @@
-"""One model that a `fit` trains on one set of rows, Keras's own or a HyperModel's, and what it tells of its epochs."""
+"""Train a model on one set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
 
 import json
 import math
@@ -31,33 +31,33 @@ from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
 
-SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by these weights
-After: TypeAlias = Callable[[dict[str, float]], bool]  # is told what an epoch brought; whether training goes on
+SET_LATER = "its weights were set after the last epoch"  # a result's reason if these weights are scored
+After: TypeAlias = Callable[[dict[str, float]], bool]  # receives an epoch's metrics; returns whether to train on
 
 
 class FitTraining:
-    """A model, compiled, and where its training stands."""
+    """A compiled model and the progress of its training."""
 
     def __init__(
         self,
         spec: SweepSpec,
         suggestion: Suggestion,
-        data: SearchData,  # no folds
+        data: SearchData,  # without folds
         model: Any,  # compiled
-        fit: partial[Any] | None,  # that of its HyperModel, if that trains it
-        begins: TrainingState | None,  # where training goes on
-        started: float,  # when the model began to be built
+        fit: partial[Any] | None,  # the HyperModel's `fit`, if it trains the model
+        begins: TrainingState | None,  # the state to resume from
+        started: float,  # `time.perf_counter()` at the start of the build
         emit: Listener,
     ) -> None:
         from keras import Model
 
-        self.rows: list[dict[str, float]] = []  # the curve of these rows, an epoch a row
-        self.tested_weights: Weights = ()  # what the last epoch was validated with, where other weights may be set later
-        self._testing_weights: Weights = ()  # what is validated now
-        self.end_row: dict[str, float] | None = None  # scores the weights that `fit` left, in place of the last row
-        self.end_weights: Weights = ()  # what `fit` left
+        self.rows: list[dict[str, float]] = []  # the curve, one row per epoch
+        self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
+        self._testing_weights: Weights = ()  # of the validation in progress
+        self.end_row: dict[str, float] | None = None  # replaces the last row, if it does not score `end_weights`
+        self.end_weights: Weights = ()  # after `fit` returned
         self.scored = Scored()
-        self.has_stopped = False  # whether `after` said that training does not go on
+        self.has_stopped = False  # whether `after` has ended the training
         self.model, self.plan = model, training_plan(spec, suggestion.params)
         self.data = data
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
@@ -68,15 +68,15 @@ class FitTraining:
             self.model.optimizer.learning_rate = schedule
         self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
         has_user_fit = fit is not None or type(model).fit is not Model.fit
-        self.can_set_weights = has_user_fit or bool(spec.training.callbacks)  # code of the user's may set other weights
+        self.can_set_weights = has_user_fit or bool(spec.training.callbacks)  # the user's code may set other weights
         self._state_to_restore: TrainingState | None = None
         self._known_state = begins
         self._is_fitting = False
         self._validate_seconds = 0.0
-        self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation
+        self._epochs: list[tuple[float, float]] = []  # (training, validation) seconds per epoch
         self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
-        self._idle = 0.0  # seconds that it waited for others
+        self._idle = 0.0  # seconds spent waiting for other trials
 
     def train(
         self,
@@ -87,10 +87,9 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from one epoch to another by `fit`, or as long as `after` says; raises anything.
+        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises anything.
 
-        `rate` is the learning rate, where something lets it fall; `moves` says whether the state is wanted in which it
-        ends.
+        `rate` returns the learning rate if a callback controls it. `moves` keeps the final state for a later resume.
         """
         self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
@@ -127,16 +126,16 @@ class FitTraining:
         )
 
     def evaluate(self) -> Mapping[str, Any]:
-        """Score the model, as it is, on the validation rows."""
+        """Score the model on the validation rows."""
         rows, options = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
         scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **options)
         return scores
 
     def end(self, *, is_scored_elsewhere: bool) -> None:
-        """Take the weights that `fit` left. A trial that is scored by its last epoch is scored by these weights.
+        """Store the weights that `fit` left. They replace the last epoch's weights in the trial's score.
 
-        If they are not the weights that the epoch was validated with, the model is scored on the same rows. `chosen`
-        says that the trial is scored by another epoch, or not at all.
+        If the last epoch was validated with other weights, score the model again. `is_scored_elsewhere` skips this: the
+        trial is scored by another epoch or not at all.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -144,7 +143,7 @@ class FitTraining:
             self.end_row, self.scored = {**self.rows[-1], **scores}, Scored(SET_LATER, at_end=True)
 
     def state(self) -> TrainingState:
-        """Where training stands: what it needs to go on, in another process, too."""
+        """Return all that training needs to resume, even in another process."""
         if not self._is_fitting and self._known_state is not None:
             return self._known_state
         generators = json.dumps(generator_states()).encode()
@@ -156,10 +155,10 @@ class FitTraining:
 
     @property
     def seconds(self) -> Seconds:
-        """By part since the model began to be built.
+        """Seconds by part since the start of the build.
 
-        Compiling lasts until the first batch; then a shorter last batch is compiled, and validation: that is what the
-        first epoch takes more than those after it.
+        Compiling lasts until the first batch. A shorter last batch and validation compile later, so the first epoch's
+        excess over the other epochs counts as compiling, too.
         """
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
@@ -176,7 +175,7 @@ class FitTraining:
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
     def _make_callback(self) -> Any:
-        """What `fit` is to call: a Keras callback."""
+        """Create the Keras callback through which `fit` reports."""
         import keras
 
         return keras.callbacks.LambdaCallback(
@@ -191,7 +190,7 @@ class FitTraining:
         if self._state_to_restore is None:
             return
         state, self._state_to_restore = self._state_to_restore, None
-        # Now that `fit` has built the model and drawn the order that it throws away.
+        # Not earlier: `fit` has built the model and drawn a first order of rows, which it does not use.
         for variables, arrays in zip(self._variables(), state[:3], strict=True):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -221,7 +220,7 @@ class FitTraining:
         row = read_numbers(logs or {})
         self.rows.append(row)
         self.has_stopped = not self._after(row)
-        if (rate := self._rate()) is not None and not has_diverged(row):  # else it may be a schedule
+        if (rate := self._rate()) is not None and not has_diverged(row):  # without a rate, a schedule may control it
             self.model.optimizer.learning_rate = rate
         if self._moves and (self.has_stopped or epoch + 1 == self._until):
             self._known_state = self.state()
@@ -230,32 +229,30 @@ class FitTraining:
 
 
 class OwnFitTraining(FitTraining):
-    """One curve of all epochs, in the order in which they were trained, whatever numbers they have.
+    """Training by a HyperModel's own `fit`. Its phases form one curve, in training order, whatever their epoch numbers.
 
-    Each phase, a `model.fit` with the callbacks, stops early by Keras's own: no `Controls` watch all of them. What
-    trains on although it was stopped counts no more.
+    A phase is a `model.fit` with the callbacks. Keras's own callbacks stop each phase; `Controls` do not watch it.
+    Epochs that are trained after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
-        epoch; without them its best epoch does, as with KerasTuner. Raises anything, and ModelError where it returns a
-        number that is not the metric that ranks."""
+        """Call the HyperModel's `fit`.
+
+        The metrics that it returns are the score; the objective may come from its best epoch. If it returns no metrics,
+        the best epoch is the score, as in KerasTuner. Raises anything; ModelError for a number that is not the objective.
+        """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
         assert fit is not None
         arguments: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
-        if "batch_size" in self._suggestion.params or data.stream is not None:  # else it may say so itself
+        if "batch_size" in self._suggestion.params or data.stream is not None:  # otherwise `fit` may choose its own
             arguments |= batches
         arguments["callbacks"] = [*make_control_callbacks(self.plan.training), *callbacks]
         hyper_parameters, built_names = fit.args[0], set(fit.args[0].values)
         with preserve_process():
             returned = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **arguments)
-        new_parameters = [
-            parameter
-            for parameter in hyper_parameters.space
-            if parameter.name in hyper_parameters.values and parameter.name not in built_names
-        ]
-        if unknown := [parameter.name for parameter in new_parameters if type(parameter).__name__ != "Fixed"]:
+        new = [hp for hp in hyper_parameters.space if hp.name in hyper_parameters.values and hp.name not in built_names]
+        if unknown := [hp.name for hp in new if type(hp).__name__ != "Fixed"]:
             raise ModelError(
                 f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
                 hint="Ask for it in `build`, or where `fit` begins",
@@ -265,10 +262,8 @@ class OwnFitTraining(FitTraining):
         metrics, values = parse_fit_result(returned, objective), make_curve(self.rows).get(name, ())
         number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
         metrics |= {} if number is None else {name: number}
-        best_value = (
-            values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
-        )
-        if not self.has_stopped and name in metrics and metrics[name] != best_value:
+        best = values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
+        if not self.has_stopped and name in metrics and metrics[name] != best:
             is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
@@ -281,29 +276,29 @@ class OwnFitTraining(FitTraining):
             self.scored = Scored(None, is_score, at_end=True)
 
     def _is_evaluated(self, name: str, value: float) -> bool:
-        """Whether the model scores that on the validation rows, as far as Keras can say."""
-        with suppress(Exception):  # a model that nothing compiled
+        """Return whether `evaluate` gives this value on the validation rows; False if it can't run."""
+        with suppress(Exception):  # the model may not be compiled
             return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        del epoch  # phases count anew
+        del epoch  # each phase counts from 0 again
         if self.has_stopped:
             self.model.stop_training = True
             return
-        if self._first_batch is None:  # a loop of the user's tells of no batches
+        if self._first_batch is None:  # a custom training loop reports no batches
             self._end_batch()
         super()._end_epoch(len(self.rows), logs)
 
 
 def _measure_first_excess(seconds: Sequence[float]) -> float:
-    """How much longer the first took than those after it on average; 0 where it is alone."""
+    """Return by how much the first value exceeds the mean of the others; 0 without others."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
 
 
 def generator_states() -> dict[str, Any]:
-    """Where Python's, NumPy's and (if it is imported) PyTorch's global generators stand."""
+    """Return the states of the global generators of Python, NumPy and, if imported, PyTorch."""
     numpy: Any = np.random.get_state(legacy=True)
     states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
     if "torch" in sys.modules:
@@ -312,7 +307,7 @@ def generator_states() -> dict[str, Any]:
 
 
 def set_generator_states(states: dict[str, Any]) -> None:
-    """Put the generators where `generator_states` found them."""
+    """Restore the states of `generator_states`."""
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = states["numpy"]
