@@ -17,10 +17,10 @@ from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import (
     LOSSES,
     TOP_K,
-    find_penalty,
     is_mean_over_rows,
     is_row_by_row,
     metrics_of_all_rows,
+    penalty,
     right_rows,
     row_scores,
     row_values,
@@ -184,10 +184,10 @@ def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
 
 
 def test_a_rest_is_a_penalty_only_of_a_loss_that_is_larger_than_its_rows_and_the_same_for_each():
-    assert find_penalty("val_loss", 1.0005, 1.0) == 0 and find_penalty("val_accuracy", 0.5004, 0.5) == 0
-    assert find_penalty("val_loss", 1.25, 1.0) == 0.25 and find_penalty("loss", 1.25, 1.0) == 0.25
-    assert find_penalty("val_loss", 0.75, 1.0) is None and find_penalty("val_mae", 1.25, 1.0) is None
-    assert find_penalty("val_loss", 0.0, 5e-7) == 0 and find_penalty("val_loss", 0.0, 2e-6) is None
+    assert penalty("val_loss", 1.0005, 1.0) == 0 and penalty("val_accuracy", 0.5004, 0.5) == 0
+    assert penalty("val_loss", 1.25, 1.0) == 0.25 and penalty("loss", 1.25, 1.0) == 0.25
+    assert penalty("val_loss", 0.75, 1.0) is None and penalty("val_mae", 1.25, 1.0) is None
+    assert penalty("val_loss", 0.0, 5e-7) == 0 and penalty("val_loss", 0.0, 2e-6) is None
     values = row_values("val_loss", "mse", Rows(BINARY, BINARY), lambda: LIKELY)
     scores = scores_of("val_loss", "mse", float(values.mean()) + 0.25, BINARY, LIKELY)
     np.testing.assert_allclose(scores.values(), values + 0.25, rtol=1e-5)

@@ -45,9 +45,8 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """Return a `LearningRateSchedule` over `steps` steps.
 
-    The rate rises linearly from 0 to `start` over the share `warmup` of the steps. Then it stays ("constant"), falls to
-    0 ("cosine", "linear") or falls to a hundredth ("exponential"). The formulas are Keras's `CosineDecay`,
-    `PolynomialDecay` and `ExponentialDecay`.
+    The rate rises from 0 to `start` over the share `warmup` of the steps. Then it stays, or falls to 0 (cosine, linear)
+    or to a hundredth (exponential), like Keras's `CosineDecay`, `PolynomialDecay` and `ExponentialDecay`.
     """
     import keras
 
@@ -73,13 +72,10 @@ def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
-    """Seed all generators, then build and compile the model.
+    """Seed all generators, build and compile the model. Return it, and its HyperModel's `fit` if that trains it.
 
     `keras.utils.set_random_seed(plan.seed)` runs first, so the seed decides initial weights, data order and dropout.
     The model's own `compile` supplies the optimizer, loss and metrics that the space leaves out.
-
-    Returns:
-        The model, and the `fit` of its HyperModel if that `fit` trains it.
     """
     import keras
 

@@ -34,17 +34,12 @@ class MakeRunner(Protocol):
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
-    """Create the sweep's runner.
+    """Create the sweep's runner. If the user did not choose `fit`, also return a line why it is not compiled.
 
-    Args:
-        choice: A name in `RUNNERS`, or None for the fastest runner that can train the sweep.
-        options: The keyword arguments of `MakeRunner`. None is left out, because a plugin's runner may not know it.
+    `choice` is a name in `RUNNERS`, or None for the fastest possible runner. `options` are the keyword arguments of
+    `MakeRunner`; None is left out, because a plugin's runner may not know the argument.
 
-    Returns:
-        The runner, and a line why it is not the compiled runner, or None. With a `choice` there is no such line.
-
-    Raises:
-        UsageError: The chosen runner can't train the sweep, or the objective can't be computed over the rows of folds.
+    Raises UsageError if the chosen runner can't train the sweep, or folds can't compute the objective.
     """
     name = spec.objective.name
     if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):

@@ -50,11 +50,8 @@ def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """Join the folds' values of a metric into its value over all rows, float64: [T], or a single number.
 
-    Args:
-        name: The metric's name, as Keras logs it.
-        values: The metric's mean over each fold's rows. A metric that is not a mean is treated as a mean.
-        rows: The row numbers of each fold.
-        weights: [N] sample weights, or None. Keras divides a loss by the number of rows even with weights.
+    `values` are means over each fold's rows, whose numbers are in `rows`. A metric that is not a mean is treated as a
+    mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(

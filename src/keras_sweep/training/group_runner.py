@@ -75,10 +75,7 @@ class GroupRunner(Runner):
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return a function that trains a group's next segment in this process, and how many segments train at once.
-
-        The function is used until `stack` is closed.
-        """
+        """Return what trains a segment in this process until `stack` is closed, and how many segments train at once."""
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Train the generation from the start, or resume it from its checkpoint."""
@@ -150,8 +147,7 @@ class GroupRunner(Runner):
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
             segments = Segments(train, at_once, generation.can_go_on)
             stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
-            # After a resume, all lanes may wait at a rung.
-            yield from map(self._make_result, generation.run_due_rungs())
+            yield from map(self._make_result, generation.run_due_rungs())  # on a resume, all may wait at a rung
             segments.set(generation.groups)
             while segments.is_working:
                 tell_phase()

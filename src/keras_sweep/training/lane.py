@@ -89,7 +89,6 @@ def make_control_callbacks(training: Training) -> list[Any]:
 
 
 def _round_to_float32(learning_rate: float) -> float:
-    """Round as an optimizer's variable does."""
     return float(np.float32(learning_rate))
 
 

@@ -27,15 +27,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import strip_styles
 from keras_sweep.training.losses import make_row_function
-from keras_sweep.training.row_values import (
-    ACCURACIES,
-    TOP_K,
-    PerRow,
-    find_penalty,
-    is_row_by_row,
-    row_scores,
-    row_values,
-)
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, PerRow, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import RowScores, from_values
@@ -150,7 +142,6 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Describe an exception."""
         if isinstance(error, TrialFailed):
             return error.failure
         reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)
@@ -254,7 +245,7 @@ def standard_error(
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, row_function)
         if values is not None and row_function is not None:
-            if find_penalty(metric, value, float(values.mean())) is None:
+            if penalty(metric, value, float(values.mean())) is None:
                 return None
             is_share = bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
@@ -275,9 +266,8 @@ def standard_error(
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
     """Measure the further goals among `parameters`, `flops` and `predict_seconds`.
 
-    Args:
-        weights: The trial's weights. With folds, all models' weights; `parameters` is then the mean over the models.
-        model: Returns the Keras model (with folds, the first fold's) and its input rows.
+    With folds, `weights` are all models' weights, and `parameters` is the mean over the models. `model` returns the
+    Keras model (with folds, the first fold's) and its input rows.
     """
     names, values = {goal.name for goal in spec.objective.further}, {}
     if "parameters" in names:  # counted as by `keras.Model.count_params`

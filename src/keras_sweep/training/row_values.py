@@ -62,17 +62,11 @@ PerRow = Callable[[Any, Any], Any] | None
 def row_values(
     metric: str, loss: str, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> npt.NDArray[np.float64] | None:
-    """Compute what each row contributes to a metric.
+    """Return [N] float64, what each row contributes to a metric; None if the metric is no known mean over rows.
 
-    Args:
-        metric: The name that Keras logs: "val_accuracy", "val_loss".
-        loss: The loss's name, for "val_loss".
-        rows: Labels are [N] or [N, ...].
-        predict: Returns the model's outputs, [N, ...]. Called only if they are needed.
-        row_function: `make_row_function` of the metric.
-
-    Returns:
-        [N] float64, weighted by `weigh_values` if the rows have weights; None if the metric is no known mean over rows.
+    `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. Labels are [N] or
+    [N, ...]. `predict` returns the model's outputs [N, ...]; it is called only if needed. `row_function` is from
+    `make_row_function`. If the rows have weights, `weigh_values` weighs the result.
     """
     import keras
 
@@ -125,7 +119,7 @@ def _compile(function: Callable[[Any, Any], Any]) -> Any:
 
 
 def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Return Keras's function. Like `compile`, choose among three for "accuracy" by the shapes of labels and outputs."""
+    """Return Keras's function. Like `compile`, choose among three for "accuracy" by the shapes of the arguments."""
     import keras
 
     if name in ("accuracy", "acc"):
@@ -140,31 +134,28 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
 def row_scores(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> tuple[RowScores | None, float | None]:
-    """Compute the row scores that a trial keeps; for metrics in `OF_ALL_ROWS`, its outputs.
+    """Return the row scores that a trial keeps, or None, and the rows' own value if it contradicts `value`.
 
-    A loss may add a penalty on the weights, which is the same for each row.
-
-    Returns:
-        The scores, or None if there are no row values or they don't add up to `value`. Then, in the latter case, the
-        value that the rows give, if rounding can't explain the difference.
+    There are no scores if the metric has no row values or they don't add up to `value`. A loss may add a penalty on the
+    weights, which is the same for each row. Metrics in `OF_ALL_ROWS` keep outputs and labels.
     """
     if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
     if (values := row_values(metric, loss, rows, predict, row_function)) is None:
         return None, None
     mean = float(values.mean())
-    if (penalty := find_penalty(metric, value, mean)) is not None:
-        return from_values(values + penalty), None
+    if (rest := penalty(metric, value, mean)) is not None:
+        return from_values(values + rest), None
     is_mismatch = row_function is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
     return None, mean if is_mismatch else None
 
 
-def find_penalty(metric: str, value: float, mean: float) -> float | None:
+def penalty(metric: str, value: float, mean: float) -> float | None:
     """Return what a logged loss has beyond the mean of its rows: 0 up to rounding. None if they don't add up."""
-    penalty = value - mean
-    if abs(penalty) <= CLOSE * max(abs(value), CLOSE):
+    rest = value - mean
+    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
-    return penalty if metric.removeprefix("val_") == "loss" and penalty > 0 else None
+    return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
 
 
 def _metric_name(metric: str, loss: str) -> str:

@@ -84,8 +84,8 @@ class Runner(Protocol):
         """Yield the result of every trial whose number is wanted, in any order, as soon as it is known.
 
         A trial that fails yields a FAIL. `trials` is always the whole generation, so that it alone can decide the
-        shapes of programs. Other trials need not be trained. All calls come from the thread that iterates. If the user asks to
-        stop, the iteration ends early. Once the generator is closed, nothing trains.
+        shapes of programs. Other trials need not be trained. All calls come from the thread that iterates. If
+        the user asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 
     def keep_only(self, numbers: Collection[int]) -> None:

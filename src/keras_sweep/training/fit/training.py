@@ -126,7 +126,6 @@ class FitTraining:
         )
 
     def evaluate(self) -> Mapping[str, Any]:
-        """Score the model on the validation rows."""
         rows, options = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
         scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **options)
         return scores
@@ -175,7 +174,6 @@ class FitTraining:
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
     def _make_callback(self) -> Any:
-        """Create the Keras callback through which `fit` reports."""
         import keras
 
         return keras.callbacks.LambdaCallback(
@@ -239,7 +237,7 @@ class OwnFitTraining(FitTraining):
         """Call the HyperModel's `fit`.
 
         The metrics that it returns are the score; the objective may come from its best epoch. If it returns no metrics,
-        the best epoch is the score, as in KerasTuner. Raises anything; ModelError for a number that is not the objective.
+        the best epoch is the score, as in KerasTuner. Raises ModelError for a number that is not the objective.
         """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
