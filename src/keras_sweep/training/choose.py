@@ -13,7 +13,7 @@ from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
-from keras_sweep.training.row_values import is_mean_over_rows, metrics_of_all_rows
+from keras_sweep.training.row_values import find_pooled_metrics, is_mean_over_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
 
@@ -34,7 +34,7 @@ class MakeRunner(Protocol):
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
-    """Create the sweep's runner. If the user did not choose `fit`, also return a line why it is not compiled.
+    """Create the sweep's runner. Without a `choice`, also return a line why the runner is not compiled.
 
     `choice` is a name in `RUNNERS`, or None for the fastest possible runner. `options` are the keyword arguments of
     `MakeRunner`; None is left out, because a plugin's runner may not know the argument.
@@ -42,7 +42,7 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
     Raises UsageError if the chosen runner can't train the sweep, or folds can't compute the objective.
     """
     name = spec.objective.name
-    if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):
+    if data.folds and not is_mean_over_rows(spec, name) and not find_pooled_metrics(spec):
         raise UsageError(
             f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
             "so its value over all folds can't be had from theirs",
@@ -79,7 +79,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "`fit` alone iterates a dataset"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
-    if data.folds and metrics_of_all_rows(spec):
+    if data.folds and find_pooled_metrics(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     if (unsupported := _find_unsupported_part(spec, data)) is not None:
         return f"the model compiles itself with {unsupported}, which lanes can't have"

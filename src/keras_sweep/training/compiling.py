@@ -30,7 +30,7 @@ class Effort(Enum):
 
         if jax.default_backend() != "cpu":
             return None
-        return {name: value for name, value in self.value.items() if is_known(name, value)} or None
+        return {name: value for name, value in self.value.items() if is_known_option(name, value)} or None
 
 
 def effort(numbers: float) -> Effort:
@@ -67,7 +67,7 @@ def enable_compile_cache() -> Path | None:
 
 
 @cache
-def is_known(name: str, value: Any) -> bool:
+def is_known_option(name: str, value: Any) -> bool:
     """Try the option once per process: JAX 0.11.2 and later have no fusion emitters and reject their option."""
     import jax
 

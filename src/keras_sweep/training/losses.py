@@ -27,7 +27,7 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile` except the optimizer, and except what the model's own `compile` supplies.
 
-    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric can't be created with its arguments.
+    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric can't be created with arguments.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:

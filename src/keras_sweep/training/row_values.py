@@ -39,7 +39,7 @@ def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
     return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
 
 
-def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
+def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
     """Return the metrics ("auc") that are not means over rows, if one ranks trials. With folds, they need all rows."""
     if spec.outputs:
         return ()

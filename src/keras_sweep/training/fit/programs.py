@@ -17,7 +17,7 @@ from keras_sweep.training.checkpoint import TrainingState, join_states, split_st
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import fold_outputs, model_of
 from keras_sweep.training.lane import Lane
-from keras_sweep.training.row_values import metrics_of_all_rows
+from keras_sweep.training.row_values import find_pooled_metrics
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
@@ -60,7 +60,7 @@ class FitPrograms:
         self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self.data = data
         self.is_worker = is_worker
-        self.pooled_metrics = metrics_of_all_rows(spec) if data.folds else ()  # computed over all folds' outputs
+        self.pooled_metrics = find_pooled_metrics(spec) if data.folds else ()  # computed over all folds' outputs
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
         # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
