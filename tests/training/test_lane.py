@@ -20,9 +20,9 @@ ROWS = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97, 0.99)]
 
 
 def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers_variable():
-    assert Controls.of(Training(class_weight="balanced"), 0.1, ROWS) is None
+    assert Controls.from_training(Training(class_weight="balanced"), 0.1, ROWS) is None
     falls = ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.0, monitor="val_loss", mode="min")
-    falling = Controls.of(Training(reduce_lr_on_plateau=falls), 0.1)
+    falling = Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1)
     rates, logged = [falling.learning_rate], []
     for row in ROWS:
         logged.append(falling.end_epoch(row))
@@ -31,18 +31,21 @@ def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers
     assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
     assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
     assert not falling.has_stopped and falling.restored_epoch is None and ROWS[0] == {"val_loss": 1.0}
-    assert Controls.of(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
+    assert Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
 
 
 def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():
     patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
-    after_rows = [Controls.of(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
+    after_rows = [Controls.from_training(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
     assert [controls.has_stopped for controls in after_rows] == [False, False, False, True]
     assert [controls.restored_epoch for controls in after_rows] == [None, 2, 2, 2]
     last = replace(patient, restore_best_weights=False)
-    assert Controls.of(Training(early_stopping=last), 0.1, ROWS).restored_epoch is None
+    assert Controls.from_training(Training(early_stopping=last), 0.1, ROWS).restored_epoch is None
     both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
-    assert (Controls.of(both, 0.1, ROWS[:4]).restored_epoch, Controls.of(both, 0.1, ROWS[:4]).has_stopped) == (2, True)
+    assert (
+        Controls.from_training(both, 0.1, ROWS[:4]).restored_epoch,
+        Controls.from_training(both, 0.1, ROWS[:4]).has_stopped,
+    ) == (2, True)
 
 
 def lane_of(epochs=4, number=0, *, rungs=(), controls=None, wanted=True, **suggestion):
@@ -69,7 +72,7 @@ def test_a_lane_ends_with_its_last_epoch_or_where_a_number_is_not_finite():
 
 def test_what_watches_its_curve_stops_it_sets_its_rate_and_names_the_epoch_whose_weights_it_has():
     stop = EarlyStopping(patience=1, monitor="val_loss", mode="min", restore_best_weights=True)
-    lane = lane_of(9, controls=Controls.of(Training(early_stopping=stop), 0.1))
+    lane = lane_of(9, controls=Controls.from_training(Training(early_stopping=stop), 0.1))
     assert after(lane, 1.0, 0.5).training and lane.restored_epoch == 2
     assert after(lane, 0.75).end is LaneEnd.STOPPED and lane.restored_epoch == 2
     falls = SimpleNamespace(after=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, stops=False)

@@ -213,10 +213,10 @@ def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
 
 def test_a_failure_says_what_was_raised_without_colours_and_its_end():
     error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), MemoryError())
-    failure = Failure.of(error)
+    failure = Failure.from_error(error)
     assert failure.reason.startswith("no rows") and failure.is_transient
     assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
-    long = Failure.of(ValueError("x" * 30_000))
+    long = Failure.from_error(ValueError("x" * 30_000))
     assert len(long.traceback) == 20_000 and not long.is_transient
     result = make_failure(Suggestion(3, {}, sampler_seconds=0.5), failure)
     assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)

@@ -24,7 +24,7 @@ def fold_outputs(
 ) -> list[Arrays]:
     """Return the out-of-fold outputs [N, ...] for each item of `weights`, in the order of all rows.
 
-    An item holds a trial's weights after one epoch: the weights of each fold's model, fold after fold.
+    An item has a trial's weights after an epoch, fold after fold.
     """
     parts = []
     for index in range(len(data.folds)):
@@ -36,10 +36,10 @@ def fold_outputs(
             model.set_weights(list(after_epoch[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [each(lambda *by_fold: rows_together(by_fold, data), *outputs) for outputs in zip(*parts, strict=True)]
+    return [each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs) for outputs in zip(*parts, strict=True)]
 
 
-def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
+def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
     """Return a trial's compiled Keras model with these weights (with folds, the first fold's) and its input rows."""
     rows = data.fold(0) if data.folds else data
     model = compile_model(spec, training_plan(spec, params), rows)
@@ -65,7 +65,7 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
     return total / counts.sum()
 
 
-def rows_together(parts: Sequence[Array], data: SearchData) -> Array:
+def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
     """Put the folds' values of their left-out rows into the order of all rows: [N, ...]."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)

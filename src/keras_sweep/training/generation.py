@@ -21,13 +21,13 @@ class TrainingGeneration(ABC):
 
     compares_together = True  # whether all trials of a rung are compared at once
 
-    def __init__(self, spec: SweepSpec, programs: Any, kept: EndStates | None, watch: Watch) -> None:
+    def __init__(self, spec: SweepSpec, programs: Any, ends: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
         self.groups: Sequence[Group] = []
         self.seconds = Seconds()  # the sum over all groups, although some train at the same time
         self._spec = spec
         self._programs = programs
-        self._kept = kept
+        self._ends = ends
         self._watch = watch
         self._compared: list[tuple[int, list[int]]] = []  # (rung, numbers of the trials compared there), in order
 
@@ -40,7 +40,7 @@ class TrainingGeneration(ABC):
             The trials whose model can't be built, each with the error; None if the user stops the sweep.
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
-        selected = self._needed(trials, wanted)
+        selected = self._select(trials, wanted)
         if self._programs.phase is not None:  # with `fit`, each trial reports its own build
             self._watch.emit(PhaseBegan("build", 0, len(selected)))
         last_event = time.monotonic()
@@ -51,16 +51,16 @@ class TrainingGeneration(ABC):
                 if self._watch.stopping():
                     return None
             try:
-                lane = self._lane(suggestion, own_model, wanted=suggestion.number in wanted)
+                lane = self._make_lane(suggestion, own_model, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not is_user_error(error):
                     raise
                 unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
-            if self._kept is not None:
-                self._kept.restore(lane)
-        self.groups = self._grouped(list(self.lanes.values()))
+            if self._ends is not None:
+                self._ends.restore(lane)
+        self.groups = self._group_lanes(list(self.lanes.values()))
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
@@ -95,18 +95,18 @@ class TrainingGeneration(ABC):
         """Regroup the lanes that waited at a rung, after the rung stopped some of them."""
 
     @abstractmethod
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """Select the trials that need a lane, each with the second argument of `_lane`."""
+    def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
+        """Select the trials that need a lane, each with the second argument of `_make_lane`."""
 
     @abstractmethod
-    def _lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
+    def _make_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
-    def _grouped(self, lanes: Sequence[Lane]) -> Sequence[Group]:
+    def _group_lanes(self, lanes: Sequence[Lane]) -> Sequence[Group]:
         """Group the lanes that still train. Each begins from its last state, or from initial weights."""
-        return [self._group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
+        return [self._make_group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
 
     @abstractmethod
-    def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
+    def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
         """Create a group of these trials, as `LaneGroup`. By default they begin from their last states."""
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
@@ -144,10 +144,10 @@ class TrainingGeneration(ABC):
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Restore the states from the checkpoint, if it belongs to these trials. Call this on a new generation.
+        """Restore a new generation's states from the checkpoint, if it belongs to these trials.
 
-        Another total of trials may need fewer lanes or more. New lanes start from the beginning. Trials that can share
-        a program are either all present or all absent.
+        Another total of trials may need fewer lanes, or more, which start from the beginning. Trials that can share a
+        program are either all present or all absent.
         """
         if (checkpoint := file.read(trials)) is None:
             return
@@ -169,7 +169,7 @@ class TrainingGeneration(ABC):
             numbers, places = entry["lanes"], entry["places"]
             begins = {number: next(states) for number in places or numbers}
             if numbers[0] in self.lanes:
-                groups.append(self._group(numbers, entry["epoch"], begins, places, entry["count"]))
+                groups.append(self._make_group(numbers, entry["epoch"], begins, places, entry["count"]))
         self.groups = groups
         for lane in self.lanes.values():
             if lane.rows and lane.wanted:

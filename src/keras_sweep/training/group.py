@@ -93,7 +93,7 @@ class Group(ABC):
             if not is_user_error(error):
                 raise
             self.finished = True
-            reports.append(Report(failure=Failure.of(error)))
+            reports.append(Report(failure=Failure.from_error(error)))
         return Segment(self, reports)
 
     def next_stop(self, most: int) -> int:

@@ -58,7 +58,7 @@ class GroupRunner(Runner):
         self._seconds = checkpoint_seconds
         self._wall = WallTime()
         self._begun = 1  # number of groups in the last generation
-        self._kept: EndStates | None = None
+        self._ends: EndStates | None = None
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
@@ -79,7 +79,7 @@ class GroupRunner(Runner):
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Train the generation from the start, or resume it from its checkpoint."""
-        generation = self._generation(self._spec, self._programs, self._kept, watch)
+        generation = self._generation(self._spec, self._programs, self._ends, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
         self._begun = len(generation.groups)
@@ -87,7 +87,7 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._check(make_failure(suggestion, Failure.of(error)))
+                yield self._check(make_failure(suggestion, Failure.from_error(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
@@ -107,19 +107,19 @@ class GroupRunner(Runner):
                 self._checkpoint.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        if self._kept is not None:
-            self._kept.keep_only(numbers)
+        if self._ends is not None:
+            self._ends.keep_only(numbers)
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        if self._kept is None:
+        if self._ends is None:
             return frozenset()
         predecessors = {trial.continues for trial in trials if trial.continues is not None}
-        return frozenset(number for number in predecessors if self._kept.end(number) is None)
+        return frozenset(number for number in predecessors if self._ends.end(number) is None)
 
     def without_checkpoints(self) -> Self:
         runner = copy.copy(self)
         runner._checkpoint = None  # noqa: SLF001  # a copy of self
-        runner._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # a copy of self
+        runner._ends = EndStates(None) if self._ends is not None else None  # noqa: SLF001  # a copy of self
         return runner
 
     def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
@@ -208,9 +208,9 @@ class GroupRunner(Runner):
 
     def _end_lanes(self, lanes: Sequence[Lane]) -> Iterator[Result]:
         for lane in lanes:
-            if self._kept is not None:
+            if self._ends is not None:
                 with self._wall.part("checkpoint"):
-                    self._kept.keep(lane)
+                    self._ends.keep(lane)
             if lane.wanted:
                 yield self._make_result(lane)
 

@@ -43,7 +43,9 @@ class Controls:
             callback.on_train_begin()
 
     @classmethod
-    def of(cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()) -> Controls | None:
+    def from_training(
+        cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
+    ) -> Controls | None:
         """Replay the epochs of `rows`; None if the training has neither callback."""
         if not training.watches:
             return None
@@ -167,7 +169,7 @@ class Lane:
 
     @property
     def restored_epoch(self) -> int | None:
-        controls = self.controls or Controls.of(self.plan.training, self.learning_rate, self.rows)
+        controls = self.controls or Controls.from_training(self.plan.training, self.learning_rate, self.rows)
         return None if controls is None else controls.restored_epoch
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:

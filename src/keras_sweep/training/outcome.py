@@ -108,7 +108,7 @@ def make_result(
     try:
         measured = measure_goals(spec, weights, model) if spec.objective.further else {}
     except Exception as error:  # a user's layer may raise anything
-        return make_failure(suggestion, Failure.of(error), curve, seconds)
+        return make_failure(suggestion, Failure.from_error(error), curve, seconds)
     result = Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -141,7 +141,7 @@ class Failure:
     is_transient: bool = False  # the machine failed, so another try may succeed
 
     @classmethod
-    def of(cls, error: BaseException) -> Failure:
+    def from_error(cls, error: BaseException) -> Failure:
         if isinstance(error, TrialFailed):
             return error.failure
         reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)

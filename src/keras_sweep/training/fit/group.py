@@ -25,7 +25,7 @@ from keras_sweep.training.build_trial import call_model
 from keras_sweep.training.checkpoint import TrainingState, join_states
 from keras_sweep.training.fit.programs import FitPrograms, LiveTrial
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import join_scores, rows_together
+from keras_sweep.training.folds import join_fold_rows, join_scores
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import Controls, Lane, LaneEnd, Scored
 from keras_sweep.training.losses import make_metric
@@ -91,7 +91,7 @@ class FitGroup(Group):
         lane = self.lane
         live.moves = self.moves = self.moves and not part.can_set_weights
         if lane.controls is None:
-            lane.controls = Controls.of(lane.plan.training, part.first_rate, lane.rows)
+            lane.controls = Controls.from_training(lane.plan.training, part.first_rate, lane.rows)
         return part
 
     def _current_rate(self) -> float | None:
@@ -180,7 +180,7 @@ class FitGroup(Group):
         except BaseException as error:
             if not is_user_error(error):
                 raise
-            note(Report(len(lane.rows) + 1, failure=Failure.of(error)))
+            note(Report(len(lane.rows) + 1, failure=Failure.from_error(error)))
         _, start = notes.popleft()
         if notes and (notes[-1][0].ended or notes[-1][0].failure):
             self._ahead = notes
@@ -273,7 +273,7 @@ class FitGroup(Group):
         except BaseException as error:
             if not is_user_error(error):
                 raise
-            failure = Failure.of(error)
+            failure = Failure.from_error(error)
             where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
             raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error
 
@@ -298,7 +298,7 @@ class FitGroup(Group):
         for part, weights in zip(parts, by_fold, strict=False):
             part.model.set_weights(list(weights[epoch]))
         outputs = [call_model(part.model, part.data.validation.x) for part in parts]
-        together = each(lambda *by_part: rows_together(by_part, data), *outputs)
+        together = each(lambda *by_part: join_fold_rows(by_part, data), *outputs)
         values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in pooled}
         return row | {f"val_{name}": value for name, value in values.items()}
 

@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import fold_outputs, model_of
+from keras_sweep.training.folds import build_trained_model, fold_outputs
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.row_values import find_pooled_metrics
 from keras_sweep.trial.events import Listener, PhaseBegan
@@ -120,7 +120,7 @@ class FitPrograms:
         """Return the trial's Keras model (with folds, the first fold's) in this state, and its input rows."""
         live = self._live
         if live is None or live.suggestion != lane.suggestion or self.data.folds:
-            return model_of(self.spec, self.data, lane.suggestion.params, state.trainable)
+            return build_trained_model(self.spec, self.data, lane.suggestion.params, state.trainable)
         live.parts[0].model.set_weights(list(state.trainable))
         return live.parts[0].model, self.data.validation.x
 

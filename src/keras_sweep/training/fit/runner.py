@@ -31,14 +31,14 @@ class FitGeneration(TrainingGeneration):
 
     compares_together = False
 
-    def __init__(self, spec: SweepSpec, programs: FitPrograms, kept: EndStates | None, watch: Watch) -> None:
-        super().__init__(spec, programs, kept, watch)
+    def __init__(self, spec: SweepSpec, programs: FitPrograms, ends: EndStates | None, watch: Watch) -> None:
+        super().__init__(spec, programs, ends, watch)
         programs.emit = watch.emit
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
         """Do nothing: every lane has its own group."""
 
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
+    def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
         """Select the wanted trials, and the earlier trials that rungs compare with them."""
         judge = self._watch.judge
         last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
@@ -46,14 +46,14 @@ class FitGeneration(TrainingGeneration):
         compared = {trial.number for trial in before if judge.rungs(training_plan(self._spec, trial.params).epochs)}
         return [(trial, None) for trial in trials if trial.number in wanted | compared]
 
-    def _lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
+    def _make_lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.judge.rungs(plan.epochs)
         if fits_itself(self._spec):  # Keras's own callbacks watch each phase of the model's `fit`
             plan = replace(plan, training=Training())
         return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 
-    def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
+    def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
         (number,) = numbers
         return FitGroup(
             self._programs, self.lanes[number], self._spec.objective, epoch, begins[number] if begins else None
