@@ -75,7 +75,7 @@ def test_what_watches_its_curve_stops_it_sets_its_rate_and_names_the_epoch_whose
     lane = lane_of(9, controls=Controls.from_training(Training(early_stopping=stop), 0.1))
     assert after(lane, 1.0, 0.5).training and lane.restored_epoch == 2
     assert after(lane, 0.75).end is LaneEnd.STOPPED and lane.restored_epoch == 2
-    falls = SimpleNamespace(after=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, stops=False)
+    falls = SimpleNamespace(end_epoch=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, has_stopped=False)
     slower = after(lane_of(9, controls=falls), 1.0)
     assert slower.learning_rate == 0.05 and slower.rows == [{"val_loss": 1.0, "learning_rate": 0.1}]
     wild = after(lane_of(9, controls=falls), 1.0, finite=False)

@@ -34,7 +34,7 @@ class TrainingGeneration(ABC):
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Create and group the lanes of trials that are wanted, compared with wanted trials or share their program.
+        """Create and group lanes for wanted trials, and for trials that are compared or share a program with them.
 
         Returns:
             The trials whose model can't be built, each with the error; None if the user stops the sweep.

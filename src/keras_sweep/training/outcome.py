@@ -160,7 +160,6 @@ class TrialFailed(Exception):
 def make_failure(
     suggestion: Suggestion, failure: Failure, curve: Curve | None = None, seconds: Seconds | None = None
 ) -> Result:
-    """Return the result of a trial that diverged or raised."""
     return Result(
         suggestion,
         TrialState.FAIL,
