@@ -52,7 +52,7 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Read facts and states; None if the file is missing. Raises Damaged if it is cut, altered or of another version."""
+    """Read facts and states; None without a file. Raises Damaged if it is cut, altered or of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
         header = json.loads(text)
