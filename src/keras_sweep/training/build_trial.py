@@ -45,8 +45,8 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """Return a `LearningRateSchedule` over `steps` steps.
 
-    The rate rises from 0 at step 0 to `start`, over the share `warmup` of the steps. Then it stays, or falls to 0 (cosine,
-    linear) or to a hundredth (exponential), like Keras's `CosineDecay`, `PolynomialDecay`, `ExponentialDecay`.
+    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Then it stays, or falls to 0
+    (cosine, linear) or to a hundredth (exponential), as Keras's `CosineDecay`, `PolynomialDecay`, `ExponentialDecay`.
     """
     import keras
 
