@@ -8,7 +8,7 @@ from keras_sweep.process.given import given
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import is_own
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.training.losses import metric_of
+from keras_sweep.training.losses import make_metric
 from tests.api.conftest import build, digits_arrays, digits_spec
 
 
@@ -192,7 +192,7 @@ def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
     counted = [metrics.Precision(thresholds=0.7) for _ in range(2)][1]  # which Keras calls `precision_1`
     binary = digits_spec(loss=losses.BinaryCrossentropy(), metrics=[counted], maximize="val_precision")
     assert spec_of(binary, name="mine").metric_arguments == {"precision": {"thresholds": 0.7}}
-    one, other = (metric_of(spec, "top3") for _ in range(2))
+    one, other = (make_metric(spec, "top3") for _ in range(2))
     assert (one.name, one.k) == ("top3", 3) and one is not other
 
 
@@ -216,7 +216,7 @@ class Hits(keras.metrics.Mean):
 def test_a_metric_class_of_the_program_is_recorded_by_the_name_that_it_gives_itself(metric, name):
     spec = read(metrics=["accuracy", metric], maximize=f"val_{name}")
     assert (spec.metrics, spec.objective.name) == (("accuracy", name), f"val_{name}")
-    one, other = (metric_of(spec, name) for _ in range(2))
+    one, other = (make_metric(spec, name) for _ in range(2))
     assert one.name == other.name == name and one is not other
     assert type(one) is (metric if isinstance(metric, type) else type(metric))
 

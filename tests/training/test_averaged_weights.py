@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import SweepError
-from keras_sweep.training.averaged_weights import average_weights
+from keras_sweep.training.averaged_weights import get_average_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion
@@ -61,4 +61,4 @@ def test_a_keras_that_keeps_the_averages_elsewhere_is_named(data, monkeypatch):
     model.optimizer.build(model.trainable_variables)
     monkeypatch.delattr(model.optimizer, "_model_variables_moving_average")
     with pytest.raises(SweepError, match="this Keras keeps the averages of `use_ema` elsewhere"):
-        average_weights(model)
+        get_average_weights(model)

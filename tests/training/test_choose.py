@@ -37,7 +37,7 @@ def test_a_generation_is_as_large_as_the_space_file_says_or_as_the_runner_has_it
 def test_states_are_kept_only_where_hyperband_of_kerastuner_promotes_trials(data, wanted):
     samplers = (("keras-tuner", "hyperband"), ("keras-tuner", "random"), ("optuna", "tpe"))
     specs = [make_spec(search=SearchSettings(engine=engine, sampler=sampler)) for engine, sampler in samplers]
-    assert [choose_runner(spec, data, wanted)[0]._kept is not None for spec in specs] == [True, False, False]
+    assert [choose_runner(spec, data, wanted)[0]._ends is not None for spec in specs] == [True, False, False]
 
 
 CALLS = make_spec(training=Training(callbacks=(UserCallback("a:b"),)))

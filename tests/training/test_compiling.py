@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training import compiling
-from keras_sweep.training.compiling import Effort, effort, enable_compile_cache, is_known
+from keras_sweep.training.compiling import Effort, effort, enable_compile_cache, is_known_option
 from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.records import ROOT
@@ -60,9 +60,9 @@ def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path
 
 
 def test_a_compile_option_that_xla_does_not_know_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "is_known", lambda name, value: name == "xla_backend_optimization_level")
+    monkeypatch.setattr(compiling, "is_known_option", lambda name, value: name == "xla_backend_optimization_level")
     assert Effort.LOW.options == {"xla_backend_optimization_level": 0}
-    assert not is_known("xla_cpu_of_another_year", True)
+    assert not is_known_option("xla_cpu_of_another_year", True)
 
 
 @pytest.fixture(scope="module")

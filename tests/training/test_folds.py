@@ -11,7 +11,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import fold_outputs, join_scores, model_of
+from keras_sweep.training.folds import build_trained_model, fold_outputs, join_scores
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers import own_callbacks
@@ -244,10 +244,10 @@ def test_each_fold_says_what_its_own_weights_make_of_the_rows_that_it_left_out(d
 
 def test_the_model_of_a_trial_is_that_of_its_first_fold_and_takes_the_rows_that_it_left_out(data):
     weights = tuple(np.full(shape, place, np.float32) for place in (1, 2, 3) for shape in ((64, 10), (10,)))
-    model, x = model_of(make_spec(), data, ADAM, weights)
+    model, x = build_trained_model(make_spec(), data, ADAM, weights)
     assert [array.max() for array in model.get_weights()] == [1.0, 1.0]
     np.testing.assert_array_equal(x, data.train.x[data.folds[0].held])
     assert type(model.optimizer) is keras.optimizers.Adam
     whole = digits(64, 32)
-    model, x = model_of(make_spec(), whole, ADAM, weights[2:4])
+    model, x = build_trained_model(make_spec(), whole, ADAM, weights[2:4])
     assert [array.max() for array in model.get_weights()] == [2.0, 2.0] and x is whole.validation.x

@@ -20,29 +20,32 @@ ROWS = [{"val_loss": loss} for loss in (1.0, 0.9, 0.95, 0.97, 0.99)]
 
 
 def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers_variable():
-    assert Controls.of(Training(class_weight="balanced"), 0.1, ROWS) is None
+    assert Controls.from_training(Training(class_weight="balanced"), 0.1, ROWS) is None
     falls = ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.0, monitor="val_loss", mode="min")
-    falling = Controls.of(Training(reduce_lr_on_plateau=falls), 0.1)
+    falling = Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1)
     rates, logged = [falling.learning_rate], []
     for row in ROWS:
-        logged.append(falling.after(row))
+        logged.append(falling.end_epoch(row))
         rates.append(falling.learning_rate)
     tenth = float(np.float32(0.1))
     assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
     assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
-    assert not falling.stops and falling.restored_epoch is None and ROWS[0] == {"val_loss": 1.0}
-    assert Controls.of(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
+    assert not falling.has_stopped and falling.restored_epoch is None and ROWS[0] == {"val_loss": 1.0}
+    assert Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
 
 
 def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():
     patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
-    after_rows = [Controls.of(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
-    assert [controls.stops for controls in after_rows] == [False, False, False, True]
+    after_rows = [Controls.from_training(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
+    assert [controls.has_stopped for controls in after_rows] == [False, False, False, True]
     assert [controls.restored_epoch for controls in after_rows] == [None, 2, 2, 2]
     last = replace(patient, restore_best_weights=False)
-    assert Controls.of(Training(early_stopping=last), 0.1, ROWS).restored_epoch is None
+    assert Controls.from_training(Training(early_stopping=last), 0.1, ROWS).restored_epoch is None
     both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
-    assert (Controls.of(both, 0.1, ROWS[:4]).restored_epoch, Controls.of(both, 0.1, ROWS[:4]).stops) == (2, True)
+    assert (
+        Controls.from_training(both, 0.1, ROWS[:4]).restored_epoch,
+        Controls.from_training(both, 0.1, ROWS[:4]).has_stopped,
+    ) == (2, True)
 
 
 def lane_of(epochs=4, number=0, *, rungs=(), controls=None, wanted=True, **suggestion):
@@ -69,10 +72,10 @@ def test_a_lane_ends_with_its_last_epoch_or_where_a_number_is_not_finite():
 
 def test_what_watches_its_curve_stops_it_sets_its_rate_and_names_the_epoch_whose_weights_it_has():
     stop = EarlyStopping(patience=1, monitor="val_loss", mode="min", restore_best_weights=True)
-    lane = lane_of(9, controls=Controls.of(Training(early_stopping=stop), 0.1))
+    lane = lane_of(9, controls=Controls.from_training(Training(early_stopping=stop), 0.1))
     assert after(lane, 1.0, 0.5).training and lane.restored_epoch == 2
     assert after(lane, 0.75).end is LaneEnd.STOPPED and lane.restored_epoch == 2
-    falls = SimpleNamespace(after=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, stops=False)
+    falls = SimpleNamespace(end_epoch=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, has_stopped=False)
     slower = after(lane_of(9, controls=falls), 1.0)
     assert slower.learning_rate == 0.05 and slower.rows == [{"val_loss": 1.0, "learning_rate": 0.1}]
     wild = after(lane_of(9, controls=falls), 1.0, finite=False)
@@ -80,9 +83,9 @@ def test_what_watches_its_curve_stops_it_sets_its_rate_and_names_the_epoch_whose
 
 
 def test_a_lane_is_needed_for_its_result_or_until_its_last_rung_has_compared_it():
-    assert lane_of().needed and not lane_of(wanted=False).needed
+    assert lane_of().is_needed and not lane_of(wanted=False).is_needed
     beside = lane_of(4, rungs=(1, 2), wanted=False)
-    assert beside.needed and after(beside, 1.0).needed and not after(beside, 0.5).needed
+    assert beside.is_needed and after(beside, 1.0).is_needed and not after(beside, 0.5).is_needed
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_where_it_has_a_place_and_which_rungs_it_may_come_to_go_by_how_it_ended(
     lane = after(lane_of(4), 1.0, 0.5)
     lane.end = end
     assert [lane.has_place(epoch) for epoch in (0, 3, 4)] == places
-    assert [lane.may_reach(rung) for rung in (1, 2, 3)] == reaches
+    assert [lane.can_reach(rung) for rung in (1, 2, 3)] == reaches
 
 
 def ended(number=0, end=LaneEnd.DONE, **suggestion):
@@ -118,13 +121,13 @@ def test_a_trial_goes_on_where_the_one_that_it_continues_ended(on_disk, tmp_path
         ends.keep(ended(number, end, recipe=recipe))
     assert [number for number in range(6) if ends.end(number) is not None] == [0, 1]
     lane = lane_of(3, 7, continues=1)
-    ends.take_up(lane)
+    ends.restore(lane)
     assert lane.rows == [{"val_loss": 1.0}, {"val_loss": 0.5}] and (lane.seen, lane.end) == (2, None)
     np.testing.assert_array_equal(lane.last.trainable[0], STATE.trainable[0])
     np.testing.assert_array_equal(lane.best.trainable[0], BEST.trainable[0])
     for epochs, continues, rows in ((2, 0, 2), (1, 0, 0), (3, 5, 0), (3, None, 0)):  # no shorter one goes on
         other = lane_of(epochs, 8, continues=continues)
-        ends.take_up(other)
+        ends.restore(other)
         assert len(other.rows) == rows and (other.end is LaneEnd.DONE) == (rows == epochs)
     ends.keep_only([1, 9])
     assert ends.end(0) is None and ends.end(1) is not None

@@ -14,7 +14,7 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import ModelSpec, Output
 from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, LOSSES
-from keras_sweep.training.losses import compile_arguments, loss_of, make_from_source, metric_of, metrics_argument
+from keras_sweep.training.losses import compile_arguments, make_from_source, make_loss, make_metric, metrics_argument
 from tests.helpers import user_losses
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions, with_labels
@@ -153,9 +153,11 @@ def test_keras_takes_every_argument_that_is_listed(name):
     import inspect
 
     spec = make_spec(loss=name)
-    kind = type(loss_of(spec, {LOSS_ARGUMENTS[name][0]: 0.5}))
+    kind = type(make_loss(spec, {LOSS_ARGUMENTS[name][0]: 0.5}))
     given = {key: inspect.signature(kind).parameters[key].default for key in LOSS_ARGUMENTS[name]}
-    assert loss_of(spec, given) is loss_of(spec, dict(reversed(given.items())))  # one object, so that it is traced once
+    assert make_loss(spec, given) is make_loss(
+        spec, dict(reversed(given.items()))
+    )  # one object, so that it is traced once
 
 
 @pytest.mark.parametrize(
@@ -254,22 +256,22 @@ def test_each_output_has_its_own_loss_metrics_and_weight(data):
 
 def test_a_metric_with_arguments_is_a_new_object_each_time():
     spec = make_spec(metric_arguments={"auc": {"thresholds": (0.25, 0.75)}})
-    first, second = metric_of(spec, "auc"), metric_of(spec, "auc")
+    first, second = make_metric(spec, "auc"), make_metric(spec, "auc")
     assert first is not second and first.name == "auc"
     assert list(first.get_config()["thresholds"]) == [0.25, 0.75]
-    assert metric_of(spec, "accuracy") == "accuracy"
+    assert make_metric(spec, "accuracy") == "accuracy"
 
 
 def test_a_transformed_target_is_compared_as_what_the_model_learns():
     pair = np.array([[3.0], [1.0]]), np.array([[1.0], [-5.0]])
     logged = [np.log1p(values[0, 0]) for values in pair]
-    log = loss_of(make_spec(loss="mse", scale=TargetScale("log", 0.0)), {})
+    log = make_loss(make_spec(loss="mse", scale=TargetScale("log", 0.0)), {})
     found = np.asarray(log(*pair))
     assert found[0] == pytest.approx((logged[0] - logged[1]) ** 2)
     assert found[1] == pytest.approx((np.log(2) - np.log(1e-6)) ** 2, rel=1e-2)  # below -1 there is no logarithm
-    standard = loss_of(make_spec(loss="mae", scale=TargetScale("standard", 2.0, 4.0)), {})
+    standard = make_loss(make_spec(loss="mae", scale=TargetScale("standard", 2.0, 4.0)), {})
     np.testing.assert_allclose(standard(*pair), [0.5, 1.5])
-    huber = loss_of(make_spec(loss="huber", scale=TargetScale("standard", 2.0, 4.0)), {"delta": 0.25})
+    huber = make_loss(make_spec(loss="huber", scale=TargetScale("standard", 2.0, 4.0)), {"delta": 0.25})
     np.testing.assert_allclose(huber(*pair), [0.25 * (0.5 - 0.125), 0.25 * (1.5 - 0.125)])
 
 

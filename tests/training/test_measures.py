@@ -10,7 +10,7 @@ import pytest
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.search_space import MEASURED, Goal, Objective
-from keras_sweep.training.outcome import flops, measure_goals, predict_seconds
+from keras_sweep.training.outcome import count_flops, measure_goals, measure_predict_seconds
 from tests.helpers.factory import make_spec
 
 ROWS = np.zeros((100, 64), np.float32)
@@ -38,21 +38,21 @@ def test_only_goals_are_measured_and_for_a_count_of_parameters_no_model_is_built
 
 def test_flops_are_those_of_one_row_however_many_there_are():
     model = dense(10)
-    assert flops(model, ROWS) == flops(model, ROWS[:7])
-    assert 2 * 64 * 10 <= flops(model, ROWS) <= 2 * 64 * 10 + 10
-    assert flops(dense(20, 10), ROWS) > 2 * 64 * 20
+    assert count_flops(model, ROWS) == count_flops(model, ROWS[:7])
+    assert 2 * 64 * 10 <= count_flops(model, ROWS) <= 2 * 64 * 10 + 10
+    assert count_flops(dense(20, 10), ROWS) > 2 * 64 * 20
     model.add(keras.layers.Dropout(0.5))
-    assert flops(model, ROWS) == flops(dense(10), ROWS)  # it does nothing where a model predicts
+    assert count_flops(model, ROWS) == count_flops(dense(10), ROWS)  # it does nothing where a model predicts
 
 
 def test_flops_of_a_loop_or_of_another_backend_are_refused(monkeypatch):
     loop = keras.Sequential([keras.Input((8, 8)), keras.layers.SimpleRNN(4)])
     with pytest.raises(ModelError, match="for one step") as refused:
-        flops(loop, np.zeros((2, 8, 8), np.float32))
+        count_flops(loop, np.zeros((2, 8, 8), np.float32))
     assert refused.value.hint == "Take `parameters` or `predict_seconds` as a goal in their place"
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     with pytest.raises(UsageError, match="on JAX alone, and this is torch") as refused:
-        flops(dense(10), ROWS)
+        count_flops(dense(10), ROWS)
     assert "`parameters`" in refused.value.hint
 
 
@@ -61,7 +61,7 @@ def test_a_jax_that_counts_no_flops_is_named(monkeypatch, said):
     program = SimpleNamespace(as_text=lambda: "", cost_analysis=lambda: said)
     monkeypatch.setattr("jax.jit", lambda call: SimpleNamespace(lower=lambda *arguments: program))
     with pytest.raises(UsageError, match=r"this version of JAX, \d+\.\d+.*, counts no `flops`"):
-        flops(dense(10), ROWS)
+        count_flops(dense(10), ROWS)
 
 
 def test_a_prediction_takes_the_median_of_fifty_calls_on_32_rows_once_it_is_compiled(monkeypatch):
@@ -69,7 +69,7 @@ def test_a_prediction_takes_the_median_of_fifty_calls_on_32_rows_once_it_is_comp
     clock = iter([moment for call, took in enumerate(seconds) for moment in (100.0 * call, 100.0 * call + took)])
     asked = []
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    assert predict_seconds(SimpleNamespace(predict_on_batch=lambda rows: asked.append(len(rows))), ROWS) == 1.0
+    assert measure_predict_seconds(SimpleNamespace(predict_on_batch=lambda rows: asked.append(len(rows))), ROWS) == 1.0
     assert asked == [32] * 53
 
 
@@ -77,4 +77,4 @@ def test_of_several_inputs_each_is_cut():
     one, other = keras.Input((8,), name="a"), keras.Input((8,), name="b")
     both = keras.Model({"a": one, "b": other}, keras.layers.Dense(2)(keras.layers.add([one, other])))
     rows = {"a": np.zeros((40, 8), np.float32), "b": np.zeros((40, 8), np.float32)}
-    assert 2 * 8 * 2 + 8 <= flops(both, rows) <= 2 * 8 * 2 + 8 + 2
+    assert 2 * 8 * 2 + 8 <= count_flops(both, rows) <= 2 * 8 * 2 + 8 + 2

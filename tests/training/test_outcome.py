@@ -14,11 +14,11 @@ from keras_sweep.space.sweep_spec import Output
 from keras_sweep.training.outcome import (
     Failure,
     Logged,
-    best_epoch,
-    curve_of,
+    find_best_epoch,
     find_scored_epoch,
     has_diverged,
     is_transient,
+    make_curve,
     make_failure,
     make_result,
     standard_error,
@@ -95,11 +95,11 @@ BEST = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True)
 
 def test_the_best_epoch_is_the_first_of_equals_and_one_without_a_value_is_none():
     nan = math.nan
-    assert best_epoch(BEST, [0.1, 0.5, 0.5, 0.2]) == 2 and best_epoch(BEST, [nan, 0.1, nan]) == 2
-    assert best_epoch(replace(BEST, goal=Goal.MINIMIZE), [3.0, 1.0, 2.0]) == 2
+    assert find_best_epoch(BEST, [0.1, 0.5, 0.5, 0.2]) == 2 and find_best_epoch(BEST, [nan, 0.1, nan]) == 2
+    assert find_best_epoch(replace(BEST, goal=Goal.MINIMIZE), [3.0, 1.0, 2.0]) == 2
     late = replace(BEST, epochs_from=3)
-    assert best_epoch(late, [0.9, 0.8, 0.1, 0.2]) == 4 and best_epoch(late, [0.9, 0.8, 0.3, 0.2]) == 3
-    assert best_epoch(late, [0.1, 0.9]) == 2 and best_epoch(late, [0.1, 0.9, nan]) == 2  # none is late enough
+    assert find_best_epoch(late, [0.9, 0.8, 0.1, 0.2]) == 4 and find_best_epoch(late, [0.9, 0.8, 0.3, 0.2]) == 3
+    assert find_best_epoch(late, [0.1, 0.9]) == 2 and find_best_epoch(late, [0.1, 0.9, nan]) == 2  # none is late enough
     last = replace(BEST, take_best=False)
     assert (find_scored_epoch(BEST, [0.9, 0.1], 2), find_scored_epoch(last, [0.9, 0.1], 1)) == (1, 1)
     assert find_scored_epoch(last, [0.9, 0.1]) == 2
@@ -116,7 +116,7 @@ def test_a_finalist_trains_the_epochs_that_were_read_off_a_curve_and_its_last_on
 
 
 def test_a_curve_has_every_metric_that_an_epoch_logged_and_diverges_where_one_is_no_number():
-    curve = curve_of([{"loss": 1.0}, {"loss": 0.5, "late": 2.0}])
+    curve = make_curve([{"loss": 1.0}, {"loss": 0.5, "late": 2.0}])
     assert list(curve) == ["loss", "late"] and curve["loss"] == (1.0, 0.5)
     assert math.isnan(curve["late"][0]) and curve["late"][1] == 2.0
     assert has_diverged({"a": 1.0, "b": math.nan}) and has_diverged({"a": -math.inf})
@@ -213,10 +213,10 @@ def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
 
 def test_a_failure_says_what_was_raised_without_colours_and_its_end():
     error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), MemoryError())
-    failure = Failure.of(error)
+    failure = Failure.from_error(error)
     assert failure.reason.startswith("no rows") and failure.is_transient
     assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
-    long = Failure.of(ValueError("x" * 30_000))
+    long = Failure.from_error(ValueError("x" * 30_000))
     assert len(long.traceback) == 20_000 and not long.is_transient
     result = make_failure(Suggestion(3, {}, sampler_seconds=0.5), failure)
     assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)

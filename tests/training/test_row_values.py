@@ -17,14 +17,14 @@ from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import (
     LOSSES,
     TOP_K,
+    find_pooled_metrics,
     is_mean_over_rows,
     is_row_by_row,
-    metrics_of_all_rows,
-    over_all_rows,
     penalty,
     right_rows,
     row_scores,
     row_values,
+    score_all_rows,
     weigh_values,
 )
 from keras_sweep.trial.row_scores import Kind
@@ -170,7 +170,7 @@ def test_a_mean_over_rows_is_known_by_its_name_or_by_the_loss_that_it_is():
 
 def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
     def told(name, **changes):
-        return metrics_of_all_rows(
+        return find_pooled_metrics(
             make_spec(metrics=("accuracy", "auc", "recall"), objective=Objective(name, Goal.MAXIMIZE), **changes)
         )
 
@@ -179,7 +179,7 @@ def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
     labels = BINARY.astype(np.float32)
     expected = keras.metrics.AUC()
     expected.update_state(labels[:, None], LIKELY, sample_weight=WEIGHTS)
-    found = over_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
+    found = score_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
     assert found == pytest.approx(float(expected.result())) and type(found) is float
 
 

@@ -31,9 +31,9 @@ class Counted:
 class Pool:
     """Trains nothing until it is told that a segment has ended."""
 
-    def __init__(self, at_once: int, may_go_on=lambda group: True) -> None:
+    def __init__(self, at_once: int, can_go_on=lambda group: True) -> None:
         self.begun: list[tuple[Counted, Future]] = []
-        self.segments = Segments(self.train, at_once, may_go_on)
+        self.segments = Segments(self.train, at_once, can_go_on)
 
     def train(self, group) -> Future:
         future: Future = Future()
@@ -53,9 +53,9 @@ class Pool:
 def test_the_group_with_the_most_left_is_next_and_only_so_many_train_at_once():
     short, long, longer, done = Counted(1), Counted(5), Counted(7), Counted(0)
     pool = Pool(2)
-    assert not pool.segments.working
+    assert not pool.segments.is_working
     pool.segments.set([short, long, longer, done])
-    assert pool.groups == [longer, long] and pool.segments.working
+    assert pool.groups == [longer, long] and pool.segments.is_working
     pool.end(longer)  # six are left, more than of any other
     assert pool.groups == [long, longer] and longer.taken == [longer]
     longer.remaining = 0
@@ -69,7 +69,7 @@ def test_a_group_that_may_not_go_on_waits_until_it_is_looked_at_again():
     waiting = {first}
     pool = Pool(2, lambda group: group not in waiting)
     pool.segments.set([first])
-    assert pool.groups == [] and pool.segments.working
+    assert pool.groups == [] and pool.segments.is_working
     pool.segments.set([first, second])
     assert pool.groups == [second]
     waiting.clear()
@@ -113,9 +113,9 @@ def test_there_is_work_until_the_last_segment_was_read():
     assert pool.groups == [group]  # which does not train twice at once
     pool.end(group)
     pool.segments.set([])
-    assert pool.segments.working
+    assert pool.segments.is_working
     pool.segments.next()
-    assert not pool.segments.working
+    assert not pool.segments.is_working
 
 
 def test_while_all_stand_still_no_group_takes_up_its_segment():
@@ -123,7 +123,7 @@ def test_while_all_stand_still_no_group_takes_up_its_segment():
     pool = Pool(1)
     pool.segments.set([group])
     ended = threading.Thread(target=pool.end, args=(group,))
-    with pool.segments.still():
+    with pool.segments.hold():
         ended.start()
         ended.join(0.05)
         assert ended.is_alive() and group.taken == []
@@ -136,7 +136,7 @@ class Sent:
 
     moves = True
 
-    def on(self, programs):
+    def attach(self, programs):
         self.programs = programs
         return self
 

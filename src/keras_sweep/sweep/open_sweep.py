@@ -34,7 +34,7 @@ from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import check_class_weights, compile_arguments
-from keras_sweep.training.outcome import flops
+from keras_sweep.training.outcome import count_flops
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
 from keras_sweep.trial.events import Listener, Noticed
@@ -237,7 +237,7 @@ def load(
         check_class_weights(spec, data)
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
         if any(goal.name == "flops" for goal in spec.objective.further):
-            flops(first_model(spec, data)[0], data.train.x)  # raises
+            count_flops(first_model(spec, data)[0], data.train.x)  # raises
         first = select_variant(spec, data, dict(next(iter(data.variants), ())))
         chosen, why_plain = choose_runner(
             *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers

@@ -1,7 +1,7 @@
-"""Moving averages of the weights (`use_ema`): `fit` ends by putting them in the weights' place.
+"""Read and swap the moving averages of weights that `use_ema` keeps.
 
-So they are what a trial is scored by and what it leaves behind: each epoch is validated as `evaluate` would find the
-model if `fit` had ended there, and training goes on from the weights themselves.
+At its end, `fit` replaces the weights with these averages, so a trial's score and saved weights come from them.
+Each epoch is validated with the averages, as if `fit` ended there. Training then continues from the plain weights.
 """
 
 from typing import Any
@@ -13,36 +13,36 @@ from keras_sweep.trial.result import Weights
 
 
 def averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Each trainable variable of a built optimizer with the variable of its moving average; none without `use_ema`."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
-    if inner is None:  # of a model that a loop of the user's trains
+    """Return (trainable variable, its moving average) pairs of a built optimizer; an empty list without `use_ema`."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling wraps the optimizer
+    if inner is None:  # a model with its own training loop may have no optimizer
         return []
     pairs: list[tuple[Any, Any]] = []
     for part in getattr(inner, "optimizers", [inner]):
         if part.use_ema:
-            trained = getattr(part, "_trainable_variables", None)  # Keras 3.15: neither list has a public name
+            variables = getattr(part, "_trainable_variables", None)  # Keras 3.15 has no public name for either list
             average = getattr(part, "_model_variables_moving_average", None)
-            if trained is None or average is None:
+            if variables is None or average is None:
                 raise SweepError("this Keras keeps the averages of `use_ema` elsewhere", hint="Install Keras 3.15")
-            pairs += zip(trained, average, strict=True)
+            pairs += zip(variables, average, strict=True)
     return [(variable, average) for variable, average in pairs if average is not None]
 
 
-def average_weights(model: Any) -> Weights:
-    """What `model.get_weights()` would be if `fit` ended now."""
-    instead = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
-    return tuple(array_of(instead.get(id(variable), variable)) for variable in model.weights)
+def get_average_weights(model: Any) -> Weights:
+    """Return what `model.get_weights()` would return if `fit` ended now."""
+    replacements = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
+    return tuple(copy_value(replacements.get(id(variable), variable)) for variable in model.weights)
 
 
-def swap_of() -> Any:
-    """A Keras callback that validates with the averages. Exact: Keras's own `SwapEMAWeights` rounds on TensorFlow."""
+def make_swap_callback() -> Any:
+    """Return a Keras callback that validates with the averages, exactly: `SwapEMAWeights` rounds on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_begin(self, logs: Any = None) -> None:
             for variable, average in averages(getattr(self.model, "optimizer", None)):
-                value = array_of(variable)
-                variable.assign(array_of(average))
+                value = copy_value(variable)
+                variable.assign(copy_value(average))
                 average.assign(value)
 
         on_test_end = on_test_begin
@@ -50,8 +50,8 @@ def swap_of() -> Any:
     return Swap()
 
 
-def array_of(variable: Any) -> Any:
-    """A copy of a variable's value, on any backend."""
+def copy_value(variable: Any) -> Any:
+    """Copy a variable's value into a NumPy array, on any backend."""
     import keras
 
     return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -1,4 +1,4 @@
-"""From a training plan to a compiled Keras model, exactly as a user would write it."""
+"""Build and compile the Keras model of a training plan, as a user would write it."""
 
 from functools import partial
 from typing import Any
@@ -14,17 +14,17 @@ from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.averaged_weights import array_of
+from keras_sweep.training.averaged_weights import copy_value
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.plan import TrainingPlan
 
-# Whether threads of another program draw from the generators of this process. Then a model is built until it comes out
-# the same twice, since one of them may draw between the seed and the weights.
+# True if another program's threads draw from this process's random generators. A thread may draw between the seed and
+# the weights, so `compile_trial` then builds a model again until two builds in a row are equal.
 others_draw = False
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
-    """The plan's optimizer, not built. Raises ModelError: Keras has no such one, or it does not take an argument."""
+    """Create the plan's optimizer, not built. Raises ModelError for an unknown optimizer or argument."""
     import keras
 
     try:
@@ -43,59 +43,60 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 
 
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
-    """A `keras.optimizers.schedules.LearningRateSchedule` over so many steps, of which `warmup` is a share.
+    """Return a `LearningRateSchedule` over `steps` steps.
 
-    There the rate rises from 0, that of the first step, to `start`; then it stays, or falls to 0 (cosine, linear) or to
-    a hundredth (exponential), as by Keras's `CosineDecay`, `PolynomialDecay` and `ExponentialDecay`.
+    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Then it stays, or falls to 0
+    (cosine, linear) or to a hundredth (exponential), as Keras's `CosineDecay`, `PolynomialDecay`, `ExponentialDecay`.
     """
     import keras
 
-    first = min(round(warmup * steps), steps - 1)
+    warmup_steps = min(round(warmup * steps), steps - 1)
 
     class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
         def __call__(self, step: Any, ops: Any = keras.ops) -> Any:
-            done = ops.clip(ops.divide(step - first, steps - first), 0.0, 1.0)
-            rest = {
-                "constant": 1 + 0 * done,
-                "cosine": (1 + ops.cos(3.141592653589793 * done)) / 2,
-                "exponential": 0.01**done,
-                "linear": 1 - done,
+            progress = ops.clip(ops.divide(step - warmup_steps, steps - warmup_steps), 0.0, 1.0)
+            decays = {
+                "constant": 1 + 0 * progress,
+                "cosine": (1 + ops.cos(3.141592653589793 * progress)) / 2,
+                "exponential": 0.01**progress,
+                "linear": 1 - progress,
             }
-            return start * ops.where(step < first, ops.divide(step, max(first, 1)), rest[kind])
+            return start * ops.where(step < warmup_steps, ops.divide(step, max(warmup_steps, 1)), decays[kind])
 
     return Schedule()
 
 
 def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Seed all generators, then build and compile the model, as `compile_trial` says."""
+    """Return the model of `compile_trial` without its `fit`."""
     return compile_trial(spec, plan, data)[0]
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
-    """Seed all generators, then build and compile the model; and its HyperModel's own `fit`, if that trains it.
+    """Seed all generators, build and compile the model. Return it, and its HyperModel's `fit` if that trains it.
 
-    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. Of
-    what a model compiles itself with is kept what the space does not name: optimizer, loss, metrics.
+    `keras.utils.set_random_seed(plan.seed)` runs first, so the seed decides initial weights, data order and dropout.
+    The model's own `compile` supplies the optimizer, loss and metrics that the space leaves out.
     """
     import keras
 
     model, fit = _seeded_model(spec, plan, data)
-    while others_draw:  # a thread of Dask's draws from Python's generator about twice a second
+    while others_draw:  # Dask's thread draws from Python's generator about twice a second
         before, (model, fit) = model, _seeded_model(spec, plan, data)
         pairs = zip(before.variables, model.variables, strict=True)
-        if all(np.array_equal(*(array_of(variable) for variable in pair)) for pair in pairs):
+        if all(np.array_equal(*(copy_value(variable) for variable in pair)) for pair in pairs):
             break
-    takes_others = type(model).compile is not keras.Model.compile  # nothing is known of the arguments of its `compile`
-    as_it_is = spec.own and (takes_others if model.compiled else fit and "loss" in spec.own)
-    if brings_optimizer(spec, model) or as_it_is:
-        optimizer: Any = getattr(model, "optimizer", None) if as_it_is else own_optimizer(model)
+    # The arguments of an overridden `compile` are unknown, so its result is kept.
+    has_own_compile = type(model).compile is not keras.Model.compile
+    keeps_compile = spec.own and (has_own_compile if model.compiled else fit and "loss" in spec.own)
+    if brings_optimizer(spec, model) or keeps_compile:
+        optimizer: Any = getattr(model, "optimizer", None) if keeps_compile else own_optimizer(model)
         if optimizer is not None and "learning_rate" in plan.optimizer_arguments:
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
         optimizer = make_optimizer(plan)
-    if not as_it_is:
-        given = {**own_arguments(spec, model, data), **compile_arguments(spec, plan.loss_arguments, data)}
-        model.compile(**{**given, "optimizer": optimizer})
+    if not keeps_compile:
+        arguments = {**own_arguments(spec, model, data), **compile_arguments(spec, plan.loss_arguments, data)}
+        model.compile(**{**arguments, "optimizer": optimizer})
     return model, fit
 
 
@@ -103,38 +104,38 @@ def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     import keras
 
     if "metrics" in spec.own:
-        clear_session()  # else they have other names than those that are recorded
+        clear_session()  # otherwise Keras numbers the metrics' names, and they differ from the recorded names
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
     return build_with_fit(spec, plan.model_arguments, data)
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
-    """Whether the model came compiled, with an optimizer that the space does not overrule."""
+    """Return whether the model's own `compile` set an optimizer and the space names none."""
     return "optimizer" not in spec.space.names and getattr(model, "optimizer", None) is not None
 
 
 def fits_itself(spec: SweepSpec) -> bool:
-    """Whether the model is a HyperModel's whose own `fit` trains it."""
+    """Return whether the model comes from a HyperModel that trains it with its own `fit`."""
     return spec.model.kind != "dense" and has_own_fit(load_python(spec.model.source, spec.folder))
 
 
-ROWS = 1024  # at once
+ROWS = 1024  # rows per call
 
 
 def call_model(model: Any, x: Arrays) -> Arrays:
-    """[N, ...] outputs on rows as `evaluate` has them. `predict` would first compile, for this once."""
+    """Return [N, ...] outputs, as `evaluate` computes them, without compiling a program as `predict` would."""
     import keras
 
     try:
         starts = range(0, len(leaves(x)[0]), ROWS)
         parts = [model(cut(x, start, start + ROWS), training=False) for start in starts]
         to_numpy = keras.ops.convert_to_numpy
-        return each(lambda *of_one: np.concatenate([np.asarray(to_numpy(part)) for part in of_one]), *parts)
-    except Exception:  # a layer that works in a compiled program alone
+        return each(lambda *outputs: np.concatenate([np.asarray(to_numpy(part)) for part in outputs]), *parts)
+    except Exception:  # some layers work only in a compiled program
         return predict_rows(model, x)
 
 
 def predict_rows(model: Any, x: Arrays) -> Arrays:
-    """The same by a compiled program, whose last digits may be others."""
+    """Return [N, ...] outputs by a compiled program; the last digits may differ from `call_model`."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

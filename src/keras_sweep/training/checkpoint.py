@@ -1,4 +1,4 @@
-"""Where training stands, on disk: after a stop or a kill it goes on from there and ends with the same bits."""
+"""Write and read training checkpoints. A resumed training ends with the same bits as an uninterrupted training."""
 
 import hashlib
 import importlib.metadata
@@ -22,7 +22,7 @@ from keras_sweep.trial.result import Suggestion
 
 VERSION = 5
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
-FILE = "training.npz"  # of what trains now, in the folder of checkpoints
+FILE = "training.npz"  # the trials in training, inside the checkpoints folder
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
@@ -32,31 +32,31 @@ class TrainingState(NamedTuple):
 
     trainable: Arrays  # in the order of `model.trainable_variables`
     other: Arrays = ()  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
-    optimizer: Arrays = ()  # of `fit`: `optimizer.variables`; of a lane: as its layout has them, without learning rate
-    right: tuple[Any, ...] = ()  # bits of the validation rows, packed: whether it was right; if known
-    generators: tuple[Any, ...] = ()  # of `fit`: where those of the process stand, as JSON in bytes
+    optimizer: Arrays = ()  # `fit`: `optimizer.variables`; a lane: its layout's variables, without the learning rate
+    right: tuple[Any, ...] = ()  # packed bits, True for each correctly predicted validation row, if known
+    generators: tuple[Any, ...] = ()  # `fit`: the states of the process's random generators, JSON as bytes
 
 
-Kept: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
+Checkpoint: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # (JSON facts, states)
 
 
 class Damaged(Exception):
-    """The file can't be read, or is not what it should be."""
+    """The checkpoint file is unreadable, altered or of another version."""
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write facts (JSON) and training states, whole or not at all; a missing folder is made. Raises RecordError."""
+    """Write facts (JSON) and states atomically, and create a missing folder. Raises RecordError."""
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
-def read(path: Path) -> Kept | None:
-    """What `write` wrote; None where there is no file. Raises Damaged: it is cut off, altered, of another version."""
+def read(path: Path) -> Checkpoint | None:
+    """Read facts and states; None without a file. Raises Damaged if it is cut, altered or of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
-        about = json.loads(text)
-        version = about["version"]
+        header = json.loads(text)
+        version = header["version"]
     except RecordError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
@@ -65,38 +65,38 @@ def read(path: Path) -> Kept | None:
         raise Damaged(f"{path} can't be read: {error}") from error
     if version != VERSION:
         raise Damaged(f"{path} has version {version}, not {VERSION}")
-    following = iter(arrays)
+    remaining = iter(arrays)
     states = [
-        None if counts is None else TrainingState(*(tuple(islice(following, count)) for count in counts))
-        for counts in about["counts"]
+        None if counts is None else TrainingState(*(tuple(islice(remaining, count)) for count in counts))
+        for counts in header["counts"]
     ]
-    return about["facts"], states
+    return header["facts"], states
 
 
 def read_kept_epochs(folder: Path) -> dict[int, int]:
-    """Of each trial that stands in the folder's file: after how many epochs it does."""
+    """Return the number of trained epochs by trial number, from the checkpoint in `folder`."""
     with suppress(Damaged):
-        if (kept := read(folder / FILE)) is not None:
-            return {int(number): len(rows) for number, rows in kept[0]["rows"].items()}
+        if (checkpoint := read(folder / FILE)) is not None:
+            return {int(number): len(rows) for number, rows in checkpoint[0]["rows"].items()}
     return {}
 
 
 @dataclass(eq=False)
 class LatestCheckpoint:
-    """The file that training goes on from. If it can't be written or read, a notice says so.
+    """The checkpoint that training resumes from. If the file can't be written or read, `notice` says so.
 
-    Its facts hold "rows": of each trial, by its number, the curve, an epoch a row.
+    The facts hold "rows": trial number -> curve, one row per epoch.
     """
 
-    folder: Path  # of the file; made if there is none
+    folder: Path  # created if missing
     spec: SweepSpec
     data: SearchData
-    notice: Callable[[str], None]  # is called with what the user should know, a sentence
-    seconds: float  # after which it is due again
-    lane_limit: int = 0  # of trials that `fit` trains 0
+    notice: Callable[[str], None]  # receives a sentence for the user
+    seconds: float  # between two writes
+    lane_limit: int = 0  # 0 with `fit`
 
     def __post_init__(self) -> None:
-        self._path, self._since = self.folder / FILE, time.monotonic()
+        self._path, self._last_write = self.folder / FILE, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
@@ -106,47 +106,47 @@ class LatestCheckpoint:
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"no checkpoint could be written: {error.message}")
 
-    def read(self, trials: Sequence[Suggestion]) -> Kept | None:
-        """What was written, if it was of these trials, which begin to train now."""
-        self._since = time.monotonic()
+    def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
+        """Return the checkpoint if it belongs to these trials. Call this when their training begins."""
+        self._last_write = time.monotonic()
         try:
-            kept = read(self._path)
+            checkpoint = read(self._path)
         except Damaged as damage:
             self.notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
             return None
-        return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
+        return checkpoint if checkpoint is not None and checkpoint[0]["digest"] == self._digest(trials) else None
 
     def is_due(self) -> bool:
-        """Whether it is time to write. Then it is not for a while."""
+        """Return whether it is time to write, and if so restart the clock."""
         now = time.monotonic()
-        if now - self._since <= self.seconds:
+        if now - self._last_write <= self.seconds:
             return False
-        self._since = now
+        self._last_write = now
         return True
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
-        """Of what the numbers of training depend on: the model, the data, packages, the trials and their lanes."""
+        """Hash what the numbers of training depend on: model, data, packages, trials and lane limit."""
         import keras
 
         spec, backend = self.spec, keras.backend.backend()
         model = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.objective.take_best)
         packages = (keras.__version__, backend, importlib.metadata.version(backend))
-        asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
+        configurations = [(trial.number, sorted(trial.params.items()), trial.continues) for trial in trials]
         arguments = repr((spec.training, spec.loss_arguments, spec.metric_arguments, *spec.outputs.items()))
-        about = (model, arguments, self.data.fingerprint, packages, asked, self.lane_limit)
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        inputs = (model, arguments, self.data.fingerprint, packages, configurations, self.lane_limit)
+        return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
 def join_states(states: Sequence[TrainingState]) -> TrainingState:
-    """The states of a trial's folds as one."""
+    """Join the states of a trial's folds into one state."""
     return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 
 def split_state(state: TrainingState, count: int) -> list[TrainingState]:
-    """The states that `joined` made one of, `count` in all."""
+    """Split what `join_states` joined into `count` states, without `right`."""
     parts = state._replace(right=())
     return [
         TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))

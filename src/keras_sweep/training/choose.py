@@ -1,4 +1,4 @@
-"""Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
+"""Choose the runner of a sweep: compiled lanes if model, data and backend allow them, otherwise plain `fit`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,59 +13,59 @@ from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
-from keras_sweep.training.row_values import is_mean_over_rows, metrics_of_all_rows
+from keras_sweep.training.row_values import find_pooled_metrics, is_mean_over_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
-    """Makes a runner of a sweep, whose name begins with the name that it is registered by: "fit/tensorflow"."""
+    """Creates a runner. The runner's name begins with the name in the registry: "fit/tensorflow"."""
 
     def __call__(
         self,
         spec: SweepSpec,
-        data: SearchData,  # what it trains on
+        data: SearchData,
         *,
-        checkpoints: Path | None = None,  # the folder where it may keep what still trains; None keeps nothing
-        notice: Callable[[str], None] = lambda _: None,  # what the user should know of a checkpoint, or of a worker
-        workers: Pool | None = None,  # who trains; None: this process; given only where the user asks for workers
+        checkpoints: Path | None = None,  # the folder for checkpoints; None writes none
+        notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
+        workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Raises UsageError: it can't train this model on these data; SweepError: a worker can't."""
+        """Raises UsageError if it can't train this model on these data, SweepError if a worker can't."""
 
 
-def choose_runner(spec: SweepSpec, data: SearchData, wanted: str | None, **given: Any) -> tuple[Runner, str | None]:
-    """A runner, and one line that says why it is not the compiled one where nobody asked for another.
+def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
+    """Create the sweep's runner. Without a `choice`, also return a line why the runner is not compiled.
 
-    `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had. The rest is as in `MakeRunner`;
-    None is as if it were not there, since a runner of another package may not know of it.
+    `choice` is a name in `RUNNERS`, or None for the fastest possible runner. `options` are the keyword arguments of
+    `MakeRunner`; None is left out, because a plugin's runner may not know the argument.
 
-    Raises UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
+    Raises UsageError if the chosen runner can't train the sweep, or folds can't compute the objective.
     """
     name = spec.objective.name
-    if data.folds and not is_mean_over_rows(spec, name) and not metrics_of_all_rows(spec):
+    if data.folds and not is_mean_over_rows(spec, name) and not find_pooled_metrics(spec):
         raise UsageError(
             f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
             "so its value over all folds can't be had from theirs",
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
-    reason = _why_not_compiled(spec, data) if wanted is None else None
-    make = _lanes if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
-    runner = make(spec, data, **{name: value for name, value in given.items() if value is not None})
+    reason = _why_not_compiled(spec, data) if choice is None else None
+    make = _make_lane_runner if choice is None and reason is None else RUNNERS.find(choice or "fit")
+    runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 
 
-def _compiled(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_compiled_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:
     reason = _why_not_compiled(spec, data)
     if reason is not None:
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    return _lanes(spec, data, **asked)
+    return _make_lane_runner(spec, data, **options)
 
 
-def _lanes(spec: SweepSpec, data: SearchData, **asked: Any) -> Runner:
+def _make_lane_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:
     from keras_sweep.training.lanes.runner import CompiledRunner
 
-    return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **asked)
+    return CompiledRunner(spec, data, keep_states=find_sampler(spec.search).sets_epochs, **options)
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
@@ -79,10 +79,10 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return "`fit` alone iterates a dataset"
     if fits_itself(spec):
         return "the HyperModel has a `fit` of its own"
-    if data.folds and metrics_of_all_rows(spec):
+    if data.folds and find_pooled_metrics(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
-    if (strange := _strange_part(spec, data)) is not None:
-        return f"the model compiles itself with {strange}, which lanes can't have"
+    if (unsupported := _find_unsupported_part(spec, data)) is not None:
+        return f"the model compiles itself with {unsupported}, which lanes can't have"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
     if limits := LIMITS.keys() & keras_config():
@@ -94,13 +94,13 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     return why_not_lanes(spec, data)
 
 
-def _strange_part(spec: SweepSpec, data: SearchData) -> str | None:
-    """What models compile themselves with that lanes can't have, as far as some trials tell."""
+def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
+    """Return what the models of a few sample trials compile themselves with that lanes don't support."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
-    found = (plain_parts(spec, model) for model in draw_models(spec, data))
-    return next((one for one in found if isinstance(one, str)), None)
+    parts = (plain_parts(spec, model) for model in draw_models(spec, data))
+    return next((part for part in parts if isinstance(part, str)), None)
 
 
-BY_FIT = "keras_sweep.training.fit.runner:FitRunner"
-RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})
+FIT = "keras_sweep.training.fit.runner:FitRunner"
+RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _make_compiled_runner, "fit": FIT})

@@ -1,5 +1,4 @@
-"""How JAX compiles: programs are kept on disk, so that a second sweep of the same model starts at once, and those of
-little work are compiled sooner, to code that is slower."""
+"""Configure JAX's compiler: a cache on disk lets a second sweep start at once, and small programs compile faster."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -10,14 +9,14 @@ from typing import Any
 
 from keras_sweep.files.atomic import user_cache
 
-# Numbers that the longest trial computes, weights and outputs of layers. Code of low effort takes 50 ns more for each.
+# Upper limits of the numbers (weights and layer outputs) that the longest trial computes. Low effort adds 50 ns each.
 LOW, MEDIUM = 4e6, 1e8
 
 
 class Effort(Enum):
-    """What XLA is told where it compiles for the CPU; beside each what compiling costs of XLA's own choice.
+    """XLA's options on the CPU. The comments give the compile time relative to XLA's defaults.
 
-    That suits a program that trains for minutes. A small model trains in less time than it takes.
+    XLA's defaults suit a program that trains for minutes. A small model trains faster than XLA compiles it.
     """
 
     LOW = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
@@ -26,35 +25,36 @@ class Effort(Enum):
 
     @property
     def options(self) -> Mapping[str, Any] | None:
-        """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`, where JAX runs on the CPU."""
+        """Return the options that this version of XLA knows; None if JAX does not run on the CPU."""
         import jax
 
         if jax.default_backend() != "cpu":
             return None
-        return {name: value for name, value in self.value.items() if is_known(name, value)} or None
+        return {name: value for name, value in self.value.items() if is_known_option(name, value)} or None
 
 
 def effort(numbers: float) -> Effort:
-    """What a program is worth whose lanes compute so many numbers each: a function of shapes, never of a clock."""
+    """Choose the effort for a program from its count of computed numbers: shapes decide, never a clock."""
     if numbers <= LOW:
         return Effort.LOW
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
 
 
 def enable_compile_cache() -> Path | None:
-    """Keep compiled programs in a folder of the user's cache, which only the user may write to; returns it.
+    """Cache compiled programs in a folder of the user's cache.
 
-    A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
-    Returns None, and keeps nothing, where Keras does not run on JAX, where the folder can't be made so, or where the
-    user has set one.
+    A cached program is machine code. It is loaded only from a folder that the user owns and nobody else can write to.
+
+    Returns:
+        The folder; None without JAX, if the folder can't be made this way, or if the user has set another cache.
     """
     import keras
 
-    if keras.backend.backend() != "jax":  # others need not import it
+    if keras.backend.backend() != "jax":  # other backends need not import JAX
         return None
     import jax
 
-    if jax.config.jax_compilation_cache_dir:  # from JAX_COMPILATION_CACHE_DIR, or set by a user's module
+    if jax.config.jax_compilation_cache_dir:  # set by JAX_COMPILATION_CACHE_DIR or a user's module
         return None
     try:
         folder = user_cache("compiled")
@@ -67,8 +67,8 @@ def enable_compile_cache() -> Path | None:
 
 
 @cache
-def is_known(name: str, value: Any) -> bool:
-    """Tried once a process: JAX 0.11.2 and later have no fusion emitters to turn off, and refuse the name."""
+def is_known_option(name: str, value: Any) -> bool:
+    """Try the option once per process: JAX 0.11.2 and later have no fusion emitters and reject their option."""
     import jax
 
     try:

@@ -1,4 +1,4 @@
-"""What the models of a trial's folds say of all rows: of each row the one that it was left out of."""
+"""Combine the models of a trial's folds: each row is predicted by the model that did not train on it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,25 +22,25 @@ def fold_outputs(
     weights: Sequence[Weights],
     call: Callable[[Any, Arrays], Arrays] = call_model,
 ) -> list[Arrays]:
-    """Of each of these weights [N, ...] the outputs on all rows, in their order.
+    """Return the out-of-fold outputs [N, ...] for each item of `weights`, in the order of all rows.
 
-    They are those of a trial after one of several epochs: of each fold's model, one fold's after the other's.
+    An item has a trial's weights after an epoch, fold after fold.
     """
     parts = []
     for index in range(len(data.folds)):
         rows = data.fold(index)
         model = compile_model(spec, training_plan(spec, params), rows)
         outputs = []
-        for one in weights:
-            count = len(one) // len(data.folds)
-            model.set_weights(list(one[count * index : count * (index + 1)]))
+        for after_epoch in weights:
+            count = len(after_epoch) // len(data.folds)
+            model.set_weights(list(after_epoch[count * index : count * (index + 1)]))
             outputs.append(call(model, rows.validation.x))
         parts.append(outputs)
-    return [each(lambda *of_folds: rows_together(of_folds, data), *one) for one in zip(*parts, strict=True)]
+    return [each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs) for outputs in zip(*parts, strict=True)]
 
 
-def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
-    """The compiled Keras model of a trial that has these weights, with folds that of the first, and rows for it."""
+def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
+    """Return a trial's compiled Keras model with these weights (with folds, the first fold's) and its input rows."""
     rows = data.fold(0) if data.folds else data
     model = compile_model(spec, training_plan(spec, params), rows)
     model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
@@ -48,23 +48,25 @@ def model_of(spec: SweepSpec, data: SearchData, params: Params, weights: Weights
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """A metric over the rows of all folds, float64: [T], or one number.
+    """Join the folds' values of a metric into its value over all rows, float64: [T], or a single number.
 
-    `values` has of each fold its mean over the fold's rows, which these are among all, by `weights` [N] if they weigh
-    unlike; Keras divides a loss by the number of rows all the same. One that is no mean is taken as if it were.
+    `values` are means over each fold's rows, whose numbers are in `rows`. A metric that is not a mean is treated as a
+    mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
     """
-    own = None if name in ("loss", "val_loss") else weights
-    counts = np.array([len(one) if own is None else own[one].sum(dtype=np.float64) for one in rows], np.float64)
+    weighs = None if name in ("loss", "val_loss") else weights
+    counts = np.array(
+        [len(fold) if weighs is None else weighs[fold].sum(dtype=np.float64) for fold in rows], np.float64
+    )
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
-    # Equally many right rows are equal, whichever folds have them.
+    # The same number of right rows gives the same score, whichever folds contain them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:
-        whole = np.round(total)  # which float32 has blurred
+        whole = np.round(total)  # float32 has blurred it
         total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()
 
 
-def rows_together(parts: Sequence[Array], data: SearchData) -> Array:
-    """[N, ...] of what each fold says of the rows that it left out, in the order of all rows."""
+def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
+    """Put the folds' values of their left-out rows into the order of all rows: [N, ...]."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

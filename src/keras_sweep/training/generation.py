@@ -1,4 +1,4 @@
-"""The lanes of one generation: the rungs that compare them, and where they stand on disk, whatever trains them."""
+"""Train the lanes of a generation up to their rungs, compare them there, and write and restore their checkpoint."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,158 +17,159 @@ from keras_sweep.trial.result import Seconds, Suggestion
 
 
 class TrainingGeneration(ABC):
-    """Lanes, and the groups that still train. Used by the loop's thread alone."""
+    """The lanes of a generation, and the groups that still train. Only the loop's thread uses it."""
 
-    together = True  # whether trials come to a rung together
+    compares_together = True  # whether all trials of a rung are compared at once
 
-    def __init__(self, spec: SweepSpec, programs: Any, kept: EndStates | None, watch: Watch) -> None:
+    def __init__(self, spec: SweepSpec, programs: Any, ends: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
         self.groups: Sequence[Group] = []
-        self.seconds = Seconds()  # of all groups, some of which train at once
+        self.seconds = Seconds()  # the sum over all groups, although some train at the same time
         self._spec = spec
         self._programs = programs
-        self._kept = kept
+        self._ends = ends
         self._watch = watch
-        self._compared: list[tuple[int, list[int]]] = []  # each rung that was asked for, and the trials compared there
+        self._compared: list[tuple[int, list[int]]] = []  # (rung, numbers of the trials compared there), in order
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Make lanes of the trials and group them; returns those whose model can't be built, None if the user stops it.
+        """Create and group lanes for wanted trials, and for trials that are compared or share a program with them.
 
-        A trial that is not wanted is left out where no wanted one could share its program or be compared with it.
+        Returns:
+            The trials whose model can't be built, each with the error; None if the user stops the sweep.
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
-        needed = self._needed(trials, wanted)
-        if self._programs.phase is not None:  # else each trial says itself when it is built
-            self._watch.emit(PhaseBegan("build", 0, len(needed)))
-        told = time.monotonic()
-        for done, (suggestion, own) in enumerate(needed):
-            if time.monotonic() - told > 0.2:
-                told = time.monotonic()
-                self._watch.emit(PhaseBegan("build", done, len(needed)))
+        selected = self._select(trials, wanted)
+        if self._programs.phase is not None:  # with `fit`, each trial reports its own build
+            self._watch.emit(PhaseBegan("build", 0, len(selected)))
+        last_event = time.monotonic()
+        for done, (suggestion, own_model) in enumerate(selected):
+            if time.monotonic() - last_event > 0.2:
+                last_event = time.monotonic()
+                self._watch.emit(PhaseBegan("build", done, len(selected)))
                 if self._watch.stopping():
                     return None
             try:
-                lane = self._lane(suggestion, own, wanted=suggestion.number in wanted)
+                lane = self._make_lane(suggestion, own_model, wanted=suggestion.number in wanted)
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not is_user_error(error):
                     raise
                 unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
-            if self._kept is not None:
-                self._kept.take_up(lane)
-        self.groups = self._grouped(list(self.lanes.values()))
+            if self._ends is not None:
+                self._ends.restore(lane)
+        self.groups = self._group_lanes(list(self.lanes.values()))
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Ask the pruner at every rung that is due, lowest first; yields what it stops.
+        """Ask the pruner at every due rung, lowest first; yield the wanted lanes that it stops.
 
-        Trials are compared together, once all that may come there have come; or each alone, after those before it.
+        Trials are compared together once all of them reached the rung, or one by one in the trials' order.
         """
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
-            coming = [lane for lane in self.lanes.values() if self._waits_for(rung, lane) and lane.may_reach(rung)]
-            for lanes in [coming] * bool(coming) if self.together else [[lane] for lane in coming]:
+            coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
+            for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
                 if any(lane.seen < rung for lane in lanes):
-                    if self.together:
+                    if self.compares_together:
                         return
                     break
-                waiting = [group for group in self.groups if group.epoch == rung and not self.may_go_on(group)]
+                waiting = [group for group in self.groups if group.epoch == rung and not self.can_go_on(group)]
                 pruned = self._run_rung(rung, [lane.number for lane in lanes])
                 yield from (lane for lane in pruned if lane.wanted)
                 if pruned:
                     self._regroup(waiting)
-                self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups go on
+                self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
 
-    def may_go_on(self, group: Group) -> bool:
-        """Whether none of the group's lanes waits for a rung."""
-        return not any(lane.training and self._waits_for(group.epoch, lane) for lane in group.lanes)
+    def can_go_on(self, group: Group) -> bool:
+        """Return whether no lane of the group waits for a rung."""
+        return not any(lane.training and self._waits_for_rung(group.epoch, lane) for lane in group.lanes)
 
-    def _waits_for(self, rung: int, lane: Lane) -> bool:
-        """Whether a lane was not compared there yet, though it is to be."""
-        return rung in lane.rungs and not any(at == rung and lane.number in those for at, those in self._compared)
+    def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
+        """Return whether the lane must still be compared at this rung."""
+        return rung in lane.rungs and not any(at == rung and lane.number in numbers for at, numbers in self._compared)
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """A rung has stopped some of the lanes that waited there."""
+        """Regroup the lanes that waited at a rung, after the rung stopped some of them."""
 
     @abstractmethod
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """The trials that must be there, each with what `_lane` makes of it."""
+    def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
+        """Select the trials that need a lane, each with the second argument of `_make_lane`."""
 
     @abstractmethod
-    def _lane(self, suggestion: Suggestion, own: Any, *, wanted: bool) -> Lane: ...
+    def _make_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
-    def _grouped(self, lanes: Sequence[Lane]) -> Sequence[Group]:
-        """Groups of lanes that train on; each begins where it stands, or from its initial state."""
-        return [self._group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
+    def _group_lanes(self, lanes: Sequence[Lane]) -> Sequence[Group]:
+        """Group the lanes that still train. Each begins from its last state, or from initial weights."""
+        return [self._make_group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
 
     @abstractmethod
-    def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
-        """A group of these trials, as in `LaneGroup`; without `begins` they begin where they stand."""
+    def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
+        """Create a group of these trials, as `LaneGroup`. By default they begin from their last states."""
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Compare the trials at a rung; returns those that it stops."""
-        name, compared = self._spec.objective.name, [self.lanes[number] for number in numbers]
-        rows = {lane.number: lane.rows[rung - 1] for lane in compared}
+        """Compare the trials at a rung; return the lanes that it stops."""
+        name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
+        rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
         stopped = self._watch.judge.rung(rung, values) if values else frozenset()
-        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.plan.epochs and lane.training]
+        pruned = [lane for lane in lanes if lane.number in stopped and rung < lane.plan.epochs and lane.training]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write where every lane stands, save those that can only begin anew. No group may be training.
+        """Write every lane's state, except lanes that can only restart. No group may be training.
 
-        That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
+        Lanes that nobody wants now are included: a larger total of trials asks for them later.
         """
-        anew = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
-        written = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in anew]
-        if not any(lane.rows for lane in written):
+        restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
+        saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
+        if not any(lane.rows for lane in saved):
             return
         states: list[TrainingState | None] = []
         lanes, groups = {}, []
-        for lane in written:
+        for lane in saved:
             lanes[lane.number] = {"end": None if lane.end is None else lane.end.name, "seconds": asdict(lane.seconds)}
             states += [lane.last, lane.best]
         for group in self.groups:
-            if group.goes_on and group.moves:
+            if group.has_epochs_left and group.moves:
                 places, count = group.places()
                 numbers = [lane.number for lane in group.lanes]
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
                 states += [group.state(self.lanes[number]) for number in places or numbers]
-        rows = {lane.number: lane.rows for lane in written}
+        rows = {lane.number: lane.rows for lane in saved}
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Put a fresh generation where the file says that it stood, if it is of these trials.
+        """Restore a new generation's states from the checkpoint, if it belongs to these trials.
 
-        Another total may need fewer lanes, or more, which begin at their start; those that may share a program are
-        there together.
+        Another total of trials may need fewer lanes, or more, which start from the beginning. Trials that can share a
+        program are either all present or all absent.
         """
-        if (kept := file.read(trials)) is None:
+        if (checkpoint := file.read(trials)) is None:
             return
-        facts, states = kept[0], iter(kept[1])
-        for number, about in facts["lanes"].items():
+        facts, states = checkpoint[0], iter(checkpoint[1])
+        for number, entry in facts["lanes"].items():
             last, best = next(states), next(states)
             if (lane := self.lanes.get(int(number))) is not None:
-                lane.go_on_from(facts["rows"][number], last, best)
-                lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
-                lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
-        # The rungs that were called are called again, in their order, since the engine has forgotten them.
+                lane.resume_from(facts["rows"][number], last, best)
+                lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
+                lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
+        # The engine has forgotten the rungs, so it is asked about them again, in the same order.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)
                 self._compared.append((rung, numbers))
-        # Those of the groups that have lanes here go on, beside the groups of lanes that the file does not know.
+        # Resume the checkpoint's groups that have lanes here. Lanes that it does not know keep theirs.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
-        for about in facts["groups"]:
-            numbers, places = about["lanes"], about["places"]
+        for entry in facts["groups"]:
+            numbers, places = entry["lanes"], entry["places"]
             begins = {number: next(states) for number in places or numbers}
             if numbers[0] in self.lanes:
-                groups.append(self._group(numbers, about["epoch"], begins, places, about["count"]))
+                groups.append(self._make_group(numbers, entry["epoch"], begins, places, entry["count"]))
         self.groups = groups
         for lane in self.lanes.values():
             if lane.rows and lane.wanted:

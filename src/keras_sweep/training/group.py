@@ -1,4 +1,4 @@
-"""Lanes that train together on their way through the epochs, whatever trains them: the rules of each epoch's end."""
+"""Train lanes epoch by epoch as a group, and decide after each epoch what a lane keeps. Subclasses do the training."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from keras_sweep.trial.result import Seconds
 
 @dataclass(frozen=True)
 class Report:
-    """What was true after an epoch of a group, by the numbers of its lanes; the group may be further already."""
+    """What a group's epoch brought, by lane number. The group may have trained further since."""
 
     epoch: int = 0  # counted from 1
-    rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # of the lanes that trained it
-    ended: tuple[int, ...] = ()  # those that do not go on
-    seconds: Seconds = field(default_factory=Seconds)  # that it took, of all lanes together
-    failure: Failure | None = None  # why it failed
+    rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # metrics of the lanes that trained this epoch
+    ended: tuple[int, ...] = ()  # lanes that ended with this epoch
+    seconds: Seconds = field(default_factory=Seconds)  # of this epoch, all lanes together
+    failure: Failure | None = None  # why the group failed
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Some epochs of a group: where it stands after them, and what each of them reports."""
+    """Some epochs of a group: the group after them, and a report of each epoch."""
 
     group: Group
     reports: Sequence[Report]
 
 
-Tell: TypeAlias = Callable[[Report], None]  # is told of each epoch as soon as it has ended
+Tell: TypeAlias = Callable[[Report], None]  # is called as soon as an epoch has ended
 
 
 class Group(ABC):
-    """Trains its lanes epoch by epoch. Used by one thread at a time."""
+    """Lanes that train together. Only one thread at a time may use a group."""
 
-    moves = True  # whether its lanes can go on elsewhere; else each trains from its start to its end
+    moves = True  # whether the lanes can continue in another group or process; otherwise they train without a break
 
     def __init__(
         self,
@@ -50,34 +50,34 @@ class Group(ABC):
         lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
-        begins: Mapping[int, TrainingState | None],  # their states there, by number; None: from initial weights
+        begins: Mapping[int, TrainingState | None],  # lane number -> state after `epoch`; None: initial weights
     ) -> None:
         self.lanes = list(lanes)
-        self.epoch = epoch  # epochs done
-        self.finished = False  # its program raised, or its lanes went to other groups
-        self.on(programs)
+        self.epoch = epoch  # epochs trained
+        self.finished = False  # True once the program raised or the lanes joined other groups
+        self.attach(programs)
         self._objective = objective
         self._begins = begins
 
     @property
     def remaining(self) -> int:
-        """Lane epochs still to train, at most."""
+        """The maximum number of lane epochs that are still to train."""
         return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether any lane has epochs left, needed now or not."""
+    def has_epochs_left(self) -> bool:
+        """Whether any lane still trains, even if nobody needs its result now."""
         return not self.finished and any(lane.training for lane in self.lanes)
 
     @property
     def training(self) -> bool:
-        """Whether any lane goes on whose numbers someone needs."""
-        return not self.finished and any(lane.training and lane.needed for lane in self.lanes)
+        """Whether any lane still trains whose result is needed."""
+        return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
-        """Train to this epoch, or to an earlier one where the group ends, its program raises, or one asks to stop.
+        """Train up to epoch `until`, or less if all lanes end, the program raises or `stopping()` is true.
 
-        The segment reports of epochs that `tell` was told of only which lanes ended.
+        With `tell`, each report goes to `tell` at once. The segment's reports then only say which lanes ended.
         """
         reports: list[Report] = []
 
@@ -89,49 +89,49 @@ class Group(ABC):
 
         try:
             self._train(until, stopping, report)
-        except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
+        except BaseException as error:  # tracing runs the user's model, which may raise anything, even `SystemExit`
             if not is_user_error(error):
                 raise
             self.finished = True
-            reports.append(Report(failure=Failure.of(error)))
+            reports.append(Report(failure=Failure.from_error(error)))
         return Segment(self, reports)
 
     def next_stop(self, most: int) -> int:
-        """The epoch up to which nobody looks at its lanes: that of the next rung or the next end, `most` at most."""
+        """Return the epoch of the next rung or the next lane's end, but at most `most` epochs ahead."""
         ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
     @abstractmethod
     def segment_end(self) -> int:
-        """The epoch to which a worker trains before it answers."""
+        """Return the epoch up to which a worker trains before it answers."""
 
     def at_rest(self) -> Self:
-        """The same on no programs, states as NumPy's arrays: so it can train elsewhere, once it is `on` some."""
-        other = copy.copy(self)
-        other._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # its own
-        return other.on(None)
+        """Return a copy without programs and with states as NumPy arrays, which another process can `attach`."""
+        detached = copy.copy(self)
+        detached._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # a copy of self
+        return detached.attach(None)
 
-    def on(self, programs: Any) -> Self:
-        """The same, which these programs are to train."""
+    def attach(self, programs: Any) -> Self:
+        """Set the programs that train the group, and return the group."""
         self._programs = programs
         return self
 
-    def take(self, other: Any) -> None:
-        """Stand where a group of the same lanes stands, which was this one before it trained elsewhere."""
-        if other is self:
+    def take(self, source: Any) -> None:
+        """Copy the progress of this group's copy that trained elsewhere."""
+        if source is self:
             return
         mine = {lane.number: lane for lane in self.lanes}
-        for lane in other.lanes:
-            mine[lane.number].stand_as(lane)
-        self.epoch, self.finished = other.epoch, other.finished
-        self._begins = other._begins  # noqa: SLF001  # of this kind
+        for lane in source.lanes:
+            mine[lane.number].copy_progress(lane)
+        self.epoch, self.finished = source.epoch, source.finished
+        self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
+        """Return the trial numbers in the program's first places, and its count of places; ([], 0) at the start."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
+        """Return the lane's state, or None before its first epoch. No thread may be training the group."""
         return self._begins.get(lane.number)
 
     @property
@@ -141,17 +141,17 @@ class Group(ABC):
 
     @abstractmethod
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train to this epoch, or until `stopping()`, and report each epoch."""
+        """Train up to epoch `until` or until `stopping()`, and report each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
-        """Take in what an epoch brought a lane, and keep where it stands if that is asked for."""
+        """Add an epoch's metrics to the lane, and keep the state if the trial's score, a rung or its end needs it."""
         lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return
         objective = trial_objective(self._objective, lane.suggestion)
-        kept = objective.take_best or lane.restored_epoch is not None
+        keeps_best = objective.take_best or lane.restored_epoch is not None
         values = [logged.get(objective.name, math.nan) for logged in lane.rows]
-        improved = kept and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
+        improved = keeps_best and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
         if improved or not lane.training or len(lane.rows) in lane.rungs:
             lane.last = state()
         if improved:

@@ -1,4 +1,4 @@
-"""What every runner of this package does: it trains a generation in groups, by whatever trains those."""
+"""The base of this package's runners: train a generation in groups, in this process or by workers."""
 
 import copy
 import pickle
@@ -31,14 +31,14 @@ from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 
 Train: TypeAlias = Callable[[Group], Future[Segment]]
-AT_ONCE = 1_000  # segments that workers are given at the same time: their executor has them wait
+MAX_SEGMENTS = 1_000  # that workers get at once; their executor queues what exceeds the number of workers
 
 
 class GroupRunner(Runner):
-    """Trains a generation in groups of lanes. A runner that derives from this class says what its groups are."""
+    """Trains a generation in groups of lanes. Subclasses define the groups and the programs that train them."""
 
     _generation: type[TrainingGeneration]
-    _programs: Any  # what trains the groups; set by whoever derives from this
+    _programs: Any  # set by the subclass
 
     def __init__(
         self,
@@ -50,15 +50,15 @@ class GroupRunner(Runner):
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """As `MakeRunner` says; a checkpoint is written every so many seconds."""
+        """Take the arguments of `MakeRunner`, and the seconds between two checkpoints."""
         enable_compile_cache()
         self._spec = spec
         self._data = data
         self._shared = Client(workers, spec, data, notice) if workers is not None else None
         self._seconds = checkpoint_seconds
         self._wall = WallTime()
-        self._begun = 1  # groups of the last generation
-        self._kept: EndStates | None = None
+        self._begun = 1  # number of groups in the last generation
+        self._ends: EndStates | None = None
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None:
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, checkpoint_seconds)
@@ -70,16 +70,16 @@ class GroupRunner(Runner):
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """By build, compile, train, validate, score, checkpoint."""
+        """Seconds by part: build, compile, train, validate, score, checkpoint."""
         return self._wall.parts
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """What trains a group's next segment in this process, until the stack is closed; and how many at once."""
+        """Return what trains a segment in this process until `stack` is closed, and how many segments train at once."""
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Train from the start, or from where the generation was stopped, if it left a checkpoint."""
-        generation = self._generation(self._spec, self._programs, self._kept, watch)
+        """Train the generation from the start, or resume it from its checkpoint."""
+        generation = self._generation(self._spec, self._programs, self._ends, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
         self._begun = len(generation.groups)
@@ -87,18 +87,18 @@ class GroupRunner(Runner):
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield self._check(make_failure(suggestion, Failure.of(error)))
+                yield self._check(make_failure(suggestion, Failure.from_error(error)))
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
         try:
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
-                    yield self._result(lane)
-            if not watch.stopping():  # what workers are given they train
+                    yield self._make_result(lane)
+            if not watch.stopping():  # workers finish what they are given
                 yield from self._train(trials, generation, watch)
         finally:
-            # Several groups train at once: what the wait for them took is shared out as their own times stand.
+            # Several groups train at once, so the waiting time is split in proportion to the groups' own times.
             spent = generation.seconds
             parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
             self._wall.split("lanes", parts, rest="train")
@@ -107,77 +107,77 @@ class GroupRunner(Runner):
                 self._checkpoint.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        if self._kept is not None:
-            self._kept.keep_only(numbers)
+        if self._ends is not None:
+            self._ends.keep_only(numbers)
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        if self._kept is None:
+        if self._ends is None:
             return frozenset()
-        continued = {one.continues for one in trials if one.continues is not None}
-        return frozenset(number for number in continued if self._kept.end(number) is None)
+        predecessors = {trial.continues for trial in trials if trial.continues is not None}
+        return frozenset(number for number in predecessors if self._ends.end(number) is None)
 
     def without_checkpoints(self) -> Self:
-        other = copy.copy(self)
-        other._checkpoint = None  # noqa: SLF001  # of its own copy
-        other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
-        return other
+        runner = copy.copy(self)
+        runner._checkpoint = None  # noqa: SLF001  # a copy of self
+        runner._ends = EndStates(None) if self._ends is not None else None  # noqa: SLF001  # a copy of self
+        return runner
 
     def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
-        told: PhaseBegan | None = None
+        last_phase: PhaseBegan | None = None
         pruned: list[Lane] = []
 
         def tell_phase() -> None:
-            """Say what trains, if that is something else than before; of workers it is not known."""
-            nonlocal told
+            """Emit the phase if it changed. The phase of workers is not known."""
+            nonlocal last_phase
             phase = self._programs.phase if self._shared is None else PhaseBegan("train")
-            if phase is not None and phase != told:
-                told = phase
+            if phase is not None and phase != last_phase:
+                last_phase = phase
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Take in an epoch that has ended amid a segment, in this thread."""
-            self._note(report, generation, watch)
+            """Handle an epoch that ended inside a segment which this thread trains."""
+            self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
                 with self._wall.part("checkpoint"):
                     generation.write(self._checkpoint, trials)
 
         with ExitStack() as stack:
-            by_workers = self._by_workers, self._at_once()
+            by_workers = self._train_by_workers, self._count_segments()
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
-            segments = Segments(train, at_once, generation.may_go_on)
-            stack.callback(self._paused, segments, lambda: None)  # at the end nothing trains
-            yield from map(self._result, generation.run_due_rungs())  # a checkpoint may stand where all wait at a rung
+            segments = Segments(train, at_once, generation.can_go_on)
+            stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
+            yield from map(self._make_result, generation.run_due_rungs())  # on a resume, all may wait at a rung
             segments.set(generation.groups)
-            while segments.working:
+            while segments.is_working:
                 tell_phase()
                 stops = watch.stopping()
                 writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
-                with self._wall.part("lanes"):  # a segment first, so that training goes on between any two pauses
+                with self._wall.part("lanes"):  # read a segment first, so that training advances between two pauses
                     ended = [] if stops else segments.next()
-                    if stops or (writes and self._shared is None):  # workers' groups stand still while they train
-                        ended += self._paused(segments, tell_phase)
-                yield from self._read(ended, generation, watch)
+                    if stops or (writes and self._shared is None):  # with workers, our copies of groups stay unchanged
+                        ended += self._pause_segments(segments, tell_phase)
+                yield from self._read_segments(ended, generation, watch)
                 if writes and self._checkpoint is not None:
-                    with self._wall.part("checkpoint"), segments.still():
+                    with self._wall.part("checkpoint"), segments.hold():
                         generation.write(self._checkpoint, trials)
                 if stops:
                     return
                 pruned += generation.run_due_rungs()
                 while pruned:
-                    yield self._result(pruned.pop(0))
+                    yield self._make_result(pruned.pop(0))
                 segments.set(generation.groups)
 
-    def _by_workers(self, group: Group) -> Future[Segment]:
+    def _train_by_workers(self, group: Group) -> Future[Segment]:
         assert self._shared is not None
         until, pickled = group.segment_end(), pickle.dumps(group.at_rest())
         return self._shared.submit(train_segment, self.device, pickled, until, self._seconds)
 
-    def _at_once(self) -> int:
-        return AT_ONCE
+    def _count_segments(self) -> int:
+        return MAX_SEGMENTS
 
-    def _paused(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """As `Segments.pause`; workers are asked to stop after their epochs."""
+    def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
+        """Pause the segments; workers stop after their current epochs."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -186,10 +186,10 @@ class GroupRunner(Runner):
         finally:
             self._shared.workers.stop(now=False)
 
-    def _read(
+    def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Pass on what segments report; results of the lanes that ended."""
+        """Emit what segments report, and yield the results of lanes that ended."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:
@@ -198,23 +198,23 @@ class GroupRunner(Runner):
                 self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
                 continue
             for report in segment.result().reports:
-                if report.failure is not None:  # it takes down all lanes of the program
+                if report.failure is not None:  # the failure ends all lanes of the program
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
                             yield self._check(make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds))
-                self._note(report, generation, watch)
+                self._log_report(report, generation, watch)
                 yield from self._end_lanes([generation.lanes[number] for number in report.ended])
 
     def _end_lanes(self, lanes: Sequence[Lane]) -> Iterator[Result]:
         for lane in lanes:
-            if self._kept is not None:
+            if self._ends is not None:
                 with self._wall.part("checkpoint"):
-                    self._kept.keep(lane)
+                    self._ends.keep(lane)
             if lane.wanted:
-                yield self._result(lane)
+                yield self._make_result(lane)
 
-    def _note(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
+    def _log_report(self, report: Report, generation: TrainingGeneration, watch: Watch) -> None:
         generation.seconds += report.seconds
         for number, row in report.rows.items():
             lane = generation.lanes[number]
@@ -223,16 +223,16 @@ class GroupRunner(Runner):
                 watch.emit(EpochEnded(number, report.epoch, row))
 
     def _check(self, result: Result) -> Result:
-        """Raises ModelError if it is the first trial's, whose own `fit` returned what ranks no trial."""
+        """Raise ModelError if the first trial's own `fit` returned no value that ranks trials."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result
 
-    def _result(self, lane: Lane) -> Result:
+    def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
-        rows, how = self._data.validation, lane.scored
-        state = lane.last if how.at_end else lane.best or lane.last
+        rows, scored = self._data.validation, lane.scored
+        state = lane.last if scored.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
         epoch = find_scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored_epoch)
@@ -241,14 +241,14 @@ class GroupRunner(Runner):
                 self._spec,
                 lane.suggestion,
                 curve=lane.curve,
-                epoch=len(lane.rows) if how.at_end else epoch,
+                epoch=len(lane.rows) if scored.at_end else epoch,
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 rows=rows,
                 right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
-                is_validation_score=how.is_validation_score,
-                reason=how.reason,
+                is_validation_score=scored.is_validation_score,
+                reason=scored.reason,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

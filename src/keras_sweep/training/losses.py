@@ -1,6 +1,6 @@
-"""Losses and metrics as `compile` takes them: by Keras's names, Keras's objects with arguments, or the user's own.
+"""Create losses and metrics for `compile`: Keras's names, Keras's objects with arguments, or the user's own.
 
-And what each training row counts in the loss: its own weight, or its class's.
+The module also computes what each training row counts in the loss: its own weight, or its class's weight.
 """
 
 import inspect
@@ -21,50 +21,54 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_own
 from keras_sweep.space.text import join, nearest, quote
 
-LEAST = 1e-6  # above -1, of which there is no logarithm of 1 + it
+LEAST = 1e-6  # smallest 1 + value that `log` transforms
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
-    """What `compile` takes beside the optimizer, for a trial whose loss has these arguments; without the model's own.
+    """Return the arguments of `compile` except the optimizer, and except what the model's own `compile` supplies.
 
-    Raises ModelError: Keras does not take them, or the user's own can't be made.
+    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric can't be created with arguments.
     """
-    given: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if "loss" not in spec.own:
-        of_each = {name: loss_of(spec.output(name), one.loss_arguments) for name, one in spec.outputs.items()}
-        given["loss"] = of_each or loss_of(spec, arguments)
+        losses = {name: make_loss(spec.output(name), output.loss_arguments) for name, output in spec.outputs.items()}
+        result["loss"] = losses or make_loss(spec, arguments)
         weights = {name: 1.0 if output.weight is None else output.weight for name, output in spec.outputs.items()}
         if set(weights.values()) - {1.0}:
-            given["loss_weights"] = weights
-    return {**given, **metrics_argument(spec, data)}
+            result["loss_weights"] = weights
+    return {**result, **metrics_argument(spec, data)}
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """The metrics. If rows weigh unlike they are `weighted_metrics`: Keras gives no weights to others."""
+    """Return the metrics; as `weighted_metrics` if rows have weights, since Keras weighs no others."""
     if "metrics" in spec.own:
         return {}
-    alone = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
-    of_each: Any = {name: [metric_of(one, metric) for metric in one.metrics] for name, one in alone.items()}
-    found = of_each if spec.outputs else [metric_of(spec, name) for name in spec.metrics]
-    return {"weighted_metrics" if data.weighs else "metrics": found}
+    outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
+    by_name: Any = {
+        name: [make_metric(output, metric) for metric in output.metrics] for name, output in outputs.items()
+    }
+    metrics = by_name if spec.outputs else [make_metric(spec, name) for name in spec.metrics]
+    return {"weighted_metrics" if data.weighs else "metrics": metrics}
 
 
-def loss_of(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """The loss, of a transformed target what compares it: its name, or the one function or object that has these
-    arguments. Raises ModelError."""
-    named = not arguments and not is_own(spec.loss)
-    loss = spec.loss if named else _loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
-    return loss if spec.scale is None else _of_transformed(loss, spec.scale)
+def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
+    """Return the loss: its name, or a cached function or object with these arguments. Raises ModelError.
+
+    The loss of a transformed target transforms targets and outputs first.
+    """
+    is_name = not arguments and not is_own(spec.loss)
+    loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
+    return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
 
 
 @cache
-def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """A loss of each row, of targets and outputs in the target's own units, which are transformed first."""
+def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
+    """Return a loss per row that takes targets and outputs in the target's own units and transforms them first."""
     import keras
     from keras import ops
 
-    found = keras.losses.get(loss) if isinstance(loss, str) else loss
-    function = getattr(found, "call", found)
+    resolved = keras.losses.get(loss) if isinstance(loss, str) else loss
+    function = getattr(resolved, "call", resolved)
 
     def loss_of_transformed(*targets_and_outputs: Any) -> Any:
         pair = [ops.cast(values, "float32") for values in targets_and_outputs]
@@ -76,46 +80,46 @@ def _of_transformed(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
 
 
 @cache
-def _loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
+def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
     import keras
 
     if is_own(name):
         return make_from_source(name, dict(arguments), folder)
     function = keras.losses.get(name)
     for kind in vars(keras.losses).values():
-        a_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
-        if a_loss and getattr(kind(), "fn", None) is function:
-            return _made(kind, name, dict(arguments))
+        is_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
+        if is_loss and getattr(kind(), "fn", None) is function:
+            return _construct(kind, name, dict(arguments))
     raise ModelError(f"Keras {keras.__version__} has no class of the loss {name!r}", hint="Leave out its arguments")
 
 
-def metric_of(spec: SweepSpec, name: str) -> Any:
-    """A metric: its name, or of arguments a new object that is logged by the name. Raises ModelError."""
+def make_metric(spec: SweepSpec, name: str) -> Any:
+    """Return a metric: its name, or with arguments a new object that is logged by this name. Raises ModelError."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
     if arguments is None:
         return name
-    listed = {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()}
+    config = {key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()}
     if "python" not in arguments:
-        return _made(
-            lambda **given: keras.metrics.get({"class_name": name, "config": given}), name, {**listed, "name": name}
+        return _construct(
+            lambda **kwargs: keras.metrics.get({"class_name": name, "config": kwargs}), name, {**config, "name": name}
         )
-    source = str(listed.pop("python"))
-    found = make_from_source(source, listed, spec.folder)
-    if getattr(found, "name", name) != name and isinstance(load_python(source, spec.folder, ModelError), type):
-        found = make_from_source(source, {**listed, "name": name}, spec.folder)
-    if not isinstance(found, keras.metrics.Metric):
-        return keras.metrics.MeanMetricWrapper(found, name=name)
-    if found.name != name:
+    source = str(config.pop("python"))
+    metric = make_from_source(source, config, spec.folder)
+    if getattr(metric, "name", name) != name and isinstance(load_python(source, spec.folder, ModelError), type):
+        metric = make_from_source(source, {**config, "name": name}, spec.folder)
+    if not isinstance(metric, keras.metrics.Metric):
+        return keras.metrics.MeanMetricWrapper(metric, name=name)
+    if metric.name != name:
         raise ModelError(
-            f"the metric {name_of(source)} calls itself {found.name!r}, but is recorded as {name!r}",
+            f"the metric {name_of(source)} calls itself {metric.name!r}, but is recorded as {name!r}",
             hint=f"Make it with `name={name!r}`",
         )
-    return found
+    return metric
 
 
-def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
+def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Any:
     try:
         return make(**arguments)
     except (TypeError, ValueError) as error:
@@ -123,95 +127,95 @@ def _made(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> 
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """What the user's `module:function` is, or makes. Raises ModelError."""
-    found: Any = load_python(source, folder, ModelError)
-    if isinstance(found, type) or arguments or _needs_nothing(found):
+    """Load the user's `module:function`, and call it if it is a class or factory. Raises ModelError."""
+    value: Any = load_python(source, folder, ModelError)
+    if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with user_code(f"{name_of(source)} can't be made with {dict(arguments)}", folder, ModelError):
-            found = found(**arguments)
-    if not callable(found):
+            value = value(**arguments)
+    if not callable(value):
         raise ModelError(
-            f"{name_of(source)} gives a {type(found).__name__}, which is no loss and no metric",
+            f"{name_of(source)} gives a {type(value).__name__}, which is no loss and no metric",
             hint="It is a function of y_true and y_pred, a class of Keras's, or a function that returns a new one",
         )
-    return found
+    return value
 
 
-def _needs_nothing(found: Any) -> bool:
-    """Whether it is called without labels and outputs: then it makes what is."""
+def _needs_no_arguments(function: Any) -> bool:
+    """Return whether the function can be called without labels and outputs: then it is a factory."""
     try:
-        inspect.signature(found).bind()
+        inspect.signature(function).bind()
     except (TypeError, ValueError):
         return False
     return True
 
 
-def each_row(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
-    """What gives a metric ("val_loss") for each row of labels and outputs, where its name does not tell.
+def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
+    """Return the function that computes a metric ("val_loss") for each row of labels and outputs.
 
-    `arguments` are those of the loss. None for what has a name of Keras's, and for a metric that is no function.
+    `arguments` are the loss's arguments. Returns None for a metric that Keras knows by name, and for a metric object.
     """
     import keras
 
     name = metric.removeprefix("val_")
     own = dict(spec.metric_arguments.get(name, {}))
     if name == "loss":
-        found = loss_of(spec, arguments)
+        function = make_loss(spec, arguments)
     else:
-        found = make_from_source(str(own.pop("python")), own, spec.folder) if "python" in own else None
-    known = found is None or isinstance(found, str | keras.metrics.Metric)
-    return None if known else getattr(found, "call", found)
+        function = make_from_source(str(own.pop("python")), own, spec.folder) if "python" in own else None
+    is_named = function is None or isinstance(function, str | keras.metrics.Metric)
+    return None if is_named else getattr(function, "call", function)
 
 
-def class_weights(wanted: ClassWeight, data: SearchData) -> dict[int, float] | None:
-    """The weight of each class by its number, as `fit(class_weight=...)` takes it; None: all count the same.
+def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, float] | None:
+    """Return class number -> weight, as `fit(class_weight=...)` takes it; None if all classes count the same.
 
-    "balanced" weighs a class by the number of training rows over that of the classes and of its own rows: King and Zeng
-    2001, "Logistic regression in rare events data", as scikit-learn has it.
+    "balanced" weighs a class by N / (C n): N training rows, C classes, n rows of the class. Source: King and Zeng 2001,
+    "Logistic regression in rare events data", as in scikit-learn.
 
-    Raises UsageError: the labels are no classes, there is no such class, or rows have weights of their own.
+    Raises UsageError if the labels are not classes, a class does not exist, or rows have sample weights.
     """
-    if wanted is None:
+    if class_weight is None:
         return None
     if data.weighs:
         raise UsageError("Keras takes no `class_weight` beside sample weights", hint="Multiply them into these")
-    classes = _classes(data)
-    if wanted == "balanced":
+    classes = _read_classes(data)
+    if class_weight == "balanced":
         numbers, counts = np.unique(classes, return_counts=True)
         weights = len(classes) / (len(numbers) * counts)
         return {int(number): float(weight) for number, weight in zip(numbers, weights, strict=True)}
     names = {name: number for number, name in enumerate(data.class_names or ())}
-    columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of yes or no, the first of which is its class
-    count, found = max(data.classes or columns, 2), {}
-    counted = not any(map(str.isdecimal, names))  # else a number is the name of a class, and not its place
-    for name, weight in wanted.items():
-        number = names.get(str(name), int(name) if counted and str(name).isdecimal() else None)
+    columns = data.train.y.shape[1] if data.train.y.ndim == 2 else 1  # of several yes/no columns, the first yes counts
+    count, weights_by_number = max(data.classes or columns, 2), {}
+    are_numbers = not any(map(str.isdecimal, names))  # otherwise a number is a class's name, not its index
+    for name, weight in class_weight.items():
+        number = names.get(str(name), int(name) if are_numbers and str(name).isdecimal() else None)
         if not isinstance(number, int) or not 0 <= number < count:
-            there = join(names) if names else f"0 to {count - 1}"
+            known_classes = join(names) if names else f"0 to {count - 1}"
             raise UsageError(
-                f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {there}",
+                f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {known_classes}",
                 hint=f"Did you mean {near!r}?" if (near := nearest(name, names)) else "Name it as the labels do",
             )
-        found[number] = float(weight)
-    return found
+        weights_by_number[number] = float(weight)
+    return weights_by_number
 
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
-    """See that the weights that trials may have are of classes of these data. Raises UsageError."""
-    searched = "training.class_weight" in spec.space.names
-    for wanted in (spec.training.class_weight, "balanced" if searched else None):
-        class_weights(wanted, data)
+    """Check that every class weight a trial may have belongs to a class of the data. Raises UsageError."""
+    is_searched = "training.class_weight" in spec.space.names
+    for class_weight in (spec.training.class_weight, "balanced" if is_searched else None):
+        class_weights(class_weight, data)
 
 
-def row_weights(wanted: ClassWeight, data: SearchData) -> Array | None:
-    """[N] the weight of each training row, as `fit` has it with these class weights; None: all count the same."""
-    weights = class_weights(wanted, data)
+def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
+    """Return [N] the weight of each training row under these class weights; None if all rows count the same."""
+    weights = class_weights(class_weight, data)
     if weights is None:
         return data.train.weights
-    return np.array([weights.get(int(one), 1.0) for one in _classes(data)], np.float32)
+    return np.array([weights.get(int(number), 1.0) for number in _read_classes(data)], np.float32)
 
 
-def _classes(data: SearchData) -> Array:
-    """[N] the class of each training row. Raises UsageError: the labels are none."""
+def _read_classes(data: SearchData) -> Array:
+    """Return [N] the class of each training row. Raises UsageError if the labels are not classes."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):
         raise UsageError("Keras takes no `class_weight` beside several outputs", hint="Give `sample_weight`")

@@ -1,6 +1,6 @@
-"""From what was trained to a result: the same few rules for every runner.
+"""Turn a finished training into a result, by the same rules for every runner.
 
-Further goals need more of a trial's model: how large it is, and how much work and time it takes to predict.
+Further goals are measured here, too: the model's size, its work per prediction, and its prediction time.
 """
 
 from __future__ import annotations
@@ -26,54 +26,54 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import strip_styles
-from keras_sweep.training.losses import each_row
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, Function, is_row_by_row, penalty, row_scores, row_values
+from keras_sweep.training.losses import make_row_function
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, PerRow, is_row_by_row, penalty, row_scores, row_values
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import RowScores, from_values
 
-ROWS = 32  # that are predicted at once
-CALLS, FIRST_CALLS = 50, 3  # the first ones compile
+ROWS = 32  # per call of `predict_on_batch`
+CALLS, FIRST_CALLS = 50, 3  # the first calls compile and are not counted
 INSTEAD = "Take `parameters` or `predict_seconds` as a goal in their place"
 
 
 def has_diverged(row: Mapping[str, float]) -> bool:
-    """Whether any metric of an epoch is NaN or infinite."""
+    """Return whether any metric of an epoch is NaN or infinite."""
     return not all(map(math.isfinite, row.values()))
 
 
-def best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """The epoch with the best value, counted from 1; the first of equals. An epoch without one has NaN.
+def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
+    """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value.
 
-    Where `epochs` is read off the curve it is one of those that a trial may have, if there is one.
+    If `epochs` is read off the curve, epochs that the parameter allows come first.
     """
-    there = [index for index, value in enumerate(values) if not math.isnan(value)]
-    there = [index for index in there if index + 1 >= objective.epochs_from] or there
-    return min(there, key=lambda index: objective.key(values[index])) + 1
+    indices = [index for index, value in enumerate(values) if not math.isnan(value)]
+    indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices
+    return min(indices, key=lambda index: objective.key(values[index])) + 1
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """The epoch, counted from 1, whose value and weights a trial has that ends after these.
+    """Return the epoch (from 1) whose value and weights a trial gets that ends after `values`.
 
-    `restored_epoch` is the one to whose weights early stopping returns.
+    `restored` is the epoch whose weights early stopping restores.
     """
-    return best_epoch(objective, values) if objective.take_best else restored or len(values)
+    return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """How a trial is scored. A finalist trains the `epochs` read off its recipe's curve, and its last one counts."""
-    reads = objective.epochs_from > 0 and suggestion.recipe is not None
-    return replace(objective, take_best=False) if reads else objective
+    """Return the objective of one trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
+    reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
+    return replace(objective, take_best=False) if reads_epochs else objective
 
 
-def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
-    """Every metric, epoch by epoch, of what each epoch logged; NaN where one did not."""
+def make_curve(rows: Sequence[Mapping[str, float]]) -> Curve:
+    """Turn logged rows into metric name -> values per epoch, with NaN for an epoch without the metric."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
 
 
 def read_numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that Keras logs as one number: a metric of a vector has no curve."""
+    """Return the metrics that Keras logs as a single number; a vector has no curve."""
     return {name: float(np.asarray(value).item()) for name, value in logs.items() if np.size(value) == 1}
 
 
@@ -82,35 +82,33 @@ def make_result(
     suggestion: Suggestion,
     *,
     curve: Curve,  # at least one epoch
-    epoch: int,  # the one that is scored, see `find_scored_epoch`
-    weights: Weights,  # of that epoch
+    epoch: int,  # from `find_scored_epoch`
+    weights: Weights,  # after that epoch
     seconds: Seconds,
-    rows: Rows,  # those of validation
-    predict: Callable[[], Array],  # outputs of the model with `weights` on these rows; called at most once
-    model: Callable[
-        [], tuple[Any, Arrays]
-    ],  # the Keras model that has them, and rows for it, as `measure_goals` wants them
-    is_validation_score: bool = True,  # the value of a trial that is not pruned is what the model scores on these rows
-    reason: str | None = None,  # what to know of the end of such a trial
-    right: Array | None = None,  # [N] whether each of these rows was right at that epoch, where the runner knows
-    pruned_at: int | None = None,  # the epoch after which the engine stopped it
+    rows: Rows,  # the validation rows
+    predict: Callable[[], Array],  # the model's outputs on these rows; called at most once
+    model: Callable[[], tuple[Any, Arrays]],  # (Keras model with these weights, input rows), for `measure_goals`
+    is_validation_score: bool = True,  # whether a completed trial's value is the model's score on these rows
+    reason: str | None = None,  # what to know about the end of a completed trial
+    right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
+    pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
 ) -> Result:
-    """The result of a trial that ran to its end or was pruned; a FAIL where a further goal has no value."""
-    name, scores, parted = spec.objective.name, None, None
+    """Return the result of a completed or pruned trial; a FAIL if a further goal has no value."""
+    name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    if right is not None and rows.weights is None:  # else a row counts for more than right or wrong
-        known = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
-        scores = from_values(right) if known else None
+    if right is not None and rows.weights is None:  # with weights, a row counts for more than right or wrong
+        is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
+        scores = from_values(right) if is_consistent else None
     logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict))
     is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
     if scores is None and can_win and is_validation_score:
-        with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
-            scores, parted = logged.row_scores()
+        with suppress(Exception):  # calling a user's layer again may raise anything; the trial then has no row scores
+            scores, rows_value = logged.row_scores()
     try:
-        of_model = measure_goals(spec, weights, model) if spec.objective.further else {}
-    except Exception as error:  # as above
-        return make_failure(suggestion, Failure.of(error), curve, seconds)
+        measured = measure_goals(spec, weights, model) if spec.objective.further else {}
+    except Exception as error:  # a user's layer may raise anything
+        return make_failure(suggestion, Failure.from_error(error), curve, seconds)
     result = Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -121,12 +119,12 @@ def make_result(
         reason=reason if pruned_at is None else f"pruned at epoch {pruned_at}",
         weights=weights,
         scores=scores,
-        rows_value=parted,
-        stderr=logged.standard_error() if is_validation_score and parted is None else None,
-        measured=of_model,
+        rows_value=rows_value,
+        stderr=logged.standard_error() if is_validation_score and rows_value is None else None,
+        measured=measured,
         reads_epochs=spec.objective.epochs_from > 0 and suggestion.recipe is None,
     )
-    for goal in (one.name for one in spec.objective.further):
+    for goal in (further.name for further in spec.objective.further):
         if (reached := result.goal(goal)) is None or not math.isfinite(reached):
             return make_failure(
                 suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds
@@ -136,15 +134,14 @@ def make_result(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a trial failed."""
+    """Why a trial failed, in a form that any process can unpickle."""
 
     reason: str
     traceback: str | None = None
-    is_transient: bool = False  # a fault of the machine
+    is_transient: bool = False  # the machine failed, so another try may succeed
 
     @classmethod
-    def of(cls, error: BaseException) -> Failure:
-        """What an exception says, which any process can read."""
+    def from_error(cls, error: BaseException) -> Failure:
         if isinstance(error, TrialFailed):
             return error.failure
         reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)
@@ -153,7 +150,7 @@ class Failure:
 
 
 class TrialFailed(Exception):
-    """A trial can't be scored, for a reason that is known."""
+    """A trial can't be scored for a known reason."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
@@ -163,7 +160,6 @@ class TrialFailed(Exception):
 def make_failure(
     suggestion: Suggestion, failure: Failure, curve: Curve | None = None, seconds: Seconds | None = None
 ) -> Result:
-    """The result of a trial that diverged, or whose code raised."""
     return Result(
         suggestion,
         TrialState.FAIL,
@@ -184,82 +180,82 @@ _MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA,
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether memory ran out, or the disk or the network failed; not a file that is missing or forbidden."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MemoryError | ConnectionError | TimeoutError):
+    """Return whether memory, disk or network failed. A missing or forbidden file is not transient."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError | ConnectionError | TimeoutError):
             return True
-        if isinstance(seen, OSError) and seen.errno in _ERRNOS:
+        if isinstance(cause, OSError) and cause.errno in _ERRNOS:
             return True
-        if isinstance(seen, RuntimeError) and any(words in str(seen) for words in _MEMORY):
+        if isinstance(cause, RuntimeError) and any(words in str(cause) for words in _MEMORY):
             return True
-        if type(seen).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+        if type(cause).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
             return True
-        seen = seen.__cause__
+        cause = cause.__cause__
     return False
 
 
 def is_by_rows(spec: SweepSpec, metric: str) -> bool:
-    """Whether what a row counts in the metric may be known: it is not of one of Keras's with arguments."""
+    """Return whether row values of the metric may be computable: not for a Keras metric with arguments."""
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A metric of the sweep that a trial logged, and what it takes to have it row by row."""
+    """A metric that a trial logged, with everything that computes it row by row."""
 
     spec: SweepSpec
-    arguments: Mapping[str, Value]  # of the trial's loss
+    arguments: Mapping[str, Value]  # of the loss
     metric: str  # "val_accuracy"
     value: float
     rows: Rows
-    predict: Callable[[], Arrays]  # outputs on these rows
+    predict: Callable[[], Arrays]  # outputs on `rows`
 
     def row_scores(self) -> tuple[RowScores | None, float | None]:
-        one = self._of_output()
-        known = not self.spec.outputs or is_row_by_row(one.metric, one.spec.loss)
-        if not (known and is_by_rows(one.spec, one.metric)):
-            return None, None  # the statistics know metrics of all rows of one output
-        of_row = each_row(one.spec, one.metric, one.arguments)
-        return row_scores(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
+        output = self._restrict_to_output()
+        is_supported = not self.spec.outputs or is_row_by_row(output.metric, output.spec.loss)
+        if not (is_supported and is_by_rows(output.spec, output.metric)):
+            return None, None  # row scores need a metric of a single output
+        row_function = make_row_function(output.spec, output.metric, output.arguments)
+        return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def standard_error(self) -> float | None:
-        """`standard_error` of the metric; None for one of all outputs together."""
-        one = self._of_output()
-        if one.spec.outputs or not is_by_rows(one.spec, one.metric):
+        """Return the metric's standard error; None for a metric of several outputs together."""
+        output = self._restrict_to_output()
+        if output.spec.outputs or not is_by_rows(output.spec, output.metric):
             return None
-        of_row = each_row(one.spec, one.metric, one.arguments)
-        return standard_error(one.metric, one.spec.loss, one.value, one.rows, one.predict, of_row)
+        row_function = make_row_function(output.spec, output.metric, output.arguments)
+        return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
-    def _of_output(self) -> Logged:
-        """The same of the output that the metric is of, as if the model had no other; itself where it is of no one."""
-        if (found := self.spec.output_of(self.metric)) is None:
+    def _restrict_to_output(self) -> Logged:
+        """Return this metric as if its output were the model's only output; unchanged if it belongs to no output."""
+        if (place := self.spec.output_of(self.metric)) is None:
             return self
-        (name, metric), spec = found, self.spec
-        alone, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
-        return Logged(alone, alone.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name))
+        (name, metric), spec = place, self.spec
+        single, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
+        return Logged(single, single.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name))
 
 
 def standard_error(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> float | None:
-    """The standard error of a metric over all rows, or None where there is no formula for it; see `row_values`."""
+    """Return the standard error of a metric over all rows, or None without a formula. Arguments as in `row_values`."""
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
-        values = row_values(metric, loss, rows, predict, of_row)
-        if values is not None and of_row is not None:
+        values = row_values(metric, loss, rows, predict, row_function)
+        if values is not None and row_function is not None:
             if penalty(metric, value, float(values.mean())) is None:
                 return None
             is_share = bool(np.isin(values, (0, 1)).all())
         by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
-    if rows.weights is not None:  # they say as much as so many that weigh alike: Kish 1965, "Survey sampling"
+    if rows.weights is not None:  # effective number of equally weighted rows: Kish 1965, "Survey sampling"
         weights = rows.weights.astype(np.float64)
         count = float(weights.sum() ** 2 / (weights**2).sum())
     if is_share:
-        # Of a share p of right rows it is sqrt(p (1 - p) / n), which is 0 where every row is right, as though more rows
-        # could not show a wrong one. Half of Wilson's 68.3 % interval (z = 1) is never 0; it is the wider of the two
-        # where p is below 0.15 or above 0.85, by less than a shown digit unless rows are few. Wilson 1927, "Probable
-        # inference, the law of succession, and statistical inference".
+        # A share p of right rows has the error sqrt(p (1 - p) / n). That is 0 if every row is right, as if more rows
+        # could not show a wrong row. Half of Wilson's 68.3 % interval (z = 1) is never 0. Wilson's is the wider if p is
+        # below 0.15 or above 0.85; unless rows are few, the difference is less than a shown digit. Source: Wilson 1927,
+        # "Probable inference, the law of succession, and statistical inference".
         variance = max(value * (1 - value), 0.0) / count
         wilson = math.sqrt(variance + 1 / (4 * count**2)) / (1 + 1 / count)
         return max(math.sqrt(variance) if by_values is None else by_values, wilson)
@@ -267,27 +263,25 @@ def standard_error(
 
 
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
-    """Each of `parameters`, `flops` and `predict_seconds` that is a goal.
+    """Measure the further goals among `parameters`, `flops` and `predict_seconds`.
 
-    `weights` are those of the trial, with folds of all of its models, over which the count is the mean; `model` gives
-    the Keras model, with folds that of the first, and rows for it.
+    With folds, `weights` are all models' weights, and `parameters` is the mean over the models. `model` returns the
+    Keras model (with folds, the first fold's) and its input rows.
     """
-    wanted, found = {goal.name for goal in spec.objective.further}, {}
-    if "parameters" in wanted:  # as `keras.Model.count_params` counts them
-        found["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
-    if "flops" in wanted:
-        found["flops"] = flops(*model())
-    if "predict_seconds" in wanted:
-        found["predict_seconds"] = predict_seconds(*model())
-    return found
+    names, values = {goal.name for goal in spec.objective.further}, {}
+    if "parameters" in names:  # counted as by `keras.Model.count_params`
+        values["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
+    if "flops" in names:
+        values["flops"] = count_flops(*model())
+    if "predict_seconds" in names:
+        values["predict_seconds"] = measure_predict_seconds(*model())
+    return values
 
 
-def flops(model: Any, x: Arrays) -> float:
-    """The floating-point operations of a prediction of one row, as XLA counts them before it compiles.
+def count_flops(model: Any, x: Arrays) -> float:
+    """Return the floating-point operations of predicting one row, as XLA counts them before it compiles.
 
-    Source: https://docs.jax.dev/en/latest/aot.html
-
-    Raises UsageError where there is no such count.
+    Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA has no such count.
     """
     import jax
     import keras
@@ -295,21 +289,21 @@ def flops(model: Any, x: Arrays) -> float:
     if (backend := keras.backend.backend()) != "jax":
         raise UsageError(f"`flops` are counted by XLA, on JAX alone, and this is {backend}", hint=INSTEAD)
     call = jax.jit(lambda *variables: model.stateless_call(*variables, training=False)[0])
-    values = ([one.value for one in held] for held in (model.trainable_variables, model.non_trainable_variables))
+    values = ([item.value for item in group] for group in (model.trainable_variables, model.non_trainable_variables))
     program = call.lower(*values, cut(x, 0, 1))
     if "stablehlo.while" in program.as_text():
         raise ModelError("XLA counts the `flops` of a loop, such as a recurrent layer's, for one step", hint=INSTEAD)
     count = program.cost_analysis()
-    if not isinstance(count, Mapping) or "flops" not in count:  # JAX keeps its form open
+    if not isinstance(count, Mapping) or "flops" not in count:  # JAX does not specify the form of the answer
         raise UsageError(f"this version of JAX, {jax.__version__}, counts no `flops`", hint=INSTEAD)
     return float(count["flops"])
 
 
-def predict_seconds(model: Any, x: Arrays) -> float:
-    """What a call of `predict_on_batch` on the first rows takes on this machine, the median of many."""
-    rows, took = cut(x, 0, ROWS), []
+def measure_predict_seconds(model: Any, x: Arrays) -> float:
+    """Return the median seconds of `predict_on_batch` with the first rows, on this machine."""
+    rows, durations = cut(x, 0, ROWS), []
     for _ in range(FIRST_CALLS + CALLS):
         started = time.perf_counter()
         model.predict_on_batch(rows)
-        took.append(time.perf_counter() - started)
-    return statistics.median(took[FIRST_CALLS:])
+        durations.append(time.perf_counter() - started)
+    return statistics.median(durations[FIRST_CALLS:])

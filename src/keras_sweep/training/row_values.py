@@ -1,4 +1,4 @@
-"""What each validation row contributes to a metric, by Keras's own functions, in the form in which it is kept."""
+"""Compute what each validation row contributes to a metric, with Keras's own functions."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,87 +21,87 @@ LOSSES = frozenset(
     | {"categorical_hinge", "hinge", "squared_hinge", "huber", "log_cosh"}
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
     | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
-)  # means over rows, each of its own output and label alone
-PARTED = 1e-2  # relative: no rounding, nor rows on the border of two classes, make so much
-CLOSE = 1e-3  # relative: how far the mean of the rows may be from what was logged
+)  # means over rows; a row's value depends only on its own output and label
+LEAST_MISMATCH = 1e-2  # relative difference that neither rounding nor rows between two classes explain
+CLOSE = 1e-3  # maximal relative difference between the mean over rows and the logged value
 
 
 def is_row_by_row(metric: str, loss: str) -> bool:
-    """Whether the metric ("val_accuracy", "loss") is a mean over rows that `row_values` knows."""
-    name = _named(metric, loss)
+    """Return whether the metric ("val_accuracy", "loss") is a mean over rows that `row_values` can compute."""
+    name = _metric_name(metric, loss)
     return name in ACCURACIES | TOP_K | LOSSES
 
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
-    """Whether a metric of the sweep is such a mean; that of an output by its own loss, the sum by each of these."""
-    if (found := spec.output_of(metric)) is not None:
-        return is_row_by_row(found[1], spec.outputs[found[0]].loss)
-    return all(is_row_by_row(metric, one) for one in [output.loss for output in spec.outputs.values()] or [spec.loss])
+    """Return whether a metric is a mean over rows. An output's loss decides its metric, all losses decide their sum."""
+    if (place := spec.output_of(metric)) is not None:
+        return is_row_by_row(place[1], spec.outputs[place[0]].loss)
+    return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
 
 
-def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
-    """Metrics ("auc") that are no means over rows, if trials are ranked by one of them: of folds they are had anew."""
+def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
+    """Return the metrics ("auc") that are not means over rows, if one ranks trials. With folds, they need all rows."""
     if spec.outputs:
         return ()
     names = tuple(name for name in spec.metrics if "metrics" not in spec.own and not is_row_by_row(name, spec.loss))
     return names if spec.objective.name in {f"val_{name}" for name in names} else ()
 
 
-def over_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
-    """One of `metrics_of_all_rows` ("auc"), as `metric_of` has it; labels are [N] or [N, ...], outputs [N, ...]."""
+def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
+    """Compute such a metric over all rows. `metric` is from `make_metric`, labels are [N, ...], outputs [N, ...]."""
     import keras
 
-    found = keras.metrics.get(metric)
-    found.update_state(_fitting(rows.y, outputs), outputs, sample_weight=rows.weights)
-    return float(keras.ops.convert_to_numpy(found.result()).item())
+    metric_object = keras.metrics.get(metric)
+    metric_object.update_state(_reshape_labels(rows.y, outputs), outputs, sample_weight=rows.weights)
+    return float(keras.ops.convert_to_numpy(metric_object.result()).item())
 
 
-Function = Callable[[Any, Any], Any] | None
+PerRow = Callable[[Any, Any], Any] | None
 
 
 def row_values(
-    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> npt.NDArray[np.float64] | None:
-    """[N] what each row contributes, float64; None where the metric is no mean over rows that is known here.
+    """Return [N] float64, what each row contributes to a metric; None if the metric is no known mean over rows.
 
-    The metric is named as Keras logs it ("val_accuracy", "val_loss"); `loss` is what "loss" means. Labels are [N] or
-    [N, ...]; `predict` gives the model's outputs, [N, ...], and is called only where they are needed. `of_row` is
-    `each_row` of the metric. Where rows weigh unlike their values are `weighed`.
+    `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. Labels are [N] or
+    [N, ...]. `predict` returns the model's outputs [N, ...]; it is called only if needed. `row_function` is from
+    `make_row_function`. If the rows have weights, `weigh_values` weighs the result.
     """
     import keras
 
-    name = _named(metric, loss)
-    if of_row is None and not is_row_by_row(metric, loss):
+    name = _metric_name(metric, loss)
+    if row_function is None and not is_row_by_row(metric, loss):
         return None
-    outputs = np.asarray(predict(), np.float32)  # of a half, metrics are computed so, too
+    outputs = np.asarray(predict(), np.float32)  # Keras computes metrics of half-precision outputs in float32, too
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
-    function, y = of_row, rows.y
+    function, y = row_function, rows.y
     if function is None:
-        known = name in ACCURACIES | TOP_K
-        function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
-    function = _compiled(function) if keras.backend.backend() == "jax" else function
-    labels = y if of_row is not None and y.ndim == outputs.ndim else _fitting(y, outputs)
+        is_accuracy = name in ACCURACIES | TOP_K
+        function = find_accuracy_function(name, y.shape, outputs.shape) if is_accuracy else keras.losses.get(name)
+    function = _compile(function) if keras.backend.backend() == "jax" else function
+    labels = y if row_function is not None and y.ndim == outputs.ndim else _reshape_labels(y, outputs)
     try:
-        each = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
-    except Exception:  # one of the user's may take batches alone
-        if of_row is None:
+        contributions = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
+    except Exception:  # a user's function may only accept batches
+        if row_function is None:
             raise
         return None
-    if each.shape[:1] != outputs.shape[:1]:  # a number of all rows together
+    if contributions.shape[:1] != outputs.shape[:1]:  # a single number for all rows
         return None
     if name == "cosine_similarity" and not metric.endswith("loss"):
-        each = -each  # as a loss it is minimized: Keras turns its sign
-    values: npt.NDArray[np.float64] = each.reshape(len(outputs), -1).mean(axis=1)
+        contributions = -contributions  # Keras flips the sign of the loss, which is minimized
+    values: npt.NDArray[np.float64] = contributions.reshape(len(outputs), -1).mean(axis=1)
     return values if rows.weights is None else weigh_values(metric, values, rows.weights)
 
 
 def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
-    """[N] values whose plain mean is what Keras has for rows of these values and weights.
+    """Return [N] values whose plain mean equals Keras's value for weighted rows.
 
-    Of a loss Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
-    sums: linearized, a row contributes m + w (v - m) / mean(w). So the plain standard error of what is returned is that
-    of a weighted mean, and the same holds of differences of trials and of bags of rows. Cochran 1977, "Sampling
-    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
+    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is that
+    of the weighted mean. This also holds for differences of trials and for bags of rows. Sources: Cochran 1977,
+    "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
     if metric.removeprefix("val_") == "loss":
@@ -111,73 +111,73 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
 
 @cache
-def _compiled(function: Callable[[Any, Any], Any]) -> Any:
-    """One program, where JAX would compile one for each operation."""
+def _compile(function: Callable[[Any, Any], Any]) -> Any:
+    """Compile one program; without it JAX compiles each operation."""
     import jax
 
     return jax.jit(function, compiler_options=Effort.LOW.options)
 
 
-def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Keras's function of labels and outputs; "accuracy" is one of three, chosen by their shapes as `compile` does."""
+def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
+    """Return Keras's function. Like `compile`, choose among three for "accuracy" by the shapes of the arguments."""
     import keras
 
     if name in ("accuracy", "acc"):
-        one = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
+        ids = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
         name = (
-            "binary_accuracy" if outputs[-1] == 1 else "sparse_categorical_accuracy" if one else "categorical_accuracy"
+            "binary_accuracy" if outputs[-1] == 1 else "sparse_categorical_accuracy" if ids else "categorical_accuracy"
         )
     function: Callable[[Any, Any], Any] = getattr(keras.metrics, name)
     return function
 
 
 def row_scores(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], of_row: Function = None
+    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> tuple[RowScores | None, float | None]:
-    """The scores that are kept of a trial, None where the metric can't be had by rows, or they do not add up to it.
+    """Return the row scores that a trial keeps, or None, and the rows' own value if it contradicts `value`.
 
-    Then what they say that it is, where that is by more than rounding another value. A loss may have a penalty on the
-    weights beside what the rows contribute: that is the same for each of them.
+    There are no scores if the metric has no row values or they don't add up to `value`. A loss may add a penalty on the
+    weights, which is the same for each row. Metrics in `OF_ALL_ROWS` keep outputs and labels.
     """
-    if _named(metric, loss) in OF_ALL_ROWS:
+    if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
-    if (values := row_values(metric, loss, rows, predict, of_row)) is None:
+    if (values := row_values(metric, loss, rows, predict, row_function)) is None:
         return None, None
     mean = float(values.mean())
     if (rest := penalty(metric, value, mean)) is not None:
         return from_values(values + rest), None
-    parted = of_row is None and abs(value - mean) > PARTED * max(abs(mean), abs(value))
-    return None, mean if parted else None
+    is_mismatch = row_function is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
+    return None, mean if is_mismatch else None
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """What a loss that was logged has beside its rows, of this mean: 0 but for rounding; None: they don't add up."""
+    """Return what a logged loss has beyond the mean of its rows: 0 up to rounding. None if they don't add up."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
     return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
 
 
-def _named(metric: str, loss: str) -> str:
+def _metric_name(metric: str, loss: str) -> str:
     name = metric.removeprefix("val_")
     return loss if name == "loss" else name
 
 
-def _fitting(y: Array, outputs: Array) -> Array:
-    """Labels in the form of the outputs: [N] as [N, 1] beside [N, 1], [N, 1] as [N] beside [N, C]."""
+def _reshape_labels(y: Array, outputs: Array) -> Array:
+    """Reshape labels to the outputs: [N] to [N, 1] for outputs [N, 1], and [N, 1] to [N] for outputs [N, C]."""
     if y.size == outputs.size:
         return y.reshape(outputs.shape)
     return y.reshape(outputs.shape[:-1]) if y.size * outputs.shape[-1] == outputs.size else y
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Traced: [B] which rows of a batch are right; None where the objective is not the share of those that are."""
+    """Return [B] traced, whether each row of a batch is right; None if the objective is not a share of right rows."""
     name = objective.removeprefix("val_")
-    known = name != objective and name in ACCURACIES | TOP_K
-    if not known or getattr(outputs, "ndim", 0) != 2:  # a share of many outputs is no bit
+    is_share = name != objective and name in ACCURACIES | TOP_K
+    if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row has a share, not a bit
         return None
     labels = y.reshape(outputs.shape) if y.size == outputs.size else y
-    function = accuracy_function(name, labels.shape, outputs.shape)
-    each = function(labels, outputs.astype("float32"))
-    whole = getattr(each, "shape", None) == outputs.shape[:1]
-    return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None
+    function = find_accuracy_function(name, labels.shape, outputs.shape)
+    values = function(labels, outputs.astype("float32"))
+    is_per_row = getattr(values, "shape", None) == outputs.shape[:1]
+    return values > 0.5 if is_per_row and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None

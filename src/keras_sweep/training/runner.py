@@ -1,4 +1,4 @@
-"""The runner protocol: a runner turns suggestions into results; it neither chooses trials nor keeps a record."""
+"""The runner protocol: a runner turns suggestions into results. It neither chooses trials nor keeps a record."""
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,24 +10,24 @@ from keras_sweep.trial.result import Result, Suggestion
 
 
 class Judge(Protocol):
-    """Who stops trials before their end: every engine is one."""
+    """Stops trials early. Every engine is a judge."""
 
     @property
     def name(self) -> str:
-        """What the trials are recorded as asked by: "optuna/tpe"."""
+        """The engine's name in the record: "optuna/tpe"."""
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """The epochs after which `rung` must be called for a trial of so many epochs."""
+        """Return the epochs after which `rung` must be called for a trial of `epochs` epochs."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """The trials to stop after `epoch`, given the objective of each trial still training there."""
+        """Return the trials to stop after `epoch`. `values` has the objective of each trial that still trains there."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopsAt:
-    """A judge that stops trials at epochs that were settled before; by default none."""
+    """A judge that stops trials at fixed epochs; by default it stops none."""
 
-    ends: Mapping[int, int] = field(default_factory=dict)  # trial -> epoch
+    ends: Mapping[int, int] = field(default_factory=dict)  # trial number -> epoch
     name: str = "as recorded"
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
@@ -39,64 +39,64 @@ class StopsAt:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who looks on while trials train."""
+    """Who observes and controls a training."""
 
-    judge: Judge = StopsAt()  # is asked at rungs which trials to stop
-    emit: Listener = lambda _: None  # hears each `PhaseBegan`, and of wanted trials `EpochEnded` and `TrialResumed`
-    stopping: Callable[[], bool] = lambda: False  # after every epoch: whether the user has asked to stop
+    judge: Judge = StopsAt()  # decides at rungs which trials to stop
+    emit: Listener = lambda _: None  # receives each `PhaseBegan`, and `EpochEnded` and `TrialResumed` of wanted trials
+    stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
 
 
 class Runner(Protocol):
-    """Trains the trials of a generation. A runner that derives from this class needs `name` and `run`.
+    """Trains the trials of a generation. A subclass needs `name` and `run`.
 
-    By default it trains a trial after the other, each from its start, on whatever device there is.
+    By default, a runner trains one trial after another, from the start, on any device.
     """
 
     name: str  # "fit/tensorflow"
-    generation: int = 1  # how many trials it likes to be given at once
-    ahead: int = 1  # how many generations, if no trial of theirs depends on the results of another
-    device: Device | None = None  # what trains, if last digits depend on it
+    generation: int = 1  # preferred number of trials per generation
+    ahead: int = 1  # preferred number of generations in advance, if no trial depends on another's result
+    device: Device | None = None  # the training device, if last digits depend on it
 
     @property
     def at_once(self) -> int:
-        """How many cores, or workers, can train the last generation beside each other."""
+        """The number of cores or workers that can train the last generation in parallel."""
         return self.generation
 
     @property
     def compiled(self) -> int:
-        """How many programs were compiled so far."""
+        """The number of programs compiled until now."""
         return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """What a generation of these is to compile: of each kind of program how many, and for how many trials.
+        """Return (programs, trials) for each kind of program that a generation of these trials compiles.
 
-        By default every trial compiles its own.
+        By default, every trial compiles its own program.
         """
         del trials, emit
         return [(1, 1)] * len(wanted)
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """Where the wall time of all `run` went so far: seconds by part."""
+        """The wall time of all `run` calls until now: seconds by part."""
         return {}
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Yield the result of every trial of a wanted number, in any order, each as soon as it is there.
+        """Yield the result of every trial whose number is wanted, in any order, as soon as it is known.
 
-        A trial that fails yields a FAIL. `trials` are always the whole generation, so that a runner can shape its
-        programs by it alone; it need not train what is not wanted. All calls come from the thread that iterates. Where
-        the user has asked to stop, the iteration ends early; once closed, nothing trains on.
+        A trial that fails yields a FAIL. `trials` is always the whole generation, so that it alone can decide the
+        shapes of programs. Other trials need not be trained. All calls come from the thread that iterates. If
+        the user asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Forget where all trials but these ended: no later one continues from there."""
+        """Forget the end states of all other trials, because no later trial continues them."""
         del numbers
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """The trials that these continue and whose end is needed, but not kept."""
+        """Return the trials that these trials continue and whose end states are needed, but not kept."""
         del trials
         return frozenset()
 
     def without_checkpoints(self) -> Self:
-        """A runner that gives the same numbers and reads and writes no file: for trials that are trained once more."""
+        """Return a runner with the same numbers that uses no files, to train recorded trials again."""
         return self

@@ -1,7 +1,4 @@
-"""Which group trains next, and what came of it: always the one with the most left to do, by whatever trains segments.
-
-That decides when a group trains, never how.
-"""
+"""Decide which group trains next: the group with the most epochs left. This decides when a group trains, never how."""
 
 from __future__ import annotations
 
@@ -23,28 +20,30 @@ from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.workers.pool import error_of
 from keras_sweep.training.workers.task import LOOK_SECONDS, Task
 
-if TYPE_CHECKING:  # a worker that is sent `train_segment` imports this before it knows its backend
+if TYPE_CHECKING:  # a worker imports this module for `train_segment` before it chooses its backend
     from keras_sweep.training.group import Group, Segment
 
 
 @dataclass(eq=False)
 class Segments:
-    """Has groups trained, so many at once; none before `set`. One is idle while no segment of it is being trained."""
+    """Trains segments of groups, several at once, beginning with `set`."""
 
-    train: Callable[[Group], Future[Segment]]  # the group's next; a future that failed says that it was lost, and why
-    at_once: int  # 0: in this thread, while it waits for the next
-    may_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock of this
+    train: Callable[
+        [Group], Future[Segment]
+    ]  # trains the group's next segment; the future fails if the segment is lost
+    at_once: int  # 0 trains in this thread, inside `next`
+    can_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called while the lock is held
 
     def __post_init__(self) -> None:
         self._ended: queue.SimpleQueue[tuple[Group, Future[Segment]]] = queue.SimpleQueue()
         self._groups: list[Group] = []
         self._busy: set[Group] = set()
-        self._lost: set[Group] = set()  # whose segment was lost, until `set` has it trained again
+        self._lost: set[Group] = set()  # groups whose segment was lost; the next `set` trains it again
         self._changed = threading.Condition()
         self._paused = False
 
     def set(self, groups: Sequence[Group]) -> None:
-        """Train these groups, those that are finished left out, and look again which may go on, after a pause too."""
+        """Train these groups, except finished groups, and check again which groups may train. Also ends a pause."""
         with self._changed:
             self._paused = False
             self._lost.clear()
@@ -52,24 +51,24 @@ class Segments:
             self._begin()
 
     @property
-    def working(self) -> bool:
+    def is_working(self) -> bool:
         """Whether there is a group to train, or a segment to read."""
         with self._changed:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """The next segment that has ended; none if there is none for a moment. Without threads it trains now."""
+        """Return the segment that ended next, or [] if none ends within moments. Without threads, train it now."""
         if not self.at_once:
-            group = next((group for group in self._groups if group.training and self.may_go_on(group)), None)
+            group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]
         with suppress(queue.Empty):
             return [self._ended.get(timeout=LOOK_SECONDS)]
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Return all that have ended and wait to be read, once no group is being trained; none begins until `set`.
+        """Wait until no group trains, and return the unread segments. No segment begins until `set`.
 
-        That may take an epoch, and the compiling before it: `meanwhile` is called a few times a second.
+        This may take an epoch and its compilation. Meanwhile `meanwhile` is called a few times a second.
         """
         with self._changed:
             self._paused = True
@@ -79,23 +78,23 @@ class Segments:
                 if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
                     return [self._ended.get() for _ in range(self._ended.qsize())]
 
-    def still(self) -> AbstractContextManager[bool]:
-        """Inside, no group takes up what its segment came to, so that all stand where they did."""
+    def hold(self) -> AbstractContextManager[bool]:
+        """Return a context manager in which groups keep their states: finished segments wait to update them."""
         return self._changed
 
     def _begin(self) -> None:
-        """Under the lock: have trained what may be."""
+        """Begin segments of the groups that may train. The caller holds the lock."""
         while not self._paused and len(self._busy) < self.at_once:
-            taken = self._busy | self._lost
-            idle = [one for one in self._groups if one not in taken and one.training and self.may_go_on(one)]
+            busy = self._busy | self._lost
+            idle = [group for group in self._groups if group not in busy and group.training and self.can_go_on(group)]
             if not idle:
                 return
-            group = max(idle, key=lambda one: one.remaining)
+            group = max(idle, key=lambda group: group.remaining)
             self._busy.add(group)
             self.train(group).add_done_callback(partial(self._end, group))
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
-        """In the thread that trained it: take up what it came to, so that the group's next segment need not wait."""
+        """Update the group in the thread that trained it, so that its next segment begins at once."""
         with self._changed:
             self._busy.remove(group)
             if error_of(segment) is None:
@@ -108,12 +107,11 @@ class Segments:
 
 
 def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
-    """On a worker: train a group from where it stands to that epoch, or to an earlier one where it is asked to stop,
-    or others may go on after so many seconds.
+    """On a worker, train a group up to epoch `until`, or less if asked to stop or after `seconds`.
 
-    What comes back depends on nothing else: by whom, where and how often it is trained moves no bit of it, where the
-    processors are alike. The group is pickled, so that nobody who shares its memory sees it half-way. Without a device
-    it is one of `fit`.
+    Other groups may train after `seconds`. The numbers don't depend on the worker, the place or the length of segments,
+    if the processors are alike. The group is pickled, so that no thread sees it half-trained. Without a device, `fit`
+    trains it.
     """
     programs = task.tool(device, partial(_make_programs, device))
     group: Group = pickle.loads(pickled)
@@ -122,7 +120,7 @@ def train_segment(task: Task, device: Device | None, pickled: bytes, until: int,
     def stopping() -> bool:
         return task.stopping() or (group.moves and time.monotonic() >= end)
 
-    ended = group.on(programs).train(until, stopping)
+    ended = group.attach(programs).train(until, stopping)
     return replace(ended, group=ended.group.at_rest())
 
 

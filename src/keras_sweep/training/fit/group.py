@@ -1,7 +1,7 @@
-"""A trial on its way through the epochs by Keras's own `fit`, as a group of one lane.
+"""Train a trial with `fit`, as a group of one lane.
 
-If its state can be set, it trains to the next stop, in this process or another, and its folds train in step. Else it
-trains from its start to its end at once; what then has to wait (for a rung, or for the other folds) is read afterwards.
+If its state can be set, a trial trains to its next stop, in any process, and its folds train in step. Otherwise it
+trains from start to end at once. Its epochs are then read later, when a rung is due or the other folds have trained.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from keras_sweep.training.build_trial import call_model
 from keras_sweep.training.checkpoint import TrainingState, join_states
 from keras_sweep.training.fit.programs import FitPrograms, LiveTrial
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import join_scores, rows_together
+from keras_sweep.training.folds import join_fold_rows, join_scores
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import Controls, Lane, LaneEnd, Scored
-from keras_sweep.training.losses import metric_of
-from keras_sweep.training.outcome import Failure, TrialFailed, curve_of, has_diverged, trial_objective
-from keras_sweep.training.row_values import over_all_rows
+from keras_sweep.training.losses import make_metric
+from keras_sweep.training.outcome import Failure, TrialFailed, has_diverged, make_curve, trial_objective
+from keras_sweep.training.row_values import score_all_rows
 from keras_sweep.trial.events import PhaseBegan
 from keras_sweep.trial.result import Seconds, Weights
 
@@ -39,14 +39,14 @@ Trained = TypeVar("Trained")
 
 
 class FitGroup(Group):
-    """One trial, which `fit` trains."""
+    """A single trial that `fit` trains."""
 
     def __init__(
         self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
         super().__init__(programs, [lane], objective, epoch, {lane.number: begins})
         self.moves = programs.moves
-        self._ahead: deque[tuple[Report, Lane]] = deque()  # epochs that are to be read, and where the lane stood
+        self._ahead: deque[tuple[Report, Lane]] = deque()  # trained epochs to be read, each with the lane after it
         self._reported = lane.seconds
 
     @property
@@ -55,24 +55,24 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """By which the next is chosen: what has begun, trials that rungs compare in their order, else the longest."""
+        """The priority: trials in training, then trials without rungs by length. Trials with rungs keep their order."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
         return min((rung for rung in self.lane.rungs if rung > self.epoch), default=sys.maxsize)
 
     def state(self, lane: Lane) -> TrainingState | None:
-        live = self._programs.live(lane, self.epoch) if self._programs is not None and self.moves else None
+        live = self._programs.find_live(lane, self.epoch) if self._programs is not None and self.moves else None
         return live.state() if live is not None and live.has_trained else super().state(lane)
 
-    def take(self, other: FitGroup) -> None:
-        super().take(other)
-        self.moves, self._ahead, self._reported = other.moves, other._ahead, other._reported
+    def take(self, source: FitGroup) -> None:
+        super().take(source)
+        self.moves, self._ahead, self._reported = source.moves, source._ahead, source._reported
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
         segment = super().train(until, stopping, tell)
         if self.finished:
-            self.lane.end = None  # it fails, however its epochs ended
+            self.lane.end = None  # the trial fails, even if its epochs ended well
         return segment
 
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
@@ -80,57 +80,57 @@ class FitGroup(Group):
             with self._programs.open_trial(self.lane, self.epoch, super().state(self.lane)) as live:
                 if self._programs.data.folds:
                     self._train_folds(live, until, stopping, report)
-                elif self._part(live, 0) and (self.moves or not self._programs.is_worker):
+                elif self._get_part(live, 0) and (self.moves or not self._programs.is_worker):
                     self._train_whole(live, until, stopping, report)
                 else:
                     self._train_ahead(lambda note: self._train_whole(live, sys.maxsize, stopping, note))
-        self._read(until, report)
+        self._read_ahead(until, report)
 
-    def _part(self, live: LiveTrial, fold: int) -> FitTraining:
-        part: FitTraining = self._programs.part(live, fold)
+    def _get_part(self, live: LiveTrial, fold: int) -> FitTraining:
+        part: FitTraining = self._programs.get_part(live, fold)
         lane = self.lane
-        live.moves = self.moves = self.moves and not part.may_be_set
+        live.moves = self.moves = self.moves and not part.can_set_weights
         if lane.controls is None:
-            lane.controls = Controls.of(lane.plan.training, part.first_rate, lane.rows)
+            lane.controls = Controls.from_training(lane.plan.training, part.first_rate, lane.rows)
         return part
 
-    def _rate(self) -> float | None:
-        """The learning rate, where something lets it fall."""
+    def _current_rate(self) -> float | None:
+        """Return the learning rate if `ReduceLROnPlateau` controls it."""
         controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
         return controls.learning_rate if controls is not None and falls else None
 
     def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train one model, by one call of `fit`, and report each epoch as it ends."""
+        """Train a single model with one call of `fit`, and report each epoch at its end."""
         lane, part, interrupted = self.lane, live.parts[0], False
 
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
             self._log(lane, row, part.scored_state, finite=True)
-            if part.may_be_set and lane.end is LaneEnd.DONE:  # once `fit` returns; one of the user's may train on
+            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` may train on; it ends on return
                 lane.end = None
-            report(self._report(live))
+            report(self._make_report(live))
             at_end = len(lane.rows) == lane.plan.epochs
-            interrupted = lane.training and not at_end and (not lane.needed or stopping())
+            interrupted = lane.training and not at_end and (not lane.is_needed or stopping())
             return lane.end in (None, LaneEnd.DONE) and not interrupted
 
         try:
-            part.train(self.epoch, min(until, lane.plan.epochs), after, self._rate, moves=self.moves)
+            part.train(self.epoch, min(until, lane.plan.epochs), after, self._current_rate, moves=self.moves)
         except BaseException:
-            if interrupted or lane.end is LaneEnd.PRUNED:  # a `fit` of the user's may count on all of its epochs
+            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may fail without all of its epochs
                 return
             raise
         waits = self.moves and lane.training and self.epoch == until  # at a rung
         if not (interrupted or waits):
-            self._end(live, part, report)
+            self._end_trial(live, part, report)
 
-    def _end(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """The trial has ended: see what weights `fit` left."""
+    def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
+        """Score the weights that `fit` left, and report the trial's end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
-        chosen = (
+        is_scored_elsewhere = (
             objective.take_best or lane.restored_epoch is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
         )
-        part.end(chosen=chosen)
+        part.end(is_scored_elsewhere=is_scored_elsewhere)
         if lane.end is LaneEnd.PRUNED:
             return
         lane.seconds = live.seconds
@@ -138,17 +138,17 @@ class FitGroup(Group):
             lane.rows[-1:] = [part.end_row]
         self._check_logged(part, lane.rows)
         if part.end_row is not None:
-            lane.last, lane.scored = TrainingState(part.left), part.scored
+            lane.last, lane.scored = TrainingState(part.end_weights), part.scored
             lane.end = LaneEnd.DIVERGED if has_diverged(part.end_row) else lane.end
         elif lane.end is None:
-            lane.last = TrainingState(part.tested or part.left)
+            lane.last = TrainingState(part.tested_weights or part.end_weights)
         self._report_end(report)
 
     def _report_end(self, report: Tell) -> None:
         self.lane.end = self.lane.end or LaneEnd.DONE
         report(Report(len(self.lane.rows), ended=(self.lane.number,)))
 
-    def _report(self, live: LiveTrial) -> Report:
+    def _make_report(self, live: LiveTrial) -> Report:
         lane = self.lane
         live.epoch = self.epoch = len(lane.rows)
         lane.seconds = live.seconds
@@ -157,8 +157,8 @@ class FitGroup(Group):
         return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
-        """Raises TrialFailed if no epoch brought the metric that ranks."""
-        curve, name = curve_of(rows), self._objective.name
+        """Raise TrialFailed if no epoch logged the objective."""
+        curve, name = make_curve(rows), self._objective.name
         if name not in curve:
             what = f"the metric {name!r} was not logged,"
             if isinstance(part, OwnFitTraining):
@@ -166,13 +166,13 @@ class FitGroup(Group):
             raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
-        """Train from the start to the end, and keep for later what each epoch brought; nothing, if it was stopped."""
+        """Train from start to end, and store the epochs for `_read_ahead`; store nothing if training was stopped."""
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
-            stood = copy.copy(lane)
-            stood.rows, stood.controls = list(lane.rows), None
-            notes.append((report, stood))
+            snapshot = copy.copy(lane)
+            snapshot.rows, snapshot.controls = list(lane.rows), None
+            notes.append((report, snapshot))
 
         note(Report())
         try:
@@ -180,35 +180,35 @@ class FitGroup(Group):
         except BaseException as error:
             if not is_user_error(error):
                 raise
-            note(Report(len(lane.rows) + 1, failure=Failure.of(error)))
+            note(Report(len(lane.rows) + 1, failure=Failure.from_error(error)))
         _, start = notes.popleft()
         if notes and (notes[-1][0].ended or notes[-1][0].failure):
             self._ahead = notes
-        lane.stand_as(start)
+        lane.copy_progress(start)
         self.epoch = 0
 
-    def _read(self, until: int, report: Tell) -> None:
-        """Read what was trained ahead, to this epoch. Raises TrialFailed where training failed."""
+    def _read_ahead(self, until: int, report: Tell) -> None:
+        """Report the stored epochs up to `until`. Raises TrialFailed if training failed there."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
-            epoch, stood = self._ahead.popleft()
-            if epoch.failure is not None:
-                raise TrialFailed(epoch.failure)
-            self.lane.stand_as(stood)
-            self.epoch = len(stood.rows)
-            report(epoch)
+            note, snapshot = self._ahead.popleft()
+            if note.failure is not None:
+                raise TrialFailed(note.failure)
+            self.lane.copy_progress(snapshot)
+            self.epoch = len(snapshot.rows)
+            report(note)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train the folds in step, an epoch of each; or one after the other, to be read afterwards."""
+        """Train the folds in step, one epoch each; or fold after fold, if their states can't be set."""
         lane, count = self.lane, len(self._programs.data.folds)
         self._train_fold(live, 0, lambda _: None)
         if not self.moves:
-            self._train_ahead(lambda note: self._train_one_by_one(live, stopping, note))
+            self._train_ahead(lambda note: self._train_folds_in_turn(live, stopping, note))
             return
 
         def train(part: FitTraining) -> int:
-            """Train an epoch of a fold; how many Keras trained, which a setting of the user's may cut short."""
+            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting limits them."""
             before = len(part.rows)
-            part.train(self.epoch, self.epoch + 1, lambda _: True, self._rate, moves=True)
+            part.train(self.epoch, self.epoch + 1, lambda _: True, self._current_rate, moves=True)
             return len(part.rows) - before
 
         while self.training and self.epoch < until and not stopping():
@@ -218,38 +218,38 @@ class FitGroup(Group):
                 break
             row = self._join_row([part.rows[-1] for part in live.parts], live.parts)
             self._log(lane, row, lambda: join_states([part.scored_state() for part in live.parts]), finite=True)
-            report(self._report(live))
+            report(self._make_report(live))
         if lane.end not in (None, LaneEnd.PRUNED):
             self._report_end(report)
 
-    def _train_one_by_one(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end, then join their epochs; nothing is told if it was stopped before."""
+    def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
+        """Train each fold to its end, then join and report the epochs; report nothing if training was stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
-        kept: list[dict[int, Weights]] = []  # of each fold, after an epoch
-        epochs = lane.plan.epochs  # that all folds before have: one that diverged ended early
+        by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
+        epochs = lane.plan.epochs  # trained by all folds until now; a diverged fold ends early
 
         def train(part: FitTraining) -> int:
             weights: dict[int, Weights] = {}
-            every = take_best or part.may_be_set or bool(self._programs.anew or lane.rungs)
+            keeps_every_epoch = take_best or part.can_set_weights or bool(self._programs.pooled_metrics or lane.rungs)
 
             def after(row: dict[str, float]) -> bool:
                 nonlocal interrupted
                 done = len(part.rows)
-                if every:
+                if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
-                self._programs.emit(PhaseBegan(f"training fold {len(kept) + 1} of {count}, epoch {done} is done"))
+                self._programs.emit(PhaseBegan(f"training fold {len(by_fold) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
                 return not (interrupted or has_diverged(row))
 
             part.train(0, epochs, after)
             if not interrupted:
-                part.end(chosen=take_best or has_diverged(part.rows[-1]))
+                part.end(is_scored_elsewhere=take_best or has_diverged(part.rows[-1]))
                 part.rows = part.rows if part.end_row is None else [*part.rows[:-1], part.end_row]
                 self._check_logged(part, part.rows)
                 if part.end_row is not None or not weights:
-                    weights[len(part.rows)] = part.left
-                kept.append(weights)
+                    weights[len(part.rows)] = part.end_weights
+                by_fold.append(weights)
             return len(part.rows)
 
         for fold in range(count):
@@ -257,23 +257,23 @@ class FitGroup(Group):
             if interrupted:
                 return
         for epoch in range(1, epochs + 1):
-            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, kept, epoch)
-            self._log(lane, row, partial(_join_weights, kept, epoch), finite=True)
-            note(self._report(live))
-        if lane.end is None:  # code of the user's ended it
-            lane.last = _join_weights(kept, epochs)
+            row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, by_fold, epoch)
+            self._log(lane, row, partial(_join_weights, by_fold, epoch), finite=True)
+            note(self._make_report(live))
+        if lane.end is None:  # the user's code ended training early
+            lane.last = _join_weights(by_fold, epochs)
         reason = next((part.scored.reason for part in live.parts if part.scored.reason), None)
         lane.scored = Scored(reason, all(part.scored.is_validation_score for part in live.parts))
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Train a fold. Raises TrialFailed, which says of which one."""
+        """Train a fold. Raises TrialFailed that names the fold."""
         try:
-            return train(self._part(live, fold))
+            return train(self._get_part(live, fold))
         except BaseException as error:
             if not is_user_error(error):
                 raise
-            failure = Failure.of(error)
+            failure = Failure.from_error(error)
             where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
             raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error
 
@@ -281,27 +281,27 @@ class FitGroup(Group):
         self,
         rows: Sequence[Row],
         parts: Sequence[FitTraining],
-        kept: Sequence[Mapping[int, Weights]] = (),
+        by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """The joined metrics of an epoch that every fold has trained, by the models of that epoch."""
-        data, spec, anew = self._programs.data, self._programs.spec, self._programs.anew
-        others, row = {f"val_{name}" for name in anew}, dict[str, float]()
+        """Join an epoch's metrics over the folds; compute pooled metrics with the models' weights after that epoch."""
+        data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
+        pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:
-            if name not in others and all(name in of_fold for of_fold in rows):
+            if name not in pooled_names and all(name in by_name for by_name in rows):
                 held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
-                row[name] = float(join_scores(name, [of_fold[name] for of_fold in rows], held, data.train.weights))
-        if not anew:
+                row[name] = float(join_scores(name, [by_name[name] for by_name in rows], held, data.train.weights))
+        if not pooled:
             return row
         if has_diverged(row):
-            return row | dict.fromkeys((f"val_{name}" for name in anew), math.nan)
-        for part, weights in zip(parts, kept, strict=False):
+            return row | dict.fromkeys((f"val_{name}" for name in pooled), math.nan)
+        for part, weights in zip(parts, by_fold, strict=False):
             part.model.set_weights(list(weights[epoch]))
         outputs = [call_model(part.model, part.data.validation.x) for part in parts]
-        together = each(lambda *of_folds: rows_together(of_folds, data), *outputs)
-        values = {name: over_all_rows(metric_of(spec, name), data.validation, together) for name in anew}
+        together = each(lambda *by_part: join_fold_rows(by_part, data), *outputs)
+        values = {name: score_all_rows(make_metric(spec, name), data.validation, together) for name in pooled}
         return row | {f"val_{name}": value for name, value in values.items()}
 
 
-def _join_weights(kept: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
-    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in kept)))
+def _join_weights(by_fold: Sequence[Mapping[int, Weights]], epoch: int) -> TrainingState:
+    return TrainingState(tuple(chain.from_iterable(weights[epoch] for weights in by_fold)))

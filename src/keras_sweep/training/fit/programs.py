@@ -1,4 +1,4 @@
-"""What trains the trials of one space by `fit`: the models of the trial that trains now, one a fold."""
+"""Build and hold the models that `fit` trains: those of the current trial, one per fold."""
 
 import gc
 import threading
@@ -15,9 +15,9 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import fold_outputs, model_of
+from keras_sweep.training.folds import build_trained_model, fold_outputs
 from keras_sweep.training.lane import Lane
-from keras_sweep.training.row_values import metrics_of_all_rows
+from keras_sweep.training.row_values import find_pooled_metrics
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
@@ -25,18 +25,18 @@ from keras_sweep.trial.result import Seconds, Suggestion, Weights
 
 @dataclass(eq=False)
 class LiveTrial:
-    """A trial whose models are there."""
+    """A trial whose models are in memory."""
 
     suggestion: Suggestion
-    epoch: int  # after which they stand
-    before: Seconds  # that it had trained before they were built
-    begins: Sequence[TrainingState | None]  # where they begin, of each fold
-    moves: bool = False  # whether it may go on with these models later
-    parts: list[FitTraining] = field(default_factory=list)  # of each fold, as far as they are built
+    epoch: int  # the models' state is after this epoch
+    before: Seconds  # spent on the trial before these models were built
+    begins: Sequence[TrainingState | None]  # each fold's state to resume from
+    moves: bool = False  # whether the trial can resume with these models
+    parts: list[FitTraining] = field(default_factory=list)  # the models built until now, one per fold
 
     @property
     def has_trained(self) -> bool:
-        """Whether its models stand after the epoch, and do not begin there."""
+        """Whether all models trained here, so they are not just built from `begins`."""
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
@@ -49,45 +49,45 @@ class LiveTrial:
 
 
 class FitPrograms:
-    """Builds models, and keeps those of the last trial while it may go on."""
+    """Builds models, and keeps the last trial's models while it can resume."""
 
-    phase = None  # which each trial says itself
+    phase = None  # each trial reports its own phase
 
     def __init__(self, spec: SweepSpec, data: SearchData, *, is_worker: bool = True) -> None:
         import keras
 
-        fits = fits_itself(spec)  # which KerasTuner scores by its best epoch
+        fits = fits_itself(spec)  # KerasTuner scores these trials by their best epoch
         self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self.data = data
         self.is_worker = is_worker
-        self.anew = metrics_of_all_rows(spec) if data.folds else ()  # computed of all folds, after every epoch
-        self.compiled = 0  # trials that have compiled what they train with
+        self.pooled_metrics = find_pooled_metrics(spec) if data.folds else ()  # computed over all folds' outputs
+        self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
-        # TensorFlow's shuffle can't be set to where it stood, nor can a dataset, a callback, or a `fit`, of the user's.
+        # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
         stays = keras.backend.backend() == "tensorflow" or data.stream is not None or fits or spec.training.callbacks
         self.moves = not stays
         self._live: LiveTrial | None = None
 
-    def live(self, lane: Lane, epoch: int) -> LiveTrial | None:
-        """The trial, if its models are there and stand after this epoch."""
+    def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:
+        """Return the trial if its models are in memory, in their state after this epoch."""
         live = self._live
         return live if live is not None and (live.suggestion, live.epoch) == (lane.suggestion, epoch) else None
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """The trial, to be trained from this epoch on by this thread alone: `fit` draws from generators of the process.
+        """Open the trial for training from `epoch`, with its models in memory or with new models.
 
-        It goes on with the models that are there, or with others.
+        Only one thread trains at a time, because `fit` draws from the process's global generators.
         """
-        with _one_trial:
-            live = self.live(lane, epoch) if epoch else None
+        with _trial_lock:
+            live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
                 self._live = None
-                gc.collect()  # what is frozen is not collected
+                gc.collect()  # before `only_new_garbage` freezes what is left
             with nullcontext() if live is not None or not self.is_worker else only_new_garbage():
                 if live is None:
                     self._live = None
-                    clear_session(free_memory=True)  # else every trial's graph stays in memory
+                    clear_session(free_memory=True)  # otherwise every trial's graph stays in memory
                     count = max(len(self.data.folds), 1)
                     states = [None] * count if begins is None else split_state(begins, count)
                     live = self._live = LiveTrial(lane.suggestion, epoch, lane.seconds, states)
@@ -96,8 +96,8 @@ class FitPrograms:
                 if self.is_worker and not (live.moves and lane.training):
                     self._live = None
 
-    def part(self, live: LiveTrial, fold: int) -> FitTraining:
-        """The model of a fold, or the only one, which is built when it is first needed."""
+    def get_part(self, live: LiveTrial, fold: int) -> FitTraining:
+        """Return the model of a fold, or the only model; build it on first use."""
         if fold == len(live.parts):
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))
@@ -112,23 +112,23 @@ class FitPrograms:
         self._live = None
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:
-        """What `fit` leaves to a trial in this state; with folds one fold's after the other's."""
+        """Return the trial's weights; with folds, fold after fold."""
         del lane
         return state.trainable
 
     def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
-        """The Keras model of a trial in this state, with folds that of the first, and rows for it."""
+        """Return the trial's Keras model (with folds, the first fold's) in this state, and its input rows."""
         live = self._live
         if live is None or live.suggestion != lane.suggestion or self.data.folds:
-            return model_of(self.spec, self.data, lane.suggestion.params, state.trainable)
+            return build_trained_model(self.spec, self.data, lane.suggestion.params, state.trainable)
         live.parts[0].model.set_weights(list(state.trainable))
         return live.parts[0].model, self.data.validation.x
 
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
-        """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""
+        """Return [N, ...] outputs on the validation rows; with folds, out of fold."""
         if self.data.folds:
             return fold_outputs(self.spec, self.data, lane.suggestion.params, [state.trainable])[0]
         return call_model(*self.model(lane, state))
 
 
-_one_trial = threading.Lock()  # trains in a process
+_trial_lock = threading.Lock()  # held by the thread that trains

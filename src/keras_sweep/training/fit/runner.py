@@ -1,4 +1,4 @@
-"""The plain runner: trials by Keras's own `fit`, one after another, or by workers, on any Keras backend."""
+"""The plain runner: train trials with Keras's own `fit`, one after another or by workers, on any Keras backend."""
 
 import math
 import sys
@@ -17,43 +17,43 @@ from keras_sweep.training.fit.group import FitGroup
 from keras_sweep.training.fit.programs import FitPrograms
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Segment, Tell
-from keras_sweep.training.group_runner import AT_ONCE, GroupRunner, Train
+from keras_sweep.training.group_runner import MAX_SEGMENTS, GroupRunner, Train
 from keras_sweep.training.lane import EndStates, Lane
 from keras_sweep.training.runner import StopsAt, Watch
 from keras_sweep.trial.plan import training_plan, watches
 from keras_sweep.trial.result import Suggestion
 
-AHEAD = 64  # generations that workers are given, where they may be
+AHEAD = 64  # generations in advance that workers get
 
 
 class FitGeneration(TrainingGeneration):
-    """Lanes of a trial each. At a rung each is compared alone, after those before it."""
+    """Lanes of one trial each. A rung compares trials one by one, in their order."""
 
-    together = False
+    compares_together = False
 
-    def __init__(self, spec: SweepSpec, programs: FitPrograms, kept: EndStates | None, watch: Watch) -> None:
-        super().__init__(spec, programs, kept, watch)
+    def __init__(self, spec: SweepSpec, programs: FitPrograms, ends: EndStates | None, watch: Watch) -> None:
+        super().__init__(spec, programs, ends, watch)
         programs.emit = watch.emit
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Each has a group of its own."""
+        """Do nothing: every lane has its own group."""
 
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
-        """The wanted trials, and those before them that rungs compare with them."""
+    def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
+        """Select the wanted trials, and the earlier trials that rungs compare with them."""
         judge = self._watch.judge
-        last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # which compares no trials
-        before = [one for one in trials if one.number < last]
-        compared = {one.number for one in before if judge.rungs(training_plan(self._spec, one.params).epochs)}
-        return [(one, None) for one in trials if one.number in wanted | compared]
+        last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
+        before = [trial for trial in trials if trial.number < last]
+        compared = {trial.number for trial in before if judge.rungs(training_plan(self._spec, trial.params).epochs)}
+        return [(trial, None) for trial in trials if trial.number in wanted | compared]
 
-    def _lane(self, suggestion: Suggestion, own: None, *, wanted: bool) -> Lane:
+    def _make_lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.judge.rungs(plan.epochs)
-        if fits_itself(self._spec):  # each of its phases is watched by Keras's own callbacks
+        if fits_itself(self._spec):  # Keras's own callbacks watch each phase of the model's `fit`
             plan = replace(plan, training=Training())
-        return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own, None, wanted)
+        return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 
-    def _group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
+    def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:
         (number,) = numbers
         return FitGroup(
             self._programs, self.lanes[number], self._spec.objective, epoch, begins[number] if begins else None
@@ -61,25 +61,24 @@ class FitGeneration(TrainingGeneration):
 
 
 class FitRunner(GroupRunner):
-    """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
+    """Trains every trial as a user would: seed, build, compile, then `fit` with validation after each epoch.
 
-    A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
-    stopped goes on from its checkpoint, but on TensorFlow, and with callbacks or a `fit` of the user's, where it begins
-    anew.
+    A suggestion that continues another trial is trained from its first epoch, with the same numbers. A stopped trial
+    resumes from its checkpoint. It restarts on TensorFlow, and with the user's callbacks, dataset or `fit`.
     """
 
     _generation = FitGeneration
 
-    def __init__(self, spec: SweepSpec, data: SearchData, **how: Any) -> None:
-        """As `GroupRunner`. Raises UsageError: `fit` can't train this on these data."""
+    def __init__(self, spec: SweepSpec, data: SearchData, **options: Any) -> None:
+        """Take the arguments of `GroupRunner`. Raises UsageError if `fit` can't train this sweep on these data."""
         import keras
 
-        if data.stream is not None and (wrong := _beside_stream(spec)) is not None:
+        if data.stream is not None and (conflict := _find_stream_conflict(spec)) is not None:
             raise UsageError(
-                f"`fit` iterates the training dataset as it is, beside which there is no {wrong}",
-                hint=f"Leave {wrong} out, or give training rows that fit into memory",
+                f"`fit` iterates the training dataset as it is, beside which there is no {conflict}",
+                hint=f"Leave {conflict} out, or give training rows that fit into memory",
             )
-        super().__init__(spec, data, **how)
+        super().__init__(spec, data, **options)
         if self._shared is not None:
             self._shared.look(versions)
             self.ahead = AHEAD
@@ -106,18 +105,18 @@ class FitRunner(GroupRunner):
         stack.callback(self._programs.forget)
         return train, 0
 
-    def _at_once(self) -> int:
-        """One a worker, so that what has begun goes on there."""
-        return (self._shared and self._shared.workers.count()) or AT_ONCE
+    def _count_segments(self) -> int:
+        """Return the number of workers, so that a trial in training resumes on its worker."""
+        return (self._shared and self._shared.workers.count()) or MAX_SEGMENTS
 
 
-def _beside_stream(spec: SweepSpec) -> str | None:
-    """What of the space needs training rows in memory."""
+def _find_stream_conflict(spec: SweepSpec) -> str | None:
+    """Return a setting of the space that needs training rows in memory, which a stream does not have."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
-    found = {
+    conflicts = {
         "`finish: {refit: true}`": spec.refits,
         "`class_weight: balanced`": training.class_weight == "balanced" or "training.class_weight" in names,
         "`adapt`": training.adapt,
         "parameter `batch_size`": "batch_size" in names,
     }
-    return next((what for what, there in found.items() if there), None)
+    return next((conflict for conflict, is_used in conflicts.items() if is_used), None)

@@ -1,4 +1,4 @@
-"""One model that a `fit` trains on one set of rows, Keras's own or a HyperModel's, and what it tells of its epochs."""
+"""Train a model on one set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
 
 import json
 import math
@@ -20,44 +20,44 @@ from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.user_code import load_python, preserve_process
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
-from keras_sweep.training.averaged_weights import array_of, average_weights, swap_of
+from keras_sweep.training.averaged_weights import copy_value, get_average_weights, make_swap_callback
 from keras_sweep.training.build_trial import keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lane import Scored, watching_callbacks
+from keras_sweep.training.lane import Scored, make_control_callbacks
 from keras_sweep.training.losses import class_weights
-from keras_sweep.training.outcome import curve_of, find_scored_epoch, has_diverged, read_numbers, trial_objective
+from keras_sweep.training.outcome import find_scored_epoch, has_diverged, make_curve, read_numbers, trial_objective
 from keras_sweep.training.row_values import CLOSE
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
 
-SET_LATER = "its weights were set after the last epoch"  # the reason of a trial that is scored by these weights
-After: TypeAlias = Callable[[dict[str, float]], bool]  # is told what an epoch brought; whether training goes on
+SET_LATER = "its weights were set after the last epoch"  # a result's reason if these weights are scored
+After: TypeAlias = Callable[[dict[str, float]], bool]  # receives an epoch's metrics; returns whether to train on
 
 
 class FitTraining:
-    """A model, compiled, and where its training stands."""
+    """A compiled model and the progress of its training."""
 
     def __init__(
         self,
         spec: SweepSpec,
         suggestion: Suggestion,
-        data: SearchData,  # no folds
+        data: SearchData,  # without folds
         model: Any,  # compiled
-        fit: partial[Any] | None,  # that of its HyperModel, if that trains it
-        begins: TrainingState | None,  # where training goes on
-        started: float,  # when the model began to be built
+        fit: partial[Any] | None,  # the HyperModel's `fit`, if it trains the model
+        begins: TrainingState | None,  # the state to resume from
+        started: float,  # `time.perf_counter()` at the start of the build
         emit: Listener,
     ) -> None:
         from keras import Model
 
-        self.rows: list[dict[str, float]] = []  # the curve of these rows, an epoch a row
-        self.tested: Weights = ()  # what the last epoch was validated with, where other weights may be set later
-        self._testing: Weights = ()  # what is validated now
-        self.end_row: dict[str, float] | None = None  # scores the weights that `fit` left, in place of the last row
-        self.left: Weights = ()  # what `fit` left
+        self.rows: list[dict[str, float]] = []  # the curve, one row per epoch
+        self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
+        self._testing_weights: Weights = ()  # of the validation in progress
+        self.end_row: dict[str, float] | None = None  # replaces the last row, if it does not score `end_weights`
+        self.end_weights: Weights = ()  # after `fit` returned
         self.scored = Scored()
-        self.stopped = False  # whether `after` said that training does not go on
+        self.has_stopped = False  # whether `after` has ended the training
         self.model, self.plan = model, training_plan(spec, suggestion.params)
         self.data = data
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
@@ -67,16 +67,16 @@ class FitTraining:
             schedule = keras_schedule(float(self.model.optimizer.learning_rate), *self.plan.schedule.over(rows))
             self.model.optimizer.learning_rate = schedule
         self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
-        fits = fit is not None or type(model).fit is not Model.fit
-        self.may_be_set = fits or bool(spec.training.callbacks)  # code of the user's may set other weights
-        self._begins: TrainingState | None = None
-        self._ends = begins
-        self._fits_now = False
+        has_user_fit = fit is not None or type(model).fit is not Model.fit
+        self.can_set_weights = has_user_fit or bool(spec.training.callbacks)  # the user's code may set other weights
+        self._state_to_restore: TrainingState | None = None
+        self._known_state = begins
+        self._is_fitting = False
         self._validate_seconds = 0.0
-        self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation
+        self._epochs: list[tuple[float, float]] = []  # (training, validation) seconds per epoch
         self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
-        self._idle = 0.0  # seconds that it waited for others
+        self._idle = 0.0  # seconds spent waiting for other trials
 
     def train(
         self,
@@ -87,12 +87,11 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from one epoch to another by `fit`, or as long as `after` says; raises anything.
+        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises anything.
 
-        `rate` is the learning rate, where something lets it fall; `moves` says whether the state is wanted in which it
-        ends.
+        `rate` returns the learning rate if a callback controls it. `moves` keeps the final state for a later resume.
         """
-        self._begins, self._ends = self._ends or (self.state() if self.rows else None), None
+        self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
         if self._epochs:
             self._idle += time.perf_counter() - self._epoch_ended
@@ -102,13 +101,13 @@ class FitTraining:
         if not self._epochs:
             self._emit(PhaseBegan("compile", 0, 1))
         weights = class_weights(plan.training.class_weight, data)
-        functions: list[Any] = [load_python(one.python, spec.folder) for one in spec.training.callbacks]
-        callbacks = [swap_of(), *(function() for function in functions), self._callback()]
-        self._fits_now = True
+        functions: list[Any] = [load_python(callback.python, spec.folder) for callback in spec.training.callbacks]
+        callbacks = [make_swap_callback(), *(function() for function in functions), self._make_callback()]
+        self._is_fitting = True
         try:
             self._call_fit(train, callbacks, batches, weights, epoch)
         finally:
-            self._fits_now = False
+            self._is_fitting = False
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
         validation = self.data.validation
@@ -127,44 +126,43 @@ class FitTraining:
         )
 
     def evaluate(self) -> Mapping[str, Any]:
-        """Score the model, as it is, on the validation rows."""
-        rows, how = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
-        scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **how)
+        rows, options = self.data.validation, {"batch_size": self.plan.batch_size, "verbose": 0, "return_dict": True}
+        scores: Mapping[str, Any] = self.model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **options)
         return scores
 
-    def end(self, *, chosen: bool) -> None:
-        """Take the weights that `fit` left. A trial that is scored by its last epoch is scored by these weights.
+    def end(self, *, is_scored_elsewhere: bool) -> None:
+        """Store the weights that `fit` left. They replace the last epoch's weights in the trial's score.
 
-        If they are not the weights that the epoch was validated with, the model is scored on the same rows. `chosen`
-        says that the trial is scored by another epoch, or not at all.
+        If the last epoch was validated with other weights, score the model again. `is_scored_elsewhere` skips this: the
+        trial is scored by another epoch or not at all.
         """
-        self.left = tuple(self.model.get_weights())
-        if not chosen and not all(map(np.array_equal, self.tested, self.left)):
+        self.end_weights = tuple(self.model.get_weights())
+        if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
             scores = {f"val_{name}": value for name, value in read_numbers(self.evaluate()).items()}
             self.end_row, self.scored = {**self.rows[-1], **scores}, Scored(SET_LATER, at_end=True)
 
     def state(self) -> TrainingState:
-        """Where training stands: what it needs to go on, in another process, too."""
-        if not self._fits_now and self._ends is not None:
-            return self._ends
-        written = json.dumps(generator_states()).encode()
-        trainable, other, optimizer = (tuple(map(array_of, variables)) for variables in self._variables())
-        return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(written, np.uint8),))
+        """Return all that training needs to resume, even in another process."""
+        if not self._is_fitting and self._known_state is not None:
+            return self._known_state
+        generators = json.dumps(generator_states()).encode()
+        trainable, other, optimizer = (tuple(map(copy_value, variables)) for variables in self._variables())
+        return TrainingState(trainable, other, optimizer, generators=(np.frombuffer(generators, np.uint8),))
 
     def scored_state(self) -> TrainingState:
-        return TrainingState(self.tested or average_weights(self.model))
+        return TrainingState(self.tested_weights or get_average_weights(self.model))
 
     @property
     def seconds(self) -> Seconds:
-        """By part since the model began to be built.
+        """Seconds by part since the start of the build.
 
-        Compiling lasts until the first batch; then a shorter last batch is compiled, and validation: that is what the
-        first epoch takes more than those after it.
+        Compiling lasts until the first batch. A shorter last batch and validation compile later, so the first epoch's
+        excess over the other epochs counts as compiling, too.
         """
-        now = (time.perf_counter() if self._fits_now or not self._epochs else self._epoch_ended) - self._idle
+        now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
         training = max(now - self._started - compiling - self._validate_seconds, 0.0)
-        late, late_validation = (_first_beyond([one[part] for one in self._epochs]) for part in (0, 1))
+        late, late_validation = (_measure_first_excess([epoch[index] for epoch in self._epochs]) for index in (0, 1))
         return Seconds(
             compile=compiling + late + late_validation,
             train=max(training - late, 0.0),
@@ -175,23 +173,22 @@ class FitTraining:
         model = self.model
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
-    def _callback(self) -> Any:
-        """What `fit` is to call: a Keras callback."""
+    def _make_callback(self) -> Any:
         import keras
 
         return keras.callbacks.LambdaCallback(
-            on_train_begin=lambda *_, **__: self._go_on(),
+            on_train_begin=lambda *_, **__: self._restore_state(),
             on_train_batch_end=lambda *_, **__: self._end_batch(),
             on_test_begin=lambda *_, **__: self._begin_test(),
             on_test_end=lambda *_, **__: self._end_test(),
             on_epoch_end=self._end_epoch,
         )
 
-    def _go_on(self) -> None:
-        if self._begins is None:
+    def _restore_state(self) -> None:
+        if self._state_to_restore is None:
             return
-        state, self._begins = self._begins, None
-        # Now that `fit` has built the model and drawn the order that it throws away.
+        state, self._state_to_restore = self._state_to_restore, None
+        # Not earlier: `fit` has built the model and drawn a first order of rows, which it does not use.
         for variables, arrays in zip(self._variables(), state[:3], strict=True):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -206,8 +203,8 @@ class FitTraining:
 
     def _begin_test(self) -> None:
         self._test_started = time.perf_counter()
-        if self.may_be_set:
-            self._testing = tuple(self.model.get_weights())
+        if self.can_set_weights:
+            self._testing_weights = tuple(self.model.get_weights())
 
     def _end_test(self) -> None:
         self._validate_seconds += time.perf_counter() - self._test_started
@@ -217,52 +214,54 @@ class FitTraining:
         began = self._epoch_ended if self._epochs else self._first_batch or now
         self._epochs.append((now - began - validating, validating))
         self._epoch_ended = now
-        self.tested, self._testing = self._testing, ()
+        self.tested_weights, self._testing_weights = self._testing_weights, ()
         row = read_numbers(logs or {})
         self.rows.append(row)
-        self.stopped = not self._after(row)
-        if (rate := self._rate()) is not None and not has_diverged(row):  # else it may be a schedule
+        self.has_stopped = not self._after(row)
+        if (rate := self._rate()) is not None and not has_diverged(row):  # without a rate, a schedule may control it
             self.model.optimizer.learning_rate = rate
-        if self._moves and (self.stopped or epoch + 1 == self._until):
-            self._ends = self.state()
-        if self.stopped:
+        if self._moves and (self.has_stopped or epoch + 1 == self._until):
+            self._known_state = self.state()
+        if self.has_stopped:
             self.model.stop_training = True
 
 
 class OwnFitTraining(FitTraining):
-    """One curve of all epochs, in the order in which they were trained, whatever numbers they have.
+    """Training by a HyperModel's own `fit`. Its phases form one curve, in training order, whatever their epoch numbers.
 
-    Each phase, a `model.fit` with the callbacks, stops early by Keras's own: no `Controls` watch all of them. What
-    trains on although it was stopped counts no more.
+    A phase is a `model.fit` with the callbacks. Keras's own callbacks stop each phase; `Controls` do not watch it.
+    Epochs that are trained after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Have `fit` train the model. The metrics that it returns count, of which the objective may be that of its best
-        epoch; without them its best epoch does, as with KerasTuner. Raises anything, and ModelError where it returns a
-        number that is not the metric that ranks."""
+        """Call the HyperModel's `fit`.
+
+        The metrics that it returns are the score; the objective may come from its best epoch. If it returns no metrics,
+        the best epoch is the score, as in KerasTuner. Raises ModelError for a number that is not the objective.
+        """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
         assert fit is not None
-        how: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
-        if "batch_size" in self._suggestion.params or data.stream is not None:  # else it may say so itself
-            how |= batches
-        how["callbacks"] = [*watching_callbacks(self.plan.training), *callbacks]
-        hyper_parameters, built = fit.args[0], set(fit.args[0].values)
+        arguments: dict[str, Any] = {"epochs": self._until} | ({} if weights is None else {"class_weight": weights})
+        if "batch_size" in self._suggestion.params or data.stream is not None:  # otherwise `fit` may choose its own
+            arguments |= batches
+        arguments["callbacks"] = [*make_control_callbacks(self.plan.training), *callbacks]
+        hyper_parameters, built_names = fit.args[0], set(fit.args[0].values)
         with preserve_process():
-            found = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **how)
-        new = [one for one in hyper_parameters.space if one.name in hyper_parameters.values and one.name not in built]
-        if unknown := [one.name for one in new if type(one).__name__ != "Fixed"]:
+            returned = call_fit(fit, data.train, data.validation, begun=lambda: self.rows, verbose=0, **arguments)
+        new = [hp for hp in hyper_parameters.space if hp.name in hyper_parameters.values and hp.name not in built_names]
+        if unknown := [hp.name for hp in new if type(hp).__name__ != "Fixed"]:
             raise ModelError(
                 f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
                 hint="Ask for it in `build`, or where `fit` begins",
             )
         objective = self._spec.objective
         name = objective.name
-        metrics, values = parse_fit_result(found, objective), curve_of(self.rows).get(name, ())
+        metrics, values = parse_fit_result(returned, objective), make_curve(self.rows).get(name, ())
         number = metrics.pop(DEFAULT_OBJECTIVE, None) if name not in metrics else None
         metrics |= {} if number is None else {name: number}
         best = values[find_scored_epoch(trial_objective(objective, self._suggestion), values) - 1] if values else None
-        if not self.stopped and name in metrics and metrics[name] != best:
+        if not self.has_stopped and name in metrics and metrics[name] != best:
             is_score = metrics[name] in values[-1:] or self._is_evaluated(name, metrics[name])
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
@@ -275,29 +274,29 @@ class OwnFitTraining(FitTraining):
             self.scored = Scored(None, is_score, at_end=True)
 
     def _is_evaluated(self, name: str, value: float) -> bool:
-        """Whether the model scores that on the validation rows, as far as Keras can say."""
-        with suppress(Exception):  # a model that nothing compiled
+        """Return whether `evaluate` gives this value on the validation rows; False if it can't run."""
+        with suppress(Exception):  # the model may not be compiled
             return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        del epoch  # phases count anew
-        if self.stopped:
+        del epoch  # each phase counts from 0 again
+        if self.has_stopped:
             self.model.stop_training = True
             return
-        if self._first_batch is None:  # a loop of the user's tells of no batches
+        if self._first_batch is None:  # a custom training loop reports no batches
             self._end_batch()
         super()._end_epoch(len(self.rows), logs)
 
 
-def _first_beyond(seconds: Sequence[float]) -> float:
-    """How much longer the first took than those after it on average; 0 where it is alone."""
+def _measure_first_excess(seconds: Sequence[float]) -> float:
+    """Return by how much the first value exceeds the mean of the others; 0 without others."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
 
 
 def generator_states() -> dict[str, Any]:
-    """Where Python's, NumPy's and (if it is imported) PyTorch's global generators stand."""
+    """Return the states of the global generators of Python, NumPy and, if imported, PyTorch."""
     numpy: Any = np.random.get_state(legacy=True)
     states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
     if "torch" in sys.modules:
@@ -306,7 +305,7 @@ def generator_states() -> dict[str, Any]:
 
 
 def set_generator_states(states: dict[str, Any]) -> None:
-    """Put the generators where `generator_states` found them."""
+    """Restore the states of `generator_states`."""
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = states["numpy"]

@@ -23,7 +23,7 @@ from keras_sweep.data.arrays import Array, cut, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.folds import join_scores, rows_together
+from keras_sweep.training.folds import join_fold_rows, join_scores
 from keras_sweep.training.lanes.flat import Flat, State, lies_flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked
@@ -307,7 +307,7 @@ class FoldedProgram:
         """Metrics and right rows are of all rows, each scored by the fold that left it out."""
         ended = [program.validate(part, numbers) for program, part in zip(self._programs, state, strict=True)]
         states, logs, finite, right = zip(*ended, strict=True)
-        together = None if right[0] is None else rows_together([each.T for each in right], self._data).T
+        together = None if right[0] is None else join_fold_rows([each.T for each in right], self._data).T
         held = self._joined(logs, [fold.held for fold in self._data.folds])
         return list(states), held, np.all(finite, axis=0), together
 

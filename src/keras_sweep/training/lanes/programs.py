@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, split_state
 from keras_sweep.training.compiling import Effort, effort
-from keras_sweep.training.folds import model_of, rows_together
+from keras_sweep.training.folds import build_trained_model, join_fold_rows
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes import signature as signatures
 from keras_sweep.training.lanes.flat import lies_flat
@@ -156,7 +156,7 @@ class Programs:
         """The Keras model of a lane in this state, with folds that of the first, and rows for it."""
         weights = self.weights(lane, state)
         with self._building:
-            return model_of(self._spec, self._data, lane.suggestion.params, weights)
+            return build_trained_model(self._spec, self._data, lane.suggestion.params, weights)
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """[N, ...] its outputs on the validation rows; with folds each of the fold that left it out."""
@@ -164,7 +164,7 @@ class Programs:
         held = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._parts(lane, state), held, strict=True)
         outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
-        return rows_together(outputs, self._data) if folds else outputs[0]
+        return join_fold_rows(outputs, self._data) if folds else outputs[0]
 
     def _parts(self, lane: Lane, state: TrainingState) -> list[tuple[Template, TrainingState]]:
         """Of each fold the template, and its part of the state."""

@@ -41,15 +41,15 @@ class LaneGeneration(TrainingGeneration):
 
     groups: list[LaneGroup]
 
-    def __init__(self, spec: SweepSpec, programs: Programs, kept: EndStates | None, watch: Watch) -> None:
-        super().__init__(spec, programs, kept, watch)
+    def __init__(self, spec: SweepSpec, programs: Programs, ends: EndStates | None, watch: Watch) -> None:
+        super().__init__(spec, programs, ends, watch)
         # In these the optimizers of trials' models may differ.
         own = signatures.PER_LANE if programs.brings_optimizer else ()
         self._varying = frozenset((*own, *(parameter.name for parameter in spec.space.parameters)))
         self._variants = signatures.optimizer_variants(spec)
         programs.planned, programs.made = set(), set()
 
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
+    def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
         """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
 
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
@@ -61,7 +61,7 @@ class LaneGeneration(TrainingGeneration):
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
         due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
         if any(self._programs.own_model(plan) for plan in compress(plans, due)):
-            owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
+            owns = self._programs.own_models(plans, joined=self._ends is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
         # What trials have in common that may share a program: no narrower signature joins two of them.
@@ -90,9 +90,9 @@ class LaneGeneration(TrainingGeneration):
                     survivors.append(lane)
         staying = [group for group in self.groups if group not in waiting]
         survivors.sort(key=lambda lane: lane.number)
-        self.groups = staying + self._grouped(survivors, parted=True)  # all that have a rung are there
+        self.groups = staying + self._group_lanes(survivors, parted=True)  # all that have a rung are there
 
-    def _grouped(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
+    def _group_lanes(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
         """A lone group may be parted in two only where all that could train beside it are there whatever is wanted."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
@@ -100,9 +100,9 @@ class LaneGeneration(TrainingGeneration):
         packed = pack(jobs, limits)
         if parted and len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
             packed = halves(packed[0])
-        return [self._group(numbers, keys[numbers[0]][1]) for numbers in packed]
+        return [self._make_group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
-    def _group(
+    def _make_group(
         self,
         numbers: Sequence[int],
         epoch: int,
@@ -117,7 +117,7 @@ class LaneGeneration(TrainingGeneration):
             self._programs.plan(group.signature, size)
         return group
 
-    def _lane(self, suggestion: Suggestion, own: OwnModel | None, *, wanted: bool) -> Lane:
+    def _make_lane(self, suggestion: Suggestion, own: OwnModel | None, *, wanted: bool) -> Lane:
         plan = self._programs.plan_of(suggestion.params)
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant, own)
@@ -140,7 +140,7 @@ class LaneGeneration(TrainingGeneration):
             per_lane={name: float(given[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
-            controls=Controls.of(plan.training, rate),
+            controls=Controls.from_training(plan.training, rate),
             wanted=wanted,
         )
 
@@ -182,7 +182,7 @@ class CompiledRunner(GroupRunner):
         self.device = device or device_here()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)
-        self._kept = EndStates(how.get("checkpoints")) if keep_states else None
+        self._ends = EndStates(how.get("checkpoints")) if keep_states else None
         if self._checkpoint is not None:
             self._checkpoint.lane_limit = self.device.lanes
 
@@ -191,7 +191,7 @@ class CompiledRunner(GroupRunner):
         return self._begun  # programs, each of which one core trains
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        generation = LaneGeneration(self._spec, self._programs, self._kept, Watch(emit=emit))
+        generation = LaneGeneration(self._spec, self._programs, self._ends, Watch(emit=emit))
         with self._wall.part("build"):
             generation.fill(trials, wanted)
         return generation.programs
