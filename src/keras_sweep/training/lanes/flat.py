@@ -21,25 +21,29 @@ import numpy as np
 from keras import ops
 
 from keras_sweep.training.checkpoint import Arrays, TrainingState
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, PerLaneValue, holding
-from keras_sweep.training.lanes.signature import elementwise
-from keras_sweep.training.lanes.structure import OwnModel, in_shapes
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, PerLaneValue, set_attributes
+from keras_sweep.training.lanes.signature import is_elementwise
+from keras_sweep.training.lanes.structure import OwnModel, resize_arrays
 from keras_sweep.training.lanes.template import Template
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
 LOSS = "sparse_categorical_crossentropy"  # of softmax regression
 
 
-def lies_flat(template: Template) -> bool:
+def can_use_flat_layout(template: Template) -> bool:
     """Whether a signature is laid out flat: its optimizers and variables are plain enough, and nothing convolves."""
     variables = template.model.trainable_variables
     plain = all(one.constraint is None and not getattr(one, "overwrite_with_gradient", False) for one in variables)
     scales_loss = hasattr(template.model.optimizer, "inner_optimizer")  # as Keras does under `mixed_float16`
-    return plain and not (scales_loss or template.convolves) and all(map(elementwise, template.optimizer_kinds))
+    return (
+        plain
+        and not (scales_loss or template.has_convolution)
+        and all(map(is_elementwise, template.example_optimizers))
+    )
 
 
 @dataclass(frozen=True)
-class _Place:
+class _ArrayLayout:
     """How one variable of all lanes lies: a kernel [in, out] as [out * T, in], any other one as a vector.
 
     XLA emits the gradients of kernels so. Arrays are NumPy's, or JAX's while they are traced.
@@ -49,35 +53,35 @@ class _Place:
     lanes: int
 
     @property
-    def lying(self) -> tuple[int, ...]:
+    def array_shape(self) -> tuple[int, ...]:
         """The shape of the array."""
         if len(self.shape) == 2:
             return self.shape[1] * self.lanes, self.shape[0]
         return (math.prod(self.shape) * self.lanes,)
 
-    def laid(self, view: Any) -> Any:
+    def to_array(self, view: Any) -> Any:
         """[*shape, T] as the array."""
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
-    def view(self, array: Any) -> Any:
+    def to_view(self, array: Any) -> Any:
         """The array as [*shape, T]; the transposition is one of strides, not of bytes."""
         return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
 
-    def spread(self, values: Any) -> Any:
+    def broadcast(self, values: Any) -> Any:
         """Traced: [T] values, to go with the array: a column beside a kernel, which costs no memory traffic."""
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
 
     def stack(self, arrays: Sequence[Any]) -> Any:
-        return jax.device_put(np.ascontiguousarray(self.laid(np.stack(arrays, axis=-1))))
+        return jax.device_put(np.ascontiguousarray(self.to_array(np.stack(arrays, axis=-1))))
 
-    def lane(self, array: Any, index: int) -> Any:
+    def copy_lane(self, array: Any, index: int) -> Any:
         """A copy of the variable in one lane."""
-        return np.array(self.view(np.asarray(array))[..., index], order="C")
+        return np.array(self.to_view(np.asarray(array))[..., index], order="C")
 
 
-class Flat:
+class FlatLayout:
     """Every variable of all lanes is one array, with an optimizer of its own, built on that array.
 
     Where lanes use different optimizers each of them updates its own lanes of the array: that costs less than a program
@@ -87,26 +91,26 @@ class Flat:
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
         self._lanes = lanes
-        self._places = [_Place(tuple(map(int, value.shape)), lanes) for value in template.trainable]
-        self._rate: Any = None  # a learning rate that is an array, set while the program is traced
+        self._layouts = [_ArrayLayout(tuple(map(int, value.shape)), lanes) for value in template.trainable]
+        self._learning_rate: Any = None  # a learning rate that is an array, set while the program is traced
         self._is_softmax = is_softmax_regression(template)
         self._variables = [
-            keras.Variable(np.zeros(place.lying, value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
-            for i, (place, value) in enumerate(zip(self._places, template.trainable, strict=True))
+            keras.Variable(np.zeros(place.array_shape, value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
+            for i, (place, value) in enumerate(zip(self._layouts, template.trainable, strict=True))
         ]
-        self._optimizers = [self._built(variable) for variable in self._variables]  # [variable][variant]
+        self._optimizers = [self._build_optimizers(variable) for variable in self._variables]  # [variable][variant]
         # Of each optimizer variable: where the trainable variable lies that it follows, or None if lanes share it.
-        self._slots = [
-            place if tuple(slot.shape) == place.lying else None
-            for place, optimizers in zip(self._places, self._optimizers, strict=True)
+        self._slot_layouts = [
+            place if tuple(slot.shape) == place.array_shape else None
+            for place, optimizers in zip(self._layouts, self._optimizers, strict=True)
             for optimizer in optimizers
             for slot in optimizer.variables
         ]
 
-    def _built(self, variable: Any) -> list[Any]:
-        optimizers = self._template.optimizers()
+    def _build_optimizers(self, variable: Any) -> list[Any]:
+        optimizers = self._template.make_optimizers()
         for optimizer in optimizers:
-            optimizer.learning_rate = lambda: self._rate
+            optimizer.learning_rate = lambda: self._learning_rate
             optimizer.build([variable])
         return optimizers
 
@@ -116,43 +120,43 @@ class Flat:
         return tuple(
             np.array(slot.value)
             for variable in self._template.model.trainable_variables
-            for optimizer in self._built(variable)
+            for optimizer in self._build_optimizers(variable)
             for slot in optimizer.variables
         )
 
-    def initial(self, own: OwnModel | None = None) -> TrainingState:
+    def initial_state(self, own: OwnModel | None = None) -> TrainingState:
         """A lane before its first epoch; of a model that shares a structure if it is given."""
         trainable, other = self._template.trainable, self._template.other
         if own is not None:
-            trainable, other = in_shapes(own.trainable, trainable), in_shapes(own.other, other)
+            trainable, other = resize_arrays(own.trainable, trainable), resize_arrays(own.other, other)
         return TrainingState(trainable, other, self._initial_slots)
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
         trainable, other, slots, *_ = (list(zip(*parts, strict=True)) for parts in zip(*lanes, strict=True))
         return (
-            [place.stack(arrays) for place, arrays in zip(self._places, trainable, strict=True)],
+            [place.stack(arrays) for place, arrays in zip(self._layouts, trainable, strict=True)],
             [jax.device_put(np.stack(arrays)) for arrays in other],
             [
                 jax.device_put(arrays[0].copy()) if place is None else place.stack(arrays)
-                for place, arrays in zip(self._slots, slots, strict=True)
+                for place, arrays in zip(self._slot_layouts, slots, strict=True)
             ],
         )
 
-    def lane(self, state: State, index: int) -> TrainingState:
+    def copy_lane(self, state: State, index: int) -> TrainingState:
         """A copy of one lane."""
         trainable, other, slots = state
         return TrainingState(
-            tuple(place.lane(array, index) for place, array in zip(self._places, trainable, strict=True)),
+            tuple(place.copy_lane(array, index) for place, array in zip(self._layouts, trainable, strict=True)),
             tuple(np.array(np.asarray(array)[index]) for array in other),
             tuple(
-                np.array(slot) if place is None else place.lane(slot, index)
-                for place, slot in zip(self._slots, slots, strict=True)
+                np.array(slot) if place is None else place.copy_lane(slot, index)
+                for place, slot in zip(self._slot_layouts, slots, strict=True)
             ),
         )
 
-    def _views(self, trainable: list[Any]) -> list[Any]:
-        return [place.view(array) for place, array in zip(self._places, trainable, strict=True)]
+    def _to_views(self, trainable: list[Any]) -> list[Any]:
+        return [place.to_view(array) for place, array in zip(self._layouts, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
         """Traced: the numbers as the step takes them, computed once an epoch."""
@@ -162,27 +166,27 @@ class Flat:
         of_optimizer = jax.lax.optimization_barrier(
             [
                 (
-                    place.spread(numbers.learning_rates),
-                    [place.spread(numbers.variants == variant) for variant in variants],
-                    {name: [place.spread(values) for values in pair] for name, pair in per_lane},
+                    place.broadcast(numbers.learning_rates),
+                    [place.broadcast(numbers.variants == variant) for variant in variants],
+                    {name: [place.broadcast(values) for values in pair] for name, pair in per_lane},
                 )
-                for place in self._places
+                for place in self._layouts
             ]
         )
-        return of_optimizer, numbers.model, self._inside(numbers.model)
+        return of_optimizer, numbers.model, self._make_width_masks(numbers.model)
 
-    def _inside(self, own: LaneNumbers | None) -> list[Any] | None:
+    def _make_width_masks(self, own: LaneNumbers | None) -> list[Any] | None:
         """Of each variable, as it lies, what is in the lane's own model; None where no layer lies in a wider one."""
-        shared = self._template.share
+        shared = self._template.shared_structure
         if own is None or shared is None or not shared.inputs:
             return None
-        masks, lengths = [], shared.lengths(own.widths)
-        for place, axes in zip(self._places, shared.axes, strict=True):
+        masks, lengths = [], shared.find_lengths(own.widths)
+        for place, axes in zip(self._layouts, shared.axes, strict=True):
             inside = jnp.ones((*place.shape, self._lanes), bool)
             for axis, which in enumerate(axes):
                 if which is not None:
                     inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < lengths[which]
-            masks.append(place.laid(inside))
+            masks.append(place.to_array(inside))
         return masks
 
     def step(
@@ -197,12 +201,12 @@ class Flat:
         if self._is_softmax:
             gradients, metrics = softmax_gradients(self._template, self._lanes, trainable, metrics, x, y)
         else:
-            forward = self._template.forward(training=True)  # Keras's own code, mapped over lanes
+            forward = self._template.make_forward(training=True)  # Keras's own code, mapped over lanes
             axes = ([-1] * len(trainable), 0, 0, -1, None, None, None, None)
 
             def loss(trainable: list[Any]) -> Any:
                 losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
-                    self._views(trainable), other, metrics, of_model, x, y, weights, counted
+                    self._to_views(trainable), other, metrics, of_model, x, y, weights, counted
                 )
                 return losses.sum(), (other_after, metrics_after)
 
@@ -210,10 +214,10 @@ class Flat:
         # The gradient of what makes a layer wider than the lane's own is zero, so that it stays zero.
         if inside is not None:
             gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
-        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
+        new_trainable, new_slots = self._apply_gradients(trainable, slots, gradients, of_optimizer)
         return (new_trainable, list(other), new_slots), list(metrics)
 
-    def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
+    def _apply_gradients(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
         """Traced: the trainable variables and the optimizers' after a step.
 
         Where lanes have several optimizers, each is given what the one before it left, and changes its own lanes.
@@ -223,16 +227,16 @@ class Flat:
         for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
             self._variables, self._optimizers, trainable, gradients, numbers, strict=True
         ):
-            self._rate = rate
+            self._learning_rate = rate
             for optimizer, variant, mask in zip(optimizers, variants, masks or [None], strict=True):
                 count = len(optimizer.variables)
                 before, remaining = remaining[:count], remaining[count:]
                 state = list(zip((variable, *optimizer.variables), (value, *before), strict=True))
-                with holding([(optimizer, name, PerLaneValue(*per_lane[name])) for name in variant.per_lane]):
-                    value, *after = _updated(optimizer, state, gradient, mask)
+                with set_attributes([(optimizer, name, PerLaneValue(*per_lane[name])) for name in variant.per_lane]):
+                    value, *after = _update_lanes(optimizer, state, gradient, mask)
                 new_slots.extend(after)
             new_trainable.append(value)
-        self._rate = None
+        self._learning_rate = None
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
@@ -243,16 +247,16 @@ class Flat:
         """
         trainable, other, slots = state
         one = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
-        other, metrics, right = one(self._views(trainable), other, metrics, numbers[1])
+        other, metrics, right = one(self._to_views(trainable), other, metrics, numbers[1])
         return (trainable, list(other), slots), list(metrics), right
 
-    def finite(self, state: State) -> Any:
+    def find_finite_lanes(self, state: State) -> Any:
         """Traced: [T] whether all trainable variables of a lane are finite."""
-        views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._views(state[0])]
+        views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._to_views(state[0])]
         return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
 
 
-def _updated(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
+def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
     """Traced: the values of a variable and of its optimizer's after a step, in the lanes that a mask is true of.
 
     In other lanes they stay. That is chosen at each assignment: XLA then passes over a lane's rows only for the
@@ -283,7 +287,12 @@ def is_softmax_regression(template: Template) -> bool:
     model = template.model
     if template.row_weights is not None:
         return False
-    if template.share is not None or template.other or type(model) is not keras.Sequential or model.loss != LOSS:
+    if (
+        template.shared_structure is not None
+        or template.other
+        or type(model) is not keras.Sequential
+        or model.loss != LOSS
+    ):
         return False
     *before, last = model.layers
     if type(last) is not keras.layers.Dense or not all(type(layer) is keras.layers.Flatten for layer in before):

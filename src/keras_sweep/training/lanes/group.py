@@ -71,13 +71,13 @@ class LaneGroup(Group):
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
-        program = self._fitted()
+        program = self._choose_program()
         times.append(time.perf_counter())
         filled = self._places + self._places[:1] * (program.lanes - len(self._places))
-        numbers = self._numbers(filled)
+        numbers = self._collect_numbers(filled)
         order = program.order(self.epoch)
         state, self._state = self._state, None  # the program uses it up
-        state, logs = program.epoch(state, numbers, order, partial(self._rates, filled))
+        state, logs = program.epoch(state, numbers, order, partial(self._compute_rates, filled))
         times.append(time.perf_counter())
         state, validation, finite, right = program.validate(state, numbers)
         times.append(time.perf_counter())
@@ -90,7 +90,7 @@ class LaneGroup(Group):
                 if self._objective.name not in row:
                     raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
                 bits = () if right is None else (np.packbits(right[place]),)
-                state_of = partial(self._scored_state, place, bits)
+                state_of = partial(self._copy_scored_state, place, bits)
                 self._log(lane, row, state_of, finite=bool(finite[place]))
         parts = [after - before for before, after in pairwise(times)]
         share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
@@ -100,15 +100,15 @@ class LaneGroup(Group):
         ended = tuple(lane.number for lane in running if not lane.training)
         return Report(self.epoch, rows, ended, Seconds(0.0, *parts))
 
-    def _scored_state(self, place: int, right: tuple[Any, ...]) -> TrainingState:
+    def _copy_scored_state(self, place: int, right: tuple[Any, ...]) -> TrainingState:
         assert self._program is not None
-        return self._program.layout.lane(self._state, place)._replace(right=right)
+        return self._program.layout.copy_lane(self._state, place)._replace(right=right)
 
-    def plan(self) -> Iterator[int]:
+    def list_program_sizes(self) -> Iterator[int]:
         """How many lanes each program has that it will come to, as far as is known."""
         ends = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
-            placed, count = self._placed(epoch)
+            placed, count = self._find_placed_lanes(epoch)
             wanted = any(lane.wanted and lane.training for lane in placed)
             if wanted or any(rung > epoch for lane in placed for rung in lane.rungs):
                 yield count
@@ -120,36 +120,36 @@ class LaneGroup(Group):
     def state(self, lane: Lane) -> TrainingState | None:
         if self._program is None:
             return self._begins.get(lane.number)
-        return self._program.layout.lane(self._state, self._places.index(lane))
+        return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
-    def _fitted(self) -> Program | FoldedProgram:
+    def _choose_program(self) -> Program | FoldedProgram:
         """The program for the lanes that have a place now, with their state in it."""
         program = self._program
         if program is None and self._count:
-            program = self._programs.program(self.signature, self._count)
-            self._place(program, self._places)
-        placed, count = self._placed(self.epoch)
+            program = self._programs.get_program(self.signature, self._count)
+            self._move_lanes(program, self._places)
+        placed, count = self._find_placed_lanes(self.epoch)
         if program is None or count != program.lanes:
-            program = self._programs.program(self.signature, count)
-            self._place(program, placed)
+            program = self._programs.get_program(self.signature, count)
+            self._move_lanes(program, placed)
         return program
 
-    def _placed(self, epoch: int) -> tuple[list[Lane], int]:
+    def _find_placed_lanes(self, epoch: int) -> tuple[list[Lane], int]:
         """The lanes that have a place after an epoch, and how many places their program has."""
         placed = [lane for lane in self.lanes if lane.has_place(epoch)]
-        return placed, self._programs.places(self.signature, len(self.lanes), len(placed))
+        return placed, self._programs.count_places(self.signature, len(self.lanes), len(placed))
 
-    def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
+    def _move_lanes(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
         """Go on with these lanes in a program, from where they stand in the one before."""
-        states = [self.state(lane) or program.layout.initial(lane.own) for lane in lanes]
+        states = [self.state(lane) or program.layout.initial_state(lane.own) for lane in lanes]
         self._program, self._places, self._begins = program, list(lanes), {}
         empty = program.lanes - len(lanes)
         self._state = program.layout.stack([*states, *[states[0]] * empty])
 
-    def _numbers(self, filled: Sequence[Lane]) -> Numbers:
+    def _collect_numbers(self, filled: Sequence[Lane]) -> Numbers:
         per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
         values = np.array(per_lane).reshape(len(per_lane), len(filled))  # in double precision, as Keras has them
-        own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
+        own = [LaneNumbers.from_model(lane.own) for lane in filled if lane.own is not None]
         return Numbers(
             np.array([lane.learning_rate for lane in filled], np.float32),
             np.array([lane.variant for lane in filled], np.int32),
@@ -158,7 +158,7 @@ class LaneGroup(Group):
             batch_size=np.int32(self.lanes[0].plan.batch_size) if self.signature.masked else None,
         )
 
-    def _rates(self, lanes: Sequence[Lane], rows: int) -> Any:
+    def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
         """[N, T] the learning rates of lanes with schedules in each step of this epoch, of N rows; None without."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
         steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has fewer, or as many

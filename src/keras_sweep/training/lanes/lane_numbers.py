@@ -21,18 +21,18 @@ import numpy as np
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, layers_of, number_places
+from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_numbers, list_layers
 
 
 class LaneNumbers(NamedTuple):
     """A lane's own numbers; of T lanes each array has one more axis, the last."""
 
-    numbers: Any  # [M, 2] in the order of `number_places`, each with its complement to one
+    numbers: Any  # [M, 2] in the order of `find_numbers`, each with its complement to one
     widths: Any  # [U] of the layers that lie in wider ones
     choices: Any  # [C] which activation they take, of the layers that have a choice
 
     @classmethod
-    def of(cls, own: OwnModel) -> LaneNumbers:
+    def from_model(cls, own: OwnModel) -> LaneNumbers:
         """Those of a trial's own model. A complement is computed in double precision, as Keras does."""
         values = np.array([number for layer in own.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own.layers if layer.width is not None]
@@ -53,7 +53,7 @@ class Numbers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedStructure:
     """Where lanes' own numbers go in a model of the structure. Layers are known by their places."""
 
     numbers: int  # M
@@ -64,7 +64,7 @@ class Shared:
     activations: Mapping[int, Sequence[str]]  # of the layers that have a choice: what is offered
 
     @classmethod
-    def of(cls, model: Any, structure: str) -> Shared:
+    def from_model(cls, model: Any, structure: str) -> SharedStructure:
         """That of a model of the structure."""
         layers = json.loads(structure)["layers"]
         count = sum(facts.get("wider", False) for facts in layers)
@@ -72,7 +72,7 @@ class Shared:
         dropouts, optional = {}, {}
         inputs: list[int | None] = []
         current: int | None = None  # the wider layer whose outputs these are
-        for place, (layer, facts) in enumerate(zip(layers_of(model), layers, strict=True)):
+        for place, (layer, facts) in enumerate(zip(list_layers(model), layers, strict=True)):
             before, own = current, current
             if facts["class"] == "Dense":
                 current, own = None, None
@@ -88,14 +88,14 @@ class Shared:
                 axes[id(variable)] = (before, own) if len(variable.shape) == 2 else (own,) * len(variable.shape)
         in_order = [axes[id(variable)] for variable in model.trainable_variables]
         chosen = {place: facts["activations"] for place, facts in enumerate(layers) if "activations" in facts}
-        return cls(len(number_places(model)), inputs, in_order, dropouts, optional, chosen)
+        return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, chosen)
 
-    def any_lanes(self, lanes: int) -> LaneNumbers:
+    def placeholder_numbers(self, lanes: int) -> LaneNumbers:
         """Numbers of lanes in the right shapes."""
         widths, choices = (np.zeros((len(each), lanes), np.int32) for each in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
-    def lengths(self, widths: Any) -> list[Any]:
+    def find_lengths(self, widths: Any) -> list[Any]:
         """Traced: [2U] how many numbers are in use after each wider layer, be it there or not; then its own widths."""
         after: list[Any] = []
         for width, given in zip(widths, self.inputs, strict=True):
@@ -137,7 +137,7 @@ class PerLaneValue:
 
 
 @contextmanager
-def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     """Inside, each of these objects has this attribute; set past Keras's own tracking of attributes."""
     with ExitStack() as before:
         for owner, name, value in values:
@@ -150,36 +150,36 @@ def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 @contextmanager
-def numbers_of_lane(model: Any, shared: Shared | None, own: LaneNumbers | None) -> Iterator[None]:
+def use_lane_numbers(model: Any, shared: SharedStructure | None, own: LaneNumbers | None) -> Iterator[None]:
     """Inside, the model has the numbers of one lane, traced; it is as it is where lanes share no structure."""
     if shared is None or own is None:
         yield
         return
     numbers, widths, choices = own
-    layers, lengths = model.layers, shared.lengths(widths)
+    layers, lengths = model.layers, shared.find_lengths(widths)
     values: list[tuple[Any, str, Any]] = []
-    for index, (owner, name) in enumerate(number_places(model)):
+    for index, (owner, name) in enumerate(find_numbers(model)):
         takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # the others compare it with zero
         number = numbers[index, 0]
         values.append((owner, name, number if takes_arrays else PerLaneValue(number, numbers[index, 1])))
         if type(owner).__name__ == "GaussianDropout":
-            values.append((owner, "call", partial(_gaussian_dropout, owner)))
+            values.append((owner, "call", partial(_call_gaussian_dropout, owner)))
     for place, which in shared.dropouts.items():
-        values.append((layers[place], "call", partial(_dropout, layers[place], lengths[which])))
+        values.append((layers[place], "call", partial(_call_dropout, layers[place], lengths[which])))
     for place, which in shared.optional.items():
-        values.append((layers[place], "call", partial(_optional, layers[place], widths[which])))
+        values.append((layers[place], "call", partial(_call_optional_dense, layers[place], widths[which])))
     for (place, names), choice in zip(shared.activations.items(), choices, strict=True):
         values.append((layers[place], "activation", partial(choose_activation, names, choice)))
-    with holding(values):
+    with set_attributes(values):
         yield
 
 
-def _optional(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
+def _call_optional_dense(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
     """A dense layer as wide as what it is given, which passes that through in a lane that lacks it."""
     return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
 
 
-def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
+def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
     """Keras's, which takes the square root of a Python float."""
     if not training:
         return inputs
@@ -187,7 +187,7 @@ def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
     return inputs * keras.random.normal(inputs.shape, 1.0, deviation, seed=layer.seed_generator)
 
 
-def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
+def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
     """Keras's dropout of a layer that lies in a wider one: it drops what it would drop of the narrow one."""
     from jax.extend.random import threefry2x32_p
 

@@ -15,8 +15,8 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
 from keras_sweep.training.lanes.flat import LOSS
-from keras_sweep.training.lanes.program import Layout, layout_of
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
+from keras_sweep.training.lanes.program import Layout, choose_layout
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, freeze_arguments, make_signature
 from keras_sweep.training.lanes.template import Template, build_own_model
 from keras_sweep.trial.plan import training_plan
 
@@ -29,7 +29,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
 
     The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.
     """
-    if (lacking := _lacking(spec)) is not None:
+    if (lacking := _find_missing_internals(spec)) is not None:
         return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
     parts = [data.train] if once else [data.train, data.validation]
@@ -42,10 +42,10 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
         return f"the data take {size:,} bytes, more than the {MAX_DATA_BYTES:,} that are kept in memory for lanes"
     if spec.model.kind == "dense":
         return None
-    return _unfit_model(spec, data)
+    return _find_model_problem(spec, data)
 
 
-def _lacking(spec: SweepSpec) -> str | None:
+def _find_missing_internals(spec: SweepSpec) -> str | None:
     """What another version of Keras or JAX no longer has of what lanes rest on; None where all is there.
 
     A dense model is traced in both layouts, which meets each private name that lanes use, with its arguments. It takes
@@ -55,27 +55,27 @@ def _lacking(spec: SweepSpec) -> str | None:
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
     tiny = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
-    dense, averaged = arguments({"units": 2, "activation": "softmax"}), arguments({"use_ema": True})
+    dense, averaged = freeze_arguments({"units": 2, "activation": "softmax"}), freeze_arguments({"use_ema": True})
     layouts = (OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", averaged),)
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
         for variants in layouts:  # flat, and stacked
             template = Template(tiny, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
-            _traced(template, layout_of(template, 2), rows)
+            _trace_step(template, choose_layout(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
         return f"{versions} lacks what lanes rest on ({_first_line(error)}); Keras 3.15 with JAX 0.12 has it"
     return None
 
 
-def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
+def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
     """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     plan = training_plan(spec, spec.space.example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
-        template = Template(spec, signature_of(plan), data)
-        layout = layout_of(template, 2)  # which traces the model
+        template = Template(spec, make_signature(plan), data)
+        layout = choose_layout(template, 2)  # which traces the model
     except BaseException as error:  # the runner meets it again, trial by trial, and reports it
         if not is_user_error(error):
             raise
@@ -85,7 +85,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
             return f"the model has its own `{name}`"
     generators = generator_states()
     try:
-        program = _traced(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
+        program = _trace_step(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
         if not is_user_error(error):
             raise
@@ -97,7 +97,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     return None
 
 
-def _traced(template: Template, layout: Layout, rows: Rows) -> str:
+def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
     """A step of two lanes on these rows, and its validation on the same, as JAX traces them."""
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
@@ -105,7 +105,9 @@ def _traced(template: Template, layout: Layout, rows: Rows) -> str:
         return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
 
     metrics = [np.stack([value, value]) for value in template.metrics]
-    return str(jax.make_jaxpr(program)(layout.stack([layout.initial()] * 2), metrics, template.numbers(2)))
+    return str(
+        jax.make_jaxpr(program)(layout.stack([layout.initial_state()] * 2), metrics, template.placeholder_numbers(2))
+    )
 
 
 def _first_line(error: BaseException) -> str:

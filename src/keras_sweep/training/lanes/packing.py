@@ -21,7 +21,7 @@ class Job:
     epochs: int  # to train, at least 1
 
 
-def lane_count(lanes: int) -> int:
+def round_lane_count(lanes: int) -> int:
     """The number of lanes of the program that trains so many: the next of the few counts."""
     return next((count for count in LANE_COUNTS if count >= lanes), lanes)
 
@@ -39,7 +39,7 @@ def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int,
     return packed
 
 
-def halves(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
+def split_in_half(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
     """A program's trials parted in two, which train beside each other; a single one as it is."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else [numbers]
@@ -68,7 +68,7 @@ class Device:
 CPU = Device()
 
 
-def device_here() -> Device:
+def find_device() -> Device:
     """The first device of this process."""
     import jax
 

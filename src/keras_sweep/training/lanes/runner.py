@@ -24,11 +24,11 @@ from keras_sweep.training.group import Group, Tell
 from keras_sweep.training.group_runner import GroupRunner, Train
 from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes import signature as signatures
-from keras_sweep.training.lanes.flat import lies_flat
+from keras_sweep.training.lanes.flat import can_use_flat_layout
 from keras_sweep.training.lanes.group import LaneGroup
-from keras_sweep.training.lanes.packing import Device, Job, device_here, halves, pack
+from keras_sweep.training.lanes.packing import Device, Job, find_device, pack, split_in_half
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, signature_of, variant_of
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, make_signature, make_variant
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Listener
@@ -44,10 +44,10 @@ class LaneGeneration(TrainingGeneration):
     def __init__(self, spec: SweepSpec, programs: Programs, kept: EndStates | None, watch: Watch) -> None:
         super().__init__(spec, programs, kept, watch)
         # In these the optimizers of trials' models may differ.
-        own = signatures.PER_LANE if programs.brings_optimizer else ()
+        own = signatures.PER_LANE if programs.has_own_optimizer else ()
         self._varying = frozenset((*own, *(parameter.name for parameter in spec.space.parameters)))
-        self._variants = signatures.optimizer_variants(spec)
-        programs.planned, programs.made = set(), set()
+        self._variants = signatures.list_optimizer_variants(spec)
+        programs.needed_keys, programs.compiled_keys = set(), set()
 
     def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
         """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
@@ -57,16 +57,16 @@ class LaneGeneration(TrainingGeneration):
         plans = [training_plan(self._spec, one.params) for one in trials]
         for place, one in enumerate(trials):
             with suppress(ModelError):  # which is told where its lane is made
-                plans[place] = self._programs.plan_of(one.params)
+                plans[place] = self._programs.make_plan(one.params)
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
         due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
-        if any(self._programs.own_model(plan) for plan in compress(plans, due)):
-            owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
+        if any(self._programs.get_own_model(plan) for plan in compress(plans, due)):
+            owns = self._programs.get_own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
         # What trials have in common that may share a program: no narrower signature joins two of them.
         widest = [
-            replace(signature_of(plan, structure=own.structure if own else ""), variants=())
+            replace(make_signature(plan, structure=own.structure if own else ""), variants=())
             for plan, own in zip(plans, owns, strict=True)
         ]
         used = set(compress(widest, due))
@@ -75,8 +75,8 @@ class LaneGeneration(TrainingGeneration):
     @property
     def programs(self) -> list[tuple[int, int]]:
         """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
-        trials = Counter(self._programs.share(lane.signature) for lane in self.lanes.values())
-        programs = Counter(signature for signature, _ in self._programs.planned)
+        trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
+        programs = Counter(signature for signature, _ in self._programs.needed_keys)
         return [(count, trials[signature]) for signature, count in programs.items()]
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
@@ -96,10 +96,10 @@ class LaneGeneration(TrainingGeneration):
         """A lone group may be parted in two only where all that could train beside it are there whatever is wanted."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
-        limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
+        limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
         packed = pack(jobs, limits)
-        if parted and len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
-            packed = halves(packed[0])
+        if parted and len(packed) == 1 and self._programs.is_faster_in_pairs(keys[packed[0][0]][0]):
+            packed = split_in_half(packed[0])
         return [self._group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
     def _group(
@@ -113,24 +113,24 @@ class LaneGeneration(TrainingGeneration):
         lanes, placed = ([self.lanes[number] for number in each] for each in (numbers, places))
         begins = begins or {lane.number: lane.last for lane in lanes}
         group = LaneGroup(self._programs, lanes, self._spec.objective, epoch, begins, placed, count)
-        for size in group.plan():
-            self._programs.plan(group.signature, size)
+        for size in group.list_program_sizes():
+            self._programs.announce_program(group.signature, size)
         return group
 
     def _lane(self, suggestion: Suggestion, own: OwnModel | None, *, wanted: bool) -> Lane:
-        plan = self._programs.plan_of(suggestion.params)
-        variant = variant_of(plan, self._varying)
+        plan = self._programs.make_plan(suggestion.params)
+        variant = make_variant(plan, self._varying)
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
-        if (variant.per_lane or own) and not lies_flat(self._programs.template(signature)):
-            variant, own = variant_of(plan), None
+        if (variant.per_lane or own) and not can_use_flat_layout(self._programs.get_template(signature)):
+            variant, own = make_variant(plan), None
             signature = self._signature(plan, variant, own)
-        template = self._programs.template(signature)
-        self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
+        template = self._programs.get_template(signature)
+        self._programs.find_lane_limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
-        rate = float(given.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
+        rate = float(given.get(signatures.LEARNING_RATE, template.example_optimizers[index].learning_rate))
         return Lane(
             suggestion,
             signature,
@@ -147,7 +147,9 @@ class LaneGeneration(TrainingGeneration):
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         programs: Programs = self._programs
         variants = self._variants if variant in self._variants else (variant,)
-        return programs.masked(programs.narrow(signature_of(plan, variants, own.structure if own else ""), variant))
+        return programs.mask_batches(
+            programs.narrow_variants(make_signature(plan, variants, own.structure if own else ""), variant)
+        )
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
         """Nothing is written once a program has raised."""
@@ -176,10 +178,10 @@ class CompiledRunner(GroupRunner):
     ) -> None:
         super().__init__(spec, data, notice=notice, **how)
         if self._shared is not None:
-            device, *others = self._shared.look(device_here)
+            device, *others = self._shared.look(find_device)
             if any(one != device for one in others):
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
-        self.device = device or device_here()
+        self.device = device or find_device()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)
         self._kept = EndStates(how.get("checkpoints")) if keep_states else None

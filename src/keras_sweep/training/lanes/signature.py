@@ -67,17 +67,17 @@ class Signature:
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 
-def arguments(values: Mapping[str, Value]) -> Arguments:
+def freeze_arguments(values: Mapping[str, Value]) -> Arguments:
     """A mapping as a hashable key."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
-def values_of(given: Arguments) -> dict[str, Value]:
-    """What `arguments` made a key of."""
+def thaw_arguments(given: Arguments) -> dict[str, Value]:
+    """What `freeze_arguments` made a key of."""
     return {name: value for name, _, value in given}
 
 
-def elementwise(optimizer: Any) -> bool:
+def is_elementwise(optimizer: Any) -> bool:
     """Whether each element's update depends on that element's past alone."""
     name = type(optimizer).__name__
     if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
@@ -89,33 +89,33 @@ def elementwise(optimizer: Any) -> bool:
     return not (by_norm or scales or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
 
-def may_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
+def can_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
     """Whether each lane can have its own value of this argument."""
-    return _is_number(value) and name in _PER_LANE.get(optimizer.lower(), ())
+    return _is_nonzero_number(value) and name in _PER_LANE.get(optimizer.lower(), ())
 
 
-def variant_of(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
+def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
     """The plan's optimizer without its learning rate. Of `varying` arguments each lane has its own where it can."""
     given = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
     per_lane = sorted(
-        name for name, value in given.items() if name in varying and may_vary_per_lane(plan.optimizer, name, value)
+        name for name, value in given.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
     )
     constants = {name: value for name, value in given.items() if name not in per_lane}
-    return OptimizerVariant(plan.optimizer, arguments(constants), tuple(per_lane))
+    return OptimizerVariant(plan.optimizer, freeze_arguments(constants), tuple(per_lane))
 
 
-def signature_of(
+def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
     """The plan's signature; `variants` are those that its program offers to lanes (by default the plan's alone)."""
-    model = () if structure else arguments(plan.model_arguments)
+    model = () if structure else freeze_arguments(plan.model_arguments)
     given = plan.training.class_weight
     weights = tuple(given.items()) if isinstance(given, Mapping) else given
-    loss, chosen = arguments(plan.loss_arguments), variants or (variant_of(plan),)
+    loss, chosen = freeze_arguments(plan.loss_arguments), variants or (make_variant(plan),)
     return Signature(model, chosen, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None)
 
 
-def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
+def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     """All optimizers with their constants that trials of this space may have; () where they are too many.
 
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
@@ -131,28 +131,30 @@ def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
         return ()
     shared = chosen & PER_LANE - conditions
     kinds = (
-        replace(parameter, distribution=_kinds(parameter.distribution)) if parameter.name in shared else parameter
+        replace(parameter, distribution=_merge_per_lane_values(parameter.distribution))
+        if parameter.name in shared
+        else parameter
         for parameter in parameters
     )
     space = SearchSpace(tuple(kinds), spec.space.constants)
     if space.size > MOST_VARIANTS:
         return ()
-    variants = tuple(dict.fromkeys(variant_of(training_plan(spec, point), shared) for point in space.points()))
+    variants = tuple(dict.fromkeys(make_variant(training_plan(spec, point), shared) for point in space.points()))
     made_up = any(
         name in shared and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
     )
     return () if made_up else variants
 
 
-def _is_number(value: Value) -> bool:
+def _is_nonzero_number(value: Value) -> bool:
     """Whether the value may differ per lane. Zero may not: Keras makes no momentum slot for 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
-def _kinds(distribution: Distribution) -> Distribution:
+def _merge_per_lane_values(distribution: Distribution) -> Distribution:
     """One value for all that may differ per lane; what is compiled in stays as it is."""
     if isinstance(distribution, Categorical):
-        fixed = tuple(choice for choice in distribution.choices if not _is_number(choice))
+        fixed = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
         return Categorical(fixed if len(fixed) == len(distribution.choices) else (*fixed, PLACEHOLDER))
     zero = 0.0 if isinstance(distribution, Float) else 0
     reached = distribution.size < math.inf and distribution.contains(zero)

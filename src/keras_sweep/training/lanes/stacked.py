@@ -17,7 +17,7 @@ from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
 
 
-class Stacked:
+class StackedLayout:
     """Lanes are the first axis of every variable, and `fit`'s own training step is mapped over it. Used as `Flat`."""
 
     def __init__(self, template: Template, lanes: int) -> None:
@@ -29,7 +29,7 @@ class Stacked:
         rate = inner._learning_rate  # noqa: SLF001  # Keras 3.15: the public one is its value, not the variable
         self._rate_place = next((i for i, variable in enumerate(optimizer.variables) if variable is rate), None)
 
-    def initial(self, own: OwnModel | None = None) -> TrainingState:
+    def initial_state(self, own: OwnModel | None = None) -> TrainingState:
         """A lane before its first epoch. No structure is shared here."""
         assert own is None
         slots = tuple(np.array(variable.value) for variable in self._model.optimizer.variables)
@@ -42,7 +42,7 @@ class Stacked:
         )
         return trainable, other, slots
 
-    def lane(self, state: State, index: int) -> TrainingState:
+    def copy_lane(self, state: State, index: int) -> TrainingState:
         trainable, other, slots = (tuple(np.array(np.asarray(array)[index]) for array in part) for part in state)
         return TrainingState(trainable, other, slots)
 
@@ -62,18 +62,18 @@ class Stacked:
             _, after = self._model.train_step((trainable, other, slots, metrics), batch)
             return after
 
-        trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
+        trainable, other, slots, metrics = self._map_over_lanes(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         del numbers  # of the optimizer alone
         trainable, other, slots = state
         scored = self._template.average(trainable, slots)
-        one = self._mapped(lambda *lane: self._template.test(*lane, None, *batch))
+        one = self._map_over_lanes(lambda *lane: self._template.test(*lane, None, *batch))
         other, metrics, right = one(scored, other, metrics)
         return (trainable, list(other), slots), list(metrics), right
 
-    def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
+    def _map_over_lanes(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""
         if self._lanes > 1:
             mapped: Callable[..., Any] = jax.vmap(one)
@@ -84,6 +84,6 @@ class Stacked:
 
         return alone
 
-    def finite(self, state: State) -> Any:
+    def find_finite_lanes(self, state: State) -> Any:
         finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]
         return jnp.stack([jnp.ones(self._lanes, bool), *finite]).all(0)

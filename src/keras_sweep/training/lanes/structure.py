@@ -104,7 +104,7 @@ class LanePenalty:
         return total
 
 
-def model_of(structure: str) -> Any:
+def build_structure_model(structure: str) -> Any:
     """An uncompiled model of this structure, each of its numbers a placeholder, whose weights are of no lane."""
     facts = json.loads(structure)
     shape, dtype = facts["input"]
@@ -120,10 +120,10 @@ def model_of(structure: str) -> Any:
     return keras.Sequential([keras.layers.Input(tuple(shape), dtype=dtype), *layers])
 
 
-def number_places(model: Any) -> list[tuple[Any, str]]:
-    """Who holds each number of a `model_of` a structure, and as which attribute."""
+def find_numbers(model: Any) -> list[tuple[Any, str]]:
+    """Who holds each number of a `build_structure_model` a structure, and as which attribute."""
     places = []
-    for layer in layers_of(model):
+    for layer in list_layers(model):
         name = NUMBER_OF.get(type(layer).__name__)
         if name is not None and getattr(layer, name) == PLACEHOLDER:
             places.append((layer, name))
@@ -132,19 +132,19 @@ def number_places(model: Any) -> list[tuple[Any, str]]:
     return places
 
 
-def layers_of(model: Any) -> list[Any]:
+def list_layers(model: Any) -> list[Any]:
     """Its layers in their order, without what stands for its input."""
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def rows_alone(structure: str, *, training: bool) -> bool:
+def has_independent_rows(structure: str, *, training: bool) -> bool:
     """Whether each row of a batch goes through a model of this structure alone."""
     layers = json.loads(structure)["layers"]
     penalized = any("activity_regularizer" in facts["config"] for facts in layers)
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
 
 
-def in_shapes(arrays: Sequence[Any], others: Sequence[Any]) -> Arrays:
+def resize_arrays(arrays: Sequence[Any], others: Sequence[Any]) -> Arrays:
     """Arrays made longer by zeros, or cut, to the shapes of others."""
     found = []
     for array, other in zip(arrays, others, strict=True):
@@ -153,7 +153,7 @@ def in_shapes(arrays: Sequence[Any], others: Sequence[Any]) -> Arrays:
     return tuple(found)
 
 
-def own_model(
+def make_own_model(
     model: Any, *, widen: Callable[[int], bool] | None = None, activations: Sequence[str] = ()
 ) -> OwnModel | None:
     """A new model, with its initial weights, in the structure that it may share; None where a part of it is unknown.
@@ -163,18 +163,18 @@ def own_model(
     """
     if not _is_known(model):
         return None
-    layers = layers_of(model)
-    described = [_described(layer) for layer in layers]
+    layers = list_layers(model)
+    described = [_describe_layer(layer) for layer in layers]
     dense = [place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
     # A dense layer may lie in a wider one if another follows it, and nothing between them mixes columns.
     hidden = {
         place: int(layers[place].units)
         for place, following in pairwise(dense)
         if len(layers[place].input.shape) == 2
-        and all(_works_by_element(facts) for facts, _ in described[place:following])
+        and all(_is_elementwise(facts) for facts, _ in described[place:following])
     }
     wide = {place: next((most for most in WIDTHS if most >= width), width) for place, width in hidden.items()}
-    weights = _weights(layers, wide)
+    weights = _count_weights(layers, wide)
     # The activation of each layer before the last dense one, if it is among those offered.
     before_last = described[: max(dense, default=0)]
     names = [facts["config"].get("activation") for facts, _ in before_last]
@@ -211,7 +211,7 @@ def _is_known(model: Any) -> bool:
     sums = [type(None), *(getattr(keras.regularizers, name) for name in FACTORS)]  # of what each weight costs
     (given,) = model.inputs
     chain = type(model).__name__ == "Sequential"  # a layer of which `add` calls anew whenever another comes
-    for layer in layers_of(model):
+    for layer in list_layers(model):
         kind = type(layer).__name__
         if kind not in _KNOWN or type(layer) is not getattr(keras.layers, kind) or not layer.trainable:
             return False
@@ -232,7 +232,7 @@ def _is_known(model: Any) -> bool:
     return chain or given is model.outputs[0]
 
 
-def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
+def _describe_layer(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
     """A layer's class and configuration, a placeholder for each of its numbers, and these."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
@@ -252,13 +252,13 @@ def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
     return {"class": kind, "config": config}, numbers
 
 
-def _works_by_element(facts: Mapping[str, Any]) -> bool:
+def _is_elementwise(facts: Mapping[str, Any]) -> bool:
     config = facts["config"]
     mixes = facts["class"] not in _EACH_ALONE or "activity_regularizer" in config
     return not mixes and config.get("noise_shape") is None and config.get("activation", "linear") in ACTIVATIONS
 
 
-def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
+def _count_weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
     """About how many weights a model has with layers so wide."""
     total, width = 0, 0
     for place, layer in enumerate(layers):
@@ -276,17 +276,17 @@ def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnMo
     A function of these alone. `pays` says whether a model may be trained as if it were another one.
     """
     kinds = {own.structure: own for own in owns if own is not None}.values()
-    deepest = [one for one in kinds if not any(_lying_in(one, other) for other in kinds if other is not one)]
+    deepest = [one for one in kinds if not any(_embed_model(one, other) for other in kinds if other is not one)]
     deepest.sort(key=lambda one: (-len(one.layers), one.structure))
 
     def deepened(own: OwnModel) -> OwnModel:
-        found = (_lying_in(own, other) for other in deepest if pays(own, other))
+        found = (_embed_model(own, other) for other in deepest if pays(own, other))
         return next(filter(None, found), own)
 
     return [None if own is None else deepened(own) for own in owns]
 
 
-def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
+def _embed_model(own: OwnModel, other: OwnModel) -> OwnModel | None:
     """A model in the structure of another one; None where it does not lie in it."""
     if own.row != other.row:
         return None
@@ -295,17 +295,17 @@ def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
     left = list(own.layers)
     layers = []
     for layer in other.layers:
-        if left and (placed := _in_place_of(left[0], layer)) is not None:
+        if left and (placed := _embed_layer(left[0], layer)) is not None:
             layers.append(placed)
             del left[0]
-        elif (absent := _absent(layer)) is not None:
+        elif (absent := _make_pass_through(layer)) is not None:
             layers.append(absent)
         else:
             return None
     return replace(other, layers=tuple(layers)) if not left else None
 
 
-def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
+def _embed_layer(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
     """A layer in the place of another one, which may have further penalties; None where they differ in more."""
 
     def without_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -316,7 +316,7 @@ def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
     return replace(own, facts=other.facts, numbers={name: own.numbers.get(name, 0.0) for name in other.numbers})
 
 
-def _absent(layer: OwnLayer) -> OwnLayer | None:
+def _make_pass_through(layer: OwnLayer) -> OwnLayer | None:
     """A layer as one that passes its input through; None where it can't."""
     number = ("", NUMBER_OF.get(layer.facts["class"], ""))
     if number in layer.numbers:

@@ -22,9 +22,9 @@ from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import ROWS, compile_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane
-from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, values_of
-from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, SharedStructure, use_lane_numbers
+from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, thaw_arguments
+from keras_sweep.training.lanes.structure import OwnModel, build_structure_model, make_own_model, resize_arrays
 from keras_sweep.training.losses import compile_arguments, row_weights
 from keras_sweep.training.row_values import right_rows
 from keras_sweep.trial.plan import TrainingPlan
@@ -40,55 +40,59 @@ class Template:
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
         """Raises ModelError, as `compile_model` does."""
         self.signature, spec = signature, replace(spec, own=())  # of which it has the names
-        plan = _plan(signature, signature.variants[0])
+        plan = _make_plan(signature, signature.variants[0])
         if signature.structure:
             with without_tensorflow():
                 keras.utils.set_random_seed(plan.seed)
-                self.model = model_of(signature.structure)
+                self.model = build_structure_model(signature.structure)
             self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
             self.model = compile_model(spec, plan, data)
-        self.share = Shared.of(self.model, signature.structure) if signature.structure else None
+        self.shared_structure = (
+            SharedStructure.from_model(self.model, signature.structure) if signature.structure else None
+        )
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight
-        self._weighs = data.weighs
+        self._weighs_rows = data.weighs
         self.row_weights = row_weights(dict(weights) if isinstance(weights, tuple) else weights, data)
-        self._batch = each(lambda array: array[: plan.batch_size].copy(), train.x)  # a view would keep all rows alive
-        one_batch = (self._batch, train.y[: plan.batch_size])
+        self._first_batch = each(
+            lambda array: array[: plan.batch_size].copy(), train.x
+        )  # a view would keep all rows alive
+        one_batch = (self._first_batch, train.y[: plan.batch_size])
         self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
         self.model.reset_metrics()
-        self.trainable = _values(self.model.trainable_variables)
-        self.other = _values(self.model.non_trainable_variables)
-        self.metrics = _values(self.model.metrics_variables)
+        self.trainable = _copy_values(self.model.trainable_variables)
+        self.other = _copy_values(self.model.non_trainable_variables)
+        self.metrics = _copy_values(self.model.metrics_variables)
         # Where each of `model.weights` stands among the trainable and then the other variables.
         both = [id(variable) for variable in (*self.model.trainable_variables, *self.model.non_trainable_variables)]
-        self._places = [both.index(id(variable)) for variable in self.model.weights]
+        self._weight_places = [both.index(id(variable)) for variable in self.model.weights]
         # Where the moving average of each trainable variable stands among the optimizer's; None where there is none.
         slots = [id(variable) for variable in self.model.optimizer.variables]
         found = {id(variable): slots.index(id(average)) for variable, average in averages(self.model.optimizer)}
-        self._averages = [found.get(id(variable)) for variable in self.model.trainable_variables]
+        self._average_places = [found.get(id(variable)) for variable in self.model.trainable_variables]
         self.tracing = threading.Lock()  # layers keep things in Python while they are traced
         named = spec.objective.name.removeprefix("val_") not in spec.metric_arguments
-        self.right = partial(right_rows, spec.objective.name if named else "")
+        self.find_right_rows = partial(right_rows, spec.objective.name if named else "")
 
     @cached_property
-    def optimizer_kinds(self) -> list[Any]:
+    def example_optimizers(self) -> list[Any]:
         """An optimizer of each of the signature's variants, to look at: they are never built."""
-        return self.optimizers()
+        return self.make_optimizers()
 
-    def optimizers(self) -> list[Any]:
+    def make_optimizers(self) -> list[Any]:
         """New optimizers of the signature's variants, not built."""
-        return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
+        return [make_optimizer(_make_plan(self.signature, variant)) for variant in self.signature.variants]
 
-    def numbers(self, lanes: int) -> Numbers:
+    def placeholder_numbers(self, lanes: int) -> Numbers:
         """Numbers of lanes in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        model = None if self.share is None else self.share.any_lanes(lanes)
+        model = None if self.shared_structure is None else self.shared_structure.placeholder_numbers(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
-    def forward(self, *, training: bool) -> Callable[..., Any]:
+    def make_forward(self, *, training: bool) -> Callable[..., Any]:
         """The first half of `fit`'s own step on one lane: loss; variables and metrics after the batch; outputs."""
         model = self.model
         scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
@@ -96,12 +100,12 @@ class Template:
         def forward(
             trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
         ) -> Any:
-            given = weights if self._weighs else None  # class weights weigh in no metric
+            given = weights if self._weighs_rows else None  # class weights weigh in no metric
             if counted is not None:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
                 weights = grown if weights is None else grown * weights
-            with numbers_of_lane(model, self.share, own):
+            with use_lane_numbers(model, self.shared_structure, own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
                 )
@@ -121,8 +125,8 @@ class Template:
 
     def test(self, trainable: Any, other: Any, metrics: Any, own: Any, *batch: Any) -> Any:
         """Traced: of one lane the other variables and the metrics after a batch of validation rows; which are right."""
-        _, (other, metrics, outputs) = self.forward(training=False)(trainable, other, metrics, own, *batch)
-        return other, metrics, self.right(batch[1], outputs)
+        _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, own, *batch)
+        return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
         """Traced: the metrics after a batch of so many rows; `update` is called with each but that of the loss.
@@ -140,31 +144,31 @@ class Template:
         """The trainable variables by which a lane is scored: with `use_ema` their averages, which `fit` leaves."""
         return [
             variable if place is None else optimizer[place]
-            for variable, place in zip(trainable, self._averages, strict=True)
+            for variable, place in zip(trainable, self._average_places, strict=True)
         ]
 
     @cached_property
-    def convolves(self) -> bool:
+    def has_convolution(self) -> bool:
         """Whether the model has a convolution anywhere.
 
         XLA on the CPU compiles a convolution inside a loop, or one that is mapped over lanes, to code that is three to
         fifteen times slower (jax-ml/jax#12868), so such a model trains one lane at a time and step by step.
         """
-        return "conv_general_dilated" in self._forward
+        return "conv_general_dilated" in self._traced_call
 
     @cached_property
-    def loops(self) -> bool:
+    def has_loop(self) -> bool:
         """Whether the model has a loop anywhere, as recurrent layers go through the steps of a series."""
-        return "scan[" in self._forward or "while[" in self._forward
+        return "scan[" in self._traced_call or "while[" in self._traced_call
 
     @cached_property
-    def _forward(self) -> str:
+    def _traced_call(self) -> str:
         """The model's call in training on a batch, as JAX traces it."""
 
         def call(trainable: Any, other: Any, x: Any) -> Any:
-            return self.model.stateless_call(trainable, other, x, **_mode(self.model, training=True))
+            return self.model.stateless_call(trainable, other, x, **_training_argument(self.model, training=True))
 
-        return str(jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch))
+        return str(jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._first_batch))
 
     @cached_property
     def layer_outputs(self) -> int:
@@ -175,22 +179,22 @@ class Template:
             return max(int(self.model.count_params()), 1)
 
     @cached_property
-    def _call(self) -> Any:
+    def _predict_program(self) -> Any:
         """The program of `predict`."""
-        mode = _mode(self.model, training=False)
+        mode = _training_argument(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
-            with numbers_of_lane(self.model, self.share, own):
+            with use_lane_numbers(self.model, self.shared_structure, own):
                 return self.model.stateless_call(*state_and_x, **mode)[0]
 
-        return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
+        return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own: OwnModel | None = None) -> Array:
         """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
         trainable = self.average(state.trainable, state.optimizer)
-        numbers = None if own is None else LaneNumbers.of(own)
+        numbers = None if own is None else LaneNumbers.from_model(own)
         parts = [
-            self._call(numbers, trainable, list(state.other), cut(x, start, start + ROWS))
+            self._predict_program(numbers, trainable, list(state.other), cut(x, start, start + ROWS))
             for start in range(0, len(leaves(x)[0]), ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
@@ -199,8 +203,8 @@ class Template:
         """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
         both: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
         if own is not None:
-            both = in_shapes(both, (*own.trainable, *own.other))
-        return tuple(both[place] for place in self._places if both[place].size)  # none of a layer that it lacks
+            both = resize_arrays(both, (*own.trainable, *own.other))
+        return tuple(both[place] for place in self._weight_places if both[place].size)  # none of a layer that it lacks
 
 
 class DataOrder:
@@ -219,7 +223,7 @@ class DataOrder:
         self._states = [self._random.get_state()]  # [e] is the state before epoch e, 2.5 kB each
         self._lock = threading.Lock()
 
-    def epoch(self, index: int) -> Array:
+    def draw_epoch(self, index: int) -> Array:
         """[N] row indices of epoch `index`, counted from 0. May be called from several threads."""
         with self._lock:
             for epoch in range(min(index, len(self._states) - 1), index + 1):
@@ -230,26 +234,26 @@ class DataOrder:
             return order.astype(np.int32)
 
 
-def _mode(model: Any, *, training: bool) -> dict[str, bool]:
+def _training_argument(model: Any, *, training: bool) -> dict[str, bool]:
     """The argument `training`, as `fit` gives it: where the model's `call` takes it."""
     return {"training": training} if "training" in model.call_signature_parameters else {}
 
 
-def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
+def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     return TrainingPlan(
-        values_of(signature.model),
+        thaw_arguments(signature.model),
         variant.optimizer,
-        {**values_of(variant.constants), **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
+        {**thaw_arguments(variant.constants), **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
-        loss_arguments=values_of(signature.loss),
+        loss_arguments=thaw_arguments(signature.loss),
     )
 
 
 def build_own_model(
     spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
-    """The model of these arguments, built and taken apart as `own_model` says; None where it can't be built.
+    """The model of these arguments, built and taken apart as `make_own_model` says; None where it can't be built.
 
     Not to be called by two threads at once: it seeds the process's global generators.
     """
@@ -268,8 +272,8 @@ def build_own_model(
     if any(not np.array_equal(a, b) for a, b in zip(order, np.random.get_state(), strict=True)):
         return None
     with without_tensorflow():
-        return own_model(model, **how)
+        return make_own_model(model, **how)
 
 
-def _values(variables: Any) -> Arrays:
+def _copy_values(variables: Any) -> Arrays:
     return tuple(np.array(variable.value) for variable in variables)

@@ -10,7 +10,7 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.structure import rows_alone
+from keras_sweep.training.lanes.structure import has_independent_rows
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
 
@@ -34,12 +34,12 @@ _SUMS = frozenset(  # metrics that are no means over rows, but made of counts of
 )
 
 
-def means_over_rows(spec: SweepSpec) -> bool:
+def has_row_mean_scores(spec: SweepSpec) -> bool:
     """Whether loss and metrics of this sweep are known to be means of a function of each row."""
     return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
 
 
-def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
+def choose_validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
     """Rows a batch, of so many rows in all: a divisor of them if there is a fair one, since a short last batch is slow.
 
     The trial's own batch size where rows do not stand alone.
@@ -51,23 +51,23 @@ def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: 
     return divisor if divisor * 4 >= most else most
 
 
-def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
+def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     """Whether validation is known to come to the same numbers whatever number of rows it takes at once.
 
     Loss and metrics must be known, layers be Keras's own, and a step must change nothing but the metrics.
     """
-    if template.signature.structure and means_over_rows(spec):
-        return rows_alone(template.signature.structure, training=False)
+    if template.signature.structure and has_row_mean_scores(spec):
+        return has_independent_rows(template.signature.structure, training=False)
     unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
     if spec.loss not in LOSSES - unfit or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - unfit:
         return False
     if spec.model.kind == "dense":
         return True
     with template.tracing:
-        return looks_at_rows_alone(template.model) and not changes_state(template, rows)
+        return has_independent_layers(template.model) and not has_stateful_test_step(template, rows)
 
 
-def looks_at_rows_alone(model: Any) -> bool:
+def has_independent_layers(model: Any) -> bool:
     """Whether all that a model is made of is Keras's own, and looks at no row beside another."""
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
@@ -91,7 +91,7 @@ def looks_at_rows_alone(model: Any) -> bool:
     return not own and all(axis in (-1, None) or axis > 0 for axis in axes)
 
 
-def changes_state(template: Template, rows: Rows) -> bool:
+def has_stateful_test_step(template: Template, rows: Rows) -> bool:
     """Whether a step of validation changes any variable but the metrics': a count of calls, the seed of a noise.
 
     Traces the model, so its lock must be held.

@@ -33,7 +33,7 @@ class Pool(Protocol):
 
     def stop_flag(self) -> Callable[[], bool]:
         """What a worker asks after every epoch: whether it is to stop there. It can be pickled."""
-        return never
+        return never_stop
 
     def stop(self, *, now: bool) -> None:
         """Set or clear what `stop_flag` reads."""
@@ -60,7 +60,7 @@ class ExecutorPool(Pool):
         return self._executor.submit(function, *arguments)
 
 
-def never() -> bool:
+def never_stop() -> bool:
     """The flag of workers that can't be told: they end with their segment."""
     return False
 

@@ -105,10 +105,10 @@ class PoolProcess:
         """Call it there. Raises ChildProcessError where the process ended."""
         if self._pool is None:
             about = os.getpid(), self._file.parent, self._cores
-            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=about, env=KEEP)
+            self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=about, env=KEEP)
         self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
-            self._pool.submit(call_by_file, self._file).result()
+            self._pool.submit(call_from_file, self._file).result()
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
@@ -120,13 +120,13 @@ class PoolProcess:
             pool.shutdown(kill_workers=True)
 
 
-def call_by_file(path: Path) -> None:
+def call_from_file(path: Path) -> None:
     """In a process that was begun: call what stands in a file, and leave there what comes back."""
     function, arguments = pickle.loads(path.read_bytes())
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
-def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
+def start_process(parent: int, folder: Path, its_cores: list[int]) -> None:
     """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end with it and its folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout carries the command's answer

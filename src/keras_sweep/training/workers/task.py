@@ -96,7 +96,7 @@ _opening, _making = threading.Lock(), threading.RLock()
 _open: dict[str, Task] = {}  # the one that this process works for, or one a variant of its data, by their keys
 
 
-def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
     """What a worker is asked to call: the function, with the `Task` that the payload is.
 
     Raises SweepError, whose message says on which worker; and what the function raises.
@@ -124,7 +124,7 @@ def are_variants(one: SweepSpec, other: SweepSpec) -> bool:
     return one.data != other.data and replace(one, data=other.data, scale=other.scale) == other
 
 
-def look_around(task: Task, look: Callable[[], Tool]) -> Tool:
+def inspect_worker(task: Task, look: Callable[[], Tool]) -> Tool:
     """What a function finds on a worker. Raises SweepError where the model can't be imported, or not built, there."""
     if task.spec.model.kind != "dense":
         first_model(task.spec, task.data)
@@ -170,7 +170,7 @@ class Client:
             try:
                 if self.workers.count() == 0:
                     self._notice(f"{self.workers.name} has no worker yet: the search begins once one is there")
-                return self.workers.on_each(on_worker, self._key, self._sent(), look_around, look)
+                return self.workers.on_each(call_on_worker, self._key, self._sent(), inspect_worker, look)
             except SweepError:
                 raise
             except Exception as error:
@@ -180,7 +180,7 @@ class Client:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call this with its `Task` and these arguments; the future fails, too, if none is there."""
         try:
-            return self.workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+            return self.workers.submit(call_on_worker, self._key, self._sent(), function, *arguments)
         except Exception as error:
             lost: Future[Any] = Future()
             lost.set_exception(error)
