@@ -80,14 +80,18 @@ def choose_layout(template: Template, lanes: int) -> Layout:
 class Program:
     """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
 
-    def __init__(self, template: Template, lanes: int, data: DeviceData, *, rows_alone: bool, effort: Effort) -> None:
+    def __init__(
+        self, template: Template, lanes: int, data: DeviceData, *, independent_rows: bool, effort: Effort
+    ) -> None:
         """T lanes; whether each validation row stands alone in this model, and what compiling is worth."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
         rows = len(data.validation[1])
-        self._validation_batch = choose_validation_batch(template, row_by_row=rows_alone, rows=rows, lanes=lanes)
-        self._keeps_state = not rows_alone  # keep what validation changes beside the metrics, as `fit` does
+        self._validation_batch = choose_validation_batch(
+            template, independent_rows=independent_rows, rows=rows, lanes=lanes
+        )
+        self._keeps_state = not independent_rows  # keep what validation changes beside the metrics, as `fit` does
         self._compile_options: Any = effort.options
         state = self.layout.stack([self.layout.initial_state()] * lanes)
         numbers, rows = template.placeholder_numbers(lanes), template.order.rows

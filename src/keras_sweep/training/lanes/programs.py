@@ -139,7 +139,7 @@ class Programs:
                     made: dict[Hashable, Program] = {}
                     for template, data in parts:
                         if data.shapes not in made:
-                            made[data.shapes] = Program(template, lanes, data, rows_alone=alone, effort=worth)
+                            made[data.shapes] = Program(template, lanes, data, independent_rows=alone, effort=worth)
                 finally:
                     self.compiling_keys.remove(key)
                 programs.update(made)
@@ -232,7 +232,7 @@ class Programs:
         """The signature with only those variants that can share a program with this one."""
         if len(signature.variants) == 1:
             return signature
-        optimizers = zip(signature.variants, self.get_template(signature).example_optimizers, strict=True)
+        optimizers = zip(signature.variants, self.get_template(signature).optimizer_kinds, strict=True)
         sharing = tuple(one for one, optimizer in optimizers if signatures.is_elementwise(optimizer))
         narrow = replace(signature, variants=sharing)
         shares = variant in sharing and can_use_flat_layout(self.get_template(narrow))

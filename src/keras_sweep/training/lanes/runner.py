@@ -130,7 +130,7 @@ class LaneGeneration(TrainingGeneration):
         self._programs.find_lane_limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
-        rate = float(given.get(signatures.LEARNING_RATE, template.example_optimizers[index].learning_rate))
+        rate = float(given.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
         return Lane(
             suggestion,
             signature,

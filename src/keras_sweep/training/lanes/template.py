@@ -48,9 +48,7 @@ class Template:
             self.model.compile(optimizer=make_optimizer(plan), **compile_arguments(spec, plan.loss_arguments, data))
         else:
             self.model = compile_model(spec, plan, data)
-        self.shared_structure = (
-            SharedStructure.from_model(self.model, signature.structure) if signature.structure else None
-        )
+        self.shared = SharedStructure.from_model(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight
@@ -77,7 +75,7 @@ class Template:
         self.find_right_rows = partial(right_rows, spec.objective.name if named else "")
 
     @cached_property
-    def example_optimizers(self) -> list[Any]:
+    def optimizer_kinds(self) -> list[Any]:
         """An optimizer of each of the signature's variants, to look at: they are never built."""
         return self.make_optimizers()
 
@@ -89,7 +87,7 @@ class Template:
         """Numbers of lanes in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        model = None if self.shared_structure is None else self.shared_structure.placeholder_numbers(lanes)
+        model = None if self.shared is None else self.shared.placeholder_numbers(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
@@ -105,7 +103,7 @@ class Template:
                 # Keras divides the sum of the losses by the number of all rows, so those that count weigh more.
                 grown = counted * (len(counted) / counted.sum())
                 weights = grown if weights is None else grown * weights
-            with use_lane_numbers(model, self.shared_structure, own):
+            with use_lane_numbers(model, self.shared, own):
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
                 )
@@ -184,7 +182,7 @@ class Template:
         mode = _training_argument(self.model, training=False)
 
         def call(own: Any, *state_and_x: Any) -> Any:
-            with use_lane_numbers(self.model, self.shared_structure, own):
+            with use_lane_numbers(self.model, self.shared, own):
                 return self.model.stateless_call(*state_and_x, **mode)[0]
 
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
