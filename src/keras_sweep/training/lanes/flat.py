@@ -185,11 +185,11 @@ class FlatLayout:
         return masks
 
     def step(
-        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
         """Train on one batch, which all lanes share. Traced.
 
-        `weights` are the rows' weights in the loss. If steps are masked, `counted` [B] is 1 for rows of the batch, 0
+        `weights` are the rows' weights in the loss. If steps are masked, `mask` [B] is 1 for rows of the batch, 0
         for padding.
         """
         trainable, other, slots = state
@@ -202,14 +202,16 @@ class FlatLayout:
 
             def loss(trainable: list[Any]) -> Any:
                 losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
-                    self._to_views(trainable), other, metrics, model_numbers, x, y, weights, counted
+                    self._to_views(trainable), other, metrics, model_numbers, x, y, weights, mask
                 )
                 return losses.sum(), (other_after, metrics_after)
 
             gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
         # Weights that widen a lane's layer get gradient zero, so they stay zero.
         if width_masks is not None:
-            gradients = [jnp.where(mask, gradient, 0) for mask, gradient in zip(width_masks, gradients, strict=True)]
+            gradients = [
+                jnp.where(width_mask, gradient, 0) for width_mask, gradient in zip(width_masks, gradients, strict=True)
+            ]
         new_trainable, new_slots = self._apply(trainable, slots, gradients, optimizer_numbers)
         return (new_trainable, list(other), new_slots), list(metrics)
 

@@ -51,9 +51,9 @@ class StackedLayout:
         return numbers.learning_rates
 
     def step(
-        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, counted: Any = None
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        assert counted is None
+        assert mask is None
         trainable, other, slots = state
         slots = [numbers if place == self._rate_place else slot for place, slot in enumerate(slots)]
 
