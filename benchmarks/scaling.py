@@ -39,7 +39,7 @@ from lanes import program
 from printed import print_machine, print_table
 
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.training.lanes.packing import LANE_LIMIT, Job, round_lane_count, pack
+from keras_sweep.training.lanes.packing import LANE_LIMIT, Job, pack, round_lane_count
 
 SIZES = (16, 32, 64, 128, 256)
 CORES = (1, 2, 4, 8, 16, 32, 64)

@@ -26,8 +26,8 @@ def made(data, model="tanh", *, size=8, alone=True, effort=Effort.LOW, **changes
     spec = replace(spec, objective=replace(spec.objective, name="val_accuracy"))
     plan = training_plan(spec, {"optimizer": "sgd", "learning_rate": RATES[0], "batch_size": size})
     template = Template(spec, replace(make_signature(plan), **changes), data)
-    program = Program(template, 2, DeviceData.from_search_data(data)[0], independent_rows=alone, effort=effort)
-    numbers = template.placeholder_numbers(2)._replace(learning_rates=np.array(RATES, np.float32))
+    program = Program(template, 2, DeviceData.from_search_data(data)[0], row_wise=alone, effort=effort)
+    numbers = template.make_numbers(2)._replace(learning_rates=np.array(RATES, np.float32))
     return program, program.layout.stack([program.layout.initial_state()] * 2), numbers
 
 

@@ -8,10 +8,10 @@ from keras_sweep.training.lanes.signature import (
     OptimizerVariant,
     Signature,
     can_vary_per_lane,
-    freeze_arguments,
     list_optimizer_variants,
     make_signature,
     make_variant,
+    to_key,
 )
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import make_spec
@@ -88,8 +88,8 @@ def test_trials_that_differ_in_what_is_compiled_share_none(params):
 
 
 def test_values_that_compare_equal_but_are_of_other_types_are_others():
-    assert freeze_arguments({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
-    assert len({freeze_arguments({"a": value}) for value in (1, 1.0, True)}) == 3
+    assert to_key({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
+    assert len({to_key({"a": value}) for value in (1, 1.0, True)}) == 3
 
 
 def test_models_of_one_structure_share_a_program_whatever_their_arguments():

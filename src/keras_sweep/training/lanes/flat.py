@@ -35,7 +35,7 @@ def can_use_flat_layout(template: Template) -> bool:
     """Return whether optimizers and variables are plain enough, and the model has no convolution."""
     variables = template.model.trainable_variables
     plain = all(
-        weight.constraint is None and not getattr(weight, "overwrite_with_gradient", False) for weight in variables
+        value.constraint is None and not getattr(value, "overwrite_with_gradient", False) for value in variables
     )
     scales = hasattr(template.model.optimizer, "inner_optimizer")
     return plain and not (scales or template.has_convolution) and all(map(is_elementwise, template.optimizer_kinds))
@@ -209,9 +209,7 @@ class FlatLayout:
             gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
         # Weights that widen a lane's layer get gradient zero, so they stay zero.
         if width_masks is not None:
-            gradients = [
-                jnp.where(width_mask, gradient, 0) for width_mask, gradient in zip(width_masks, gradients, strict=True)
-            ]
+            gradients = [jnp.where(mine, gradient, 0) for mine, gradient in zip(width_masks, gradients, strict=True)]
         new_trainable, new_slots = self._apply(trainable, slots, gradients, optimizer_numbers)
         return (new_trainable, list(other), new_slots), list(metrics)
 

@@ -78,26 +78,24 @@ class SharedStructure:
         inputs: list[int | None] = []
         current: int | None = None  # the last widened layer whose width still holds
         for index, (layer, facts) in enumerate(zip(list_layers(model), layers, strict=True)):
-            previous, own_index = current, current
+            before, after = current, current
             if facts["class"] == "Dense":
-                current, own_index = None, None
+                current, after = None, None
                 if facts.get("wider"):
                     current = len(inputs)
-                    own_index = count + current
-                    inputs.append(int(layer.input.shape[-1]) if previous is None else None)
+                    after = count + current
+                    inputs.append(int(layer.input.shape[-1]) if before is None else None)
                     if facts["optional"]:
                         optional[index] = current
             if facts["class"] == "Dropout" and current is not None and 0 < layer.rate < 1:
                 dropouts[index] = current
             for variable in layer.trainable_variables:
-                axes[id(variable)] = (
-                    (previous, own_index) if len(variable.shape) == 2 else (own_index,) * len(variable.shape)
-                )
+                axes[id(variable)] = (before, after) if len(variable.shape) == 2 else (after,) * len(variable.shape)
         in_order = [axes[id(variable)] for variable in model.trainable_variables]
         choices = {index: facts["activations"] for index, facts in enumerate(layers) if "activations" in facts}
         return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, choices)
 
-    def placeholder_numbers(self, lanes: int) -> LaneNumbers:
+    def make_numbers(self, lanes: int) -> LaneNumbers:
         """Return numbers in the right shapes, to trace a program with."""
         widths, choices = (np.zeros((len(layers), lanes), np.int32) for layers in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
@@ -177,14 +175,12 @@ def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: L
         values.append((owner, name, number if takes_arrays else PerLaneValue(number, numbers[index, 1])))
         if type(owner).__name__ == "GaussianDropout":
             values.append((owner, "call", partial(_call_gaussian_dropout, owner)))
-    for layer_index, length_index in shared.dropouts.items():
-        values.append((layers[layer_index], "call", partial(_call_dropout, layers[layer_index], lengths[length_index])))
-    for layer_index, length_index in shared.optional.items():
-        values.append(
-            (layers[layer_index], "call", partial(_call_optional_dense, layers[layer_index], widths[length_index]))
-        )
-    for (layer_index, names), choice in zip(shared.activations.items(), choices, strict=True):
-        values.append((layers[layer_index], "activation", partial(choose_activation, names, choice)))
+    for index, position in shared.dropouts.items():
+        values.append((layers[index], "call", partial(_call_dropout, layers[index], lengths[position])))
+    for index, position in shared.optional.items():
+        values.append((layers[index], "call", partial(_call_optional_dense, layers[index], widths[position])))
+    for (index, names), choice in zip(shared.activations.items(), choices, strict=True):
+        values.append((layers[index], "activation", partial(choose_activation, names, choice)))
     with set_attributes(values):
         yield
 

@@ -16,13 +16,12 @@ from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
 from keras_sweep.training.lanes.flat import LOSS
 from keras_sweep.training.lanes.program import Layout, choose_layout
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, freeze_arguments, make_signature
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, make_signature, to_key
 from keras_sweep.training.lanes.template import Template, build_own_model
 from keras_sweep.trial.plan import training_plan
 
 MAX_DATA_BYTES = 4 << 30  # of training and validation rows on the device
-# Prefixes of the versions that have the private names that lanes use.
-KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")
+KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # prefixes of versions that work
 
 
 def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
@@ -56,21 +55,13 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
     if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
-    dense_spec = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
-    model_arguments, average_arguments = (
-        freeze_arguments({"units": 2, "activation": "softmax"}),
-        freeze_arguments({"use_ema": True}),
-    )
-    variants_by_layout = (
-        (OptimizerVariant("sgd"), OptimizerVariant("adam")),
-        (OptimizerVariant("sgd", average_arguments),),
-    )
+    tiny_spec = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
+    dense, ema = (to_key({"units": 2, "activation": "softmax"}), to_key({"use_ema": True}))
+    cases = ((OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", ema),))
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
-        for variants in variants_by_layout:
-            template = Template(
-                dense_spec, Signature(model_arguments, variants, 2, 0), SearchData("tiny", rows, rows, "", 2)
-            )
+        for variants in cases:  # flat, stacked
+            template = Template(tiny_spec, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
             _trace_step(template, choose_layout(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
@@ -115,9 +106,7 @@ def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
         return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
 
     metrics = [np.stack([value, value]) for value in template.metrics]
-    return str(
-        jax.make_jaxpr(program)(layout.stack([layout.initial_state()] * 2), metrics, template.placeholder_numbers(2))
-    )
+    return str(jax.make_jaxpr(program)(layout.stack([layout.initial_state()] * 2), metrics, template.make_numbers(2)))
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,8 +7,7 @@ number of threads, earlier compilations, or a lane's progress.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-# More lanes in a program are hardly faster, and short lanes idle until the longest ends.
-LANE_LIMIT = 4
+LANE_LIMIT = 4  # more lanes in a program are hardly faster, and short lanes idle until the longest ends
 LANE_COUNTS = (1, 2, 4, 8, 16, 32, 64)  # few, because each count is compiled
 CPU_BYTES = 1 << 30  # rough memory limit of a program; on an accelerator, half of its memory
 
@@ -28,12 +27,9 @@ def round_lane_count(lanes_needed: int) -> int:
 
 
 def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int, ...]]:
-    """Return the trial numbers of each program, longest training first.
+    """Return the trial numbers of each program, longest training first. `limits` has the most lanes of each key.
 
     Trials of similar length share a program, so that few lanes stay empty.
-
-    Args:
-        limits: The most lanes of a program, by key.
     """
     programs: list[tuple[int, ...]] = []
     for key in dict.fromkeys(job.key for job in jobs):

@@ -80,25 +80,21 @@ def choose_layout(template: Template, lanes: int) -> Layout:
 class Program:
     """Trains the lanes of one signature. Compiled on creation, for a fixed number of lanes."""
 
-    def __init__(
-        self, template: Template, lanes: int, data: DeviceData, *, independent_rows: bool, effort: Effort
-    ) -> None:
-        """Compile for T lanes. `independent_rows`: whether validation scores do not depend on the batch size."""
+    def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
+        """Compile for T lanes. `row_wise`: whether validation scores do not depend on the batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
         rows = len(data.validation[1])
-        self._validation_batch = choose_validation_batch(
-            template, independent_rows=independent_rows, rows=rows, lanes=lanes
-        )
+        self._validation_batch = choose_validation_batch(template, row_wise=row_wise, rows=rows, lanes=lanes)
         # As in `fit`, keep the variables that validation changes.
-        self._keeps_state = not independent_rows
+        self._keeps_state = not row_wise
         self._compile_options: Any = effort.options
         state = self.layout.stack([self.layout.initial_state()] * lanes)
-        numbers, rows = template.placeholder_numbers(lanes), template.order.rows
+        numbers, rows = template.make_numbers(lanes), template.order.rows
         batches = self._cut_batches(np.zeros(rows, np.int32))
         rates = np.zeros((rows, lanes), np.float32) if template.signature.scheduled else None
-        epoch_numbers = numbers._replace(rates=rates)
+        step_numbers = numbers._replace(rates=rates)
         with template.tracing:
             lowered_validation = jax.jit(self._validate_rows).lower(state, numbers, *data.validation)
         # Validation consists of matrix products, which gain little from full effort.
@@ -107,15 +103,11 @@ class Program:
         with ThreadPoolExecutor(1) as executor:
             validation = executor.submit(lowered_validation.compile, options)
             if template.signature.masked:
-                self._epoch_program = self._compile(
-                    self._train_masked_epoch, state, epoch_numbers, *batches, self._training_rows
-                )
+                self._epoch_program = self._compile(self._masked_epoch, state, step_numbers, *batches, self._rows)
             elif template.has_convolution:
-                self._epoch_program = self._compile_steps(state, epoch_numbers, *batches)
+                self._epoch_program = self._build_steps(state, step_numbers, *batches)
             else:
-                self._epoch_program = self._compile(
-                    self._train_epoch, state, epoch_numbers, *batches, self._training_rows
-                )
+                self._epoch_program = self._compile(self._whole_epoch, state, step_numbers, *batches, self._rows)
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
@@ -133,7 +125,7 @@ class Program:
             all_weights = np.zeros(len(data.y), np.float32)
             all_weights[slice(None) if data.train is None else data.train] = weights
             weights = jax.device_put(all_weights)
-        self._training_rows = data.x, data.y, weights
+        self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
         """Return [N] the training rows in the order of epoch `epoch`, counted from 0."""
@@ -146,7 +138,7 @@ class Program:
         `rates` is called with N. It returns [N, T] learning rates of each step, or None, as in `LaneGroup`.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
-        state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._training_rows)
+        state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
@@ -180,15 +172,13 @@ class Program:
         def compute_lane_logs(metrics: list[Any]) -> dict[str, Any]:
             with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
                 results = model.get_metrics_result()
-            pairs = [
-                result.items() if isinstance(result, dict) else [(name, result)] for name, result in results.items()
-            ]
+            pairs = [log.items() if isinstance(log, dict) else [(name, log)] for name, log in results.items()]
             return {name: jnp.reshape(value, ()) for name, value in chain(*pairs) if jnp.size(value) == 1}
 
         # Without the barrier XLA replaces division by a constant by a product, which rounds differently.
         return dict(jax.vmap(compute_lane_logs)(jax.lax.optimization_barrier(metrics)))
 
-    def _train_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
+    def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
         """Train on batches of equal length, then on the shorter last batch. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
 
@@ -203,7 +193,7 @@ class Program:
         state, metrics = carry
         return state, self._compute_logs(metrics)
 
-    def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
+    def _masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
         """Train on batches of any length, in steps of a fixed length. Padding rows get weight 0. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size
@@ -221,17 +211,13 @@ class Program:
         state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
         return state, self._compute_logs(metrics)
 
-    def _compile_steps(
-        self, state: State, numbers: Numbers, steps: Any, tail: Any
-    ) -> Callable[..., tuple[State, Logs]]:
+    def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
         """Return a function that trains an epoch with one call per step."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
         programs = {
-            len(batch): self._compile(
-                self._step, state, metrics, prepared, batch, self._training_rows, rates, donated=(0, 1)
-            )
+            len(batch): self._compile(self._step, state, metrics, prepared, batch, self._rows, rates, donated=(0, 1))
             for batch in (*steps[:1], tail)  # one batch of each length
             if len(batch)
         }

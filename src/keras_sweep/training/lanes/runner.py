@@ -1,6 +1,6 @@
-"""The compiled runner: trials are lanes of a few programs, with the numbers that `fit` gives one by one.
+"""The compiled runner trains trials as lanes of a few programs, with the same numbers as `fit`.
 
-How a generation's lanes are grouped moves their last digits: so it follows from the trials alone.
+Grouping changes the last digits of a lane's numbers, so it depends only on the trials.
 """
 
 from collections import Counter
@@ -37,44 +37,44 @@ from keras_sweep.trial.result import Suggestion
 
 
 class LaneGeneration(TrainingGeneration):
-    """Lanes of compiled programs."""
+    """The lanes of one generation in compiled programs."""
 
     groups: list[LaneGroup]
 
     def __init__(self, spec: SweepSpec, programs: Programs, kept: EndStates | None, watch: Watch) -> None:
         super().__init__(spec, programs, kept, watch)
-        # In these the optimizers of trials' models may differ.
-        own = signatures.PER_LANE if programs.has_own_optimizer else ()
-        self._varying = frozenset((*own, *(parameter.name for parameter in spec.space.parameters)))
+        # Arguments in which optimizers may differ.
+        own_arguments = signatures.PER_LANE if programs.has_own_optimizer else ()
+        self._varying = frozenset((*own_arguments, *(parameter.name for parameter in spec.space.parameters)))
         self._variants = signatures.list_optimizer_variants(spec)
         programs.needed_keys, programs.compiled_keys = set(), set()
 
     def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
-        """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
+        """Find the wanted trials, the trials that are compared with them, and all that may share their programs.
 
-        Of trials that may share a program all are there or none, since how they are packed moves their last digits.
+        Either all trials that may share a program are there, or none, because grouping changes last digits.
         """
-        plans = [training_plan(self._spec, one.params) for one in trials]
-        for place, one in enumerate(trials):
-            with suppress(ModelError):  # which is told where its lane is made
-                plans[place] = self._programs.make_plan(one.params)
+        plans = [training_plan(self._spec, trial.params) for trial in trials]
+        for index, trial in enumerate(trials):
+            with suppress(ModelError):  # reported when the lane is created
+                plans[index] = self._programs.make_plan(trial.params)
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
-        due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
-        if any(self._programs.get_own_model(plan) for plan in compress(plans, due)):
-            owns = self._programs.get_own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
-        else:  # these share with equal models alone, so the others need not be built
-            owns = [None] * len(plans)
-        # What trials have in common that may share a program: no narrower signature joins two of them.
-        widest = [
+        is_due = [trial.number in wanted or has_rung for trial, has_rung in zip(trials, compared, strict=True)]
+        if any(self._programs.get_own_model(plan) for plan in compress(plans, is_due)):
+            own_models = self._programs.get_own_models(plans, joined=self._kept is None)  # kept states keep their depth
+        else:  # only equal models share programs, so others need not be built
+            own_models = [None] * len(plans)
+        # Trials that may share a program have this in common. Narrower signatures never join two trials.
+        keys = [
             replace(make_signature(plan, structure=own.structure if own else ""), variants=())
-            for plan, own in zip(plans, owns, strict=True)
+            for plan, own in zip(plans, own_models, strict=True)
         ]
-        used = set(compress(widest, due))
-        return [(one, own) for one, own, signature in zip(trials, owns, widest, strict=True) if signature in used]
+        used_keys = set(compress(keys, is_due))
+        return [(trial, own) for trial, own, key in zip(trials, own_models, keys, strict=True) if key in used_keys]
 
     @property
     def programs(self) -> list[tuple[int, int]]:
-        """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
+        """The number of programs to compile for each signature, and its number of trials."""
         trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.needed_keys)
         return [(count, trials[signature]) for signature, count in programs.items()]
@@ -88,12 +88,15 @@ class LaneGeneration(TrainingGeneration):
                 if lane.training:
                     lane.last = group.state(lane)
                     survivors.append(lane)
-        staying = [group for group in self.groups if group not in waiting]
+        other_groups = [group for group in self.groups if group not in waiting]
         survivors.sort(key=lambda lane: lane.number)
-        self.groups = staying + self._grouped(survivors, parted=True)  # all that have a rung are there
+        self.groups = other_groups + self._grouped(survivors, parted=True)  # all lanes with a rung are there
 
     def _grouped(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """A lone group may be parted in two only where all that could train beside it are there whatever is wanted."""
+        """Pack lanes into groups. `parted` permits splitting a single group in two.
+
+        It may be split only if all lanes that could train beside it are there, whichever trials are wanted.
+        """
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
@@ -110,9 +113,9 @@ class LaneGeneration(TrainingGeneration):
         places: Sequence[int] = (),
         count: int = 0,
     ) -> LaneGroup:
-        lanes, placed = ([self.lanes[number] for number in each] for each in (numbers, places))
+        lanes, placed_lanes = ([self.lanes[number] for number in subset] for subset in (numbers, places))
         begins = begins or {lane.number: lane.last for lane in lanes}
-        group = LaneGroup(self._programs, lanes, self._spec.objective, epoch, begins, placed, count)
+        group = LaneGroup(self._programs, lanes, self._spec.objective, epoch, begins, placed_lanes, count)
         for size in group.list_program_sizes():
             self._programs.announce_program(group.signature, size)
         return group
@@ -122,22 +125,22 @@ class LaneGeneration(TrainingGeneration):
         variant = make_variant(plan, self._varying)
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
-            make_optimizer(plan)  # which checks the numbers
+            make_optimizer(plan)  # checks the numbers
         if (variant.per_lane or own) and not can_use_flat_layout(self._programs.get_template(signature)):
             variant, own = make_variant(plan), None
             signature = self._signature(plan, variant, own)
         template = self._programs.get_template(signature)
-        self._programs.find_lane_limit(signature)  # traces the model, which may raise: this trial's fault
+        self._programs.find_lane_limit(signature)  # traces the model, which may raise for this trial
         index = signature.variants.index(variant)
-        given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
-        rate = float(given.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
+        arguments: Mapping[str, Any] = plan.optimizer_arguments  # `float` raises if the rate is no number
+        rate = float(arguments.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
         return Lane(
             suggestion,
             signature,
             plan,
             learning_rate=rate,
             variant=index,
-            per_lane={name: float(given[name]) for name in variant.per_lane},
+            per_lane={name: float(arguments[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
             own=own,
             controls=Controls.of(plan.training, rate),
@@ -147,18 +150,16 @@ class LaneGeneration(TrainingGeneration):
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         programs: Programs = self._programs
         variants = self._variants if variant in self._variants else (variant,)
-        return programs.mask_batches(
-            programs.narrow_variants(make_signature(plan, variants, own.structure if own else ""), variant)
-        )
+        return programs.mask(programs.narrow(make_signature(plan, variants, own.structure if own else ""), variant))
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Nothing is written once a program has raised."""
+        """Write the checkpoint, unless a program has raised."""
         if not any(lane.end is LaneEnd.FAILED for lane in self.lanes.values()):
             super().write(file, trials)
 
 
 class CompiledRunner(GroupRunner):
-    """Trains a generation as lanes of compiled programs, on one thread a core."""
+    """Trains a generation as lanes of compiled programs, with one thread per core."""
 
     name = "compiled/jax"
     generation = GENERATION
@@ -170,27 +171,27 @@ class CompiledRunner(GroupRunner):
         spec: SweepSpec,
         data: SearchData,
         *,
-        keep_states: bool = False,  # where every trial ended, so that a later one may continue it
-        threads: int | None = None,  # programs that run at once; by default one a core, or one: no number depends on it
-        device: Device | None = None,  # on which last digits depend; by default that of this process, or of its workers
+        keep_states: bool = False,  # of ended trials, so that later trials can continue them
+        threads: int | None = None,  # parallel programs, by default one per core; results do not depend on it
+        device: Device | None = None,  # by default the device of this process or its workers; changes last digits
         notice: Callable[[str], None] = lambda _: None,
-        **how: Any,  # as in `GroupRunner`
+        **options: Any,  # of `GroupRunner`
     ) -> None:
-        super().__init__(spec, data, notice=notice, **how)
+        super().__init__(spec, data, notice=notice, **options)
         if self._shared is not None:
-            device, *others = self._shared.look(find_device)
-            if any(one != device for one in others):
+            device, *other_devices = self._shared.look(find_device)
+            if any(other_device != device for other_device in other_devices):
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
         self.device = device or find_device()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)
-        self._kept = EndStates(how.get("checkpoints")) if keep_states else None
+        self._kept = EndStates(options.get("checkpoints")) if keep_states else None
         if self._checkpoint is not None:
             self._checkpoint.lane_limit = self.device.lanes
 
     @property
     def at_once(self) -> int:
-        return self._begun  # programs, each of which one core trains
+        return self._begun  # one program per core
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._kept, Watch(emit=emit))
@@ -199,9 +200,9 @@ class CompiledRunner(GroupRunner):
         return generation.programs
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """By the threads of a pool, an epoch at a time."""
+        """Train one epoch at a time in a thread pool."""
         del stopping, tell
-        policy = keras.config.dtype_policy()  # of this thread: each has its own
+        policy = keras.config.dtype_policy()  # each thread has its own policy
         pool = ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,))
         stack.enter_context(pool)
         return lambda group: pool.submit(group.train, group.epoch + 1), self._threads

@@ -69,13 +69,12 @@ class Signature:
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 
-def freeze_arguments(values: Mapping[str, Value]) -> Arguments:
+def to_key(values: Mapping[str, Value]) -> Arguments:
     """Convert a mapping to a hashable key."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
-def thaw_arguments(arguments: Arguments) -> dict[str, Value]:
-    """Invert `freeze_arguments`."""
+def from_key(arguments: Arguments) -> dict[str, Value]:
     return {name: value for name, _, value in arguments}
 
 
@@ -102,24 +101,18 @@ def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> Optimizer
         name for name, value in arguments.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
     )
     constants = {name: value for name, value in arguments.items() if name not in per_lane}
-    return OptimizerVariant(plan.optimizer, freeze_arguments(constants), tuple(per_lane))
+    return OptimizerVariant(plan.optimizer, to_key(constants), tuple(per_lane))
 
 
 def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """Return the plan's signature.
-
-    Args:
-        variants: The optimizers that the program offers to lanes. By default, only the plan's optimizer.
-    """
-    model = () if structure else freeze_arguments(plan.model_arguments)
+    """Return the plan's signature. `variants` lists the optimizers of all lanes, by default the plan's optimizer."""
+    model = () if structure else to_key(plan.model_arguments)
     class_weight = plan.training.class_weight
     weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight
-    loss, chosen_variants = freeze_arguments(plan.loss_arguments), variants or (make_variant(plan),)
-    return Signature(
-        model, chosen_variants, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None
-    )
+    loss, offers = to_key(plan.loss_arguments), variants or (make_variant(plan),)
+    return Signature(model, offers, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None)
 
 
 def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
@@ -137,21 +130,17 @@ def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
     if not conditions <= names | set(spec.space.constants):
         return ()
-    per_lane_names = names & PER_LANE - conditions
+    varying = names & PER_LANE - conditions
     merged = (
-        replace(parameter, distribution=_merge_per_lane_values(parameter.distribution))
-        if parameter.name in per_lane_names
-        else parameter
+        replace(parameter, distribution=_merge(parameter.distribution)) if parameter.name in varying else parameter
         for parameter in parameters
     )
     space = SearchSpace(tuple(merged), spec.space.constants)
     if space.size > MOST_VARIANTS:
         return ()
-    variants = tuple(
-        dict.fromkeys(make_variant(training_plan(spec, point), per_lane_names) for point in space.points())
-    )
+    variants = tuple(dict.fromkeys(make_variant(training_plan(spec, point), varying) for point in space.points()))
     has_placeholder = any(
-        name in per_lane_names and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
+        name in varying and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
     )
     return () if has_placeholder else variants
 
@@ -161,7 +150,7 @@ def _is_nonzero_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
-def _merge_per_lane_values(distribution: Distribution) -> Distribution:
+def _merge(distribution: Distribution) -> Distribution:
     """Replace all values that may differ per lane by one placeholder. Compiled-in values stay."""
     if isinstance(distribution, Categorical):
         constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))

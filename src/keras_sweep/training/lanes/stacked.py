@@ -74,18 +74,16 @@ class StackedLayout:
         other, metrics, right = test_lanes(scored_variables, other, metrics)
         return (trainable, list(other), slots), list(metrics), right
 
-    def _map_over_lanes(self, lane_function: Callable[..., Any]) -> Callable[..., Any]:
+    def _map_over_lanes(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Map a function of one lane over all lanes. A single lane is not mapped, so it runs `fit`'s own program."""
         if self._lanes > 1:
-            mapped: Callable[..., Any] = jax.vmap(lane_function)
+            mapped: Callable[..., Any] = jax.vmap(call)
             return mapped
 
-        def run_single_lane(*arguments: Any) -> Any:
-            return jax.tree.map(
-                lambda array: array[None], lane_function(*jax.tree.map(lambda array: array[0], arguments))
-            )
+        def call_single_lane(*arguments: Any) -> Any:
+            return jax.tree.map(lambda array: array[None], call(*jax.tree.map(lambda array: array[0], arguments)))
 
-        return run_single_lane
+        return call_single_lane
 
     def find_finite_lanes(self, state: State) -> Any:
         finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]

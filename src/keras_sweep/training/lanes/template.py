@@ -23,7 +23,7 @@ from keras_sweep.training.build_trial import ROWS, compile_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, SharedStructure, use_lane_numbers
-from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, thaw_arguments
+from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, from_key
 from keras_sweep.training.lanes.structure import OwnModel, build_structure_model, make_own_model, resize_arrays
 from keras_sweep.training.losses import compile_arguments, row_weights
 from keras_sweep.training.row_values import right_rows
@@ -39,7 +39,7 @@ class Template:
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
         """Raises ModelError, as `compile_model` does."""
-        self.signature, spec = signature, replace(spec, own=())  # of which it has the names
+        self.signature, spec = signature, replace(spec, own=())  # it already names their losses and metrics
         plan = _make_plan(signature, signature.variants[0])
         if signature.structure:
             with without_tensorflow():
@@ -78,14 +78,13 @@ class Template:
         return self.make_optimizers()
 
     def make_optimizers(self) -> list[Any]:
-        """Create an unbuilt optimizer for each variant of the signature."""
         return [make_optimizer(_make_plan(self.signature, variant)) for variant in self.signature.variants]
 
-    def placeholder_numbers(self, lanes: int) -> Numbers:
+    def make_numbers(self, lanes: int) -> Numbers:
         """Return numbers in the right shapes, to trace a program with."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
-        model = None if self.shared is None else self.shared.placeholder_numbers(lanes)
+        model = None if self.shared is None else self.shared.make_numbers(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
@@ -184,21 +183,21 @@ class Template:
 
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
-    def predict(self, state: TrainingState, x: Any, own: OwnModel | None = None) -> Array:
-        """Return the model's outputs [N, ...] with a lane's variables. `own` is its model in a shared structure."""
+    def predict(self, state: TrainingState, x: Any, own_model: OwnModel | None = None) -> Array:
+        """Return the model's outputs [N, ...] with a lane's variables. `own_model` is set in a shared structure."""
         trainable = self.average(state.trainable, state.optimizer)
-        numbers = None if own is None else LaneNumbers.from_model(own)
+        numbers = None if own_model is None else LaneNumbers.from_model(own_model)
         parts = [
             self._predict_program(numbers, trainable, list(state.other), cut(x, start, start + ROWS))
             for start in range(0, len(leaves(x)[0]), ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
-    def weights(self, state: TrainingState, own: OwnModel | None = None) -> Weights:
+    def weights(self, state: TrainingState, own_model: OwnModel | None = None) -> Weights:
         """Return the weights that `fit` leaves, in the order of `model.get_weights()`."""
         arrays: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
-        if own is not None:
-            arrays = resize_arrays(arrays, (*own.trainable, *own.other))
+        if own_model is not None:
+            arrays = resize_arrays(arrays, (*own_model.trainable, *own_model.other))
         return tuple(arrays[index] for index in self._weight_places if arrays[index].size)  # absent layers have none
 
 
@@ -236,12 +235,12 @@ def _training_argument(model: Any, *, training: bool) -> dict[str, bool]:
 
 def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     return TrainingPlan(
-        thaw_arguments(signature.model),
+        from_key(signature.model),
         variant.optimizer,
-        {**thaw_arguments(variant.constants), **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
+        {**from_key(variant.constants), **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
-        loss_arguments=thaw_arguments(signature.loss),
+        loss_arguments=from_key(signature.loss),
     )
 
 

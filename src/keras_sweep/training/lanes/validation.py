@@ -1,7 +1,4 @@
-"""Choose how many validation rows are evaluated at once.
-
-The batch is large if the scores do not depend on it. Otherwise it is the trial's batch size, as in `fit`.
-"""
+"""Choose how many validation rows are evaluated at once: many if scores do not depend on it, else as in `fit`."""
 
 import json
 from typing import Any
@@ -45,13 +42,12 @@ def has_row_mean_scores(spec: SweepSpec) -> bool:
     return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
 
 
-def choose_validation_batch(template: Template, *, independent_rows: bool, rows: int, lanes: int) -> int:
-    """Return the number of validation rows in a batch.
+def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
+    """Return the number of validation rows in a batch: the trial's batch size, unless `row_wise`.
 
-    A divisor of `rows` if it is large enough, since a short last batch is slow. The trial's batch size if rows are not
-    independent.
+    A large divisor of `rows` is preferred, since a short last batch is slow.
     """
-    if not independent_rows:
+    if not row_wise:
         return template.signature.batch_size
     most_rows = max(min(MAX_ROWS, MAX_BYTES // (4 * lanes * template.layer_outputs)), 1)
     divisor = max(size for size in range(1, most_rows + 1) if rows % size == 0)
@@ -92,8 +88,8 @@ def has_independent_layers(model: Any) -> bool:
         return part
 
     json.loads(config, object_hook=note_axis)
-    # Registered classes are custom or from `keras.ops`, and may mix rows. Rows are axis 0, or any axis below -1. This
-    # includes layers of nested models.
+    # Registered classes are custom or from `keras.ops`, and may mix rows. Rows are axis 0, perhaps given as an axis
+    # below -1. This includes layers of nested models.
     has_custom_parts = any(mark in config for mark in ('"registered_name": "', '"__lambda__"'))
     return not has_custom_parts and all(axis in (-1, None) or axis > 0 for axis in axes)
 
