@@ -58,7 +58,6 @@ class _ArrayLayout:
         return (math.prod(self.shape) * self.lanes,)
 
     def to_array(self, view: Any) -> Any:
-        """Convert [*shape, T] to the array."""
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
     def to_view(self, array: Any) -> Any:

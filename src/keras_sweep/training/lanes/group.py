@@ -140,7 +140,6 @@ class LaneGroup(Group):
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
     def _move_lanes(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
-        """Continue these lanes in another program."""
         states = [self.state(lane) or program.layout.initial_state(lane.own) for lane in lanes]
         self._program, self._places, self._begins = program, list(lanes), {}
         empty_places = program.lanes - len(lanes)
@@ -161,7 +160,7 @@ class LaneGroup(Group):
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
         """Return the learning rates [N, T] of each step of this epoch, if lanes have schedules. N: number of rows."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
-        steps = np.arange(first, first + rows, dtype=np.float32)  # at least as many as steps
+        steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has at most this many
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]
         lane_rates = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
         return np.stack(lane_rates, axis=1).astype(np.float32) if lane_rates else None

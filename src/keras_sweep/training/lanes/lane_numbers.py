@@ -33,7 +33,7 @@ class LaneNumbers(NamedTuple):
 
     @classmethod
     def from_model(cls, own_model: OwnModel) -> LaneNumbers:
-        """Collect the numbers of a trial's model. Complements are computed in double precision, as in Keras."""
+        """Collect the numbers. Complements are computed in double precision, as in Keras."""
         values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own_model.layers if layer.width is not None]
         choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
@@ -56,18 +56,14 @@ class Numbers(NamedTuple):
 class SharedStructure:
     """Where the lanes' numbers go in a model of a shared structure. Layers are identified by their index."""
 
-    # M, the number of per-lane numbers.
-    numbers: int
+    numbers: int  # M
     # [U] The number of inputs of each widened layer. None if they are the outputs of the previous widened layer.
     inputs: Sequence[int | None]
     # For each trainable variable and axis, the index in `find_lengths`, if the axis is widened.
     axes: Sequence[tuple[int | None, ...]]
-    # Dropout layer -> index in `find_lengths` of its input's length.
-    dropouts: Mapping[int, int]
-    # Layer that a lane may lack -> its index among the widened layers.
-    optional: Mapping[int, int]
-    # Layer -> the activations that it may have.
-    activations: Mapping[int, Sequence[str]]
+    dropouts: Mapping[int, int]  # dropout layer -> index in `find_lengths` of its input
+    optional: Mapping[int, int]  # layer that a lane may lack -> index among the widened layers
+    activations: Mapping[int, Sequence[str]]  # layer -> choices
 
     @classmethod
     def from_model(cls, model: Any, structure: str) -> SharedStructure:
@@ -101,10 +97,7 @@ class SharedStructure:
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return [2U]: the length of each widened layer's output, then the layer's own width. Traced.
-
-        If a lane lacks the layer, the output has the length of the input and the width is 0.
-        """
+        """Return [2U] the output length of each widened layer, then its own width, 0 if it is absent. Traced."""
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))
@@ -159,10 +152,7 @@ def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 @contextmanager
 def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
-    """Give the model the numbers of one lane inside the context. Traced.
-
-    The model is unchanged if lanes do not share a structure.
-    """
+    """Give the model the numbers of one lane inside the context, if lanes share a structure. Traced."""
     if shared is None or lane_numbers is None:
         yield
         return

@@ -61,7 +61,6 @@ class Device:
 
     @property
     def text(self) -> str:
-        """The description in the record."""
         return f"{self.kind}: up to {self.lanes} lanes a program, in {self.bytes / 2**30:.0f} GiB"
 
 
@@ -69,7 +68,6 @@ CPU = Device()
 
 
 def find_device() -> Device:
-    """Describe the first device of this process."""
     import jax
 
     device = jax.local_devices()[0]

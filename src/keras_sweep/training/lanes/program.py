@@ -46,10 +46,7 @@ class DeviceData:
 
     @classmethod
     def from_search_data(cls, data: SearchData) -> list[DeviceData]:
-        """Put the rows on the device, one object per fold. Folds share their common rows.
-
-        On a CPU, suitable arrays are not copied.
-        """
+        """Put the rows on the device, once per fold. Folds share rows. On a CPU, suitable arrays are not copied."""
         x, y = jax.device_put((data.train.x, data.train.y))
         if not data.folds:
             shares_rows = data.validation is data.train  # for the refit on all rows
@@ -87,8 +84,7 @@ class Program:
         self._batch_size = template.signature.batch_size
         rows = len(data.validation[1])
         self._validation_batch = choose_validation_batch(template, row_wise=row_wise, rows=rows, lanes=lanes)
-        # As in `fit`, keep the variables that validation changes.
-        self._keeps_state = not row_wise
+        self._keeps_state = not row_wise  # as in `fit`, keep the variables that validation changes
         self._compile_options: Any = effort.options
         state = self.layout.stack([self.layout.initial_state()] * lanes)
         numbers, rows = template.make_numbers(lanes), template.order.rows
@@ -273,8 +269,7 @@ class Program:
 
 
 class FoldedProgram:
-    """Runs the program of each fold in turn, with the methods of `Program`. Its state and orders are lists, one per
-    fold.
+    """Runs the program of each fold in turn, like a `Program`. Its states and orders are lists with an item per fold.
 
     It is its own layout: a lane's state holds the variables of the first fold, then of the second fold, and so on.
     """

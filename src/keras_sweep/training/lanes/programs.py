@@ -65,9 +65,7 @@ class Programs:
         self._most_epochs = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]
         self._data = data
         self._device = device
-        self._model_parameters = [
-            parameter for parameter in spec.space.parameters if parameter.name.startswith(MODEL_PREFIX)
-        ]
+        self._model_parameters = [param for param in spec.space.parameters if param.name.startswith(MODEL_PREFIX)]
         self._build_lock = threading.Lock()  # building uses global random generators
         self._templates = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._get_data(fold)))
         self._own_models = lru_cache(CACHE_SIZE)(self._make_own_model)
@@ -109,7 +107,6 @@ class Programs:
         return replace(plan, optimizer=optimizer, optimizer_arguments={**arguments, **plan.optimizer_arguments})
 
     def announce_program(self, signature: Signature, lane_count: int) -> None:
-        """Note that the generation will need this program."""
         key = (self.to_shared_signature(signature), lane_count)
         with self._programs_lock:
             _, programs = self._programs(key)
@@ -194,8 +191,9 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Return a trial's model in its shared structure; None if the space varies no model, or it can't be built."""
-        if not self._model_parameters or self._data.folds:  # folds may have different columns
+        """Return a trial's model in its shared structure; None if the trial can't share a structure."""
+        # Without model parameters, one template serves all. Folds may have different columns.
+        if not self._model_parameters or self._data.folds:
             return None
         with self._build_lock:
             return self._own_models(to_key(plan.model_arguments), plan.batch_size, plan.seed)

@@ -37,8 +37,6 @@ from keras_sweep.trial.result import Suggestion
 
 
 class LaneGeneration(TrainingGeneration):
-    """The lanes of one generation in compiled programs."""
-
     groups: list[LaneGroup]
 
     def __init__(self, spec: SweepSpec, programs: Programs, kept: EndStates | None, watch: Watch) -> None:
@@ -80,7 +78,6 @@ class LaneGeneration(TrainingGeneration):
         return [(count, trials[signature]) for signature, count in programs.items()]
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Put the survivors of a rung into few programs."""
         survivors = []
         for group in waiting:
             group.finished = True
@@ -93,10 +90,7 @@ class LaneGeneration(TrainingGeneration):
         self.groups = other_groups + self._grouped(survivors, parted=True)  # all lanes with a rung are there
 
     def _grouped(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """Pack lanes into groups. `parted` permits splitting a single group in two.
-
-        It may be split only if all lanes that could train beside it are there, whichever trials are wanted.
-        """
+        """Pack lanes into groups. `parted` permits splitting a lone group: all lanes that could join it are there."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}

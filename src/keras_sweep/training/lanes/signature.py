@@ -121,10 +121,9 @@ def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     The result depends only on the space, so all generations share programs.
     """
     parameters = [
-        parameter
-        for parameter in spec.space.parameters
-        if parameter.name not in _NOT_CONSTANTS
-        and not parameter.name.startswith((MODEL_PREFIX, TRAINING_PREFIX, LOSS_PREFIX))
+        param
+        for param in spec.space.parameters
+        if param.name not in _NOT_CONSTANTS and not param.name.startswith((MODEL_PREFIX, TRAINING_PREFIX, LOSS_PREFIX))
     ]
     names = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}

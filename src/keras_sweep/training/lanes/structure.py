@@ -46,14 +46,11 @@ _KNOWN = frozenset(NUMBER_OF) | {
 # These layers do not mix columns.
 _ELEMENTWISE = ("Dense", "Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization")
 
-# (penalty argument, or "" for a number of the layer; name of the number)
-Number: TypeAlias = tuple[str, str]
+Number: TypeAlias = tuple[str, str]  # penalty argument, or "" for the layer's own number; name of the number
 
 
 @dataclass(frozen=True, eq=False)
 class OwnLayer:
-    """A layer of a trial's own model."""
-
     facts: Mapping[str, Any]  # class, configuration with placeholders for numbers, whether it is widened
     numbers: Mapping[Number, float]
     width: int | None  # own width if the layer is widened, 0 if the model lacks the layer

@@ -148,8 +148,7 @@ class RayCluster(Pool):
             raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
         if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
             signal.signal(signal.SIGTERM, previous_handler)
-        # Workers find the event by its name, because cloudpickle can't pickle an actor handle.
-        self._key = uuid.uuid4().hex
+        self._key = uuid.uuid4().hex  # workers find the event by name: an actor handle can't be pickled here
         named_actor = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
         self._event = named_actor.remote()
 

@@ -20,7 +20,7 @@ class Pool(Protocol):
         """Let a worker call a function of a module. Raises any exception if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on every known worker, at least one, and return the results. Raises what a worker raises."""
+        """Call the function on all known workers, at least one, and return the results. Raises what a worker raises."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:

@@ -21,13 +21,14 @@ from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers.pool import ExecutorPool
 
 # By default, loky restarts a process that has grown by 300 MB. Rows and programs take more.
-WORKER_ENVIRONMENT = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
+WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 
 
 class ProcessPool(ExecutorPool):
-    """Starts `number` processes, each in its own executor. If a process is killed, the others keep their work.
+    """Runs each process in its own executor, so a killed process takes no work of other processes with it.
 
-    They start fresh, as with `spawn`, but do not import the user's script.
+    The processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share
+    them.
     """
 
     are_alone = True
@@ -38,8 +39,7 @@ class ProcessPool(ExecutorPool):
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         all_cores = cores()
-        # Last in, first out: a trial continues in the process that has its model.
-        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # a trial continues where its model is
         for index in reversed(range(count)):
             own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]
             self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}")))
@@ -94,8 +94,8 @@ class ProcessPool(ExecutorPool):
 class PoolProcess:
     """A process that starts at its first call, and again after it ended.
 
-    Calls and results pass through a file. A pipe carries only its path, in one write. With larger messages, the reader
-    would wait forever if the writer is killed in the middle of a message.
+    Calls and results pass through a file, and the pipe carries only its path, in one write. The reader of a pipe waits
+    forever if the writer is killed in the middle of a message.
     """
 
     def __init__(self, own_cores: list[int], file: Path) -> None:
@@ -105,10 +105,8 @@ class PoolProcess:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call the function in the process. Raises ChildProcessError if the process ended."""
         if self._pool is None:
-            start_arguments = os.getpid(), self._file.parent, self._cores
-            self._pool = ProcessPoolExecutor(
-                1, initializer=start_process, initargs=start_arguments, env=WORKER_ENVIRONMENT
-            )
+            initargs = os.getpid(), self._file.parent, self._cores
+            self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)
         self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
             self._pool.submit(call_from_file, self._file).result()
@@ -135,6 +133,6 @@ def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
     os.dup2(2, 1)  # stdout is for the command's answer
     with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it
         os.sched_setaffinity(0, own_cores)
-        # Otherwise TensorFlow's threads wake after an epoch and take the only core too early, for up to 0.3 s.
+        # Otherwise TensorFlow's threads wake after an epoch and take the core too early. It then idles for up to 0.3 s.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     end_with_parent(parent, folder)

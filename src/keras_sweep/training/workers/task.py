@@ -110,10 +110,8 @@ def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any]
                 choose_backend(backend)  # before unpickling imports the user's functions, and perhaps Keras
                 forget_edited_modules()
                 new_task: Task = pickle.loads(pickled)
-                for old_key in [
-                    old_key for old_key, task in _open.items() if not are_variants(task.spec, new_task.spec)
-                ]:
-                    del _open[old_key]
+                for old in [old for old, task in _open.items() if not are_variants(task.spec, new_task.spec)]:
+                    del _open[old]
                 _open[key] = new_task.open()
                 note_modules()
             task = _open[key]
@@ -218,7 +216,6 @@ class Client:
 
 
 def describe_line(error: BaseException) -> str:
-    """Describe an error on one plain line."""
     if isinstance(error, CancelledError) and not str(error):
         return "the connection to the workers was lost"
     text = " ".join(str(error).split())
