@@ -181,7 +181,7 @@ def make_own_model(
     choices = {index: activations.index(name) for index, name in enumerate(names) if name in activations}
     if widen is None or not widen(weights):
         own_widths, new_widths, choices = {}, {}, {}
-    own_layers, input_width = [], None
+    own_layers, output_width = [], None
     for index, (layer, (facts, numbers)) in enumerate(zip(layers, descriptions, strict=True)):
         config = facts["config"]
         if config.get("rate", config.get("stddev")) == 0 and not numbers:  # it returns its input
@@ -190,11 +190,11 @@ def make_own_model(
             config["activation"] = "linear"
             facts["activations"] = list(activations)
         if facts["class"] == "Dense":
-            previous_width, input_width = input_width or layer.input.shape[-1], new_widths.get(index)
-            if input_width is not None:
-                config["units"] = input_width
+            input_width, output_width = output_width or layer.input.shape[-1], new_widths.get(index)
+            if output_width is not None:
+                config["units"] = output_width
                 facts["wider"] = True
-                facts["optional"] = previous_width == input_width
+                facts["optional"] = input_width == output_width
         trainable = tuple(np.array(variable.value) for variable in layer.trainable_variables)
         other = tuple(np.array(variable.value) for variable in layer.non_trainable_variables)
         own_layers.append(OwnLayer(facts, numbers, own_widths.get(index), choices.get(index), trainable, other))

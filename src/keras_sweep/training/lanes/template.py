@@ -131,7 +131,7 @@ class Template:
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             self.model._loss_tracker.update_state(loss, sample_weight=rows)  # noqa: SLF001  # Keras 3.15: as above
-            for metric in self.model._compile_metrics.metrics:  # noqa: SLF001  # Keras 3.15: those by name
+            for metric in self.model._compile_metrics.metrics:  # noqa: SLF001  # Keras 3.15: metrics by name
                 update(metric)
         return [scope.get_current_value(variable) for variable, _ in mapping]
 
