@@ -1,4 +1,4 @@
-"""The flat layout: each variable of all lanes is one array, for optimizers that work element by element.
+"""The flat layout: each variable of all lanes is an array, for optimizers that work element by element.
 
 T is the number of lanes, B the number of rows in a batch. XLA updates all lanes in one loop.
 
@@ -43,12 +43,12 @@ def can_use_flat_layout(template: Template) -> bool:
 
 @dataclass(frozen=True)
 class _ArrayLayout:
-    """How the array of one variable is stored: a kernel [in, out] as [out * T, in], any other variable as a vector.
+    """How the array of a variable is stored: a kernel [in, out] as [out * T, in], any other variable as a vector.
 
     XLA emits the gradients of kernels in this layout. Arrays are NumPy's, or JAX's during tracing.
     """
 
-    shape: tuple[int, ...]  # of one lane
+    shape: tuple[int, ...]  # of a lane
     lanes: int
 
     @property
@@ -78,7 +78,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Keeps each variable of all lanes in one array, which has its own optimizer.
+    """Keeps each variable of all lanes in an array, which has its own optimizer.
 
     If lanes use different optimizers, each optimizer updates its own lanes of the array. That costs less than a program
     for each optimizer.
@@ -186,7 +186,7 @@ class FlatLayout:
     def step(
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train on one batch, which all lanes share. Traced.
+        """Train on a batch, which all lanes share. Traced.
 
         `weights` are the rows' weights in the loss. If steps are masked, `mask` [B] is 1 for rows of the batch, 0
         for padding.
@@ -235,7 +235,7 @@ class FlatLayout:
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
-        """Evaluate one batch of validation rows: x, y and perhaps row weights. Traced.
+        """Evaluate a batch of validation rows: x, y and perhaps row weights. Traced.
 
         Other variables may change, as in `fit`. The last value is [T, B] whether each row is right, or None if the
         template can't say.
@@ -280,7 +280,7 @@ def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, m
 
 
 def is_softmax_regression(template: Template) -> bool:
-    """Return whether the model is one plain dense layer with softmax, and loss and metrics take integer labels."""
+    """Return whether the model is a plain dense layer with softmax, and loss and metrics take integer labels."""
     model = template.model
     if template.row_weights is not None:
         return False
@@ -303,7 +303,7 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Compute the gradients of one batch, and the metrics after it ([T] each). Traced.
+    """Compute the gradients of a batch, and the metrics after it ([T] each). Traced.
 
     Gradients have the shapes of the variables: kernels [C * T, in] and, if there are any, biases [C * T]. Labels are
     [B] or [B, 1].

@@ -1,4 +1,4 @@
-"""Train the lanes of one program through the epochs."""
+"""Train the lanes of a program through the epochs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class LaneGroup(Group):
             report(self._advance())
 
     def _advance(self) -> Report:
-        """Train and validate one epoch. The first epoch, and epochs after lanes left, may compile."""
+        """Train and validate an epoch. The first epoch, and epochs after lanes left, may compile."""
         active_lanes = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
         program = self._choose_program()

@@ -25,7 +25,7 @@ from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_num
 
 
 class LaneNumbers(NamedTuple):
-    """The numbers of one lane's model. With T lanes, each array has a last axis of length T."""
+    """The numbers of a lane's model. With T lanes, each array has a last axis of length T."""
 
     numbers: Any  # [M, 2] in the order of `find_numbers`: value, 1 - value
     widths: Any  # [U] of the widened layers, 0 if the layer is absent
@@ -105,7 +105,7 @@ class SharedStructure:
 
 
 class PerLaneValue:
-    """Replaces a Python float above zero by the lanes' values, or by the value of one lane.
+    """Replaces a Python float above zero by the lanes' values, or by the value of a lane.
 
     Keras computes complements (1 - value) in double precision before it rounds, so they are passed in. Keras compares a
     dropout rate with 1, but no argument of an optimizer.
@@ -152,7 +152,7 @@ def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 @contextmanager
 def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
-    """Give the model the numbers of one lane inside the context, if lanes share a structure. Traced."""
+    """Give the model the numbers of a lane inside the context, if lanes share a structure. Traced."""
     if shared is None or lane_numbers is None:
         yield
         return
@@ -200,7 +200,7 @@ def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -
     rows, columns = (jax.lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
     position = rows * width.astype(jnp.uint32) + columns
     bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(position), position))
-    # As in `jax.random.uniform`: 23 bits become the fraction of 1.xxx, minus one.
+    # As in `jax.random.uniform`: 23 bits become the fraction of 1.xxx, minus 1.
     uniform = jax.lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
     keep_rate = 1.0 - layer.rate
     return jnp.where(uniform < keep_rate, inputs / keep_rate, 0.0)

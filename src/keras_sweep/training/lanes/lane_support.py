@@ -25,7 +25,7 @@ KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # prefixes of 
 
 
 def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return one line that says why the sweep can't train as lanes, or None if it can.
+    """Return a line that says why the sweep can't train as lanes, or None if it can.
 
     The check builds the model in the middle of the space. The runner reports a model that can't be built there.
     """

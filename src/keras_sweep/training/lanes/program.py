@@ -1,6 +1,6 @@
-"""Compile and run programs. A program trains one epoch of T lanes in one call, and validates them in another.
+"""Compile and run programs. A program trains an epoch of T lanes in a call, and validates them in another.
 
-S is the number of steps, B the number of rows in a batch. A model with a convolution is trained by one call per step. A
+S is the number of steps, B the number of rows in a batch. A model with a convolution is trained by a call per step. A
 layout (`FlatLayout`, or `StackedLayout` if needed) defines how variables are stored and what a step does to them. With
 folds, a lane trains all folds in step. Groups, rungs, best epochs and checkpoints do not know about folds.
 """
@@ -75,7 +75,7 @@ def choose_layout(template: Template, lanes: int) -> Layout:
 
 
 class Program:
-    """Trains the lanes of one signature. Compiled on creation, for a fixed number of lanes."""
+    """Trains the lanes of a signature. Compiled on creation, for a fixed number of lanes."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
         """Compile for T lanes. `row_wise`: whether validation scores do not depend on the batch size."""
@@ -129,7 +129,7 @@ class Program:
         return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
-        """Train one epoch over all training rows in this order. Consumes `state`; logs are as in `fit`.
+        """Train an epoch over all training rows in this order. Consumes `state`; logs are as in `fit`.
 
         `rates` is called with N. It returns [N, T] learning rates of each step, or None, as in `LaneGroup`.
         """
@@ -162,7 +162,7 @@ class Program:
         return lowered.compile(self._compile_options)
 
     def _compute_logs(self, metrics: list[Any]) -> Logs:
-        """Return the metrics that are one number per lane: name -> [T]. Traced."""
+        """Return the metrics that are a number per lane: name -> [T]. Traced."""
         model = self._template.model
 
         def compute_lane_logs(metrics: list[Any]) -> dict[str, Any]:
@@ -208,13 +208,13 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
-        """Return a function that trains an epoch with one call per step."""
+        """Return a function that trains an epoch with a call per step."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
         programs = {
             len(batch): self._compile(self._step, state, metrics, prepared, batch, self._rows, rates, donated=(0, 1))
-            for batch in (*steps[:1], tail)  # one batch of each length
+            for batch in (*steps[:1], tail)  # a batch of each length
             if len(batch)
         }
         end = self._compile(self._compute_logs, metrics, donated=())

@@ -1,4 +1,4 @@
-"""Create the templates, structures and programs of one space, each only once, and say what they are like."""
+"""Create the templates, structures and programs of a space, each only once, and say what they are like."""
 
 import math
 import threading
@@ -36,7 +36,7 @@ from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, TrainingP
 from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # entries per cache; a sweep over model arguments has a signature for nearly every trial
-# On a CPU, larger models train with one lane per program. Sharing hardly makes a lane faster (784-16-10 by a fifth,
+# On a CPU, larger models train with a lane per program. Sharing hardly makes a lane faster (784-16-10 by a fifth,
 # 784-32-10 by a tenth, 784-128-10 is slower, at any batch size), and single lanes need no programs for 4, 2 and 1.
 # Models with loops do the same, because their programs take longest to compile.
 MAX_SHARED_WEIGHTS = 10_000
@@ -51,7 +51,7 @@ ProgramEntry: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # data
 
 
 class Programs:
-    """Creates what trains one spec on its data, and keeps the most recently used objects.
+    """Creates what trains a spec on its data, and keeps the most recently used objects.
 
     Answers about a signature depend only on the signature, the spec and the data, not on earlier calls.
     """

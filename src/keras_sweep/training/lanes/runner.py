@@ -153,7 +153,7 @@ class LaneGeneration(TrainingGeneration):
 
 
 class CompiledRunner(GroupRunner):
-    """Trains a generation as lanes of compiled programs, with one thread per core."""
+    """Trains a generation as lanes of compiled programs, with a thread per core."""
 
     name = "compiled/jax"
     generation = GENERATION
@@ -185,7 +185,7 @@ class CompiledRunner(GroupRunner):
 
     @property
     def at_once(self) -> int:
-        return self._begun  # one program per core
+        return self._begun  # a program per core
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._kept, Watch(emit=emit))
@@ -194,7 +194,7 @@ class CompiledRunner(GroupRunner):
         return generation.programs
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Train one epoch at a time in a thread pool."""
+        """Train an epoch at a time in a thread pool."""
         del stopping, tell
         policy = keras.config.dtype_policy()  # each thread has its own policy
         pool = ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,))

@@ -54,7 +54,7 @@ class Signature:
     """What a program is compiled for, except the number of lanes. The runner sets data, loss and metrics."""
 
     model: Arguments
-    variants: tuple[OptimizerVariant, ...]  # each lane uses one variant
+    variants: tuple[OptimizerVariant, ...]  # each lane uses a variant
     batch_size: int
     seed: int  # of initial weights and row order: lanes share every batch
     structure: str = ""  # if different models share the program; `model` is then empty
@@ -86,7 +86,7 @@ def is_elementwise(optimizer: Any) -> bool:
     if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
         return False
     clips_by_norm = optimizer.clipnorm or optimizer.global_clipnorm
-    scales_loss = optimizer.loss_scale_factor is not None  # with one factor for all lanes
+    scales_loss = optimizer.loss_scale_factor is not None  # with a factor for all lanes
     return not (clips_by_norm or scales_loss or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
 
@@ -150,7 +150,7 @@ def _is_nonzero_number(value: Value) -> bool:
 
 
 def _merge(distribution: Distribution) -> Distribution:
-    """Replace all values that may differ per lane by one placeholder. Compiled-in values stay."""
+    """Replace all values that may differ per lane by a placeholder. Compiled-in values stay."""
     if isinstance(distribution, Categorical):
         constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
         return Categorical(constants if len(constants) == len(distribution.choices) else (*constants, PLACEHOLDER))

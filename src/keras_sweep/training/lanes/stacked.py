@@ -75,7 +75,7 @@ class StackedLayout:
         return (trainable, list(other), slots), list(metrics), right
 
     def _map_over_lanes(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Map a function of one lane over all lanes. A single lane is not mapped, so it runs `fit`'s own program."""
+        """Map a function of a lane over all lanes. A single lane is not mapped, so it runs `fit`'s own program."""
         if self._lanes > 1:
             mapped: Callable[..., Any] = jax.vmap(call)
             return mapped

@@ -1,4 +1,4 @@
-"""Build one model per signature. Its lanes start from this model, and their program is traced from it."""
+"""Build a model per signature. Its lanes start from this model, and their program is traced from it."""
 
 import math
 import threading
@@ -88,7 +88,7 @@ class Template:
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
-        """Return the first half of `fit`'s step on one lane. It returns loss, (other variables, metrics, outputs)."""
+        """Return the first half of `fit`'s step on a lane. It returns loss, (other variables, metrics, outputs)."""
         model = self.model
         optimizer_variables = [variable.value for variable in model.optimizer.variables]  # only loss scaling reads them
 
@@ -119,7 +119,7 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a batch on one lane: its other variables, its metrics, and which rows are right. Traced."""
+        """Evaluate a batch on a lane: its other variables, its metrics, and which rows are right. Traced."""
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
         return other, metrics, self.find_right_rows(batch[1], outputs)
 

@@ -61,7 +61,7 @@ class ExecutorPool(Pool):
 
 
 def never_stop() -> bool:
-    """The stop flag of workers that can't receive one. They stop at the end of a segment."""
+    """The flag of workers that can't receive a stop. They stop at the end of a segment."""
     return False
 
 
