@@ -185,7 +185,7 @@ def reordered(spec: Any, data: Any, params: Any, seed: int) -> Any:
     rng, size = np.random.default_rng(seed), plan.batch_size
     curve: dict[str, list[float]] = {"val_loss": [], **{f"val_{name}": [] for name in spec.metrics}}
     for epoch in range(plan.epochs):
-        whole = order.epoch(epoch)
+        whole = order.draw_epoch(epoch)
         index = np.concatenate([rng.permutation(whole[start : start + size]) for start in range(0, len(whole), size)])
         logs = model.fit(
             data.train.x[index],

@@ -99,11 +99,11 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.training.lanes.packing import device_here
+    from keras_sweep.training.lanes.packing import find_device
     from keras_sweep.training.lanes.programs import Programs
 
     spec = read_space_file(SPACE)
-    programs = Programs(spec, load_search_data(spec), device_here())
+    programs = Programs(spec, load_search_data(spec), find_device())
     found: dict[str, dict[int, float]] = {name: {} for name in (PRODUCTS, *optimizers, VALIDATION)}
     for count in lanes:  # what is compared is measured within moments
         found[PRODUCTS][count] = products(cores, count, epochs)
@@ -116,20 +116,20 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
 def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
     """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
     from keras_sweep.training.lanes.lane_numbers import Numbers
-    from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
+    from keras_sweep.training.lanes.signature import list_optimizer_variants, make_signature
     from keras_sweep.trial.plan import TrainingPlan
 
-    variants = optimizer_variants(spec) if optimizer == "all" else None
+    variants = list_optimizer_variants(spec) if optimizer == "all" else None
     plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if variants else optimizer, seed=42)
-    signature = signature_of(plan, variants)
-    compiled = programs.program(signature, lanes)
-    order = programs.template(signature).order
+    signature = make_signature(plan, variants)
+    compiled = programs.get_program(signature, lanes)
+    order = programs.get_template(signature).order
     rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3
     numbers = Numbers(rates, choices, np.zeros((0, 2, lanes), np.float32))
-    states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]
+    states = [compiled.layout.stack([compiled.layout.initial_state()] * lanes) for _ in range(cores)]
     training, validating = [], []
     for epoch in range(1 + epochs):
-        rows = order.epoch(epoch)
+        rows = order.draw_epoch(epoch)
 
         def train(core: int, rows: Any = rows) -> None:
             states[core] = compiled.epoch(states[core], numbers, rows)[0]

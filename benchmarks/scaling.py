@@ -39,7 +39,7 @@ from lanes import program
 from printed import print_machine, print_table
 
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.training.lanes.packing import LANE_LIMIT, Job, lane_count, pack
+from keras_sweep.training.lanes.packing import LANE_LIMIT, Job, pack, round_lane_count
 
 SIZES = (16, 32, 64, 128, 256)
 CORES = (1, 2, 4, 8, 16, 32, 64)
@@ -122,7 +122,7 @@ def epochs_of(group: Sequence[int], generation: Sequence[dict[str, Any]], times:
     """Seconds of each epoch of a group, whose programs shrink as trials end."""
     lengths, optimizer = [generation[number]["epochs"] for number in group], generation[group[0]]["optimizer"]
     placed = [sum(length > epoch for length in lengths) for epoch in range(max(lengths))]
-    return [times[optimizer, lane_count(count)] for count in placed]
+    return [times[optimizer, round_lane_count(count)] for count in placed]
 
 
 def scheduled(groups: Sequence[Sequence[float]], cores: int) -> float:

@@ -286,12 +286,12 @@ def _layers():
 
 
 def _optimizers():
-    from keras_sweep.training.lanes.signature import may_vary_per_lane
+    from keras_sweep.training.lanes.signature import can_vary_per_lane
 
     yield from ["", "| optimizer | update | a number for each lane | compiled into the program |", "|---|---|---|---|"]
     for name in sorted(set(public("optimizers")) - named(OPTIMIZERS_LEFT_OUT)):
         arguments = optimizer_arguments(name)
-        own = [key for key, value in arguments.items() if name not in MAPPED and may_vary_per_lane(name, key, value)]
+        own = [key for key, value in arguments.items() if name not in MAPPED and can_vary_per_lane(name, key, value)]
         rest = [key for key in arguments if key not in (*own, "clipvalue", *BY_NORM, *_OF_THE_BASE)]
         update = "mapped" if name in MAPPED else "at once"
         yield f"| {name} | {update} | {_ticks(['learning_rate', *own])} | {_ticks(rest)} |"

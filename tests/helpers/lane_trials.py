@@ -118,7 +118,7 @@ def fitted(spec, data, trials, watch=None) -> dict[int, Result]:
 
 def signatures(runner):
     """Those of the programs that a compiled runner has compiled for its last generation."""
-    return {signature for signature, _ in runner._programs.made}
+    return {signature for signature, _ in runner._programs.compiled_keys}
 
 
 def assert_as_fit(spec, data, trials, *, runner=None, theirs=None):

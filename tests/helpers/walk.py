@@ -5,9 +5,9 @@ import numpy as np
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.lanes.flat import lies_flat
+from keras_sweep.training.lanes.flat import can_use_flat_layout
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import make_spec
 from tests.helpers.keras_catalogue import BINARY, CLASSES, NUMBERS, ONE_HOT, SPARSE
@@ -42,10 +42,14 @@ def trained(spec, data, trials):
     """Results of these trials in lanes; and (whether one goes at a time, whether flat, whether rows stand alone)."""
     runner = CompiledRunner(spec, data)
     results = train(runner, suggestions(*trials))
-    signature = signature_of(training_plan(spec, trials[0]))
+    signature = make_signature(training_plan(spec, trials[0]))
     programs = runner._programs
-    template = programs.template(signature)
-    return results, (template.convolves, lies_flat(template), programs.row_by_row(signature))
+    template = programs.get_template(signature)
+    return results, (
+        template.has_convolution,
+        can_use_flat_layout(template),
+        programs.can_use_any_batch_size(signature),
+    )
 
 
 def assert_same(result, expected, about, *, validation=True, rtol=1e-5, weights=2e-5):

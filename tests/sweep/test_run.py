@@ -254,7 +254,7 @@ def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(t
 
 def test_an_accelerator_is_recorded_and_another_one_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, trials in (("GPU A", 1), ("GPU B", 2)):
-        monkeypatch.setattr("keras_sweep.training.lanes.runner.device_here", lambda kind=kind: Device("gpu", kind))
+        monkeypatch.setattr("keras_sweep.training.lanes.runner.find_device", lambda kind=kind: Device("gpu", kind))
         ran = finished(tmp_path, trials=trials, runner="compiled")
         begun = RecordedSweep.read(ran.sweep).facts.versions["device"]
         assert begun.startswith("GPU A: up to ")

@@ -106,4 +106,4 @@ def test_lanes_have_the_numbers_of_fit_at_every_effort(data):
         runner = CompiledRunner(spec, data)
         assert_as_fit(spec, data, trials, runner=runner, theirs=theirs)
         (signature,) = signatures(runner)
-        assert runner._programs.effort(signature) is expected
+        assert runner._programs.choose_effort(signature) is expected

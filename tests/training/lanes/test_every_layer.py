@@ -3,12 +3,12 @@
 import keras
 import pytest
 
-from keras_sweep.training.lanes.flat import lies_flat
+from keras_sweep.training.lanes.flat import can_use_flat_layout
 from keras_sweep.training.lanes.lane_support import why_not_lanes
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.lanes.validation import changes_state
+from keras_sweep.training.lanes.validation import has_stateful_test_step
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import keras_catalogue as catalogue
 from tests.helpers.lane_trials import fitted, suggestions
@@ -78,15 +78,15 @@ def test_layers_have_the_numbers_of_fit(kind, in_batches, names):
 
 @pytest.mark.parametrize("name", ["GRU", "MixUp", "RandomHue"])  # the long form has each of DRAW_IN_VALIDATION
 def test_what_draws_in_validation_does_so_alone(name):
-    template = Template(spec_with(name), signature_of(training_plan(spec_with(name), TRIALS[0])), DATA)
-    assert changes_state(template, DATA.train)
+    template = Template(spec_with(name), make_signature(training_plan(spec_with(name), TRIALS[0])), DATA)
+    assert has_stateful_test_step(template, DATA.train)
 
 
 @pytest.mark.parametrize("name", ["Conv2D", "ConvLSTM1D", "STFTSpectrogram"])  # the long form has each
 def test_what_convolves_does_so_alone(name):
     spec = spec_with(name)
-    template = Programs(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
-    assert template.convolves and not lies_flat(template)
+    template = Programs(spec, DATA).get_template(make_signature(training_plan(spec, TRIALS[0])))
+    assert template.has_convolution and not can_use_flat_layout(template)
 
 
 def test_what_lanes_cannot_train_says_why():

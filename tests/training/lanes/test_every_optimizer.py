@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_sweep.training.lanes.signature import elementwise
+from keras_sweep.training.lanes.signature import is_elementwise
 from tests.helpers import keras_catalogue as catalogue
 from tests.helpers.lane_trials import lanes, suggestions
 from tests.helpers.plain_fit import hidden, plain_fit
@@ -53,5 +53,5 @@ def test_an_optimizer_has_the_numbers_of_fit_with_each_of_its_arguments(name, ar
 
 
 def test_optimizers_whose_elements_stand_alone_are_known():
-    found = {name for name in NAMES if not elementwise(catalogue.public("optimizers")[name]())}
+    found = {name for name in NAMES if not is_elementwise(catalogue.public("optimizers")[name]())}
     assert found == catalogue.MAPPED

@@ -9,7 +9,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lane import Lane, LaneEnd
 from keras_sweep.training.lanes.group import LaneGroup
-from keras_sweep.training.lanes.packing import lane_count
+from keras_sweep.training.lanes.packing import round_lane_count
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Suggestion
@@ -25,14 +25,14 @@ class Steps:
         self.lanes, self.layout, self.wild, self.right = lanes, self, wild, right
         self.epochs = []
 
-    def initial(self, own=None):
+    def initial_state(self, own=None):
         return TrainingState((np.zeros(()),), (), ())
 
     def stack(self, states):
         assert len(states) == self.lanes
         return np.array([float(state.trainable[0]) for state in states])
 
-    def lane(self, state, place):
+    def copy_lane(self, state, place):
         return TrainingState((state[place],), (), ())
 
     def order(self, epoch):
@@ -53,11 +53,11 @@ class Made:
     def __init__(self, **about) -> None:
         self.made, self.about = {}, about
 
-    def program(self, signature, count):
+    def get_program(self, signature, count):
         return self.made.setdefault(count, Steps(count, **self.about))
 
-    def places(self, signature, whole, placed):
-        return lane_count(placed)
+    def count_places(self, signature, whole, placed):
+        return round_lane_count(placed)
 
 
 def lane_of(number, epochs=3, *, rungs=(), wanted=True, rate=0.1, per_lane=None):
@@ -142,7 +142,7 @@ def test_what_stands_where_an_epoch_ended_is_kept_at_rungs_and_ends_and_of_the_b
 
 def test_lanes_that_have_left_make_room_for_a_smaller_program_which_goes_on_from_their_states():
     group = group_of(lane_of(0, 1), lane_of(1, 3), lane_of(2, 3))
-    assert list(group.plan()) == [4, 2]
+    assert list(group.list_program_sizes()) == [4, 2]
     group.train(3)
     assert sorted(group._programs.made) == [2, 4]
     assert group.state(group.lanes[2]).trainable[0] == 3
@@ -151,9 +151,9 @@ def test_lanes_that_have_left_make_room_for_a_smaller_program_which_goes_on_from
 
 def test_only_programs_that_someone_needs_are_planned():
     group = group_of(lane_of(0, 1), lane_of(1, 3, wanted=False, rungs=(1,)), lane_of(2, 2, wanted=False))
-    assert list(group.plan()) == [4]
+    assert list(group.list_program_sizes()) == [4]
     later = group_of(lane_of(0, 1), lane_of(1, 3, wanted=False, rungs=(2,)), lane_of(2, 2, wanted=False))
-    assert list(later.plan()) == [4, 2]
+    assert list(later.list_program_sizes()) == [4, 2]
 
 
 def test_empty_places_are_filled_with_copies_and_each_lane_has_numbers_of_its_own():

@@ -7,9 +7,9 @@ import pytest
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training import segments
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lanes.flat import Flat
+from keras_sweep.training.lanes.flat import FlatLayout
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion, TrialState
@@ -93,7 +93,11 @@ def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch
             self.looks += 1
             return super().stopping()
 
-    keep, watch, reads = Flat.lane, Counting(rung_epochs=(1, 2, 3), stop_below=0.3), threading.current_thread()
+    keep, watch, reads = (
+        FlatLayout.copy_lane,
+        Counting(rung_epochs=(1, 2, 3), stop_below=0.3),
+        threading.current_thread(),
+    )
 
     def slowly(self, state, index):  # the thread that reads reports looks through all that are there meanwhile
         if threading.current_thread() is not reads:
@@ -101,7 +105,7 @@ def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch
             wait_for(lambda: watch.looks >= enough)
         return keep(self, state, index)
 
-    monkeypatch.setattr(Flat, "lane", slowly)
+    monkeypatch.setattr(FlatLayout, "copy_lane", slowly)
     monkeypatch.setattr(segments, "LOOK_SECONDS", 0.02)  # so that it looks often
     spec = make_spec(take_best=True)
     trials = suggestions(
@@ -184,7 +188,7 @@ def test_a_program_that_raises_fails_its_lanes_alone(data):
 
 
 def test_predictions_of_a_state_are_those_of_its_weights(data):
-    template = Template(make_spec(), signature_of(training_plan(make_spec(), ADAM)), data)
+    template = Template(make_spec(), make_signature(training_plan(make_spec(), ADAM)), data)
     state = TrainingState(template.trainable, template.other, ())
     expected = template.model.predict(data.validation.x, verbose=0)
     np.testing.assert_allclose(template.predict(state, data.validation.x), expected, rtol=1e-5, atol=1e-6)

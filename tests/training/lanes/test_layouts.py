@@ -6,14 +6,14 @@ import pytest
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.compiling import Effort
-from keras_sweep.training.lanes.flat import Flat
+from keras_sweep.training.lanes.flat import FlatLayout
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.packing import Device
-from keras_sweep.training.lanes.program import layout_of
+from keras_sweep.training.lanes.program import choose_layout
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
-from keras_sweep.training.lanes.stacked import Stacked
+from keras_sweep.training.lanes.signature import list_optimizer_variants, make_signature
+from keras_sweep.training.lanes.stacked import StackedLayout
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
@@ -33,22 +33,22 @@ ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
 
 def template_of(spec, data, **changes):
-    return Template(spec, signature_of(training_plan(spec, {**ADAM, **changes})), data)
+    return Template(spec, make_signature(training_plan(spec, {**ADAM, **changes})), data)
 
 
 @pytest.mark.parametrize(
     ("spec", "changes", "kind"),
     [
-        *((make_spec(), {"optimizer": name}, Flat) for name in ("sgd", "rmsprop", "adam")),
+        *((make_spec(), {"optimizer": name}, FlatLayout) for name in ("sgd", "rmsprop", "adam")),
         *(
-            (make_spec(), changes, Stacked)
+            (make_spec(), changes, StackedLayout)
             for changes in ({"clipnorm": 1.0}, {"global_clipnorm": 1.0}, {"use_ema": True})
         ),
-        *((user_spec(name), {}, Stacked) for name in ("constrained", "convolutional")),
+        *((user_spec(name), {}, StackedLayout) for name in ("constrained", "convolutional")),
     ],
 )
 def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, spec, changes, kind):
-    assert isinstance(layout_of(template_of(spec, data, **changes), 2), kind)
+    assert isinstance(choose_layout(template_of(spec, data, **changes), 2), kind)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
 def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a_program(data, model, arguments, limit):
     spec = user_spec(model) if model else make_spec()
     params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
-    programs, signature = Programs(spec, data, device=Device(lanes=8)), signature_of(training_plan(spec, params))
-    assert programs.limit(signature) == limit
-    assert (programs.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
+    programs, signature = Programs(spec, data, device=Device(lanes=8)), make_signature(training_plan(spec, params))
+    assert programs.find_lane_limit(signature) == limit
+    assert (programs.choose_effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
 
 @pytest.mark.parametrize(("gigabytes", "lanes"), [(32, 64), (1, 64), (1 / 64, 9)])
 def test_on_an_accelerator_a_program_has_as_many_lanes_as_its_memory_takes(data, gigabytes, lanes):
     spec = make_spec(model=ModelSpec("dense", "dense", {"units": 1000, "activation": "softmax"}))
     programs = Programs(spec, data, Device("gpu", "a GPU", int(gigabytes * 2**30), 64))
-    assert abs(programs.limit(signature_of(training_plan(spec, ADAM))) - lanes) <= 1
+    assert abs(programs.find_lane_limit(make_signature(training_plan(spec, ADAM))) - lanes) <= 1
 
 
 def test_there_one_thread_trains_all_trials_of_a_generation_in_one_program(data):
@@ -90,11 +90,11 @@ def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
     assert lanes(spec, data, trials)[0].curve["loss"] == fitted(spec, data, trials)[0].curve["loss"]
 
 
-@pytest.mark.parametrize("kind", [Flat, Stacked])
+@pytest.mark.parametrize("kind", [FlatLayout, StackedLayout])
 @pytest.mark.parametrize("model", ["convolutional", "regularized"])
 def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
     made = kind(template_of(user_spec(model), data), 2)
-    first = made.initial()
+    first = made.initial_state()
     rng = np.random.default_rng(0)
     other = first._replace(
         trainable=tuple(rng.normal(size=value.shape).astype(value.dtype) for value in first.trainable),
@@ -102,7 +102,7 @@ def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
     )
     state = made.stack([first, other])
     for place, lane in enumerate((first, other)):
-        for ours, theirs in zip(chain(*made.lane(state, place)), chain(*lane), strict=True):
+        for ours, theirs in zip(chain(*made.copy_lane(state, place)), chain(*lane), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 
@@ -111,7 +111,7 @@ def test_both_layouts_train_alike(data, model, monkeypatch):
     spec = user_spec(model, parameters=(LEARNING_RATE, EPOCHS), constants={"optimizer": "adam"})  # a single optimizer
     trials = suggestions(ADAM, {**ADAM, "learning_rate": 0.003})
     flat = lanes(spec, data, trials)
-    monkeypatch.setattr("keras_sweep.training.lanes.program.layout_of", Stacked)
+    monkeypatch.setattr("keras_sweep.training.lanes.program.choose_layout", StackedLayout)
     stacked = lanes(spec, data, trials)
     for number, result in flat.items():
         np.testing.assert_allclose(result.curve["loss"], stacked[number].curve["loss"], rtol=RELATIVE)
@@ -131,13 +131,13 @@ def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
 def after_an_epoch(spec, optimizers, data):
     """Lanes of these optimizers after an epoch of one program."""
     params = {**ADAM, "optimizer": optimizers[0]}
-    signature = signature_of(training_plan(spec, params), optimizer_variants(spec))
+    signature = make_signature(training_plan(spec, params), list_optimizer_variants(spec))
     count = len(optimizers)
-    program = Programs(spec, data).program(signature, count)
-    state = program.layout.stack([program.layout.initial()] * count)
+    program = Programs(spec, data).get_program(signature, count)
+    state = program.layout.stack([program.layout.initial_state()] * count)
     rates, which = np.full(count, 0.01, np.float32), np.arange(count, dtype=np.int32)
     state, _ = program.epoch(state, Numbers(rates, which, np.zeros((0, 2, count), np.float32)), program.order(0))
-    return [program.layout.lane(state, lane) for lane in range(count)]
+    return [program.layout.copy_lane(state, lane) for lane in range(count)]
 
 
 def test_each_optimizer_updates_its_own_lanes_alone(data):

@@ -9,7 +9,7 @@ import pytest
 from keras_sweep.data.search_data import Fold
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.program import DeviceData, Program
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import lane_models
@@ -25,10 +25,10 @@ def made(data, model="tanh", *, size=8, alone=True, effort=Effort.LOW, **changes
     spec = spec_of(f"lane_models:{model}", {}, metrics=("accuracy",))
     spec = replace(spec, objective=replace(spec.objective, name="val_accuracy"))
     plan = training_plan(spec, {"optimizer": "sgd", "learning_rate": RATES[0], "batch_size": size})
-    template = Template(spec, replace(signature_of(plan), **changes), data)
-    program = Program(template, 2, DeviceData.of(data)[0], rows_alone=alone, effort=effort)
-    numbers = template.numbers(2)._replace(learning_rates=np.array(RATES, np.float32))
-    return program, program.layout.stack([program.layout.initial()] * 2), numbers
+    template = Template(spec, replace(make_signature(plan), **changes), data)
+    program = Program(template, 2, DeviceData.from_search_data(data)[0], row_wise=alone, effort=effort)
+    numbers = template.make_numbers(2)._replace(learning_rates=np.array(RATES, np.float32))
+    return program, program.layout.stack([program.layout.initial_state()] * 2), numbers
 
 
 def assert_as_fit(data, *, size=8, batch=None, **given):
@@ -48,7 +48,7 @@ def assert_as_fit(data, *, size=8, batch=None, **given):
     assert history[1].keys() == expected.history.keys() and history[0]["loss"] != history[1]["loss"]
     for name, values in expected.history.items():
         np.testing.assert_allclose(history[1][name], values, rtol=1e-5, atol=1e-6, err_msg=name)
-    weights = program._template.weights(program.layout.lane(state, 1))
+    weights = program._template.weights(program.layout.copy_lane(state, 1))
     for ours, theirs in zip(weights, expected.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     model = lane_models.tanh()
@@ -81,17 +81,17 @@ def folded(data):
 
 def test_rows_lie_on_the_device_once_and_programs_are_told_apart_by_their_shapes():
     data = rows(8, sizes=(36, 24))
-    (device,) = DeviceData.of(data)
+    (device,) = DeviceData.from_search_data(data)
     assert device.shapes == (24, (24, 8), (24,), (12, 8), (12,)) and device.train is None
     weighed = with_weights(data)
-    (once,) = DeviceData.of(replace(weighed, validation=weighed.train))
+    (once,) = DeviceData.from_search_data(replace(weighed, validation=weighed.train))
     assert once.validation[0] is once.x and once.validation[1] is once.y
     np.testing.assert_array_equal(once.validation[2], weighed.train.weights)
-    folds = DeviceData.of(folded(data))
+    folds = DeviceData.from_search_data(folded(data))
     assert [fold.shapes for fold in folds] == [(16, (24, 8), (24,), (8, 8), (8,))] * 3
     assert folds[0].x is folds[1].x is folds[2].x
     several = replace(data, train=replace(data.train, x={"a": data.train.x, "b": data.train.x[:, :2]}))
-    assert DeviceData.of(several)[0].shapes[:3] == (24, (24, 8), (24, 2))
+    assert DeviceData.from_search_data(several)[0].shapes[:3] == (24, (24, 8), (24, 2))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.training.lanes.signature import (
     OptimizerVariant,
     Signature,
-    arguments,
-    may_vary_per_lane,
-    optimizer_variants,
-    signature_of,
-    variant_of,
+    can_vary_per_lane,
+    list_optimizer_variants,
+    make_signature,
+    make_variant,
+    to_key,
 )
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import make_spec
@@ -28,7 +28,7 @@ def variants(*parameters, **constants):
     spec = make_spec(space=SearchSpace(parameters, constants))
     return [
         (one.optimizer, {name: value for name, _, value in one.constants}, one.per_lane)
-        for one in optimizer_variants(spec)
+        for one in list_optimizer_variants(spec)
     ]
 
 
@@ -48,23 +48,23 @@ def variants(*parameters, **constants):
 )
 def test_an_optimizer_has_those_of_its_numbers_per_lane_that_only_enter_sums_and_products(optimizer, per_lane):
     names = ("momentum", "rho", "beta_1", "beta_2", "epsilon", "weight_decay", "clipnorm", "nesterov", "amsgrad")
-    assert [name for name in sorted(names) if may_vary_per_lane(optimizer.title(), name, 0.5)] == per_lane.split()
+    assert [name for name in sorted(names) if can_vary_per_lane(optimizer.title(), name, 0.5)] == per_lane.split()
 
 
 @pytest.mark.parametrize(
     ("value", "may"), [(0.9, True), (1, True), (-0.5, True), (0, False), (0.0, False), (True, False), ("a", False)]
 )
 def test_a_lane_has_a_number_of_its_own_but_no_zero_for_which_keras_makes_no_slot(value, may):
-    assert may_vary_per_lane("sgd", "momentum", value) is may
+    assert can_vary_per_lane("sgd", "momentum", value) is may
 
 
 def test_trials_that_differ_in_their_learning_rate_or_epochs_alone_share_a_program():
-    first = signature_of(plan())
-    assert first == signature_of(plan(learning_rate=0.5, epochs=9))
+    first = make_signature(plan())
+    assert first == make_signature(plan(learning_rate=0.5, epochs=9))
     assert first.variants == (OptimizerVariant("adam"),) and first.per_lane == ()
     assert (first.batch_size, first.seed, first.structure, first.scheduled) == (16, 7, "", False)
     assert not first.masked
-    assert first.model == () and signature_of(plan(**{"model.units": 9})).model == (("units", "int", 9),)
+    assert first.model == () and make_signature(plan(**{"model.units": 9})).model == (("units", "int", 9),)
 
 
 @pytest.mark.parametrize(
@@ -84,28 +84,28 @@ def test_trials_that_differ_in_their_learning_rate_or_epochs_alone_share_a_progr
     ids=lambda params: next(iter(params)),
 )
 def test_trials_that_differ_in_what_is_compiled_share_none(params):
-    assert signature_of(plan(**params)) != signature_of(plan())
+    assert make_signature(plan(**params)) != make_signature(plan())
 
 
 def test_values_that_compare_equal_but_are_of_other_types_are_others():
-    assert arguments({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
-    assert len({arguments({"a": value}) for value in (1, 1.0, True)}) == 3
+    assert to_key({"b": 1, "a": True}) == (("a", "bool", True), ("b", "int", 1))
+    assert len({to_key({"a": value}) for value in (1, 1.0, True)}) == 3
 
 
 def test_models_of_one_structure_share_a_program_whatever_their_arguments():
-    wide, narrow = (signature_of(plan(**{"model.units": units}), structure="two layers") for units in (4, 9))
-    assert wide == narrow and wide != signature_of(plan(), structure="three layers")
+    wide, narrow = (make_signature(plan(**{"model.units": units}), structure="two layers") for units in (4, 9))
+    assert wide == narrow and wide != make_signature(plan(), structure="three layers")
 
 
 def test_what_varies_is_left_to_the_lanes_where_the_optimizer_allows_it():
     of_adam = plan(beta_1=0.5, epsilon=0.1, clipnorm=1.0, amsgrad=True)
     fixed = (("amsgrad", "bool", True), ("clipnorm", "float", 1.0))
-    assert variant_of(of_adam, {"epsilon", "beta_1", "clipnorm", "rho"}) == OptimizerVariant(
+    assert make_variant(of_adam, {"epsilon", "beta_1", "clipnorm", "rho"}) == OptimizerVariant(
         "adam", fixed, ("beta_1", "epsilon")
     )
-    assert variant_of(of_adam, {"epsilon"}).constants == (*fixed[:1], ("beta_1", "float", 0.5), *fixed[1:])
-    assert {name for name, *_ in variant_of(of_adam).constants} == {"beta_1", "epsilon", "clipnorm", "amsgrad"}
-    both = Signature((), (variant_of(of_adam, {"epsilon"}), variant_of(of_adam, {"beta_1"})), 32, 0)
+    assert make_variant(of_adam, {"epsilon"}).constants == (*fixed[:1], ("beta_1", "float", 0.5), *fixed[1:])
+    assert {name for name, *_ in make_variant(of_adam).constants} == {"beta_1", "epsilon", "clipnorm", "amsgrad"}
+    both = Signature((), (make_variant(of_adam, {"epsilon"}), make_variant(of_adam, {"beta_1"})), 32, 0)
     assert both.per_lane == ("beta_1", "epsilon")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.training.lanes.flat import is_softmax_regression
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
@@ -22,7 +22,7 @@ def changed(data, x=lambda rows: rows, y=lambda labels: labels):
 
 
 def recognized(spec, data, params=ADAM):
-    return is_softmax_regression(Template(spec, signature_of(training_plan(spec, params)), data))
+    return is_softmax_regression(Template(spec, make_signature(training_plan(spec, params)), data))
 
 
 @pytest.mark.parametrize(

@@ -236,4 +236,4 @@ def test_models_that_share_no_structure_are_built_for_the_trials_that_are_wanted
     trials = suggestions(*({"model.layer": layer, "epochs": 1} for layer in ("LSTM", "GRU", "SimpleRNN")))
     runner = CompiledRunner(spec, data)
     assert runner.programs(trials, frozenset({1}), Watching()) == [(1, 1)]
-    assert runner._programs._own_model.cache_info().currsize == 1
+    assert runner._programs._own_models.cache_info().currsize == 1

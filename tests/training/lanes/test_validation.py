@@ -9,8 +9,8 @@ import pytest
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.lanes.signature import signature_of
-from keras_sweep.training.lanes.validation import looks_at_rows_alone
+from keras_sweep.training.lanes.signature import make_signature
+from keras_sweep.training.lanes.validation import has_independent_layers
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers import user_models
@@ -45,7 +45,7 @@ def with_model(name, **arguments):
 
 
 def row_by_row(spec, data, **params):
-    return Programs(spec, data).row_by_row(signature_of(training_plan(spec, {**TRIAL, **params})))
+    return Programs(spec, data).can_use_any_batch_size(make_signature(training_plan(spec, {**TRIAL, **params})))
 
 
 def assert_as_plain_fit(spec, data, build, **arguments):
@@ -79,12 +79,12 @@ def test_rows_of_ordinary_layers_stand_alone(data, spec):
 @pytest.mark.parametrize("axis", [0, -2, [0, 1]])
 def test_a_layer_that_looks_along_the_rows_is_seen_inside_another_model_too(axis):
     inner = keras.Sequential([keras.Input((8, 64)), keras.layers.Softmax(axis=axis)])
-    assert not looks_at_rows_alone(keras.Sequential([keras.Input((8, 64)), inner, keras.layers.Flatten()]))
+    assert not has_independent_layers(keras.Sequential([keras.Input((8, 64)), inner, keras.layers.Flatten()]))
 
 
 def test_an_axis_of_a_constraint_is_none_of_the_rows():
     layer = keras.layers.Dense(10, kernel_constraint=keras.constraints.MaxNorm(2, axis=0))
-    assert looks_at_rows_alone(keras.Sequential([keras.Input((64,)), layer, keras.layers.BatchNormalization()]))
+    assert has_independent_layers(keras.Sequential([keras.Input((64,)), layer, keras.layers.BatchNormalization()]))
 
 
 def test_metrics_made_of_counts_stand_alone(data):

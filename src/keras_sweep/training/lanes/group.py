@@ -1,4 +1,4 @@
-"""The lanes of one program on their way through the epochs."""
+"""Train the lanes of a program through the epochs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from keras_sweep.trial.result import Seconds
 
 
 class LaneGroup(Group):
-    """Trains its lanes in ever smaller programs."""
+    """Trains its lanes in programs that shrink when lanes leave."""
 
     def __init__(
         self,
@@ -32,32 +32,32 @@ class LaneGroup(Group):
         lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
-        begins: Mapping[int, TrainingState | None],  # their states there, by number; None: from initial weights
-        places: Sequence[Lane] = (),  # those in the first places of a program that was stopped
-        count: int = 0,  # how many places that program has, which is taken up so that the last digits come out the same
+        begins: Mapping[int, TrainingState | None],  # by trial number; None: initial weights
+        places: Sequence[Lane] = (),  # the lanes in the first places of an interrupted program
+        count: int = 0,  # places of this program, used again so that the last digits match
     ) -> None:
-        """Take up lanes that share a signature and a batch size, after so many epochs."""
+        """Start after `epoch` epochs with lanes that share a signature and a batch size."""
         super().__init__(programs, lanes, objective, epoch, begins)
         self.signature = lanes[0].signature
-        self._places = list(places)  # of the program's first lanes; the rest is filled up with copies
+        self._places = list(places)  # the program's first lanes; copies fill the other places
         self._count = count
-        self._program: Program | FoldedProgram | None = None  # made by the thread that first trains the group
-        self._state: Any = None  # the program's
+        self._program: Program | FoldedProgram | None = None  # created by the training thread
+        self._state: Any = None  # of the program
 
     def segment_end(self) -> int:
         return self.next_stop(self._programs.segment_epochs(self.signature))
 
     def at_rest(self) -> Self:
-        other = super().at_rest()
-        other._count = self.places()[1]  # noqa: SLF001  # of its own copy
-        other._program = other._state = None  # noqa: SLF001  # as above
-        return other
+        copied = super().at_rest()
+        copied._count = self.places()[1]  # noqa: SLF001  # a copy
+        copied._program = copied._state = None  # noqa: SLF001  # as above
+        return copied
 
     def take(self, other: LaneGroup) -> None:
         super().take(other)
         if other is not self:
-            mine = {lane.number: lane for lane in self.lanes}
-            self._count, self._places = other._count, [mine[lane.number] for lane in other._places]
+            own_lanes = {lane.number: lane for lane in self.lanes}
+            self._count, self._places = other._count, [own_lanes[lane.number] for lane in other._places]
 
     @property
     def _in_place(self) -> Sequence[Lane]:
@@ -68,16 +68,16 @@ class LaneGroup(Group):
             report(self._advance())
 
     def _advance(self) -> Report:
-        """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
-        running = [lane for lane in self.lanes if lane.training]
+        """Train and validate an epoch. The first epoch, and epochs after lanes left, may compile."""
+        active_lanes = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
-        program = self._fitted()
+        program = self._choose_program()
         times.append(time.perf_counter())
-        filled = self._places + self._places[:1] * (program.lanes - len(self._places))
-        numbers = self._numbers(filled)
+        lanes = self._places + self._places[:1] * (program.lanes - len(self._places))
+        numbers = self._collect_numbers(lanes)
         order = program.order(self.epoch)
-        state, self._state = self._state, None  # the program uses it up
-        state, logs = program.epoch(state, numbers, order, partial(self._rates, filled))
+        state, self._state = self._state, None  # the program consumes it
+        state, logs = program.epoch(state, numbers, order, partial(self._compute_rates, lanes))
         times.append(time.perf_counter())
         state, validation, finite, right = program.validate(state, numbers)
         times.append(time.perf_counter())
@@ -90,27 +90,27 @@ class LaneGroup(Group):
                 if self._objective.name not in row:
                     raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
                 bits = () if right is None else (np.packbits(right[place]),)
-                state_of = partial(self._scored_state, place, bits)
+                state_of = partial(self._copy_scored_state, place, bits)
                 self._log(lane, row, state_of, finite=bool(finite[place]))
-        parts = [after - before for before, after in pairwise(times)]
-        share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
-        for lane in running:
+        seconds_by_part = [after - before for before, after in pairwise(times)]
+        share = Seconds(0.0, *(seconds / len(active_lanes) for seconds in seconds_by_part))
+        for lane in active_lanes:
             lane.seconds += share
-        rows = {lane.number: lane.rows[-1] for lane in running}
-        ended = tuple(lane.number for lane in running if not lane.training)
-        return Report(self.epoch, rows, ended, Seconds(0.0, *parts))
+        rows = {lane.number: lane.rows[-1] for lane in active_lanes}
+        ended = tuple(lane.number for lane in active_lanes if not lane.training)
+        return Report(self.epoch, rows, ended, Seconds(0.0, *seconds_by_part))
 
-    def _scored_state(self, place: int, right: tuple[Any, ...]) -> TrainingState:
+    def _copy_scored_state(self, place: int, right: tuple[Any, ...]) -> TrainingState:
         assert self._program is not None
-        return self._program.layout.lane(self._state, place)._replace(right=right)
+        return self._program.layout.copy_lane(self._state, place)._replace(right=right)
 
-    def plan(self) -> Iterator[int]:
-        """How many lanes each program has that it will come to, as far as is known."""
-        ends = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
-        for epoch in (self.epoch, *ends[:-1]):
-            placed, count = self._placed(epoch)
-            wanted = any(lane.wanted and lane.training for lane in placed)
-            if wanted or any(rung > epoch for lane in placed for rung in lane.rungs):
+    def list_program_sizes(self) -> Iterator[int]:
+        """Yield the number of lanes of each program that the group will need, as far as is known."""
+        end_epochs = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
+        for epoch in (self.epoch, *end_epochs[:-1]):
+            active, count = self._find_active_lanes(epoch)
+            is_wanted = any(lane.wanted and lane.training for lane in active)
+            if is_wanted or any(rung > epoch for lane in active for rung in lane.rungs):
                 yield count
 
     def places(self) -> tuple[list[int], int]:
@@ -120,48 +120,47 @@ class LaneGroup(Group):
     def state(self, lane: Lane) -> TrainingState | None:
         if self._program is None:
             return self._begins.get(lane.number)
-        return self._program.layout.lane(self._state, self._places.index(lane))
+        return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
-    def _fitted(self) -> Program | FoldedProgram:
-        """The program for the lanes that have a place now, with their state in it."""
+    def _choose_program(self) -> Program | FoldedProgram:
+        """Return the program for the active lanes, and put their states into it."""
         program = self._program
         if program is None and self._count:
-            program = self._programs.program(self.signature, self._count)
-            self._place(program, self._places)
-        placed, count = self._placed(self.epoch)
+            program = self._programs.get_program(self.signature, self._count)
+            self._move_lanes(program, self._places)
+        active, count = self._find_active_lanes(self.epoch)
         if program is None or count != program.lanes:
-            program = self._programs.program(self.signature, count)
-            self._place(program, placed)
+            program = self._programs.get_program(self.signature, count)
+            self._move_lanes(program, active)
         return program
 
-    def _placed(self, epoch: int) -> tuple[list[Lane], int]:
-        """The lanes that have a place after an epoch, and how many places their program has."""
-        placed = [lane for lane in self.lanes if lane.has_place(epoch)]
-        return placed, self._programs.places(self.signature, len(self.lanes), len(placed))
+    def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
+        """Return the lanes with a place after an epoch, and the number of places in their program."""
+        active = [lane for lane in self.lanes if lane.has_place(epoch)]
+        return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
-    def _place(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
-        """Go on with these lanes in a program, from where they stand in the one before."""
-        states = [self.state(lane) or program.layout.initial(lane.own) for lane in lanes]
+    def _move_lanes(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
+        states = [self.state(lane) or program.layout.initial_state(lane.own) for lane in lanes]
         self._program, self._places, self._begins = program, list(lanes), {}
-        empty = program.lanes - len(lanes)
-        self._state = program.layout.stack([*states, *[states[0]] * empty])
+        empty_places = program.lanes - len(lanes)
+        self._state = program.layout.stack([*states, *[states[0]] * empty_places])
 
-    def _numbers(self, filled: Sequence[Lane]) -> Numbers:
-        per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
-        values = np.array(per_lane).reshape(len(per_lane), len(filled))  # in double precision, as Keras has them
-        own = [LaneNumbers.of(lane.own) for lane in filled if lane.own is not None]
+    def _collect_numbers(self, lanes: Sequence[Lane]) -> Numbers:
+        per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in lanes] for name in self.signature.per_lane]
+        values = np.array(per_lane).reshape(len(per_lane), len(lanes))  # in double precision, as in Keras
+        parts = [LaneNumbers.from_model(lane.own) for lane in lanes if lane.own is not None]
         return Numbers(
-            np.array([lane.learning_rate for lane in filled], np.float32),
-            np.array([lane.variant for lane in filled], np.int32),
+            np.array([lane.learning_rate for lane in lanes], np.float32),
+            np.array([lane.variant for lane in lanes], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
-            model=LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*own, strict=True))) if own else None,
+            model=LaneNumbers(*(np.stack(arrays, axis=-1) for arrays in zip(*parts, strict=True))) if parts else None,
             batch_size=np.int32(self.lanes[0].plan.batch_size) if self.signature.masked else None,
         )
 
-    def _rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """[N, T] the learning rates of lanes with schedules in each step of this epoch, of N rows; None without."""
+    def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
+        """Return the learning rates [N, T] of each step of this epoch, if lanes have schedules. N: number of rows."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
-        steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has fewer, or as many
-        scheduled = [(one.learning_rate, one.plan.schedule) for one in lanes if one.plan.schedule]
-        each = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
-        return np.stack(each, axis=1).astype(np.float32) if each else None
+        steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has at most this many
+        scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]
+        lane_rates = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
+        return np.stack(lane_rates, axis=1).astype(np.float32) if lane_rates else None

@@ -1,7 +1,7 @@
-"""What lanes have of their own, and how it enters a model or an optimizer while a program is traced.
+"""The numbers that differ between lanes, and how they enter a model or an optimizer during tracing.
 
-Keras keeps a momentum, a rate of dropout or a factor of a penalty as a Python float, which a program would hold as a
-constant. Each is stood in for by an array of the lanes' values. Widths and activations are chosen by numbers as well.
+Keras keeps a momentum, a dropout rate or a penalty factor as a Python float. A program would compile this float as a
+constant. So an array of the lanes' values replaces each float. Numbers also select widths and activations.
 """
 
 from __future__ import annotations
@@ -21,93 +21,94 @@ import numpy as np
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, layers_of, number_places
+from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_numbers, list_layers
 
 
 class LaneNumbers(NamedTuple):
-    """A lane's own numbers; of T lanes each array has one more axis, the last."""
+    """The numbers of a lane's model. With T lanes, each array has a last axis of length T."""
 
-    numbers: Any  # [M, 2] in the order of `number_places`, each with its complement to one
-    widths: Any  # [U] of the layers that lie in wider ones
-    choices: Any  # [C] which activation they take, of the layers that have a choice
+    numbers: Any  # [M, 2] in the order of `find_numbers`: value, 1 - value
+    widths: Any  # [U] of the widened layers, 0 if the layer is absent
+    choices: Any  # [C] index of the activation of each layer that has a choice
 
     @classmethod
-    def of(cls, own: OwnModel) -> LaneNumbers:
-        """Those of a trial's own model. A complement is computed in double precision, as Keras does."""
-        values = np.array([number for layer in own.layers for number in layer.numbers.values()], np.float64)
-        widths = [layer.width for layer in own.layers if layer.width is not None]
-        choices = [layer.choice for layer in own.layers if layer.choice is not None]
+    def from_model(cls, own_model: OwnModel) -> LaneNumbers:
+        """Collect the numbers. Complements are computed in double precision, as in Keras."""
+        values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
+        widths = [layer.width for layer in own_model.layers if layer.width is not None]
+        choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
         numbers = np.stack([values, 1 - values], axis=-1).astype(np.float32)
         return cls(numbers, np.array(widths, np.int32), np.array(choices, np.int32))
 
 
 class Numbers(NamedTuple):
-    """What differs among the lanes of a program beside their variables; NumPy's arrays, or JAX's while it is traced."""
+    """What differs between the lanes of a program, except their variables. NumPy arrays, or JAX's during tracing."""
 
     learning_rates: Any  # [T]
-    variants: Any  # [T] which of the signature's optimizers a lane uses
-    per_lane: Any  # [F, 2, T] lanes' own values of optimizer arguments, and one less each
-    model: LaneNumbers | None = None  # of lanes that share a structure
-    batch_size: Any = None  # of all lanes, where steps are masked
-    rates: Any = None  # [N, T] the learning rates of each step, where lanes have schedules; the rest is not used
+    variants: Any  # [T] index of the optimizer in the signature
+    per_lane: Any  # [F, 2, T] optimizer arguments: value, 1 - value
+    model: LaneNumbers | None = None  # if lanes share a structure
+    batch_size: Any = None  # of all lanes, if steps are masked
+    rates: Any = None  # [N, T] learning rates of each step, if lanes have schedules; further rows are unused
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Where lanes' own numbers go in a model of the structure. Layers are known by their places."""
+class SharedStructure:
+    """Where the lanes' numbers go in a model of a shared structure. Layers are identified by their index."""
 
     numbers: int  # M
-    inputs: Sequence[int | None]  # [U] of each wider layer: how many numbers it is given; None: those of the one before
-    axes: Sequence[tuple[int | None, ...]]  # of each trainable variable: which of `lengths` an axis has, if any
-    dropouts: Mapping[int, int]  # that come to a wider layer: which of `lengths` is in use there
-    optional: Mapping[int, int]  # of the wider layers that a lane may lack: which they are
-    activations: Mapping[int, Sequence[str]]  # of the layers that have a choice: what is offered
+    # [U] The number of inputs of each widened layer. None if they are the outputs of the previous widened layer.
+    inputs: Sequence[int | None]
+    # For each trainable variable and axis, the index in `find_lengths`, if the axis is widened.
+    axes: Sequence[tuple[int | None, ...]]
+    dropouts: Mapping[int, int]  # dropout layer -> index in `find_lengths` of its input
+    optional: Mapping[int, int]  # layer that a lane may lack -> index among the widened layers
+    activations: Mapping[int, Sequence[str]]  # layer -> choices
 
     @classmethod
-    def of(cls, model: Any, structure: str) -> Shared:
-        """That of a model of the structure."""
+    def from_model(cls, model: Any, structure: str) -> SharedStructure:
         layers = json.loads(structure)["layers"]
         count = sum(facts.get("wider", False) for facts in layers)
         axes: dict[int, tuple[int | None, ...]] = {}
         dropouts, optional = {}, {}
         inputs: list[int | None] = []
-        current: int | None = None  # the wider layer whose outputs these are
-        for place, (layer, facts) in enumerate(zip(layers_of(model), layers, strict=True)):
-            before, own = current, current
+        current: int | None = None  # the last widened layer whose width still holds
+        for index, (layer, facts) in enumerate(zip(list_layers(model), layers, strict=True)):
+            before, after = current, current
             if facts["class"] == "Dense":
-                current, own = None, None
+                current, after = None, None
                 if facts.get("wider"):
                     current = len(inputs)
-                    own = count + current
+                    after = count + current
                     inputs.append(int(layer.input.shape[-1]) if before is None else None)
                     if facts["optional"]:
-                        optional[place] = current
+                        optional[index] = current
             if facts["class"] == "Dropout" and current is not None and 0 < layer.rate < 1:
-                dropouts[place] = current
+                dropouts[index] = current
             for variable in layer.trainable_variables:
-                axes[id(variable)] = (before, own) if len(variable.shape) == 2 else (own,) * len(variable.shape)
+                axes[id(variable)] = (before, after) if len(variable.shape) == 2 else (after,) * len(variable.shape)
         in_order = [axes[id(variable)] for variable in model.trainable_variables]
-        chosen = {place: facts["activations"] for place, facts in enumerate(layers) if "activations" in facts}
-        return cls(len(number_places(model)), inputs, in_order, dropouts, optional, chosen)
+        choices = {index: facts["activations"] for index, facts in enumerate(layers) if "activations" in facts}
+        return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, choices)
 
-    def any_lanes(self, lanes: int) -> LaneNumbers:
-        """Numbers of lanes in the right shapes."""
-        widths, choices = (np.zeros((len(each), lanes), np.int32) for each in (self.inputs, self.activations))
+    def make_numbers(self, lanes: int) -> LaneNumbers:
+        """Return numbers in the right shapes, to trace a program with."""
+        widths, choices = (np.zeros((len(layers), lanes), np.int32) for layers in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
-    def lengths(self, widths: Any) -> list[Any]:
-        """Traced: [2U] how many numbers are in use after each wider layer, be it there or not; then its own widths."""
-        after: list[Any] = []
-        for width, given in zip(widths, self.inputs, strict=True):
-            after.append(jnp.where(width > 0, width, after[-1] if given is None else given))
-        return [*after, *widths]
+    def find_lengths(self, widths: Any) -> list[Any]:
+        """Return [2U] the output length of each widened layer, then its own width, 0 if it is absent. Traced."""
+        output_lengths: list[Any] = []
+        for width, inputs in zip(widths, self.inputs, strict=True):
+            output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))
+        return [*output_lengths, *widths]
 
 
 class PerLaneValue:
-    """Stands in for a Python float above zero: an array of the lanes' values, to go with a variable, or one lane's.
+    """Replaces a Python float above zero by the lanes' values, or by the value of a lane.
 
-    Its complement to one is given beside it, since Keras computes that in double precision before it rounds. Keras asks
-    a rate whether it is one; nothing asks an argument of an optimizer that.
+    Keras computes complements (1 - value) in double precision before it rounds, so they are passed in. Keras compares a
+    dropout rate with 1, but no argument of an optimizer.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -137,8 +138,8 @@ class PerLaneValue:
 
 
 @contextmanager
-def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Inside, each of these objects has this attribute; set past Keras's own tracking of attributes."""
+def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Set attributes of objects inside the context. This bypasses Keras's tracking of attributes."""
     with ExitStack() as before:
         for owner, name, value in values:
             if name in vars(owner):
@@ -150,82 +151,82 @@ def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 @contextmanager
-def numbers_of_lane(model: Any, shared: Shared | None, own: LaneNumbers | None) -> Iterator[None]:
-    """Inside, the model has the numbers of one lane, traced; it is as it is where lanes share no structure."""
-    if shared is None or own is None:
+def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
+    """Give the model the numbers of a lane inside the context, if lanes share a structure. Traced."""
+    if shared is None or lane_numbers is None:
         yield
         return
-    numbers, widths, choices = own
-    layers, lengths = model.layers, shared.lengths(widths)
+    numbers, widths, choices = lane_numbers
+    layers, lengths = model.layers, shared.find_lengths(widths)
     values: list[tuple[Any, str, Any]] = []
-    for index, (owner, name) in enumerate(number_places(model)):
-        takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # the others compare it with zero
+    for index, (owner, name) in enumerate(find_numbers(model)):
+        takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # other layers compare it with 0
         number = numbers[index, 0]
         values.append((owner, name, number if takes_arrays else PerLaneValue(number, numbers[index, 1])))
         if type(owner).__name__ == "GaussianDropout":
-            values.append((owner, "call", partial(_gaussian_dropout, owner)))
-    for place, which in shared.dropouts.items():
-        values.append((layers[place], "call", partial(_dropout, layers[place], lengths[which])))
-    for place, which in shared.optional.items():
-        values.append((layers[place], "call", partial(_optional, layers[place], widths[which])))
-    for (place, names), choice in zip(shared.activations.items(), choices, strict=True):
-        values.append((layers[place], "activation", partial(choose_activation, names, choice)))
-    with holding(values):
+            values.append((owner, "call", partial(_call_gaussian_dropout, owner)))
+    for index, position in shared.dropouts.items():
+        values.append((layers[index], "call", partial(_call_dropout, layers[index], lengths[position])))
+    for index, position in shared.optional.items():
+        values.append((layers[index], "call", partial(_call_optional_dense, layers[index], widths[position])))
+    for (index, names), choice in zip(shared.activations.items(), choices, strict=True):
+        values.append((layers[index], "activation", partial(choose_activation, names, choice)))
+    with set_attributes(values):
         yield
 
 
-def _optional(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
-    """A dense layer as wide as what it is given, which passes that through in a lane that lacks it."""
+def _call_optional_dense(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
+    """Call a dense layer as wide as its input. In a lane that lacks the layer, return the input."""
     return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
 
 
-def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
-    """Keras's, which takes the square root of a Python float."""
+def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
+    """Call Keras's layer, without its square root of a Python float."""
     if not training:
         return inputs
     deviation = jnp.sqrt(layer.rate * (1 / (1.0 - layer.rate)))
     return inputs * keras.random.normal(inputs.shape, 1.0, deviation, seed=layer.seed_generator)
 
 
-def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
-    """Keras's dropout of a layer that lies in a wider one: it drops what it would drop of the narrow one."""
+def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
+    """Call dropout after a widened layer. It drops what it would drop after the narrow layer."""
     from jax.extend.random import threefry2x32_p
 
     if not training:
         return inputs
     key = layer.seed_generator.next()
-    # JAX draws the number of an element by its place in the array: here by that in the narrow layer, beyond which all
-    # is zero.
+    # JAX draws an element's random number from its position in the array. Here that is its position in the narrow
+    # layer, beyond which all outputs are zero.
     rows, columns = (jax.lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
-    place = rows * width.astype(jnp.uint32) + columns
-    bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(place), place))
-    # The numbers of `jax.random.uniform` have 23 of the bits behind the point: 1.xxx less one.
+    position = rows * width.astype(jnp.uint32) + columns
+    bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(position), position))
+    # As in `jax.random.uniform`: 23 bits become the fraction of 1.xxx, minus 1.
     uniform = jax.lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
-    kept = 1.0 - layer.rate
-    return jnp.where(uniform < kept, inputs / kept, 0.0)
+    keep_rate = 1.0 - layer.rate
+    return jnp.where(uniform < keep_rate, inputs / keep_rate, 0.0)
 
 
 def list_activations(spec: SweepSpec) -> tuple[str, ...]:
-    """Those that trials of this space choose among, by Keras's names; () where there is no choice.
+    """List the activations that trials of this space choose among, by Keras's names. () if there is no choice.
 
-    A function of the space alone: so every generation shares programs, whatever it happens to hold.
+    The result depends only on the space, so all generations share programs.
     """
-    named = set()
+    chosen = set()
     for parameter in spec.space.parameters:
-        ranges = parameter.distribution
-        if parameter.name.startswith(MODEL_PREFIX) and isinstance(ranges, Categorical):
-            for choice in ranges.choices:
-                with suppress(AttributeError, ValueError):  # it names something else
-                    named.add(keras.activations.get(str(choice)).__name__)
-    offered = sorted(named.intersection(ACTIVATIONS))
+        distribution = parameter.distribution
+        if parameter.name.startswith(MODEL_PREFIX) and isinstance(distribution, Categorical):
+            for choice in distribution.choices:
+                with suppress(AttributeError, ValueError):  # not an activation
+                    chosen.add(keras.activations.get(str(choice)).__name__)
+    offered = sorted(chosen.intersection(ACTIVATIONS))
     return tuple(offered) if len(offered) > 1 else ()
 
 
 def choose_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
-    """Traced: of several activations the one of a lane."""
+    """Apply the activation of each lane, given by its index in `names`. Traced."""
     outputs = jnp.zeros_like(inputs)
-    for place, name in enumerate(names):
-        mine = choice == place
-        # The others see zeros: what overflows there would be no number in the gradient, though it is not taken.
-        outputs = jnp.where(mine, keras.activations.get(name)(jnp.where(mine, inputs, 0.0)), outputs)
+    for index, name in enumerate(names):
+        is_chosen = choice == index
+        # Other activations get zeros. An overflow there would make the gradient NaN, although it is not used.
+        outputs = jnp.where(is_chosen, keras.activations.get(name)(jnp.where(is_chosen, inputs, 0.0)), outputs)
     return outputs

@@ -1,4 +1,4 @@
-"""Whether a sweep can train as lanes, and why not."""
+"""Decide whether a sweep can train as lanes, and say why not."""
 
 import traceback
 from dataclasses import replace
@@ -15,24 +15,25 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
 from keras_sweep.training.lanes.flat import LOSS
-from keras_sweep.training.lanes.program import Layout, layout_of
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
+from keras_sweep.training.lanes.program import Layout, choose_layout
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, make_signature, to_key
 from keras_sweep.training.lanes.template import Template, build_own_model
 from keras_sweep.trial.plan import training_plan
 
-MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
-KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # how versions begin that have what lanes rest on
+MAX_DATA_BYTES = 4 << 30  # of training and validation rows on the device
+KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # prefixes of versions that work
 
 
 def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
-    """One line that says why the sweep can't train as lanes; None if it can.
+    """Return a line that says why the sweep can't train as lanes, or None if it can.
 
-    The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.
+    The check builds the model in the middle of the space. The runner reports a model that can't be built there.
     """
-    if (lacking := _lacking(spec)) is not None:
-        return lacking
-    once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
-    parts = [data.train] if once else [data.train, data.validation]
+    if (missing_internals := _find_missing_internals(spec)) is not None:
+        return missing_internals
+    # Folds keep a second copy of their validation rows.
+    is_same_data = data.validation is data.train and not data.folds
+    parts = [data.train] if is_same_data else [data.train, data.validation]
     arrays = [array for rows in parts for array in (*leaves(rows.x), rows.y)]
     for array in arrays:
         if array.dtype.kind not in "biuf":
@@ -42,41 +43,41 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
         return f"the data take {size:,} bytes, more than the {MAX_DATA_BYTES:,} that are kept in memory for lanes"
     if spec.model.kind == "dense":
         return None
-    return _unfit_model(spec, data)
+    return _find_model_problem(spec, data)
 
 
-def _lacking(spec: SweepSpec) -> str | None:
-    """What another version of Keras or JAX no longer has of what lanes rest on; None where all is there.
+def _find_missing_internals(spec: SweepSpec) -> str | None:
+    """Say what this version of Keras or JAX lacks that lanes use; None if nothing is missing.
 
-    A dense model is traced in both layouts, which meets each private name that lanes use, with its arguments. It takes
-    half a second, so versions that are known are not asked.
+    A dense model is traced in both layouts, which calls each private name that lanes use. That takes half a second, so
+    known versions are not traced.
     """
     if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
-    tiny = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
-    dense, averaged = arguments({"units": 2, "activation": "softmax"}), arguments({"use_ema": True})
-    layouts = (OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", averaged),)
+    tiny_spec = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
+    dense, ema = (to_key({"units": 2, "activation": "softmax"}), to_key({"use_ema": True}))
+    cases = ((OptimizerVariant("sgd"), OptimizerVariant("adam")), (OptimizerVariant("sgd", ema),))
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
-        for variants in layouts:  # flat, and stacked
-            template = Template(tiny, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
-            _traced(template, layout_of(template, 2), rows)
+        for variants in cases:  # flat, stacked
+            template = Template(tiny_spec, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
+            _trace_step(template, choose_layout(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
         return f"{versions} lacks what lanes rest on ({_first_line(error)}); Keras 3.15 with JAX 0.12 has it"
     return None
 
 
-def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
-    """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
+def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
+    """Say why a step of two lanes can't be traced, or differs each time; None if there is no problem."""
     plan = training_plan(spec, spec.space.example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
-        return None  # all of its layers are known: there is no need to trace them
+        return None  # all layers are known, so tracing is not needed
     try:
-        template = Template(spec, signature_of(plan), data)
-        layout = layout_of(template, 2)  # which traces the model
-    except BaseException as error:  # the runner meets it again, trial by trial, and reports it
+        template = Template(spec, make_signature(plan), data)
+        layout = choose_layout(template, 2)  # traces the model
+    except BaseException as error:  # the runner reports it for each trial
         if not is_user_error(error):
             raise
         return None
@@ -85,8 +86,8 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
             return f"the model has its own `{name}`"
     generators = generator_states()
     try:
-        program = _traced(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
-    except BaseException as error:  # whatever a layer does that can't be traced or mapped
+        program = _trace_step(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
+    except BaseException as error:
         if not is_user_error(error):
             raise
         return f"its layers can't be mapped over lanes: {_first_line(error)}"
@@ -97,17 +98,17 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     return None
 
 
-def _traced(template: Template, layout: Layout, rows: Rows) -> str:
-    """A step of two lanes on these rows, and its validation on the same, as JAX traces them."""
+def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
+    """Return the jaxpr of a training and a validation step of two lanes on these rows."""
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
         numbers = layout.prepare(numbers)
         return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
 
     metrics = [np.stack([value, value]) for value in template.metrics]
-    return str(jax.make_jaxpr(program)(layout.stack([layout.initial()] * 2), metrics, template.numbers(2)))
+    return str(jax.make_jaxpr(program)(layout.stack([layout.initial_state()] * 2), metrics, template.make_numbers(2)))
 
 
 def _first_line(error: BaseException) -> str:
-    """What it is, also of an error of JAX that fails to say it."""
+    """Return the first line of an error, even if JAX's own `str` of it fails."""
     return traceback.format_exception_only(error)[0].splitlines()[0]

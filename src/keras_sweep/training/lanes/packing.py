@@ -1,15 +1,15 @@
-"""Which trials train in which program: a pure function of the trials, and of how the device describes itself.
+"""Group trials into programs. The result depends only on the trials and the device's description.
 
-The shape of a program moves the last digits of its sums, so nothing here looks at a clock, a measured speed, the number
-of threads, what is compiled already, or how a lane fares.
+The shape of a program changes the last digits of its sums. So nothing here depends on a clock, a measured speed, the
+number of threads, earlier compilations, or a lane's progress.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-LANE_LIMIT = 4  # lanes of a program: more are hardly faster, and idle longer beside the one that trains longest
-LANE_COUNTS = (1, 2, 4, 8, 16, 32, 64)  # each count compiles once, so there are few
-CPU_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count; of an accelerator half of its memory
+LANE_LIMIT = 4  # more lanes in a program are hardly faster, and short lanes idle until the longest ends
+LANE_COUNTS = (1, 2, 4, 8, 16, 32, 64)  # few, because each count is compiled
+CPU_BYTES = 1 << 30  # rough memory limit of a program; on an accelerator, half of its memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +17,30 @@ class Job:
     """One trial to pack."""
 
     number: int
-    key: Hashable  # only jobs of one key share a program
-    epochs: int  # to train, at least 1
+    key: Hashable  # jobs with the same key may share a program
+    epochs: int  # left to train, at least 1
 
 
-def lane_count(lanes: int) -> int:
-    """The number of lanes of the program that trains so many: the next of the few counts."""
-    return next((count for count in LANE_COUNTS if count >= lanes), lanes)
+def round_lane_count(lanes_needed: int) -> int:
+    """Round up to the next of `LANE_COUNTS`."""
+    return next((count for count in LANE_COUNTS if count >= lanes_needed), lanes_needed)
 
 
 def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int, ...]]:
-    """The numbers of each program's trials, those that train longest first; `limits` has the most lanes of each key.
+    """Return the trial numbers of each program, longest training first. `limits` has the most lanes of each key.
 
-    Trials of about equal length share a program, so that few places stay empty.
+    Trials of similar length share a program, so that few lanes stay empty.
     """
-    packed: list[tuple[int, ...]] = []
+    programs: list[tuple[int, ...]] = []
     for key in dict.fromkeys(job.key for job in jobs):
-        sharing = sorted((job for job in jobs if job.key == key), key=lambda job: (-job.epochs, job.number))
-        numbers = [job.number for job in sharing]
-        packed += [tuple(numbers[start : start + limits[key]]) for start in range(0, len(numbers), limits[key])]
-    return packed
+        key_jobs = sorted((job for job in jobs if job.key == key), key=lambda job: (-job.epochs, job.number))
+        numbers = [job.number for job in key_jobs]
+        programs += [tuple(numbers[start : start + limits[key]]) for start in range(0, len(numbers), limits[key])]
+    return programs
 
 
-def halves(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """A program's trials parted in two, which train beside each other; a single one as it is."""
+def split_in_half(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Split a program's trials into two programs that train in parallel. A single trial is not split."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else [numbers]
 
@@ -51,25 +51,23 @@ class Device:
 
     platform: str = "cpu"
     kind: str = "cpu"
-    bytes: int = CPU_BYTES  # that the lanes of a program may take
-    lanes: int = LANE_LIMIT  # of a program, at most
+    bytes: int = CPU_BYTES  # for the lanes of a program
+    lanes: int = LANE_LIMIT  # at most, in a program
 
     @property
     def is_cpu(self) -> bool:
-        """Whether lanes are hardly faster beside others where they have much to do, and a thread a core trains."""
+        """Whether this is a CPU. There, large lanes gain little from sharing a program."""
         return self.platform == "cpu"
 
     @property
     def text(self) -> str:
-        """What the record says of it."""
         return f"{self.kind}: up to {self.lanes} lanes a program, in {self.bytes / 2**30:.0f} GiB"
 
 
 CPU = Device()
 
 
-def device_here() -> Device:
-    """The first device of this process."""
+def find_device() -> Device:
     import jax
 
     device = jax.local_devices()[0]

@@ -1,6 +1,6 @@
-"""The compiled runner: trials are lanes of a few programs, with the numbers that `fit` gives one by one.
+"""The compiled runner trains trials as lanes of a few programs, with the same numbers as `fit`.
 
-How a generation's lanes are grouped moves their last digits: so it follows from the trials alone.
+Grouping changes the last digits of a lane's numbers, so it depends only on the trials.
 """
 
 from collections import Counter
@@ -24,11 +24,11 @@ from keras_sweep.training.group import Group, Tell
 from keras_sweep.training.group_runner import GroupRunner, Train
 from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.training.lanes import signature as signatures
-from keras_sweep.training.lanes.flat import lies_flat
+from keras_sweep.training.lanes.flat import can_use_flat_layout
 from keras_sweep.training.lanes.group import LaneGroup
-from keras_sweep.training.lanes.packing import Device, Job, device_here, halves, pack
+from keras_sweep.training.lanes.packing import Device, Job, find_device, pack, split_in_half
 from keras_sweep.training.lanes.programs import Programs
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, signature_of, variant_of
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, make_signature, make_variant
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Listener
@@ -37,50 +37,47 @@ from keras_sweep.trial.result import Suggestion
 
 
 class LaneGeneration(TrainingGeneration):
-    """Lanes of compiled programs."""
-
     groups: list[LaneGroup]
 
     def __init__(self, spec: SweepSpec, programs: Programs, ends: EndStates | None, watch: Watch) -> None:
         super().__init__(spec, programs, ends, watch)
-        # In these the optimizers of trials' models may differ.
-        own = signatures.PER_LANE if programs.brings_optimizer else ()
-        self._varying = frozenset((*own, *(parameter.name for parameter in spec.space.parameters)))
-        self._variants = signatures.optimizer_variants(spec)
-        programs.planned, programs.made = set(), set()
+        # Arguments in which optimizers may differ.
+        own_arguments = signatures.PER_LANE if programs.has_own_optimizer else ()
+        self._varying = frozenset((*own_arguments, *(parameter.name for parameter in spec.space.parameters)))
+        self._variants = signatures.list_optimizer_variants(spec)
+        programs.needed_keys, programs.compiled_keys = set(), set()
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
-        """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
+        """Find the wanted trials, the trials that are compared with them, and all that may share their programs.
 
-        Of trials that may share a program all are there or none, since how they are packed moves their last digits.
+        Either all trials that may share a program are there, or none, because grouping changes last digits.
         """
-        plans = [training_plan(self._spec, one.params) for one in trials]
-        for place, one in enumerate(trials):
-            with suppress(ModelError):  # which is told where its lane is made
-                plans[place] = self._programs.plan_of(one.params)
+        plans = [training_plan(self._spec, trial.params) for trial in trials]
+        for index, trial in enumerate(trials):
+            with suppress(ModelError):  # reported when the lane is created
+                plans[index] = self._programs.make_plan(trial.params)
         compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
-        due = [one.number in wanted or each for one, each in zip(trials, compared, strict=True)]
-        if any(self._programs.own_model(plan) for plan in compress(plans, due)):
-            owns = self._programs.own_models(plans, joined=self._ends is None)  # a kept state has its trial's depth
-        else:  # these share with equal models alone, so the others need not be built
-            owns = [None] * len(plans)
-        # What trials have in common that may share a program: no narrower signature joins two of them.
-        widest = [
-            replace(signature_of(plan, structure=own.structure if own else ""), variants=())
-            for plan, own in zip(plans, owns, strict=True)
+        is_due = [trial.number in wanted or has_rung for trial, has_rung in zip(trials, compared, strict=True)]
+        if any(self._programs.get_own_model(plan) for plan in compress(plans, is_due)):
+            own_models = self._programs.get_own_models(plans, joined=self._ends is None)  # kept states keep their depth
+        else:  # only equal models share programs, so others need not be built
+            own_models = [None] * len(plans)
+        # Trials that may share a program have this in common. Narrower signatures never join two trials.
+        keys = [
+            replace(make_signature(plan, structure=own.structure if own else ""), variants=())
+            for plan, own in zip(plans, own_models, strict=True)
         ]
-        used = set(compress(widest, due))
-        return [(one, own) for one, own, signature in zip(trials, owns, widest, strict=True) if signature in used]
+        used_keys = set(compress(keys, is_due))
+        return [(trial, own) for trial, own, key in zip(trials, own_models, keys, strict=True) if key in used_keys]
 
     @property
     def programs(self) -> list[tuple[int, int]]:
-        """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
-        trials = Counter(self._programs.share(lane.signature) for lane in self.lanes.values())
-        programs = Counter(signature for signature, _ in self._programs.planned)
+        """The number of programs to compile for each signature, and its number of trials."""
+        trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
+        programs = Counter(signature for signature, _ in self._programs.needed_keys)
         return [(count, trials[signature]) for signature, count in programs.items()]
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Put the survivors of a rung into few programs."""
         survivors = []
         for group in waiting:
             group.finished = True
@@ -88,18 +85,18 @@ class LaneGeneration(TrainingGeneration):
                 if lane.training:
                     lane.last = group.state(lane)
                     survivors.append(lane)
-        staying = [group for group in self.groups if group not in waiting]
+        other_groups = [group for group in self.groups if group not in waiting]
         survivors.sort(key=lambda lane: lane.number)
-        self.groups = staying + self._group_lanes(survivors, parted=True)  # all that have a rung are there
+        self.groups = other_groups + self._group_lanes(survivors, parted=True)  # all lanes with a rung are there
 
     def _group_lanes(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """A lone group may be parted in two only where all that could train beside it are there whatever is wanted."""
+        """Pack lanes into groups. `parted` permits splitting a lone group: all lanes that could join it are there."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
-        limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
+        limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
         packed = pack(jobs, limits)
-        if parted and len(packed) == 1 and self._programs.pays_in_pairs(keys[packed[0][0]][0]):
-            packed = halves(packed[0])
+        if parted and len(packed) == 1 and self._programs.is_faster_in_pairs(keys[packed[0][0]][0]):
+            packed = split_in_half(packed[0])
         return [self._make_group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
     def _make_group(
@@ -110,36 +107,36 @@ class LaneGeneration(TrainingGeneration):
         places: Sequence[int] = (),
         count: int = 0,
     ) -> LaneGroup:
-        lanes, placed = ([self.lanes[number] for number in each] for each in (numbers, places))
+        lanes, placed_lanes = ([self.lanes[number] for number in subset] for subset in (numbers, places))
         begins = begins or {lane.number: lane.last for lane in lanes}
-        group = LaneGroup(self._programs, lanes, self._spec.objective, epoch, begins, placed, count)
-        for size in group.plan():
-            self._programs.plan(group.signature, size)
+        group = LaneGroup(self._programs, lanes, self._spec.objective, epoch, begins, placed_lanes, count)
+        for size in group.list_program_sizes():
+            self._programs.announce_program(group.signature, size)
         return group
 
-    def _make_lane(self, suggestion: Suggestion, own: OwnModel | None, *, wanted: bool) -> Lane:
-        plan = self._programs.plan_of(suggestion.params)
-        variant = variant_of(plan, self._varying)
-        signature = self._signature(plan, variant, own)
+    def _make_lane(self, suggestion: Suggestion, own_model: OwnModel | None, *, wanted: bool) -> Lane:
+        plan = self._programs.make_plan(suggestion.params)
+        variant = make_variant(plan, self._varying)
+        signature = self._signature(plan, variant, own_model)
         if variant.per_lane:
-            make_optimizer(plan)  # which checks the numbers
-        if (variant.per_lane or own) and not lies_flat(self._programs.template(signature)):
-            variant, own = variant_of(plan), None
-            signature = self._signature(plan, variant, own)
-        template = self._programs.template(signature)
-        self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
+            make_optimizer(plan)  # checks the numbers
+        if (variant.per_lane or own_model) and not can_use_flat_layout(self._programs.get_template(signature)):
+            variant, own_model = make_variant(plan), None
+            signature = self._signature(plan, variant, own_model)
+        template = self._programs.get_template(signature)
+        self._programs.find_lane_limit(signature)  # traces the model, which may raise for this trial
         index = signature.variants.index(variant)
-        given: Mapping[str, Any] = plan.optimizer_arguments  # a rate that is no number raises: its fault, too
-        rate = float(given.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
+        arguments: Mapping[str, Any] = plan.optimizer_arguments  # `float` raises if the rate is no number
+        rate = float(arguments.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
         return Lane(
             suggestion,
             signature,
             plan,
             learning_rate=rate,
             variant=index,
-            per_lane={name: float(given[name]) for name in variant.per_lane},
+            per_lane={name: float(arguments[name]) for name in variant.per_lane},
             rungs=self._watch.judge.rungs(plan.epochs),
-            own=own,
+            own=own_model,
             controls=Controls.from_training(plan.training, rate),
             wanted=wanted,
         )
@@ -147,16 +144,16 @@ class LaneGeneration(TrainingGeneration):
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         programs: Programs = self._programs
         variants = self._variants if variant in self._variants else (variant,)
-        return programs.masked(programs.narrow(signature_of(plan, variants, own.structure if own else ""), variant))
+        return programs.mask(programs.narrow(make_signature(plan, variants, own.structure if own else ""), variant))
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Nothing is written once a program has raised."""
+        """Write the checkpoint, unless a program has raised."""
         if not any(lane.end is LaneEnd.FAILED for lane in self.lanes.values()):
             super().write(file, trials)
 
 
 class CompiledRunner(GroupRunner):
-    """Trains a generation as lanes of compiled programs, on one thread a core."""
+    """Trains a generation as lanes of compiled programs, with a thread per core."""
 
     name = "compiled/jax"
     generation = GENERATION
@@ -168,27 +165,27 @@ class CompiledRunner(GroupRunner):
         spec: SweepSpec,
         data: SearchData,
         *,
-        keep_states: bool = False,  # where every trial ended, so that a later one may continue it
-        threads: int | None = None,  # programs that run at once; by default one a core, or one: no number depends on it
-        device: Device | None = None,  # on which last digits depend; by default that of this process, or of its workers
+        keep_states: bool = False,  # of ended trials, so that later trials can continue them
+        threads: int | None = None,  # parallel programs, by default one per core; results do not depend on it
+        device: Device | None = None,  # by default the device of this process or its workers; changes last digits
         notice: Callable[[str], None] = lambda _: None,
-        **how: Any,  # as in `GroupRunner`
+        **options: Any,  # of `GroupRunner`
     ) -> None:
-        super().__init__(spec, data, notice=notice, **how)
+        super().__init__(spec, data, notice=notice, **options)
         if self._shared is not None:
-            device, *others = self._shared.look(device_here)
-            if any(one != device for one in others):
+            device, *other_devices = self._shared.look(find_device)
+            if any(other_device != device for other_device in other_devices):
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
-        self.device = device or device_here()
+        self.device = device or find_device()
         self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)
-        self._ends = EndStates(how.get("checkpoints")) if keep_states else None
+        self._ends = EndStates(options.get("checkpoints")) if keep_states else None
         if self._checkpoint is not None:
             self._checkpoint.lane_limit = self.device.lanes
 
     @property
     def at_once(self) -> int:
-        return self._begun  # programs, each of which one core trains
+        return self._begun  # a program per core
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._ends, Watch(emit=emit))
@@ -197,9 +194,9 @@ class CompiledRunner(GroupRunner):
         return generation.programs
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """By the threads of a pool, an epoch at a time."""
+        """Train an epoch at a time in a thread pool."""
         del stopping, tell
-        policy = keras.config.dtype_policy()  # of this thread: each has its own
+        policy = keras.config.dtype_policy()  # each thread has its own policy
         pool = ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,))
         stack.enter_context(pool)
         return lambda group: pool.submit(group.train, group.epoch + 1), self._threads

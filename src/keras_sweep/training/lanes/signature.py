@@ -1,4 +1,4 @@
-"""Which trials may share a program: those that differ in their learning rate, and in what else may differ per lane."""
+"""Decide which trials may share a program. They differ only in learning rates and other numbers per lane."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -12,15 +12,17 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, SweepSpec
 from keras_sweep.trial.plan import FIT_PARAMETERS, TrainingPlan, training_plan
 
-LEARNING_RATE = "learning_rate"  # the argument that every Keras optimizer holds as a variable
-PLACEHOLDER = 0.5  # where an optimizer is built before the lanes' values are known; any valid number but zero
-MOST_VARIANTS = 4  # every lane pays for all of them: 3 for sgd, rmsprop and adam cost 14 % more than adam alone
+LEARNING_RATE = "learning_rate"  # every Keras optimizer keeps it as a variable
+# Used to build an optimizer before the lanes' values are known. Any valid number except zero works.
+PLACEHOLDER = 0.5
+# Every lane pays for all variants: sgd, rmsprop and adam together cost 14 % more than adam alone.
+MOST_VARIANTS = 4
 
-# Of keras.optimizers: each element's update reads that element alone.
+# The classes of keras.optimizers that update each element independently.
 OPTIMIZERS = frozenset({"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"})
 _DECAY = frozenset({"weight_decay"})
 _ADAM = _DECAY | {"beta_1", "beta_2", "epsilon"}
-# Of the optimizers that work element by element: the arguments that only enter sums and products.
+# The arguments of elementwise optimizers that only enter sums and products.
 _PER_LANE: Mapping[str, frozenset[str]] = {
     "sgd": _DECAY | {"momentum"},
     "rmsprop": _DECAY | {"rho", "momentum", "epsilon"},
@@ -35,12 +37,12 @@ PER_LANE = frozenset().union(*_PER_LANE.values())
 _NOT_CONSTANTS = frozenset(FIT_PARAMETERS) - {"optimizer"} | {LEARNING_RATE}
 
 ClassWeights: TypeAlias = tuple[tuple[int | str, float], ...] | str | None
-Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value), so that 1, 1.0 and True differ
+Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value): 1, 1.0 and True differ
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizerVariant:
-    """An optimizer with the arguments that are compiled into a program, and those that differ per lane."""
+    """An optimizer, its arguments that are compiled into a program, and its arguments that differ per lane."""
 
     optimizer: str
     constants: Arguments = ()
@@ -49,111 +51,109 @@ class OptimizerVariant:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Everything a program is compiled for, beside the number of lanes. Data, loss and metrics are the runner's."""
+    """What a program is compiled for, except the number of lanes. The runner sets data, loss and metrics."""
 
     model: Arguments
-    variants: tuple[OptimizerVariant, ...]  # each lane uses one of them
+    variants: tuple[OptimizerVariant, ...]  # each lane uses a variant
     batch_size: int
-    seed: int  # initial weights and data order: lanes share every batch
-    structure: str = ""  # of models that share a program though they differ; `model` is then empty
-    loss: Arguments = ()  # the arguments of the loss
-    class_weight: ClassWeights = None  # what rows count in the loss
-    scheduled: bool = False  # each step has learning rates of its own
-    masked: bool = False  # `batch_size` is the most rows a step, of which a trial's own first ones count
+    seed: int  # of initial weights and row order: lanes share every batch
+    structure: str = ""  # if different models share the program; `model` is then empty
+    loss: Arguments = ()
+    class_weight: ClassWeights = None
+    scheduled: bool = False  # whether each step has its own learning rates
+    masked: bool = False  # whether trials have smaller batches than `batch_size`, padded with rows of weight 0
 
     @property
     def per_lane(self) -> tuple[str, ...]:
-        """The arguments whose value differs per lane, F in all."""
+        """The F arguments whose values differ per lane."""
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 
-def arguments(values: Mapping[str, Value]) -> Arguments:
-    """A mapping as a hashable key."""
+def to_key(values: Mapping[str, Value]) -> Arguments:
+    """Convert a mapping to a hashable key."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
-def values_of(given: Arguments) -> dict[str, Value]:
-    """What `arguments` made a key of."""
-    return {name: value for name, _, value in given}
+def from_key(arguments: Arguments) -> dict[str, Value]:
+    return {name: value for name, _, value in arguments}
 
 
-def elementwise(optimizer: Any) -> bool:
-    """Whether each element's update depends on that element's past alone."""
+def is_elementwise(optimizer: Any) -> bool:
+    """Return whether the update of an element depends only on the history of this element."""
     name = type(optimizer).__name__
     if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
         return False
     if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
         return False
-    by_norm = optimizer.clipnorm or optimizer.global_clipnorm
-    scales = optimizer.loss_scale_factor is not None  # one factor scales the loss of all lanes
-    return not (by_norm or scales or optimizer.use_ema or optimizer.gradient_accumulation_steps)
+    clips_by_norm = optimizer.clipnorm or optimizer.global_clipnorm
+    scales_loss = optimizer.loss_scale_factor is not None  # with a factor for all lanes
+    return not (clips_by_norm or scales_loss or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
 
-def may_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
-    """Whether each lane can have its own value of this argument."""
-    return _is_number(value) and name in _PER_LANE.get(optimizer.lower(), ())
+def can_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
+    return _is_nonzero_number(value) and name in _PER_LANE.get(optimizer.lower(), ())
 
 
-def variant_of(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
-    """The plan's optimizer without its learning rate. Of `varying` arguments each lane has its own where it can."""
-    given = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
+def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
+    """Return the plan's optimizer without its learning rate. Arguments in `varying` differ per lane if they can."""
+    arguments = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
     per_lane = sorted(
-        name for name, value in given.items() if name in varying and may_vary_per_lane(plan.optimizer, name, value)
+        name for name, value in arguments.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
     )
-    constants = {name: value for name, value in given.items() if name not in per_lane}
-    return OptimizerVariant(plan.optimizer, arguments(constants), tuple(per_lane))
+    constants = {name: value for name, value in arguments.items() if name not in per_lane}
+    return OptimizerVariant(plan.optimizer, to_key(constants), tuple(per_lane))
 
 
-def signature_of(
+def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """The plan's signature; `variants` are those that its program offers to lanes (by default the plan's alone)."""
-    model = () if structure else arguments(plan.model_arguments)
-    given = plan.training.class_weight
-    weights = tuple(given.items()) if isinstance(given, Mapping) else given
-    loss, chosen = arguments(plan.loss_arguments), variants or (variant_of(plan),)
-    return Signature(model, chosen, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None)
+    """Return the plan's signature. `variants` lists the optimizers of all lanes, by default the plan's optimizer."""
+    model = () if structure else to_key(plan.model_arguments)
+    class_weight = plan.training.class_weight
+    weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight
+    loss, offers = to_key(plan.loss_arguments), variants or (make_variant(plan),)
+    return Signature(model, offers, plan.batch_size, plan.seed, structure, loss, weights, plan.schedule is not None)
 
 
-def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
-    """All optimizers with their constants that trials of this space may have; () where they are too many.
+def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
+    """List the optimizers of this space with their constants. () if there are too many.
 
-    A function of the space alone: so every generation shares programs, whatever it happens to hold.
+    The result depends only on the space, so all generations share programs.
     """
     parameters = [
-        one
-        for one in spec.space.parameters
-        if one.name not in _NOT_CONSTANTS and not one.name.startswith((MODEL_PREFIX, TRAINING_PREFIX, LOSS_PREFIX))
+        param
+        for param in spec.space.parameters
+        if param.name not in _NOT_CONSTANTS and not param.name.startswith((MODEL_PREFIX, TRAINING_PREFIX, LOSS_PREFIX))
     ]
-    chosen = {parameter.name for parameter in parameters}
+    names = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
-    if not conditions <= chosen | set(spec.space.constants):
+    if not conditions <= names | set(spec.space.constants):
         return ()
-    shared = chosen & PER_LANE - conditions
-    kinds = (
-        replace(parameter, distribution=_kinds(parameter.distribution)) if parameter.name in shared else parameter
+    varying = names & PER_LANE - conditions
+    merged = (
+        replace(parameter, distribution=_merge(parameter.distribution)) if parameter.name in varying else parameter
         for parameter in parameters
     )
-    space = SearchSpace(tuple(kinds), spec.space.constants)
+    space = SearchSpace(tuple(merged), spec.space.constants)
     if space.size > MOST_VARIANTS:
         return ()
-    variants = tuple(dict.fromkeys(variant_of(training_plan(spec, point), shared) for point in space.points()))
-    made_up = any(
-        name in shared and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
+    variants = tuple(dict.fromkeys(make_variant(training_plan(spec, point), varying) for point in space.points()))
+    has_placeholder = any(
+        name in varying and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
     )
-    return () if made_up else variants
+    return () if has_placeholder else variants
 
 
-def _is_number(value: Value) -> bool:
-    """Whether the value may differ per lane. Zero may not: Keras makes no momentum slot for 0."""
+def _is_nonzero_number(value: Value) -> bool:
+    """Return whether the value may differ per lane. Zero may not: Keras makes no momentum slot for 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
-def _kinds(distribution: Distribution) -> Distribution:
-    """One value for all that may differ per lane; what is compiled in stays as it is."""
+def _merge(distribution: Distribution) -> Distribution:
+    """Replace all values that may differ per lane by a placeholder. Compiled-in values stay."""
     if isinstance(distribution, Categorical):
-        fixed = tuple(choice for choice in distribution.choices if not _is_number(choice))
-        return Categorical(fixed if len(fixed) == len(distribution.choices) else (*fixed, PLACEHOLDER))
+        constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
+        return Categorical(constants if len(constants) == len(distribution.choices) else (*constants, PLACEHOLDER))
     zero = 0.0 if isinstance(distribution, Float) else 0
-    reached = distribution.size < math.inf and distribution.contains(zero)
-    return Categorical((zero, PLACEHOLDER) if reached else (PLACEHOLDER,))
+    can_be_zero = distribution.size < math.inf and distribution.contains(zero)
+    return Categorical((zero, PLACEHOLDER) if can_be_zero else (PLACEHOLDER,))

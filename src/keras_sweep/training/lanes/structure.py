@@ -1,10 +1,10 @@
-"""What the models of a space have in common, so that they share a program, and what each lane has of its own.
+"""Find what the models of a space have in common, so that they share a program.
 
-Two models, each a chain of Keras's own layers, have the same structure where they differ only in numbers that enter
-sums and products (rates of dropout, factors of penalties, ...), in the activations of hidden layers, and in their
-widths. A narrow layer lies in a wide one whose further weights are zero and stay so: what they put out is multiplied
-by zeros. A shallow model runs inside a deeper one: its missing layers pass their input through. A model without
-penalties runs in one that has them: its factors are zero.
+Only chains of Keras's own layers can share a structure. They may differ in numbers that enter sums and products
+(dropout rates, penalty factors, ...), in the activations of hidden layers, and in widths. A narrow layer is stored in a
+wide layer. The extra weights are zero and stay zero, because zeros multiply their outputs. A shallow model runs inside
+a deeper model: the layers that it lacks return their input. A model without penalties runs in a model with penalties:
+its factors are zero.
 """
 
 import json
@@ -23,18 +23,18 @@ from keras import ops
 from keras_sweep.training.checkpoint import Arrays
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 
-WIDTHS = (64, 128, 256, 512)  # in which narrower hidden layers lie
+WIDTHS = (64, 128, 256, 512)  # narrower hidden layers are stored in the next width
 
 SLOPE = "negative_slope"
-NUMBER_OF = {  # a layer's number that may differ per lane
+NUMBER_OF = {  # layer class -> its number that may differ per lane
     **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), "rate"),
     **dict.fromkeys(("GaussianDropout", "AlphaDropout"), "rate"),
     "GaussianNoise": "stddev",
     "LeakyReLU": SLOPE,
 }
-KINDS = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
-FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}  # of keras.regularizers
-# Of keras.activations: each output is of one input alone, and at zero it and its derivative are finite.
+PENALTIES = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
+FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}  # classes of keras.regularizers
+# Elementwise functions of keras.activations. At zero, they and their derivatives are finite.
 ACTIVATIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"),
     *("tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign"),
@@ -43,51 +43,50 @@ _KNOWN = frozenset(NUMBER_OF) | {
     *("Dense", "ReLU", "ELU", "Activation", "Flatten", "Reshape", "Rescaling"),
     *("BatchNormalization", "LayerNormalization"),
 }
-_EACH_ALONE = ("Dense", "Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization")  # columns do not mix
+# These layers do not mix columns.
+_ELEMENTWISE = ("Dense", "Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization")
 
-Number: TypeAlias = tuple[str, str]  # the kind of the penalty that has it, "" where the layer has it, and its name
+Number: TypeAlias = tuple[str, str]  # penalty argument, or "" for the layer's own number; name of the number
 
 
 @dataclass(frozen=True, eq=False)
 class OwnLayer:
-    """A layer of a trial's own model."""
-
-    facts: Mapping[str, Any]  # its class and configuration, a placeholder for each number, the width in which it lies
+    facts: Mapping[str, Any]  # class, configuration with placeholders for numbers, whether it is widened
     numbers: Mapping[Number, float]
-    width: int | None  # where it lies in a wider one: its own, 0 if the model lacks it
-    choice: int | None  # where it has a choice of activations: which it takes of those offered
-    trainable: Arrays  # initial, in their own shapes; of shapes of zeros if the model lacks it
+    width: int | None  # own width if the layer is widened, 0 if the model lacks the layer
+    choice: int | None  # index of the activation, if the layer has a choice
+    trainable: Arrays  # initial values in the model's own shapes, empty if the model lacks the layer
     other: Arrays
 
 
 @dataclass(frozen=True, eq=False)
 class OwnModel:
-    """A trial's own model, in the structure that it shares with others."""
+    """A trial's own model in the structure that it shares with other models."""
 
-    row: tuple[tuple[int | None, ...], str]  # its shape and dtype
+    row: tuple[tuple[int | None, ...], str]  # shape and dtype of an input row
     layers: tuple[OwnLayer, ...]
-    weights: int  # about how many it has with layers so wide
+    weights: int  # approximate number of weights in the widened model
 
     @cached_property
     def structure(self) -> str:
-        """What lanes must have in common to share a program, as JSON."""
+        """What models must have in common to share a program, as JSON."""
         return json.dumps({"input": self.row, "layers": [layer.facts for layer in self.layers]}, sort_keys=True)
 
     @property
     def trainable(self) -> Arrays:
-        """Initial, in the order of `model.trainable_variables`."""
+        """Initial values, in the order of `model.trainable_variables`."""
         return tuple(array for layer in self.layers for array in layer.trainable)
 
     @property
     def other(self) -> Arrays:
-        """Initial, in the order of `model.non_trainable_variables`."""
+        """Initial values, in the order of `model.non_trainable_variables`."""
         return tuple(array for layer in self.layers for array in layer.other)
 
 
 class LanePenalty:
-    """As Keras's of the same factors, which are set while a program is traced.
+    """A Keras penalty whose factors are set during tracing.
 
-    A sum that overflows is not multiplied by zero, which would be no number: `fit` has no penalty there at all.
+    If the factor is 0, the sum is not used: 0 times an overflow would be NaN, where `fit` has no penalty.
     """
 
     def __init__(self, penalty: Any) -> None:
@@ -104,136 +103,138 @@ class LanePenalty:
         return total
 
 
-def model_of(structure: str) -> Any:
-    """An uncompiled model of this structure, each of its numbers a placeholder, whose weights are of no lane."""
-    facts = json.loads(structure)
-    shape, dtype = facts["input"]
+def build_structure_model(structure: str) -> Any:
+    """Build an uncompiled model of a structure, with placeholders for numbers and zeros for weights."""
+    structure_facts = json.loads(structure)
+    shape, dtype = structure_facts["input"]
     layers = []
-    for one in facts["layers"]:  # zeros, because drawing numbers in a new shape takes a third of a second to compile
-        config = {name: "zeros" if name.endswith("_initializer") else it for name, it in one["config"].items()}
-        layers.append(getattr(keras.layers, one["class"]).from_config(config))
-    # No layer is built yet, so its weights take over the penalties of lanes.
+    # Zeros, because XLA takes a third of a second to compile random numbers of a new shape.
+    for facts in structure_facts["layers"]:
+        config = {name: "zeros" if name.endswith("_initializer") else value for name, value in facts["config"].items()}
+        layers.append(getattr(keras.layers, facts["class"]).from_config(config))
+    # Layers are not built yet, so their weights will use these penalties.
     for layer in layers:
-        for kind in KINDS:
+        for kind in PENALTIES:
             if getattr(layer, kind, None) is not None:
                 setattr(layer, kind, LanePenalty(getattr(layer, kind)))
     return keras.Sequential([keras.layers.Input(tuple(shape), dtype=dtype), *layers])
 
 
-def number_places(model: Any) -> list[tuple[Any, str]]:
-    """Who holds each number of a `model_of` a structure, and as which attribute."""
+def find_numbers(model: Any) -> list[tuple[Any, str]]:
+    """Return (owner, attribute) of every per-lane number of a model from `build_structure_model`."""
     places = []
-    for layer in layers_of(model):
+    for layer in list_layers(model):
         name = NUMBER_OF.get(type(layer).__name__)
         if name is not None and getattr(layer, name) == PLACEHOLDER:
             places.append((layer, name))
-        for penalty in (getattr(layer, kind, None) for kind in KINDS):
+        for penalty in (getattr(layer, kind, None) for kind in PENALTIES):
             places += [(penalty, factor) for factor in penalty.factors] if penalty is not None else []
     return places
 
 
-def layers_of(model: Any) -> list[Any]:
-    """Its layers in their order, without what stands for its input."""
+def list_layers(model: Any) -> list[Any]:
+    """Return the layers in order, without input layers."""
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def rows_alone(structure: str, *, training: bool) -> bool:
-    """Whether each row of a batch goes through a model of this structure alone."""
+def has_independent_rows(structure: str, *, training: bool) -> bool:
+    """Return whether a model of this structure computes each row of a batch independently."""
     layers = json.loads(structure)["layers"]
     penalized = any("activity_regularizer" in facts["config"] for facts in layers)
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
 
 
-def in_shapes(arrays: Sequence[Any], others: Sequence[Any]) -> Arrays:
-    """Arrays made longer by zeros, or cut, to the shapes of others."""
-    found = []
-    for array, other in zip(arrays, others, strict=True):
-        cut = array[tuple(slice(length) for length in other.shape)]
-        found.append(np.pad(cut, [(0, most - length) for most, length in zip(other.shape, cut.shape, strict=True)]))
-    return tuple(found)
+def resize_arrays(arrays: Sequence[Any], targets: Sequence[Any]) -> Arrays:
+    """Cut arrays, or pad them with zeros, to the shapes of the targets."""
+    resized = []
+    for array, target in zip(arrays, targets, strict=True):
+        cut = array[tuple(slice(length) for length in target.shape)]
+        resized.append(np.pad(cut, [(0, size - length) for size, length in zip(target.shape, cut.shape, strict=True)]))
+    return tuple(resized)
 
 
-def own_model(
+def make_own_model(
     model: Any, *, widen: Callable[[int], bool] | None = None, activations: Sequence[str] = ()
 ) -> OwnModel | None:
-    """A new model, with its initial weights, in the structure that it may share; None where a part of it is unknown.
+    """Describe a new model in the structure that it may share; None if it has an unknown part.
 
-    `widen` says whether layers may lie in wider ones, given how many weights the model then has; None: they may not.
-    `activations` are those that the space offers.
+    `widen` decides, from the number of weights of the widened model, whether to widen layers. None: never.
+    `activations` are the choices of the space.
     """
     if not _is_known(model):
         return None
-    layers = layers_of(model)
-    described = [_described(layer) for layer in layers]
-    dense = [place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
-    # A dense layer may lie in a wider one if another follows it, and nothing between them mixes columns.
-    hidden = {
-        place: int(layers[place].units)
-        for place, following in pairwise(dense)
-        if len(layers[place].input.shape) == 2
-        and all(_works_by_element(facts) for facts, _ in described[place:following])
+    layers = list_layers(model)
+    descriptions = [_describe_layer(layer) for layer in layers]
+    dense = [index for index, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
+    # A dense layer may be widened if another dense layer follows, and no layer between them mixes columns.
+    own_widths = {
+        index: int(layers[index].units)
+        for index, following in pairwise(dense)
+        if len(layers[index].input.shape) == 2
+        and all(_is_elementwise(facts) for facts, _ in descriptions[index:following])
     }
-    wide = {place: next((most for most in WIDTHS if most >= width), width) for place, width in hidden.items()}
-    weights = _weights(layers, wide)
-    # The activation of each layer before the last dense one, if it is among those offered.
-    before_last = described[: max(dense, default=0)]
+    new_widths = {index: next((size for size in WIDTHS if size >= width), width) for index, width in own_widths.items()}
+    weights = _count_weights(layers, new_widths)
+    # Layers before the last dense layer have a choice of activations, if the space offers theirs.
+    before_last = descriptions[: max(dense, default=0)]
     names = [facts["config"].get("activation") for facts, _ in before_last]
-    choices = {place: activations.index(name) for place, name in enumerate(names) if name in activations}
+    choices = {index: activations.index(name) for index, name in enumerate(names) if name in activations}
     if widen is None or not widen(weights):
-        hidden, wide, choices = {}, {}, {}
-    found, given = [], None
-    for place, (layer, (facts, numbers)) in enumerate(zip(layers, described, strict=True)):
+        own_widths, new_widths, choices = {}, {}, {}
+    own_layers, output_width = [], None
+    for index, (layer, (facts, numbers)) in enumerate(zip(layers, descriptions, strict=True)):
         config = facts["config"]
-        if config.get("rate", config.get("stddev")) == 0 and not numbers:  # it passes its input through
+        if config.get("rate", config.get("stddev")) == 0 and not numbers:  # it returns its input
             continue
-        if place in choices:
+        if index in choices:
             config["activation"] = "linear"
             facts["activations"] = list(activations)
         if facts["class"] == "Dense":
-            before, given = given or layer.input.shape[-1], wide.get(place)
-            if given is not None:
-                config["units"] = given
+            input_width, output_width = output_width or layer.input.shape[-1], new_widths.get(index)
+            if output_width is not None:
+                config["units"] = output_width
                 facts["wider"] = True
-                facts["optional"] = before == given  # a model may lack it
+                facts["optional"] = input_width == output_width
         trainable = tuple(np.array(variable.value) for variable in layer.trainable_variables)
         other = tuple(np.array(variable.value) for variable in layer.non_trainable_variables)
-        found.append(OwnLayer(facts, numbers, hidden.get(place), choices.get(place), trainable, other))
+        own_layers.append(OwnLayer(facts, numbers, own_widths.get(index), choices.get(index), trainable, other))
     (row,) = model.inputs
-    return OwnModel((tuple(row.shape[1:]), str(row.dtype)), tuple(found), weights)
+    return OwnModel((tuple(row.shape[1:]), str(row.dtype)), tuple(own_layers), weights)
 
 
 def _is_known(model: Any) -> bool:
-    """Whether a model is a chain of layers of Keras that are known here, with nothing of the user's in them."""
+    """Return whether a model is a chain of known Keras layers, without custom parts."""
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         return False
-    sums = [type(None), *(getattr(keras.regularizers, name) for name in FACTORS)]  # of what each weight costs
-    (given,) = model.inputs
-    chain = type(model).__name__ == "Sequential"  # a layer of which `add` calls anew whenever another comes
-    for layer in layers_of(model):
+    known_penalties = [type(None), *(getattr(keras.regularizers, name) for name in FACTORS)]
+    (output,) = model.inputs
+    # `Sequential.add` calls its layers again, so their inputs can't be compared.
+    is_sequential = type(model).__name__ == "Sequential"
+    for layer in list_layers(model):
         kind = type(layer).__name__
         if kind not in _KNOWN or type(layer) is not getattr(keras.layers, kind) or not layer.trainable:
             return False
         if layer.dtype_policy.name != "float32" or getattr(layer, "lora_enabled", False):
             return False
-        if any(type(getattr(layer, kind, None)) not in sums for kind in KINDS):
+        if any(type(getattr(layer, kind, None)) not in known_penalties for kind in PENALTIES):
             return False
-        # A function of the user's that is called `relu` is configured by this name alone.
+        # The configuration names a custom function `relu` like Keras's own.
         if not getattr(getattr(layer, "activation", None), "__module__", "keras.").startswith("keras."):
             return False
         try:
-            follows, given = chain or layer.input is given, layer.output
+            follows_output, output = is_sequential or layer.input is output, layer.output
             config = json.dumps(layer.get_config())
-        except (AttributeError, TypeError, ValueError, NotImplementedError):  # called twice, or not to be written
+        except (AttributeError, TypeError, ValueError, NotImplementedError):  # layer called twice, or no JSON
             return False
-        if not follows or '"registered_name": "' in config:
+        if not follows_output or '"registered_name": "' in config:
             return False
-    return chain or given is model.outputs[0]
+    return is_sequential or output is model.outputs[0]
 
 
-def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
-    """A layer's class and configuration, a placeholder for each of its numbers, and these."""
+def _describe_layer(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
+    """Return a layer's class and configuration with placeholders, and the numbers that they replace."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
     name = NUMBER_OF.get(kind, "")
@@ -241,90 +242,90 @@ def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
     if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else math.inf):
         numbers["", name] = value
         config[name] = PLACEHOLDER
-    # A penalty becomes that of the fewest factors that costs the same: a factor of zero is as good as none.
-    for place in KINDS:
-        penalty = config.pop(place, None)
+    # A factor of zero costs nothing, so the penalty becomes the class that has only the other factors.
+    for argument in PENALTIES:
+        penalty = config.pop(argument, None)
         factors = {name: float(value) for name, value in penalty["config"].items() if value > 0} if penalty else {}
         if factors:
-            simplest = next(one for one, names in FACTORS.items() if names == tuple(factors))
-            config[place] = {**penalty, "class_name": simplest, "config": dict.fromkeys(factors, PLACEHOLDER)}
-            numbers |= {(place, name): value for name, value in factors.items()}
+            simplest = next(class_name for class_name, names in FACTORS.items() if names == tuple(factors))
+            config[argument] = {**penalty, "class_name": simplest, "config": dict.fromkeys(factors, PLACEHOLDER)}
+            numbers |= {(argument, name): value for name, value in factors.items()}
     return {"class": kind, "config": config}, numbers
 
 
-def _works_by_element(facts: Mapping[str, Any]) -> bool:
+def _is_elementwise(facts: Mapping[str, Any]) -> bool:
     config = facts["config"]
-    mixes = facts["class"] not in _EACH_ALONE or "activity_regularizer" in config
+    mixes = facts["class"] not in _ELEMENTWISE or "activity_regularizer" in config
     return not mixes and config.get("noise_shape") is None and config.get("activation", "linear") in ACTIVATIONS
 
 
-def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
-    """About how many weights a model has with layers so wide."""
+def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
+    """Estimate the number of weights of a model with widened layers."""
     total, width = 0, 0
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         if type(layer).__name__ == "Dense":
-            total += ((width or int(layer.kernel.shape[0])) + 1) * wide.get(place, int(layer.units))
-            width = wide.get(place, 0)
+            total += ((width or int(layer.kernel.shape[0])) + 1) * widths.get(index, int(layer.units))
+            width = widths.get(index, 0)
         else:
             total += int(layer.count_params())
     return total
 
 
 def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
-    """Each of these in the structure of the deepest one that it may lie in; in its own where there is none.
+    """Put each model into the structure of the deepest model that can hold it, or keep its own structure.
 
-    A function of these alone. `pays` says whether a model may be trained as if it were another one.
+    The result depends only on the models. `pays(model, deeper)` says whether the deeper structure is worth its cost.
     """
-    kinds = {own.structure: own for own in owns if own is not None}.values()
-    deepest = [one for one in kinds if not any(_lying_in(one, other) for other in kinds if other is not one)]
-    deepest.sort(key=lambda one: (-len(one.layers), one.structure))
+    models = {own.structure: own for own in owns if own is not None}.values()
+    deepest = [own for own in models if not any(_embed_model(own, deeper) for deeper in models if deeper is not own)]
+    deepest.sort(key=lambda own: (-len(own.layers), own.structure))
 
-    def deepened(own: OwnModel) -> OwnModel:
-        found = (_lying_in(own, other) for other in deepest if pays(own, other))
-        return next(filter(None, found), own)
+    def deepen(own: OwnModel) -> OwnModel:
+        embedded = (_embed_model(own, deeper) for deeper in deepest if pays(own, deeper))
+        return next(filter(None, embedded), own)
 
-    return [None if own is None else deepened(own) for own in owns]
+    return [None if own is None else deepen(own) for own in owns]
 
 
-def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
-    """A model in the structure of another one; None where it does not lie in it."""
-    if own.row != other.row:
+def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
+    """Put a model into the structure of a deeper model; None if it does not fit."""
+    if model.row != deeper.row:
         return None
-    # The next layer of the shallow model takes the first place that fits. A place that is left over passes its input
-    # through, and a model of which a layer finds no place does not lie there.
-    left = list(own.layers)
+    # Each layer of the shallow model takes the first deeper layer that fits. The deeper layers that are not taken
+    # return their input. If a layer fits nowhere, the model does not fit.
+    remaining = list(model.layers)
     layers = []
-    for layer in other.layers:
-        if left and (placed := _in_place_of(left[0], layer)) is not None:
-            layers.append(placed)
-            del left[0]
-        elif (absent := _absent(layer)) is not None:
+    for layer in deeper.layers:
+        if remaining and (embedded := _embed_layer(remaining[0], layer)) is not None:
+            layers.append(embedded)
+            del remaining[0]
+        elif (absent := _make_pass_through(layer)) is not None:
             layers.append(absent)
         else:
             return None
-    return replace(other, layers=tuple(layers)) if not left else None
+    return replace(deeper, layers=tuple(layers)) if not remaining else None
 
 
-def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
-    """A layer in the place of another one, which may have further penalties; None where they differ in more."""
+def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
+    """Put a layer into the place of a deeper model's layer, which may have more penalties; None if it does not fit."""
 
-    def without_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in KINDS}}
+    def drop_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in PENALTIES}}
 
-    if without_penalties(own.facts) != without_penalties(other.facts) or not own.numbers.keys() <= other.numbers.keys():
+    if drop_penalties(layer.facts) != drop_penalties(target.facts) or not layer.numbers.keys() <= target.numbers.keys():
         return None
-    return replace(own, facts=other.facts, numbers={name: own.numbers.get(name, 0.0) for name in other.numbers})
+    return replace(layer, facts=target.facts, numbers={name: layer.numbers.get(name, 0.0) for name in target.numbers})
 
 
-def _absent(layer: OwnLayer) -> OwnLayer | None:
-    """A layer as one that passes its input through; None where it can't."""
+def _make_pass_through(layer: OwnLayer) -> OwnLayer | None:
+    """Change a layer so that it returns its input; None if it can't."""
     number = ("", NUMBER_OF.get(layer.facts["class"], ""))
     if number in layer.numbers:
         numbers = {**dict.fromkeys(layer.numbers, 0.0), number: 1.0 if number[1] == SLOPE else 0.0}
-        unused = tuple(map(np.zeros_like, layer.other))  # the seed of a layer that draws no numbers
+        unused = tuple(map(np.zeros_like, layer.other))  # the layer draws no numbers with its seed
         return replace(layer, numbers=numbers, other=unused)
     if layer.facts.get("optional"):
         choice = None if layer.choice is None else 0
-        nothing = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)
-        return replace(layer, width=0, choice=choice, trainable=nothing)
+        empty = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)
+        return replace(layer, width=0, choice=choice, trainable=empty)
     return None

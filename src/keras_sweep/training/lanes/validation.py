@@ -1,4 +1,4 @@
-"""How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them."""
+"""Choose how many validation rows are evaluated at once: many if scores do not depend on it, else as in `fit`."""
 
 import json
 from typing import Any
@@ -10,71 +10,74 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.structure import rows_alone
+from keras_sweep.training.lanes.structure import has_independent_rows
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
 
-ROWS = 2048  # at most: enough for speed
-BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
-TRACED = 16  # rows, on which a step is looked at
+MAX_ROWS = 2048
+MAX_BYTES = 256 << 20  # of the layer outputs in all lanes
+TRACED_ROWS = 16
 
-# Means over rows of a function of each: what a row counts can then be given to Keras as its weight.
+# These losses are means of a per-row function, so Keras can weight rows in them.
 ROW_LOSSES = frozenset(
     {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"}
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae"}
 )
-_OF_THE_BATCH = frozenset({"hinge", "squared_hinge"})  # they turn 0 into -1 where a batch holds zeros and ones alone
-_OF_ONE_COLUMN = frozenset(  # there each label of a batch may meet each output of it
+# Hinge losses turn 0 into -1 if a batch contains only zeros and ones.
+_BATCH_DEPENDENT = frozenset({"hinge", "squared_hinge"})
+# With one output column, these may broadcast every label against every output of a batch.
+_BATCH_DEPENDENT_IN_ONE_COLUMN = frozenset(
     {"poisson", "kl_divergence", "kld", "cosine_similarity", "pearson_correlation", "concordance_correlation"}
 )
-_SUMS = frozenset(  # metrics that are no means over rows, but made of counts of rows, or of sums over them
+# Metrics computed from counts of rows, or from sums over rows.
+_SUMS = frozenset(
     {"auc", "precision", "recall", "true_positives", "true_negatives", "false_positives", "false_negatives"}
     | {"binary_io_u", "f1_score", "f_beta_score", "root_mean_squared_error", "log_cosh_error", "r2_score"}
     | {"pearson_correlation", "concordance_correlation"}
 )
 
 
-def means_over_rows(spec: SweepSpec) -> bool:
-    """Whether loss and metrics of this sweep are known to be means of a function of each row."""
+def has_row_mean_scores(spec: SweepSpec) -> bool:
+    """Return whether loss and metrics are known to be means of per-row values."""
     return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
 
 
-def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
-    """Rows a batch, of so many rows in all: a divisor of them if there is a fair one, since a short last batch is slow.
+def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
+    """Return the number of validation rows in a batch: the trial's batch size, unless `row_wise`.
 
-    The trial's own batch size where rows do not stand alone.
+    A large divisor of `rows` is preferred, since a short last batch is slow.
     """
-    if not row_by_row:
+    if not row_wise:
         return template.signature.batch_size
-    most = max(min(ROWS, BYTES // (4 * lanes * template.layer_outputs)), 1)
-    divisor = max(size for size in range(1, most + 1) if rows % size == 0)
-    return divisor if divisor * 4 >= most else most
+    most_rows = max(min(MAX_ROWS, MAX_BYTES // (4 * lanes * template.layer_outputs)), 1)
+    divisor = max(size for size in range(1, most_rows + 1) if rows % size == 0)
+    return divisor if divisor * 4 >= most_rows else most_rows
 
 
-def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
-    """Whether validation is known to come to the same numbers whatever number of rows it takes at once.
+def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> bool:
+    """Return whether validation scores are known to be the same for any batch size.
 
-    Loss and metrics must be known, layers be Keras's own, and a step must change nothing but the metrics.
+    Loss and metrics must be known, layers must be Keras's own, and a step must change only the metrics.
     """
-    if template.signature.structure and means_over_rows(spec):
-        return rows_alone(template.signature.structure, training=False)
-    unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
-    if spec.loss not in LOSSES - unfit or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - unfit:
+    if template.signature.structure and has_row_mean_scores(spec):
+        return has_independent_rows(template.signature.structure, training=False)
+    excluded = _BATCH_DEPENDENT | (_BATCH_DEPENDENT_IN_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
+    if spec.loss not in LOSSES - excluded or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - excluded:
         return False
     if spec.model.kind == "dense":
         return True
     with template.tracing:
-        return looks_at_rows_alone(template.model) and not changes_state(template, rows)
+        return has_independent_layers(template.model) and not has_stateful_test_step(template, rows)
 
 
-def looks_at_rows_alone(model: Any) -> bool:
-    """Whether all that a model is made of is Keras's own, and looks at no row beside another."""
+def has_independent_layers(model: Any) -> bool:
+    """Return whether the model consists of Keras's own layers that treat each row independently."""
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     try:
         with without_tensorflow():
             config = json.dumps(model.get_config(), default=str)
-    except Exception:  # a layer of the user's need not be able to say what it is
+    except Exception:  # a custom layer may have no configuration
         return False
     axes: list[Any] = []
 
@@ -85,21 +88,21 @@ def looks_at_rows_alone(model: Any) -> bool:
         return part
 
     json.loads(config, object_hook=note_axis)
-    # What is registered is the user's, or of `keras.ops`, and may look along the axis of the rows. That is axis 0, and
-    # may be any below -1, of a layer inside another model, too.
-    own = any(mark in config for mark in ('"registered_name": "', '"__lambda__"'))
-    return not own and all(axis in (-1, None) or axis > 0 for axis in axes)
+    # Registered classes are custom or from `keras.ops`, and may mix rows. Rows are axis 0, perhaps given as an axis
+    # below -1. This includes layers of nested models.
+    has_custom_parts = any(mark in config for mark in ('"registered_name": "', '"__lambda__"'))
+    return not has_custom_parts and all(axis in (-1, None) or axis > 0 for axis in axes)
 
 
-def changes_state(template: Template, rows: Rows) -> bool:
-    """Whether a step of validation changes any variable but the metrics': a count of calls, the seed of a noise.
+def has_stateful_test_step(template: Template, rows: Rows) -> bool:
+    """Return whether a validation step changes a variable outside the metrics, such as a random seed.
 
-    Traces the model, so its lock must be held.
+    The step is traced, so the caller must hold `template.tracing`.
     """
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
-        data = (cut(rows.x, 0, TRACED), rows.y[:TRACED])
+        data = (cut(rows.x, 0, TRACED_ROWS), rows.y[:TRACED_ROWS])
         return template.model.test_step((trainable, other, metrics), data)[1][1]
 
     program = jax.make_jaxpr(step)(list(template.other)).jaxpr

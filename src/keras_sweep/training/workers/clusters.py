@@ -1,6 +1,7 @@
-"""Workers of a Dask or Ray cluster that runs, on this machine or on many. None is started.
+"""Use the workers of a running Dask or Ray cluster. No cluster is started.
 
-How Dask is reached, TLS too, is its own configuration. Ray would listen on every interface of a machine.
+Dask's own configuration says how to connect, including TLS. Ray is not started because it would listen on every network
+interface.
 """
 
 import signal
@@ -16,20 +17,20 @@ from keras_sweep.errors import MissingPackage, SweepError
 from keras_sweep.training.workers.pool import ExecutorPool, Pool
 
 CONNECT_SECONDS = 10.0
-LARGE = 1_000_000  # bytes that are not sent with every call
+LARGE = 1_000_000  # bytes; larger payloads are sent only once
 NAMESPACE = "keras-sweep"
 
 
 class DaskCluster(ExecutorPool):
-    """The workers of a scheduler, however many come and go."""
+    """The workers of a Dask scheduler. They may come and go."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, and SweepError: nobody answers."""
+        """Connect. Raises MissingPackage, or SweepError if no scheduler answers."""
         try:
             import dask
         except ImportError as error:
             raise MissingPackage("Dask is not installed", hint="pip install 'keras-sweep[dask]'") from error
-        logging = {"distributed.client": "critical", **dask.config.get("logging", {})}  # else it logs tracebacks
+        logging = {"distributed.client": "critical", **dask.config.get("logging", {})}  # no tracebacks
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB", "logging": logging})
         self.name = f"dask://{address}"
         self._address = address
@@ -53,7 +54,8 @@ class DaskCluster(ExecutorPool):
     def count(self) -> int:
         return sum(self._client.nthreads().values())
 
-    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:  # a cluster may start with its work
+    def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        # A cluster without workers may start them when it gets work.
         return list(self._client.run(function, *arguments).values()) or super().on_each(function, *arguments)
 
     def spread(self, payload: bytes) -> Any:
@@ -75,23 +77,23 @@ class DaskCluster(ExecutorPool):
 
 
 def is_set_on_dask(name: str) -> bool:
-    """On a worker: whether the event of that name is set."""
+    """Return whether the event is set. Called on a worker."""
     from distributed import Event, get_client
 
     return bool(Event(name, client=get_client()).is_set())
 
 
 class RayCluster(Pool):
-    """The workers of the cluster that this machine is part of (`ray`), or of one elsewhere (`ray://HOST:PORT`)."""
+    """The workers of this machine's cluster (`ray`), or of a remote cluster (`ray://HOST:PORT`)."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, and SweepError: nobody answers."""
+        """Connect. Raises MissingPackage, or SweepError if no cluster answers."""
         try:
             import ray
         except ImportError as error:
             raise MissingPackage("Ray is not installed", hint="pip install 'keras-sweep[ray]'") from error
         self.name = f"ray://{address}" if address else "ray"
-        self._address = self.name if address else "auto"  # as Ray calls it
+        self._address = self.name if address else "auto"  # Ray's names
         self._ray: Any = ray
         self._answers = ThreadPoolExecutor(1, "ray")
         self._open()
@@ -102,19 +104,19 @@ class RayCluster(Pool):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         answer: Future[Any] = Future()
-        answer.set_running_or_notify_cancel()  # it is Ray's now: a worker that is to stop answers soon
+        answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
-        def pass_on(called: Future[Any]) -> None:
-            """What a worker's function raised, without Ray's own error around it, which is a whole traceback."""
-            error = called.exception()
+        def pass_on(finished: Future[Any]) -> None:
+            """Pass on a worker's result, or its error without the Ray error around it, which has a whole traceback."""
+            error = finished.exception()
             if error is None:
-                answer.set_result(called.result())
+                answer.set_result(finished.result())
             else:
                 answer.set_exception(getattr(error, "cause", None) or error)
 
-        asked = self._ray.remote(max_retries=0)(function).remote(*arguments).future()
-        # Ray's own thread must not wait for us: where it ends, whoever asks Ray for more waits for it.
-        asked.add_done_callback(lambda called: self._answers.submit(pass_on, called))
+        running = self._ray.remote(max_retries=0)(function).remote(*arguments).future()
+        # Ray's own thread must not wait for this process, because other calls to Ray wait for that thread.
+        running.add_done_callback(lambda finished: self._answers.submit(pass_on, finished))
         return answer
 
     def count(self) -> int:
@@ -127,7 +129,7 @@ class RayCluster(Pool):
         return partial(is_set_on_ray, self._key)
 
     def stop(self, *, now: bool) -> None:
-        with suppress(Exception):  # a cluster that is gone trains nothing
+        with suppress(Exception):  # a lost cluster trains nothing
             self._ray.get((self._event.set if now else self._event.clear).remote())
 
     def close(self) -> None:
@@ -137,22 +139,22 @@ class RayCluster(Pool):
 
     def _open(self) -> None:
         self._is_ours = self._address != "auto" or not self._ray.is_initialized()  # else the user's program connected
-        former = signal.getsignal(signal.SIGTERM)
+        previous_handler = signal.getsignal(signal.SIGTERM)
         try:
             if self._is_ours:
                 self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
         except (OSError, RuntimeError, ValueError) as error:
             hint = "Start one (`ray start --head`), or give its address; what is finished is kept"
             raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
-        if threading.current_thread() is threading.main_thread():  # where Ray takes the signal for itself
-            signal.signal(signal.SIGTERM, former)
-        self._key = uuid.uuid4().hex  # a handle of the actor would not reach a worker inside what is pickled by us
-        named = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
-        self._event = named.remote()
+        if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
+            signal.signal(signal.SIGTERM, previous_handler)
+        self._key = uuid.uuid4().hex  # workers find the event by name: an actor handle can't be pickled here
+        named_actor = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
+        self._event = named_actor.remote()
 
 
 def is_set_on_ray(key: str) -> bool:
-    """On a worker: whether the event of that name is set. Ray lends the core of one that waits in `ray.get`."""
+    """Return whether the event is set. Called on a worker, whose core Ray lends out during `ray.get`."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

@@ -1,4 +1,4 @@
-"""Pools of workers, which train beside this process: the protocol, the pool of an executor, and `--workers`."""
+"""Pools of workers, which train in parallel to this process: the protocol, executor pools, and `--workers`."""
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -11,45 +11,45 @@ FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for th
 
 
 class Pool(Protocol):
-    """Workers, however many. A pool that derives from this class needs `name` and `submit`."""
+    """Any number of workers. Subclasses need `name` and `submit`."""
 
-    name: str  # what messages call the workers
-    are_alone: bool = False  # whether this package has made their processes
+    name: str  # of the workers in messages
+    are_alone: bool = False  # whether this package started their processes
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call a function of a module. Raises anything if no worker can be asked."""
+        """Let a worker call a function of a module. Raises any exception if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Return what every known worker, and at least one, returns. Raises what a worker raises."""
+        """Call the function on all known workers, at least one, and return the results. Raises what a worker raises."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
-        """How many workers there are now; None if that is unknown. A worker trains one thing at a time."""
+        """Return the number of workers, or None if it is unknown. A worker trains one segment at a time."""
         return None
 
     def spread(self, payload: bytes) -> Any:
-        """What to give `submit` in place of bytes that every call needs: they are sent once a worker."""
+        """Send bytes that every call needs to each worker once. Returns what to pass to `submit` instead."""
         return payload
 
     def stop_flag(self) -> Callable[[], bool]:
-        """What a worker asks after every epoch: whether it is to stop there. It can be pickled."""
-        return never
+        """Return a function that can be pickled. Workers call it after every epoch, to ask whether to stop."""
+        return never_stop
 
     def stop(self, *, now: bool) -> None:
-        """Set or clear what `stop_flag` reads."""
+        """Set or clear the stop flag."""
         del now
 
     def renew(self) -> None:
-        """Open again what was lost. Raises SweepError if that can't be done."""
+        """Restore a lost connection. Raises SweepError if that fails."""
         return
 
     def close(self) -> None:
-        """Let go of the workers; those that this process began end."""
+        """Release the workers. Workers that this process started end."""
         return
 
 
 class ExecutorPool(Pool):
-    """The workers of an executor of `concurrent.futures` that the user has made."""
+    """The workers of a `concurrent.futures` executor that the user created."""
 
     name = "the executor"
 
@@ -60,13 +60,13 @@ class ExecutorPool(Pool):
         return self._executor.submit(function, *arguments)
 
 
-def never() -> bool:
-    """The flag of workers that can't be told: they end with their segment."""
+def never_stop() -> bool:
+    """The flag of workers that can't receive a stop. They stop at the end of a segment."""
     return False
 
 
 def error_of(future: Future[Any]) -> BaseException | None:
-    """Why a call that has ended did not come back; None where it did."""
+    """Return why a finished call failed; None if it succeeded."""
     return CancelledError() if future.cancelled() else future.exception()
 
 
@@ -77,22 +77,23 @@ KINDS = {
 }
 
 
-def workers_of(wanted: str | int | Executor | None) -> Callable[[], Pool] | None:
-    """What opens the workers of `--workers`; None: all is trained in this process.
+def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | None:
+    """Return a function that opens the workers of `--workers`; None if this process trains everything.
 
-    It raises MissingPackage, and SweepError: the cluster does not answer. Raises UsageError: there is no such kind.
+    The function raises MissingPackage, or SweepError if the cluster does not answer. Raises UsageError for an unknown
+    kind.
     """
-    if wanted is None:
+    if workers is None:
         return None
-    if isinstance(wanted, ThreadPoolExecutor):
+    if isinstance(workers, ThreadPoolExecutor):
         raise UsageError("threads of this process are no workers", hint="It trains on all cores without `workers`")
-    context = getattr(wanted, "_mp_context", None)  # of a `ProcessPoolExecutor`; nothing public says how it begins them
+    context = getattr(workers, "_mp_context", None)  # private: nothing public tells the start method
     if context is not None and context.get_start_method() == "fork":
         hint = "Make it with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
         raise UsageError("processes that are forked from this one stand still, since Keras has threads here", hint=hint)
-    if isinstance(wanted, Executor):
-        return lambda: ExecutorPool(wanted)
-    text = str(wanted).strip()
+    if isinstance(workers, Executor):
+        return lambda: ExecutorPool(workers)
+    text = str(workers).strip()
     kind, _, address = text.partition("://")
     if text.isdecimal() and int(text) >= 1:
         kind, address = "", text

@@ -1,4 +1,4 @@
-"""Workers that are processes of this machine, each on its share of the cores."""
+"""Workers that are processes of this machine, each with its share of the cores."""
 
 import os
 import pickle
@@ -20,14 +20,15 @@ from keras_sweep.process.backend import cores, keras_config
 from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers.pool import ExecutorPool
 
-# Else loky begins a process anew that has grown by 300 MB, as by the rows and the programs that it keeps.
-KEEP = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
+# By default, loky restarts a process that has grown by 300 MB. Rows and programs take more.
+WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 
 
 class ProcessPool(ExecutorPool):
-    """So many processes, each in a pool of its own: one that is killed takes no other's work with it.
+    """Runs each process in its own executor, so a killed process takes no work of other processes with it.
 
-    They begin anew, as by `spawn`, but do not import the user's script, as that would.
+    The processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share
+    them.
     """
 
     are_alone = True
@@ -37,14 +38,14 @@ class ProcessPool(ExecutorPool):
         self._count = count = int(number)
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
-        here = cores()
-        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # so that a trial goes on where its model is
-        for place in reversed(range(count)):  # with more processes than cores some share one
-            its_cores = here[place::count] or here[place % len(here) :][:1]
-            self._idle.put(PoolProcess(its_cores, Path(self._folder.name, f"call-{place}")))
+        all_cores = cores()
+        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # a trial continues where its model is
+        for index in reversed(range(count)):
+            own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]
+            self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}")))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
         for _ in range(count):
-            self.submit(keras_config)  # so that they import Keras beside this process
+            self.submit(keras_config)  # imports Keras in parallel to this process
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return super().submit(self._call, function, *arguments)
@@ -53,16 +54,16 @@ class ProcessPool(ExecutorPool):
         return self._count
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        together = threading.Barrier(self._count)  # so that none calls twice
+        barrier = threading.Barrier(self._count)  # each process calls once
 
         def call() -> Any:
-            together.wait()
+            barrier.wait()
             return self._call(function, *arguments)
 
         try:
             return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
-        except BaseException:  # a signal's, after which some may wait for others that are called off
-            together.abort()
+        except BaseException:  # after a signal, some may wait for cancelled calls
+            barrier.abort()
             raise
 
     def spread(self, payload: bytes) -> Any:
@@ -91,24 +92,24 @@ class ProcessPool(ExecutorPool):
 
 
 class PoolProcess:
-    """A process that is begun when it is first needed, and again where it ended.
+    """A process that starts at its first call, and again after it ended.
 
-    What is called and what comes back stand in a file: who reads a pipe waits for good, if the process that writes to
-    it is killed half-way through a message. A path is written at one go.
+    Calls and results pass through a file, and the pipe carries only its path, in one write. The reader of a pipe waits
+    forever if the writer is killed in the middle of a message.
     """
 
-    def __init__(self, its_cores: list[int], file: Path) -> None:
-        self._cores, self._file = its_cores, file
+    def __init__(self, own_cores: list[int], file: Path) -> None:
+        self._cores, self._file = own_cores, file
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call it there. Raises ChildProcessError where the process ended."""
+        """Call the function in the process. Raises ChildProcessError if the process ended."""
         if self._pool is None:
-            about = os.getpid(), self._file.parent, self._cores
-            self._pool = ProcessPoolExecutor(1, initializer=begin, initargs=about, env=KEEP)
+            initargs = os.getpid(), self._file.parent, self._cores
+            self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)
         self._file.write_bytes(cloudpickle.dumps((function, arguments)))
         try:
-            self._pool.submit(call_by_file, self._file).result()
+            self._pool.submit(call_from_file, self._file).result()
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
@@ -120,18 +121,18 @@ class PoolProcess:
             pool.shutdown(kill_workers=True)
 
 
-def call_by_file(path: Path) -> None:
-    """In a process that was begun: call what stands in a file, and leave there what comes back."""
+def call_from_file(path: Path) -> None:
+    """Call the function in a file, and write its result to the file. Runs in a started process."""
     function, arguments = pickle.loads(path.read_bytes())
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
-def begin(parent: int, folder: Path, its_cores: list[int]) -> None:
-    """In a process that was begun: keep to these cores, leave Ctrl-C to the parent, end with it and its folder."""
+def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
+    """Pin a new process to these cores, ignore Ctrl-C, and end it with its parent or the parent's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(2, 1)  # stdout carries the command's answer
-    with suppress(AttributeError, OSError):  # of Linux alone, and a sandbox may refuse it
-        os.sched_setaffinity(0, its_cores)
-        # Else TensorFlow's threads, woken after an epoch, take the one core too soon, and it rests for up to 0.3 s.
+    os.dup2(2, 1)  # stdout is for the command's answer
+    with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it
+        os.sched_setaffinity(0, own_cores)
+        # Otherwise TensorFlow's threads wake after an epoch and take the core too early. It then idles for up to 0.3 s.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     end_with_parent(parent, folder)

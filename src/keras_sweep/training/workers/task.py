@@ -1,4 +1,4 @@
-"""What a worker has: the sweep's spec, its data, which it reads itself, once a process, and what it makes of both."""
+"""What a worker has: the spec, the data that it reads once per process, and what it creates from both."""
 
 import gc
 import os
@@ -28,40 +28,42 @@ from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.workers.pool import Pool
 
-SAME = ("keras-sweep", "keras", "numpy")  # packages that a worker has in the same version, beside the backend
-TRIES = 3  # of a segment, or of the first look, then the search ends
-LOOK_SECONDS = 0.2  # between two looks at the stop flag, or at something else while no worker answers
+SAME = ("keras-sweep", "keras", "numpy")  # packages whose versions must match, like the backend's
+TRIES = 3  # of a segment or the first inspection, before the search ends
+LOOK_SECONDS = 0.2  # between two looks at the stop flag, and between attempts if no worker answers
 Tool = TypeVar("Tool")
 
 
 @dataclass(eq=False)
 class Task:
-    """A sweep that a worker trains for: what it is told of it and, once it is open, what it has in its process."""
+    """A sweep that a worker trains for. Received by pickle; `open` adds what its process has."""
 
     spec: SweepSpec
-    given: Mapping[str, Any]  # arrays and functions of the user's program that the spec names
-    is_whole: bool  # whether it trains on the training and validation rows together
-    code: Mapping[str, str]  # digests of what makes the model
+    given: Mapping[str, Any]  # arrays and functions from the user's program that the spec names
+    is_whole: bool  # whether to train on training and validation rows together
+    code: Mapping[str, str]  # digests of the model's code
     fingerprint: str  # of the data
     backend: str
     config: Mapping[str, Any]  # of Keras
-    versions: Mapping[str, str]  # of what numbers depend on
+    versions: Mapping[str, str]  # of packages that numbers depend on
     stop: Callable[[], bool]
-    is_alone: bool  # whether the worker's process is this package's own
-    data: SearchData = field(init=False)  # which it reads itself
+    is_alone: bool  # whether this package started the worker's process
+    data: SearchData = field(init=False)  # read by the worker
 
     def open(self) -> Self:
-        """Read the data. Raises UsageError: they, or the packages, are others here than where the sweep is run."""
-        here = versions()
-        if others := [name for name in (*SAME, self.backend) if here.get(name) != self.versions.get(name)]:
-            has, wants = (", ".join(f"{one} {each.get(one, '-')}" for one in others) for each in (here, self.versions))
+        """Read the data. Raises UsageError if the data or the packages differ from the sweep's."""
+        installed = versions()
+        if packages := [name for name in (*SAME, self.backend) if installed.get(name) != self.versions.get(name)]:
+            has, wants = (
+                ", ".join(f"{name} {found.get(name, '-')}" for name in packages) for found in (installed, self.versions)
+            )
             hint = "Install the same packages there: a sweep's numbers are those of one version"
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
         build_trial.others_draw = not self.is_alone
         give_again(self.given)
-        if parts := find_changed_code(self.code, model_code(self.spec, now=True)):
+        if changed := find_changed_code(self.code, model_code(self.spec, now=True)):
             hint = "Put the same files there; what a program sets in a module does not reach workers"
-            raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(parts)}", hint=hint)
+            raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(changed)}", hint=hint)
         use_keras_config(self.config)
         if changes := config_changes(self.config, keras_config()):
             hint = "Start it with the same settings: they move numbers"
@@ -73,13 +75,13 @@ class Task:
             raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
-        if self.is_alone:  # loky collects garbage after each call, and would look through all that is there by now
+        if self.is_alone:  # loky collects garbage after each call, which would scan all these objects
             gc.collect()
             gc.freeze()
         return self
 
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
-        """What is made once of the spec and the data, under a key of its own."""
+        """Return the object under this key. It is created once from the spec and the data."""
         with _making:
             if key not in self._tools:
                 self._tools[key] = make(self.spec, self.data)
@@ -93,49 +95,49 @@ class Task:
 
 
 _opening, _making = threading.Lock(), threading.RLock()
-_open: dict[str, Task] = {}  # the one that this process works for, or one a variant of its data, by their keys
+_open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks for several variants of the data
 
 
-def on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a worker is asked to call: the function, with the `Task` that the payload is.
+def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the function with the `Task` in the payload, on a worker.
 
-    Raises SweepError, whose message says on which worker; and what the function raises.
+    Raises SweepError, whose message names the worker, and what the function raises.
     """
     try:
         with _opening:
             if key not in _open:
                 backend, pickled = pickle.loads(payload if isinstance(payload, bytes) else payload.read_bytes())
-                choose_backend(backend)  # before the user's functions are there, which may import Keras
+                choose_backend(backend)  # before unpickling imports the user's functions, and perhaps Keras
                 forget_edited_modules()
-                new: Task = pickle.loads(pickled)
-                for other in [other for other, task in _open.items() if not are_variants(task.spec, new.spec)]:
-                    del _open[other]
-                _open[key] = new.open()
+                new_task: Task = pickle.loads(pickled)
+                for old in [old for old, task in _open.items() if not are_variants(task.spec, new_task.spec)]:
+                    del _open[old]
+                _open[key] = new_task.open()
                 note_modules()
             task = _open[key]
-        use_keras_config(task.config)  # of this thread, too: each has a dtype policy of its own
+        use_keras_config(task.config)  # also in this thread: each has its own dtype policy
         return function(task, *arguments)
-    except SweepError as error:  # others of its kinds can't be pickled
+    except SweepError as error:  # subclasses can't be pickled
         raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
 
 
-def are_variants(one: SweepSpec, other: SweepSpec) -> bool:
-    """Whether they are of one sweep with several variants of its data, and not of the same."""
-    return one.data != other.data and replace(one, data=other.data, scale=other.scale) == other
+def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
+    """Return whether two specs are of one sweep with several variants of its data, and use different variants."""
+    return first.data != second.data and replace(first, data=second.data, scale=second.scale) == second
 
 
-def look_around(task: Task, look: Callable[[], Tool]) -> Tool:
-    """What a function finds on a worker. Raises SweepError where the model can't be imported, or not built, there."""
+def inspect_worker(task: Task, look: Callable[[], Tool]) -> Tool:
+    """Return what `look` returns on a worker. Raises SweepError if the model can't be imported or built there."""
     if task.spec.model.kind != "dense":
         first_model(task.spec, task.data)
     return look()
 
 
 class Client:
-    """A sweep, or its winner's refit, that workers train: each is told of it once."""
+    """Lets workers train a sweep, or its winner's refit. Each worker receives the task once."""
 
     def __init__(self, workers: Pool, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
-        """Nothing is sent yet. Raises UsageError: a function or an array of the user's can't be pickled."""
+        """Pickle the task. Raises UsageError if a function or an array of the user can't be pickled."""
         import cloudpickle
         import keras
 
@@ -154,7 +156,7 @@ class Client:
         )
         try:
             self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(task)))
-        except Exception as error:  # what a class of the user's may raise when it is pickled
+        except Exception as error:  # pickling a user's class may raise anything
             hint = "Let the function make it when it is called, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"the model or the data can't be sent to workers: {reason}", hint=hint) from error
@@ -165,33 +167,33 @@ class Client:
         self._tries: Counter[Hashable] = Counter()
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
-        """Have every worker read the data, build a model, and call this. Raises SweepError where one can't."""
+        """Let every worker read the data, build a model, and call `look`. Raises SweepError if a worker can't."""
         while True:
             try:
                 if self.workers.count() == 0:
                     self._notice(f"{self.workers.name} has no worker yet: the search begins once one is there")
-                return self.workers.on_each(on_worker, self._key, self._sent(), look_around, look)
+                return self.workers.on_each(call_on_worker, self._key, self._send_payload(), inspect_worker, look)
             except SweepError:
                 raise
             except Exception as error:
                 self.mark_lost("read the data", error)
-                time.sleep(LOOK_SECONDS)  # until a scheduler knows, too, who is gone
+                time.sleep(LOOK_SECONDS)  # until the scheduler knows about lost workers
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a worker call this with its `Task` and these arguments; the future fails, too, if none is there."""
+        """Let a worker call the function with its `Task` and these arguments. Without workers, the future fails."""
         try:
-            return self.workers.submit(on_worker, self._key, self._sent(), function, *arguments)
+            return self.workers.submit(call_on_worker, self._key, self._send_payload(), function, *arguments)
         except Exception as error:
-            lost: Future[Any] = Future()
-            lost.set_exception(error)
-            return lost
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """What workers were asked to do did not come back, and they are to be asked again.
+        """Count a lost call, which workers will be asked to repeat.
 
-        Raises SweepError where that has happened too often, or nobody is there any more.
+        Raises SweepError if it was lost too often, or no worker is left.
         """
-        if isinstance(error, BrokenExecutor):  # of the user's making, and used up
+        if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
                 f"a process of {self.workers.name} ended when it was to {what}: {describe_line(error)}",
                 hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
@@ -207,14 +209,13 @@ class Client:
         self._spread = None
         self._notice(f"workers {what} again: {describe_line(error)}")
 
-    def _sent(self) -> Any:
+    def _send_payload(self) -> Any:
         if self._spread is None:
             self._spread = self.workers.spread(self._payload)
         return self._spread
 
 
 def describe_line(error: BaseException) -> str:
-    """An error on one plain line."""
     if isinstance(error, CancelledError) and not str(error):
         return "the connection to the workers was lost"
     text = " ".join(str(error).split())
