@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, split_state
 from keras_sweep.training.compiling import Effort, effort
-from keras_sweep.training.folds import join_fold_rows
+from keras_sweep.training.folds import build_trained_model, join_fold_rows
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes import signature as signatures
 from keras_sweep.training.lanes.flat import can_use_flat_layout
