@@ -258,6 +258,6 @@ def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pyt
         def raises(request: Any, folder: Path, error: Exception = error) -> Any:
             raise error
 
-        monkeypatch.setattr(convert, "answer_to", raises)
+        monkeypatch.setattr(convert, "convert_request", raises)
         main(tmp_path)
         assert json.loads((tmp_path / "answer.json").read_text()) == {"error": said}
