@@ -128,7 +128,7 @@ def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
     model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    opset = max(opset.version for opset in onnx.load(path, load_external_data=False).opset_import)
+    opset = max(entry.version for entry in onnx.load(path, load_external_data=False).opset_import)
     return session.run(None, rows), {"opset": opset}
 
 
@@ -216,9 +216,7 @@ def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     sources = objects_in_file(folder / "model.keras", request["source"], compiled=False)
     objects = {name: load_python(place, Path(request["folder"]), ModelError) for name, place in sources.items()}
     # The waiting parent process has just written this file, from code that its user trusts.
-    opened = keras.models.load_model(
-        folder / "model.keras", custom_objects=objects, compile=False, safe_mode=False
-    )
+    opened = keras.models.load_model(folder / "model.keras", custom_objects=objects, compile=False, safe_mode=False)
     # An adapted layer holds tensors, which ONNX can't name.
     for layer in opened.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.built:

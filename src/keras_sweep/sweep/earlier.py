@@ -19,7 +19,7 @@ from keras_sweep.trial.result import Result
 
 
 def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
-    """Return the trials of the sweep in `search.learn_from` that fit this sweep, marked as imported; [] without the key.
+    """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
 
     The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
     training and validation rows. No search may learn from rows that are test rows now.
@@ -28,31 +28,31 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
         UsageError: The sweep is missing, had other rows or goals, or none of its trials fits.
         RecordError: Its record can't be read.
     """
-    if not (name_or_path := spec.search.learn_from):
+    if not (source := spec.search.learn_from):
         return []
-    folder = find(Path(name_or_path).name, sweeps if Path(name_or_path).name == name_or_path else spec.folder / Path(name_or_path).parent)
+    folder = find(Path(source).name, sweeps if Path(source).name == source else spec.folder / Path(source).parent)
     sweep = RecordedSweep.read(folder)
     facts, results = sweep.facts, sweep.results
-    prefix = f"search.learn_from: the sweep {folder.name!r}"
-    earlier_goals, goals = (
-        join([f"{metric.goal} {metric.name}{describe_computation(flat, metric.name)}" for metric in (goal, *goal.further)], "and")
-        for goal, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+    where = f"search.learn_from: the sweep {folder.name!r}"
+    theirs, ours = (
+        join(
+            [f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (main, *main.further)], "and"
+        )
+        for main, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
-    if earlier_goals != goals:
-        raise UsageError(f"{prefix} was run to {earlier_goals}, and this one is to {goals}", hint="Give both the same `metric`")
+    if theirs != ours:
+        raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")
     if facts.fingerprint != fingerprint:
         hint = "Give both the same `data` and `split`"
-        raise UsageError(f"{prefix} had other rows, of which some may be test rows now", hint=hint)
+        raise UsageError(f"{where} had other rows, of which some may be test rows now", hint=hint)
     engine = f"{IMPORTED}{folder.name}"
-    fitting, notes = select_fitting(spec.space, (replace(result, engine=engine, finalists=(), final=False) for result in results))
-    if not fitting:
-        raise UsageError(f"{prefix} has no trial that fits this search", hint="; ".join(notes))
-    guide = (
-        f"{pluralize(len(fitting), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
-    )
+    fit, notes = select_fitting(spec.space, (replace(r, engine=engine, finalists=(), final=False) for r in results))
+    if not fit:
+        raise UsageError(f"{where} has no trial that fits this search", hint="; ".join(notes))
+    guide = f"{pluralize(len(fit), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
     for text in (guide, *notes):
         emit(Noticed(text))
-    return fitting
+    return fit
 
 
 def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:

@@ -87,7 +87,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file, which `keras.models.load_model` opens on every backend. Raises SweepError if Keras can't."""
+    """Write a `.keras` file, which every backend opens with `load_model`. Raises SweepError if Keras can't."""
     with replacing_path(path) as part:
         _write_keras(model, part, path)
 
@@ -160,16 +160,16 @@ def export_trial(
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
-    beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
+    card_path = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     opening = ""
     recorded = sweep.read()
     refuse_imported_sweep(recorded.facts, sweep.study.name)
     trial = recorded.training(number)
-    card = _copy_kept_model(recorded, trial, path, beside, sweep.emit) if format == "keras" else None
+    card = _copy_kept_model(recorded, trial, path, card_path, sweep.emit) if format == "keras" else None
     if card is None:
-        model, own, refit = final_model(sweep, trial)
+        model, training_data, refit = final_model(sweep, trial)
         spec, data = sweep.load(trial)
-        whole = file_model(spec, model, own)
+        whole = file_model(spec, model, training_data)
         opening = form.opening or opening_call(whole)
         card = model_card(recorded, spec, trial, data, opening=opening, refit=refit)
         # Ctrl-C leaves nothing.
@@ -180,19 +180,21 @@ def export_trial(
                 sweep.emit(PhaseBegan(f"converting to {format}"))
                 with folder_beside(path) as folder:
                     _write_keras(whole, Path(folder, "model.keras"), path)
-                    said = convert_model(whole, Path(folder), part, spec, own, format, quantize)
-                card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
-            _write_card(beside, card, part)
-    if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        if not (opening or sweep.trusts):  # the card may be somebody else's
-            words = "plain `load_model` refuses the model's file; its card says what opens it"
-        sweep.emit(Noticed(words))
+                    facts = convert_model(whole, Path(folder), part, spec, training_data, format, quantize)
+                card["format"] = {**facts, "packages": {name: version(name) for name in form.packages}}
+            _write_card(card_path, card, part)
+    if form.opening is None and (notice := opening_words(str(card.get("open", PLAIN)))) is not None:
+        if not (opening or sweep.trusts):  # the card is untrusted
+            notice = "plain `load_model` refuses the model's file; its card says what opens it"
+        sweep.emit(Noticed(notice))
     if page is not None:
-        write_page(page, path, beside, card)
-    return trial, beside, card
+        write_page(page, path, card_path, card)
+    return trial, card_path, card
 
 
-def _copy_kept_model(recorded: RecordedSweep, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
+def _copy_kept_model(
+    recorded: RecordedSweep, result: Result, path: Path, card_path: Path, emit: Listener
+) -> dict[str, Any] | None:
     """Copy the model that the sweep wrote, without running code; returns its card, or None for another trial."""
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
@@ -208,18 +210,18 @@ def _copy_kept_model(recorded: RecordedSweep, result: Result, path: Path, beside
             shutil.copyfileobj(source, target)
         if file_digest(part) != card["sha256"]:
             raise RecordError(f"{recorded.folder.best} was written anew meanwhile", hint="Give the same command again")
-        _write_card(beside, card, part)
+        _write_card(card_path, card, part)
     return card
 
 
-def _write_card(beside: Path, card: dict[str, Any], part: Path) -> None:
+def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
     """Write the card before its model file is moved into place: on a full disk, neither is there."""
     if part.is_file():
         card["sha256"] = file_digest(part)
-    write_text(beside, card_text(card), option=PLACE)
+    write_text(card_path, card_text(card), option=PLACE)
 
 
-def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
+def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]) -> None:
     """Write a card as Markdown, with the block of metadata that the Hugging Face hub reads.
 
     Raises RecordError if the disk fails.
@@ -229,7 +231,7 @@ def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
-    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
+    names = {"model": model.name, "beside": card_path.name, "mark": MARK, "number": "{:.4g}".format}
     kind = card["data"]["source"]["kind"]
     is_table = kind == "named" or find_source(kind).is_table
     write_text(path, template.render(card=card, is_table=is_table, **names).lstrip(), option="--card")
@@ -257,17 +259,17 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
         return True
     if must_test or not is_sound:
         with wall.phase("build"):
-            model, own, _ = final_model(sweep, best)
+            model, training_data, _ = final_model(sweep, best)
         if must_test:
             try:
                 with wall.phase("test"):
-                    look_at_test(sweep, best, model, own)
+                    look_at_test(sweep, best, model, training_data)
             except ModelError as error:
                 emit(Noticed(error.message))
         if not is_sound:
             try:
                 with wall.phase("export"):
-                    as_file = file_model(spec, model, own)
+                    as_file = file_model(spec, model, training_data)
             except ModelError as error:  # trials and weights stay usable
                 emit(Noticed(str(error)))
                 return False

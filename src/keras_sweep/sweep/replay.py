@@ -271,8 +271,8 @@ def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]
     asked = [one.suggestion for one in known]
     if make_engine(spec).generation_size(asked[0].generation, size) <= len(asked):
         return asked
-    again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
-    return asked if again is None else again.asked
+    again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).incomplete
+    return asked if again is None else again.suggestions
 
 
 def tell_as_phases(emit: Listener, words: str) -> Listener:

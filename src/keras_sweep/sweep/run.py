@@ -33,10 +33,10 @@ from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded, SweepStart
 from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.loop import (
+    complete_point,
     describe_exhausted_space,
-    enough_text,
+    describe_good_enough,
     find_end_reason,
-    point_to_add,
     search,
     train_point,
 )
@@ -80,7 +80,7 @@ class RunOptions:
 
     def total(self, spec: SweepSpec, there: Sequence[Result], learned: int) -> int:
         """How many trials there are to be, where these are there, of which `learned` are of an earlier sweep."""
-        more = self.more if self.add is None else int(point_to_add(spec, there, self.add)[1] is None)
+        more = self.more if self.add is None else int(complete_point(spec, there, self.add)[1] is None)
         return spec.search.trials + learned if more is None else len(there) + more
 
 
@@ -290,7 +290,7 @@ def tell_again(
         reason, more, done = EndReason.EXHAUSTED, "", describe_exhausted_space(len(results))
     else:
         reason, more = EndReason.GOOD_ENOUGH, ""
-        done = f"a trial {enough_text(spec.search.stop.value if spec.search.stop else 0.0)}"
+        done = f"a trial {describe_good_enough(spec.search.stop.value if spec.search.stop else 0.0)}"
     emit(Noticed(f"{done}, and nothing is left to do{more}"))
     model = short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
