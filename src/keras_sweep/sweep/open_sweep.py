@@ -146,10 +146,8 @@ class OpenSweep:
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
         """Choose a runner with this name for these data. It trains where the other trials of the sweep train."""
-        options: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
-        return choose_runner(
-            spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **options
-        )[0]
+        how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
+        return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
     @property
     def runners(self) -> list[Runner]:
@@ -226,8 +224,8 @@ def load(
         with stop.importing(), ThreadPoolExecutor(1) as thread:
             pictures = image_set(spec.data)
             if pictures is not None and pictures.find() is not None:
-                # Unpacking and scaling take a second, and importing Keras takes two. Both need scikit-learn: the
-                # import here makes the later thread wait, so that it never sees a half-imported package.
+                # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn.
+                # Importing it here at once makes the later thread wait until the whole package is there.
                 future = thread.submit(load_search_data, spec)
                 importlib.import_module("sklearn.model_selection")
             check_environment()  # imports all of Keras, before a user's module imports parts of it
@@ -244,11 +242,11 @@ def load(
         if any(goal.name == "flops" for goal in spec.objective.further):
             flops(first_model(spec, data)[0], data.train.x)  # raises
         variant = select_variant(spec, data, dict(next(iter(data.variants), ())))
-        choice, why_plain = choose_runner(
+        chosen, why_plain = choose_runner(
             *variant, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
     one_by_one = None
-    if workers is not None and choice.generation == 1 and make_engine(spec).learns:
+    if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
         one_by_one = (
             f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
             "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
@@ -256,7 +254,7 @@ def load(
     for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
-    return spec, data, choice
+    return spec, data, chosen
 
 
 def backend_of(runner: str) -> str | None:

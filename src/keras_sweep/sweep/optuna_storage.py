@@ -31,7 +31,7 @@ from keras_sweep.space.distributions import to_value
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.space.text import join, pluralize
-from keras_sweep.sweep.earlier import fitting
+from keras_sweep.sweep.earlier import select_fitting
 from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
@@ -124,7 +124,7 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
         message = f"{source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}"
         hint = "Name another metric of it with `--metric`, or change the space file's `metric`"
         raise UsageError(message, hint=hint)
-    fit, notes = fitting(spec.space, imported.results)
+    fit, notes = select_fitting(spec.space, imported.results)
     if not fit:
         raise UsageError(f"no trial of {source} fits the sweep's space", hint="; ".join(notes))
     names = {UNNAMED: ours.name}

@@ -1,4 +1,4 @@
-"""What models say of the validation rows: the winner's outputs, and the rows that no good model gets right."""
+"""Outputs on the validation rows: the winner's outputs, and the rows that every good trial gets wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from keras_sweep.trial.ranking import order_key
 if TYPE_CHECKING:
     import polars as pl
 
-FEWEST_TIES = 5  # that are enough to be the good trials; else these are
+# So many tied trials count as the good trials; with fewer ties the best trials do.
+FEWEST_TIES = 5
 GOOD_TRIALS = 10
 
 
@@ -34,28 +35,31 @@ class ValidationOutputs:
 
     data: SearchData
     outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
-    table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
+    table: pl.DataFrame | None  # [N] columns as read; None for arrays
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Their names; () where a row has no class, or more than one."""
+        """The names of the classes; () if a row can have no class, or several."""
         return self.data.names_of_classes
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:
-        """[N] the class that the model names."""
+        """[N] The predicted class."""
         return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
 
     @cached_property
     def certainty(self) -> npt.NDArray[np.floating]:
-        """[N] how sure the model is of the class that it names, from 0 to 1."""
+        """[N] The probability of the predicted class, from 0 to 1."""
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
 
 
 def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
-    """The winner's outputs, from its saved arrays: no model file is opened.
+    """Compute the winner's outputs from its saved weights, without opening a model file.
 
-    Raises as `OpenSweep.load`; RecordError: its weights are not kept; DataError: its pictures are not here.
+    Raises:
+        RecordError: Its weights are not saved.
+        DataError: Its pictures are not on this machine.
+        SweepError: As `OpenSweep.load` raises it.
     """
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
@@ -73,29 +77,29 @@ def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Which validation rows all good trials get wrong: labels that are wrong, or more than these models can learn."""
+    """Validation rows that all good trials get wrong: wrong labels, or rows too hard for these models."""
 
-    trials: tuple[int, ...]  # the good ones, best first
-    tied: bool  # whether they are all that tie with the best; else they are the best few
-    rows: tuple[int, ...]  # among the validation rows, from 0
+    trials: tuple[int, ...]  # good trials, best first
+    tied: bool  # whether the good trials are all trials tied with the best; else they are the best few
+    rows: tuple[int, ...]  # indices of validation rows, from 0
     total: int  # validation rows
 
 
 def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
-    """Counted from the kept scores of the good trials, those that tie with the best, or the best ten where few do.
+    """Find the rows that all good trials get wrong, from saved scores; None if no trial has saved them.
 
-    None where no trial keeps which rows it gets right.
+    The good trials are the trials tied with the best, or the best ten if few are tied.
     """
     behind = sweep.comparison.behind
-    same_rows = [one for one in sweep.results if sweep.best is None or one.rows == sweep.best.rows]
-    known = filter(keeps_bits, select_scored(same_rows, sweep.objective))
-    bits = sorted(known, key=lambda one: order_key(one, sweep.objective))
-    ties = [one for one in bits if one.number in behind and behind[one.number].tie]
+    same_rows = [trial for trial in sweep.results if sweep.best is None or trial.rows == sweep.best.rows]
+    candidates = filter(keeps_bits, select_scored(same_rows, sweep.objective))
+    ranked = sorted(candidates, key=lambda trial: order_key(trial, sweep.objective))
+    ties = [trial for trial in ranked if trial.number in behind and behind[trial.number].tie]
     tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES
-    loaded = load_scores(sweep.folder, ties if tied else bits[:GOOD_TRIALS])
+    loaded = load_scores(sweep.folder, ties if tied else ranked[:GOOD_TRIALS])
     if not loaded:
         return None
     total = next(iter(loaded.values())).rows
-    alike = {number: scores for number, scores in loaded.items() if scores.rows == total}
-    right = np.any([scores.values() > 0 for scores in alike.values()], axis=0)
-    return Missed(tuple(alike), tied, tuple(np.flatnonzero(~right).tolist()), total)
+    comparable = {number: scores for number, scores in loaded.items() if scores.rows == total}
+    right = np.any([scores.values() > 0 for scores in comparable.values()], axis=0)
+    return Missed(tuple(comparable), tied, tuple(np.flatnonzero(~right).tolist()), total)
