@@ -29,8 +29,7 @@ from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
-# A card leaves these keys of its source out if they are empty.
-MAY_LACK = ("weights", "options", "transform", "inputs")
+MAY_LACK = ("weights", "options", "transform", "inputs")  # keys of a source; left out if empty
 
 
 class CardRows(BaseModel):
@@ -38,8 +37,7 @@ class CardRows(BaseModel):
 
     fingerprint: str
     test_fingerprint: str | None = None
-    # The path of a file is relative to the folder of the space file.
-    source: DataSpec
+    source: DataSpec  # a path is relative to the folder of the space file
 
     @field_validator("source")
     @classmethod
@@ -62,24 +60,20 @@ class Card(BaseModel):
     trial: int
     params: dict[str, Any]
     refit: CardRefit | None = None
-    # `source` is "module:function" if the user wrote the model.
-    model: dict[str, Any]
-    # The Python call that opens the model's file.
-    open: str
+    model: dict[str, Any]  # source: "module:function" for a user's model
+    open: str  # Python call that opens the model's file
     loss: str
     loss_arguments: dict[str, Any] = {}
     metrics: tuple[str, ...]
     metric_arguments: dict[str, dict[str, Any]] = {}
-    # Output name -> its loss and metrics, if the model has several outputs.
-    outputs: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, dict[str, Any]] = {}  # output -> loss and metrics; {} for a single output
     metric: Objective
     runner: str
     data: CardRows
     validation: dict[str, float | None]
     test: dict[str, Any] | None
     keras_config: dict[str, Any] | None = None
-    # Checksum of the model's file; empty if the format writes a folder.
-    sha256: str = ""
+    sha256: str = ""  # of the model's file; "" for a folder
 
 
 def model_card(
@@ -127,7 +121,6 @@ def model_card(
 
 
 def card_text(card: Mapping[str, Any]) -> str:
-    """Return the text of a card's file."""
     return json.dumps(card, indent=2) + "\n"
 
 
@@ -170,10 +163,7 @@ def validation_record(result: Result) -> dict[str, Any]:
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return the scores of a trial over all seeds for a card; {} if finalists did not decide.
-
-    `seed` is the seed of the search.
-    """
+    """Return a trial's scores over all seeds; {} if finalists did not decide. `seed` is the seed of the search."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -183,7 +173,7 @@ def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
 
 
 def refit_record(refit: Refit | None) -> dict[str, Any] | None:
-    """Describe for a card the model that was trained again on all rows; None without a refit."""
+    """Describe for a card the model that was trained again on all rows."""
     if refit is None:
         return None
     scope = (
@@ -213,8 +203,7 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
 def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
     """Read the card beside a model's file: `best.card.json` beside `best.keras`, or `card.json` in a sweep's folder.
 
-    Returns:
-        The path of the card, its checked keys, and all of its content.
+    Returns its path, its checked keys, and all of its content.
 
     Raises:
         UsageError: The card is missing.
@@ -243,8 +232,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
     """Read the card that the sweep wrote for `best.keras`; {} if the card or the model is missing.
 
-    Raises:
-        RecordError: A file can't be read, or differs from what the sweep wrote.
+    Raises RecordError if a file can't be read, or differs from what the sweep wrote.
     """
     digest = file_digest(folder.best) if folder.best.exists() else None
     if not (folder.card.exists() or folder.card.is_symlink()):

@@ -13,8 +13,7 @@ from keras_sweep.trial.result import Result
 
 # `verify_model` has checked these keys already: they name the sweep, the file and the rows.
 ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})
-# Optimizers keep float32, and a bootstrap sums in another order on another processor.
-RELATIVE = 1e-6
+RELATIVE = 1e-6  # float32 in an optimizer, or a bootstrap on another processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +76,14 @@ def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, 
     }
     if home.objective.further:
         known["goals"] = {goal.name: match.goal(goal.name) for goal in home.objective.further}
-    # Without this refit, `sweep export` trained the model on all rows.
+    # Without a recorded refit, `sweep export` trained the model on all rows.
     if (refit := facts.refit_of(match)) is not None:
         known["refit"] = refit_record(refit)
     test, card_test = test_record(facts, match), card.get("test")
     if test and card_test:
-        # The test rows may have been evaluated again since.
         has_more_looks = _is_count_below(card_test.get("looks"), test["looks"])
         known["test"] = {**test, "looks": card_test["looks"]} if has_more_looks else test
-    # New trials change the estimate and the scores over seeds.
-    if _is_count_below(card.get("trials"), trials):
+    if _is_count_below(card.get("trials"), trials):  # new trials change the estimate and the scores over seeds
         return known, "the sweep has more trials now"
     seeds = seeds_record(home.results[match.recipe], facts.seed)
     estimate = home.comparison.estimate if home.comparison.best == match.recipe else None
@@ -94,7 +91,6 @@ def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, 
 
 
 def _has_scores_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
-    """Check whether a training has the validation scores or the refit scores of a card."""
     refit = facts.refit_of(training)
     has_refit = refit is not None and refit_record(refit) == card.get("refit")
     return has_refit or validation_record(training) == card.get("validation")

@@ -35,24 +35,20 @@ class Side:
     best: Result
     estimate: Estimate | None  # None without scores of single rows
     over_seeds: SeedScores | None  # scores of the best, if finalists decided
-    # Scores of the best on the validation rows, an item for each seed; () if the sweep did not save them.
-    scores: Sequence[RowScores]
+    scores: Sequence[RowScores]  # of the best, an item for each seed; () if not saved
     improvements: Sequence[Result]  # trials that were the best when they ended
     spent: Mapping[int, float]  # trial -> seconds since the search began
 
     @property
     def failed(self) -> int:
-        """The number of failed trials."""
         return sum(result.state is TrialState.FAIL for result in self.results)
 
     @property
     def epochs(self) -> int:
-        """The number of epochs that all trials trained."""
         return count_epochs(self.results)
 
     @property
     def seconds(self) -> float:
-        """The training time of all trials, one after another."""
         return max(self.spent.values(), default=0.0)
 
     @property
@@ -62,9 +58,7 @@ class Side:
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """Return the seconds until a trial was at least as good as `value`; None if no trial was."""
-        near = (
-            trial for trial in self.improvements if trial.value is not None and not objective.better(value, trial.value)
-        )
+        near = (r for r in self.improvements if r.value is not None and not objective.better(value, r.value))
         return next((self.spent[result.number] for result in near), None)
 
 
@@ -74,8 +68,7 @@ class SideBySide:
 
     objective: Objective
     sides: Sequence[Side]
-    # Sweep -> the distance of its winner to the best winner; {} if rows can't be compared.
-    behind: Mapping[str, Behind]
+    behind: Mapping[str, Behind]  # sweep -> distance to the best winner; {} if rows can't be compared
     rows: int | None  # validation rows that were compared
 
     @property
@@ -96,9 +89,7 @@ class SideBySide:
     @property
     def within(self) -> float:
         """The value one standard error worse than the best of all searches, without finalists' seeds."""
-        best = min(
-            (side.improvements[-1] for side in self.sides), key=lambda trial: self.objective.key(trial.value or 0.0)
-        )
+        best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
 
@@ -106,8 +97,7 @@ class SideBySide:
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     """Read sweeps and compare their winners, row by row if every sweep has kept the scores of rows.
 
-    Raises:
-        UsageError: Fewer than two sweeps are named, or they differ in metric or rows.
+    Raises UsageError if fewer than two sweeps are named, or they differ in metric or rows.
     """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):

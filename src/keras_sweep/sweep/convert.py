@@ -29,40 +29,34 @@ from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.process.user_code import load_python
 from keras_sweep.space.sweep_spec import SweepSpec
 
-# Validation rows that compare both models, and training rows that calibrate int8.
-ROWS = 256
-# Largest allowed difference of two outputs, relative to the largest output if that is above 1.
-MOST_APART = 1e-4
+ROWS = 256  # validation rows to compare outputs, and training rows to calibrate int8
+MOST_APART = 1e-4  # of two outputs, relative to the largest output if that is above 1
 MOST_SAID = 300  # characters of an error from Keras or a runtime
 # An accelerator sums in another order. On TensorFlow it has an LSTM kernel that no other format supports.
 ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
-# The outputs of the written file, and facts for its card.
-Written = tuple[list[Array], dict[str, Any]]
+Written = tuple[list[Array], dict[str, Any]]  # outputs of the file, facts for its card
 
 
 def convert_model(
     model: Any, folder: Path, part: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
 ) -> dict[str, Any]:
-    """Convert a compiled model and write it to `part`, beside `folder`.
+    """Convert a compiled model and write it to `part`, beside `folder`. Returns the facts for its card.
 
     `folder` holds `model.keras`. `data` are the rows that trained the model, which takes raw rows.
     The outputs of both files are compared on validation rows; if they differ, nothing is written.
     With `quantize` the new file has 8-bit numbers, and both files are scored.
-
-    Returns:
-        The facts for the card.
 
     Raises:
         ModelError: The format can't hold the model.
         SweepError: The outputs differ.
         OSError: The disk fails.
     """
-    hint_other_format = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
-    if data.has_texts and hint_other_format:
-        raise ModelError(f"{format} has none of the operations by which a model reads raw text", hint=hint_other_format)
+    advice = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
+    if data.has_texts and advice:
+        raise ModelError(f"{format} has none of the operations by which a model reads raw text", hint=advice)
     train, x = raw_rows(spec, data)
-    # Rows from the whole set, because a file may be sorted.
+    # Rows from all parts, because a file may be sorted.
     places = np.linspace(0, len(leaves(train)[0]) - 1, ROWS).astype(int)
     rows = by_name("train", each(lambda array: array[places], train)) | by_name("x", x if quantize else cut(x, 0, ROWS))
     texts = each(lambda array: array.astype(str) if array.dtype.kind == "O" else array, rows)
@@ -74,14 +68,13 @@ def convert_model(
         "folder": str(spec.folder.absolute()),
         "keras_config": keras_config(),
     }
-    # A killed process loses `folder`, and so the unfinished file too.
-    work = folder / part.name.lstrip(".")
+    work = folder / part.name.lstrip(".")  # after a kill, `folder` is removed with it
     answer = _ask_process(folder, request | {"path": str(work.absolute())})
     if "error" in answer:
         if os.strerror(errno.ENOSPC) in answer["error"]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         unknown = is_given(spec.model.source) and "Could not locate" in answer["error"]
-        hint = "Layers of your own must stand in a module" if unknown else hint_other_format
+        hint = "Layers of your own must stand in a module" if unknown else advice
         raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
     if not answer["greatest_difference"] <= MOST_APART:
         raise SweepError(
@@ -113,11 +106,9 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(request))
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        return {
-            "error": f"its process ended with {finished.returncode}: {' '.join(finished.stderr.split())[-MOST_SAID:]}"
-        }
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode:
+        return {"error": f"its process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
     return dict(json.loads((folder / "answer.json").read_text()))
 
 
@@ -138,8 +129,7 @@ def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
     import tensorflow
 
     model.export(path, format="tf_saved_model", verbose=False)
-    # Keep this object: its signatures fail once it is deleted.
-    opened = tensorflow.saved_model.load(path)
+    opened = tensorflow.saved_model.load(path)  # its signatures fail once it is deleted
     return keras.tree.flatten(opened.signatures["serving_default"](**each(tensorflow.constant, rows))), {}
 
 
@@ -162,10 +152,7 @@ def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) 
     try:
         return compute_outputs(), {}
     except RuntimeError:
-        one_row = each(
-            lambda symbol: keras.InputSpec(shape=(1, *symbol.shape[1:]), dtype=symbol.dtype, name=symbol.name),
-            model.input,
-        )
+        one_row = each(lambda x: keras.InputSpec(shape=(1, *x.shape[1:]), dtype=x.dtype, name=x.name), model.input)
         model.export(path, format="litert", verbose=False, input_signature=[one_row], **options)
         return compute_outputs(), {"rows_at_once": 1}
 
@@ -192,8 +179,7 @@ def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
         inputs[key] = keras.Input(array.shape[1:] or (1,), dtype=kind, name=names[key])
     symbols = tuple(inputs.values())
     arguments = inputs if isinstance(x, dict) else symbols if isinstance(x, tuple) else symbols[0]
-    # `training=False` turns off layers that change rows at random.
-    outputs = model(arguments, training=False)
+    outputs = model(arguments, training=False)  # turns off layers that change rows at random
     symbols_by_name = {names[key]: symbol for key, symbol in inputs.items()} if len(symbols) > 1 else symbols[0]
     return keras.Model(symbols_by_name, outputs), names
 
@@ -222,23 +208,18 @@ def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(layer, keras.layers.Normalization) and layer.built:
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     with np.load(folder / "rows.npz", allow_pickle=False) as file:
-        # Texts have the shape [N].
-        arrays = {name: array if array.ndim > 1 else array[:, None] for name, array in file.items()}
+        arrays = {name: array if array.ndim > 1 else array[:, None] for name, array in file.items()}  # texts: [N]
     model, names = name_inputs(opened, arrays_by_name(arrays)["x"])
     train, rows = (dict(zip(names.values(), leaves(part), strict=True)) for part in arrays_by_name(arrays).values())
     tensors = each(tensorflow.constant, rows)
     inputs = tensors if len(tensors) > 1 else tensors.popitem()[1]
     ours = keras.tree.flatten(model.predict(inputs, batch_size=ROWS, verbose=0))
     theirs, facts = WRITERS[request["format"]](model, request["path"], rows)
-    # NaN if any output is NaN.
-    largest = float(np.max([difference(*both) for both in zip(ours, theirs, strict=True)]))
+    largest = float(np.max([difference(*both) for both in zip(ours, theirs, strict=True)]))  # NaN if an output has NaN
     answer = {"greatest_difference": largest, "rows": len(ours[0]), "inputs": names, **facts}
     if request["quantize"]:
-        samples = [{name: array[row : row + 1] for name, array in train.items()} for row in range(ROWS)]
-        options = {
-            "optimizations": [tensorflow.lite.Optimize.DEFAULT],
-            "representative_dataset": lambda: iter(samples),
-        }
+        shown = [{name: array[row : row + 1] for name, array in train.items()} for row in range(ROWS)]
+        options = {"optimizations": [tensorflow.lite.Optimize.DEFAULT], "representative_dataset": lambda: iter(shown)}
         theirs, _ = write_litert(model, request["path"], rows, **options)
         outputs: dict[str, Any] = by_name("float32", tuple(ours)) | by_name(request["quantize"], tuple(theirs))
         np.savez(folder / "outputs.npz", **outputs)

@@ -26,7 +26,6 @@ class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
 
     @property
     def address(self) -> str:
-        """The URL to open in a browser."""
         return f"http://{HOST}:{self.server_port}/dashboard"
 
 
@@ -41,13 +40,12 @@ def dashboard_server(folder: SweepFolder, port: int) -> Server:
     Raises:
         MissingPackage: optuna-dashboard is not installed.
         UsageError: The port is not available.
-        RecordError: The record can't be read.
     """
     try:
         import optuna_dashboard
     except ModuleNotFoundError:
         raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
-    read_facts(folder)
+    read_facts(folder)  # raises RecordError
     dashboard = optuna_dashboard.wsgi(_read_only_storage(folder))
 
     def guard(environ: dict[str, Any], start_response: Any) -> Any:

@@ -24,9 +24,7 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
     training and validation rows. No search may learn from rows that are test rows now.
 
-    Raises:
-        UsageError: The sweep is missing, had other rows or goals, or none of its trials fits.
-        RecordError: Its record can't be read.
+    Raises UsageError if the sweep is missing, had other rows or goals, or no trial fits; RecordError.
     """
     if not (source := spec.search.learn_from):
         return []
@@ -35,10 +33,8 @@ def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit:
     facts, results = sweep.facts, sweep.results
     where = f"search.learn_from: the sweep {folder.name!r}"
     theirs, ours = (
-        join(
-            [f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (main, *main.further)], "and"
-        )
-        for main, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+        join([f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (o, *o.further)], "and")
+        for o, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
     if theirs != ours:
         raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")

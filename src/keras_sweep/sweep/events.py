@@ -18,8 +18,7 @@ from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Event
 from keras_sweep.trial.result import Result, Suggestion
 
-# Reading results must not import the checks of space files.
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # reading results must not import the checks of space files
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
@@ -33,8 +32,7 @@ class EndReason(StrEnum):
     INTERRUPTED = "interrupted"  # by a signal
 
 
-# After these reasons, another run of the same file does not continue the search.
-SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)
+SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # another run has nothing to search
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,7 @@ class TrialEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class FinalistsChosen(Event):
-    """The search has ended, and its best configurations train again with new seeds.
-
-    Without finalists, `note` says why.
-    """
+    """The best configurations of an ended search train again with new seeds; without finalists `note` says why."""
 
     recipes: tuple[int, ...]  # numbers of the chosen trials, most promising first
     seeds: tuple[int, ...]

@@ -36,8 +36,7 @@ from keras_sweep.trial.result import Result
 
 PLACE = "-o"  # the option for another path of the model
 MARK = "Written by `sweep export`"  # in the page of a card
-# A card belongs to the winner's model if these keys are equal.
-OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")
+OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # keys that differ for another model
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,7 @@ class ExportFormat:
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """Return the model to write to a trial's file: it takes raw rows, and is compiled like the trial.
 
-    Raises:
-        ModelError: Keras can't serialise the model.
+    Raises ModelError if Keras can't serialise the model.
     """
     import keras
 
@@ -74,14 +72,12 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     if whole is not model:
         whole.compile(optimizer=type(optimizer).from_config(optimizer.get_config()), **compiled)
     if data.preprocessing is not None:
-        # Keras would compile a nested model again.
-        if spec.compiles_code and getattr(whole, "inputs", None):
+        if spec.compiles_code and getattr(whole, "inputs", None):  # Keras would compile a nested model again
             whole = keras.Model(whole.inputs, whole.outputs, name=whole.name)
         whole = data.preprocessing.wrap(whole)
         whole.compile(**compiled)
     if whole is not model:
-        # Without its variables the optimizer causes a warning when the file is loaded.
-        whole.optimizer.build(whole.trainable_variables)
+        whole.optimizer.build(whole.trainable_variables)  # else loading the file causes a warning
     choose_jit_on_opening(whole)
     return whole
 
@@ -102,7 +98,6 @@ def _write_keras(model: Any, part: Path, path: Path) -> None:
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
-    """Refuse a path that can't be written, before any work starts. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
     if form.folder:
@@ -138,10 +133,8 @@ def export_trial(
 ) -> tuple[Result, Path, Mapping[str, Any]]:
     """Write the model of a trial, or of the winner, with its card beside it; `page` gets the card as Markdown.
 
-    The winner as `.keras` is copied, which needs no user code. Every other model is built again.
-
-    Returns:
-        The trial, the path of the card, and the card.
+    The winner as `.keras` is copied, which needs no user code. Every other model is built again. Returns the trial, the
+    path of the card, and the card.
 
     Raises:
         UsageError: There is no such format, or the path can't take a model.

@@ -22,8 +22,7 @@ from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, Trial
 from keras_sweep.trial.ranking import LEADING, can_win, count_epochs, is_imported, order_key, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
-# Without `finalists` in the space file, they train at most this share of the search's epochs.
-SHARE = 0.25
+SHARE = 0.25  # of the search's epochs: the limit of finalists without a section in the space file
 SEEDS = 2**32  # limit of `keras.utils.set_random_seed`
 WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a default choice
 
@@ -54,7 +53,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
         finished = tuple(finalist for pair, finalist in trained.items() if pair in set(choice))
         epochs = sum(search[recipe].epochs for recipe, _ in missing)
         recorded = RecordedSweep(study.folder, study.facts, results)
-        # Views compute this on demand, because it takes a third of a second.
+        # Views call it on demand, because it takes a third of a second.
         estimate = partial(attrgetter("comparison.estimate"), recorded)
         emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, estimate))
     index = len(choices) - 1
@@ -82,17 +81,15 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
     """Return a listener that turns events of trials into events of finalists, which have their own numbers."""
-    known = {
-        suggestion.number: (suggestion.recipe or 0, int(str(suggestion.params["seed"]))) for suggestion in suggestions
-    }
+    pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
         if isinstance(event, TrialEnded):
             emit(FinalistEnded(event.result))
         elif isinstance(event, EpochEnded):
-            emit(FinalistEpochEnded(*known[event.number], event.epoch))
+            emit(FinalistEpochEnded(*pairs[event.number], event.epoch))
         elif isinstance(event, TrialResumed):
-            emit(FinalistEpochEnded(*known[event.number], max(map(len, event.curve.values()))))
+            emit(FinalistEpochEnded(*pairs[event.number], max(map(len, event.curve.values()))))
         else:
             emit(event)
 
@@ -108,13 +105,8 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     section = spec.finalists
     if section is None:
         return Choice(len(results))
-    objective, unseeded = (
-        spec.objective,
-        [replace(trial, finalists=(), final=False) for trial in results if trial.is_whole],
-    )
-    ranked = sorted(
-        (trial for trial in unseeded if can_win(trial, objective)), key=lambda trial: order_key(trial, objective)
-    )
+    objective, plain = spec.objective, [replace(r, finalists=(), final=False) for r in results if r.is_whole]
+    ranked = sorted((r for r in plain if can_win(r, objective)), key=lambda r: order_key(r, objective))
     candidates = ranked[:LEADING]
     # Trials tie if their values differ by at most the larger standard error: steadier curves come first.
     tied = [
@@ -132,10 +124,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
 
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
-    """Return how many configurations and how many seeds train at most `most` epochs in all; (0, 0) if none.
-
-    `epochs` has the epochs of each configuration, most promising first.
-    """
+    """Return how many configurations, with these `epochs`, and how many seeds fit into `most` epochs; else (0, 0)."""
     for count in range(seeds, 0, -1):
         for recipes in range(len(epochs), 1, -1):
             if count * sum(epochs[:recipes]) <= most:
@@ -148,10 +137,8 @@ def suggest_finalists(
 ) -> list[Suggestion]:
     """Return the trainings of a choice with these seeds, including those trained for an earlier choice.
 
-    Args:
-        index: The number of the choice, from 0 within the sweep.
-        search: The trials of the search by number.
-        trained: All finalists until now, by number.
+    `index` is the number of the choice, from 0 within the sweep. `search` has the trials of the search by number.
+    `trained` has all finalists until now, by number.
     """
     numbers = {(finalist.recipe, finalist.finalist_seed): finalist.number for finalist in trained}
     for pair in choice:

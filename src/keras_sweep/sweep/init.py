@@ -98,8 +98,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
         notes.append(f"It predicts {target!r}; `--target` names another of {itemize(names, 50)}")
-    # A table needs a target, even if its file can't be read.
-    is_table = find_source(kind).is_table
+    is_table = find_source(kind).is_table  # needs a target even if its file can't be read
     return data | ({"target": target or "?"} if target or is_table else {})
 
 

@@ -31,10 +31,7 @@ from keras_sweep.trial.result import Result
 
 
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
-    """Return the script of a trial, or of the winner, and write its rows to `rows` as the model takes them.
-
-    Raises UsageError if no script can train the trial.
-    """
+    """Return a script that trains a trial, or the winner, and write its rows to `rows`. Raises UsageError."""
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:
@@ -173,7 +170,6 @@ def _callback_codes(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
 
 
 def _import_lines(spec: SweepSpec) -> list[str]:
-    """Return the lines that import the user's functions. Raises UsageError if a program defined a function."""
     lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
     for source in spec.training_code:
         if is_given(source):

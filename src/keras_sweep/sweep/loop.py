@@ -27,8 +27,7 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-# If so many trials fail at the start, the model or the data are wrong, not the parameters.
-FIRST_FAILURES = 3
+FIRST_FAILURES = 3  # trials; then the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation, after the machine failed a trial
 
 
@@ -44,7 +43,6 @@ class Generation:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether all its trials are in the record."""
         return len(self.recorded) == len(self.suggestions)
 
     def missing_numbers(self, total: int) -> frozenset[int]:
@@ -53,10 +51,7 @@ class Generation:
         return frozenset(suggestion.number for suggestion in self.suggestions if suggestion.number < total) - numbers
 
     def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
-        """Load the results that an earlier run or try left in the spool.
-
-        A result is discarded if its suggestion, engine or runner was another.
-        """
+        """Load what an earlier run or try left in the spool; discard it if suggestion, engine or runner differ."""
         missing = self.missing_numbers(total)
         expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
         for number, result in record.waiting(expected).items():
@@ -155,8 +150,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
     """
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
     objective, limit = sweep.spec.objective, sweep.spec.search.stop
-    # With `search.stop` each generation may be the last.
-    ahead = runner.ahead if limit is None else 1
+    ahead = runner.ahead if limit is None else 1  # with `search.stop` each generation may be the last
     generations = Generations(lambda: make_engine(sweep.spec), runner.generation, finished, sweep.wall, ahead)
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
@@ -214,7 +208,6 @@ def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndRea
 
 
 def find_end_reason(stop: StopRequest) -> EndReason:
-    """Return why a search ended that was asked to stop."""
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
@@ -233,9 +226,7 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
     """Raise SweepError if the first trials all failed, or if more than `most` trials failed."""
     trained = [trial for trial in finished if not is_imported(trial)]
     first = trained[:FIRST_FAILURES]
-    if len(trained) == FIRST_FAILURES and all(
-        trial.state is TrialState.FAIL and trial.reason != DIVERGED for trial in first
-    ):
+    if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
             hint=f"Mend it and run with --fresh; `sweep show {name} {first[0].number}` has the traceback",
@@ -276,7 +267,7 @@ class GenerationTraining:
         missing, spooled = generation.missing_numbers(total), generation.spooled
         self._emit_ended(spooled.values())
         watch = Watch(judge, emit, self._is_stopping)
-        with closing(self._train_missing(generation.suggestions, missing - set(spooled), watch)) as results:
+        with closing(self._train_rest(generation.suggestions, missing - set(spooled), watch)) as results:
             for number in sorted(missing):
                 while number not in spooled:
                     with wall.part("train"):
@@ -308,16 +299,14 @@ class GenerationTraining:
                 break
         return generation.is_recorded
 
-    def _train_missing(
-        self, suggestions: list[Suggestion], missing: frozenset[int], watch: Watch
+    def _train_rest(
+        self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
     ) -> Generator[Result, None, None]:
         """Yield the results of the missing trials: trials with the same variant of the data train together."""
         parts: dict[Variant, list[Suggestion]] = {}
-        for suggestion in suggestions:
+        for suggestion in trials:
             parts.setdefault(variant_of(suggestion.params), []).append(suggestion)
-        numbers = {
-            variant: missing.intersection(suggestion.number for suggestion in group) for variant, group in parts.items()
-        }
+        numbers = {variant: missing.intersection(s.number for s in part) for variant, part in parts.items()}
         # All runners share the file of running trials, and a runner deletes it at its end. Idle runners come last.
         for position, variant in enumerate(sorted(parts, key=lambda variant: not numbers[variant])):
             if position and watch.stopping():

@@ -69,8 +69,7 @@ def load_source(
 
 
 def load_rows(spec: SweepSpec) -> SearchData:
-    """Load the rows of a spec. The backend is chosen before, because the loaders may import Keras."""
-    choose_backend(None)
+    choose_backend(None)  # before a loader imports Keras
     return load_search_data(spec)
 
 
@@ -112,8 +111,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
     The score is from a fit on the training rows. No test row is used.
 
-    Raises:
-        DataError: Labels have several columns of numbers, or a class has too few rows for the folds.
+    Raises DataError if labels have several columns of numbers, or a class has too few rows for the folds.
     """
     from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn import config_context

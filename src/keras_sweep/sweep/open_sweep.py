@@ -61,7 +61,6 @@ class OpenSweep:
         stop: StopRequest | None = None,
         workers: Pool | None = None,  # None: this process trains
     ) -> None:
-        """Store the arguments; nothing is opened yet."""
         self.folder, self.emit, self.workers = folder, emit, workers
         self.wall = WallTime() if wall is None else wall
         self.stop = StopRequest(ends_process=False) if stop is None else stop
@@ -86,7 +85,6 @@ class OpenSweep:
             self.study.close()
 
     def read(self) -> RecordedSweep:
-        """Return the sweep as its record is now. Raises RecordError."""
         return RecordedSweep(self.folder, self.study.facts, self.study.rank_results())
 
     @property
@@ -112,8 +110,7 @@ class OpenSweep:
 
         Raises:
             UsageError: Another program trained the trial, the code is not trusted, or the backend does not fit.
-            DataError: The data can't be read.
-            ChangedSweep: The rows or the model's code have changed.
+            DataError, ChangedSweep: The data can't be read, or the rows or the model's code have changed.
         """
         if is_imported(trial):
             raise UsageError(
@@ -151,7 +148,6 @@ class OpenSweep:
 
     @property
     def runners(self) -> list[Runner]:
-        """All runners of a run."""
         return [self.runner, *self._variant_runners.values()]
 
     def rows_of(self, variant: Variant) -> str | None:

@@ -54,15 +54,11 @@ class Imported:
 
 
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """Read the finished trials of a study. A file is opened read-only.
+    """Read the finished trials of a study from a file, opened read-only, or from the URL of a storage.
 
-    Args:
-        source: A file, or the URL of a storage.
-        study: The name of the study. It is required if the storage has several, not counting a sweep's finalists.
-        metric: The name of the objective.
+    `study` is required if the storage has several, not counting a sweep's finalists. `metric` names the objective.
 
-    Raises:
-        UsageError: There is no such file, Optuna can't read it, or several studies match.
+    Raises UsageError if there is no such file, Optuna can't read it, or several studies match.
     """
     path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():
@@ -112,10 +108,7 @@ def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None 
 
 
 def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
-    """Keep the trials that fit the sweep's space, by `select_fitting`.
-
-    Raises UsageError if the metric or its direction differs, or no trial fits.
-    """
+    """Keep the trials that fit the space. Raises UsageError if none fits, or the metric or its direction differs."""
     source, ours, theirs = imported.source, spec.objective, imported.objective
     if ours.further:
         message = f"trials of {source} have one goal each, but this sweep has several"

@@ -38,8 +38,6 @@ STDERR = 1e-4  # relative difference of two standard errors
 
 
 class Match(StrEnum):
-    """How close two numbers, or two curves, are."""
-
     EQUAL = "equal"
     ROUNDING = "equal to rounding"
     PARTED = "parted"
@@ -47,8 +45,6 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The difference of a metric between two trainings."""
-
     match: Match
     relative: float  # |a - b| / |b|; infinite if a and b differ and are not both finite
 
@@ -104,8 +100,6 @@ class CurveMatch:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The result of a replay."""
-
     sweep: str
     objective: Objective
     recorded: Result
@@ -114,10 +108,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether the numbers of the record are reproduced.
-
-        They must match to rounding. If roundings grow until `fit` parts, the recorded runner must match bit for bit.
-        """
+        """Whether the record's numbers are reproduced to rounding; if `fit` parts, the recorded runner must match exactly."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -132,13 +123,10 @@ def replay(
 ) -> Replay:
     """Train a trial, or the winner, again on its backend, and compare it with the record, epoch by epoch.
 
-    Args:
-        runner: By default `fit`. "compiled" trains the trial in the programs in which it was recorded.
-        workers: Train here instead of in this process, as `workers_of` takes them.
+    `runner` is `fit` by default; "compiled" uses the programs in which the trial was recorded. `workers` train instead
+    of this process, as `workers_of` takes them.
 
-    Raises:
-        UsageError: There is no such runner, or there are no such workers.
-        SweepError: The workers fail; or as `OpenSweep.training` and `OpenSweep.load`.
+    Raises UsageError for an unknown runner or workers, SweepError if workers fail; and as `OpenSweep.load`.
     """
     make_workers, options = workers_of(workers), dict[str, Any]()
     sweep.emit(PhaseBegan("data"))
@@ -192,8 +180,7 @@ def _find_differences(recorded: Result, again: Result, objective: Objective) -> 
 def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
     """Return the weights that earned the value of a trial or finalist; train it again if they are not on disk.
 
-    Weights on disk work on every backend. On another backend their scores may differ in the last digits, which emits a
-    notice.
+    Weights on disk work on every backend; a notice says that scores may differ in the last digits on another backend.
 
     Raises:
         Interrupted: The user asked to stop.
@@ -236,20 +223,16 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
 def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     """Train a recorded trial or finalist again with this runner, and emit its progress as phases.
 
-    The training stops where the record says so. If the trial, or another trial of its generation, continues earlier
-    trials, these are trained first. Checkpoints of the sweep stay as they are.
+    The training stops where the record says so. Trials that its generation continues are trained first. Checkpoints of
+    the sweep stay as they are.
 
-    Raises:
-        Interrupted: The user asked to stop.
-        RecordError: The record does not say which trials a finalist trained with.
+    Raises Interrupted if the user asked to stop, RecordError if a finalist's fellow trials are not recorded.
     """
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
     variant = variant_of(trial.params)  # trials with other data trained in other programs
     results, index, numbers = study.results(), trial.suggestion.generation, frozenset({trial.number})
     tell = tell_as_phases(sweep.emit, f"training {trial.name} again")
-    generations = {
-        number: list(group) for number, group in groupby(results, key=lambda result: result.suggestion.generation)
-    }
+    generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
     def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
         """Train the numbered trials of the search, after all trials that their generation continues."""

@@ -47,15 +47,10 @@ def open_study(
     """Open or create the sweep's record for writing. The caller holds the lock.
 
     A damaged record is refused and stays as it is. An altered copy of the space file is moved aside and written again.
+    `fingerprint` is the digest of the training and validation rows. `keras_config` is given if trials will be trained.
+    A new record begins with `learned`, the trials of an earlier sweep.
 
-    Args:
-        fingerprint: The digest of the training and validation rows.
-        keras_config: The settings of Keras, if trials will be trained.
-        learned: Trials of an earlier sweep, which begin a new record.
-
-    Raises:
-        RecordError: The record is damaged, or the disk fails.
-        ChangedSweep: As `check_same`.
+    Raises RecordError if the record is damaged or the disk fails; and as `check_same`.
     """
     optional = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
     known = {key: value for key, value in optional.items() if value is not None}
@@ -163,10 +158,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute lost scores again from weights, and emit a notice of scores that stay lost. Raises RecordError.
-
-    Damaged files are moved aside.
-    """
+    """Compute lost scores from weights; a notice counts losses. Damaged files move aside. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [
@@ -190,7 +182,6 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
 
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
-    """Compute the scores from weights; None without weights, or if the digest differs from the record."""
     spec, data = sweep.load(trial)
     assert trial.value is not None
     try:

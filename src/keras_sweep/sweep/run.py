@@ -50,8 +50,7 @@ from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import best_training, comparable, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
-# A run writes files with these prefixes even if the sweep is complete.
-KEPT_APART = ("study.db", "run.log", "lock")
+KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ class RunOptions:
     workers: str | int | Executor | None = None  # as `workers_of` takes them; None: this process trains
 
     def __post_init__(self) -> None:
-        """Raise UsageError if there is no such runner, or a number is too small."""
         if self.runner is not None:
             RUNNERS.find(self.runner)
         workers_of(self.workers)
@@ -180,22 +178,14 @@ def _note_device(sweep: OpenSweep) -> None:
     device, study = sweep.runner.device, sweep.study
     if device is None or device.is_cpu:
         return
-    first_device = study.facts.versions.get("device", device.text)
-    warning = (
-        ""
-        if first_device == device.text
-        else f"; the sweep was begun on {first_device}, so that last digits may differ"
-    )
+    first = study.facts.versions.get("device", device.text)
+    warning = "" if first == device.text else f"; the sweep was begun on {first}, so that last digits may differ"
     sweep.emit(Noticed(f"{device.text}{warning}"))
-    study.set_attributes({"versions": {**study.facts.versions, "device": first_device}})
+    study.set_attributes({"versions": {**study.facts.versions, "device": first}})
 
 
 def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
-    """Find trials from number `recorded` on that are saved beside the record.
-
-    Returns:
-        Ended trials in the spool, and for trials stopped in training the epoch of their checkpoint.
-    """
+    """Return ended trials in the spool from number `recorded` on, and the checkpoint's epoch of each stopped trial."""
     waiting = waiting_beside(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}

@@ -62,9 +62,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
     lengths = [training_plan(spec, suggestion.params).epochs for suggestion in suggestions]
     end = time.monotonic() + PROBE_SECONDS
     counts = runner.programs(suggestions, numbers, emit)
-    short_suggestions = [
-        replace(suggestion, params={**suggestion.params, "epochs": min(max(lengths), 2)}) for suggestion in suggestions
-    ]
+    short = [replace(trial, params={**trial.params, "epochs": min(max(lengths), 2)}) for trial in suggestions]
     ended_epochs: list[Event] = []
 
     def tell(event: Event) -> None:
@@ -74,7 +72,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
             emit(event)
 
     watch = Watch(emit=tell, stopping=lambda: bool(ended_epochs) and time.monotonic() > end)
-    results = list(runner.run(short_suggestions, numbers, watch))
+    results = list(runner.run(short, numbers, watch))
     for words in doubts(spec.objective.name, results):
         emit(Noticed(words))
     if not ended_epochs or (results and all(result.state is not TrialState.COMPLETE for result in results)):
@@ -82,9 +80,7 @@ def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | 
     # Later trials need new programs as often as trials of this generation share theirs with no other trial.
     unshared = sum(programs for programs, of_trials in counts if of_trials == 1)
     later = unshared / len(suggestions) * max(trials - len(numbers), 0)
-    programs = (sum(programs for programs, _ in counts) + later) * data_space(
-        spec.space
-    ).size  # for each variant of the data
+    programs = (sum(programs for programs, _ in counts) + later) * data_space(spec.space).size  # for each variant
     spent = Counter(runner.spent)
     # The program that scores a trial is compiled, too, on its first use.
     program_seconds = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)

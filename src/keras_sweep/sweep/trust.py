@@ -19,9 +19,8 @@ def ask_for_trust(
 ) -> None:
     """Emit a notice of the code that will be imported, and of the server that runs the query of `data`.
 
-    Functions that this program passed to the sweep are trusted. `who` names the file for messages.
-
-    Raises UsageError if the code is not trusted, or is a function of another program.
+    Functions that this program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if
+    the code is not trusted, or is a function of another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not was_given(source)]
     for source in filter(is_given, foreign):

@@ -24,8 +24,7 @@ from keras_sweep.trial.ranking import order_key
 if TYPE_CHECKING:
     import polars as pl
 
-# So many tied trials count as the good trials; with fewer ties the best trials do.
-FEWEST_TIES = 5
+FEWEST_TIES = 5  # tied trials are the good trials; with fewer ties the best GOOD_TRIALS are
 GOOD_TRIALS = 10
 
 
@@ -39,7 +38,7 @@ class ValidationOutputs:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes; () if a row can have no class, or several."""
+        """Class names; () if a row can have no class, or several."""
         return self.data.names_of_classes
 
     @cached_property
@@ -56,10 +55,7 @@ class ValidationOutputs:
 def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
     """Compute the winner's outputs from its saved weights, without opening a model file.
 
-    Raises:
-        RecordError: Its weights are not saved.
-        DataError: Its pictures are not on this machine.
-        SweepError: As `OpenSweep.load` raises it.
+    Raises RecordError without saved weights, DataError without the pictures; and as `OpenSweep.load`.
     """
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:

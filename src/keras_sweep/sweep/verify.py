@@ -122,7 +122,7 @@ def verify_model(
     batch_size = batch_size if isinstance(batch_size, int) and batch_size > 0 else DEFAULT_BATCH_SIZE
     scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, batch_size=batch_size, **_QUIET)
     if card.refit is not None:
-        checks = _checks("refit ", card.refit.scores, scores, rows)
+        checks = _compare_scores("refit ", card.refit.scores, scores, rows)
     else:
         checks = _check_validation(spec, card, scores, rows, lambda: predict_rows(model, x))
     if not checks:
@@ -135,7 +135,7 @@ def verify_model(
         emit(PhaseBegan("test"))
         x, rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
         scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, **_QUIET)
-        checks += _checks("test ", card.test or {}, scores, rows)
+        checks += _compare_scores("test ", card.test or {}, scores, rows)
     checked = [_card_key(check.name) for check in checks]
     if f"validation.{card.metric.name}" in checked:
         checked.append("validation.value")  # equal to that score
@@ -196,39 +196,35 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
 
     check_environment()
     enable_compile_cache()
-    custom_objects: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.compiles_code)
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
-        custom_objects = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
-    compiles_code = spec.compiles_code
+        objects = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
+    anew = spec.compiles_code
     try:
         with without_tensorflow():
-            model = keras.models.load_model(
-                path, custom_objects=custom_objects, safe_mode=True, compile=not compiles_code
-            )
+            model = keras.models.load_model(path, custom_objects=objects, safe_mode=True, compile=not anew)
     except Exception as error:  # Keras raises nearly anything
         reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
         hint = "If you know the file, open it in Python: its card says how under `open`"
         if sources and not trust:
             hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
         raise ModelError(f"{path} can't be opened without code of its own: {reason}", hint=hint) from error
-    if compiles_code:
+    if anew:
         model.compile(**compile_arguments(spec, spec.loss_arguments, data))
     if not model.compiled:
         raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
     return model
 
 
-def _checks(prefix: str, in_card: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
+def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
     """Compare each score with the card."""
-    expected = {
-        name.removeprefix("val_"): float(value) for name, value in in_card.items() if isinstance(value, int | float)
-    }
+    known = {name.removeprefix("val_"): float(x) for name, x in recorded.items() if isinstance(x, int | float)}
     return [
-        Check(prefix + name, expected[name], float(now), gap(name, float(now), expected[name], len(rows), rows.weights))
+        Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
         for name, now in scores.items()
-        if name in expected
+        if name in known
     ]
 
 
@@ -237,7 +233,7 @@ def _check_validation(
 ) -> list[Check]:
     """Compare the scores on the validation rows, the value that ranked the trial, and its standard error."""
     in_card, metric = card.validation, card.metric.name
-    checks = _checks("val_", in_card, scores, rows)
+    checks = _compare_scores("val_", in_card, scores, rows)
     ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))

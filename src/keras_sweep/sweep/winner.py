@@ -92,14 +92,12 @@ def train_on_all(
 ) -> tuple[Weights, Refit]:
     """Train a configuration on all rows, for as many epochs as its value took. Returns the weights and the refit.
 
-    Raises:
-        Interrupted: The user asked to stop.
-        SweepError: The training diverged, or user code raised.
+    Raises Interrupted if the user asked to stop, SweepError if the training diverged or user code raised.
     """
     spec, _ = sweep.load(training)
     # A `fit` in phases trains more epochs than its argument says.
-    epochs = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
-    params = {**training.params, **epochs}
+    changes = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
+    params = {**training.params, **changes}
     params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
     single = replace(
         spec,
@@ -133,13 +131,10 @@ def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data:
     try:
         model.set_weights(list(weights))
     except ValueError as error:
-        message = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
-        raise ModelError(
-            f"{message}: {error}", hint="Let the model depend on the function's arguments alone"
-        ) from error
-    # Without its variables the optimizer causes a warning when the file is loaded. A user's own loop may have none.
-    if (optimizer := getattr(model, "optimizer", None)) is not None:
-        optimizer.build(model.trainable_variables)
+        fault = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
+        raise ModelError(f"{fault}: {error}", hint="Let the model depend on the function's arguments alone") from error
+    if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
+        optimizer.build(model.trainable_variables)  # else loading the file causes a warning
     return model
 
 
@@ -166,9 +161,7 @@ def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
 def evaluate_winner(sweep: OpenSweep) -> TestScores:
     """Evaluate the winner on the test rows once more; counted before the score, and emitted as `TestEvaluated`.
 
-    Raises:
-        SweepBusy: Another process runs the sweep.
-        SweepError: As `OpenSweep.training`, `OpenSweep.load` and `look_at_test` raise it.
+    Raises SweepBusy if another process runs the sweep; and as `OpenSweep.training` and `look_at_test`.
     """
     with SweepLock(sweep.folder):
         best = sweep.training(None)
@@ -185,8 +178,8 @@ def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
 def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: SearchData) -> TestScores:
     """Evaluate the winner's model on the sealed test rows, which must exist, and count the evaluation.
 
-    `training_data` are the rows that the model was trained on. The count is written after the rows are open and before they are
-    scored. So an evaluation that a kill ends is counted, and repeated; unreadable rows count nothing.
+    `training_data` are the rows that the model was trained on. The count is written once the rows are open, before the
+    score. So an evaluation that a kill ends is counted, and repeated; unreadable rows count nothing.
 
     Raises:
         ChangedSweep: The test rows have changed since the sweep began.
@@ -238,10 +231,8 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     known_errors = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
-        labels, is_right = rows.classes, as_probabilities(predict()).argmax(axis=1) == rows.classes
+        labels, right = rows.classes, as_probabilities(predict()).argmax(axis=1) == rows.classes
         counts = np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
-        class_weights = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
-        per_class = {
-            name: float(np.average(is_right, weights=weights)) for name, weights in class_weights if weights.any()
-        }
+        by_class = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
+        per_class = {name: float(np.average(right, weights=weights)) for name, weights in by_class if weights.any()}
     return TestScores(len(rows), scores, known_errors, per_class)
