@@ -76,7 +76,7 @@ class Card(BaseModel):
     sha256: str = ""  # of the model's file; "" for a folder
 
 
-def model_card(
+def build_card(
     sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
     """Build the card of a trial or finalist as plain data.

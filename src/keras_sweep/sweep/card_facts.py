@@ -34,7 +34,7 @@ class Fact:
         return bool(self.card == self.known)
 
 
-def card_facts(
+def compare_card_facts(
     card: Mapping[str, Any], home: RecordedSweep | None, model: Any, seen: Sequence[str]
 ) -> tuple[list[Fact], list[str], str]:
     """Compare the scores, parameters, seed and estimate of a card with the sweep's record.
@@ -76,7 +76,7 @@ def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, 
     }
     if home.objective.further:
         known["goals"] = {goal.name: match.goal(goal.name) for goal in home.objective.further}
-    # Without a recorded refit, `sweep export` trained the model on all rows.
+    # Without a recorded refit, `sweep export` refit the model for the file.
     if (refit := facts.refit_of(match)) is not None:
         known["refit"] = refit_record(refit)
     test, card_test = test_record(facts, match), card.get("test")

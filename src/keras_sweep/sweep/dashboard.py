@@ -34,7 +34,7 @@ class _Quiet(wsgi.WSGIRequestHandler):
         """Print nothing for a request."""
 
 
-def dashboard_server(folder: SweepFolder, port: int) -> Server:
+def create_server(folder: SweepFolder, port: int) -> Server:
     """Return a listening server for the sweep's dashboard; `serve_forever` answers. Port 0 takes any free port.
 
     Raises:

@@ -18,7 +18,7 @@ from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result
 
 
-def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
+def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
     """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
 
     The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the

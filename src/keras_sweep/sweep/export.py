@@ -25,11 +25,11 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
-from keras_sweep.sweep.card import card_text, is_card_of, model_card, read_kept_card, test_record
+from keras_sweep.sweep.card import build_card, card_text, is_card_of, read_kept_card, test_record
 from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.trust import refuse_imported_sweep
-from keras_sweep.sweep.winner import final_model, last_look, look_at_test
+from keras_sweep.sweep.winner import build_final_model, last_look, look_at_test
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
@@ -49,7 +49,7 @@ class ExportFormat:
     folder: bool = False  # whether the format is a folder, of any name
 
 
-def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
+def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """Return the model to write to a trial's file: it takes raw rows, and is compiled like the trial.
 
     Raises ModelError if Keras can't serialise the model.
@@ -92,7 +92,7 @@ def _write_keras(model: Any, part: Path, path: Path) -> None:
     with without_tensorflow():
         try:
             model.save(part)
-        except ValueError as error:  # zip files need a time after 1980, and the clock of a board may start at 1970
+        except ValueError as error:  # a zip file can't hold times before 1980, and a board's clock may be reset
             hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
             raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
 
@@ -160,11 +160,11 @@ def export_trial(
     trial = recorded.training(number)
     card = _copy_kept_model(recorded, trial, path, card_path, sweep.emit) if format == "keras" else None
     if card is None:
-        model, training_data, refit = final_model(sweep, trial)
+        model, training_data, refit = build_final_model(sweep, trial)
         spec, data = sweep.load(trial)
-        whole = file_model(spec, model, training_data)
+        whole = build_file_model(spec, model, training_data)
         opening = form.opening or opening_call(whole)
-        card = model_card(recorded, spec, trial, data, opening=opening, refit=refit)
+        card = build_card(recorded, spec, trial, data, opening=opening, refit=refit)
         # Ctrl-C leaves nothing.
         with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
             if format == "keras":
@@ -244,7 +244,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
     old_card = _read_sound_card(study, emit)
     opening = str(old_card.get("open", PLAIN))
     recorded = RecordedSweep(folder, study.facts, results)
-    new_card = model_card(recorded, spec, best, data, opening=opening, refit=refit)
+    new_card = build_card(recorded, spec, best, data, opening=opening, refit=refit)
     is_sound = all(old_card.get(key) == new_card.get(key) for key in OF_THE_MODEL)
     must_test = test and scores is None and bool(data.test_rows)
     is_current = old_card.get("estimate") == new_card["estimate"] and (old_card.get("test") is None) == (scores is None)
@@ -252,7 +252,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
         return True
     if must_test or not is_sound:
         with wall.phase("build"):
-            model, training_data, _ = final_model(sweep, best)
+            model, training_data, _ = build_final_model(sweep, best)
         if must_test:
             try:
                 with wall.phase("test"):
@@ -262,7 +262,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
         if not is_sound:
             try:
                 with wall.phase("export"):
-                    as_file = file_model(spec, model, training_data)
+                    as_file = build_file_model(spec, model, training_data)
             except ModelError as error:  # trials and weights stay usable
                 emit(Noticed(str(error)))
                 return False

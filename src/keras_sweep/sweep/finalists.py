@@ -39,7 +39,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
         study.set_attributes({"finalists": [asdict(choice) for choice in choices]})
     section = spec.finalists
     is_cut = section is not None and len(choice) < len(choose_finalists(replace(spec, finalists_asked=True), results))
-    note = cut_text(choice, section.top, section.seeds) if section is not None and is_cut else ""
+    note = describe_cut(choice, section.top, section.seeds) if section is not None and is_cut else ""
     if not choice.recipes:
         if note:
             emit(FinalistsChosen((), (), (), 0, note))
@@ -69,7 +69,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
     return True
 
 
-def cut_text(choice: Choice, top: int, seeds: int) -> str:
+def describe_cut(choice: Choice, top: int, seeds: int) -> str:
     """Explain that the search is too small for all finalists."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file asks for all"
     if not choice.recipes:

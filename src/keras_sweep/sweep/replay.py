@@ -108,7 +108,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether the record's numbers are reproduced to rounding; if `fit` parts, the recorded runner must match exactly."""
+        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` parts."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -135,7 +135,7 @@ def replay(
 
     def compare(with_runner: Runner) -> CurveMatch:
         again, gaps = train_again(sweep, recorded, with_runner), {}
-        for metric in (metric for metric in recorded.curve if metric in again.curve):
+        for metric in (name for name in recorded.curve if name in again.curve):
             rows = data.validation if metric.startswith("val_") else data.train
             pairs = zip(recorded.curve[metric], again.curve[metric], strict=False)
             gaps[metric] = tuple(gap(metric, old, new, len(rows), rows.weights) for old, new in pairs)
@@ -238,7 +238,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
         """Train the numbered trials of the search, after all trials that their generation continues."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
         suggestions = _whole_generation(spec, runner.generation, earlier_results, generations[number])
-        suggestions = [result for result in suggestions if variant_of(result.params) == variant]
+        suggestions = [trial for trial in suggestions if variant_of(trial.params) == variant]
         missing = runner.missing(suggestions)
         for earlier in sorted({result.suggestion.generation for result in results if result.number in missing}):
             for _ in train_searched(earlier, missing.intersection(result.number for result in generations[earlier])):
@@ -253,7 +253,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
-        finalists = [result for result in finalists if variant_of(result.params) == variant]
+        finalists = [finalist for finalist in finalists if variant_of(finalist.params) == variant]
         trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
     for result in trained:
         return result

@@ -23,7 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
-from keras_sweep.sweep.winner import validation_outputs
+from keras_sweep.sweep.winner import compute_validation_outputs
 from keras_sweep.training.build_trial import call_model, predict_rows
 from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed
@@ -190,7 +190,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
         return None
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
-        predict = partial(validation_outputs, spec, trial, weights, data, call)
+        predict = partial(compute_validation_outputs, spec, trial, weights, data, call)
         scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         if scores is not None and scores.digest == trial.scores_digest:
             return scores

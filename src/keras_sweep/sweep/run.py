@@ -28,7 +28,7 @@ from keras_sweep.search.engines import make_engine, whole_point
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.earlier import load_earlier_trials
 from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded, SweepStarted, WinnerRefitted, short_path
 from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.finalists import train_finalists
@@ -40,7 +40,7 @@ from keras_sweep.sweep.loop import (
     search,
     train_point,
 )
-from keras_sweep.sweep.open_sweep import OpenSweep, load
+from keras_sweep.sweep.open_sweep import OpenSweep, load_for_run
 from keras_sweep.sweep.resume import check_same, open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.winner import last_look, refit_winner
 from keras_sweep.training.checkpoint import read_kept_epochs
@@ -154,13 +154,13 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
     folder, emit, wall = sweep.folder, sweep.emit, sweep.wall
     if (make_workers := workers_of(options.workers)) is not None:
         sweep.workers = stack.enter_context(contextlib.closing(make_workers()))
-    spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, sweep.stop, sweep.workers)
+    spec, data, runner = load_for_run(spec, folder.checkpoints, options.runner, emit, wall, sweep.stop, sweep.workers)
     sweep.spec, sweep.data, sweep.runner = spec, data, runner
     make_engine(spec)  # raises before anything is written
     is_new = options.fresh or not folder.exists()
     if options.add is not None:
         whole_point(spec, options.add, {} if is_new else None)
-    learned = earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if is_new else []
+    learned = load_earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if is_new else []
     lock = stack.enter_context(SweepLock(folder, force=options.force))
     if lock.taken_over is not None:
         emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))

@@ -15,9 +15,9 @@ from keras_sweep.search.engines import find_sampler, make_engine
 from keras_sweep.search.pruning import epochs_read_from, estimate_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space.variants import data_space
-from keras_sweep.sweep.earlier import earlier_trials
+from keras_sweep.sweep.earlier import load_earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
-from keras_sweep.sweep.open_sweep import load
+from keras_sweep.sweep.open_sweep import load_for_run
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
@@ -53,7 +53,7 @@ class TimeEstimate:
         return self.compile_seconds + self.epoch_seconds * self.trial_epochs
 
 
-def estimate(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | None:
+def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | None:
     """Train one generation for two epochs, or a part of it in the time; None if all of its trials fail."""
     engine = make_engine(spec)
     suggestions = engine.ask(max(runner.generation, PROBE_TRIALS))
@@ -125,10 +125,10 @@ def probe_time(
     """Return the data, and an estimate of how long the sweep will take; writes nothing.
 
     Emits the notices of a run about the model, the runner and the earlier trials. `runner` is as in `choose_runner`.
-    `sweeps` is the folder with earlier sweeps. Raises as `load` and `earlier_trials`.
+    `sweeps` is the folder with earlier sweeps. Raises as `load_for_run` and `load_earlier_trials`.
     """
     wall = WallTime()
     wall.tell = lambda phase: emit(PhaseBegan(phase))
-    spec, data, chosen = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
-    earlier_trials(spec, data.fingerprint, sweeps, emit)
-    return data, estimate(spec, chosen, emit)
+    spec, data, chosen = load_for_run(spec, None, runner, emit, wall, StopRequest(ends_process=False))
+    load_earlier_trials(spec, data.fingerprint, sweeps, emit)
+    return data, estimate_time(spec, chosen, emit)

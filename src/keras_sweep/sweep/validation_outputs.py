@@ -17,7 +17,7 @@ from keras_sweep.record.candidates import load_scores
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import keeps_bits, load_weights_of, select_scored
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import as_probabilities, validation_outputs
+from keras_sweep.sweep.winner import as_probabilities, compute_validation_outputs
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
 
@@ -52,7 +52,7 @@ class ValidationOutputs:
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
 
 
-def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
+def compute_winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
     """Compute the winner's outputs from its saved weights, without opening a model file.
 
     Raises RecordError without saved weights, DataError without the pictures; and as `OpenSweep.load`.
@@ -62,7 +62,7 @@ def winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
     best = sweep.training(None)
     spec, data = sweep.load(best)
-    outputs = validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
+    outputs = compute_validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
     if not isinstance(outputs, np.ndarray):
         raise DataError(f"what the model of several outputs says of each row of {data.name} is not drawn")
     table: Any = None if data.preprocessing is None else read_parts(spec).validation.x

@@ -22,7 +22,7 @@ from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
-from keras_sweep.sweep.card_facts import Fact, card_facts
+from keras_sweep.sweep.card_facts import Fact, compare_card_facts
 from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
@@ -139,7 +139,7 @@ def verify_model(
     checked = [_card_key(check.name) for check in checks]
     if f"validation.{card.metric.name}" in checked:
         checked.append("validation.value")  # equal to that score
-    facts, unseen, why = card_facts(card_keys, home, model if data.preprocessing is None else None, checked)
+    facts, unseen, why = compare_card_facts(card_keys, home, model if data.preprocessing is None else None, checked)
     return Verified(
         model=path,
         card=card_file,

@@ -68,7 +68,7 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
         return None
 
 
-def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
+def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
     """Build the model that stands for a training; returns it, the rows that it was trained on, and its refit.
 
     Without a refit it has the recorded weights. With folds there is no single model, so it trains on all rows here.
@@ -138,7 +138,7 @@ def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data:
     return model
 
 
-def validation_outputs(
+def compute_validation_outputs(
     spec: SweepSpec,
     result: Result,
     weights: Weights,
@@ -165,7 +165,7 @@ def evaluate_winner(sweep: OpenSweep) -> TestScores:
     """
     with SweepLock(sweep.folder):
         best = sweep.training(None)
-        model, training_data, _ = final_model(sweep, best)
+        model, training_data, _ = build_final_model(sweep, best)
         return look_at_test(sweep, best, model, training_data)
 
 
