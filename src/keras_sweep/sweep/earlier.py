@@ -33,8 +33,8 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     facts, results = sweep.facts, sweep.results
     where = f"search.learn_from: the sweep {folder.name!r}"
     theirs, ours = (
-        join([f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (o, *o.further)], "and")
-        for o, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+        join([f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (top, *top.further)], "and")
+        for top, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
     if theirs != ours:
         raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")

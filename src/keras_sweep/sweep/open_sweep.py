@@ -1,6 +1,6 @@
 """An open sweep: its record, spec, data and runners. A run uses it, and so does later work with the sweep.
 
-A run loads everything before it writes anything (`load_for_run`). Other work opens the record, and reads the data on demand.
+A run loads everything before it writes anything (`load_for_run`). Other work opens the record, and reads data late.
 """
 
 import importlib
