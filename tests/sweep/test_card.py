@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, Split
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
-from keras_sweep.sweep.card import card_text, data_record, model_card, read_card, read_kept_card, seeds_record
+from keras_sweep.sweep.card import build_card, card_text, data_record, read_card, read_kept_card, seeds_record
 from keras_sweep.sweep.card import test_record as record_of_test
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.result import Suggestion
@@ -39,7 +39,7 @@ def sweep_of(*results, facts=FACTS, estimate=None, best=1):
 
 def card(training, *results, spec=None, data=DATA, refit=None, **about):
     sweep = sweep_of(*(results or (result(0), training)), **about)
-    return model_card(sweep, spec or make_spec(), training, data, opening="keras.models.load_model(path)", refit=refit)
+    return build_card(sweep, spec or make_spec(), training, data, opening="keras.models.load_model(path)", refit=refit)
 
 
 def finalist(number, recipe, seed, value):

@@ -13,8 +13,8 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.card import card_text, model_card
-from keras_sweep.sweep.card_facts import Fact, card_facts
+from keras_sweep.sweep.card import build_card, card_text
+from keras_sweep.sweep.card_facts import Fact, compare_card_facts
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits
@@ -40,7 +40,7 @@ HOME = home_of(*TRIALS)
 
 
 def card(training=TRIALS[1], home=HOME, spec=SPEC, refit=None, **changes):
-    about = json.loads(card_text(model_card(home, spec, training, DATA, opening="the call", refit=refit)))
+    about = json.loads(card_text(build_card(home, spec, training, DATA, opening="the call", refit=refit)))
     return {**about, "keras_config": None, **changes}
 
 
@@ -56,7 +56,7 @@ def compared(model):
     """What is wrong, each with who says it; what nobody looked at; why the record did not help."""
 
     def compare(about, home=HOME, *, model=model, seen=SEEN):
-        facts, unseen, why = card_facts(about, home, model, seen)
+        facts, unseen, why = compare_card_facts(about, home, model, seen)
         return {fact.name: fact.by for fact in facts if not fact.matches}, unseen, why
 
     return compare

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 from keras_sweep.record.facts import Choice
 from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
-from keras_sweep.sweep.finalists import choose_finalists, cut_text, suggest_finalists
+from keras_sweep.sweep.finalists import choose_finalists, describe_cut, suggest_finalists
 from keras_sweep.trial.ranking import best_training, order_key, score, seed_scores, unsteadiness, winner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import make_spec
@@ -51,7 +51,7 @@ def test_a_quarter_of_the_epochs_goes_to_five_recipes_with_three_seeds_or_fewer_
 
 
 def test_a_search_too_small_for_all_says_so_and_how_to_ask():
-    few, none = (cut_text(choose_finalists(make_spec(), search(trials)), 5, 3) for trials in (8, 7))
+    few, none = (describe_cut(choose_finalists(make_spec(), search(trials)), 5, 3) for trials in (8, 7))
     assert few.startswith("the finalists are 2 configurations with 1 new seed each")
     assert none.startswith("no configuration is trained with other seeds")
     assert {text.partition("; ")[2] for text in (few, none)} == {

@@ -15,7 +15,7 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.compare import Side, SideBySide, _behind, _differences, compare_sweeps
+from keras_sweep.sweep.compare import Side, SideBySide, _find_differences, _pair_winners, compare_sweeps
 from keras_sweep.trial.ranking import improvements, seed_scores, sum_seconds
 from keras_sweep.trial.result import Seconds, Suggestion
 from keras_sweep.trial.row_scores import from_outputs, from_values
@@ -151,7 +151,7 @@ def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -
 def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_by_row() -> None:
     scores = [from_values(row.astype(np.float32)) for row in np.random.default_rng(0).random((3, 50)) < 0.6]
     a, b = (replace(side(name, 0.6), scores=scores[n : n + 1]) for n, name in enumerate("ab"))
-    behind, rows = _behind(beside(a, b))
+    behind, rows = _pair_winners(beside(a, b))
     difference = scores[0].values() - scores[1].values()
     assert rows == 50
     assert (behind["a"].stderr, behind["a"].behind, behind["a"].tie) == (None, 0.0, True)
@@ -165,11 +165,11 @@ def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_
         replace(b, scores=(shorter,)),
         replace(b, best=replace(b.best, rows="others")),
     ):
-        assert _behind(beside(a, other)) == ({}, None)
+        assert _pair_winners(beside(a, other)) == ({}, None)
     several = replace(side("c", 0.6), scores=scores)  # with several seeds the search's own counts alone
-    assert _behind(beside(a, several))[0]["c"].behind == pytest.approx(0, abs=1e-9)
+    assert _pair_winners(beside(a, several))[0]["c"].behind == pytest.approx(0, abs=1e-9)
     steady, lucky = side("steady", 0.6, seeds=(0.6,)), side("lucky", 0.6, seeds=(0.4,))  # but where all have means
-    by_mean = _behind(beside(replace(steady, scores=scores[:2]), replace(lucky, scores=scores[1:])))[0]["lucky"]
+    by_mean = _pair_winners(beside(replace(steady, scores=scores[:2]), replace(lucky, scores=scores[1:])))[0]["lucky"]
     away = np.mean([one.values() for one in scores[:2]], axis=0) - np.mean([one.values() for one in scores[1:]], axis=0)
     assert by_mean.behind == pytest.approx(away.mean(), abs=1e-6)
     assert by_mean.stderr == pytest.approx(away.std(ddof=1) / np.sqrt(50), rel=1e-3)
@@ -177,15 +177,15 @@ def test_without_scores_of_rows_or_with_other_rows_winners_are_not_compared_row_
 
 def test_what_differs_between_sweeps_is_named_with_each_ones_value() -> None:
     same = [side(name, 0.5, spec={"data": "digits"}, fingerprint="0123456789") for name in "ab"]
-    assert _differences(same) == []
+    assert _find_differences(same) == []
     other = side("c", 0.5, spec={"data": "digits"}, fingerprint="abcdefghij")
-    assert _differences([*same, other]) == [
+    assert _find_differences([*same, other]) == [
         "the data of a is digits (rows 01234567), b is digits (rows 01234567), c is digits (rows abcdefgh)"
     ]
-    (metric,) = _differences(
+    (metric,) = _find_differences(
         [same[0], side("c", 0.5, objective=LOSS, spec={"data": "digits"}, fingerprint="0123456789")]
     )
     assert metric.startswith("the metric of a is val_accuracy") and "c is val_loss" in metric
     assert "to maximize" in metric and "to minimize" in metric
-    assert _differences([side("a", 0.5), side("b", 0.5)]) == []
-    assert len(_differences([side("a", 0.5), other])) == 1
+    assert _find_differences([side("a", 0.5), side("b", 0.5)]) == []
+    assert len(_find_differences([side("a", 0.5), other])) == 1

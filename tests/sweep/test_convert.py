@@ -124,7 +124,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> dict[str, Any]:
         Path(request["path"]).write_bytes(b"a model")
         return {"greatest_difference": 1e-5, "rows": 256, **answer}
 
-    monkeypatch.setattr(convert, "_answer_of_process", process)
+    monkeypatch.setattr(convert, "_ask_process", process)
     return asked
 
 
@@ -237,14 +237,14 @@ def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_sa
     monkeypatch.setattr(subprocess, "run", run)
     (tmp_path / "answer.json").write_text('{"rows": 3}')
     code = 0
-    assert convert._answer_of_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
+    assert convert._ask_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
     assert json.loads((tmp_path / "request.json").read_text()) == {"format": "onnx"}
     ((command, env, how),) = ran
     assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path), str(os.getpid())]
     assert (env["KERAS_BACKEND"], env["CUDA_VISIBLE_DEVICES"]) == ("tensorflow", "-1") and how["capture_output"]
     assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
     code = -9
-    said = convert._answer_of_process(tmp_path, {})["error"]
+    said = convert._ask_process(tmp_path, {})["error"]
     assert said.startswith("its process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
 
 
@@ -258,6 +258,6 @@ def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pyt
         def raises(request: Any, folder: Path, error: Exception = error) -> Any:
             raise error
 
-        monkeypatch.setattr(convert, "answer_to", raises)
+        monkeypatch.setattr(convert, "convert_request", raises)
         main(tmp_path)
         assert json.loads((tmp_path / "answer.json").read_text()) == {"error": said}

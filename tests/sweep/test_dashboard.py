@@ -11,7 +11,7 @@ import pytest
 
 from keras_sweep.errors import MissingPackage, RecordError, UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.dashboard import HOST, REFUSED, Server, dashboard_server
+from keras_sweep.sweep.dashboard import HOST, REFUSED, Server, create_server
 from tests.helpers.records import new_folder
 
 
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
 
 @pytest.fixture(scope="module")
 def server(folder: SweepFolder) -> Iterator[Server]:
-    with dashboard_server(folder, 0) as server:
+    with create_server(folder, 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -67,9 +67,9 @@ def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(serve
 def test_the_database_itself_is_open_for_reading_alone(folder):
     import optuna
 
-    from keras_sweep.sweep.dashboard import _storage
+    from keras_sweep.sweep.dashboard import _read_only_storage
 
-    storage = _storage(folder)
+    storage = _read_only_storage(folder)
     before = folder.study.read_bytes()
     with pytest.raises(optuna.exceptions.StorageInternalError):
         storage.set_study_user_attr(1, "metric", "another")
@@ -90,17 +90,17 @@ def test_a_port_that_is_taken_or_none_is_named(folder):
         taken.listen()
         for port in (taken.getsockname()[1], 70_000):
             with pytest.raises(UsageError, match=rf"port {port} .*can't be had: .*`--port 0`"):
-                dashboard_server(folder, port)
+                create_server(folder, port)
 
 
 def test_without_the_package_its_install_command_is_said(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna_dashboard", None)
     with pytest.raises(MissingPackage, match=r"pip install 'keras-sweep\[dashboard\]'"):
-        dashboard_server(folder, 0)
+        create_server(folder, 0)
 
 
 def test_a_damaged_record_is_said_before_anything_listens(tmp_path):
     folder = new_folder(tmp_path, trials=2)
     folder.study.write_bytes(b"no database")
     with pytest.raises(RecordError):
-        dashboard_server(folder, 0)
+        create_server(folder, 0)

@@ -13,7 +13,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.sweep.earlier import fitting
+from keras_sweep.sweep.earlier import select_fitting
 from keras_sweep.sweep.events import GenerationAsked
 from keras_sweep.trial.result import Result
 from tests.helpers.ran import Ran, quiet
@@ -118,7 +118,7 @@ OPTIMIZERS = Parameter("optimizer", Categorical(("adam", "sgd")))
 def fit(*given: dict[str, object], where: tuple[str, ...] = ()) -> tuple[list[Result], list[str]]:
     """Those of these trials that fit a space."""
     space = SearchSpace((RATE, UNITS, OPTIMIZERS, FOR_SGD), {"epochs": 3}, where)
-    return fitting(space, [result(number, 0.5, params=params) for number, params in enumerate(given)])
+    return select_fitting(space, [result(number, 0.5, params=params) for number, params in enumerate(given)])
 
 
 USUAL = {"learning_rate": 0.05, "units": 8, "optimizer": "adam"}
@@ -155,5 +155,5 @@ def test_a_trial_that_continues_one_that_is_left_out_continues_none() -> None:
         made = result(number, 0.5, params={"learning_rate": rate})
         return replace(made, suggestion=replace(made.suggestion, continues=continues, generation=3))
 
-    kept, _ = fitting(space, [trial(0, 9.0, None), trial(1, 0.05, None), trial(2, 0.05, 1), trial(3, 0.05, 0)])
+    kept, _ = select_fitting(space, [trial(0, 9.0, None), trial(1, 0.05, None), trial(2, 0.05, 1), trial(3, 0.05, 0)])
     assert [(one.number, one.suggestion.continues) for one in kept] == [(0, None), (1, 0), (2, None)]

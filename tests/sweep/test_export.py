@@ -16,7 +16,7 @@ import pytest
 from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.sweep.export import file_model, save_keras, write_page
+from keras_sweep.sweep.export import build_file_model, save_keras, write_page
 from keras_sweep.training.build_trial import compile_model
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import odd_models
@@ -35,7 +35,7 @@ def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
     spec = spec_of(function)
     model = compile_model(spec, training_plan(spec, {}), DATA)
     model.fit(DATA.train.x, DATA.train.y, verbose=0)
-    whole = file_model(spec, model, DATA)
+    whole = build_file_model(spec, model, DATA)
     path = folder / f"{function}.keras"
     save_keras(whole, path)
     return opening_call(whole), path, model.predict(DATA.validation.x, verbose=0)
@@ -70,7 +70,7 @@ def test_a_model_that_keras_cant_write_is_refused_in_a_sentence() -> None:
     spec = spec_of("unwritable")
     model = compile_model(spec, training_plan(spec, {}), DATA)
     with pytest.raises(ModelError, match=r"can't be written as a file: Object Unwritable was created"):
-        file_model(spec, model, DATA)
+        build_file_model(spec, model, DATA)
 
 
 def test_the_file_leaves_compiling_to_where_it_is_opened(tmp_path: Path) -> None:

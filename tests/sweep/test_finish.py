@@ -15,7 +15,7 @@ from keras_sweep.sweep import export
 from keras_sweep.sweep import winner as winner_module
 from keras_sweep.sweep.card import card_text, read_kept_card
 from keras_sweep.sweep.export import finish
-from keras_sweep.sweep.winner import final_model
+from keras_sweep.sweep.winner import build_final_model
 from keras_sweep.trial.ranking import winner
 from tests.helpers.factory import accuracy_error
 from tests.helpers.in_memory_record import open_to_run
@@ -144,10 +144,10 @@ def test_without_test_rows_there_is_no_look(study: StudyFile, results) -> None:
 
 def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, results, monkeypatch) -> None:
     def uncompiled(sweep, trial):
-        model, own, refit = final_model(sweep, trial)
+        model, own, refit = build_final_model(sweep, trial)
         return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
 
-    monkeypatch.setattr(export, "final_model", uncompiled)
+    monkeypatch.setattr(export, "build_final_model", uncompiled)
     why = "the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it"
     assert notices(finished(study, results)) == [why]
     assert study.facts.test_looks == 0 and study.folder.best.exists() and card(study)["test"] is None

@@ -9,7 +9,7 @@ import pytest
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import DataError, SweepError, UsageError
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.init import FEWEST, MOST_CLASSES, RARE, _data, _task, write_space_file
+from keras_sweep.sweep.init import FEWEST, MOST_CLASSES, RARE, _data_section, _derive_task, write_space_file
 
 ACCURACY = {"name": "val_accuracy", "goal": "maximize"}
 
@@ -18,7 +18,7 @@ def task(y, *, class_names=None, split=False, **places):
     """What labels say."""
     rows = RawRows(np.zeros((len(y), 2)), np.asarray(y), None, places)
     parts = {"train": rows} if split else {"rows": rows}
-    return _task(SourceRows("rows", class_names=class_names, **parts), rows)
+    return _derive_task(SourceRows("rows", class_names=class_names, **parts), rows)
 
 
 def test_classes_say_the_loss_and_how_rows_are_held_out():
@@ -85,7 +85,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def data_of(source: str, target: str | None = None, path: str = "a.yaml"):
     notes: list[str] = []
-    return _data(source, Path(path), target, notes), notes
+    return _data_section(source, Path(path), target, notes), notes
 
 
 @pytest.mark.parametrize(

@@ -291,10 +291,10 @@ def searched(make: Callable[[], Engine], size: int, rounds: int, ahead: int = 1)
     asked = []
     for _ in range(rounds):
         generation = found.next()
-        generation.done = trained(generation.asked)
-        finished += generation.done
-        asked.append(generation.asked)
-        if generation.asked:
+        generation.recorded = trained(generation.suggestions)
+        finished += generation.recorded
+        asked.append(generation.suggestions)
+        if generation.suggestions:
             found.close(generation, finished)
     return asked
 
@@ -314,17 +314,17 @@ def test_from_any_number_of_recorded_trials_the_next_are_those_of_a_search_that_
     generation = found.next()
     index = recorded // 3
     assert generation.index == index
-    assert points(generation.asked) == points(whole[3 * index : 3 * index + 3])
-    assert generation.done == finished[3 * index :]
-    assert (found.opened, generation.is_recorded) == (None, False)
-    generation.resumed = bool(generation.done)
-    finished += trained(generation.asked[len(generation.done) :])
-    generation.done = finished[3 * index :]
+    assert points(generation.suggestions) == points(whole[3 * index : 3 * index + 3])
+    assert generation.recorded == finished[3 * index :]
+    assert (found.incomplete, generation.is_recorded) == (None, False)
+    generation.resumed = bool(generation.recorded)
+    finished += trained(generation.suggestions[len(generation.recorded) :])
+    generation.recorded = finished[3 * index :]
     assert generation.is_recorded
     found.close(generation, finished)
     following = found.next()
-    assert points(following.asked) == points(whole[3 * index + 3 : 3 * index + 6])
-    assert (following.index, following.done) == (index + 1, [])
+    assert points(following.suggestions) == points(whole[3 * index + 3 : 3 * index + 6])
+    assert (following.index, following.recorded) == (index + 1, [])
 
 
 def test_of_an_engine_that_does_not_learn_several_generations_are_asked_as_one_and_keep_their_numbers() -> None:
@@ -343,17 +343,17 @@ def test_a_generation_of_another_size_is_not_continued_and_the_next_has_the_next
     finished = trained(whole[:4])
     other = replace(finished[3], suggestion=replace(whole[3], params={**whole[3].params, "learning_rate": 0.123}))
     generation = Generations(engine(), 3, [*finished[:3], other], WallTime()).next()
-    assert (generation.index, generation.done) == (2, [])
-    assert [(one.number, one.generation) for one in generation.asked] == [(4, 2), (5, 2), (6, 2)]
+    assert (generation.index, generation.recorded) == (2, [])
+    assert [(one.number, one.generation) for one in generation.suggestions] == [(4, 2), (5, 2), (6, 2)]
     smaller = Generations(engine(), 1, finished[:3], WallTime()).next()
-    assert (smaller.index, [one.number for one in smaller.asked]) == (1, [3])
+    assert (smaller.index, [one.number for one in smaller.suggestions]) == (1, [3])
 
 
 def test_an_exhausted_space_gives_what_is_left_and_then_an_empty_generation() -> None:
     sizes = [len(part) for part in searched(engine("random", SMALL), 4, 3)]
     assert sizes == [4, 2, 0]
     finished = trained([one for part in searched(engine("random", SMALL), 4, 2) for one in part])
-    assert Generations(engine("random", SMALL), 4, finished, WallTime()).next().asked == []
+    assert Generations(engine("random", SMALL), 4, finished, WallTime()).next().suggestions == []
 
 
 def test_what_waits_in_the_spool_is_taken_up_where_it_was_asked_and_trained_alike(tmp_path: Path) -> None:
@@ -372,12 +372,12 @@ def test_what_waits_in_the_spool_is_taken_up_where_it_was_asked_and_trained_alik
             ended[7],
         ):
             record.wait(one)
-        generation = Generation(1, asked, done=ended[:1])
-        assert generation.wanted(7) == frozenset(range(1, 7))
-        assert generation.wanted(100) == frozenset(range(1, 8))
-        generation.take_up(record, 7, "optuna/tpe", "compiled/jax")
-        assert [*generation.waiting] == [1]
-        assert generation.waiting[1].value == ended[1].value
+        generation = Generation(1, asked, recorded=ended[:1])
+        assert generation.missing_numbers(7) == frozenset(range(1, 7))
+        assert generation.missing_numbers(100) == frozenset(range(1, 8))
+        generation.load_spooled(record, 7, "optuna/tpe", "compiled/jax")
+        assert [*generation.spooled] == [1]
+        assert generation.spooled[1].value == ended[1].value
         assert generation.resumed
         left = sorted(path.name for path in study.folder.spool.iterdir())
         assert left == ["000001.npz", "000007.npz"]  # trial 7 is not of a sweep of seven

@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Training, UserCallback
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import open_sweep as open_sweep_module
-from keras_sweep.sweep.open_sweep import OpenSweep, load
+from keras_sweep.sweep.open_sweep import OpenSweep, load_for_run
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import TrialState
 from tests.helpers.command import sweep
@@ -48,7 +48,7 @@ def loaded(spec, runner=None, workers=None, **data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(open_sweep_module, "load_rows", lambda spec, read: (spec, replace(DATA, **data)))
         stop = StopRequest(ends_process=False)
-        spec, _, chosen = load(spec, None, runner, told.append, WallTime(), stop, workers)
+        spec, _, chosen = load_for_run(spec, None, runner, told.append, WallTime(), stop, workers)
     return spec, chosen, told
 
 

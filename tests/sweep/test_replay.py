@@ -20,7 +20,7 @@ from keras_sweep.sweep.replay import (
     Gap,
     Match,
     Replay,
-    _differences,
+    _find_differences,
     gap,
     replay,
     tell_as_phases,
@@ -282,15 +282,15 @@ RECORDED = Result(
     ],
 )
 def test_what_differs_beside_the_curves_is_said(changes, says):
-    assert _differences(RECORDED, replace(RECORDED, **changes), GOAL) == says
+    assert _find_differences(RECORDED, replace(RECORDED, **changes), GOAL) == says
 
 
 def test_a_record_that_contradicts_itself_is_said_first():
     wrong = replace(RECORDED, value=0.4)
-    (said,) = _differences(wrong, wrong, GOAL)
+    (said,) = _find_differences(wrong, wrong, GOAL)
     assert said == "the record contradicts itself: value 0.4, but 0.5 at epoch 2"
     failed = Result(Suggestion(0, {}), TrialState.FAIL, None)
-    assert _differences(failed, failed, GOAL) == []
+    assert _find_differences(failed, failed, GOAL) == []
 
 
 def test_what_goes_on_is_told_as_phases_alone():

@@ -6,7 +6,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
-from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate
+from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate_time
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
@@ -27,7 +27,7 @@ def of(spec, runner, probe_seconds=time_estimate.PROBE_SECONDS):
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time_estimate, "PROBE_SECONDS", probe_seconds)
-        found = estimate(spec, runner, told.append)
+        found = estimate_time(spec, runner, told.append)
     assert found.seconds == found.compile_seconds + found.epoch_seconds * found.trial_epochs
     return found, told
 
@@ -101,7 +101,7 @@ class Stated:
 def test_what_later_trials_compile_and_build_goes_by_those_of_the_first_generation_that_share_with_none():
     runner, told = Stated(), []
     spec = wanting(64, RATE, Parameter("epochs", Int(3, 6)), constants={"optimizer": "adam"})
-    found = estimate(spec, runner, told.append)
+    found = estimate_time(spec, runner, told.append)
     later = 3 / 16 * 48
     assert found.programs == 5 + later
     assert found.compile_seconds == pytest.approx((10 + 4) / 2 * (5 + later) + 8 * (1 + later / 16))
@@ -120,12 +120,12 @@ def test_a_probe_is_long_enough_to_tell_and_of_no_trial_that_is_not_to_be():
     spec = wanting(2, RATE, constants={"optimizer": "adam", "epochs": 1})
     runner = Stated()
     runner.generation = 1
-    found = estimate(spec, runner, lambda event: None)
+    found = estimate_time(spec, runner, lambda event: None)
     assert len(runner.asked) == PROBE_TRIALS and runner.wanted == {0, 1}
     assert found.trial_epochs == 2 and found.programs == 5  # none come later
     assert {one.params["epochs"] for one in runner.short} == {1}
     refit = replace(spec, finish=Finish(refit=True))
-    assert estimate(refit, Stated(), lambda event: None).refit_epochs == 1
+    assert estimate_time(refit, Stated(), lambda event: None).refit_epochs == 1
 
 
 def test_a_probe_ends_once_its_time_is_over_and_an_epoch_is_done(monkeypatch):
@@ -140,10 +140,10 @@ def test_a_probe_ends_once_its_time_is_over_and_an_epoch_is_done(monkeypatch):
 @pytest.mark.parametrize("runner", [Stated(TrialState.FAIL), Stated(epochs=0)])
 def test_of_trials_that_all_fail_nothing_is_estimated(runner):
     spec = wanting(8, RATE, constants={"optimizer": "adam", "epochs": 4})
-    assert estimate(spec, runner, lambda event: None) is None
+    assert estimate_time(spec, runner, lambda event: None) is None
 
 
 def test_each_set_of_values_of_the_data_has_programs_of_its_own():
     shuffles = Parameter("data.noise", Categorical((0, 1, 2)))
     spec = wanting(16, RATE, shuffles, constants={"optimizer": "adam", "epochs": 4})
-    assert estimate(spec, Stated(), lambda event: None).programs == 5 * 3
+    assert estimate_time(spec, Stated(), lambda event: None).programs == 5 * 3

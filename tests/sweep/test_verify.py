@@ -175,7 +175,7 @@ ROWS = Rows(np.zeros((4, 2)), np.zeros(4))
 
 def test_each_score_is_compared_with_the_one_of_its_name():
     said = {"val_loss": 0.5, "val_mae": 1, "note": "text", "loss_of": 3.0}
-    checks = verify._checks("test ", said, {"mae": 1.5, "loss": 0.5, "auc": 0.9}, ROWS)
+    checks = verify._compare_scores("test ", said, {"mae": 1.5, "loss": 0.5, "auc": 0.9}, ROWS)
     assert [(one.name, one.card, one.now, one.gap.match) for one in checks] == [
         ("test mae", 1.0, 1.5, Match.PARTED),
         ("test loss", 0.5, 0.5, Match.EQUAL),
@@ -188,7 +188,7 @@ OUTPUTS = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], np.float32)
 
 def checks_of(said: dict[str, Any], scores: dict[str, float]) -> list[tuple[str, float, float, Match, float]]:
     card = SimpleNamespace(validation=said, metric=SPEC.objective)
-    found = verify._validation_checks(SPEC, card, scores, ROWS, lambda: OUTPUTS)  # type: ignore[arg-type]
+    found = verify._check_validation(SPEC, card, scores, ROWS, lambda: OUTPUTS)  # type: ignore[arg-type]
     return [(one.name, one.card, one.now, one.gap.match, one.gap.relative) for one in found]
 
 
@@ -217,11 +217,11 @@ def test_the_standard_error_is_that_of_the_score():
 
 def test_the_card_is_followed_where_its_sweep_is_of_the_same_rows(folder, tmp_path):
     _, card, _ = read_card(folder / "digits.keras")
-    found = verify._sweep_of(card, folder / "sweeps")
+    found = verify._find_sweep(card, folder / "sweeps")
     assert found is not None and found.folder.name == "digits"
-    assert verify._sweep_of(card, tmp_path) is None
+    assert verify._find_sweep(card, tmp_path) is None
     other = card.model_copy(update={"data": card.data.model_copy(update={"fingerprint": "other"})})
-    assert verify._sweep_of(other, folder / "sweeps") is None
+    assert verify._find_sweep(other, folder / "sweeps") is None
 
 
 def test_rows_that_are_others_than_the_cards_test_rows_are_no_look(exported, folder, tmp_path):

@@ -16,7 +16,13 @@ from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, 
 from keras_sweep.sweep import open_sweep
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import build_trained_model, evaluate, final_model, refit_winner, validation_outputs
+from keras_sweep.sweep.winner import (
+    build_final_model,
+    build_trained_model,
+    compute_validation_outputs,
+    evaluate,
+    refit_winner,
+)
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
@@ -102,14 +108,14 @@ def again(value=0.9, weights=WEIGHTS, **more):
 def test_a_model_has_the_weights_of_its_trial_unless_it_was_refit(opened, trained):
     here, told = opened()
     keep(here)
-    model, rows, refit = final_model(here, TRIAL)
+    model, rows, refit = build_final_model(here, TRIAL)
     assert (rows, refit, told) == (DATA, None, [])
     np.testing.assert_array_equal(model.get_weights()[1], WEIGHTS[1])
     assert len(model.optimizer.variables) > 2  # it is built, or loading its file would warn
     refitted, told = opened(facts={"refit": replace(REFIT, digest=arrays_digest(OTHERS))})
     refitted.study.folder.refit.weights.mkdir(parents=True)
     write_arrays(weights_file(refitted.study.folder.refit, 3), OTHERS)
-    model, rows, refit = final_model(refitted, TRIAL)
+    model, rows, refit = build_final_model(refitted, TRIAL)
     assert (len(rows.train), refit, told) == (96, refitted.study.facts.refit, [])
     np.testing.assert_array_equal(model.get_weights()[1], OTHERS[1])
 
@@ -121,7 +127,7 @@ def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_i
     ):
         trained(again())
         here, told = opened(data=data, facts=facts)
-        model, _, refit = final_model(here, TRIAL)
+        model, _, refit = build_final_model(here, TRIAL)
         count = 96 if facts else 64
         assert told == [Noticed(f"trial 3 is trained on all {count} rows, since {why}")]
         assert refit == Refit(3, None, 2, count, {"accuracy": 0.5, "loss": 1.0}, arrays_digest(WEIGHTS))
@@ -132,13 +138,13 @@ def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained
     here, _ = opened(facts={"refit": REFIT})
     asked = trained(None)
     with pytest.raises(Interrupted, match="trial 3 was not trained on all rows to its end"):
-        final_model(here, TRIAL)
+        build_final_model(here, TRIAL)
     alone = asked["spec"]  # for the epochs of its value, over the schedule of the trial, and nothing stops it
     assert alone.space.constants == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4}
     assert (alone.schedule_epochs, alone.training.early_stopping, alone.objective.take_best) == (9, None, False)
     trained(again(None, None, reason="diverged"))
     with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
-        final_model(here, TRIAL)
+        build_final_model(here, TRIAL)
     assert refused.value.hint.startswith("Without folds and `finish: {refit: true}`")
 
 
@@ -179,7 +185,7 @@ def test_a_function_that_gives_another_model_now_is_named():
 
 def test_outputs_are_of_the_validation_rows():
     spec = make_spec(search=SearchSettings())
-    outputs = validation_outputs(spec, TRIAL, WEIGHTS, DATA)
+    outputs = compute_validation_outputs(spec, TRIAL, WEIGHTS, DATA)
     logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)

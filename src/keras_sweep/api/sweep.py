@@ -179,10 +179,10 @@ class Sweep:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
-        from keras_sweep.sweep.winner import final_model
+        from keras_sweep.sweep.winner import build_final_model
 
         with self._open() as sweep:
-            return final_model(sweep, sweep.training(number))[0]
+            return build_final_model(sweep, sweep.training(number))[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
@@ -315,9 +315,9 @@ class Sweep:
 
         Raises UsageError: optuna-dashboard is not installed, or the port can't be had.
         """
-        from keras_sweep.sweep.dashboard import dashboard_server
+        from keras_sweep.sweep.dashboard import create_server
 
-        return dashboard_server(self._folder, port)
+        return create_server(self._folder, port)
 
     @property
     def study(self) -> optuna.Study:

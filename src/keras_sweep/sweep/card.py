@@ -1,4 +1,4 @@
-"""The card beside an exported model: which trial it is, what it scored, and what it was made with."""
+"""Build and read model cards: the JSON file beside an exported model with its trial, scores and versions."""
 
 import hashlib
 import json
@@ -29,15 +29,15 @@ from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
-MAY_LACK = ("weights", "options", "transform", "inputs")  # of what a card says of the source
+MAY_LACK = ("weights", "options", "transform", "inputs")  # keys of a source; left out if empty
 
 
 class CardRows(BaseModel):
-    """What is read of a card's `data`."""
+    """Check the `data` of a card."""
 
     fingerprint: str
     test_fingerprint: str | None = None
-    source: DataSpec  # where they are read; a file is named by its path from the folder of the space file
+    source: DataSpec  # a path is relative to the folder of the space file
 
     @field_validator("source")
     @classmethod
@@ -47,45 +47,46 @@ class CardRows(BaseModel):
 
 
 class CardRefit(BaseModel):
-    """What is read of a card's `refit`."""
+    """Check the `refit` of a card."""
 
     rows: int
     scores: dict[str, float]
 
 
 class Card(BaseModel):
-    """What is read of a card, its types checked: it may be damaged, or somebody else's."""
+    """Check the keys of a card that this package reads. The file may be damaged or another person's."""
 
     sweep: str
     trial: int
     params: dict[str, Any]
     refit: CardRefit | None = None
-    model: dict[str, Any]  # its `source` is "module:function" of a user's own
-    open: str  # the call that opens the file
+    model: dict[str, Any]  # source: "module:function" for a user's model
+    open: str  # Python call that opens the model's file
     loss: str
     loss_arguments: dict[str, Any] = {}
     metrics: tuple[str, ...]
     metric_arguments: dict[str, dict[str, Any]] = {}
-    outputs: dict[str, dict[str, Any]] = {}  # of several outputs the loss and the metrics of each
+    outputs: dict[str, dict[str, Any]] = {}  # output -> loss and metrics; {} for a single output
     metric: Objective
     runner: str
     data: CardRows
     validation: dict[str, float | None]
     test: dict[str, Any] | None
     keras_config: dict[str, Any] | None = None
-    sha256: str = ""  # of the model's file; of a folder there is none
+    sha256: str = ""  # of the model's file; "" for a folder
 
 
-def model_card(
+def build_card(
     sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
-    """The card of a trial, or finalist, as plain data; `sha256` is added once the model's file is there.
+    """Build the card of a trial or finalist as plain data.
 
-    `data` are the rows of the search, `opening` is the call that opens the model's file.
+    The caller adds `sha256` after it has written the model's file. `data` has the rows of the search.
+    `opening` is the Python call that opens the model's file.
     """
-    recipe, comparison = sweep.results[training.recipe], sweep.comparison
+    trial, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
-    goals = {one.name: training.goal(one.name) for one in spec.objective.further}
+    goals = {goal.name: training.goal(goal.name) for goal in spec.objective.further}
     arguments = {
         "loss_arguments": dict(training_plan(spec, training.params).loss_arguments),
         "metric_arguments": {name: dict(values) for name, values in spec.metric_arguments.items()},
@@ -96,7 +97,7 @@ def model_card(
         "trials": len(sweep.results),
         "params": dict(training.params),
         "seed": training.params.get("seed", spec.search.seed),
-        **seeds_record(recipe, spec.search.seed),
+        **seeds_record(trial, spec.search.seed),
         "epoch": training.epoch,
         "refit": refit_record(refit),
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
@@ -104,7 +105,7 @@ def model_card(
         "loss": spec.loss,
         "metrics": list(spec.metrics),
         **{name: values for name, values in arguments.items() if values},
-        **({"outputs": {name: asdict(one) for name, one in spec.outputs.items()}} if spec.outputs else {}),
+        **({"outputs": {name: asdict(output) for name, output in spec.outputs.items()}} if spec.outputs else {}),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
         **({"goals": goals} if goals else {}),
         "engine": training.engine,
@@ -120,30 +121,29 @@ def model_card(
 
 
 def card_text(card: Mapping[str, Any]) -> str:
-    """The text of a card's file."""
     return json.dumps(card, indent=2) + "\n"
 
 
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """What a card says of the rows."""
-    of, pictures = spec.data, image_set(spec.data)
-    absolute = find_source(of.kind).is_path and Path(of.source).is_absolute()
-    source = os.path.relpath(of.source, spec.folder) if absolute else of.source
-    said = {**asdict(replace(of, source=source)), "options": of.words}
-    said["split"] = {key: one for key, one in said["split"].items() if one is not None}
+    """Describe the rows and their source for a card."""
+    data_spec, pictures = spec.data, image_set(spec.data)
+    absolute = find_source(data_spec.kind).is_path and Path(data_spec.source).is_absolute()
+    source = os.path.relpath(data_spec.source, spec.folder) if absolute else data_spec.source
+    source_record = {**asdict(replace(data_spec, source=source)), "options": data_spec.words}
+    source_record["split"] = {key: value for key, value in source_record["split"].items() if value is not None}
     words = "rows as the source gives them, float32"
     code = {}
     if data.preprocessing:
         from keras_sweep.data.table_preprocessing import inputs_code
 
-        words, code = "raw rows", inputs_code(of, data.preprocessing)
+        words, code = "raw rows", inputs_code(data_spec, data.preprocessing)
     elif pictures is not None:
         words = f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return {
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": {key: one for key, one in said.items() if one or key not in MAY_LACK},
+        "source": {key: value for key, value in source_record.items() if value or key not in MAY_LACK},
         "train_rows": len(data.train) if data.stream is None else None,
         **({"steps_per_epoch": data.stream.steps} if data.stream else {}),
         "validation_rows": len(data.validation),
@@ -157,39 +157,41 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def validation_record(result: Result) -> dict[str, Any]:
-    """What a card says of the validation rows."""
+    """Return the value, its standard error and the validation scores for a card."""
     scores = {name: value for name, value in result.metrics.items() if name.startswith("val_")}
     return {"value": result.value, "stderr": result.stderr, **scores}
 
 
-def seeds_record(recipe: Result, seed: int) -> dict[str, Any]:
-    """What a card says of the recipe over its seeds, of which `seed` is the search's; {} where none decide."""
-    scores = seed_scores(recipe) if recipe.final else None
+def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
+    """Return a trial's scores over all seeds; {} if finalists did not decide. `seed` is the seed of the search."""
+    scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
-    values = {str(seed): recipe.value, **{str(one.finalist_seed): one.value for one in recipe.finalists}}
-    about = {"count": scores.count, "mean": scores.mean, "stderr": scores.stderr, "unstable": scores.unstable}
-    return {"seeds": {**about, "values": values}}
+    values = {str(seed): trial.value, **{str(finalist.finalist_seed): finalist.value for finalist in trial.finalists}}
+    summary = {"count": scores.count, "mean": scores.mean, "stderr": scores.stderr, "unstable": scores.unstable}
+    return {"seeds": {**summary, "values": values}}
 
 
 def refit_record(refit: Refit | None) -> dict[str, Any] | None:
-    """What a card says of a model that was trained once more, on all rows."""
+    """Describe for a card the model that was trained again on all rows."""
     if refit is None:
         return None
-    of = "the configuration as the search trained it, on other rows than it was scored on; this model has seen them all"
-    about = {"rows": refit.rows, "epochs": refit.epochs, "scores": dict(refit.scores)}
-    return {**about, "validation_and_estimate_are_of": of}
+    scope = (
+        "the configuration as the search trained it, on other rows than it was scored on; this model has seen them all"
+    )
+    record = {"rows": refit.rows, "epochs": refit.epochs, "scores": dict(refit.scores)}
+    return {**record, "validation_and_estimate_are_of": scope}
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
-    """Whether a card is of this trial, or finalist; `seed` is the search's."""
+    """Check whether a card describes this trial or finalist. `seed` is the seed of the search."""
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
-    """What a card says of the sealed test rows; None where nobody has looked.
+    """Return the scores on the sealed test rows for a card; None if the trial was not evaluated on them.
 
-    `stderr` is that of the objective's metric, `stderrs` holds that of each score which has a formula.
+    `stderr` is the standard error of the objective's metric. `stderrs` has every metric with a formula.
     """
     test = facts.test_of(training)
     if test is None:
@@ -199,11 +201,13 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
 
 
 def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
-    """Where the card beside a model's file stands, what is read of it, and all that it says.
+    """Read the card beside a model's file: `best.card.json` beside `best.keras`, or `card.json` in a sweep's folder.
 
-    It is `best.card.json` beside `best.keras`; in a sweep's folder `card.json`.
+    Returns its path, its checked keys, and all of its content.
 
-    Raises UsageError: there is none; RecordError: it can't be read, or is no card.
+    Raises:
+        UsageError: The card is missing.
+        RecordError: The card can't be read, or it is not a card.
     """
     path, in_sweep = model.with_name(f"{model.stem}.card.json"), model.with_name("card.json")
     if model.name == "best.keras" and not path.exists() and in_sweep.exists():
@@ -226,9 +230,9 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 
 
 def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
-    """The card of `best.keras`, as the sweep wrote them both; {} where one of them is missing.
+    """Read the card that the sweep wrote for `best.keras`; {} if the card or the model is missing.
 
-    Raises RecordError: one can't be read, the card is not the one of the record's digest, or the model is not its file.
+    Raises RecordError if a file can't be read, or differs from what the sweep wrote.
     """
     digest = file_digest(folder.best) if folder.best.exists() else None
     if not (folder.card.exists() or folder.card.is_symlink()):

@@ -1,4 +1,4 @@
-"""The numbers of a card beside those that its model gives, compared with the sweep's record or the model's file."""
+"""Compare what a card says beside its scores with the sweep's record, or with the model's file."""
 
 import json
 import math
@@ -11,103 +11,103 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.sweep.card import is_card_of, refit_record, seeds_record, test_record, validation_record
 from keras_sweep.trial.result import Result
 
-ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})  # by which is found what to look at
-RELATIVE = 1e-6  # float32 in an optimizer; sums of a bootstrap on another processor
+# `verify_model` has checked these keys already: they name the sweep, the file and the rows.
+ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})
+RELATIVE = 1e-6  # float32 in an optimizer, or a bootstrap on another processor
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that a card says beside its scores."""
+    """A value of a card, and the value that the record or the file has."""
 
     name: str  # "params.learning_rate"
     card: Any
-    known: Any  # None where it is not there
-    by: str  # who knows: "record", "file"
+    known: Any  # None if missing
+    by: str  # "record" or "file"
 
     @property
     def matches(self) -> bool:
-        """Whether both are the same, numbers to rounding."""
+        """Whether both values are equal; numbers may differ by `RELATIVE`."""
         both = (self.card, self.known)
-        if all(isinstance(one, int | float) and -1e300 < one < 1e300 for one in both):
+        if all(isinstance(value, int | float) and -1e300 < value < 1e300 for value in both):
             return math.isclose(*both, rel_tol=RELATIVE)
         return bool(self.card == self.known)
 
 
-def card_facts(
+def compare_card_facts(
     card: Mapping[str, Any], home: RecordedSweep | None, model: Any, seen: Sequence[str]
 ) -> tuple[list[Fact], list[str], str]:
-    """Compare the scores, the parameters, the seed and the estimate of a card with the sweep's record.
+    """Compare the scores, parameters, seed and estimate of a card with the sweep's record.
 
-    Without a record the optimizer of `model` knows some parameters; `model` is None where the trial's optimizer is not
-    in the file. `seen` are the scores, as the card's leaves, that came out of the model.
+    Without a record, the optimizer of `model` supplies some parameters. `model` is None if the file lacks the trial's
+    optimizer. `seen` has the keys of scores that the model's evaluation has checked, such as "validation.val_loss".
 
     Returns:
-        What was compared, what was not looked at, and why the record did not help.
+        The compared values, the keys that were not checked, and why the record did not help.
     """
-    known, why = ({}, "its sweep is not here") if home is None else _of_record(card, home)
-    facts = [fact for name, value in known.items() for fact in _facts(name, card.get(name), value)]
+    known, why = ({}, "its sweep is not here") if home is None else _record_of(card, home)
+    facts = [fact for name, value in known.items() for fact in _compare_leaves(name, card.get(name), value)]
     if not known and model is not None:
         config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
         in_file = {name: config.get(name) for name in card["params"] if isinstance(config.get(name), int | float | str)}
         facts = [Fact(f"params.{name}", card["params"][name], value, "file") for name, value in in_file.items()]
-    done = {fact.name for fact in facts} | set(seen)
+    checked = {fact.name for fact in facts} | set(seen)
     unseen = []
-    for name in (one for one in card if one not in ELSEWHERE):
-        said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None]
-        left = [leaf for leaf in said if leaf not in done]
-        unseen += [name] if said and left == said else left
+    for name in (key for key in card if key not in ELSEWHERE):
+        filled = [leaf for leaf, value in _leaves(name, card[name]) if value is not None]
+        unchecked = [leaf for leaf in filled if leaf not in checked]
+        unseen += [name] if filled and unchecked == filled else unchecked
     return facts, unseen, why
 
 
-def _of_record(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
-    """What the record knows of a card's training, the one that has the card's scores; {} and why, if there is none."""
+def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
+    """Return what the record knows of the training with the card's scores; else {} and the reason."""
     facts, trials = home.facts, len(home.results)
-    trained = [one for result in home.results for one in (result, *result.finalists)]
-    alike = [one for one in trained if _is_of(card, one, facts)]
-    if not alike:
+    trainings = [training for result in home.results for training in (result, *result.finalists)]
+    candidates = [training for training in trainings if _has_scores_of(card, training, facts)]
+    if not candidates:
         return {}, "no trial of the sweep of that name here has the card's scores"
-    of = next((one for one in alike if is_card_of(card, one, facts.seed)), alike[0])
+    match = next((training for training in candidates if is_card_of(card, training, facts.seed)), candidates[0])
     known = {
-        "trial": of.recipe,
-        "params": dict(of.params),
-        "seed": of.params.get("seed", facts.seed),
-        "validation": validation_record(of),
+        "trial": match.recipe,
+        "params": dict(match.params),
+        "seed": match.params.get("seed", facts.seed),
+        "validation": validation_record(match),
     }
     if home.objective.further:
-        known["goals"] = {goal.name: of.goal(goal.name) for goal in home.objective.further}
-    if (refit := facts.refit_of(of)) is not None:  # else it was trained on all rows for its export
+        known["goals"] = {goal.name: match.goal(goal.name) for goal in home.objective.further}
+    # Without a recorded refit, `sweep export` refit the model for the file.
+    if (refit := facts.refit_of(match)) is not None:
         known["refit"] = refit_record(refit)
-    test, said = test_record(facts, of), card.get("test")
-    if test and said:
-        more = _less(said.get("looks"), test["looks"])  # there were more since
-        known["test"] = {**test, "looks": said["looks"]} if more else test
-    if _less(card.get("trials"), trials):  # which move what the card says of all trials
+    test, card_test = test_record(facts, match), card.get("test")
+    if test and card_test:
+        has_more_looks = _is_count_below(card_test.get("looks"), test["looks"])
+        known["test"] = {**test, "looks": card_test["looks"]} if has_more_looks else test
+    if _is_count_below(card.get("trials"), trials):  # new trials change the estimate and the scores over seeds
         return known, "the sweep has more trials now"
-    seeds = seeds_record(home.results[of.recipe], facts.seed)
-    estimate = home.comparison.estimate if home.comparison.best == of.recipe else None
+    seeds = seeds_record(home.results[match.recipe], facts.seed)
+    estimate = home.comparison.estimate if home.comparison.best == match.recipe else None
     return {**known, **seeds, "trials": trials, "estimate": estimate and asdict(estimate)}, ""
 
 
-def _is_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
-    """Whether a training has the scores of a card, those of its validation or of its refit."""
+def _has_scores_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
     refit = facts.refit_of(training)
-    refitted = refit is not None and refit_record(refit) == card.get("refit")
-    return refitted or validation_record(training) == card.get("validation")
+    has_refit = refit is not None and refit_record(refit) == card.get("refit")
+    return has_refit or validation_record(training) == card.get("validation")
 
 
-def _less(said: object, known: int) -> bool:
-    return type(said) is int and 0 < said < known
+def _is_count_below(value: object, known: int) -> bool:
+    return type(value) is int and 0 < value < known
 
 
-def _facts(name: str, card: Any, known: Any) -> Iterator[Fact]:
-    """Each leaf of what a card says under a name, beside what is known."""
-    said, there = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
-    for leaf in said | there:
-        yield Fact(leaf, said.get(leaf), there.get(leaf), "record")
+def _compare_leaves(name: str, card: Any, known: Any) -> Iterator[Fact]:
+    in_card, in_record = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
+    for leaf in in_card | in_record:
+        yield Fact(leaf, in_card.get(leaf), in_record.get(leaf), "record")
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Names with dots, and values that are no maps."""
+    """Yield the dotted name and the value of every leaf."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(f"{name}.{key}", inner)

@@ -1,4 +1,4 @@
-"""Compares sweeps of the same rows and metric, side by side: whether their winners differ."""
+"""Compare sweeps with the same rows and metric: do their winners differ?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,78 +27,78 @@ from keras_sweep.trial.row_scores import Kind, RowScores
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the sweeps, as its record had it at one moment."""
+    """A sweep in the comparison, as its record was when it was read."""
 
     name: str
     facts: Facts
     results: Sequence[Result]
     best: Result
-    estimate: Estimate | None  # None without the scores of rows
-    over_seeds: SeedScores | None  # of the best, where finalists decided
-    scores: Sequence[RowScores]  # of the best on the validation rows, a seed each; () where they are not kept
-    improvements: Sequence[Result]  # the trials that were the best when they ended
-    spent: Mapping[int, float]  # trial -> seconds that it and all before it took
+    estimate: Estimate | None  # None without scores of single rows
+    over_seeds: SeedScores | None  # scores of the best, if finalists decided
+    scores: Sequence[RowScores]  # of the best, an item for each seed; () if not saved
+    improvements: Sequence[Result]  # trials that were the best when they ended
+    spent: Mapping[int, float]  # trial -> seconds since the search began
 
     @property
     def failed(self) -> int:
-        """How many trials failed."""
         return sum(result.state is TrialState.FAIL for result in self.results)
 
     @property
     def epochs(self) -> int:
-        """The epochs that were trained in all."""
         return count_epochs(self.results)
 
     @property
     def seconds(self) -> float:
-        """What all trials took, one after the other."""
         return max(self.spent.values(), default=0.0)
 
     @property
     def test(self) -> TestScores | None:
-        """The last look at the test rows, if it was at the winner."""
+        """The last evaluation on the test rows, if it was of the winner."""
         return self.facts.test_of(best_training(self.best, self.facts.objective))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
-        """When a trial was as good as this; None where none was."""
-        near = (one for one in self.improvements if one.value is not None and not objective.better(value, one.value))
+        """Return the seconds until a trial was at least as good as `value`; None if no trial was."""
+        near = (r for r in self.improvements if r.value is not None and not objective.better(value, r.value))
         return next((self.spent[result.number] for result in near), None)
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """The sweeps in the order in which they were named."""
+    """The compared sweeps, in the order of the command line."""
 
     objective: Objective
     sides: Sequence[Side]
-    behind: Mapping[str, Behind]  # sweep -> how far its winner is behind the best one; {} where rows can't be compared
+    behind: Mapping[str, Behind]  # sweep -> distance to the best winner; {} if rows can't be compared
     rows: int | None  # validation rows that were compared
 
     @property
     def by_mean(self) -> bool:
-        """Whether winners compare by their means over seeds: where finalists decided in every sweep."""
+        """Whether winners are compared by their means over seeds: finalists decided in every sweep."""
         return all(side.over_seeds is not None for side in self.sides)
 
     def score(self, side: Side) -> tuple[float, float | None]:
-        """That by which its winner compares, and the standard error."""
+        """Return the value by which the winner is compared, and its standard error."""
         value, stderr = score(side.best) if self.by_mean else (side.best.value, side.best.stderr)
         return value or 0.0, stderr
 
     @property
     def first(self) -> Side:
-        """The one with the best winner; the first of equals."""
+        """The sweep with the best winner; the first sweep if several are equal."""
         return min(self.sides, key=lambda side: self.objective.key(self.score(side)[0]))
 
     @property
     def within(self) -> float:
-        """The value one standard error below the best that any search found with its own seed."""
-        best = min((side.improvements[-1] for side in self.sides), key=lambda one: self.objective.key(one.value or 0.0))
+        """The value one standard error worse than the best of all searches, without finalists' seeds."""
+        best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
 
 
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
-    """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all."""
+    """Read sweeps and compare their winners, row by row if every sweep has kept the scores of rows.
+
+    Raises UsageError if fewer than two sweeps are named, or they differ in metric or rows.
+    """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
         raise UsageError(f"two different sweeps or more are needed, but got {', '.join(names) or 'none'}")
@@ -106,7 +106,7 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     for folder in folders:
         sweep = RecordedSweep.read(folder)
         best = sweep.require_winner()
-        results = [one for one in sweep.results if not is_imported(one)]
+        results = [trial for trial in sweep.results if not is_imported(trial)]
         side = Side(
             name=folder.name,
             facts=sweep.facts,
@@ -119,19 +119,18 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
             spent=sum_seconds(results),
         )
         sides.append(side)
-    if differences := _differences(sides):
+    if differences := _find_differences(sides):
         raise UsageError(
             f"{', '.join(names)} can't be compared: {'; '.join(differences)}",
             hint="Compare sweeps of one metric on the same rows",
         )
     objective = sides[0].facts.objective
-    found = SideBySide(objective, sides, {}, None)
-    behind, rows = _behind(found)
-    return replace(found, behind=behind, rows=rows)
+    comparison = SideBySide(objective, sides, {}, None)
+    behind, rows = _pair_winners(comparison)
+    return replace(comparison, behind=behind, rows=rows)
 
 
-def _differences(sides: Sequence[Side]) -> list[str]:
-    """What must be the same and is not."""
+def _find_differences(sides: Sequence[Side]) -> list[str]:
     metrics, data = {}, {}
     for side in sides:
         spec = side.facts.spec or {}
@@ -145,17 +144,17 @@ def _differences(sides: Sequence[Side]) -> list[str]:
     ]
 
 
-def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
-    """Paired differences between the winners; nothing where their scores are not of the same rows in the same form."""
-    sides, objective = found.sides, found.objective
-    kept = [side.scores if found.by_mean else side.scores[:1] for side in sides]
-    forms = {(one.rows, one.kind is Kind.OUTPUTS) for scores in kept for one in scores}
-    if not all(kept) or len(forms) > 1 or len({side.best.rows for side in sides}) > 1:
+def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None]:
+    """Compare the winners row by row; returns {} if their scores do not cover the same rows in the same form."""
+    sides, objective = comparison.sides, comparison.objective
+    row_scores = [side.scores if comparison.by_mean else side.scores[:1] for side in sides]
+    forms = {(seed_rows.rows, seed_rows.kind is Kind.OUTPUTS) for scores in row_scores for seed_rows in scores}
+    if not all(row_scores) or len(forms) > 1 or len({side.best.rows for side in sides}) > 1:
         return {}, None
-    best = next(index for index, side in enumerate(sides) if side is found.first)
-    away, errors, ties = pair_scores(kept, best, objective, sides[0].facts.seed % 2**64)
+    best = next(index for index, side in enumerate(sides) if side is comparison.first)
+    away, errors, ties = pair_scores(row_scores, best, objective, sides[0].facts.seed % 2**64)
     behind = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
         for index, side in enumerate(sides)
     }
-    return behind, kept[0][0].rows
+    return behind, row_scores[0][0].rows

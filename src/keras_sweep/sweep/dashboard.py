@@ -1,7 +1,7 @@
-"""optuna-dashboard on a sweep's record, for looking: nothing that is clicked in it can alter the record.
+"""Serve optuna-dashboard on a sweep's record, for reading only.
 
-The database is opened read-only, and requests that would write are refused before they come to the dashboard. It
-listens on loopback alone, and answers only who calls it by a loopback name: no page of the web (DNS rebinding).
+The database is opened read-only, and requests that would write are refused. The server listens on loopback.
+It answers only requests to a loopback name, so that no web page can reach it (DNS rebinding).
 """
 
 import socketserver
@@ -20,35 +20,36 @@ REFUSED = b'{"reason": "this dashboard only shows: `sweep` alone writes the reco
 
 
 class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
-    """A server whose requests do not wait for each other, and end with it."""
+    """A server that answers requests in parallel; its threads end with it."""
 
     daemon_threads = True
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
         return f"http://{HOST}:{self.server_port}/dashboard"
 
 
 class _Quiet(wsgi.WSGIRequestHandler):
     def log_message(self, *_: Any) -> None:
-        """Print no line a request."""
+        """Print nothing for a request."""
 
 
-def dashboard_server(folder: SweepFolder, port: int) -> Server:
-    """A server of the sweep's dashboard, listening; `serve_forever` answers. Port 0 is any free one.
+def create_server(folder: SweepFolder, port: int) -> Server:
+    """Return a listening server for the sweep's dashboard; `serve_forever` answers. Port 0 takes any free port.
 
-    Raises MissingPackage: optuna-dashboard is not installed; UsageError: the port can't be had; RecordError.
+    Raises:
+        MissingPackage: optuna-dashboard is not installed.
+        UsageError: The port is not available.
     """
     try:
         import optuna_dashboard
     except ModuleNotFoundError:
         raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
-    read_facts(folder)
-    dashboard = optuna_dashboard.wsgi(_storage(folder))
+    read_facts(folder)  # raises RecordError
+    dashboard = optuna_dashboard.wsgi(_read_only_storage(folder))
 
-    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
-        """Refuse requests that would write, or that come under another name than loopback's."""
+    def guard(environ: dict[str, Any], start_response: Any) -> Any:
+        """Refuse requests that would write, and requests to a name that is not loopback."""
         host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
         if host in NAMES and environ.get("REQUEST_METHOD") in LOOKING:
             return dashboard(environ, start_response)
@@ -56,7 +57,7 @@ def dashboard_server(folder: SweepFolder, port: int) -> Server:
         return [REFUSED]
 
     try:
-        return wsgi.make_server(HOST, port, guarded, Server, _Quiet)
+        return wsgi.make_server(HOST, port, guard, Server, _Quiet)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"port {port} of {HOST} can't be had: {getattr(error, 'strerror', None) or error}",
@@ -64,10 +65,9 @@ def dashboard_server(folder: SweepFolder, port: int) -> Server:
         ) from error
 
 
-def _storage(folder: SweepFolder) -> Any:
-    """An Optuna storage of the record that can't write."""
+def _read_only_storage(folder: SweepFolder) -> Any:
     import optuna
 
-    place = f"{folder.study.absolute().as_uri()}?mode=ro"
-    engine = {"creator": lambda: sqlite3.connect(place, uri=True, check_same_thread=False)}
+    uri = f"{folder.study.absolute().as_uri()}?mode=ro"
+    engine = {"creator": lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)}
     return optuna.storages.RDBStorage("sqlite://", engine_kwargs=engine, skip_table_creation=True)

@@ -1,4 +1,4 @@
-"""Trials of an earlier sweep, or of another program, as the beginning of a sweep: its sampler learns from them."""
+"""Begin a sweep with the trials of an earlier sweep or of another program, so that its sampler learns from them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,77 +18,75 @@ from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result
 
 
-def earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
-    """Of the sweep that `search.learn_from` names, if it does, the trials that fit this one, as imported ones.
+def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
+    """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
 
-    It is in the folder `sweeps`, or at a path from the space file's. `fingerprint` is of the rows of training and
-    validation: no search may learn from what are test rows now.
+    The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
+    training and validation rows. No search may learn from rows that are test rows now.
 
-    Raises UsageError: there is no such sweep, it had other rows or goals, or no trial fits; RecordError.
+    Raises UsageError if the sweep is missing, had other rows or goals, or no trial fits; RecordError.
     """
-    if not (named := spec.search.learn_from):
+    if not (source := spec.search.learn_from):
         return []
-    folder = find(Path(named).name, sweeps if Path(named).name == named else spec.folder / Path(named).parent)
+    folder = find(Path(source).name, sweeps if Path(source).name == source else spec.folder / Path(source).parent)
     sweep = RecordedSweep.read(folder)
     facts, results = sweep.facts, sweep.results
-    what = f"search.learn_from: the sweep {folder.name!r}"
-    was, now = (
-        join([f"{one.goal} {one.name}{describe_computation(flat, one.name)}" for one in (goal, *goal.further)], "and")
-        for goal, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+    where = f"search.learn_from: the sweep {folder.name!r}"
+    theirs, ours = (
+        join([f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (top, *top.further)], "and")
+        for top, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
     )
-    if was != now:
-        raise UsageError(f"{what} was run to {was}, and this one is to {now}", hint="Give both the same `metric`")
+    if theirs != ours:
+        raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")
     if facts.fingerprint != fingerprint:
         hint = "Give both the same `data` and `split`"
-        raise UsageError(f"{what} had other rows, of which some may be test rows now", hint=hint)
+        raise UsageError(f"{where} had other rows, of which some may be test rows now", hint=hint)
     engine = f"{IMPORTED}{folder.name}"
-    kept, notes = fitting(spec.space, (replace(one, engine=engine, finalists=(), final=False) for one in results))
-    if not kept:
-        raise UsageError(f"{what} has no trial that fits this search", hint="; ".join(notes))
-    guide = (
-        f"{pluralize(len(kept), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
-    )
+    fit, notes = select_fitting(spec.space, (replace(r, engine=engine, finalists=(), final=False) for r in results))
+    if not fit:
+        raise UsageError(f"{where} has no trial that fits this search", hint="; ".join(notes))
+    guide = f"{pluralize(len(fit), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
     for text in (guide, *notes):
         emit(Noticed(text))
-    return kept
+    return fit
 
 
-def fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
-    """Those that could be trials of the space, as such, renumbered from 0; and of how many others why they are not.
+def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
+    """Return the trials that fit the space, numbered from 0, and notes with the reasons for the others.
 
-    Names stay as they are, or get `model.` before them where the space knows them so. Constants of the space that a
-    trial says nothing of are taken to have held.
+    A name stays as it is, or gets the prefix `model.` if the space has it so. If a trial says nothing of a constant of
+    the space, the constant counts as its value.
     """
-    kept: list[Result] = []
+    fitting: list[Result] = []
     numbers: dict[int, int] = {}
     left_out: Counter[str] = Counter()
     for result in results:
         try:
-            params = _params_in(space, result.params)
-        except ValueError as misfit:
-            left_out[str(misfit)] += 1
+            params = _fit_params(space, result.params)
+        except ValueError as problem:
+            left_out[str(problem)] += 1
             continue
-        numbers[result.number] = len(kept)
-        before = result.suggestion.continues
-        continues = numbers.get(before) if before is not None else None
-        suggestion = replace(result.suggestion, number=len(kept), params=params, generation=0, continues=continues)
-        kept.append(replace(result, suggestion=suggestion))
-    return kept, [
-        f"left out: {pluralize(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())
+        numbers[result.number] = len(fitting)
+        continued = result.suggestion.continues
+        continues = numbers.get(continued) if continued is not None else None
+        suggestion = replace(result.suggestion, number=len(fitting), params=params, generation=0, continues=continues)
+        fitting.append(replace(result, suggestion=suggestion))
+    return fitting, [
+        f"left out: {pluralize(count, 'trial')}, since {problem}" for problem, count in sorted(left_out.items())
     ]
 
 
-def _params_in(space: SearchSpace, given: Params) -> Params:
-    """A trial's values as the space has them. Raises ValueError that says why they are none of its."""
+def _fit_params(space: SearchSpace, recorded: Params) -> Params:
+    """Return a trial's values with the names of the space. Raises ValueError with the reason if they do not fit."""
     known = set(space.names)
     renamed = {
-        name if name in known or f"model.{name}" not in known else f"model.{name}": given[name] for name in given
+        name if name in known or f"model.{name}" not in known else f"model.{name}": recorded[name] for name in recorded
     }
     for name, constant in space.constants.items():
         if renamed.setdefault(name, constant) != constant:
             raise ValueError(f"`{name}` is {renamed[name]!r}, not {constant!r}")
 
-    def value_of(parameter: Parameter) -> Value:
+    def find_value(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
             raise ValueError(f"there is no `{parameter.name}`")
         value = normalize_value(parameter.distribution, renamed[parameter.name])
@@ -96,7 +94,7 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
             raise ValueError(f"`{parameter.name}` is outside of the space")
         return value
 
-    params = space.assign_values(value_of)
+    params = space.assign_values(find_value)
     if not space.allows(params):
         raise ValueError("it breaks `where`")
     if unknown := sorted(set(renamed) - set(params)):

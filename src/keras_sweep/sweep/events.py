@@ -1,6 +1,6 @@
-"""What happens during a sweep, as frozen records: the use cases emit them, views show them.
+"""The events of a sweep, as frozen records. The functions of this package emit them, and views show them.
 
-What happens while a trial trains is in `trial/events.py`.
+Events inside a trial's training are in `trial/events.py`.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.events import Event
 from keras_sweep.trial.result import Result, Suggestion
 
-if TYPE_CHECKING:  # who only reads results does without what checks a space file
+if TYPE_CHECKING:  # reading results must not import the checks of space files
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
 class EndReason(StrEnum):
-    """Why a search ended. Each value is what views say and JSON has."""
+    """Why a search ended. Views and JSON show the values."""
 
-    DONE = "done"  # as many trials as were asked for are recorded
-    EXHAUSTED = "the space is exhausted"  # every different trial of the space has been tried
-    GOOD_ENOUGH = "good enough"  # a trial has the value at which the space file says to stop
+    DONE = "done"  # all requested trials are recorded
+    EXHAUSTED = "the space is exhausted"  # every different configuration has a trial
+    GOOD_ENOUGH = "good enough"  # a trial reached the value of `search.stop`
     OUT_OF_TIME = "time is up"
     INTERRUPTED = "interrupted"  # by a signal
 
 
-SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # no run of the same file searches on
+SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # another run has nothing to search
 
 
 @dataclass(frozen=True, slots=True)
 class SweepStarted(Event):
-    """The search begins, or goes on."""
+    """The search begins or resumes."""
 
     name: str
     folder: str
@@ -47,13 +47,13 @@ class SweepStarted(Event):
     finished: tuple[Result, ...]  # already in the record
     objective: Objective
     space_size: float
-    parameters: tuple[str, ...] = ()  # of the space, without its constants
+    parameters: tuple[str, ...] = ()  # without constants
 
     @classmethod
     def from_spec(
         cls, spec: SweepSpec, folder: SweepFolder, runner: str, total: int, finished: Sequence[Result]
     ) -> SweepStarted:
-        """A sweep that is to have so many trials in total, of which some are finished."""
+        """Describe a sweep that has these finished trials of `total`."""
         return cls(
             name=spec.name,
             folder=short_path(folder.path),
@@ -69,7 +69,7 @@ class SweepStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class GenerationAsked(Event):
-    """A batch of trials begins to train."""
+    """A generation of trials begins to train."""
 
     generation: int
     suggestions: tuple[Suggestion, ...]
@@ -77,53 +77,53 @@ class GenerationAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded(Event):
-    """A trial ended and is kept: in the record, or beside it until those with lower numbers have ended."""
+    """A trial ended and is on disk: in the record, or in the spool until trials with lower numbers have ended."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
 class FinalistsChosen(Event):
-    """The search has ended, and its best recipes are trained again with new seeds; or none are, and `note` says why."""
+    """The best configurations of an ended search train again with new seeds; without finalists `note` says why."""
 
-    recipes: tuple[int, ...]  # the trials whose recipes these are, most promising first
+    recipes: tuple[int, ...]  # numbers of the chosen trials, most promising first
     seeds: tuple[int, ...]
-    finished: tuple[Result, ...]  # those of the trainings that are in the record already
-    epochs: int  # that the others are to train
-    note: str = ""  # why they are fewer than usual, and how to ask for all
-    estimate: Callable[[], Estimate | None] = lambda: None  # of the search's winner, for whoever shows it
+    finished: tuple[Result, ...]  # finalists in the record already
+    epochs: int  # that the other finalists will train
+    note: str = ""  # why there are fewer finalists than usual, and how to ask for all
+    estimate: Callable[[], Estimate | None] = lambda: None  # computes the expected score of the search's winner
 
 
 @dataclass(frozen=True, slots=True)
 class FinalistEpochEnded(Event):
-    """One finalist ended an epoch."""
+    """A finalist ended an epoch."""
 
-    recipe: int  # the trial of the search whose recipe it is
+    recipe: int  # number of the trial with the same configuration
     seed: int
     epoch: int  # counted from 1
 
 
 @dataclass(frozen=True, slots=True)
 class FinalistEnded(Event):
-    """A finalist ended and is kept."""
+    """A finalist ended and is on disk."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
 class WinnerRefitted(Event):
-    """The winner was trained once more, on all rows of training and validation."""
+    """The winner was trained again on all rows of training and validation."""
 
     refit: Refit
-    earlier: bool = False  # whether that was in an earlier run, and is only told again
+    earlier: bool = False  # whether an earlier run did this
 
 
 @dataclass(frozen=True, slots=True)
 class TestEvaluated(TestLook, Event):
-    """The winner was evaluated on the sealed test set."""
+    """The winner was evaluated on the sealed test rows."""
 
-    looks: int  # how often this sweep has looked at the test set, this time included
-    earlier: bool = False  # whether that was in an earlier run, and is only told again
+    looks: int  # evaluations on the test rows, with this one
+    earlier: bool = False  # whether an earlier run did this
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +133,14 @@ class SweepEnded(Event):
     name: str
     reason: EndReason
     results: tuple[Result, ...]
-    seconds: Mapping[str, float] = field(default_factory=dict)  # where the wall time went
+    seconds: Mapping[str, float] = field(default_factory=dict)  # part of the run -> wall time
     model: str | None = None  # path of best.keras
-    kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch at which it is kept
-    waiting: tuple[int, ...] = ()  # trials that ended and are kept until those with lower numbers are recorded
-    comparison: Comparison | None = None  # of the results; None: by their values alone
+    kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch of its checkpoint
+    waiting: tuple[int, ...] = ()  # trials in the spool until trials with lower numbers are recorded
+    comparison: Comparison | None = None  # None: results are compared by their values alone
 
 
 def short_path(path: os.PathLike[str]) -> str:
-    """The path as a user would type it: relative where that is shorter."""
+    """Return a path as a user would type it: relative if that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

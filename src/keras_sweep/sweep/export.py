@@ -1,4 +1,4 @@
-"""Writes a trained trial as a model file, whole or not at all, with its card beside it; at a run's end the winner."""
+"""Write a trained trial as a model file with its card: `sweep export`, and `best.keras` at the end of a run."""
 
 import hashlib
 import importlib.util
@@ -25,34 +25,34 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import markdown_text
-from keras_sweep.sweep.card import card_text, is_card_of, model_card, read_kept_card, test_record
+from keras_sweep.sweep.card import build_card, card_text, is_card_of, read_kept_card, test_record
 from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.trust import refuse_imported_sweep
-from keras_sweep.sweep.winner import final_model, last_look, look_at_test
+from keras_sweep.sweep.winner import build_final_model, last_look, look_at_test
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
 
-PLACE = "-o"  # the option that names another place for a model
-MARK = "Written by `sweep export`"  # stands in the page of a card
-OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
+PLACE = "-o"  # the option for another path of the model
+MARK = "Written by `sweep export`"  # in the page of a card
+OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # keys that differ for another model
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """A form of a model's file."""
+    """A file format for models."""
 
-    suffix: str  # of the file: ".keras"
-    opening: str | None = None  # the call that opens the file, for its card; None: as Keras's own file
-    packages: tuple[str, ...] = ()  # that write and open it, beside Keras; an extra of its name installs them
-    folder: bool = False  # whether it is one, of any name
+    suffix: str  # ".keras"
+    opening: str | None = None  # the Python call that opens the file; None: Keras opens it
+    packages: tuple[str, ...] = ()  # required beside Keras; the extra with the format's name installs them
+    folder: bool = False  # whether the format is a folder, of any name
 
 
-def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
-    """The model that a trial's file holds: it takes raw rows, and is compiled as the trial was.
+def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
+    """Return the model to write to a trial's file: it takes raw rows, and is compiled like the trial.
 
-    Raises ModelError: Keras can't write the model down.
+    Raises ModelError if Keras can't serialise the model.
     """
     import keras
 
@@ -65,25 +65,25 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
             "model. The weights are kept in the sweep's folder",
         ) from error
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:  # a loop of the user's trains it, and nothing evaluates it
+    if optimizer is None:  # the user's own loop trains the model, and nothing evaluates it
         return data.preprocessing.wrap(whole) if data.preprocessing is not None else whole
-    given = {**own_arguments(spec, model, data), **metrics_argument(spec, data), "loss": model.loss}
-    compiled = {name: one for name, one in given.items() if "loss" in name or "metrics" in name}
+    arguments = {**own_arguments(spec, model, data), **metrics_argument(spec, data), "loss": model.loss}
+    compiled = {name: argument for name, argument in arguments.items() if "loss" in name or "metrics" in name}
     if whole is not model:
         whole.compile(optimizer=type(optimizer).from_config(optimizer.get_config()), **compiled)
-    if data.preprocessing is not None:  # it comes first, as Keras layers
-        if spec.compiles_code and getattr(whole, "inputs", None):  # Keras would compile a model inside another anew
+    if data.preprocessing is not None:
+        if spec.compiles_code and getattr(whole, "inputs", None):  # Keras would compile a nested model again
             whole = keras.Model(whole.inputs, whole.outputs, name=whole.name)
         whole = data.preprocessing.wrap(whole)
         whole.compile(**compiled)
     if whole is not model:
-        whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
+        whole.optimizer.build(whole.trainable_variables)  # else loading the file causes a warning
     choose_jit_on_opening(whole)
     return whole
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file; `keras.models.load_model` opens it on every backend. Raises SweepError: Keras can't."""
+    """Write a `.keras` file, which every backend opens with `load_model`. Raises SweepError if Keras can't."""
     with replacing_path(path) as part:
         _write_keras(model, part, path)
 
@@ -92,13 +92,12 @@ def _write_keras(model: Any, part: Path, path: Path) -> None:
     with without_tensorflow():
         try:
             model.save(part)
-        except ValueError as error:  # no zip file holds a time before 1980, where the clock of a board begins anew
+        except ValueError as error:  # a zip file can't hold times before 1980, and a board's clock may be reset
             hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
             raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
-    """Refuse a path that can't be written, before any work is done. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
     if form.folder:
@@ -132,12 +131,15 @@ def export_trial(
     quantize: str | None = None,
     page: Path | None = None,
 ) -> tuple[Result, Path, Mapping[str, Any]]:
-    """Write a trial's model, or the winner's, which as `.keras` is copied and needs no code; any other is built anew.
+    """Write the model of a trial, or of the winner, with its card beside it; `page` gets the card as Markdown.
 
-    Its card stands beside it, and as Markdown in `page`. Returns the trial, where the card is, and the card.
+    The winner as `.keras` is copied, which needs no user code. Every other model is built again. Returns the trial, the
+    path of the card, and the card.
 
-    Raises as `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`; UsageError: there is no such
-    format, or the path can't take a model; MissingPackage: what writes the format is not installed.
+    Raises:
+        UsageError: There is no such format, or the path can't take a model.
+        MissingPackage: The format needs a package that is not installed.
+        SweepError: As `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file` raise it.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -151,18 +153,18 @@ def export_trial(
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
-    beside = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
+    card_path = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     opening = ""
     recorded = sweep.read()
     refuse_imported_sweep(recorded.facts, sweep.study.name)
     trial = recorded.training(number)
-    card = _copied(recorded, trial, path, beside, sweep.emit) if format == "keras" else None
+    card = _copy_kept_model(recorded, trial, path, card_path, sweep.emit) if format == "keras" else None
     if card is None:
-        model, own, refit = final_model(sweep, trial)
+        model, training_data, refit = build_final_model(sweep, trial)
         spec, data = sweep.load(trial)
-        whole = file_model(spec, model, own)
+        whole = build_file_model(spec, model, training_data)
         opening = form.opening or opening_call(whole)
-        card = model_card(recorded, spec, trial, data, opening=opening, refit=refit)
+        card = build_card(recorded, spec, trial, data, opening=opening, refit=refit)
         # Ctrl-C leaves nothing.
         with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
             if format == "keras":
@@ -171,20 +173,22 @@ def export_trial(
                 sweep.emit(PhaseBegan(f"converting to {format}"))
                 with folder_beside(path) as folder:
                     _write_keras(whole, Path(folder, "model.keras"), path)
-                    said = convert_model(whole, Path(folder), part, spec, own, format, quantize)
-                card["format"] = {**said, "packages": {name: version(name) for name in form.packages}}
-            _write_card(beside, card, part)
-    if form.opening is None and (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        if not (opening or sweep.trusts):  # the card may be somebody else's
-            words = "plain `load_model` refuses the model's file; its card says what opens it"
-        sweep.emit(Noticed(words))
+                    facts = convert_model(whole, Path(folder), part, spec, training_data, format, quantize)
+                card["format"] = {**facts, "packages": {name: version(name) for name in form.packages}}
+            _write_card(card_path, card, part)
+    if form.opening is None and (notice := opening_words(str(card.get("open", PLAIN)))) is not None:
+        if not (opening or sweep.trusts):  # the card is untrusted
+            notice = "plain `load_model` refuses the model's file; its card says what opens it"
+        sweep.emit(Noticed(notice))
     if page is not None:
-        write_page(page, path, beside, card)
-    return trial, beside, card
+        write_page(page, path, card_path, card)
+    return trial, card_path, card
 
 
-def _copied(recorded: RecordedSweep, result: Result, path: Path, beside: Path, emit: Listener) -> dict[str, Any] | None:
-    """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
+def _copy_kept_model(
+    recorded: RecordedSweep, result: Result, path: Path, card_path: Path, emit: Listener
+) -> dict[str, Any] | None:
+    """Copy the model that the sweep wrote, without running code; returns its card, or None for another trial."""
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
@@ -199,67 +203,67 @@ def _copied(recorded: RecordedSweep, result: Result, path: Path, beside: Path, e
             shutil.copyfileobj(source, target)
         if file_digest(part) != card["sha256"]:
             raise RecordError(f"{recorded.folder.best} was written anew meanwhile", hint="Give the same command again")
-        _write_card(beside, card, part)
+        _write_card(card_path, card, part)
     return card
 
 
-def _write_card(beside: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card of a model whose file is to take its place: where one of the two has no room, none is there."""
+def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
+    """Write the card before its model file is moved into place: on a full disk, neither is there."""
     if part.is_file():
         card["sha256"] = file_digest(part)
-    write_text(beside, card_text(card), option=PLACE)
+    write_text(card_path, card_text(card), option=PLACE)
 
 
-def write_page(path: Path, model: Path, beside: Path, card: Mapping[str, Any]) -> None:
-    """Write the card beside a model's file as Markdown, which Hugging Face's hub takes with its block of metadata.
+def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]) -> None:
+    """Write a card as Markdown, with the block of metadata that the Hugging Face hub reads.
 
-    Raises RecordError: the disk fails.
+    Raises RecordError if the disk fails.
     """
-    from jinja2 import Environment  # which a run without a page need not import
+    from jinja2 import Environment  # only a page needs it
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = markdown_text
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
-    names = {"model": model.name, "beside": beside.name, "mark": MARK, "number": "{:.4g}".format}
+    names = {"model": model.name, "beside": card_path.name, "mark": MARK, "number": "{:.4g}".format}
     kind = card["data"]["source"]["kind"]
     is_table = kind == "named" or find_source(kind).is_table
     write_text(path, template.render(card=card, is_table=is_table, **names).lstrip(), option="--card")
 
 
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
-    """After the search: evaluate the winner on the test rows, if that is due; write `best.keras` and `card.json`.
+    """Finish a run: evaluate the winner on the test rows if due, then write `best.keras` and `card.json`.
 
-    `best` is the winner, or the one of its finalists whose model stands for it. What is there already and sound is left
-    as it is, so that the same call again does nothing. The card bears the model file's checksum and is written last: a
-    kill leaves a model without a card, never with another model's. Returns whether both are there.
+    `best` is the winner, or the finalist that stands for it. Sound files stay, so that the same call again does
+    nothing. The card has the model file's checksum and is written last. So a killed run may leave a model without a
+    card, never with another model's card. Returns whether both files are there.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:
         emit(last_look(study.facts, earlier=True))
-    there = _sound_card(study, emit)
-    opening = str(there.get("open", PLAIN))
+    old_card = _read_sound_card(study, emit)
+    opening = str(old_card.get("open", PLAIN))
     recorded = RecordedSweep(folder, study.facts, results)
-    wanted = model_card(recorded, spec, best, data, opening=opening, refit=refit)
-    sound = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
-    look = test and scores is None and bool(data.test_rows)
-    told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
-    if sound and told and not look:
+    new_card = build_card(recorded, spec, best, data, opening=opening, refit=refit)
+    is_sound = all(old_card.get(key) == new_card.get(key) for key in OF_THE_MODEL)
+    must_test = test and scores is None and bool(data.test_rows)
+    is_current = old_card.get("estimate") == new_card["estimate"] and (old_card.get("test") is None) == (scores is None)
+    if is_sound and is_current and not must_test:
         return True
-    if look or not sound:
+    if must_test or not is_sound:
         with wall.phase("build"):
-            model, own, _ = final_model(sweep, best)
-        if look:
+            model, training_data, _ = build_final_model(sweep, best)
+        if must_test:
             try:
                 with wall.phase("test"):
-                    look_at_test(sweep, best, model, own)
+                    look_at_test(sweep, best, model, training_data)
             except ModelError as error:
                 emit(Noticed(error.message))
-        if not sound:
+        if not is_sound:
             try:
                 with wall.phase("export"):
-                    as_file = file_model(spec, model, own)
-            except ModelError as error:  # the trials and their weights are sound all the same
+                    as_file = build_file_model(spec, model, training_data)
+            except ModelError as error:  # trials and weights stay usable
                 emit(Noticed(str(error)))
                 return False
             opening = opening_call(as_file)
@@ -267,15 +271,15 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
                 disk.remove(folder.card)  # so that a card never describes another model
             with wall.phase("export"), plain_errors("write", folder.best):
                 save_keras(as_file, folder.best)
-    now = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
-    text = card_text({**wanted, **now})
+    final_keys = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
+    text = card_text({**new_card, **final_keys})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, option="--sweeps-dir")
     return True
 
 
-def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
-    """The card of a sound `best.keras`; {} without one. What was altered, or is of what was, is moved aside."""
+def _read_sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
+    """Return the card of a sound `best.keras`, else {}. Altered files are moved aside."""
     try:
         return read_kept_card(study.folder, study.facts)
     except RecordError as error:

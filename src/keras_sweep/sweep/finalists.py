@@ -1,7 +1,7 @@
-"""After the search: its best recipes are trained again with new seeds, as many seeds at once as a runner likes.
+"""After the search, train its best configurations again with new seeds, and record the results as finalists.
 
-Trainings with different seeds share no program, so that how many seeds train at once moves no number. Engines never
-hear of it: finalists stand in a study of their own beside the sweep's.
+Trainings with different seeds share no program. So the number of seeds that train at once changes no result.
+Engines never see finalists, which have their own study beside the sweep's.
 """
 
 import math
@@ -22,54 +22,55 @@ from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, Trial
 from keras_sweep.trial.ranking import LEADING, can_win, count_epochs, is_imported, order_key, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
-SHARE = 0.25  # of the search's epochs, which finalists that nobody asked for may take
-SEEDS = 2**32  # of `keras.utils.set_random_seed`
-WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
+SHARE = 0.25  # of the search's epochs: the limit of finalists without a section in the space file
+SEEDS = 2**32  # limit of `keras.utils.set_random_seed`
+WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a default choice
 
 
 def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
-    """Choose them among the trials of the ended search, and train what is missing; returns whether all are there.
+    """Choose the finalists of the ended search and train the missing ones. Returns whether all are recorded.
 
-    Raises RecordError.
+    Raises RecordError if their record can't be read.
     """
     spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
         choices = (*choices, choice)
-        study.set_attributes({"finalists": [asdict(each) for each in choices]})
-    wanted = spec.finalists
-    is_cut = wanted is not None and len(choice) < len(choose_finalists(replace(spec, finalists_asked=True), results))
-    note = cut_text(choice, wanted.top, wanted.seeds) if wanted is not None and is_cut else ""
+        study.set_attributes({"finalists": [asdict(choice) for choice in choices]})
+    section = spec.finalists
+    is_cut = section is not None and len(choice) < len(choose_finalists(replace(spec, finalists_asked=True), results))
+    note = describe_cut(choice, section.top, section.seeds) if section is not None and is_cut else ""
     if not choice.recipes:
         if note:
             emit(FinalistsChosen((), (), (), 0, note))
         return True
     with sweep.wall.part("record"):
         record = TrialRecord(study.finalists(), spec.objective, kept=WEIGHTS, notice=lambda text: emit(Noticed(text)))
-    search = {one.number: one for one in results}
-    trained = {(one.recipe, one.finalist_seed): one for one in record.results()}
+    search = {trial.number: trial for trial in results}
+    trained = {(finalist.recipe, finalist.finalist_seed): finalist for finalist in record.results()}
     missing = [pair for pair in choice if pair not in trained]
     if missing:
-        finished = tuple(one for pair, one in trained.items() if pair in set(choice))
+        finished = tuple(finalist for pair, finalist in trained.items() if pair in set(choice))
         epochs = sum(search[recipe].epochs for recipe, _ in missing)
-        of_search = RecordedSweep(study.folder, study.facts, results)
-        expected = partial(attrgetter("comparison.estimate"), of_search)  # which takes a third of a second
-        emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, expected))
+        recorded = RecordedSweep(study.folder, study.facts, results)
+        # Views call it on demand, because it takes a third of a second.
+        estimate = partial(attrgetter("comparison.estimate"), recorded)
+        emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, estimate))
     index = len(choices) - 1
     at_once = max(sweep.runner.generation // len(choice.recipes), 1)
     for start in range(0, len(choice.seeds), at_once):
-        asked = suggest_finalists(choice, index, choice.seeds[start : start + at_once], search, record.results())
-        numbers = {one.number for one in asked}
-        part = Generation(index, asked, [one for one in record.results() if one.number in numbers])
-        training = GenerationTraining(sweep, record, _told_as_finalists(emit, asked))
-        if not training.to_the_end(part, "finalists"):
+        suggestions = suggest_finalists(choice, index, choice.seeds[start : start + at_once], search, record.results())
+        numbers = {suggestion.number for suggestion in suggestions}
+        part = Generation(index, suggestions, [finalist for finalist in record.results() if finalist.number in numbers])
+        training = GenerationTraining(sweep, record, _tell_as_finalists(emit, suggestions))
+        if not training.train_to_end(part, "finalists"):
             return False
     record.close()
     return True
 
 
-def cut_text(choice: Choice, top: int, seeds: int) -> str:
-    """What to say where the search is too small for all finalists."""
+def describe_cut(choice: Choice, top: int, seeds: int) -> str:
+    """Explain that the search is too small for all finalists."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file asks for all"
     if not choice.recipes:
         why = "that would take more than a quarter of the search's epochs"
@@ -78,17 +79,17 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
     return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
 
 
-def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:
-    """A listener that passes on what happens to trials as what happens to finalists, whose numbers are others'."""
-    known = {one.number: (one.recipe or 0, int(str(one.params["seed"]))) for one in asked}
+def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
+    """Return a listener that turns events of trials into events of finalists, which have their own numbers."""
+    pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
         if isinstance(event, TrialEnded):
             emit(FinalistEnded(event.result))
         elif isinstance(event, EpochEnded):
-            emit(FinalistEpochEnded(*known[event.number], event.epoch))
+            emit(FinalistEpochEnded(*pairs[event.number], event.epoch))
         elif isinstance(event, TrialResumed):
-            emit(FinalistEpochEnded(*known[event.number], max(map(len, event.curve.values()))))
+            emit(FinalistEpochEnded(*pairs[event.number], max(map(len, event.curve.values()))))
         else:
             emit(event)
 
@@ -96,53 +97,53 @@ def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:
 
 
 def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
-    """The finalists of a search that has ended with these trials.
+    """Choose the finalists of a search that has ended with these trials.
 
-    Where the space file does not ask for them, they take at most a quarter of the search's epochs: first there are
-    fewer recipes, then fewer seeds; there is nothing to decide below two recipes with one seed.
+    If the space file does not ask for finalists, they take at most a quarter of the search's epochs. A smaller search
+    has fewer configurations, then fewer seeds. Fewer than two configurations with one seed decide nothing.
     """
-    wanted = spec.finalists
-    if wanted is None:
+    section = spec.finalists
+    if section is None:
         return Choice(len(results))
-    objective, plain = spec.objective, [replace(one, finalists=(), final=False) for one in results if one.is_whole]
-    ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
+    objective, plain = spec.objective, [replace(r, finalists=(), final=False) for r in results if r.is_whole]
+    ranked = sorted((r for r in plain if can_win(r, objective)), key=lambda r: order_key(r, objective))
     candidates = ranked[:LEADING]
-    # Trials tie whose values lie within one standard error, the larger one of the two: the steadier curves come first.
+    # Trials tie if their values differ by at most the larger standard error: steadier curves come first.
     tied = [
-        one
-        for one in candidates
-        if abs((one.value or 0.0) - (ranked[0].value or 0.0)) <= max(one.stderr or 0.0, ranked[0].stderr or 0.0)
+        trial
+        for trial in candidates
+        if abs((trial.value or 0.0) - (ranked[0].value or 0.0)) <= max(trial.stderr or 0.0, ranked[0].stderr or 0.0)
     ]
-    steady_first = sorted(tied, key=lambda one: unsteadiness(one, objective))
-    leading = [*steady_first, *(one for one in candidates if one not in tied)][: wanted.top]
-    own = count_epochs(results) - sum(one.epochs for one in results if is_imported(one))
-    most = math.inf if spec.finalists_asked else SHARE * own
-    recipes, seeds = afford_finalists([one.epochs for one in leading], wanted.seeds, most)
-    numbers = tuple(one.number for one in leading[:recipes])
+    steadiest_first = sorted(tied, key=lambda trial: unsteadiness(trial, objective))
+    leading = [*steadiest_first, *(trial for trial in candidates if trial not in tied)][: section.top]
+    trained_epochs = count_epochs(results) - sum(trial.epochs for trial in results if is_imported(trial))
+    most = math.inf if spec.finalists_asked else SHARE * trained_epochs
+    recipes, seeds = afford_finalists([trial.epochs for trial in leading], section.seeds, most)
+    numbers = tuple(trial.number for trial in leading[:recipes])
     return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
 
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
-    """How many of the recipes that train for so many epochs, and how many seeds, take no more than `most` epochs."""
-    for each in range(seeds, 0, -1):
+    """Return how many configurations, with these `epochs`, and how many seeds fit into `most` epochs; else (0, 0)."""
+    for count in range(seeds, 0, -1):
         for recipes in range(len(epochs), 1, -1):
-            if each * sum(epochs[:recipes]) <= most:
-                return recipes, each
+            if count * sum(epochs[:recipes]) <= most:
+                return recipes, count
     return 0, 0
 
 
 def suggest_finalists(
     choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
-    """The trainings of these seeds of a choice, those that were trained for an earlier choice included.
+    """Return the trainings of a choice with these seeds, including those trained for an earlier choice.
 
-    `index` is the choice's, counted from 0 within the sweep; `search` has the trials of the search by number, `trained`
-    all finalists so far, in the order of their numbers.
+    `index` is the number of the choice, from 0 within the sweep. `search` has the trials of the search by number.
+    `trained` has all finalists until now, by number.
     """
-    numbers = {(one.recipe, one.finalist_seed): one.number for one in trained}
+    numbers = {(finalist.recipe, finalist.finalist_seed): finalist.number for finalist in trained}
     for pair in choice:
         numbers.setdefault(pair, len(numbers))
-    known = {one.number: one.suggestion for one in trained}
+    known = {finalist.number: finalist.suggestion for finalist in trained}
     return [
         known.get(number)
         or Suggestion(number, {**search[recipe].params, "seed": seed}, generation=index, recipe=recipe)

@@ -1,4 +1,4 @@
-"""`sweep init`: a first space file for somebody's data, whose labels say which loss and which metric it has."""
+"""Write a first space file for the user's data (`sweep init`): the labels decide the loss and the metric."""
 
 import contextlib
 import csv
@@ -27,42 +27,42 @@ from keras_sweep.space_file.wandb_file import fault_of_wandb_file, read_wandb_fi
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
-MOST_CLASSES = 20  # whole numbers of more values are no classes
-RARE = 0.4  # of its even share: a class with fewer rows is rare
-FEWEST = 4  # rows of a class of which some are held out
+MOST_CLASSES = 20  # integer labels with more values are numbers, not classes
+RARE = 0.4  # a class with fewer rows than this part of an even share is rare
+FEWEST = 4  # rows of the smallest class in a stratified split
 
 
 def write_space_file(source: str, path: Path, notes: list[str], *, target: str | None, wandb: Path | None) -> None:
-    """Write a space file for a known data set, a file or a folder; add to `notes` what its reader should know.
+    """Write a space file for a known data set, a file or a folder. Appends remarks for the user to `notes`.
 
-    `wandb` is a W&B sweep file, whose search is taken over. Raises UsageError: there is a space file, or no such data.
+    `wandb` is a W&B sweep file with a search to use. Raises UsageError if the space file exists, or the data do not.
     """
-    data = _data(source, path, target, notes)
+    data = _data_section(source, path, target, notes)
     if path.exists() or not path.parent.is_dir():
         what = f"{path} is there already" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(what, hint="Give another name: `-o FILE`")
-    found = _read_mended(data, path, notes)
-    if "," in (ways := found.ways.values()) and "." not in ways:
+    loaded = _read_and_fix(data, path, notes)
+    if "," in (formats := loaded.ways.values()) and "." not in formats:
         data["decimal"] = ","
-    notes += (*found.notices, *found.leaks)
-    rows = found.rows or found.train
+    notes += (*loaded.notices, *loaded.leaks)
+    rows = loaded.rows or loaded.train
     assert rows is not None
-    if isinstance(rows.y, np.ndarray) and rows.y.dtype.kind == "O" and (copies := near_copies(rows.y.flat)):
-        notes.append(f"The labels have {copies}")
-    taken = {} if wandb is None else read_wandb_file(wandb, notes)
-    says = _task(found, rows, ranks=taken.get("metric", {}).get("name", "").removeprefix("val_")) | taken
-    if says["loss"] == "mean_squared_error" and isinstance(rows.x, pl.DataFrame) and isinstance(data, dict):
+    if isinstance(rows.y, np.ndarray) and rows.y.dtype.kind == "O" and (problem := near_copies(rows.y.flat)):
+        notes.append(f"The labels have {problem}")
+    search = {} if wandb is None else read_wandb_file(wandb, notes)
+    context = _derive_task(loaded, rows, ranking=search.get("metric", {}).get("name", "").removeprefix("val_")) | search
+    if context["loss"] == "mean_squared_error" and isinstance(rows.x, pl.DataFrame) and isinstance(data, dict):
         low, high, deviation = rows.y.min(), rows.y.max(), rows.y.std()
         form = "log" if 0 < 10 * low < high else "standard" if not 0.1 < deviation < 10 else None
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
-    says |= {"data": data, "path": escape(str(path)), "notes": [escape(note).removesuffix(".") for note in notes]}
-    says["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
-    text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(says)
+    context |= {"data": data, "path": escape(str(path)), "notes": [escape(note).removesuffix(".") for note in notes]}
+    context["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
+    text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(context)
     try:
         spec = read_space_file(path, text=text)
         check_task(spec, load_search_data(spec))
-    except SpaceFileError as error:  # of a file that is not written
+    except SpaceFileError as error:
         if wandb is None:
             raise
         raise SpaceFileError(wandb, [fault_of_wandb_file(wandb, fault) for fault in error.faults]) from None
@@ -70,24 +70,25 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         file.write(text)
 
 
-def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
-    """What `data` says. Raises UsageError where there is no such source."""
+def _data_section(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
+    """Return the `data` section. Raises UsageError if there is no such source."""
     if source in DATA_NAMES:
         return source
     file = Path(source)
     kind = "images" if file.is_dir() else KINDS.get(file.suffix.lower())
     if kind is None or not (file.is_dir() or file.is_file()):
-        what = f"{source} is no {join(KINDS, 'or')} file, no folder, and no data set's name"
-        raise UsageError(what, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {join(DATA_NAMES)}")
+        message = f"{source} is no {join(KINDS, 'or')} file, no folder, and no data set's name"
+        raise UsageError(message, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {join(DATA_NAMES)}")
     data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
     names: list[str] = []
-    with contextlib.suppress(Exception):  # of many kinds, for a damaged file: what reads all of it says what is wrong
+    # A damaged file raises many kinds of errors here; the reader of the whole file explains them.
+    with contextlib.suppress(Exception):
         if kind == "csv":
-            with file.open(encoding="utf-8-sig") as opened:
-                line = opened.readline()
-            heads = {one: next(csv.reader([line], delimiter=one)) for one in ",;\t|"}
-            separator = max(heads, key=lambda one: len(heads[one]))
-            names, data = heads[separator], data | ({} if separator == "," else {"separator": separator})
+            with file.open(encoding="utf-8-sig") as stream:
+                line = stream.readline()
+            headers = {delimiter: next(csv.reader([line], delimiter=delimiter)) for delimiter in ",;\t|"}
+            separator = max(headers, key=lambda candidate: len(headers[candidate]))
+            names, data = headers[separator], data | ({} if separator == "," else {"separator": separator})
         elif kind == "parquet":
             names = list(pl.read_parquet_schema(file))
         elif kind == "npz":
@@ -97,45 +98,45 @@ def _data(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
         notes.append(f"It predicts {target!r}; `--target` names another of {itemize(names, 50)}")
-    is_table = find_source(kind).is_table  # which has a target, whatever it is in a file that can't be read
+    is_table = find_source(kind).is_table  # needs a target even if its file can't be read
     return data | ({"target": target or "?"} if target or is_table else {})
 
 
-def _read_mended(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """The rows; options that mend a table, and ids that it drops, are added to `data`. Raises DataError."""
+def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
+    """Read the rows. Adds to `data` the options that fix a table, and the id columns to drop. Raises DataError."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
-        found = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
-        if found.rows is not None and isinstance(found.rows.x, pl.DataFrame):
-            fit_columns(found.rows.x, found.name)  # which says more than reading alone
-            ids = odd_columns(found.rows.x).get("drop", ())
-            if isinstance(data, dict) and 0 < len(ids) < found.rows.x.width:
+        loaded = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
+        if loaded.rows is not None and isinstance(loaded.rows.x, pl.DataFrame):
+            fit_columns(loaded.rows.x, loaded.name)  # finds more faults than reading alone
+            ids = odd_columns(loaded.rows.x).get("drop", ())
+            if isinstance(data, dict) and 0 < len(ids) < loaded.rows.x.width:
                 data["drop"] = [*ids, *data.get("drop", ())]
-    except TableError as error:  # with options, each of which helps once
+    except TableError as error:  # each of its options helps once
         if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
             raise
         for key, texts in error.options.items():
-            said = [fault.message for fault in error.faults if f"`{key}: {quote(texts)}`" in str(fault.hint)]
-            notes.append(f"It is read with `{key}`: {f'{texts!r}; {said[0]}' if said else itemize(texts, 50)}")
+            messages = [fault.message for fault in error.faults if f"`{key}: {quote(texts)}`" in str(fault.hint)]
+            notes.append(f"It is read with `{key}`: {f'{texts!r}; {messages[0]}' if messages else itemize(texts, 50)}")
         data |= {**error.options, "missing_target": "drop"}
-        return _read_mended(data, path, notes)
-    if "missing_target" in data and not any("left out" in notice for notice in found.notices):
+        return _read_and_fix(data, path, notes)
+    if "missing_target" in data and not any("left out" in notice for notice in loaded.notices):
         del data["missing_target"]
-    return found
+    return loaded
 
 
-def _task(found: SourceRows, rows: RawRows, *, ranks: str = "") -> dict[str, Any]:
-    """What the labels say: how rows are held out, the loss, and the metric that ranks, or the one that is to rank."""
+def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dict[str, Any]:
+    """Derive the split, the loss and the metrics from the labels. `ranking` is the metric to rank by, or ""."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
-        labels = fit_labels(y, LabelForm.INDEX, "", found.class_names)
-        if labels.classes and (found.class_names or y.dtype.kind not in "iuf" or labels.classes <= MOST_CLASSES):
+        labels = fit_labels(y, LabelForm.INDEX, "", loaded.class_names)
+        if labels.classes and (loaded.class_names or y.dtype.kind not in "iuf" or labels.classes <= MOST_CLASSES):
             counts = np.bincount(labels.encode(y, "rows"))
     except DataError:
         if y.dtype.kind not in "iuf":
             raise
-    if len(counts) > 2 and y.dtype.kind in "iuf" and ranks in {*METRICS} - UNFIT_METRICS[LabelForm.NUMBER]:
-        counts = np.zeros(0, int)  # numbers, although they have few values
+    if len(counts) > 2 and y.dtype.kind in "iuf" and ranking in {*METRICS} - UNFIT_METRICS[LabelForm.NUMBER]:
+        counts = np.zeros(0, int)  # numbers with few values
     classes = len(counts)
     rare = classes and counts.min() * classes < RARE * len(y)
     metrics, goal = ["accuracy", "auc"], "maximize"
@@ -147,10 +148,10 @@ def _task(found: SourceRows, rows: RawRows, *, ranks: str = "") -> dict[str, Any
         loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
     else:
         loss, metrics, goal = "mean_squared_error", ["mae"], "minimize"
-    groups = [name for name, ranks in rows.places.items() if ranks.all()]  # 0 is a gap
+    groups = [name for name, ranks in rows.places.items() if ranks.all()]  # rank 0: no value
     strata = {"stratify": True} if classes and counts.min() >= FEWEST else {}
-    going = {"groups": groups[0]} if groups else strata
-    split = {"validation": 0.2, "test": 0.2, "seed": 42} | going if found.rows else {}
+    grouping = {"groups": groups[0]} if groups else strata
+    split = {"validation": 0.2, "test": 0.2, "seed": 42} | grouping if loaded.rows else {}
     metric = {"name": f"val_{metrics[-1 if rare else 0]}", "goal": goal}
-    metrics = list(dict.fromkeys([*metrics, *({ranks} - {"", "loss"})]))
+    metrics = list(dict.fromkeys([*metrics, *({ranking} - {"", "loss"})]))
     return {"split": split, "loss": loss, "metrics": metrics, "metric": metric, "rare": rare}

@@ -1,6 +1,6 @@
-"""A trial as a short script of plain Keras, which imports nothing of this project.
+"""Write a trial as a short script of plain Keras, which imports nothing of this project.
 
-Names that come from a record become code only where they are identifiers, values only by `repr`.
+A name from a record becomes code only if it is an identifier. A value becomes code only by `repr`.
 """
 
 import keyword
@@ -31,7 +31,7 @@ from keras_sweep.trial.result import Result
 
 
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
-    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`, as the model takes them."""
+    """Return a script that trains a trial, or the winner, and write its rows to `rows`. Raises UsageError."""
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:
@@ -39,16 +39,16 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
             f"{trial.name} was trained once a fold, and no script of one training is that",
             hint="`sweep replay` without `--script` trains every fold again",
         )
-    several = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
-    adapts = spec.training.adapt or data.has_texts
-    if fits_itself(spec) or several or adapts or data.train.labels is None or spec.scale or data.stream:
-        how = "on several inputs or outputs" if several else "without labels"
-        how = "on texts, or with layers that adapt" if adapts else how
-        how = "with its target transformed" if spec.scale else how
-        how = "on a dataset" if data.stream else how
-        how = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else how
+    is_multiple = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
+    needs_adapt = spec.training.adapt or data.has_texts
+    if fits_itself(spec) or is_multiple or needs_adapt or data.train.labels is None or spec.scale or data.stream:
+        obstacle = "on several inputs or outputs" if is_multiple else "without labels"
+        obstacle = "on texts, or with layers that adapt" if needs_adapt else obstacle
+        obstacle = "with its target transformed" if spec.scale else obstacle
+        obstacle = "on a dataset" if data.stream else obstacle
+        obstacle = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else obstacle
         raise UsageError(
-            f"{trial.name} was trained {how}, of which no script is written",
+            f"{trial.name} was trained {obstacle}, of which no script is written",
             hint="`sweep replay` without `--script` trains it again",
         )
     if rows is None:
@@ -63,9 +63,9 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
 
 
 def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
-    """The script's text. It reads the file `rows`, trains the trial and prints the objective of each epoch.
+    """Return a script that reads the file `rows`, trains the trial and prints the objective of each epoch.
 
-    Raises UsageError where the model is of a program that is no longer there.
+    Raises UsageError if the model is a function of a program, which a script can't import.
     """
     plan = training_plan(spec, result.params)
     objective = spec.objective.name
@@ -75,102 +75,101 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"{result.name.capitalize()} of the sweep {spec.name} by plain Keras.",
         f"Recorded: {value} at epoch {result.epoch}{end}.",
     ]
-    own, own_rate = _imports(spec), []
+    definitions, rate_lines = _import_lines(spec), []
     if spec.model.kind == "dense":
-        given: Any = plan.model_arguments
-        whole = dense(data, spec.loss, spec.loss_arguments, **given)
-        with without_tensorflow():  # which Keras would import to write a layer's dtype
-            layers = [f"    {_layer(layer)}," for layer in whole.layers]
+        model_arguments: Any = plan.model_arguments
+        network = dense(data, spec.loss, spec.loss_arguments, **model_arguments)
+        with without_tensorflow():  # Keras would import it to write a dtype
+            layers = [f"    {_layer_code(layer)}," for layer in network.layers]
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
-        model = _users_model(spec, plan, data)
+        model = _model_lines(spec, plan, data)
     optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
         if "learning_rate" in plan.optimizer_arguments:
-            own_rate = [f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}"]
+            rate_lines = [f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}"]
     if plan.schedule is not None:
-        own += ["from typing import Any", "", "", *getsource(keras_schedule).splitlines(), ""]
-        more_of_rate = ", ".join(map(repr, plan.schedule.over(len(data.train))))
-        own_rate.append(f"optimizer.learning_rate = keras_schedule(float(optimizer.learning_rate), {more_of_rate})")
+        definitions += ["from typing import Any", "", "", *getsource(keras_schedule).splitlines(), ""]
+        rate_arguments = ", ".join(map(repr, plan.schedule.over(len(data.train))))
+        rate_lines.append(f"optimizer.learning_rate = keras_schedule(float(optimizer.learning_rate), {rate_arguments})")
     epochs = min(result.epochs, plan.epochs) or plan.epochs
-    stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
+    remark = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
-    of_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
-    compiling = ["optimizer=optimizer"]  # beside which Keras keeps what the model compiled itself with
+    own_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
+    compiling = ["optimizer=optimizer"]  # Keras keeps the model's own loss and metrics
     if "loss" not in spec.own:
-        compiling.append(f"loss={_called(spec, compiled['loss'], 'losses', {**plan.loss_arguments, **of_loss})}")
+        compiling.append(f"loss={_call_code(spec, compiled['loss'], 'losses', {**plan.loss_arguments, **own_loss})}")
     if "metrics" not in spec.own:
         pairs = zip(spec.metrics, compiled[kind], strict=True)
-        metrics = [_called(spec, one, "metrics", spec.metric_arguments.get(name, {})) for name, one in pairs]
+        metrics = [_call_code(spec, metric, "metrics", spec.metric_arguments.get(name, {})) for name, metric in pairs]
         compiling.append(f"{kind}=[{', '.join(metrics)}]")
-    callbacks = _callbacks(spec, plan)
-    more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
+    callbacks = _callback_codes(spec, plan)
+    fit_options = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
-        more += f", class_weight={weights!r}"
-    more += ", sample_weight=rows['sample_weight']" if data.weighs else ""
-    held = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['sample_weight_val'])"
+        fit_options += f", class_weight={weights!r}"
+    fit_options += ", sample_weight=rows['sample_weight']" if data.weighs else ""
+    held_out = "(x_val, y_val)" if data.validation.weights is None else "(x_val, y_val, rows['sample_weight_val'])"
     settings = [(name, value) for name, value in keras_config().items() if value != USUAL[name]]
-    of_keras = (*DEFAULTS, *LIMITS)  # the others are read from the environment
+    set_in_code = (*DEFAULTS, *LIMITS)  # Keras reads the other settings from the environment
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",
         "",
         f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported',
-        *(f"os.environ[{name.upper()!r}] = {str(value)!r}" for name, value in settings if name not in of_keras),
+        *(f"os.environ[{name.upper()!r}] = {str(value)!r}" for name, value in settings if name not in set_in_code),
         "",
         "import keras",
         "import numpy as np",
         "",
-        *(f"keras.config.set_{name}({value!r})" for name, value in settings if name in of_keras),
+        *(f"keras.config.set_{name}({value!r})" for name, value in settings if name in set_in_code),
         f"rows = np.load({str(rows)!r})",
         'x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))',
         "",
-        *own,
+        *definitions,
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
         f"optimizer = {optimizer}",
-        *own_rate,
+        *rate_lines,
         f"model.compile({', '.join(compiling)})",
-        f"epochs = {epochs}{stopped}",
-        f"validation = {held}",
-        f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
+        f"epochs = {epochs}{remark}",
+        f"validation = {held_out}",
+        f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{fit_options})",
         f"for epoch, value in enumerate(log.history[{objective!r}], start=1):",
         f"    print(epoch, {objective!r}, value)",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _called(spec: SweepSpec, what: Any, module: str, arguments: Mapping[str, Any]) -> str:
-    """The code of a loss or a metric: its name, or the call that makes it with its arguments."""
-    if isinstance(what, str):
-        return repr(what)
-    own = {"name": what.name} if module == "metrics" else {}
+def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[str, Any]) -> str:
+    """Return the code of a loss or a metric: its name, or a call with its arguments."""
+    if isinstance(function, str):
+        return repr(function)
+    name_argument = {"name": function.name} if module == "metrics" else {}
     if "python" not in arguments:
-        return f"keras.{module}.{type(what).__name__}({_arguments({**arguments, **own})})"
-    source, given = str(arguments["python"]), {name: one for name, one in arguments.items() if name != "python"}
+        return f"keras.{module}.{type(function).__name__}({_arguments({**arguments, **name_argument})})"
+    source, options = str(arguments["python"]), {name: value for name, value in arguments.items() if name != "python"}
     code = source.partition(":")[2]
-    if make_from_source(source, given, spec.folder) is not load_python(source, spec.folder):
-        code += f"({_arguments(given)})"
-    wrapped = module == "metrics" and type(what).__name__ == "MeanMetricWrapper"
-    return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(own)})" if wrapped else code
+    if make_from_source(source, options, spec.folder) is not load_python(source, spec.folder):
+        code += f"({_arguments(options)})"
+    is_wrapped = module == "metrics" and type(function).__name__ == "MeanMetricWrapper"
+    return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(name_argument)})" if is_wrapped else code
 
 
-def _callbacks(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
-    """What makes each callback, in the order in which a trial has them."""
-    made = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
-    made += [f"{one.python.partition(':')[2]}()" for one in spec.training.callbacks]
+def _callback_codes(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
+    """Return the code of each callback, in the order in which the trial used them."""
+    calls = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
+    calls += [f"{callback.python.partition(':')[2]}()" for callback in spec.training.callbacks]
     for section, form in WATCHING.items():
         if (watching := getattr(plan.training, section)) is not None:
-            given = {name: value for name, value in asdict(watching).items() if value is not None}
-            made.append(f"keras.callbacks.{form.__name__}({_arguments(given)})")
-    return made
+            arguments = {name: value for name, value in asdict(watching).items() if value is not None}
+            calls.append(f"keras.callbacks.{form.__name__}({_arguments(arguments)})")
+    return calls
 
 
-def _imports(spec: SweepSpec) -> list[str]:
-    """Lines that import the user's functions from beside the space file. Raises UsageError where a program has one."""
+def _import_lines(spec: SweepSpec) -> list[str]:
     lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
     for source in spec.training_code:
         if is_given(source):
@@ -183,7 +182,7 @@ def _imports(spec: SweepSpec) -> list[str]:
     return lines if len(lines) > 2 else []
 
 
-def _layer(layer: Any) -> str:
+def _layer_code(layer: Any) -> str:
     kind, config = type(layer).__name__, layer.get_config()
     if kind == "Dropout":
         return f"keras.layers.Dropout({config['rate']!r})"
@@ -197,34 +196,34 @@ def _layer(layer: Any) -> str:
     return f"keras.layers.Dense({', '.join(arguments)})"
 
 
-def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
-    found: Any = load_python(spec.model.source, spec.folder)
+def _model_lines(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
+    builder: Any = load_python(spec.model.source, spec.folder)
     attribute = spec.model.source.partition(":")[2]
     known = {"input_shape": data.input_shape, "classes": data.classes}
-    if is_hyper_model(found):
-        made = [
+    if is_hyper_model(builder):
+        lines = [
             "import keras_tuner",
             "hp = keras_tuner.HyperParameters()",
             f"hp.values = {dict(plan.model_arguments)!r}",
         ]
         build = attribute
-        if isinstance(found, type):
-            made.append(f"tuned = {attribute}({_arguments(select_accepted(found, known))})")
-            build, found = "tuned.build", getattr(found, "build", None)
-        elif not callable(found):
-            build, found = f"{attribute}.build", type(found).build  # which the instance wraps
-        made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(select_accepted(found, known)))))})")
+        if isinstance(builder, type):
+            lines.append(f"tuned = {attribute}({_arguments(select_accepted(builder, known))})")
+            build, builder = "tuned.build", getattr(builder, "build", None)
+        elif not callable(builder):
+            build, builder = f"{attribute}.build", type(builder).build  # the instance wraps it
+        lines.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(select_accepted(builder, known)))))})")
     else:
-        made = [f"model = {attribute}({_arguments({**select_accepted(found, known), **plan.model_arguments})})"]
+        lines = [f"model = {attribute}({_arguments({**select_accepted(builder, known), **plan.model_arguments})})"]
     return [
-        *made,
+        *lines,
         "if not model.built:",
         f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",
     ]
 
 
 def _arguments(values: Mapping[str, Any]) -> str:
-    """Keyword arguments as code; a name that is no identifier goes into a dict of its own."""
+    """Return keyword arguments as code; a name that is no identifier goes into a dict."""
     values = {
         name: list(value) if isinstance(value, tuple) and name != "input_shape" else value
         for name, value in values.items()

@@ -1,6 +1,6 @@
-"""The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three.
+"""The search loop: an engine suggests a generation, a runner trains it, and the record saves it.
 
-The next generation is the record's last one, asked again where it is incomplete, or one that is asked anew.
+Only this module uses all three. An incomplete generation in the record is suggested again before a new generation.
 """
 
 import time
@@ -27,78 +27,78 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
-RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
+FIRST_FAILURES = 3  # trials; then the model or the data are wrong, not the parameters
+RETRIES = 2  # of a generation, after the machine failed a trial
 
 
 @dataclass
 class Generation:
-    """Suggestions that were asked at once, and what has become of them so far."""
+    """Trials that were suggested together, and their results until now."""
 
-    index: int  # counted from 0 within the sweep
-    asked: list[Suggestion]
-    done: list[Result] = field(default_factory=list)  # in the record, in the order of their numbers
-    waiting: dict[int, Result] = field(default_factory=dict)  # ended, in the spool until their turn comes, by number
-    resumed: bool = False  # whether some had ended before it was asked this time
+    index: int  # from 0 within the sweep
+    suggestions: list[Suggestion]
+    recorded: list[Result] = field(default_factory=list)  # in the record, by number
+    spooled: dict[int, Result] = field(default_factory=dict)  # ended, in the spool until their turn
+    resumed: bool = False  # whether some trials had ended before this run suggested them
 
     @property
     def is_recorded(self) -> bool:
-        """Whether all of it is in the record."""
-        return len(self.done) == len(self.asked)
+        return len(self.recorded) == len(self.suggestions)
 
-    def wanted(self, total: int) -> frozenset[int]:
-        """The trials of a sweep of so many that are not in the record yet."""
-        recorded = {result.number for result in self.done}
-        return frozenset(one.number for one in self.asked if one.number < total) - recorded
+    def missing_numbers(self, total: int) -> frozenset[int]:
+        """Return the numbers below `total` that are not in the record."""
+        numbers = {result.number for result in self.recorded}
+        return frozenset(suggestion.number for suggestion in self.suggestions if suggestion.number < total) - numbers
 
-    def take_up(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
-        """Find in the spool what an earlier run, or try, trained of it. What was asked otherwise is discarded."""
-        wanted = self.wanted(total)
-        asked = {one.number: one for one in self.asked if one.number in wanted}
-        for number, result in record.waiting(asked).items():
-            was, one = result.suggestion, asked[number]
-            same = (was.params, was.generation, was.continues) == (one.params, one.generation, one.continues)
-            if same and (result.engine, result.runner) == (engine, runner):
-                self.waiting[number] = result
+    def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
+        """Load what an earlier run or try left in the spool; discard it if suggestion, engine or runner differ."""
+        missing = self.missing_numbers(total)
+        expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
+        for number, result in record.waiting(expected).items():
+            old, new = result.suggestion, expected[number]
+            is_same = (old.params, old.generation, old.continues) == (new.params, new.generation, new.continues)
+            if is_same and (result.engine, result.runner) == (engine, runner):
+                self.spooled[number] = result
             else:
                 record.discard(number)
-        self.resumed = bool(self.done or self.waiting)
+        self.resumed = bool(self.recorded or self.spooled)
 
 
 class Generations:
-    """An engine that has been told of all complete generations, and gives the next one."""
+    """An engine that knows all complete generations, and suggests the next generation."""
 
-    engine: Engine  # another one after `reopen`, and perhaps after `close`
-    _index: int  # of the generation that is asked next
-    opened: Generation | None  # the next one, where the record holds it in part, so that the engine was asked for it
+    engine: Engine  # `reopen` replaces it, and `close` may
+    _index: int  # of the next generation
+    incomplete: Generation | None  # the next generation, if a part of it is in the record
 
     def __init__(
         self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
     ) -> None:
-        """Rebuild the engine, made anew, from the trials of the record; `size` is that of a generation.
+        """Build the engine and replay the recorded trials; the time counts as `sampler`.
 
-        Of an engine that does not learn `ahead` generations are taken as one. Its time counts as `sampler`.
+        `size` is the size of a generation. An engine that does not learn suggests `ahead` generations at once.
         """
         self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
         with wall.phase("sampler"):
             self._rebuild(finished)
 
     def next(self) -> Generation:
-        """The generation that is incomplete, or else a new one, which is empty where the space is exhausted."""
-        if self.opened is not None:
-            generation, self.opened = self.opened, None
+        """Return the incomplete generation, or a new generation; it is empty if the space is exhausted."""
+        if self.incomplete is not None:
+            generation, self.incomplete = self.incomplete, None
             return generation
         with self._wall.phase("sampler"):
             return Generation(self._index, self._ask())
 
     def close(self, generation: Generation, finished: Sequence[Result]) -> None:
-        """The generation is in the record, so that the engine learns of it."""
-        if generation.resumed:  # the runner ended with what was missing, perhaps before the last rungs of the others
+        """Tell the engine the results of a generation that is in the record."""
+        # The runner trained only missing trials, and may not have compared all trials at the last rungs.
+        if generation.resumed:
             self.reopen(finished)
             return
         with self._wall.part("sampler"):
-            self.engine.tell(generation.done)
-            self._index = generation.asked[-1].generation + 1
+            self.engine.tell(generation.recorded)
+            self._index = generation.suggestions[-1].generation + 1
 
     def reopen(self, finished: Sequence[Result]) -> None:
         """Rebuild the engine from the recorded trials."""
@@ -106,132 +106,132 @@ class Generations:
             self._rebuild(finished)
 
     def _rebuild(self, finished: Sequence[Result]) -> None:
-        recorded = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
-        self.engine, self._index, self.opened = self._make_engine(), 0, None
-        if not recorded:
+        generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+        self.engine, self._index, self.incomplete = self._make_engine(), 0, None
+        if not generations:
             return
-        *earlier, last = recorded
+        *earlier, last = generations
         self._index = last[0].suggestion.generation
         if len(last) < self.engine.generation_size(self._index, self._size):
             self.engine.replay(earlier)
-            again = self._ask()
-            begins = all(
-                (one.number, one.params) == (result.number, result.suggestion.params)
-                for one, result in zip(again, last, strict=False)
+            suggestions = self._ask()
+            is_same_beginning = all(
+                (suggestion.number, suggestion.params) == (result.number, result.suggestion.params)
+                for suggestion, result in zip(suggestions, last, strict=False)
             )
-            if begins and len(again) > len(last):
-                self.opened = Generation(self._index, again, last)
+            if is_same_beginning and len(suggestions) > len(last):
+                self.incomplete = Generation(self._index, suggestions, last)
                 return
-            # The generation is complete, or was asked with another engine or size and can't be continued: begin the
-            # next with an engine that has not been asked yet.
+            # The generation is complete, or another engine or size suggested it and it can't be continued. The next
+            # generation needs an engine that has suggested nothing yet.
             self.engine = self._make_engine()
-        self.engine.replay(recorded)
+        self.engine.replay(generations)
         self._index += 1
 
     def _ask(self) -> list[Suggestion]:
         size = self.engine.generation_size(self._index, self._size)
         started = time.perf_counter()
-        asked = self.engine.ask_ahead(size, self._ahead)
-        seconds = (time.perf_counter() - started) / max(len(asked), 1)
+        suggestions = self.engine.ask_ahead(size, self._ahead)
+        seconds = (time.perf_counter() - started) / max(len(suggestions), 1)
         return [
-            replace(one, generation=self._index + place // size, sampler_seconds=seconds)
-            for place, one in enumerate(asked)
+            replace(suggestion, generation=self._index + place // size, sampler_seconds=seconds)
+            for place, suggestion in enumerate(suggestions)
         ]
 
 
 def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
-    """Search until so many trials in total are recorded; returns why it ended.
+    """Search until `total` trials are recorded. Returns why the search ended.
 
-    A search that is stopped anywhere goes on as if it had not been: the same suggestions are asked for again, and the
-    runner trains what is missing. After a transient failure (memory, disk, network) the rest of the generation is
-    trained again, at most RETRIES times.
+    A stopped search resumes as if it had never stopped: the engine suggests the same trials, and the runner trains the
+    missing ones. After a transient failure (memory, disk, network) the rest of the generation is trained again, at most
+    RETRIES times.
 
-    Raises SweepError: the first trials all failed, or more than `most_failures` did.
+    Raises SweepError if the first trials all fail, or more than `most_failures` trials fail.
     """
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
-    objective, wanted = sweep.spec.objective, sweep.spec.search.stop
-    ahead = runner.ahead if wanted is None else 1  # if a value ends the search, each generation may be the last
+    objective, limit = sweep.spec.objective, sweep.spec.search.stop
+    ahead = runner.ahead if limit is None else 1  # with `search.stop` each generation may be the last
     generations = Generations(lambda: make_engine(sweep.spec), runner.generation, finished, sweep.wall, ahead)
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:
             return find_end_reason(stop)
-        if wanted and generations.opened is None and (good := good_enough(finished, objective, wanted.value)):
-            reached = f"{good.name} has {objective.name} {good.value:.4f}"
-            emit(Noticed(f"{reached}, which {enough_text(wanted.value)}"))
+        if limit and generations.incomplete is None and (trial := good_enough(finished, objective, limit.value)):
+            reached = f"{trial.name} has {objective.name} {trial.value:.4f}"
+            emit(Noticed(f"{reached}, which {describe_good_enough(limit.value)}"))
             return EndReason.GOOD_ENOUGH
         generation = generations.next()
-        if not generation.asked:
+        if not generation.suggestions:
             emit(Noticed(describe_exhausted_space(len(finished))))
             return EndReason.EXHAUSTED
-        emit(GenerationAsked(generation.index, tuple(generation.asked)))
+        emit(GenerationAsked(generation.index, tuple(generation.suggestions)))
         try:
-            for result in training.results(generation, generations.engine, total):
+            for result in training.train(generation, generations.engine, total):
                 finished.append(result)
-                generation.done.append(result)
+                generation.recorded.append(result)
                 _check_failures(finished, most_failures, sweep.spec.name)
         except TransientFailure:
             generations.reopen(finished)
             continue
         if generation.is_recorded:
             generations.close(generation, finished)
-            if generations.opened is None:  # else some of its trials may continue others
+            # Trials of an incomplete generation may continue any trial.
+            if generations.incomplete is None:
                 runner.keep_only(generations.engine.continuable())
         elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
 
 
-def point_to_add(spec: SweepSpec, finished: Sequence[Result], given: Params) -> tuple[Params, Result | None]:
-    """The whole point, and the trial that has it already, if one does. Raises UsageError: it is none of the space."""
+def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
+    """Complete a point; returns it and the trial that has it already, if any. Raises UsageError if it is invalid."""
     best = winner(finished, spec.objective)
-    point = complete_point(spec, given, best.params if best is not None else {})
-    return point, next((one for one in finished if identity(one.params) == identity(point)), None)
+    point = complete_point(spec, values, best.params if best is not None else {})
+    return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)
 
 
-def train_point(sweep: OpenSweep, record: TrialRecord, given: Params) -> EndReason:
-    """Train one trial of a point, unless one is there; what the point leaves out is as in the best trial.
+def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndReason:
+    """Train one trial of a point as its own generation, unless a trial has this point already.
 
-    It is a generation of its own. Raises UsageError: it is no point of the space.
+    Values that the point leaves out are from the best trial. Raises UsageError if the space does not have the point.
     """
     finished = record.results()
-    point, known = point_to_add(sweep.spec, finished, given)
-    if known is not None:
-        sweep.emit(Noticed(f"{known.name} has this point already"))
+    point, duplicate = complete_added_point(sweep.spec, finished, values)
+    if duplicate is not None:
+        sweep.emit(Noticed(f"{duplicate.name} has this point already"))
         return EndReason.DONE
     index = finished[-1].suggestion.generation + 1 if finished else 0
-    asked = Suggestion(len(finished), point, index)
-    sweep.emit(GenerationAsked(index, (asked,)))
-    trained = GenerationTraining(sweep, record).to_the_end(Generation(index, [asked]), ADDED)
-    return EndReason.DONE if trained else find_end_reason(sweep.stop)
+    suggestion = Suggestion(len(finished), point, index)
+    sweep.emit(GenerationAsked(index, (suggestion,)))
+    is_trained = GenerationTraining(sweep, record).train_to_end(Generation(index, [suggestion]), ADDED)
+    return EndReason.DONE if is_trained else find_end_reason(sweep.stop)
 
 
 def find_end_reason(stop: StopRequest) -> EndReason:
-    """Why a search ended that was asked to."""
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
 def describe_exhausted_space(trials: int) -> str:
-    """What is said of a space of which so many trials are all that there are."""
-    which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
-    return f"{which} of the space has been tried"
+    """Say that all trials of the space are recorded."""
+    subject = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
+    return f"{subject} of the space has been tried"
 
 
-def enough_text(value: float) -> str:
-    """What is said of a search that ends by `search.stop`."""
+def describe_good_enough(value: float) -> str:
+    """Say that a value ends the search by `search.stop`."""
     return f"is as good as `search.stop` asks for, {value:g}; a better value there goes on"
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
-    """Raises SweepError where so many trials fail that the rest would too, or more than the user allows."""
-    own = [one for one in finished if not is_imported(one)]
-    first = own[:FIRST_FAILURES]
-    if len(own) == FIRST_FAILURES and all(one.state is TrialState.FAIL and one.reason != DIVERGED for one in first):
+    """Raise SweepError if the first trials all failed, or if more than `most` trials failed."""
+    trained = [trial for trial in finished if not is_imported(trial)]
+    first = trained[:FIRST_FAILURES]
+    if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
             hint=f"Mend it and run with --fresh; `sweep show {name} {first[0].number}` has the traceback",
         )
-    failed = [result for result in own if result.state is TrialState.FAIL]
+    failed = [result for result in trained if result.state is TrialState.FAIL]
     if most is not None and len(failed) > most:
         raise SweepError(
             f"{pluralize(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",
@@ -240,91 +240,92 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
 
 
 class TransientFailure(Exception):
-    """A trial failed by a fault that may be gone when it is tried again. Nothing that came after is in the record."""
+    """A trial failed by a fault that may be gone on the next try. Neither it nor later trials are in the record."""
 
 
 class GenerationTraining:
-    """Trains generations of a sweep into one record."""
+    """Train the generations of a sweep into one record."""
 
     def __init__(self, sweep: OpenSweep, record: TrialRecord, emit: Listener | None = None) -> None:
-        """The listener, by default the sweep's, hears of each epoch and, once, of each trial that ends."""
+        """Send the events of epochs and ended trials to `emit`, by default the listener of the sweep."""
         self._sweep, self._record, self._emit = sweep, record, emit or sweep.emit
-        self._told: set[int] = set()  # trials of which it was said that they ended
-        self._said_stopping = False
-        self._tries: Counter[int] = Counter()  # generation -> how often it was trained again
+        self._emitted: set[int] = set()  # trials whose end was emitted
+        self._has_said_stopping = False
+        self._tries: Counter[int] = Counter()  # generation -> retries
 
-    def results(self, generation: Generation, judge: Judge, total: int) -> Iterator[Result]:
-        """Trials below number `total` in order, each yielded once it is in the record, without its weights.
+    def train(self, generation: Generation, judge: Judge, total: int) -> Iterator[Result]:
+        """Train the trials with numbers below `total`, and yield each result once it is in the record, without weights.
 
-        A trial that ends before its turn is kept in the spool, and is not trained again. It ends early where the user
-        asks to stop.
+        A trial that ends before its turn waits in the spool. A request to stop ends the iteration.
 
-        Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial. Were that recorded, its
-        mates would be compared without it.
+        Raises TransientFailure if the machine failed a trial, at most RETRIES times a generation. If the failure were
+        recorded, the other trials would be compared without this trial.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
-            generation.take_up(self._record, total, judge.name, runner.name)
-        wanted, waiting = generation.wanted(total), generation.waiting
-        self._tell(waiting.values())
-        watch = Watch(judge, emit, self._stopping)
-        with closing(self._trained(generation.asked, wanted - set(waiting), watch)) as trained:
-            for number in sorted(wanted):
-                while number not in waiting:
+            generation.load_spooled(self._record, total, judge.name, runner.name)
+        missing, spooled = generation.missing_numbers(total), generation.spooled
+        self._emit_ended(spooled.values())
+        watch = Watch(judge, emit, self._is_stopping)
+        with closing(self._train_rest(generation.suggestions, missing - set(spooled), watch)) as results:
+            for number in sorted(missing):
+                while number not in spooled:
                     with wall.part("train"):
-                        result = next(trained, None)
+                        result = next(results, None)
                     if result is None:
                         return
                     if result.is_transient and self._tries[generation.index] < RETRIES:
                         self._tries[generation.index] += 1
-                        why = f"since the machine failed it: {result.reason}"
-                        emit(Noticed(f"{result.name} is trained again, {why}"))
+                        reason = f"since the machine failed it: {result.reason}"
+                        emit(Noticed(f"{result.name} is trained again, {reason}"))
                         raise TransientFailure
                     signed = replace(result, engine=judge.name, runner=runner.name)
-                    waiting[result.number] = signed
+                    spooled[result.number] = signed
                     if result.number != number:
                         with wall.part("record"):
-                            self._tell([self._record.wait(signed)])
+                            self._emit_ended([self._record.wait(signed)])
                 with wall.part("record"):
-                    recorded = self._record.add(waiting.pop(number))
-                self._tell([recorded])
+                    recorded = self._record.add(spooled.pop(number))
+                self._emit_ended([recorded])
                 yield recorded
-            next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
+            next(results, None)  # ends the runner, which deletes the last checkpoint
 
-    def to_the_end(self, generation: Generation, name: str) -> bool:
-        """Train a generation of which no trial is stopped, again after each transient failure; whether all is there."""
-        total = max(one.number for one in generation.asked) + 1
+    def train_to_end(self, generation: Generation, name: str) -> bool:
+        """Train a generation without pruning, with retries. Returns whether all trials are recorded."""
+        total = max(suggestion.number for suggestion in generation.suggestions) + 1
         while not (generation.is_recorded or self._sweep.stop):
             with suppress(TransientFailure):
-                generation.done.extend(self.results(generation, StopsAt(name=name), total))
+                generation.recorded.extend(self.train(generation, StopsAt(name=name), total))
                 break
         return generation.is_recorded
 
-    def _trained(self, asked: list[Suggestion], missing: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Results of the missing trials. Those with the same data train together, and after them those with others."""
+    def _train_rest(
+        self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
+    ) -> Generator[Result, None, None]:
+        """Yield the results of the missing trials: trials with the same variant of the data train together."""
         parts: dict[Variant, list[Suggestion]] = {}
-        for one in asked:
-            parts.setdefault(variant_of(one.params), []).append(one)
-        numbers = {of: missing.intersection(one.number for one in part) for of, part in parts.items()}
-        # All runners share the file of what still trains, and one removes it at its end: those with nothing to do wait.
-        for place, of in enumerate(sorted(parts, key=lambda of: not numbers[of])):
-            if place and watch.stopping():
+        for suggestion in trials:
+            parts.setdefault(variant_of(suggestion.params), []).append(suggestion)
+        numbers = {variant: missing.intersection(s.number for s in part) for variant, part in parts.items()}
+        # All runners share the file of running trials, and a runner deletes it at its end. Idle runners come last.
+        for position, variant in enumerate(sorted(parts, key=lambda variant: not numbers[variant])):
+            if position and watch.stopping():
                 return
-            rows = self._sweep.rows_of(of)
-            with closing(self._sweep.runner_of(of).run(parts[of], numbers[of], watch)) as trained:
-                for result in trained:
+            rows = self._sweep.rows_of(variant)
+            with closing(self._sweep.runner_of(variant).run(parts[variant], numbers[variant], watch)) as results:
+                for result in results:
                     yield replace(result, rows=rows)
 
-    def _stopping(self) -> bool:
+    def _is_stopping(self) -> bool:
         stop = self._sweep.stop
-        if stop.signalled and not self._said_stopping:
-            self._said_stopping = True
+        if stop.signalled and not self._has_said_stopping:
+            self._has_said_stopping = True
             self._emit(Noticed("stopping after these epochs; the same signal again stops at once"))
         return bool(stop)
 
-    def _tell(self, results: Iterable[Result]) -> None:
-        """Of those that are kept from now on, in the record or in the spool."""
+    def _emit_ended(self, results: Iterable[Result]) -> None:
+        """Emit the end of each trial once, when it is in the record or in the spool."""
         for result in results:
-            if result.number not in self._told:
-                self._told.add(result.number)
+            if result.number not in self._emitted:
+                self._emitted.add(result.number)
                 self._emit(TrialEnded(replace(result, weights=None, scores=None)))

@@ -1,4 +1,4 @@
-"""The rows that a name stands for, of a data set, a space file or a sweep; and the baseline: a linear model on rows."""
+"""Load the rows of a data set, a space file or a sweep by name; and fit a baseline, a linear model, on rows."""
 
 import json
 import os
@@ -30,56 +30,57 @@ from keras_sweep.sweep.trust import read_unfollowed_spec
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import winner
 
-FOLDS = 5  # the default of scikit-learn's `cross_validate`
-PASSES = 5  # over the training rows: `max_iter`
+FOLDS = 5  # default of scikit-learn's `cross_validate`
+PASSES = 5  # over the training rows (`max_iter`)
 SEED = 42
-MOST_THREADS = 2  # each holds a copy of its fold's rows
-# What is expected: five passes do not converge, and a class may have fewer rows than there are folds.
+MOST_THREADS = 2  # each thread copies the rows of its fold
+# Two warnings are expected: five passes do not converge, and a class may have fewer rows than folds.
 QUIET: Any = {"action": "ignore", "category": UserWarning}
 
 
 def load_source(
     source: str, spec: SweepSpec | None, sweeps_dir: Any, listener: Listener, *, needs_one: bool
 ) -> tuple[SweepSpec, SearchData]:
-    """The rows of a data set, of a space file that was read (`spec`), or of a sweep in a folder, and their spec.
+    """Load the rows and the spec of a data set, of a space file (`spec`), or of a sweep in `sweeps_dir`.
 
-    Where trials differ in their rows they are the winner's, or those of the first variant unless `needs_one`.
+    If trials have different rows, the rows are the winner's, or the first variant's unless `needs_one`.
 
-    Raises UsageError: there is no such name, or the record alone does not have the rows; DataError: they can't be read.
+    Raises:
+        UsageError: There is no such name, or the record alone does not have the rows.
+        DataError: The rows can't be read.
     """
     fingerprint: str | None = None
     params: Params = {}
     if spec is None:
-        spec, fingerprint, params = _spec_of(source, sweeps_dir, listener)
+        spec, fingerprint, params = _find_spec(source, sweeps_dir, listener)
     data = load_rows(spec)
     if fingerprint not in (None, data.fingerprint):
         listener(Noticed(f"these rows are not those that the sweep {source!r} was begun with"))
     if data.variants:
-        which = dict(variant_of(params) or next(iter(data.variants)))
+        variant = dict(variant_of(params) or next(iter(data.variants)))
         if needs_one and not params:
             first = "Add" if fingerprint is None else "No trial has won yet: give the space file with"
-            hint = f"{first} `{_as_options(which)}`, say"
-            raise UsageError(f"trials of this space have different rows, by {itemize(which)}", hint=hint)
-        values = ", ".join(f"{name}={json.dumps(value)}" for name, value in which.items())
+            hint = f"{first} `{_as_options(variant)}`, say"
+            raise UsageError(f"trials of this space have different rows, by {itemize(variant)}", hint=hint)
+        values = ", ".join(f"{name}={json.dumps(value)}" for name, value in variant.items())
         listener(Noticed(f"these rows are those with {values}"))
-        spec, data = select_variant(spec, data, which)
+        spec, data = select_variant(spec, data, variant)
     return spec, data
 
 
 def load_rows(spec: SweepSpec) -> SearchData:
-    """The rows of a spec. What reads them may import Keras, whose backend is chosen before."""
-    choose_backend(None)
+    choose_backend(None)  # before a loader imports Keras
     return load_search_data(spec)
 
 
 def _as_options(params: Params) -> str:
-    """What sets these values on a shell's line; a list is set as a `value`, since alone it would be choices."""
+    """Return the `--set` options for these values. A list is set as `value`, because a plain list means choices."""
     plain = {name: {"value": value} if isinstance(value, tuple) else value for name, value in params.items()}
     return " ".join(f"--set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in plain.items())
 
 
-def _spec_of(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpec, str | None, Mapping[str, Any]]:
-    """(spec, of a sweep the recorded fingerprint of the rows, and the values of its winner). Raises UsageError."""
+def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpec, str | None, Mapping[str, Any]]:
+    """Return (spec, recorded fingerprint of the rows, values of the winner). Raises UsageError."""
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source not in sweeps:
         if source not in DATA_NAMES:
@@ -96,21 +97,21 @@ def _spec_of(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpe
             hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
         )
     kind = find_source(spec.data.kind)
-    where = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
-    if where is not None:
+    origin = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
+    if origin is not None:
         raise UsageError(
-            f"the rows of the sweep {source!r} come from {where}, and a record alone runs no code",
+            f"the rows of the sweep {source!r} come from {origin}, and a record alone runs no code",
             hint="Give the space file, as in `sweep data SPACE.yaml`",
         )
     return spec, fingerprint, {} if best is None else best.params
 
 
 def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
-    """Cross-validate the reference model, then fit it on the training rows and score it on the validation rows.
+    """Cross-validate the baseline on training and validation rows, then score it on the validation rows.
 
-    Cross-validation takes training and validation rows together; it never sees a test row.
+    The score is from a fit on the training rows. No test row is used.
 
-    Raises DataError: labels have several columns of numbers, or a class has too few rows for the folds.
+    Raises DataError if labels have several columns of numbers, or a class has too few rows for the folds.
     """
     from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn import config_context
@@ -130,25 +131,25 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
         model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
     x, y = _flat(rows.x), _target(rows.y, data)
     threads = min(FOLDS, os.cpu_count() or 1, MOST_THREADS)
-    with config_context(enable_metadata_routing=data.weighs):  # by which scikit-learn hands weights on
+    with config_context(enable_metadata_routing=data.weighs):  # passes weights on
         if data.weighs:
             for _, step in getattr(model, "steps", [("", model)]):
                 step.set_fit_request(sample_weight=True)
             step.set_score_request(sample_weight=True)
         try:
-            # Threads, because the passes run without the GIL and the rows then need not be copied to other processes.
+            # The passes release the GIL, so threads run in parallel and need no copy of the rows in a process.
             with warnings.catch_warnings(**QUIET), parallel_config("threading", n_jobs=threads):
                 scores = cross_validate(model, x, y, cv=FOLDS, params=_weights(rows))["test_score"]
         except ValueError as error:
-            why = str(error).rstrip(".")
-            raise DataError(f"the baseline can't be cross-validated: {why}", hint="Bring more rows") from error
-        validation = _validated(model, data)
-    each, seconds = tuple(map(float, scores)), time.perf_counter() - started
-    return Baseline(text, metric, each, validation, seconds, mean_score=float(np.mean(each)))
+            reason = str(error).rstrip(".")
+            raise DataError(f"the baseline can't be cross-validated: {reason}", hint="Bring more rows") from error
+        validation = _score_validation(model, data)
+    fold_scores, seconds = tuple(map(float, scores)), time.perf_counter() - started
+    return Baseline(text, metric, fold_scores, validation, seconds, mean_score=float(np.mean(fold_scores)))
 
 
-def _validated(model: Any, data: SearchData) -> dict[str, float]:
-    """Scores on the validation rows; with folds on all rows, each predicted by the fit that left it out."""
+def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
+    """Score the validation rows; with folds score all rows, each predicted by the fit that left it out."""
     y = _target(data.validation.y, data)
     weights: Any = data.validation.weights
     predicted = np.empty(len(y), np.float64)
@@ -159,7 +160,7 @@ def _validated(model: Any, data: SearchData) -> dict[str, float]:
         predicted[places] = model.predict(_flat(part.validation.x))
     if data.classes is None:
         errors = predicted - y.astype(np.float64)
-        squared, absolute = (float(np.average(each, weights=weights)) for each in (errors**2, np.abs(errors)))
+        squared, absolute = (float(np.average(error, weights=weights)) for error in (errors**2, np.abs(errors)))
         return {"val_mean_squared_error": squared, "val_mean_absolute_error": absolute}
     return {"val_accuracy": float(np.average(predicted == y, weights=weights))}
 

@@ -1,7 +1,6 @@
-"""One open sweep: its record, spec, data and runners, for a run as for all that is done with a sweep afterwards.
+"""An open sweep: its record, spec, data and runners. A run uses it, and so does later work with the sweep.
 
-A run loads all of it before anything is written (`load`). Else the record is there: it is opened, and its data are read
-again, when something first needs them.
+A run loads everything before it writes anything (`load_for_run`). Other work opens the record, and reads data late.
 """
 
 import importlib
@@ -44,39 +43,38 @@ from keras_sweep.trial.result import Result
 
 
 class OpenSweep:
-    """A sweep that is worked on. Used as a context, it closes the record in the end."""
+    """A sweep to work with. As a context manager, it closes the record."""
 
-    spec: SweepSpec  # whole once the data are read: a model of the user's may add parameters
+    spec: SweepSpec  # complete once the data are read, because the user's model may add parameters
     data: SearchData
-    runner: Runner  # of the generations of a run; nobody trains beside a run
+    runner: Runner  # trains the generations of a run; only a run has it
 
     def __init__(
         self,
         folder: SweepFolder,
         emit: Listener = lambda _: None,
         *,
-        spec: SweepSpec | None = None,  # the user's, in place of the recorded one
-        trust: bool = False,  # whether code that the record names may be imported
-        backend: str | None = None,  # of Keras; None: the one that trained the trial
+        spec: SweepSpec | None = None,  # the user's spec, instead of the recorded spec
+        trust: bool = False,  # whether code named in the record may be imported
+        backend: str | None = None,  # of Keras; None: the backend that trained the trial
         wall: WallTime | None = None,
         stop: StopRequest | None = None,
         workers: Pool | None = None,  # None: this process trains
     ) -> None:
-        """Nothing is opened yet."""
         self.folder, self.emit, self.workers = folder, emit, workers
         self.wall = WallTime() if wall is None else wall
         self.stop = StopRequest(ends_process=False) if stop is None else stop
         self.backend, self._spec, self._trust = backend, spec, trust
-        self._others: dict[Variant, Runner] = {}  # of variants of the data beside the first
+        self._variant_runners: dict[Variant, Runner] = {}  # without the first variant of the data
 
     @property
     def is_running(self) -> bool:
-        """Whether a run has loaded it, whose trials train by one runner."""
+        """Whether a run has loaded the sweep, and so has a runner."""
         return hasattr(self, "runner")
 
     @cached_property
     def study(self) -> StudyFile:
-        """Its record. Raises RecordError."""
+        """The record, opened on first use. Raises RecordError."""
         return StudyFile.open(self.folder)
 
     def __enter__(self) -> Self:
@@ -87,32 +85,32 @@ class OpenSweep:
             self.study.close()
 
     def read(self) -> RecordedSweep:
-        """As its record has it now. Raises RecordError."""
         return RecordedSweep(self.folder, self.study.facts, self.study.rank_results())
 
     @property
     def trusts(self) -> bool:
-        """Whether the code that its space file names is the user's own."""
+        """Whether code named in the space file may be imported."""
         return self._trust or self._spec is not None
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
-        """Its space file's, of which nothing is followed. Raises as `read_unfollowed_spec`."""
+        """The spec of the space file, with no code imported. Raises as `read_unfollowed_spec`."""
         return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
-        """The trial of that number, or the training that stands for the winner, to be worked on.
+        """Return the trial with this number, or the training that stands for the winner.
 
-        Raises UsageError: the record names code and is not trusted; and as `RecordedSweep.training`.
+        Raises UsageError if the record names code and is not trusted; and as `RecordedSweep.training`.
         """
-        _ = self._trusted_spec  # which raises first
+        _ = self._trusted_spec  # raises first
         return self.read().training(number)
 
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
-        """The spec and the data of a trial, with its variant of the data; Keras is set to its backend.
+        """Return the spec and the data of a trial's variant, and set Keras to its backend.
 
-        Raises UsageError: another program trained it, the record names code and is not trusted, or the backend does not
-        fit; DataError: the data can't be read; ChangedSweep: other rows are there now, or other code of the model.
+        Raises:
+            UsageError: Another program trained the trial, the code is not trusted, or the backend does not fit.
+            DataError, ChangedSweep: The data can't be read, or the rows or the model's code have changed.
         """
         if is_imported(trial):
             raise UsageError(
@@ -123,38 +121,37 @@ class OpenSweep:
         return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
-        """The validation rows, as the model takes them: the winner's, if trials differ in them. Raises as `load`."""
+        """Return the validation rows as the model takes them; the winner's if trials differ. Raises as `load`."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return select_variant(self.spec, self.data, params)[1].validation
 
     def runner_of(self, variant: Variant) -> Runner:
-        """Who trains the trials of a run that have this variant of the data."""
+        """Return the runner of a run for this variant of the data."""
         if not variant or variant == next(iter(self.data.variants), variant):
             return self.runner
-        if variant not in self._others:
+        if variant not in self._variant_runners:
             spec, data = select_variant(self.spec, self.data, dict(variant))
-            self._others[variant] = self.choose_runner(spec, data, self.runner.name, self.folder.checkpoints)
-        return self._others[variant]
+            self._variant_runners[variant] = self.choose_runner(spec, data, self.runner.name, self.folder.checkpoints)
+        return self._variant_runners[variant]
 
     def runner_for(self, trial: Result) -> Runner:
-        """Who trains a trial again: the runner of the run, else one as the record names."""
+        """Return the runner to train a trial again: the run's, or else a runner as the record names it."""
         if self.is_running:
             return self.runner_of(variant_of(trial.params))
         return self.choose_runner(*self.load(trial), trial.runner)
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
-        """Choose a runner like that of this name for these data: it trains where the sweep's other trials do."""
+        """Choose a runner with this name for these data. It trains where the other trials of the sweep train."""
         how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
         return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
     @property
     def runners(self) -> list[Runner]:
-        """All that have trained in a run."""
-        return [self.runner, *self._others.values()]
+        return [self.runner, *self._variant_runners.values()]
 
     def rows_of(self, variant: Variant) -> str | None:
-        """A digest of its validation rows' labels and weights, where trials differ in their data; else None."""
+        """Return a digest of the variant's validation labels and weights; None if all trials have the same data."""
         if not (variant and self.data.variants):
             return None
         rows = self.data.variants[variant].validation
@@ -162,34 +159,34 @@ class OpenSweep:
 
     @cached_property
     def _trusted_spec(self) -> SweepSpec:
-        """The recorded spec; if it names code to be imported (`python:`), that is said once."""
+        """The recorded spec. Emits a notice if it names Python code to import (`python:`)."""
         spec = self.recorded_spec
         if self._spec is None:
-            who = f"record of {self.study.name!r}"
-            ask_for_trust(spec.code, spec.folder, who, trust=self._trust, emit=self.emit, data=spec.data)
+            record_name = f"record of {self.study.name!r}"
+            ask_for_trust(spec.code, spec.folder, record_name, trust=self._trust, emit=self.emit, data=spec.data)
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Read the spec and the data that the record names, unless they are there. Raises as `load`."""
+        """Read the spec and the data that the record names, unless they are loaded. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._trusted_spec, self.study
         if trial is None:
             choose_backend(self.backend)
-        else:  # whose model is built
+        else:  # its model will be built
             choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
         forget_edited_modules(spec.code, spec.folder)
-        if parts := find_changed_code(study.facts.model_code, model_code(spec, now=True)):
+        if changes := find_changed_code(study.facts.model_code, model_code(spec, now=True)):
             source = spec.model.source
             raise ChangedSweep(
-                f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
+                f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(changes)} in "
                 f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
                 hint="Bring the former code back, or run the sweep anew under another name",
             )
-        if (words := use_keras_config(study.facts.keras_config)) is not None:
-            self.emit(Noticed(words))
+        if (notice := use_keras_config(study.facts.keras_config)) is not None:
+            self.emit(Noticed(notice))
         spec, data = load_rows(spec)
         if data.fingerprint != study.facts.fingerprint:
             raise ChangedSweep(
@@ -199,7 +196,7 @@ class OpenSweep:
         self.spec, self.data = add_own_parameters(spec, data), data
 
 
-def load(
+def load_for_run(
     spec: SweepSpec,
     checkpoints: Path | None,
     runner: str | None,
@@ -208,39 +205,41 @@ def load(
     stop: StopRequest,
     workers: Pool | None = None,
 ) -> tuple[SweepSpec, SearchData, Runner]:
-    """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
+    """Load the data, check the model, and choose the runner. Notices go to `emit`.
 
-    The spec that comes back has the parameters that a model of the user's adds, too. `checkpoints` is the folder where
-    the runner may keep what still trains; None keeps nothing.
+    The returned spec has the parameters that the user's model adds. `checkpoints` is the folder where the runner may
+    save running trials; None saves nothing. `runner` names the runner; None chooses it.
 
-    Raises Interrupted: a signal came; SweepError: the backend can't run here at all; UsageError: data, model and space
-    do not fit each other, or the runner can't be had.
+    Raises:
+        Interrupted: A signal came.
+        SweepError: The backend can't run here.
+        UsageError: Data, model and space do not fit each other, or the runner is not available.
     """
-    read = None
+    future = None
     with wall.phase("import"):
-        with stop.importing(), ThreadPoolExecutor(1) as beside:
+        with stop.importing(), ThreadPoolExecutor(1) as thread:
             pictures = image_set(spec.data)
             if pictures is not None and pictures.find() is not None:
-                # To unpack and scale them takes a second, and to import Keras two. The thread imports one package of
-                # others, which is imported here at once: who comes second waits there, and sees the whole of it.
-                read = beside.submit(load_search_data, spec)
+                # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn.
+                # Importing it here at once makes the later thread wait until the whole package is there.
+                future = thread.submit(load_search_data, spec)
                 importlib.import_module("sklearn.model_selection")
-            check_environment()  # imports Keras whole, before a module of the user's imports parts of it
-        enable_compile_cache()  # what builds the first model is compiled, too
+            check_environment()  # imports all of Keras, before a user's module imports parts of it
+        enable_compile_cache()  # building the first model compiles, too
     with wall.phase("data"):
-        spec, data = load_rows(spec, None if read is None else read.result())
+        spec, data = load_rows(spec, None if future is None else future.result())
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
-        start_points(spec)  # raises, before anything is written
+        start_points(spec)  # raises before anything is written
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
         compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
         if any(goal.name == "flops" for goal in spec.objective.further):
             count_flops(first_model(spec, data)[0], data.train.x)  # raises
-        first = select_variant(spec, data, dict(next(iter(data.variants), ())))
+        variant = select_variant(spec, data, dict(next(iter(data.variants), ())))
         chosen, why_plain = choose_runner(
-            *first, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
+            *variant, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
     one_by_one = None
     if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
@@ -255,6 +254,6 @@ def load(
 
 
 def backend_of(runner: str) -> str | None:
-    """The Keras backend of a runner of that name; None for another program's."""
+    """Return the Keras backend in a runner's name; None for another program."""
     backend = runner.partition("/")[2]
     return backend if backend in BACKENDS else None

@@ -1,4 +1,4 @@
-"""Import an Optuna storage: read the trials of a study, keep those that fit a space, and write them as a sweep."""
+"""Import an Optuna storage: read the trials of a study, select trials that fit a space, and write a sweep."""
 
 import json
 import math
@@ -31,40 +31,41 @@ from keras_sweep.space.distributions import to_value
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.space.text import join, pluralize
-from keras_sweep.sweep.earlier import fitting
+from keras_sweep.sweep.earlier import select_fitting
 from keras_sweep.sweep.resume import open_study
 from keras_sweep.trial.ranking import IMPORTED
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 ENGINE = f"{IMPORTED}optuna"
-UNNAMED = "value"  # the objective of a study without metric names
+UNNAMED = "value"  # name of an objective without a metric name
 NOTHING = "Nothing was imported"
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The finished trials of a study, numbered from 0 in their order, all of generation 0, without weights."""
+    """The finished trials of a study, numbered from 0, all in generation 0, without weights."""
 
     source: str  # path, or URL without its password
     name: str
     objective: Objective
-    distributions: Mapping[str, str]  # of the parameters, as Optuna's JSON
+    distributions: Mapping[str, str]  # parameter -> Optuna's JSON
     results: tuple[Result, ...]
-    notes: tuple[str, ...] = ()  # which trials are left out, and why
+    notes: tuple[str, ...] = ()  # skipped trials and the reasons
 
 
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """Read the finished trials of a study. A file is opened for reading only.
+    """Read the finished trials of a study from a file, opened read-only, or from the URL of a storage.
 
-    `study` is needed if the storage has several, apart from the finalists of a sweep. `metric` names the objective.
-    Raises UsageError: there is no such file, Optuna can't read it, or it is not clear which study is meant.
+    `study` is required if the storage has several, not counting a sweep's finalists. `metric` names the objective.
+
+    Raises UsageError if there is no such file, Optuna can't read it, or several studies match.
     """
-    path, shown, secrets = _parse(source)
+    path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():
         raise UsageError(f"there is no file {path}", hint="Name an Optuna SQLite or journal file, or a storage's URL")
     storage = None
     try:
-        storage = RDBStorage(source) if path is None else _open(path)
+        storage = RDBStorage(source) if path is None else _open_file(path)
         names = optuna.get_all_study_names(storage)
         searches = [name for name in names if not (name.endswith(FINALISTS) and name.removesuffix(FINALISTS) in names)]
         study = searches[0] if study is None and len(searches) == 1 else study
@@ -72,24 +73,24 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
             count = f"{len(searches)} studies" if study is None else f"no study {study!r}"
             hint = f"Add `--study`, one of {join(names if study else searches)}" if names else NOTHING
             raise UsageError(f"the Optuna storage {shown} holds {count}", hint=hint)
-        return _read(optuna.load_study(study_name=study, storage=storage), shown, metric)
+        return _read_study(optuna.load_study(study_name=study, storage=storage), shown, metric)
     except SweepError:
         raise
-    except Exception as error:  # of the database, its driver, or Optuna on a damaged file
+    except Exception as error:  # the database, its driver, or Optuna with a damaged file
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         for secret in secrets:
             reason = reason.replace(secret, "***")
         raise UsageError(f"the Optuna storage {shown} can't be read: {reason}", hint=NOTHING) from None
     finally:
-        if isinstance(storage, RDBStorage):  # which keeps its connection open
+        if isinstance(storage, RDBStorage):  # keeps its connection open
             storage.remove_session()
             storage.engine.dispose()
 
 
 def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None = None, fingerprint: str = "") -> None:
-    """Write the sweep of a space file, which `sweep run` resumes. Without `spec` it is a sweep only to look at.
+    """Write the imported trials as a sweep that `sweep run` resumes; without `spec`, as a sweep to look at.
 
-    Raises UsageError: there is a sweep of that name; RecordError: the disk fails.
+    Raises UsageError if the name exists, RecordError if the disk fails.
     """
     if folder.exists():
         raise UsageError(f"there is a sweep {folder.name!r} already", hint="Give another name with `--name`")
@@ -107,10 +108,7 @@ def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None 
 
 
 def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
-    """Keep the trials that fit the sweep's space, as `fitting` does.
-
-    Raises UsageError: the metric or its direction is another one, or no trial fits.
-    """
+    """Keep the trials that fit the space. Raises UsageError if none fits, or the metric or its direction differs."""
     source, ours, theirs = imported.source, spec.objective, imported.objective
     if ours.further:
         message = f"trials of {source} have one goal each, but this sweep has several"
@@ -119,7 +117,7 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
         message = f"{source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}"
         hint = "Name another metric of it with `--metric`, or change the space file's `metric`"
         raise UsageError(message, hint=hint)
-    fit, notes = fitting(spec.space, imported.results)
+    fit, notes = select_fitting(spec.space, imported.results)
     if not fit:
         raise UsageError(f"no trial of {source} fits the sweep's space", hint="; ".join(notes))
     names = {UNNAMED: ours.name}
@@ -127,8 +125,8 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
     return replace(imported, objective=ours, results=tuple(results), notes=(*imported.notes, *notes))
 
 
-def _parse(source: str) -> tuple[Path | None, str, list[str]]:
-    """Return the path of a file, the storage as messages name it, and what they must not show."""
+def _parse_source(source: str) -> tuple[Path | None, str, list[str]]:
+    """Return the path of a file, the storage's name for messages, and secrets that messages must hide."""
     if "://" not in source:
         path = Path(source).expanduser()
         return path, str(path), []
@@ -142,7 +140,7 @@ def _parse(source: str) -> tuple[Path | None, str, list[str]]:
     return None, url.set(query={}).render_as_string(hide_password=True), secrets
 
 
-def _open(path: Path) -> BaseStorage:
+def _open_file(path: Path) -> BaseStorage:
     with path.open("rb") as file:
         if file.read(1) == b"{":
             return JournalStorage(JournalFileBackend(str(path)))
@@ -151,7 +149,7 @@ def _open(path: Path) -> BaseStorage:
     return RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
-def _read(study: optuna.Study, shown: str, metric: str | None) -> Imported:
+def _read_study(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     name, goals = study.study_name, study.directions
     if len(goals) != 1:
         raise UsageError(f"study {name!r} has {len(goals)} objectives: only those of one can be read")
@@ -159,20 +157,20 @@ def _read(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     finished = [trial for trial in trials if trial.state.is_finished()]
     if not any(trial.state.name == "COMPLETE" for trial in finished):
         raise UsageError(f"no trial of study {name!r} is complete", hint=NOTHING)
-    recorded = study.user_attrs.get("metric")  # by a sweep
-    metric = metric or (study.metric_names or [recorded if isinstance(recorded, str) else UNNAMED])[0]
+    metric_name = study.user_attrs.get("metric")  # written by a sweep
+    metric = metric or (study.metric_names or [metric_name if isinstance(metric_name, str) else UNNAMED])[0]
     objective = Objective(metric, Goal(goals[0].name.lower()))
-    results = tuple(_result(trial, number, metric) for number, trial in enumerate(finished))
-    left = len(trials) - len(finished)
-    notes = (f"left out: {pluralize(left, 'trial')} that had not finished",) if left else ()
-    return Imported(shown, name, objective, _distributions(finished), results, notes)
+    results = tuple(_to_result(trial, number, metric) for number, trial in enumerate(finished))
+    unfinished = len(trials) - len(finished)
+    notes = (f"left out: {pluralize(unfinished, 'trial')} that had not finished",) if unfinished else ()
+    return Imported(shown, name, objective, _join_distributions(finished), results, notes)
 
 
-def _result(trial: FrozenTrial, number: int, metric: str) -> Result:
+def _to_result(trial: FrozenTrial, number: int, metric: str) -> Result:
     state = TrialState(trial.state.name)
     value = trial.value if state is not TrialState.FAIL else None
     if encoding.CHECKSUM in trial.user_attrs:
-        with suppress(ValueError):  # of what another program changed
+        with suppress(ValueError):  # another program changed the values
             texts = {key: json.dumps(item, allow_nan=False) for key, item in trial.user_attrs.items()}
             result = encoding.decode(trial.number, state.value, value, texts)
             suggestion = replace(result.suggestion, number=number, generation=0, continues=None)
@@ -187,15 +185,15 @@ def _result(trial: FrozenTrial, number: int, metric: str) -> Result:
     suggestion = Suggestion(number, {name: to_value(item) for name, item in trial.params.items()})
     curves = {metric: curve} if curve else {}
     result = Result(suggestion, state, value, curves, epoch, seconds, reason=reason, engine=ENGINE, runner=ENGINE)
-    try:  # choices may be any JSON
+    try:  # a choice may be any JSON value
         encoding.decode(number, state.value, value, encoding.encode(result, 0))
     except (TypeError, ValueError, ArithmeticError) as error:
         raise UsageError(f"trial {trial.number} can't be recorded: {error}", hint=NOTHING) from error
     return result
 
 
-def _distributions(trials: Iterable[FrozenTrial]) -> dict[str, str]:
-    """Return for each parameter, as JSON, the union of the distributions that its trials were drawn from."""
+def _join_distributions(trials: Iterable[FrozenTrial]) -> dict[str, str]:
+    """Return for each parameter the union of its trials' distributions, as JSON."""
     unions: dict[str, Any] = {}
     new: Any
     for trial in trials:

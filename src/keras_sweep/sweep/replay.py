@@ -1,6 +1,6 @@
-"""Trains a recorded trial, or finalist, again: to the digit among those that it was trained with, or by plain `fit`.
+"""Train a recorded trial or finalist again: bit for bit with the trials of its programs, or by plain `fit`.
 
-`weights_of` needs this where weights are gone; `replay` compares what comes out with the record, epoch by epoch.
+`weights_of` trains again if weights are gone. `replay` compares the result with the record, epoch by epoch.
 """
 
 import math
@@ -29,16 +29,15 @@ from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
-RELATIVE = 1e-5  # sums of float32 in another order
-ABSOLUTE = 1e-7  # of a number near zero
-ROWS = 1.01  # a row may fall on the other side of a threshold
-WHOLE = 0.01  # how near a difference of shares must be to whole rows; float32 rounds a share of 100,000 rows so far
-STDERR = 1e-4  # relative, of two standard errors that agree
+# Differences that count as rounding.
+RELATIVE = 1e-5  # float32 sums in another order
+ABSOLUTE = 1e-7  # numbers near zero
+ROWS = 1.01  # rows: one row may cross a threshold
+WHOLE = 0.01  # rows: distance to a whole number of rows, as float32 rounds a share of 100,000 rows
+STDERR = 1e-4  # relative difference of two standard errors
 
 
 class Match(StrEnum):
-    """How near two numbers, or two curves, are."""
-
     EQUAL = "equal"
     ROUNDING = "equal to rounding"
     PARTED = "parted"
@@ -46,77 +45,70 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How far apart the same metric of two trainings is."""
-
     match: Match
-    relative: float  # |a - b| / |b|; infinite where one of them is no finite number and the other is something else
+    relative: float  # |a - b| / |b|; infinite if a and b differ and are not both finite
 
 
 def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
-    """The gap between two values of a metric over so many rows, which may weigh unlike.
+    """Compare two values of a metric over `rows` rows, with optional row weights.
 
-    Shares of rows are equal to rounding where they differ by one row, and by nothing that is no whole row; or by no
-    more than the heaviest weighs. Other metrics are where they differ by `RELATIVE`.
+    Accuracies match to rounding if they differ by one whole row, or with `weights` by at most the heaviest row. Other
+    metrics match if they differ by at most `RELATIVE`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return Gap(Match.EQUAL, 0.0)
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return Gap(Match.PARTED, math.inf)
-    near = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    is_close = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     if metric.endswith("accuracy") or metric.removeprefix("val_") == "acc":
-        by = abs(ours - theirs) * (rows if weights is None else float(weights.sum(dtype=float) / weights.max()))
-        near = by <= ROWS and (weights is not None or abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5))
+        apart = abs(ours - theirs) * (rows if weights is None else float(weights.sum(dtype=float) / weights.max()))
+        is_close = apart <= ROWS and (weights is not None or abs(apart - round(apart)) <= WHOLE * max(1.0, rows / 1e5))
     relative = abs(ours - theirs) / abs(theirs) if theirs else math.inf
-    return Gap(Match.ROUNDING if near else Match.PARTED, relative)
+    return Gap(Match.ROUNDING if is_close else Match.PARTED, relative)
 
 
 def widest(gaps: Iterable[Gap]) -> Gap:
-    """The gap that is furthest from equal; an equal one for none."""
-    return max(gaps, key=lambda one: (list(Match).index(one.match), one.relative), default=Gap(Match.EQUAL, 0.0))
+    """Return the gap that is furthest from equal; without gaps an equal gap."""
+    return max(gaps, key=lambda gap: (list(Match).index(gap.match), gap.relative), default=Gap(Match.EQUAL, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class CurveMatch:
-    """A trial trained again beside its record."""
+    """A trial that was trained again, compared with its record."""
 
     again: Result
-    runner: str  # that trained it again: "fit/jax"
-    gaps: Mapping[str, tuple[Gap, ...]]  # metric -> [E], for the epochs that both have
-    differences: tuple[str, ...]  # what differs beside the curves, a sentence each
+    runner: str  # of the new training: "fit/jax"
+    gaps: Mapping[str, tuple[Gap, ...]]  # metric -> [E], for epochs of both trainings
+    differences: tuple[str, ...]  # sentences about differences beside the curves
 
     @property
     def epochs(self) -> tuple[Match, ...]:
-        """[E] the worst match of all metrics, epoch by epoch."""
+        """[E] The worst match of all metrics in each epoch."""
         length = min((len(gaps) for gaps in self.gaps.values()), default=0)
         return tuple(widest(gaps[epoch] for gaps in self.gaps.values()).match for epoch in range(length))
 
     @property
     def match(self) -> Match:
-        """The worst of all epochs; parted where anything else differs."""
+        """The worst match of all epochs; parted if anything else differs."""
         return Match.PARTED if self.differences else max(self.epochs, key=list(Match).index, default=Match.EQUAL)
 
     @property
     def parted_at(self) -> int | None:
-        """The first epoch that is not the record's, counted from 1."""
+        """The first epoch that differs from the record, from 1."""
         return next((epoch for epoch, match in enumerate(self.epochs, start=1) if match is Match.PARTED), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of replaying a trial."""
-
     sweep: str
     objective: Objective
     recorded: Result
-    plain: CurveMatch  # by the runner that was asked for, plain `fit` by default
-    own: CurveMatch | None  # by the runner of the record, where another parted
+    plain: CurveMatch  # by the requested runner, by default plain `fit`
+    own: CurveMatch | None  # by the recorded runner, if the requested runner parted
 
     @property
     def matches(self) -> bool:
-        """Whether the record's numbers come out.
-
-        They do to rounding; or, where roundings grow until `fit` parts from the record, to the bit by its own runner.
-        """
+        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` parts."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -129,93 +121,95 @@ def replay(
     runner: str | None = None,
     workers: str | int | Executor | None = None,
 ) -> Replay:
-    """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
+    """Train a trial, or the winner, again on its backend, and compare it with the record, epoch by epoch.
 
-    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded. `workers` train in
-    place of this process, as `workers_of` has them.
-    Raises as `OpenSweep.training` and `OpenSweep.load`; UsageError: there is no such runner, or no such workers;
-    SweepError: they fail.
+    `runner` is `fit` by default; "compiled" uses the programs in which the trial was recorded. `workers` train instead
+    of this process, as `workers_of` takes them.
+
+    Raises UsageError for an unknown runner or workers, SweepError if workers fail; and as `OpenSweep.load`.
     """
-    make, how = workers_of(workers), dict[str, Any]()
+    make_workers, options = workers_of(workers), dict[str, Any]()
     sweep.emit(PhaseBegan("data"))
     recorded = sweep.training(number)
     spec, data = sweep.load(recorded)
 
     def compare(with_runner: Runner) -> CurveMatch:
         again, gaps = train_again(sweep, recorded, with_runner), {}
-        for name in (one for one in recorded.curve if one in again.curve):
-            rows = data.validation if name.startswith("val_") else data.train
-            pairs = zip(recorded.curve[name], again.curve[name], strict=False)
-            gaps[name] = tuple(gap(name, then, now, len(rows), rows.weights) for then, now in pairs)
-        return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
+        for metric in (name for name in recorded.curve if name in again.curve):
+            rows = data.validation if metric.startswith("val_") else data.train
+            pairs = zip(recorded.curve[metric], again.curve[metric], strict=False)
+            gaps[metric] = tuple(gap(metric, old, new, len(rows), rows.weights) for old, new in pairs)
+        return CurveMatch(again, with_runner.name, gaps, tuple(_find_differences(recorded, again, spec.objective)))
 
     with ExitStack() as stack:
-        if make is not None:
-            how["workers"] = stack.enter_context(closing(make()))
-            how["notice"] = lambda text: sweep.emit(Noticed(text))
-        plain, own = compare(RUNNERS.find(runner or "fit")(spec, data, **how)), None
+        if make_workers is not None:
+            options["workers"] = stack.enter_context(closing(make_workers()))
+            options["notice"] = lambda text: sweep.emit(Noticed(text))
+        plain, by_recorded = compare(RUNNERS.find(runner or "fit")(spec, data, **options)), None
         kind, _, backend = recorded.runner.partition("/")
-        other = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
-        if other and (at := plain.parted_at) is not None:
-            text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
+        is_other_runner = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
+        if is_other_runner and (epoch := plain.parted_at) is not None:
+            text = f"{plain.runner} parts from the record at epoch {epoch}: trained again by {recorded.runner}"
             sweep.emit(Noticed(text))
-            own = compare(RUNNERS.find(kind)(spec, data, **how))
-    return Replay(sweep.folder.name, spec.objective, recorded, plain, own)
+            by_recorded = compare(RUNNERS.find(kind)(spec, data, **options))
+    return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded)
 
 
-def _differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
-    """What is not as the record says, beside the curves; the record's own contradictions first."""
-    said = []
-    there = recorded.metrics.get(objective.name)
-    if recorded.epoch is not None and recorded.value != there:
-        said.append(f"the record contradicts itself: value {recorded.value}, but {there} at epoch {recorded.epoch}")
+def _find_differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
+    """List the differences from the record beside the curves; contradictions within the record come first."""
+    lines = []
+    score = recorded.metrics.get(objective.name)
+    if recorded.epoch is not None and recorded.value != score:
+        lines.append(f"the record contradicts itself: value {recorded.value}, but {score} at epoch {recorded.epoch}")
     pairs: dict[str, tuple[object, ...]] = {
-        "the end": tuple(f"{one.state} ({one.reason})" if one.reason else str(one.state) for one in (recorded, again)),
+        "the end": tuple(f"{end.state} ({end.reason})" if end.reason else str(end.state) for end in (recorded, again)),
         "the number of epochs": (recorded.epochs, again.epochs),
         "the scored epoch": (recorded.epoch, again.epoch),
-        "the number of parameters": tuple(one.measured.get("parameters") for one in (recorded, again)),
+        "the number of parameters": tuple(result.measured.get("parameters") for result in (recorded, again)),
         "the metrics": (", ".join(sorted(recorded.curve)), ", ".join(sorted(again.curve))),
     }
-    one, other = recorded.stderr, again.stderr
-    if one is not None and other is not None and recorded.value == again.value:
-        pairs["the standard error"] = (one, one if math.isclose(one, other, rel_tol=STDERR) else other)
-    for what, (then, now) in pairs.items():
-        if then != now:
-            said.append(f"{what}: the record says {then}, but it is {now}")
-    return said
+    error, new_error = recorded.stderr, again.stderr
+    if error is not None and new_error is not None and recorded.value == again.value:
+        pairs["the standard error"] = (error, error if math.isclose(error, new_error, rel_tol=STDERR) else new_error)
+    for subject, (old, new) in pairs.items():
+        if old != new:
+            lines.append(f"{subject}: the record says {old}, but it is {new}")
+    return lines
 
 
 def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
-    """The weights that earned the value of a trial, or finalist; trained again where they are not on disk as written.
+    """Return the weights that earned the value of a trial or finalist; train it again if they are not on disk.
 
-    What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
+    Weights on disk work on every backend; a notice says that scores may differ in the last digits on another backend.
 
-    Raises Interrupted: the user asked to stop; UsageError: they would have to be trained again on another backend than
-    this one; RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
+    Raises:
+        Interrupted: The user asked to stop.
+        UsageError: The trial must be trained again on another backend.
+        RecordError: The trial failed, or a new training gives another value, as after a change of packages.
     """
     sweep.load(trial)
-    import keras  # only now its backend is chosen
+    import keras  # after its backend is chosen
 
-    here, there = keras.backend.backend(), backend_of(trial.runner)
-    why = "its weights are not kept, as those of the best are" if not sweep.is_running else "its weights are gone"
+    backend, former = keras.backend.backend(), backend_of(trial.runner)
+    reason = "its weights are not kept, as those of the best are" if not sweep.is_running else "its weights are gone"
     if weights_file_of(sweep.folder, trial).exists():
         try:
             weights = load_weights_of(sweep.folder, trial)
         except RecordError as error:
-            why = error.message
+            reason = error.message
         else:
-            if there != here:
-                text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
+            if former != backend:
+                text = f"{trial.name} was trained on {former}: on {backend} its numbers may differ in the last digits"
                 sweep.emit(Noticed(text))
             return weights
     if trial.state is TrialState.FAIL:
         raise RecordError(f"{trial.name} failed ({trial.reason}), so there are no weights", hint="Choose another")
-    if not sweep.is_running and there != here:
+    if not sweep.is_running and former != backend:
         raise UsageError(
-            f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
-            hint=f"Give `--backend {there}`",
+            f"{trial.name} must be trained again on {former}, since {reason}, but the backend is {backend}",
+            hint=f"Give `--backend {former}`",
         )
-    sweep.emit(Noticed(f"{trial.name} is trained again, since {why}"))
+    sweep.emit(Noticed(f"{trial.name} is trained again, since {reason}"))
     again = train_again(sweep, trial, sweep.runner_for(trial))
     if again.value == trial.value and again.weights is not None:
         return again.weights
@@ -227,56 +221,56 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
 
 
 def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
-    """How a recorded trial, or finalist, turns out once more by this runner; what goes on is told as phases.
+    """Train a recorded trial or finalist again with this runner, and emit its progress as phases.
 
-    It is stopped where the record says that it was stopped, and trials that it, or another of its generation, continues
-    are trained before it. What the sweep keeps of those that still train is left as it is.
+    The training stops where the record says so. Trials that its generation continues are trained first. Checkpoints of
+    the sweep stay as they are.
 
-    Raises Interrupted: the user asked to stop; RecordError: it is not recorded with which others a finalist trained.
+    Raises Interrupted if the user asked to stop, RecordError if a finalist's fellow trials are not recorded.
     """
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
-    variant = variant_of(trial.params)  # of the data: its mates with others trained in other programs
-    results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})
+    variant = variant_of(trial.params)  # trials with other data trained in other programs
+    results, index, numbers = study.results(), trial.suggestion.generation, frozenset({trial.number})
     tell = tell_as_phases(sweep.emit, f"training {trial.name} again")
-    of = {number: list(group) for number, group in groupby(results, key=lambda one: one.suggestion.generation)}
+    generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
-    def searched(number: int, wanted: frozenset[int]) -> Iterator[Result]:
-        """Results of wanted trials of the search, once the runner has the ends of all that their mates continue."""
-        before = [one for one in results if one.suggestion.generation < number]
-        asked = _asked(spec, runner.generation, before, of[number])
-        asked = [one for one in asked if variant_of(one.params) == variant]
-        missing = runner.missing(asked)
-        for earlier in sorted({one.suggestion.generation for one in results if one.number in missing}):
-            for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
+    def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
+        """Train the numbered trials of the search, after all trials that their generation continues."""
+        earlier_results = [result for result in results if result.suggestion.generation < number]
+        suggestions = _whole_generation(spec, runner.generation, earlier_results, generations[number])
+        suggestions = [trial for trial in suggestions if variant_of(trial.params) == variant]
+        missing = runner.missing(suggestions)
+        for earlier in sorted({result.suggestion.generation for result in results if result.number in missing}):
+            for _ in train_searched(earlier, missing.intersection(result.number for result in generations[earlier])):
                 pass
-        ends = {one.number: one.epochs for one in of[number] if one.state is TrialState.PRUNED}
-        yield from runner.run(asked, wanted, Watch(StopsAt(ends), tell, lambda: sweep.stop.signalled))
+        ends = {result.number: result.epochs for result in generations[number] if result.state is TrialState.PRUNED}
+        yield from runner.run(suggestions, numbers, Watch(StopsAt(ends), tell, lambda: sweep.stop.signalled))
 
     if trial.suggestion.recipe is None:
-        trained = searched(index, wanted)
+        trained = train_searched(index, numbers)
     else:
-        search, choices = {one.number: one for one in results}, study.facts.finalists
+        search, choices = {result.number: result for result in results}, study.facts.finalists
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
-        finalists = [one for one in finalists if variant_of(one.params) == variant]
-        trained = runner.run(finalists, wanted, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
+        finalists = [finalist for finalist in finalists if variant_of(finalist.params) == variant]
+        trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
     for result in trained:
         return result
     raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
 
 
-def _asked(spec: SweepSpec, size: int, before: list[Result], known: list[Result]) -> list[Suggestion]:
-    """The whole generation whose first trials are known: the sweep may have ended inside it."""
-    asked = [one.suggestion for one in known]
-    if make_engine(spec).generation_size(asked[0].generation, size) <= len(asked):
-        return asked
-    again = Generations(lambda: make_engine(spec), size, [*before, *known], WallTime()).opened
-    return asked if again is None else again.asked
+def _whole_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:
+    """Return all suggestions of the generation that begins with these trials: the sweep may have ended inside it."""
+    suggestions = [result.suggestion for result in results]
+    if make_engine(spec).generation_size(suggestions[0].generation, size) <= len(suggestions):
+        return suggestions
+    incomplete = Generations(lambda: make_engine(spec), size, [*earlier, *results], WallTime()).incomplete
+    return suggestions if incomplete is None else incomplete.suggestions
 
 
 def tell_as_phases(emit: Listener, words: str) -> Listener:
-    """A listener that passes on phases, and each epoch of a trial as one: no trial of the search ends here."""
+    """Return a listener that passes phases on, and turns the epochs of a trial into phases."""
 
     def tell(event: Event) -> None:
         if isinstance(event, EpochEnded):

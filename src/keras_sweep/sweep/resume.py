@@ -1,4 +1,4 @@
-"""Opens the record of a sweep that is to run: a new one, or the one that is there if it is of the same sweep."""
+"""Open the record for a run: a new record, or the existing record if it is of the same sweep."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
-from keras_sweep.sweep.winner import validation_outputs
+from keras_sweep.sweep.winner import compute_validation_outputs
 from keras_sweep.training.build_trial import call_model, predict_rows
 from keras_sweep.training.outcome import Logged
 from keras_sweep.trial.events import Listener, Noticed
@@ -31,7 +31,7 @@ from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
-MOST_TEXT = 64 * 2**20  # bytes of a space file
+MOST_TEXT = 64 * 2**20  # bytes
 
 
 def open_study(
@@ -44,16 +44,16 @@ def open_study(
     keras_config: Mapping[str, Any] | None = None,
     learned: Sequence[Result] = (),
 ) -> StudyFile:
-    """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
+    """Open or create the sweep's record for writing. The caller holds the lock.
 
-    A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
-    again. `fingerprint` is of the rows of training and validation, `keras_config` where trials are to be trained. A new
-    record begins with the trials that are `learned` from an earlier sweep.
+    A damaged record is refused and stays as it is. An altered copy of the space file is moved aside and written again.
+    `fingerprint` is the digest of the training and validation rows. `keras_config` is given if trials will be trained.
+    A new record begins with `learned`, the trials of an earlier sweep.
 
-    Raises as `check_same`; RecordError: the record is damaged, or the disk fails.
+    Raises RecordError if the record is damaged or the disk fails; and as `check_same`.
     """
-    known_later = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
-    sealed = {key: value for key, value in known_later.items() if value is not None}
+    optional = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
+    known = {key: value for key, value in optional.items() if value is not None}
     if folder.exists():
         study = StudyFile.open(folder)
     else:
@@ -61,25 +61,23 @@ def open_study(
         for path in (*parts, folder.best, folder.card, folder.space):
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
-        begun: dict[str, Any] = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
+        attributes: dict[str, Any] = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
         code = model_code(spec)
-        begun |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
-        begun |= {"learned": len(learned)} if learned else {}
-        study = StudyFile.create(folder, spec, begun, learned)
+        attributes |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
+        attributes |= {"learned": len(learned)} if learned else {}
+        study = StudyFile.create(folder, spec, attributes, learned)
         if folder.is_open_to_others():
             mode = stat.S_IMODE(folder.path.stat().st_mode)
-            closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
-            emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
+            advice = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
+            emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {advice}"))
     try:
-        check_same(spec, study.facts, {"fingerprint": fingerprint, **sealed})
+        check_same(spec, study.facts, {"fingerprint": fingerprint, **known})
         _write_space(folder, spec, study.facts.space, emit)
         search = spec.search
         if spec.objective.where != study.facts.choose:
             study.set_attributes({"choose": spec.objective.where})
         total = search.trials + study.facts.learned
-        study.set_attributes(
-            {"trials": total, "engine": search.engine_name, "space": spec.text, "done": None, **sealed}
-        )
+        study.set_attributes({"trials": total, "engine": search.engine_name, "space": spec.text, "done": None, **known})
     except BaseException:
         study.close()
         raise
@@ -87,9 +85,9 @@ def open_study(
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
-    """The copy of the space file as it is run now. One that was altered since it was written is moved aside."""
+    """Write the current space file into the folder. An altered copy is moved aside."""
     path, text = folder.space, b""
-    with suppress(OSError):  # it is missing, or a folder, or a pipe
+    with suppress(OSError):  # missing, a folder, or a pipe
         text = read_plain(path, MOST_TEXT)
     if text == spec.text.encode():
         return
@@ -99,15 +97,15 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 
 
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
-    """Compare a record with the sweep that is to run: by its space file, or with what is loaded. Raises ChangedSweep.
+    """Compare a record with the sweep to run: by its space file, or by `loaded` values. Raises ChangedSweep.
 
-    What a model of the user's adds to the parameters is not known before it is loaded, and is no difference then.
+    Parameters that the user's model adds are unknown before it is loaded, and then count as no difference.
     """
     old, new = facts.spec or {}, flat_spec(spec)
     if loaded is None and spec.model.kind != "dense":
         old, new = (
-            {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
-            for one, other in ((old, new), (new, old))
+            {key: value for key, value in flat.items() if key in other_flat or not key.startswith("parameters.model.")}
+            for flat, other_flat in ((old, new), (new, old))
         )
     changes, loaded = differences(old, new), loaded or {}
     if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
@@ -117,8 +115,8 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
-    if parts := find_changed_code(facts.model_code, model_code(spec)):
-        changes.append(f"the code of the model: {', '.join(parts)} (bring it back to go on)")
+    if code_changes := find_changed_code(facts.model_code, model_code(spec)):
+        changes.append(f"the code of the model: {', '.join(code_changes)} (bring it back to go on)")
     if not changes:
         return
     message = f"the sweep {spec.name!r} was begun with something else"
@@ -130,9 +128,9 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Move weights aside that are damaged, or not of their trial or finalist; returns whose. Raises RecordError."""
+    """Move damaged weights, and weights of another trial, aside; returns their trials. Raises RecordError."""
     damaged = []
-    for trial in (one for result in results for one in (result, *result.finalists)):
+    for trial in (trial for result in results for trial in (result, *result.finalists)):
         path = saved.weights_file_of(folder, trial)
         if path.exists():
             try:
@@ -144,27 +142,27 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
 
 
 def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
-    """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
+    """Train these trials again and write their weights, whose files were damaged. Raises Interrupted."""
     for trial in trials:
         lost = "trained again it has the same value by weights that differ in their last digits"
         try:
             with sweep.wall.phase("retrain"):
                 weights = weights_of(sweep, trial)
-        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+        except RecordError as error:  # the packages have changed; the trial's record stays valid
             lost = error.message
         else:
-            if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
+            if arrays_digest(weights) == trial.weights_digest:  # else the processor or the backend differs
                 write_arrays(saved.weights_file_of(sweep.folder, trial), weights)
                 continue
         sweep.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
+    """Compute lost scores from weights; a notice counts losses. Damaged files move aside. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
-    finalists = [one for result in results if result.final for one in result.finalists]
+    finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [
-        one for part in (results, finalists) for one in saved.select_scored(part, objective, best=MOST_COMPARED)
+        trial for part in (results, finalists) for trial in saved.select_scored(part, objective, best=MOST_COMPARED)
     ]
     for trial in compared:
         path = saved.scores_file(saved.select_part(folder, trial), trial.number)
@@ -173,18 +171,17 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
         except RecordError as error:
             if path.exists() or path.is_symlink():
                 sweep.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-            scores = _scores_again(sweep, trial)
+            scores = _recompute_scores(sweep, trial)
             if scores is None:
                 lost += 1
             else:
                 saved.save_scores(path, scores)
     if lost:
-        whose = f"the scores of {pluralize(lost, 'trial')} on the validation rows are lost"
-        sweep.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
+        subject = f"the scores of {pluralize(lost, 'trial')} on the validation rows are lost"
+        sweep.emit(Noticed(f"{subject}, without the weights that gave them: they are compared by their values alone"))
 
 
-def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
-    """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
+def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     spec, data = sweep.load(trial)
     assert trial.value is not None
     try:
@@ -192,8 +189,8 @@ def _scores_again(sweep: OpenSweep, trial: Result) -> RowScores | None:
     except RecordError:
         return None
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
-    for call in (call_model, predict_rows):  # a plain call or a compiled one, whichever the runner took
-        predict = partial(validation_outputs, spec, trial, weights, data, call)
+    for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
+        predict = partial(compute_validation_outputs, spec, trial, weights, data, call)
         scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         if scores is not None and scores.digest == trial.scores_digest:
             return scores

@@ -1,4 +1,4 @@
-"""What a record or a card says is read as data; it may be somebody else's. Code that it names needs `--trust`."""
+"""Require `--trust` for Python code that a record or a card names: both may be another person's. Read them as data."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,9 +17,10 @@ from keras_sweep.trial.events import Listener, Noticed
 def ask_for_trust(
     sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener, data: DataSpec | None = None
 ) -> None:
-    """Say which code is imported from where, if any is, and which server runs the query of `data`; `who` names it.
+    """Emit a notice of the code that will be imported, and of the server that runs the query of `data`.
 
-    What this program has given is its own. Raises UsageError where it is not trusted, or stands in another program.
+    Functions that this program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if
+    the code is not trusted, or is a function of another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not was_given(source)]
     for source in filter(is_given, foreign):
@@ -38,9 +39,9 @@ def ask_for_trust(
 
 
 def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
-    """The spec of a sweep as it was run, whose paths start where the space file was; no `python:` is followed.
+    """Return the spec of a sweep as it was run, with paths relative to its space file; imports no `python:` code.
 
-    Raises UsageError: it was imported without a space file, or its text is no space file of this version.
+    Raises UsageError if the sweep was imported without a space file, or this version can't read its text.
     """
     refuse_imported_sweep(facts, name)
     origin = Path(facts.origin or ".")
@@ -49,15 +50,15 @@ def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepS
     try:
         return read_space_file(file, text=facts.space, name=name, engine=engine or None, sampler=sampler or None)
     except SpaceFileError as error:
-        more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
+        count_text = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
-            f"the space file in {folder.study} can't be used: {error.faults[0].text(folder.space)}{more}",
+            f"the space file in {folder.study} can't be used: {error.faults[0].text(folder.space)}{count_text}",
             hint="It was written by another version, or altered: give `sweep run` the space file",
         ) from error
 
 
 def refuse_imported_sweep(facts: Facts, name: str) -> None:
-    """Raises UsageError where another program searched, and there is no space file."""
+    """Raise UsageError if another program ran the sweep, and it has no space file."""
     if facts.imported is not None:
         raise UsageError(
             f"the sweep {name!r} was imported from {facts.imported} without a space file",
@@ -66,7 +67,7 @@ def refuse_imported_sweep(facts: Facts, name: str) -> None:
 
 
 def allows_setting(facts: Facts, setting: str) -> bool:
-    """Whether the recorded space file has no fault with `--set SETTING`. It follows nothing that the file names."""
+    """Whether `--set SETTING` causes no fault in the recorded space file. Imports no code."""
     try:
         read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
     except SpaceFileError:

@@ -1,4 +1,4 @@
-"""Opens an exported model and says whether what its card says of it still comes out."""
+"""Open an exported model, and check that the numbers in its card are reproduced."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.sweep_spec import Output, SweepSpec
 from keras_sweep.sweep.card import Card, read_card
-from keras_sweep.sweep.card_facts import Fact, card_facts
+from keras_sweep.sweep.card_facts import Fact, compare_card_facts
 from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
@@ -39,9 +39,9 @@ _QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number of a card, and what comes out now."""
+    """A number of a card, and the number computed now."""
 
-    name: str  # "val_accuracy"; of test rows "test accuracy"
+    name: str  # "val_accuracy", "test accuracy"
     card: float
     now: float
     gap: Gap
@@ -49,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What came of verifying a model."""
+    """The result of a verification."""
 
     model: Path
     card: Path
@@ -57,21 +57,21 @@ class Verified:
     trial: int
     checks: tuple[Check, ...]
     validation_rows: int
-    test_rows: int | None  # None where nobody asked for them
-    looks: int | None  # at the test rows, this one included; None where the sweep is not here
-    refit: bool  # trained on the validation rows, too: those that are evaluated are all that it was trained on
-    facts: tuple[Fact, ...]  # what the card says beside its scores, as far as it was looked at
-    unseen: tuple[str, ...]  # what was not
-    why: str  # the record did not help
+    test_rows: int | None  # None if not requested
+    looks: int | None  # evaluations on the test rows, with this one; None if the sweep is not here
+    refit: bool  # whether the model was trained on all rows, and is evaluated on them
+    facts: tuple[Fact, ...]  # checked values of the card beside its scores
+    unseen: tuple[str, ...]  # keys of the card that were not checked
+    why: str  # the reason why the record did not help
 
     @property
     def matches(self) -> bool:
-        """Whether all numbers of the card come out, to rounding, as far as they were looked at."""
+        """Whether all checked numbers of the card match, to rounding."""
         return all(check.gap.match is not Match.PARTED for check in self.checks) and not self.wrong_facts
 
     @property
     def wrong_facts(self) -> list[Fact]:
-        """What the card says beside its scores that is not so."""
+        """The checked values of the card that are wrong."""
         return [fact for fact in self.facts if not fact.matches]
 
 
@@ -85,14 +85,14 @@ def verify_model(
     backend: str | None = None,
     data_dir: Path | None = None,
 ) -> Verified:
-    """Open a model's file in safe mode, and evaluate it on the rows that its card names; with `test` on test rows, too.
+    """Open a model's file in safe mode, and evaluate it on the rows of its card; with `test` on test rows, too.
 
-    The card's own sweep, if it is among `sweeps`, tells where its data lie, and counts a look at test rows. The rest,
-    and what is raised, is as of `keras_sweep.verify`.
+    If the card's sweep is in `sweeps`, it tells where the data are, and counts the evaluation on test rows. The other
+    arguments and the errors are as in `keras_sweep.verify`.
     """
     if not path.is_file() or path.suffix != ".keras":
         raise UsageError(f"there is no .keras file {path}", hint="Name one that `sweep export` wrote in this format")
-    card_file, card, said = read_card(path)
+    card_file, card, card_keys = read_card(path)
     if (digest := file_digest(path)) != card.sha256:
         raise RecordError(
             f"{path} is not the file that {card_file} is of: its SHA-256 begins {digest[:12]}, the card's "
@@ -102,11 +102,11 @@ def verify_model(
     if test and card.test is None:
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
     choose_backend(backend, default=backend_of(card.runner))
-    if (words := use_keras_config(card.keras_config)) is not None:
-        emit(Noticed(words))
-    home = _sweep_of(card, sweeps)
+    if (notice := use_keras_config(card.keras_config)) is not None:
+        emit(Noticed(notice))
+    home = _find_sweep(card, sweeps)
     data_dir = data_dir or Path("." if home is None else home.facts.origin or ".")
-    spec = _spec_of(card, data_dir, trust=trust, emit=emit)
+    spec = _spec_from_card(card, data_dir, trust=trust, emit=emit)
     emit(PhaseBegan("data"))
     data = load_search_data(spec)
     spec = replace(spec, scale=data.scale)
@@ -116,15 +116,15 @@ def verify_model(
             hint="Bring the former rows back, or say by `--data-dir` where they are",
         )
     emit(PhaseBegan("import"))
-    model = _opened(path, card, spec, data, trust=trust, emit=emit)
-    own = data if card.refit is None else whole(spec, data)
-    x, rows, size = raw_rows(spec, own)[1], own.validation, card.params.get("batch_size")
-    size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
-    scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, batch_size=size, **_QUIET)
+    model = _open_model(path, card, spec, data, trust=trust, emit=emit)
+    trained_rows = data if card.refit is None else whole(spec, data)
+    x, rows, batch_size = raw_rows(spec, trained_rows)[1], trained_rows.validation, card.params.get("batch_size")
+    batch_size = batch_size if isinstance(batch_size, int) and batch_size > 0 else DEFAULT_BATCH_SIZE
+    scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, batch_size=batch_size, **_QUIET)
     if card.refit is not None:
-        checks = _checks("refit ", card.refit.scores, scores, rows)
+        checks = _compare_scores("refit ", card.refit.scores, scores, rows)
     else:
-        checks = _validation_checks(spec, card, scores, rows, lambda: predict_rows(model, x))
+        checks = _check_validation(spec, card, scores, rows, lambda: predict_rows(model, x))
     if not checks:
         raise ModelError(
             f"{path} evaluates none of its card's scores: what a `fit` or steps of yours compute is not in the file",
@@ -133,20 +133,20 @@ def verify_model(
     looks = None
     if test:
         emit(PhaseBegan("test"))
-        x, rows, looks = _test_rows(spec, card, data, own, home)
+        x, rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
         scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, **_QUIET)
-        checks += _checks("test ", card.test or {}, scores, rows)
-    seen = [_leaf(check.name) for check in checks]
-    if f"validation.{card.metric.name}" in seen:
-        seen.append("validation.value")  # which must be that
-    facts, unseen, why = card_facts(said, home, model if data.preprocessing is None else None, seen)
+        checks += _compare_scores("test ", card.test or {}, scores, rows)
+    checked = [_card_key(check.name) for check in checks]
+    if f"validation.{card.metric.name}" in checked:
+        checked.append("validation.value")  # equal to that score
+    facts, unseen, why = compare_card_facts(card_keys, home, model if data.preprocessing is None else None, checked)
     return Verified(
         model=path,
         card=card_file,
         sweep=card.sweep,
         trial=card.trial,
         checks=tuple(checks),
-        validation_rows=len(own.validation),
+        validation_rows=len(trained_rows.validation),
         test_rows=len(rows) if test else None,
         looks=looks,
         refit=card.refit is not None,
@@ -156,14 +156,14 @@ def verify_model(
     )
 
 
-def _leaf(check: str) -> str:
-    """Where in a card the number of a check stands."""
-    part, blank, name = check.partition(" ")
-    return f"{part.replace('refit', 'refit.scores')}.{name}" if blank else f"validation.{check}"
+def _card_key(check: str) -> str:
+    """Return the dotted key in a card for the number of a check."""
+    part, space, name = check.partition(" ")
+    return f"{part.replace('refit', 'refit.scores')}.{name}" if space else f"validation.{check}"
 
 
-def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
-    """The card's sweep, if it is here, sound and of the same rows."""
+def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
+    """Return the card's sweep if it is here, sound, and has the same rows."""
     try:
         sweep = RecordedSweep.read(sweep_folder(card.sweep, sweeps))
     except SweepError:
@@ -171,46 +171,46 @@ def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
     return sweep if card.data.fingerprint in (sweep.facts.fingerprint or "").split("+") else None
 
 
-def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """As much of a sweep as it takes to read and to score its rows. Raises UsageError for code that is not trusted."""
+def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
+    """Return a spec that is enough to read and score the rows. Raises UsageError for untrusted code."""
     source = card.data.source
-    place = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
+    location = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
         name=card.sweep,
         folder=folder,
-        data=replace(source, source=place),
+        data=replace(source, source=location),
         loss=card.loss,
         metrics=card.metrics,
         objective=card.metric,
         loss_arguments=card.loss_arguments,
         metric_arguments=card.metric_arguments,
-        outputs={name: Output(**one) for name, one in card.outputs.items()},
+        outputs={name: Output(**keys) for name, keys in card.outputs.items()},
     )
     ask_for_trust(spec.code, folder, "card", trust=trust, emit=emit, data=spec.data)
     return spec
 
 
-def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust: bool, emit: Listener) -> Any:
-    """The compiled model of a file; one that is compiled with code of the user's is compiled anew."""
+def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust: bool, emit: Listener) -> Any:
+    """Load the compiled model of a file. A model with user code in `compile` is compiled again here."""
     import keras
 
     check_environment()
     enable_compile_cache()
-    own: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.compiles_code)
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
-        own = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
+        objects = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
     anew = spec.compiles_code
     try:
         with without_tensorflow():
-            model = keras.models.load_model(path, custom_objects=own, safe_mode=True, compile=not anew)
+            model = keras.models.load_model(path, custom_objects=objects, safe_mode=True, compile=not anew)
     except Exception as error:  # Keras raises nearly anything
-        why = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+        reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
         hint = "If you know the file, open it in Python: its card says how under `open`"
         if sources and not trust:
             hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
-        raise ModelError(f"{path} can't be opened without code of its own: {why}", hint=hint) from error
+        raise ModelError(f"{path} can't be opened without code of its own: {reason}", hint=hint) from error
     if anew:
         model.compile(**compile_arguments(spec, spec.loss_arguments, data))
     if not model.compiled:
@@ -218,9 +218,9 @@ def _opened(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust:
     return model
 
 
-def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
-    """Each score beside what the card says of it."""
-    known = {name.removeprefix("val_"): float(value) for name, value in said.items() if isinstance(value, int | float)}
+def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
+    """Compare each score with the card."""
+    known = {name.removeprefix("val_"): float(x) for name, x in recorded.items() if isinstance(x, int | float)}
     return [
         Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
         for name, now in scores.items()
@@ -228,35 +228,35 @@ def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], r
     ]
 
 
-def _validation_checks(
+def _check_validation(
     spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
 ) -> list[Check]:
-    """The scores on the validation rows, the value that ranked the trial, and its standard error."""
-    said, metric = card.validation, card.metric.name
-    checks = _checks("val_", said, scores, rows)
-    ranked, scored, stderr = said.get("value"), said.get(metric), said.get("stderr")
+    """Compare the scores on the validation rows, the value that ranked the trial, and its standard error."""
+    in_card, metric = card.validation, card.metric.name
+    checks = _compare_scores("val_", in_card, scores, rows)
+    ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")
     if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     if stderr is None or (value := scores.get(metric.removeprefix("val_"))) is None:
         return checks
     now = Logged(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
     if now is not None:
-        close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
-        apart = abs(stderr - now) / now if now else math.inf
-        checks.append(Check("stderr", stderr, now, Gap(Match.EQUAL if stderr == now else close, apart)))
+        match = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
+        relative = abs(stderr - now) / now if now else math.inf
+        checks.append(Check("stderr", stderr, now, Gap(Match.EQUAL if stderr == now else match, relative)))
     return checks
 
 
-def _test_rows(
-    spec: SweepSpec, card: Card, data: SearchData, own: SearchData, home: RecordedSweep | None
+def _open_test_rows(
+    spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Test rows as the model's file takes them. The look is counted where its sweep is here."""
+    """Return the test rows as the model takes them, and how often they were used if the sweep is here."""
     if card.data.test_fingerprint != data.test_fingerprint:
         raise DataError(
             f"the test rows of {data.name} are not those that the card is about", hint="Bring the former rows back"
         )
     if home is None:
-        return (*open_raw_test(spec, data, own), None)
+        return (*open_raw_test(spec, data, trained_rows), None)
     with SweepLock(home.folder), StudyFile.open(home.folder) as study:
-        x, rows = open_raw_test(spec, data, own)
+        x, rows = open_raw_test(spec, data, trained_rows)
         return x, rows, count_look(study)

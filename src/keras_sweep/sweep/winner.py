@@ -1,6 +1,6 @@
-"""The winner, or another training: the model that stands for it, what that says of rows, and its looks at test rows.
+"""Build the model that stands for the winner or another training, and evaluate it on validation and test rows.
 
-The model has its own weights, or is trained once more on all rows of training and validation.
+The model has its recorded weights, or is trained again on all rows of training and validation.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ from keras_sweep.trial.row_scores import arrays_digest
 
 
 def refit_winner(sweep: OpenSweep, training: Result) -> None:
-    """Train the winner once more on all rows, where that is asked for and not done. Raises as `train_on_all`."""
+    """Train the winner again on all rows if the space file asks for it and no run did. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
-    known = study.facts.refit_of(training)
+    old_refit = study.facts.refit_of(training)
     if not sweep.spec.refits:
         if study.facts.refit is not None:
             study.set_attributes({"refit": None})
         return
-    if known is not None and refit_weights(study.folder, known) is not None:
-        emit(WinnerRefitted(known, earlier=True))
+    if old_refit is not None and refit_weights(study.folder, old_refit) is not None:
+        emit(WinnerRefitted(old_refit, earlier=True))
         return
     weights, refit = train_on_all(sweep, training, whole(*sweep.load(training)), study.folder.checkpoints)
     write_arrays(weights_file(study.folder.refit, training.recipe), weights)
@@ -61,17 +61,17 @@ def refit_winner(sweep: OpenSweep, training: Result) -> None:
 
 
 def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
-    """The weights of a refit; None where they are missing, damaged or others."""
+    """Load the weights of a refit; None if they are missing, damaged or of another refit."""
     try:
         return load_weights(weights_file(folder.refit, refit.trial), refit.digest) if refit is not None else None
     except RecordError:
         return None
 
 
-def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
-    """The model that stands for a training, the rows that it was trained on, and how it was refit.
+def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
+    """Build the model that stands for a training; returns it, the rows that it was trained on, and its refit.
 
-    Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
+    Without a refit it has the recorded weights. With folds there is no single model, so it trains on all rows here.
     Raises as `weights_of` and `train_on_all`.
     """
     spec, data = sweep.load(training)
@@ -81,8 +81,8 @@ def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Re
     rows = whole(spec, data)
     weights = refit_weights(sweep.folder, refit)
     if weights is None or refit is None:
-        why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
-        sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
+        reason = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
+        sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {reason}"))
         weights, refit = train_on_all(sweep, training, rows)
     return build_trained_model(spec, training, weights, rows), rows, refit
 
@@ -90,29 +90,29 @@ def final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Re
 def train_on_all(
     sweep: OpenSweep, training: Result, rows: SearchData, checkpoints: Path | None = None
 ) -> tuple[Weights, Refit]:
-    """How a training turns out on all rows, for as many epochs as its value is of.
+    """Train a configuration on all rows, for as many epochs as its value took. Returns the weights and the refit.
 
-    Raises Interrupted: the user asked to stop; SweepError: it diverged, or its code raised.
+    Raises Interrupted if the user asked to stop, SweepError if the training diverged or user code raised.
     """
     spec, _ = sweep.load(training)
-    # A `fit` in phases trains more epochs than it is asked for.
-    own = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
-    params = {**training.params, **own}
+    # A `fit` in phases trains more epochs than its argument says.
+    changes = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
+    params = {**training.params, **changes}
     params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
-    alone = replace(
+    single = replace(
         spec,
         space=SearchSpace((), params),
         objective=replace(spec.objective, take_best=False, epochs_from=0),
         training=replace(spec.training, early_stopping=None),
         early_terminate=None,
-        schedule_epochs=training_plan(spec, training.params).epochs,  # its value may be of an earlier one
+        schedule_epochs=training_plan(spec, training.params).epochs,  # the value may be from an earlier epoch
     )
     name = sweep.runner.name if sweep.is_running else training.runner
-    runner = sweep.choose_runner(alone, rows, name, checkpoints)
-    asked = Suggestion(training.number, params)
+    runner = sweep.choose_runner(single, rows, name, checkpoints)
+    suggestion = Suggestion(training.number, params)
     tell = tell_as_phases(sweep.emit, f"training {training.name} on all {len(rows.train):,} rows")
     watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled)
-    again = next(runner.run([asked], frozenset({asked.number}), watch), None)
+    again = next(runner.run([suggestion], frozenset({suggestion.number}), watch), None)
     if again is None:
         raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
     if again.weights is None:
@@ -121,31 +121,31 @@ def train_on_all(
             hint="Without folds and `finish: {refit: true}` its model is taken as it was trained in the search",
         )
     scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
-    of, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)
-    return again.weights, Refit(*of, again.epochs, len(rows.train), scores, digest)
+    numbers, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)
+    return again.weights, Refit(*numbers, again.epochs, len(rows.train), scores, digest)
 
 
 def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
-    """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
+    """Return the trial's compiled `keras.Model` with these weights; it takes rows as in `data.train.x`."""
     model = compile_model(spec, training_plan(spec, result.params), data)
     try:
         model.set_weights(list(weights))
     except ValueError as error:
-        why = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
-        raise ModelError(f"{why}: {error}", hint="Let the model depend on the function's arguments alone") from error
-    if (optimizer := getattr(model, "optimizer", None)) is not None:  # which a loop of the user's has for itself
-        optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
+        fault = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
+        raise ModelError(f"{fault}: {error}", hint="Let the model depend on the function's arguments alone") from error
+    if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
+        optimizer.build(model.trainable_variables)  # else loading the file causes a warning
     return model
 
 
-def validation_outputs(
+def compute_validation_outputs(
     spec: SweepSpec,
     result: Result,
     weights: Weights,
     data: SearchData,
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
 ) -> Arrays:
-    """[N, ...] what the weights that earned a trial's value say of the validation rows."""
+    """Return [N, ...] the outputs on the validation rows of the weights that earned the trial's value."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
@@ -154,83 +154,85 @@ def validation_outputs(
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
+    """Return [N, C] unchanged, and [N, 1], the probability of the second of two classes, as [N, 2]."""
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
 def evaluate_winner(sweep: OpenSweep) -> TestScores:
-    """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
+    """Evaluate the winner on the test rows once more; counted before the score, and emitted as `TestEvaluated`.
 
-    Raises as `OpenSweep.training`, `OpenSweep.load` and `look_at_test`; SweepBusy: another process runs the sweep.
+    Raises SweepBusy if another process runs the sweep; and as `OpenSweep.training` and `look_at_test`.
     """
     with SweepLock(sweep.folder):
         best = sweep.training(None)
-        model, own, _ = final_model(sweep, best)
-        return look_at_test(sweep, best, model, own)
+        model, training_data, _ = build_final_model(sweep, best)
+        return look_at_test(sweep, best, model, training_data)
 
 
 def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
-    """The event of the last look, of which there is one; `earlier`: it is only told again."""
+    """Return the event of the last evaluation on test rows. `earlier` says that a former run did it."""
     assert facts.test is not None
     return TestEvaluated(**asdict(facts.test), looks=facts.test_looks, earlier=earlier)
 
 
-def look_at_test(sweep: OpenSweep, best: Result, model: Any, own: SearchData) -> TestScores:
-    """Evaluate the model of the winner on the sealed rows, of which there must be some, and count the look.
+def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: SearchData) -> TestScores:
+    """Evaluate the winner's model on the sealed test rows, which must exist, and count the evaluation.
 
-    `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
-    scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
+    `training_data` are the rows that the model was trained on. The count is written once the rows are open, before the
+    score. So an evaluation that a kill ends is counted, and repeated; unreadable rows count nothing.
 
-    Raises ChangedSweep: they are not the test rows that the sweep was begun with; DataError: they can't be read;
-    ModelError: nothing evaluates the model.
+    Raises:
+        ChangedSweep: The test rows have changed since the sweep began.
+        DataError: The test rows can't be read.
+        ModelError: The model can't be evaluated.
     """
     study, (spec, data) = sweep.study, sweep.load(best)
     compiled = getattr(model, "compiled", False)
     if not (compiled and can_validate(model)):
-        why = "has a `train_step` of its own, but no `test_step`" if compiled else "is not compiled"
-        raise ModelError(f"the test rows are not looked at: the winner's model {why}, so nothing evaluates it")
-    begun = study.facts.test_fingerprint
-    if begun is not None and data.test_fingerprint not in begun.split("+"):  # of all variants of the data
+        reason = "has a `train_step` of its own, but no `test_step`" if compiled else "is not compiled"
+        raise ModelError(f"the test rows are not looked at: the winner's model {reason}, so nothing evaluates it")
+    fingerprints = study.facts.test_fingerprint
+    if fingerprints is not None and data.test_fingerprint not in fingerprints.split("+"):  # of all variants of the data
         raise ChangedSweep(
             f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
             "they would not judge its winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
-    rows = open_test(spec, data, like=own)
+    rows = open_test(spec, data, like=training_data)
     count_look(study)
     scores = evaluate(spec, best, model, rows, data)
-    kept = {
+    record = {
         "number": best.recipe,
         "seed": best.finalist_seed,
         "refit": study.facts.refit_of(best) is not None,
         "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
         **asdict(scores),
     }
-    study.set_attributes({"test": kept})
+    study.set_attributes({"test": record})
     sweep.emit(last_look(study.facts))
     return scores
 
 
 def count_look(study: StudyFile) -> int:
-    """Write down one more look at the test rows; returns how many there were with it."""
+    """Record one more evaluation on the test rows; returns the new count."""
     looks = study.facts.test_looks + 1
     study.set_attributes({"test_looks": looks})
     return looks
 
 
 def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """One `evaluate()` of a trial's compiled model on held-out rows."""
+    """Evaluate a trial's compiled model on held-out rows with one call of `evaluate()`."""
     arguments = training_plan(spec, trial.params).loss_arguments
-    given = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
-    scores = read_numbers(model.evaluate(rows.x, rows.labels, **given))
+    options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
+    scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
     predict = cache(lambda: predict_rows(model, rows.x))
     logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
-    errors = {one.metric: one.standard_error() for one in logged}
-    known = {name: error for name, error in errors.items() if error is not None}
+    errors = {score.metric: score.standard_error() for score in logged}
+    known_errors = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
         labels, right = rows.classes, as_probabilities(predict()).argmax(axis=1) == rows.classes
         counts = np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
-        there = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
-        per_class = {name: float(np.average(right, weights=of_class)) for name, of_class in there if of_class.any()}
-    return TestScores(len(rows), scores, known, per_class)
+        by_class = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
+        per_class = {name: float(np.average(right, weights=weights)) for name, weights in by_class if weights.any()}
+    return TestScores(len(rows), scores, known_errors, per_class)

@@ -12,7 +12,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Value, to_scalar
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, winner_outputs
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, compute_winner_outputs, find_missed_rows
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, is_number, rows_of, varying_names, winning_row
 from keras_sweep.views.terminal.console import error_lines
 from keras_sweep.views.terminal.text import number_text, value_text
@@ -146,7 +146,7 @@ class PageContent:
         outputs: ValidationOutputs | str
         # The page is right without outputs, so no error of weights, of a layer, or of the user's code may stop it.
         try:
-            outputs = "no trial has won" if sweep.best is None else winner_outputs(opened)
+            outputs = "no trial has won" if sweep.best is None else compute_winner_outputs(opened)
         except Exception as error:
             outputs = " ".join(error_lines(error)).removesuffix(".")
         return cls(sweep, False, outputs, find_missed_rows(sweep))
