@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keras_sweep.api.events import TrialsLogged
-from keras_sweep.api.trackers import MLflow, TensorBoard, Tracker, WandB, run_of
+from keras_sweep.api.trackers import MLflow, TensorBoard, Tracker, WandB, make_run
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
@@ -89,7 +89,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
         sweep, new = RecordedSweep.read(opened.folder), 0
         best = None if running else sweep.best
         for result in sweep.results:
-            run = run_of(sweep, result, is_winner=result is best)
+            run = make_run(sweep, result, is_winner=result is best)
             if marks.get(run.id) == run.mark:
                 continue
             with tempfile.TemporaryDirectory() as place:
