@@ -92,7 +92,7 @@ def run(
         UsageError: the call, the space, the data or the model are wrong; it lists all faults of a space at once. Or a
             sweep of this name exists with another space, data or seed.
         SweepBusy: another process runs this sweep.
-        Interrupted: a signal end the sweep; every finished trial is kept.
+        Interrupted: a signal ended the sweep; every finished trial is kept.
         SweepError: the sweep failed while it ran, for example because the disk is full.
     """
     # The command's process has only imported modules until now, so its CPU time is about the wall time.

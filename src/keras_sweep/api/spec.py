@@ -167,12 +167,12 @@ def _file(path: PathLike) -> str:
 
 def _collect_unknown_keywords(kind: type[T]) -> type[T]:
     """Let a class collect unknown keywords in its field `others`, so that the reader can suggest the right ones."""
-    init, known = kind.__init__, {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    init, field_names = kind.__init__, {field.name for field in fields(kind)}  # type: ignore[arg-type]
 
     @wraps(init)
-    def __init__(self: T, *sections: Any, **named: Any) -> None:
-        others = {name: named.pop(name) for name in named.keys() - known}
-        init(self, *sections, **({"others": others} if others else {}), **named)
+    def __init__(self: T, *sections: Any, **keywords: Any) -> None:
+        unknown = {name: keywords.pop(name) for name in keywords.keys() - field_names}
+        init(self, *sections, **({"others": unknown} if unknown else {}), **keywords)
 
     setattr(kind, "__init__", __init__)  # noqa: B010
     return kind

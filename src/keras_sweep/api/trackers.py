@@ -151,16 +151,16 @@ class MLflow:
         import mlflow
 
         del output  # MLflow has variables of its own
-        client, number = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
-        if number is None:
+        client, experiment_id = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
+        if experiment_id is None:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or sweep
-            known = client.get_experiment_by_name(name)
-            number = client.create_experiment(name) if known is None else known.experiment_id
-        self._experiment = number
+            experiment = client.get_experiment_by_name(name)
+            experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
+        self._experiment = experiment_id
         self._sweep = sweep
         self._runs: dict[str, str] = {}  # our run id -> MLflow's run id
         address = re.sub("//[^/]*@", "//", mlflow.get_tracking_uri())  # without a password
-        self.place = f"{address}, experiment {client.get_experiment(number).name}"
+        self.place = f"{address}, experiment {client.get_experiment(experiment_id).name}"
 
     def marks(self) -> Mapping[str, str]:
         import mlflow
