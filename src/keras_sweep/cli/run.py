@@ -119,9 +119,7 @@ def _print_summary(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None,
 
     console, last = stdout_console(), events.last
     # Importances take time and need Optuna. Show them on a terminal only, and only if trials have loaded Optuna.
-    distributions = (
-        sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
-    )
+    domains = sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
     refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
     with contextlib.suppress(OSError):  # the reader of the output is gone
         print_summary(
@@ -130,7 +128,7 @@ def _print_summary(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None,
             last[SweepStarted].objective,
             test=last.get(TestEvaluated),
             refit=refit,
-            distributions=distributions,
+            distributions=domains,
             times=times,
         )
         for leak in leaks:
