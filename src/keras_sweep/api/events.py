@@ -17,8 +17,7 @@ class ModelExported(Event):
 
     trial: str  # "trial 4"
     card: Path
-    # The card's section `format`; None for a .keras file
-    about: Mapping[str, Any] | None
+    about: Mapping[str, Any] | None  # the card's section `format`; None for a .keras file
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,7 @@ Name = Annotated[
     typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=complete_sweep_name),
 ]
 TrialNumber = Annotated[
-    int | None,
-    typer.Argument(parser=parse_int, metavar="TRIAL", help="The trial's number.", show_default="the winner"),
+    int | None, typer.Argument(parser=parse_int, metavar="TRIAL", help="The trial's number.", show_default="the winner")
 ]
 Space = Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")]
 NewName = Annotated[str | None, option("--name", "NAME", "The sweep's name.", show_default="the file's stem")]
@@ -101,8 +100,7 @@ Sets = Annotated[
 Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
 Runner = Annotated[str | None, choice("--runner", "compiled (lanes, on jax) or fit (any).", "runner")]
 Workers = Annotated[
-    str | None,
-    option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray."),
+    str | None, option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray.")
 ]
 Trust = Annotated[bool, flag("--trust", "Import and run the `python:` code that the record names.")]
 Format = Annotated[str, choice("--format", "table or json.", ("table", "json"))]

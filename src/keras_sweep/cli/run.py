@@ -56,8 +56,7 @@ def check(
                 backend=backend, runner=runner, workers=workers, sweeps_dir=sweeps_dir, listener=events
             )
         print_estimate(stdout_console(), cost.data, cost.time, cores=len(cores()), workers=cost.workers)
-    # At the end, since data and trials may have faults too.
-    stdout_console().print("no faults")
+    stdout_console().print("no faults")  # last, since data and trials may have faults too
 
 
 def run(

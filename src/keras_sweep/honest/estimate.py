@@ -95,7 +95,7 @@ def estimate_winner(
     maximize: bool = True,
     after: FirstChoice | None = None,
 ) -> Estimate | None:
-    """Estimate the winner's expected score on new rows, with its 95 % interval.
+    """Estimate the winner's expected score on new rows, with its 95 % interval; None if the rows allow no interval.
 
     Args:
         scores: all models that could have won; larger is better (for a loss its negative).
@@ -105,15 +105,12 @@ def estimate_winner(
         share: whether scores, and so the interval, are in [0, 1]. For rows that are right or wrong it is Wilson's.
         maximize: the metric's direction, which the estimate has too.
         after: the choice of finalists, if there are finalists. `scores` are their means over seeds, in the same order.
-
-    Returns:
-        The estimate; None if the rows do not allow an interval.
     """
     models, rows = scores.shape
     if rows < 2:
         return None
     sign = 1.0 if maximize else -1.0
-    optimism, spread = _measure_optimism(scores, best, seed, after, share=share)
+    optimism, spread = _optimism(scores, best, seed, after, share=share)
     value = sign * naive - optimism
     extra = max(optimism, 0.0) / 2  # half of the correction counts as uncertainty too
     if (bounds := _interval(scores, best, value, extra, spread, share=share)) is None:
@@ -134,9 +131,7 @@ def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float
     return (0.0 if not maximize and bool((rows <= 0).all()) else -math.inf), math.inf
 
 
-def _measure_optimism(
-    scores: Scores, best: int, seed: int, after: FirstChoice | None, *, share: bool
-) -> tuple[float, float]:
+def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *, share: bool) -> tuple[float, float]:
     """Return how much of the winner's score is luck of the choice, and the score's standard deviation over samples.
 
     Each bag chooses a model. A model's worth is its score minus LARGER times its luck in the bag. The optimism is the
@@ -155,16 +150,14 @@ def _measure_optimism(
     if after is None:
         luck *= widths
         in_bag = whole + luck
-        bag_index, chosen = np.arange(len(luck)), np.where(np.isnan(in_bag), -np.inf, in_bag).argmax(1)
-        chosen_score, chosen_luck = whole[chosen], luck[bag_index, chosen]
+        bag_index, choice = np.arange(len(luck)), np.where(np.isnan(in_bag), -np.inf, in_bag).argmax(1)
+        score, luck_of_choice = whole[choice], luck[bag_index, choice]
     else:
         first = early[0] * widths
-        is_complete = np.isfinite(luck).all(1) & np.isfinite(first[:, after.places]).all(1)
-        luck = luck[is_complete]
-        chosen_score, chosen_luck = after.winners(
-            wholes[1], first[is_complete], whole, luck, np.random.default_rng([seed, 2])
-        )
-    differences = whole[best] - chosen_score + LARGER * (chosen_luck - luck[:, best])
+        finite = np.isfinite(luck).all(1) & np.isfinite(first[:, after.places]).all(1)
+        luck = luck[finite]
+        score, luck_of_choice = after.winners(wholes[1], first[finite], whole, luck, np.random.default_rng([seed, 2]))
+    differences = whole[best] - score + LARGER * (luck_of_choice - luck[:, best])
     differences = differences[np.isfinite(differences)]
     optimism = float(differences.mean()) if len(differences) else 0.0
     # If all rows are right, bags show no luck. Then the estimate goes at most down to the mean of all models.
@@ -177,8 +170,8 @@ def _luck_widths(rows: Floats, whole: Floats) -> Floats:
     """Return [K] factors by which the luck of each share exceeds its luck in bags.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
-    true share, which their mean estimates better. The factor falls to 1 as the models differ by up to four standard
-    errors.
+    true share, which their mean estimates better. The more the models differ, the less this counts: from four standard
+    errors on the factors are 1.
     """
     models, count = rows.shape
     variance, chance = whole * (1 - whole), 0.0

@@ -44,8 +44,7 @@ class MetricScores:
 
     metrics: Sequence[Sequence[Metric]]  # [K][seeds]; a model's score is the mean over its seeds
     rows: int
-    # -1 for a metric whose least value is best
-    sign: float = 1.0
+    sign: float = 1.0  # -1 for a metric whose least value is best
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,10 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Draw `rounds` bootstrap bags of `draws` rows (by default `rows`) with replacement.
-
-    Yields blocks [B, rows]: how often each bag has each row.
-    """
+    """Yield `rounds` bootstrap bags of `draws` rows (by default `rows`), in blocks [B, rows] of counts of each row."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)

@@ -28,17 +28,13 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
-    """Compare K models with the best.
+    """Compare K models with the best: [K] how far each is behind, [K] its standard error, [K] whether it is tied.
 
     Args:
         scores: larger is better (for a loss its negative).
-        best: the index of the best model, or [K] the index to compare each model with.
+        best: the index of the best model, or [K] the index to compare each model with. A model is tied with itself.
         seed: the seed of the draws.
         share: whether each row's score is in [0, 1]. Then no standard error is 0, even if two models agree.
-
-    Returns:
-        [K] how far each model is behind, [K] the standard error of that, and [K] whether it is tied. A model is tied
-        with itself.
     """
     rng = np.random.default_rng([seed, 2])
     models, rows = scores.shape
@@ -124,14 +120,11 @@ def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
 
 
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
-    """Estimate what more trials would gain: at most what the last trials gained, since gains shrink.
+    """Estimate what more trials gain: at most what the last trials gained, since gains shrink. None for few trials.
 
     Args:
         values: the scores of trials that could win, by trial number; larger is better.
         behind: trial number -> its comparison with the best.
-
-    Returns:
-        The gain of as many trials again as the window holds; None if there are too few trials.
     """
     errors = sorted((trial.behind, trial.stderr) for trial in behind.values() if trial.stderr)
     if len(values) < FEWEST or not errors:

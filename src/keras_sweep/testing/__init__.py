@@ -19,11 +19,4 @@ from keras_sweep.testing.samplers import PruningRuleContract, SamplerContract  #
 from keras_sweep.testing.sources import SourceContract  # noqa: E402
 from keras_sweep.testing.trackers import Tracked, TrackerContract  # noqa: E402
 
-__all__ = [
-    "PruningRuleContract",
-    "RunnerContract",
-    "SamplerContract",
-    "SourceContract",
-    "Tracked",
-    "TrackerContract",
-]
+__all__ = ["PruningRuleContract", "RunnerContract", "SamplerContract", "SourceContract", "Tracked", "TrackerContract"]
