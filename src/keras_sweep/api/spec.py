@@ -110,12 +110,11 @@ class Optuna(_Keys):
         sampler: tpe, gp, cmaes, random, grid, qmc or nsgaii.
         trials: the number of trials in total.
         seed: the search seed.
-        settings: other keys of `search` in a space file:
-            `generation`, how many trials the sampler suggests together (0: the runner decides);
-            `start`, configurations to train first, `[{"optimizer": "adam", "learning_rate": 1e-3}]`, for which the
-            sampler picks the values that they leave out;
-            `stop`, `{"value": 0.86}`, ends the search after a trial with this value;
-            `learn_from`, the name or path of an earlier sweep whose trials guide the sampler.
+        settings: other keys of `search` in a space file. `generation` is how many trials the sampler suggests together
+            (0: the runner decides). `start` lists configurations to train first,
+            `[{"optimizer": "adam", "learning_rate": 1e-3}]`; the sampler picks the values that they leave out.
+            `stop={"value": 0.86}` ends the search after a trial with this value. `learn_from` is the name or path of
+            an earlier sweep whose trials guide the sampler.
     """
 
     def __init__(self, sampler: str = "tpe", trials: int = 64, seed: int = 42, **settings: Any) -> None:
@@ -206,12 +205,13 @@ class Spec:
         minimize: in place of `maximize` a metric whose least value is best: "val_loss".
         loss_weights: the weight of each output's loss: `{"price": 1.0, "kind": 0.2}`.
         search: `Optuna(...)` or `KerasTuner(...)`; by default Optuna's tpe with 64 trials.
-        split: `{"validation": 0.2, "test": 0.2, "seed": 42}`, or `{"folds": 5}`.
+        split: the shares of validation and test rows: `{"validation": 0.2, "test": 0.2, "seed": 42}`, or
+            `{"folds": 5}`.
         where: constraints over parameters: `["model.units * model.layers <= 512"]`.
-        training: `{"early_stopping": {"patience": 3}, "class_weight": "balanced"}`.
-        early_terminate: `{"type": "hyperband", "min_iter": 1, "eta": 3}`.
-        finalists: `{"top": 5, "seeds": 3}`, or "none".
-        finish: `{"refit": True, "choose": {"where": "parameters <= 40000"}}`.
+        training: settings of each training: `{"early_stopping": {"patience": 3}, "class_weight": "balanced"}`.
+        early_terminate: the pruner, which stops poor trials: `{"type": "hyperband", "min_iter": 1, "eta": 3}`.
+        finalists: train the best configurations with more seeds: `{"top": 5, "seeds": 3}`, or "none".
+        finish: choose and train the winner: `{"refit": True, "choose": {"where": "parameters <= 40000"}}`.
         goals: further metrics to improve: `{"parameters": "minimize"}`.
         metric: in place of `maximize` and `minimize`: `{"name": "val_accuracy", "goal": "maximize"}`.
         others: collects unknown keywords, which the reader refuses.
@@ -247,8 +247,8 @@ class Spec:
         """Return the `Spec` as the text of a space file, which names arrays and functions by their digest.
 
         Raises:
-            UsageError: not exactly one of `maximize`, `minimize` and `metric` is set, or data or model have a type that
-                a `Spec` can't take.
+            UsageError: not exactly one of `maximize`, `minimize` and `metric` is set, or the type of data or model is
+                wrong.
         """
         from keras_sweep.space_file.options import block_yaml
         from keras_sweep.space_file.sections import SECTIONS
