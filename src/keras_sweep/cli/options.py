@@ -52,12 +52,10 @@ def parse_duration(text: str) -> float:
 
 
 def option(flags: str, metavar: str, help: str, **more: Any) -> Any:
-    """Make an option that takes a value."""
     return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
 
 
 def number(name: str, help: str, **more: Any) -> Any:
-    """Make an option that takes a whole number."""
     return option(name, "N", help, parser=parse_int, **more)
 
 
@@ -78,7 +76,6 @@ def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "N
 
 
 def flag(names: str, help: str) -> Any:
-    """Make an option that takes no value."""
     return typer.Option(*names.split(), help=help)
 
 
@@ -107,7 +104,6 @@ Format = Annotated[str, choice("--format", "table or json.", ("table", "json"))]
 
 
 def note(message: str, *, warns: bool = False) -> None:
-    """Print a notice to stderr."""
     print_notice(stderr_console(), message, warns=warns)
 
 

@@ -96,7 +96,6 @@ def _is_running(process: int) -> bool:
 
 
 def _remove(part: Path) -> None:
-    """Remove a file or folder, if there is one."""
     with contextlib.suppress(OSError):
         part.unlink()
     shutil.rmtree(part, ignore_errors=True)

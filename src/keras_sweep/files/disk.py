@@ -47,7 +47,6 @@ def remove(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove an empty folder."""
     path.rmdir()
 
 
